@@ -1,0 +1,34 @@
+"""How generative models learn, and how well: objectives, training, evaluation, on both engines.
+
+Names are imported when they are first used, so that the command line starts quickly.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inference.evaluation.likelihood import Estimate, log_likelihood
+    from inference.objectives import ELBO, IWAE, Objective
+    from inference.training.fit import fit
+    from inference.training.run import Run, load_run
+
+_HOMES = {
+    "ELBO": "inference.objectives",
+    "Estimate": "inference.evaluation.likelihood",
+    "IWAE": "inference.objectives",
+    "Objective": "inference.objectives",
+    "Run": "inference.training.run",
+    "fit": "inference.training.fit",
+    "load_run": "inference.training.run",
+    "log_likelihood": "inference.evaluation.likelihood",
+}
+
+__all__ = ["ELBO", "IWAE", "Estimate", "Objective", "Run", "fit", "load_run", "log_likelihood"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'inference' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,53 @@
+"""Weighted draws from a guide, site by site and per datum, in arrays of either framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Draws:
+    """K draws of every latent for each of N data, and their log densities in nats.
+
+    Attributes:
+        log_p_sites: the model's log density per site, each (K, N).
+        log_q_sites: the guide's log density per site, each (K, N).
+        divergences: KL(q || p) in closed form, for the sites where it was asked for and is known,
+            each (K, N).
+        scored: the sites whose draw carries no gradient to the guide's parameters.
+    """
+
+    log_p_sites: Mapping[str, Any]
+    log_q_sites: Mapping[str, Any]
+    divergences: Mapping[str, Any]
+    scored: frozenset[str]
+
+    @property
+    def log_p(self) -> Any:
+        """log p(x, z), shape (K, N)."""
+        return sum(self.log_p_sites.values())
+
+    @property
+    def log_q(self) -> Any:
+        """log q(z | x), shape (K, N)."""
+        return sum(self.log_q_sites.values())
+
+    @property
+    def log_w(self) -> Any:
+        """The log importance weight log p(x, z) - log q(z | x), shape (K, N)."""
+        return self.log_p - self.log_q
+
+    @property
+    def elbo(self) -> Any:
+        """log w, with the known divergences in place of their sampled estimates, shape (K, N)."""
+        sampled_p = sum(v for k, v in self.log_p_sites.items() if k not in self.divergences)
+        sampled_q = sum(v for k, v in self.log_q_sites.items() if k not in self.divergences)
+        return sampled_p - sampled_q - sum(self.divergences.values())
+
+    @property
+    def log_q_scored(self) -> Any | None:
+        """log q of the sites in `scored`, shape (K, N); None if every draw is reparameterised."""
+        terms = [v for k, v in self.log_q_sites.items() if k in self.scored]
+        return sum(terms) if terms else None

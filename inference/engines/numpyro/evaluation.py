@@ -1,0 +1,76 @@
+"""Weights, evidence, draws and reconstructions of a pair on NumPyro."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import random
+from numpy.typing import NDArray
+from numpyro.handlers import seed, substitute, trace
+
+from inference.engines.numpyro.pairs import StoredPair, parts
+from inference.engines.numpyro.program import NumPyroProgram, inspect
+
+
+def log_weights(
+    pair: Any, check: Callable[..., None], batch: tuple[NDArray[Any], ...], rng_seed: int
+) -> Callable[[tuple[Any, ...], int, int], NDArray[Any]]:
+    """A function (rows, K, draw) to the logsumexp of K log weights per datum, shape (N,).
+
+    Args:
+        pair: the pair.
+        check: refuses a structure that has no weights per datum.
+        batch: data to find the structure with.
+        rng_seed: seed; `draw` numbers the independent sets of particles.
+    """
+    values = pair.values if isinstance(pair, StoredPair) else {}
+    model, guide = parts(pair.wrapped if isinstance(pair, StoredPair) else pair)
+    check(inspect(model, guide, batch, {}))
+
+    def total(values: Any, rows: tuple[Any, ...], draw: Any, num_particles: int) -> Any:
+        key = random.fold_in(random.PRNGKey(rng_seed), draw)
+        program = NumPyroProgram(key, values, model, guide, rows, {}, check)
+        return jax.nn.logsumexp(program.draw(num_particles).log_w, axis=0)
+
+    compiled = jax.jit(total, static_argnums=3)
+    return lambda rows, num_particles, draw: np.asarray(compiled(values, rows, draw, num_particles))
+
+
+def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
+    """The pair's own closed form of log p(x), shape (N,)."""
+    return np.asarray(pair.log_evidence(*map(jnp.asarray, batch)))
+
+
+def draw(pair: Any, size: int, rng_seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """`size` rows from the model: the likelihood's means and the draws of `x`."""
+    means: dict[str, Any] = {}
+
+    def model() -> None:
+        means["x"] = parts(pair)[0](None, size=size)
+
+    run = trace(seed(model, random.PRNGKey(rng_seed))).get_trace()
+    return np.asarray(means["x"]), np.asarray(run["x"]["value"])
+
+
+def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDArray[Any]]:
+    """The guide's mean of each latent, or a draw where its distribution has no mean."""
+    guide = seed(parts(pair)[1], random.PRNGKey(rng_seed))
+    latents = {}
+    for name, site in trace(guide).get_trace(*map(jnp.asarray, batch)).items():
+        if site["type"] == "sample" and not site["is_observed"]:
+            try:
+                latents[name] = np.asarray(site["fn"].mean)
+            except NotImplementedError:
+                latents[name] = np.asarray(site["value"])
+    return latents
+
+
+def decode(pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0) -> NDArray[Any]:
+    """The likelihood's mean at given latents, each with N rows."""
+    size = len(next(iter(latents.values())))
+    model = substitute(seed(parts(pair)[0], random.PRNGKey(rng_seed)), data=dict(latents))
+    return np.asarray(model(None, size=size))

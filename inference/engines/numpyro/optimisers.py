@@ -1,0 +1,62 @@
+"""What `fit` accepts as an optimiser on NumPyro."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import optax
+from numpyro.optim import _NumPyroOptim
+
+from inference.engines.optimisation import multiplier
+from inference.errors import ArgumentError
+
+
+def build_optimiser(
+    optimiser: Any,
+    learning_rate: float | None,
+    schedule: Any,
+    total_steps: int | None,
+    clip_norm: float | None,
+) -> Any:
+    """An optimiser for `numpyro.infer.SVI`.
+
+    Args:
+        optimiser: None for Adam; a `numpyro.optim` object; an optax transformation; or an optax
+            constructor such as `optax.adamw`, which is called with the learning rate.
+        learning_rate: for Adam or the constructor; 1e-3 by default.
+        schedule: a factor on the learning rate (see `inference.engines.optimisation.multiplier`).
+        total_steps: the number of steps of the whole run, if it is known.
+        clip_norm: largest global norm of the gradient, or None.
+
+    Raises:
+        ArgumentError: if it is none of these, or if an argument could have no effect.
+    """
+    ready = isinstance(optimiser, (optax.GradientTransformation, _NumPyroOptim))
+    if ready and (learning_rate is not None or schedule is not None):
+        raise ArgumentError(
+            "learning_rate= and schedule= cannot reach inside a finished optimiser; give them to "
+            "it, for example optax.adam(optax.cosine_decay_schedule(1e-3, 10_000))."
+        )
+    if isinstance(optimiser, _NumPyroOptim):
+        if clip_norm is not None:
+            raise ArgumentError(
+                "clip_norm= cannot be added to a numpyro.optim object; use an optax optimiser or "
+                "numpyro.optim.ClippedAdam."
+            )
+        return optimiser
+    if not ready:
+        constructor = optax.adam if optimiser is None else optimiser
+        if not callable(constructor):
+            raise ArgumentError(
+                "optimizer= of a NumPyro pair must be an optax transformation or constructor, or a "
+                f"numpyro.optim object; got {type(optimiser).__name__}."
+            )
+        rate = 1e-3 if learning_rate is None else learning_rate
+        factor = multiplier(schedule, total_steps, jnp.cos)
+        optimiser = constructor(rate if factor is None else lambda step: rate * factor(step))
+        if not isinstance(optimiser, optax.GradientTransformation):
+            raise ArgumentError("optimizer= must make an optax transformation from a learning rate.")
+    return optimiser if clip_norm is None else optax.chain(
+        optax.clip_by_global_norm(clip_norm), optimiser
+    )  # fmt: skip

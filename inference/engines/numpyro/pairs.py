@@ -1,0 +1,94 @@
+"""Pairs and their parameters on NumPyro."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+from numpyro.handlers import substitute
+
+from inference.errors import RunFolderError
+
+
+class StoredPair:
+    """A pair with values for its parameters: what `fit` returns.
+
+    Every method of the wrapped pair runs with the stored values; every other attribute is the
+    pair's. NumPyro's own functions take it as any other model and guide.
+
+    Attributes:
+        wrapped: the pair or `(model, guide)` tuple underneath.
+        values: parameter site to value, and the networks' mutable state.
+    """
+
+    engine = "numpyro"
+
+    def __init__(self, wrapped: Any, values: Mapping[str, Any]) -> None:
+        self.wrapped = wrapped
+        self.values = dict(values)
+
+    def model(self, *args: Any, **kwargs: Any) -> Any:
+        """The wrapped model, with the stored values."""
+        return substitute(parts(self.wrapped)[0], data=self.values)(*args, **kwargs)
+
+    def guide(self, *args: Any, **kwargs: Any) -> Any:
+        """The wrapped guide, with the stored values."""
+        return substitute(parts(self.wrapped)[1], data=self.values)(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "wrapped":
+            raise AttributeError(name)
+        value = getattr(self.wrapped, name)
+        if not callable(value) or not hasattr(value, "__self__"):
+            return value
+        return substitute(value, data=self.values)
+
+    def __repr__(self) -> str:
+        return f"fitted {self.wrapped!r}"
+
+
+def parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The model and the guide of a pair or of a tuple."""
+    return pair if isinstance(pair, tuple) else (pair.model, pair.guide)
+
+
+def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
+    """Parameter sites, some of them trees, as name to array: `decoder.layers.0.kernel`."""
+    named = {}
+    for path, array in flatten(pair.values).items():
+        site, *keys = json.loads(path)
+        if not site.endswith("$state"):  # batch normalisation's averages and the like
+            named[".".join([site.removesuffix("$params"), *map(str, keys)])] = array
+    return named
+
+
+def flatten(values: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Nested dictionaries of arrays as one level, each name a JSON list of keys."""
+    flat = {}
+    for path, leaf in jax.tree_util.tree_flatten_with_path(dict(values))[0]:
+        keys = [getattr(step, "key", getattr(step, "idx", str(step))) for step in path]
+        flat[json.dumps(keys)] = np.asarray(leaf)
+    return flat
+
+
+def rebuild(pair: Any, values: Mapping[str, NDArray[Any]], batch: tuple[Any, ...]) -> StoredPair:
+    """The fitted pair from what `flatten` made; `batch` is not needed on this engine.
+
+    Raises:
+        RunFolderError: if a name is not one that `flatten` writes.
+    """
+    nested: dict[str, Any] = {}
+    for name, array in values.items():
+        try:
+            *parents, last = json.loads(name)
+        except ValueError as error:
+            raise RunFolderError(f"{name!r} is no parameter of a NumPyro run.") from error
+        branch = nested
+        for key in parents:
+            branch = branch.setdefault(key, {})
+        branch[last] = jax.numpy.asarray(array)
+    return StoredPair(pair.wrapped if isinstance(pair, StoredPair) else pair, nested)

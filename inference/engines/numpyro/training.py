@@ -1,0 +1,195 @@
+"""Gradient steps on NumPyro: one compiled loop takes any number of them, data on the device."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax, random
+from numpy.typing import NDArray
+from numpyro.infer import SVI
+
+from inference.engines.numpyro.optimisers import build_optimiser
+from inference.engines.numpyro.pairs import StoredPair, flatten, parts, rebuild
+from inference.engines.numpyro.program import inspect
+from inference.engines.structure import Structure
+from inference.engines.training import Settings
+from inference.errors import ArgumentError, RunFolderError
+
+_LONGEST = 4096  # steps of one call of the compiled loop; the size of its buffer of losses
+
+
+def find_device(name: str | None) -> Any:
+    """The jax device of a name such as `"cpu"` or `"cuda:1"`; the default device for None.
+
+    Raises:
+        ArgumentError: if the machine has no such device.
+    """
+    if name is None:
+        return jax.devices()[0]
+    platform, _, index = name.partition(":")
+    try:
+        return jax.devices(platform)[int(index or 0)]
+    except (RuntimeError, IndexError, ValueError) as error:
+        known = ", ".join(f"{device.platform}:{device.id}" for device in jax.devices())
+        raise ArgumentError(f"jax has no device {name!r}; it has {known}.") from error
+
+
+class Trainer:
+    """Steps of one objective on one pair; see `inference.engines.training.Trainer`."""
+
+    def __init__(self, pair: Any, objective: Any, settings: Settings) -> None:
+        self.settings = settings
+        self.pair = pair
+        self.device = find_device(settings.device)
+        self.data = tuple(self._tensor(array) for array in settings.arrays)
+        self.valid = tuple(self._tensor(array) for array in settings.valid)
+        model, guide = parts(pair)
+        optimiser = build_optimiser(
+            settings.optimiser,
+            settings.learning_rate,
+            settings.schedule,
+            settings.total_steps,
+            settings.clip_norm,
+        )
+        self.svi = SVI(model, guide, optimiser, loss=objective)
+        self.order_key, noise_key = random.split(random.PRNGKey(settings.seed ^ 0x5EED))
+        # Binarisation draws one number a pixel; XLA's own generator is several times faster at it
+        # than the default one.
+        self.noise_key = random.wrap_key_data(jnp.tile(noise_key, 2), impl="rbg")
+        self.svi_state: Any = None
+        self._loop = jax.jit(self._steps)
+        self._single = jax.jit(self._on_batch)
+        self._bound = jax.jit(self._valid_bound, static_argnums=2)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Put new arrays on the trainer's device."""
+        with jax.default_device(self.device):
+            yield
+
+    def inspect(self, batch: tuple[Any, ...]) -> Structure:
+        """Sites and plates on one batch."""
+        return inspect(self.svi.model, self.svi.guide, self._batch(batch), {})
+
+    def start(self, batch: tuple[Any, ...]) -> None:
+        """Initialise parameters and optimiser as `SVI.init` does, from the seed."""
+        self.svi_state = self.svi.init(random.PRNGKey(self.settings.seed), *self._batch(batch))
+        if not self.svi.get_params(self.svi_state):
+            raise ArgumentError(
+                "the pair has no parameters to train: neither model nor guide called numpyro.param "
+                "or a module of numpyro.contrib."
+            )
+
+    def run(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Steps `start` to `stop` on minibatches; the losses, cut after one that is not finite."""
+        stop = min(stop, start + _LONGEST)
+        self.svi_state, taken, losses = self._loop(self.svi_state, start, stop, self.data)
+        return np.asarray(losses, dtype=np.float64)[: int(taken) - start]
+
+    def run_batch(self, batch: tuple[Any, ...], step: int) -> float:
+        """One step on a batch that the caller brought."""
+        self.svi_state, loss = self._single(self.svi_state, step, self._batch(batch))
+        return float(loss)
+
+    def evaluate(self, rows: int) -> float:
+        """The objective's bound summed over the validation set, from a fixed seed."""
+        whole = len(self.valid[0]) // rows
+        total = 0.0
+        if whole:
+            head = tuple(array[: whole * rows] for array in self.valid)
+            total += float(self._bound(self.svi_state, head, whole))
+        if whole * rows < len(self.valid[0]):
+            tail = tuple(array[whole * rows :] for array in self.valid)
+            total += float(self._bound(self.svi_state, tail, 1))
+        return total
+
+    def fitted(self, values: dict[str, NDArray[Any]] | None = None) -> StoredPair:
+        """The trained pair, with the last values or with those of an earlier `values()`."""
+        return rebuild(self.pair, self.values() if values is None else values, ())
+
+    def values(self) -> dict[str, NDArray[Any]]:
+        """The trained values by path, for `rebuild`."""
+        return flatten(self._values(self.svi_state))
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that the next step depends on."""
+        leaves = jax.tree_util.tree_flatten_with_path(self.svi_state)[0]
+        return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Continue from a state."""
+        leaves, tree = jax.tree_util.tree_flatten_with_path(self.svi_state)
+        names = [jax.tree_util.keystr(path) for path, _ in leaves]
+        own = {name: np.shape(leaf) for name, (_, leaf) in zip(names, leaves, strict=True)}
+        if own != {name: array.shape for name, array in arrays.items()}:
+            raise RunFolderError(
+                "the checkpoint holds other parameters or another optimiser than this run; resume "
+                "with the pair and optimizer= that wrote it, or choose another out=."
+            )
+        self.svi_state = jax.tree.unflatten(tree, [jnp.asarray(arrays[name]) for name in names])
+
+    def _tensor(self, array: Any) -> Any:
+        if isinstance(array, (np.ndarray, jax.Array)):
+            return jax.device_put(array, self.device)
+        return np.asarray(array)
+
+    def _batch(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(self._tensor(array) for array in batch)
+
+    def _values(self, svi_state: Any) -> dict[str, Any]:
+        return {**self.svi.get_params(svi_state), **(svi_state.mutable_state or {})}
+
+    def _binarised(self, batch: tuple[Any, ...], step: Any) -> tuple[Any, ...]:
+        if not self.settings.binarise:
+            return batch
+        noise = random.uniform(random.fold_in(self.noise_key, step), batch[0].shape)
+        return ((noise < batch[0]).astype(batch[0].dtype), *batch[1:])
+
+    def _steps(self, svi_state: Any, start: Any, stop: Any, data: tuple[Any, ...]) -> Any:
+        """Steps start to stop, ending early at a loss that is not finite.
+
+        The bounds are traced, so that chunks of any length share one compilation. The order of
+        epoch e is a function of (seed, e), so that a resumed run sees the same minibatches.
+        """
+        settings = self.settings
+        size, per_epoch = settings.batch_size, settings.steps_per_epoch
+
+        def order(epoch: Any) -> Any:
+            return random.permutation(random.fold_in(self.order_key, epoch), len(data[0]))
+
+        def unfinished(carry: Any) -> Any:
+            step, _, _, losses = carry
+            last = losses[jnp.maximum(step - start - 1, 0)]
+            return (step < stop) & jnp.isfinite(last)
+
+        def advance(carry: Any) -> Any:
+            step, state, rows, losses = carry
+            epoch, position = step // per_epoch, step % per_epoch
+            rows = lax.cond(position == 0, order, lambda _: rows, epoch)
+            chosen = lax.dynamic_slice_in_dim(rows, position * size, size)
+            batch = tuple(jnp.take(array, chosen, axis=0) for array in data)
+            state, loss = self.svi.update(state, *self._binarised(batch, step))
+            return step + 1, state, rows, losses.at[step - start].set(loss)
+
+        carry = (jnp.asarray(start), svi_state, order(start // per_epoch), jnp.zeros(_LONGEST))
+        step, svi_state, _, losses = lax.while_loop(unfinished, advance, carry)
+        return svi_state, step, losses
+
+    def _on_batch(self, svi_state: Any, step: Any, batch: tuple[Any, ...]) -> Any:
+        return self.svi.update(svi_state, *self._binarised(batch, step))
+
+    def _valid_bound(self, svi_state: Any, valid: tuple[Any, ...], chunks: int) -> Any:
+        values = self._values(svi_state)
+        keys = random.split(random.PRNGKey(self.settings.seed), chunks)
+
+        def bound(chunk: Any) -> Any:
+            key, batch = chunk
+            return -self.svi.loss.loss(key, values, self.svi.model, self.svi.guide, *batch)
+
+        split = tuple(a.reshape(chunks, -1, *a.shape[1:]) for a in valid)
+        return lax.map(bound, (keys, split)).sum()

@@ -1,0 +1,14 @@
+"""The Pyro engine."""
+
+from inference.engines.pyro.evaluation import (
+    decode,
+    draw,
+    encode,
+    log_evidence,
+    log_weights,
+)
+from inference.engines.pyro.pairs import parameters, rebuild
+from inference.engines.pyro.program import loss
+from inference.engines.pyro.training import Trainer
+
+__all__ = ["Trainer", "decode", "draw", "encode", "log_evidence", "log_weights", "loss", "parameters", "rebuild"]

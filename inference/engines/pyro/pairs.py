@@ -1,0 +1,173 @@
+"""Pairs and their parameters on Pyro: copies, names, and stores that nobody else sees."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyro
+import torch
+from numpy.typing import NDArray
+
+from inference.engines.pyro.program import inspect
+from inference.errors import RunFolderError
+
+
+class StoredPair:
+    """A pair with a parameter store of its own: what `fit` trains and what it returns.
+
+    Every method of the wrapped pair runs with the stored parameters; every other attribute is the
+    pair's.
+
+    Attributes:
+        wrapped: the pair or `(model, guide)` tuple underneath.
+        store: the state of the parameter store.
+    """
+
+    engine = "pyro"
+
+    def __init__(self, wrapped: Any, store: dict[str, Any] | None = None) -> None:
+        self.wrapped = wrapped
+        self.store: dict[str, Any] = store or {"params": {}, "constraints": {}}
+        self._active = False
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[None]:
+        """Use this pair's parameter store in place of Pyro's global one."""
+        if self._active:
+            yield
+            return
+        self._active = True
+        try:
+            # What is registered inside is written back into self.store on leaving.
+            with pyro.get_param_store().scope(self.store):
+                yield
+        finally:
+            self._active = False
+
+    def model(self, *args: Any, **kwargs: Any) -> Any:
+        """The wrapped model, with the stored parameters."""
+        with self.scope():
+            return parts(self.wrapped)[0](*args, **kwargs)
+
+    def guide(self, *args: Any, **kwargs: Any) -> Any:
+        """The wrapped guide, with the stored parameters."""
+        with self.scope():
+            return parts(self.wrapped)[1](*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "wrapped":
+            raise AttributeError(name)
+        value = getattr(self.wrapped, name)
+        if not callable(value) or not hasattr(value, "__self__"):
+            return value
+
+        def scoped(*args: Any, **kwargs: Any) -> Any:
+            with self.scope():
+                return value(*args, **kwargs)
+
+        return scoped
+
+    def __repr__(self) -> str:
+        return f"fitted {self.wrapped!r}"
+
+
+def parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The model and the guide of a pair or of a tuple."""
+    return pair if isinstance(pair, tuple) else (pair.model, pair.guide)
+
+
+def isolate(pair: Any, device: torch.device) -> StoredPair:
+    """A copy of the pair on a device, with its own store; a tuple of functions is not copied.
+
+    The networks that bare functions close over cannot be copied, so they are trained in place, as
+    they are by Pyro's own SVI.
+    """
+    if isinstance(pair, StoredPair):
+        twin = copy.deepcopy(pair)
+        if isinstance(twin.wrapped, torch.nn.Module):  # its copy registers under a new name
+            own = {id(tensor) for tensor in twin.wrapped.parameters()}
+            stored = twin.store["params"]
+            twin.store["params"] = {n: t for n, t in stored.items() if id(t) not in own}
+    else:
+        twin = StoredPair(pair if isinstance(pair, tuple) else copy.deepcopy(pair))
+    for part in twin.wrapped if isinstance(twin.wrapped, tuple) else (twin.wrapped,):
+        for module in (part, *vars(part).values()) if hasattr(part, "__dict__") else (part,):
+            if isinstance(module, torch.nn.Module):
+                module.to(device)
+    return twin
+
+
+def unconstrained(pair: StoredPair) -> dict[str, torch.Tensor]:
+    """Every parameter by its public name, as the leaf tensor that the optimiser sees."""
+    own: dict[int, str] = {}
+    if isinstance(pair.wrapped, torch.nn.Module):
+        own = {id(tensor): name for name, tensor in pair.wrapped.named_parameters()}
+    params = pyro.get_param_store()._params if pair._active else pair.store["params"]
+    return {own.get(id(t), name.replace("$$$", ".")): t for name, t in params.items()}
+
+
+def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
+    """Every parameter by its public name, in the space that the model sees."""
+    names = {id(tensor): name for name, tensor in unconstrained(pair).items()}
+    with pair.scope():
+        store = pyro.get_param_store()
+        return {
+            names[id(store._params[name])]: np.array(store[name].detach().cpu())
+            for name in store.keys()  # noqa: SIM118  (a ParamStoreDict is not a mapping)
+        }
+
+
+@contextlib.contextmanager
+def evaluating(pair: Any) -> Iterator[None]:
+    """Put a module's batch normalisation and dropout into evaluation mode, then back."""
+    module = getattr(pair, "wrapped", pair)
+    if not isinstance(module, torch.nn.Module):
+        yield
+        return
+    before = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(before)
+
+
+def stored_values(pair: StoredPair) -> dict[str, NDArray[Any]]:
+    """Parameters and buffers by public name, unconstrained, copied to the host."""
+    return {name: np.array(t.detach().cpu()) for name, t in _state(pair).items()}
+
+
+def set_values(pair: StoredPair, values: Mapping[str, NDArray[Any]]) -> None:
+    """Set parameters and buffers to what `stored_values` gave.
+
+    Raises:
+        RunFolderError: if the names or shapes are not the pair's.
+    """
+    own = _state(pair)
+    if {n: tuple(t.shape) for n, t in own.items()} != {n: v.shape for n, v in values.items()}:
+        raise RunFolderError(
+            "the checkpoint holds other parameters than this pair; resume with the pair that wrote "
+            "it, or choose another out=."
+        )
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(torch.from_numpy(np.array(values[name])))
+
+
+def rebuild(pair: Any, values: Mapping[str, NDArray[Any]], batch: tuple[Any, ...]) -> StoredPair:
+    """The fitted pair from `stored_values`; running it on `batch` creates its parameters."""
+    twin = isolate(pair, torch.device("cpu"))
+    inspect(twin.model, twin.guide, tuple(torch.tensor(array) for array in batch), {})
+    set_values(twin, values)
+    return twin
+
+
+def _state(pair: StoredPair) -> dict[str, torch.Tensor]:
+    """Parameters, and state that is not trained such as batch normalisation's averages."""
+    module = pair.wrapped
+    own = dict(module.named_buffers()) if isinstance(module, torch.nn.Module) else {}
+    return {**unconstrained(pair), **own}

@@ -1,0 +1,245 @@
+"""Gradient steps on Pyro."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyro
+import torch
+from numpy.typing import NDArray
+from pyro.infer.elbo import ELBO as UpstreamELBO
+
+from inference.engines.pyro.optimisers import build_optimiser, build_schedule
+from inference.engines.pyro.pairs import (
+    StoredPair,
+    evaluating,
+    isolate,
+    set_values,
+    stored_values,
+    unconstrained,
+)
+from inference.engines.pyro.program import inspect
+from inference.engines.structure import Structure
+from inference.engines.training import Settings
+from inference.errors import ArgumentError
+
+
+def find_device(name: str | None) -> torch.device:
+    """The torch device of a name such as `"cpu"` or `"cuda:1"`; the CPU for None.
+
+    Raises:
+        ArgumentError: if the machine has no such device.
+    """
+    try:
+        device = torch.device(name or "cpu")
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ArgumentError(f"device={name!r} cannot be used by torch: {error}") from error
+    return device
+
+
+class Trainer:
+    """Steps of one objective on one pair; see `inference.engines.training.Trainer`."""
+
+    def __init__(self, pair: Any, objective: Any, settings: Settings) -> None:
+        self.settings = settings
+        self.objective = objective
+        self.device = find_device(settings.device)
+        self.pair = isolate(pair, self.device)
+        self.data = tuple(self._tensor(array) for array in settings.arrays)
+        self.valid = tuple(self._tensor(array) for array in settings.valid)
+        self.noise = torch.Generator(self.device).manual_seed(settings.seed)
+        self.order: tuple[int, torch.Tensor] | None = None
+        self.names: list[str] = []
+        self.optimiser: torch.optim.Optimizer | None = None
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Everything that a step needs of Pyro's and torch's global state, put back afterwards."""
+        with (
+            torch.random.fork_rng(),
+            self.pair.scope(),
+            pyro.validation_enabled(False),
+            _distribution_checks_off(),
+        ):
+            torch.manual_seed(self.settings.seed)
+            yield
+
+    def inspect(self, batch: tuple[Any, ...]) -> Structure:
+        """Sites and plates on one batch."""
+        return inspect(self.pair.model, self.pair.guide, self._batch(batch), {})
+
+    def start(self, batch: tuple[Any, ...]) -> None:
+        """Find the parameters by running the pair once, and give them to the optimiser."""
+        self.inspect(batch)
+        params = unconstrained(self.pair)
+        if not params:
+            raise ArgumentError(
+                "the pair has no parameters to train: neither model nor guide called pyro.param or "
+                "pyro.module."
+            )
+        self.names = list(params)
+        settings = self.settings
+        self.optimiser = build_optimiser(
+            settings.optimiser, settings.learning_rate, params.values()
+        )
+        self.schedule = build_schedule(settings.schedule, self.optimiser, settings.total_steps)
+
+    def run(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Steps `start` to `stop` on minibatches; the losses, cut after one that is not finite."""
+        losses = []
+        for step in range(start, stop):
+            losses.append(self.step(self._minibatch(step)))
+            if not np.isfinite(losses[-1]):
+                break
+        return np.array(losses, dtype=np.float64)
+
+    def run_batch(self, batch: tuple[Any, ...], step: int) -> float:
+        """One step on a batch that the caller brought."""
+        return self.step(self._binarised(self._batch(batch)))
+
+    def step(self, batch: tuple[Any, ...]) -> float:
+        """One gradient step; the loss before it. No step is taken on a loss that is not finite."""
+        assert self.optimiser is not None, "start() comes first"
+        loss = self._loss_and_grads(*batch)
+        if not np.isfinite(loss):
+            return loss
+        self._adopt_new_parameters()
+        if self.settings.clip_norm is not None:
+            parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+            torch.nn.utils.clip_grad_norm_(parameters, self.settings.clip_norm)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        if self.schedule is not None:
+            self.schedule.step()
+        return loss
+
+    def evaluate(self, rows: int) -> float:
+        """The objective's bound summed over the validation set, from a fixed seed."""
+        total = 0.0
+        with torch.random.fork_rng(), torch.no_grad(), evaluating(self.pair):
+            torch.manual_seed(self.settings.seed)
+            for first in range(0, len(self.valid[0]), rows):
+                batch = tuple(array[first : first + rows] for array in self.valid)
+                if isinstance(self.objective, UpstreamELBO):
+                    total -= self.objective.loss(self.pair.model, self.pair.guide, *batch)
+                else:
+                    total -= float(self.objective(self.pair.model, self.pair.guide, *batch))
+        return total
+
+    def fitted(self, values: dict[str, NDArray[Any]] | None = None) -> StoredPair:
+        """The trained pair, with the last values or with those of an earlier `values()`."""
+        if values is not None:
+            set_values(self.pair, values)
+        return self.pair
+
+    def values(self) -> dict[str, NDArray[Any]]:
+        """The trained values by public name, unconstrained, for `rebuild`."""
+        return stored_values(self.pair)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that the next step depends on."""
+        assert self.optimiser is not None, "start() comes first"
+        optimiser = self.optimiser.state_dict()
+        arrays: dict[str, NDArray[Any]] = {
+            f"value/{name}": value for name, value in self.values().items()
+        }
+        plain: dict[str, Any] = {"groups": optimiser["param_groups"], "slots": {}}
+        for index, slots in optimiser["state"].items():
+            for key, value in slots.items():
+                if isinstance(value, torch.Tensor):
+                    arrays[f"slot/{index}/{key}"] = np.array(value.cpu())
+                else:
+                    plain["slots"].setdefault(str(index), {})[key] = value
+        if self.schedule is not None:
+            kept = self.schedule.state_dict()
+            kept.pop("lr_lambdas", None)  # functions; the resumed run brings its own
+            plain["schedule"] = kept
+        arrays["plain"] = np.frombuffer(json.dumps(plain).encode(), dtype=np.uint8).copy()
+        arrays["random"] = torch.get_rng_state().numpy()
+        arrays["noise"] = self.noise.get_state().numpy()
+        if self.device.type == "cuda":
+            arrays["random_cuda"] = torch.cuda.get_rng_state(self.device).numpy()
+        return arrays
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Continue from a state."""
+        assert self.optimiser is not None, "start() comes first"
+        set_values(self.pair, {k[6:]: v for k, v in arrays.items() if k.startswith("value/")})
+        plain = json.loads(arrays["plain"].tobytes())
+        slots: dict[int, dict[str, Any]] = {int(i): dict(s) for i, s in plain["slots"].items()}
+        for key, value in arrays.items():
+            if key.startswith("slot/"):
+                _, index, name = key.split("/", 2)
+                slots.setdefault(int(index), {})[name] = torch.from_numpy(np.array(value))
+        self.optimiser.load_state_dict({"state": slots, "param_groups": plain["groups"]})
+        if self.schedule is not None:
+            own = self.schedule.state_dict()
+            self.schedule.load_state_dict(own | plain["schedule"])
+        torch.set_rng_state(torch.from_numpy(np.array(arrays["random"])))
+        self.noise.set_state(torch.from_numpy(np.array(arrays["noise"])))
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(torch.from_numpy(np.array(arrays["random_cuda"])), self.device)
+
+    def _tensor(self, array: Any) -> Any:
+        if isinstance(array, np.ndarray):
+            # A copy, because torch cannot mark a tensor as read-only.
+            return torch.from_numpy(np.array(array)).to(self.device)
+        return array.to(self.device) if isinstance(array, torch.Tensor) else array
+
+    def _batch(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(self._tensor(array) for array in batch)
+
+    def _minibatch(self, step: int) -> tuple[Any, ...]:
+        settings = self.settings
+        epoch, position = divmod(step, settings.steps_per_epoch)
+        if self.order is None or self.order[0] != epoch:
+            # A function of (seed, epoch) alone, so that a resumed run sees the same order.
+            random = np.random.default_rng([settings.seed, epoch])
+            rows = torch.from_numpy(random.permutation(len(self.data[0]))).to(self.device)
+            self.order = (epoch, rows)
+        first = position * settings.batch_size
+        rows = self.order[1][first : first + settings.batch_size]
+        return self._binarised(tuple(array[rows] for array in self.data))
+
+    def _binarised(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not self.settings.binarise:
+            return batch
+        return (torch.bernoulli(batch[0], generator=self.noise), *batch[1:])
+
+    def _loss_and_grads(self, *batch: Any) -> float:
+        if isinstance(self.objective, UpstreamELBO):
+            loss = self.objective.loss_and_grads(self.pair.model, self.pair.guide, *batch)
+            return float(loss[0] if isinstance(loss, tuple) else loss)
+        loss = self.objective(self.pair.model, self.pair.guide, *batch)
+        loss.backward()
+        return loss.item()
+
+    def _adopt_new_parameters(self) -> None:
+        """Train parameters that a later batch brought into being."""
+        assert self.optimiser is not None
+        if len(pyro.get_param_store()._params) == len(self.names):
+            return
+        params = unconstrained(self.pair)
+        new = [name for name in params if name not in self.names]
+        self.optimiser.add_param_group({"params": [params[name] for name in new]})
+        self.names += new
+
+
+@contextlib.contextmanager
+def _distribution_checks_off() -> Iterator[None]:
+    """The data were checked once; per-step argument checks cost a fifth of a small step."""
+    before = torch.distributions.Distribution._validate_args
+    torch.distributions.Distribution.set_default_validate_args(False)
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        torch.distributions.Distribution.set_default_validate_args(before)
+
+

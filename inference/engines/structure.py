@@ -1,0 +1,224 @@
+"""What a trace of a pair says about its sites and plates, in words of no framework."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.errors import ObjectiveError, PairError
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A conditional-independence plate as a trace shows it.
+
+    Attributes:
+        name: the plate's name.
+        dim: the batch dimension that it occupies, negative, counted from the right.
+        size: how many rows are inside, after subsampling.
+        full_size: how many there would be without subsampling.
+    """
+
+    name: str
+    dim: int
+    size: int
+    full_size: int
+
+
+@dataclass(frozen=True)
+class Site:
+    """A sample statement.
+
+    Attributes:
+        name: the site's name.
+        observed: whether its value is data.
+        reparameterised: whether its draw carries a gradient to its parameters.
+        event_shape: shape of one draw.
+        batch_shape: shape of its independent draws, particles not counted.
+        plates: the plates around it.
+        auxiliary: whether a guide declares it as not belonging to the model.
+        support: name of the distribution's support, such as `"boolean"` or `"real"`.
+        inside: whether values lie in the support, entry by entry; None if that is not known.
+        argument: position of the batch array that an observed site observes, if it is one.
+    """
+
+    name: str
+    observed: bool
+    reparameterised: bool
+    event_shape: tuple[int, ...]
+    batch_shape: tuple[int, ...]
+    plates: frozenset[Plate]
+    auxiliary: bool = False
+    support: str = ""
+    inside: Callable[[NDArray[Any]], NDArray[np.bool_]] | None = None
+    argument: int | None = None
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The sites of a model and its guide, in the order in which they run.
+
+    Attributes:
+        model: the model's sites by name.
+        guide: the guide's sites by name.
+    """
+
+    model: Mapping[str, Site]
+    guide: Mapping[str, Site]
+
+    @property
+    def observed(self) -> list[Site]:
+        """The model's observed sites."""
+        return [site for site in self.model.values() if site.observed]
+
+    @property
+    def latents(self) -> list[Site]:
+        """The model's latent sites."""
+        return [site for site in self.model.values() if not site.observed]
+
+    @property
+    def proposals(self) -> list[Site]:
+        """The guide's sites that propose a value."""
+        return [site for site in self.guide.values() if not site.observed]
+
+    @property
+    def shared_plates(self) -> tuple[Plate, ...]:
+        """The plates around every site, outermost first: one importance weight per cell."""
+        everywhere: frozenset[Plate] | None = None
+        for site in (*self.model.values(), *self.proposals):
+            everywhere = site.plates if everywhere is None else everywhere & site.plates
+        return tuple(sorted(everywhere or (), key=lambda plate: plate.dim))
+
+    @property
+    def scale(self) -> float:
+        """Full size over subsampled size of the shared plates; it multiplies the total bound."""
+        return math.prod(plate.full_size / plate.size for plate in self.shared_plates)
+
+    @property
+    def full_size(self) -> int | None:
+        """The number of data that the bound stands for; None without a shared plate."""
+        shared = self.shared_plates
+        return math.prod(plate.full_size for plate in shared) if shared else None
+
+    @property
+    def data_scale(self) -> float:
+        """Full size over subsampled size of the plates around all observed sites."""
+        plates = frozenset[Plate]()
+        if self.observed:
+            plates = frozenset.intersection(*(site.plates for site in self.observed))
+        return math.prod(plate.full_size / plate.size for plate in plates)
+
+    def closed_form_sites(self) -> set[str]:
+        """Latents whose divergence may be taken in closed form, given that one is known.
+
+        Replacing log q(z) - log p(z) by its expectation over z is right only if p(z | ...) does
+        not depend on a latent that the guide draws after z. The latents before z in the model must
+        therefore all come before it in the guide. (Upstream's mean-field ELBOs do not check this.)
+        """
+        order = [site.name for site in self.proposals]
+        allowed: set[str] = set()
+        parents: set[str] = set()
+        for site in self.latents:
+            if site.name in order and parents <= set(order[: order.index(site.name)]):
+                allowed.add(site.name)
+            parents.add(site.name)
+        return allowed
+
+    def check_match(self) -> None:
+        """Check that the guide proposes exactly the model's latents, with the same shapes.
+
+        Raises:
+            PairError: naming the sites that differ.
+        """
+        latents = {site.name: site for site in self.latents}
+        proposals = {site.name: site for site in self.proposals if not site.auxiliary}
+        missing = sorted(set(latents) - set(proposals))
+        if missing:
+            raise PairError(
+                f"the guide has no site for the model's latent {_names(missing)}; it would stay at "
+                "its prior. Add a sample statement of that name to the guide, or observe it."
+            )
+        extra = sorted(set(proposals) - set(latents))
+        if extra:
+            raise PairError(
+                f"the guide proposes {_names(extra)}, which the model does not draw. Remove the "
+                "statement, or mark it with infer={'is_auxiliary': True}."
+            )
+        for name, site in latents.items():
+            if site.event_shape != proposals[name].event_shape:
+                raise PairError(
+                    f"site {name!r} has event shape {site.event_shape} in the model and "
+                    f"{proposals[name].event_shape} in the guide; make them equal with .to_event()."
+                )
+            ours = {(plate.dim, plate.size) for plate in site.plates}
+            theirs = {(plate.dim, plate.size) for plate in proposals[name].plates}
+            if ours != theirs:
+                raise PairError(
+                    f"site {name!r} lies in plates {_plates(site.plates)} in the model and "
+                    f"{_plates(proposals[name].plates)} in the guide; put both in the same plates."
+                )
+
+    def check_observed(self) -> None:
+        """Check that the model observes something.
+
+        Raises:
+            ObjectiveError: if it does not, so that no likelihood exists.
+        """
+        if not self.observed:
+            raise ObjectiveError(
+                "the model observes no site, so it has no likelihood to maximise. Pass the data to "
+                "a sample statement with obs=."
+            )
+
+    def check_reparameterised(self, objective: str, instead: str) -> None:
+        """Check that every proposal has a pathwise gradient.
+
+        Raises:
+            ObjectiveError: naming the first site that has none, and objectives that would work.
+        """
+        for site in self.proposals:
+            if not site.reparameterised:
+                raise ObjectiveError(
+                    f"{objective} differentiates through the draws, but the guide's draw of "
+                    f"{site.name!r} is not reparameterised. Use {instead} or a distribution with "
+                    "rsample."
+                )
+
+    def check_local(self, objective: str) -> None:
+        """Check that every latent belongs to one datum, so that weights per datum make sense.
+
+        Raises:
+            ObjectiveError: naming the first latent outside the plates of the data.
+        """
+        data_plates = frozenset.intersection(*(site.plates for site in self.observed))
+        for site in (*self.latents, *self.proposals):
+            if not site.plates >= data_plates:
+                raise ObjectiveError(
+                    f"{objective} weighs particles per datum, but latent {site.name!r} lies "
+                    f"outside the data's plate {_plates(data_plates)}. Put it inside, or use "
+                    "ELBO(), which needs no weights."
+                )
+        if data_plates:
+            return
+        for site in (*self.model.values(), *self.proposals):
+            if math.prod(site.batch_shape) > 1:
+                raise ObjectiveError(
+                    f"{objective} weighs particles per datum, but site {site.name!r} has batch "
+                    f"shape {site.batch_shape} and the data lie in no plate. Open a "
+                    "plate('data', len(x)) around the sites of one datum, or use ELBO()."
+                )
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _plates(plates: Iterable[Plate]) -> str:
+    ordered = sorted(plates, key=lambda plate: plate.dim)
+    named = (f"{plate.name!r} (dim {plate.dim}, size {plate.size})" for plate in ordered)
+    return ", ".join(named) or "none"

@@ -1,0 +1,91 @@
+"""What an engine's trainer is given and what it offers to the training loop."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from inference.engines.structure import Structure
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The engine's share of `fit`'s arguments.
+
+    Attributes:
+        seed: seed of initialisation, batch order, binarisation and draws.
+        arrays: the training arrays, each with N rows; empty when batches come from an iterable.
+        valid: the validation arrays; empty when there are none.
+        batch_size: rows of a minibatch.
+        binarise: whether the first array holds probabilities to be drawn afresh in each step.
+        optimiser: the engine's optimiser, or None for Adam.
+        learning_rate: step size, or None for the optimiser's own.
+        schedule: a factor on the learning rate, by name or as a function of the step.
+        total_steps: the last step, if it is known.
+        clip_norm: largest global norm of the gradient of the minibatch's loss, or None.
+        device: name of the device.
+    """
+
+    seed: int
+    arrays: tuple[NDArray[Any], ...] = ()
+    valid: tuple[NDArray[Any], ...] = ()
+    batch_size: int = 100
+    binarise: bool = False
+    optimiser: Any = None
+    learning_rate: float | None = None
+    schedule: Any = None
+    total_steps: int | None = None
+    clip_norm: float | None = None
+    device: str | None = None
+    steps_per_epoch: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        steps = max(1, len(self.arrays[0]) // self.batch_size) if self.arrays else 1
+        object.__setattr__(self, "steps_per_epoch", steps)
+
+
+class Trainer(Protocol):
+    """Gradient steps of one objective on one pair; every method but `running` is used inside it."""
+
+    def running(self) -> AbstractContextManager[None]:
+        """Hold what the steps need of the framework's global state; put it back afterwards."""
+        ...
+
+    def inspect(self, batch: tuple[Any, ...]) -> Structure:
+        """Sites and plates on one batch."""
+        ...
+
+    def start(self, batch: tuple[Any, ...]) -> None:
+        """Initialise parameters and optimiser from one batch."""
+        ...
+
+    def run(self, start: int, stop: int) -> NDArray[Any]:
+        """Take steps `start` to `stop`; the losses, cut after the first that is not finite."""
+        ...
+
+    def run_batch(self, batch: tuple[Any, ...], step: int) -> float:
+        """Take one step on a batch that the caller brought; its loss."""
+        ...
+
+    def evaluate(self, rows: int) -> float:
+        """The objective's bound summed over the validation set, `rows` data at a time."""
+        ...
+
+    def fitted(self, values: dict[str, NDArray[Any]] | None = None) -> Any:
+        """The trained pair, with the last values or with those of an earlier `values()`."""
+        ...
+
+    def values(self) -> dict[str, NDArray[Any]]:
+        """The trained values under names from which the engine's `rebuild` restores the pair."""
+        ...
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that the next step depends on."""
+        ...
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Continue from a state."""
+        ...

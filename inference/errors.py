@@ -1,0 +1,42 @@
+"""What can go wrong, by kind. Every message names the thing, what was expected, and the remedy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inference.training.run import Run
+
+
+class ZooError(Exception):
+    """Base of the errors that this package raises about what a user passed."""
+
+
+class ArgumentError(ZooError, ValueError):
+    """An argument that has no meaning here."""
+
+
+class DataError(ZooError, ValueError):
+    """Data that the pair cannot score: wrong shape or type, outside the support, not finite."""
+
+
+class PairError(ZooError, ValueError):
+    """A model and a guide that do not fit together, or that fail on the data."""
+
+
+class ObjectiveError(ZooError, ValueError):
+    """An objective that is not valid for the pair."""
+
+
+class DivergenceError(ZooError, FloatingPointError):
+    """A loss that stopped being finite.
+
+    Attributes:
+        run: the run as it was at its last good state, or None if there was none.
+    """
+
+    run: Run | None = None
+
+
+class RunFolderError(ZooError, OSError):
+    """A run folder that cannot be written, read, or resumed."""

@@ -1,0 +1,1 @@
+"""How well a pair has learnt: likelihood, draws, figures."""

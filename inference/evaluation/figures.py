@@ -1,0 +1,147 @@
+"""Pictures of a run: learning curve, samples, reconstructions, the latent plane."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
+
+from inference.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from inference.training.run import Run
+
+
+def learning_curve(rows: list[dict[str, float]]) -> Figure:
+    """Loss and validation bound against the step, as bounds in nats per datum (higher is better).
+
+    Raises:
+        ArgumentError: if there is nothing to draw yet.
+    """
+    if not rows:
+        raise ArgumentError("the run has no history yet; fit it for at least one epoch.")
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    axes = figure.add_subplot()
+    steps = [row["step"] for row in rows]
+    marker = "o" if len(rows) < 3 else ""
+    axes.plot(steps, [-row["loss"] for row in rows], marker=marker, label="training bound")
+    if "valid_bound" in rows[0]:
+        bounds = [row["valid_bound"] for row in rows]
+        axes.plot(steps, bounds, marker=marker, label="validation bound")
+    axes.set_xlabel("step")
+    axes.set_ylabel("nats per datum")
+    axes.legend(frameon=False, loc="lower right")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def image_shape(run: Run, shape: tuple[int, int] | None = None) -> tuple[int, int]:
+    """The shape of a row as a picture: the one given, the data's, or a square.
+
+    Raises:
+        ArgumentError: if none of these fits.
+    """
+    width = getattr(run.pair, "data_dim", None)
+    found = shape or run.image_shape
+    if found is None and width is not None and math.isqrt(width) ** 2 == width:
+        found = (math.isqrt(width), math.isqrt(width))
+    if found is None or (width is not None and math.prod(found) != width):
+        raise ArgumentError(
+            f"rows of {width} columns are no picture of shape {found}; pass shape=(height, width)."
+        )
+    return found
+
+
+def samples(
+    run: Run, *, rows: int = 4, columns: int = 12, seed: int = 0, shape: tuple[int, int] | None = None
+) -> Figure:
+    """A grid of likelihood means drawn from the model."""
+    drawn = run.sample(rows * columns, seed=seed)
+    figure = Figure(figsize=(columns * 0.6, rows * 0.6), layout="constrained")
+    _picture(figure.add_subplot(), _grid(drawn, rows, columns, image_shape(run, shape)), "samples")
+    return figure
+
+
+def reconstructions(
+    run: Run, x: ArrayLike, *, shape: tuple[int, int] | None = None, seed: int = 0
+) -> Figure:
+    """Data above their reconstructions, a column each."""
+    data = np.asarray(x, dtype=np.float32)
+    both = np.concatenate([data, run.reconstruct(data, seed=seed)])
+    figure = Figure(figsize=(len(data) * 0.6, 1.5), layout="constrained")
+    title = "data and reconstructions"
+    _picture(figure.add_subplot(), _grid(both, 2, len(data), image_shape(run, shape)), title)
+    return figure
+
+
+def overview(runs: dict[str, Run], x: ArrayLike, *, columns: int = 12) -> Figure:
+    """Samples and reconstructions of several runs, a block each."""
+    data = np.asarray(x, dtype=np.float32)[:columns]
+    figure = Figure(figsize=(columns * 0.6, len(runs) * 4.2), layout="constrained")
+    axes = figure.subplots(2 * len(runs), 1, height_ratios=[2, 1] * len(runs), squeeze=False)[:, 0]
+    for (label, run), upper, lower in zip(runs.items(), axes[::2], axes[1::2], strict=True):
+        shape = image_shape(run)
+        _picture(upper, _grid(run.sample(4 * columns), 4, columns, shape), f"{label}: samples")
+        both = np.concatenate([data, run.reconstruct(data)])
+        _picture(lower, _grid(both, 2, columns, shape), f"{label}: data and reconstructions")
+    return figure
+
+
+def latent_manifold(
+    run: Run, *, size: int = 15, site: str = "z", shape: tuple[int, int] | None = None
+) -> Figure:
+    """The decoder over a grid of a two-dimensional latent, at equal steps of its prior's quantiles.
+
+    Raises:
+        ArgumentError: if the latent is not two-dimensional.
+    """
+    width = getattr(run.pair, "latent_dim", None)
+    if width != 2:
+        raise ArgumentError(
+            f"the manifold needs a latent of size 2, this pair's has {width}; create it with "
+            "latent_dim=2."
+        )
+    line = norm.ppf((np.arange(size) + 0.5) / size)
+    across, down = np.meshgrid(line, line[::-1])
+    decoded = run.decode(**{site: np.stack([across.ravel(), down.ravel()], axis=1)})
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.add_subplot()
+    _picture(axes, _grid(decoded, size, size, image_shape(run, shape)), f"decoder over {site}")
+    return figure
+
+
+def latent_scatter(run: Run, x: ArrayLike, labels: ArrayLike, *, site: str = "z") -> Figure:
+    """The guide's means of the first two latent coordinates, coloured by label."""
+    latents = run.latents(np.asarray(x, dtype=np.float32))[site]
+    figure = Figure(figsize=(5, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    classes = np.asarray(labels)
+    for label in np.unique(classes):
+        chosen = latents[classes == label]
+        axes.scatter(chosen[:, 0], chosen[:, 1], s=8, label=str(label))
+    axes.set_xlabel(f"{site}[0]")
+    axes.set_ylabel(f"{site}[1]")
+    axes.legend(frameon=False, markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def _grid(
+    images: NDArray[Any], rows: int, columns: int, shape: tuple[int, int]
+) -> NDArray[Any]:
+    """(rows * columns, D) as one picture, with a line of background between the images."""
+    height, width = shape
+    tiles = images.reshape(rows, columns, height, width)
+    padded = np.pad(tiles, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=0.0)
+    return padded.transpose(0, 2, 1, 3).reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
+
+
+def _picture(axes: Axes, picture: NDArray[Any], title: str) -> None:
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.set_title(title, fontsize=9)
+    axes.set_axis_off()

@@ -1,0 +1,135 @@
+"""Log-likelihood of held-out data, in nats."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inference.engines import engine_name, load_engine
+from inference.engines.structure import Structure
+from inference.errors import ArgumentError
+from inference.training.data import (
+    as_arrays,
+    as_scored,
+    check_arrays,
+    check_positive,
+    check_support,
+)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A log-likelihood in nats.
+
+    Attributes:
+        mean: mean over the data.
+        standard_error: standard deviation over the data, divided by the root of their number; it
+            says how much another test set would differ, not how loose the bound is.
+        per_datum: one value per datum, shape (N,).
+        method: how it was found, with its number of particles.
+    """
+
+    mean: float
+    standard_error: float
+    per_datum: NDArray[np.float64] = field(repr=False)
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ± {self.standard_error:.3f} nats ({self.method})"
+
+
+def log_likelihood(
+    pair: Any,
+    x: ArrayLike | tuple[ArrayLike, ...],
+    num_particles: int = 1000,
+    *,
+    method: Literal["iw", "exact"] = "iw",
+    seed: int = 0,
+    chunk_size: int = 10_000,
+    engine: str | None = None,
+) -> Estimate:
+    """Log-likelihood of data under a fitted pair.
+
+    `"iw"` is the importance-weighted estimate with K draws from the guide per datum,
+
+        log p(x) ~ log 1/K sum_k p(x, z_k) / q(z_k | x),
+
+    which is below log p(x) in expectation and rises with K (Burda et al. 2016, arXiv:1509.00519).
+    `"exact"` asks the pair's own `log_evidence(x)`, where it has a closed form.
+
+    Args:
+        pair: a fitted pair: `run.pair`.
+        x: data, shape (N, D); a tuple where the pair takes more than one array.
+        num_particles: K; not used by `"exact"`.
+        method: `"iw"` or `"exact"`.
+        seed: seed of the draws.
+        chunk_size: largest number of particles times data to be decoded at once. It bounds the
+            memory, whatever K is.
+        engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
+
+    Returns:
+        Mean, standard error and values per datum.
+
+    Raises:
+        ArgumentError: if an argument is out of range, or the pair has no closed form.
+        DataError: if the pair cannot score the data.
+        ObjectiveError: if the pair has no weights per datum.
+    """
+    check_positive("num_particles", num_particles)
+    check_positive("chunk_size", chunk_size)
+    if method not in ("iw", "exact"):
+        raise ArgumentError(f"method must be 'iw' or 'exact', got {method!r}.")
+    if method == "exact" and not hasattr(pair, "log_evidence"):
+        raise ArgumentError(
+            "method='exact' needs a pair with log_evidence(x), which this one does not have; use "
+            "method='iw'."
+        )
+    backend = load_engine(engine or engine_name(pair))
+    arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else np.asarray(x)))
+    check_arrays(pair, arrays, "x")
+    scored = _Check(arrays)
+    weights = backend.log_weights(pair, scored, tuple(a[:2] for a in arrays), seed)
+    rows = max(1, chunk_size // num_particles)
+    values = []
+    for number, start in enumerate(range(0, len(arrays[0]), rows)):
+        batch = tuple(array[start : start + rows] for array in arrays)
+        if method == "exact":
+            values.append(backend.log_evidence(pair, *batch))
+            continue
+        values.append(_importance_weighted(weights, batch, num_particles, chunk_size, number))
+    per_datum = np.concatenate(values).astype(np.float64)
+    count = len(per_datum)
+    spread = per_datum.std(ddof=1) / math.sqrt(count) if count > 1 else math.nan
+    label = "exact" if method == "exact" else f"iw, K={num_particles}"
+    return Estimate(float(per_datum.mean()), float(spread), per_datum, label)
+
+
+class _Check:
+    """Refuses a structure without weights per datum, and data outside of its supports."""
+
+    def __init__(self, arrays: tuple[NDArray[Any], ...]) -> None:
+        self.arrays = arrays
+
+    def __call__(self, structure: Structure) -> None:
+        structure.check_match()
+        structure.check_observed()
+        structure.check_local("log_likelihood")
+        check_support(structure, self.arrays, "x")
+
+
+def _importance_weighted(
+    weights: Any, batch: tuple[NDArray[Any], ...], num_particles: int, chunk_size: int, number: int
+) -> NDArray[np.float64]:
+    """log of the mean weight, (N,), over as many sets of particles as the memory asks for."""
+    largest = max(1, chunk_size // len(batch[0]))
+    total = np.full(len(batch[0]), -np.inf)
+    for draw, done in enumerate(range(0, num_particles, largest)):
+        count = min(largest, num_particles - done)
+        # Each pair of chunk and set has draws of its own: the numbers never meet below 2^16 sets.
+        part = weights(batch, count, (number << 16) + draw)
+        total = np.logaddexp(total, part)
+    return total - math.log(num_particles)

@@ -1,0 +1,68 @@
+"""Objectives as strings, the form of the command line and of a run's spec."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+from typing import Any
+
+from inference.errors import ArgumentError
+from inference.objectives._objective import Objective
+from inference.objectives.elbo import ELBO
+from inference.objectives.iwae import IWAE
+
+_CLASSES: dict[str, type[Objective]] = {cls.__name__.lower(): cls for cls in (ELBO, IWAE)}
+
+
+def parse_objective(text: str) -> Objective:
+    """Build an objective from a string such as `"iwae:num_particles=5"`.
+
+    Args:
+        text: a name, then optionally a colon and `keyword=value` pairs separated by commas.
+
+    Raises:
+        ArgumentError: if the name or a keyword is unknown, or a value is missing or not right.
+    """
+    name, _, rest = text.partition(":")
+    if name.strip().lower() not in _CLASSES:
+        near = difflib.get_close_matches(name.lower(), _CLASSES, n=2, cutoff=0.4)
+        hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+        raise ArgumentError(
+            f"there is no objective {name!r}. {hint}Known: {', '.join(sorted(_CLASSES))}."
+        )
+    cls = _CLASSES[name.strip().lower()]
+    keywords: dict[str, Any] = {}
+    for item in filter(None, (part.strip() for part in rest.split(","))):
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise ArgumentError(f"objective {text!r}: write {item!r} as keyword=value.")
+        try:
+            keywords[key.strip()] = ast.literal_eval(value.strip())
+        except (ValueError, SyntaxError):
+            keywords[key.strip()] = value.strip()  # a bare word such as auto
+    accepted = inspect.signature(cls).parameters
+    try:
+        return cls(**keywords)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"objective {text!r}: {error} It takes: {', '.join(accepted)}."
+        ) from error
+
+
+def describe_objective(objective: Any) -> str:
+    """The string form of an objective; upstream's losses are named by their class and settings."""
+    if isinstance(objective, Objective):
+        names = inspect.signature(type(objective)).parameters
+        settings = {name: getattr(objective, name) for name in names}
+        prefix = type(objective).__name__.lower()
+    else:
+        plain = (bool, int, float, str)
+        settings = {
+            name: value
+            for name, value in sorted(vars(objective).items())
+            if isinstance(value, plain) and not name.startswith("_")
+        }
+        prefix = f"{type(objective).__module__}.{type(objective).__name__}"
+    words = ",".join(f"{name}={value}" for name, value in settings.items())
+    return f"{prefix}:{words}" if words else prefix

@@ -1,0 +1,1 @@
+"""How a pair is fitted: data, the loop, the run folder, progress."""

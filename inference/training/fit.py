@@ -1,0 +1,306 @@
+"""`fit`: train a pair under an objective."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from inference.engines import engine_name, load_engine
+from inference.engines.structure import Structure
+from inference.engines.training import Settings, Trainer
+from inference.errors import ArgumentError, DivergenceError, PairError, RunFolderError, ZooError
+from inference.objectives import Objective, describe_objective, parse_objective
+from inference.training.data import (
+    Arrays,
+    TrainingData,
+    as_scored,
+    check_positive,
+    check_support,
+    prepare,
+)
+from inference.training.folder import Checkpoint, RunFolder
+from inference.training.loop import Loop, Plan, State
+from inference.training.run import Run
+from inference.training.sources import ArraySource, BatchSource
+from inference.training.spec import describe_pair, difference, plain, versions
+
+_STEPS_BETWEEN_REPORTS = 100  # reports are at ends of epochs, and at least so many steps apart
+_ROWS_PER_VALIDATION = 2000  # rows times particles to score at a time
+
+
+def fit(
+    pair: Any,
+    data: Any,
+    *,
+    objective: Objective | str | Any = "elbo",
+    epochs: int | None = None,
+    steps: int | None = None,
+    seconds: float | None = None,
+    batch_size: int = 100,
+    learning_rate: float | None = None,
+    optimizer: Any = None,
+    schedule: Any = None,
+    clip_norm: float | None = None,
+    valid: Any = None,
+    patience: int | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    checkpoint_seconds: float = 10.0,
+    progress: bool | str = "auto",
+    engine: str | None = None,
+) -> Run:
+    """Fit a pair to data by stochastic variational inference.
+
+    The pair that is passed in stays as it is; `run.pair` is the fitted one, and fitting that one
+    goes on from its parameters. (Networks that bare Pyro functions close over are trained in
+    place.) Losses and bounds are in nats per datum; the gradient is that of the loss summed over
+    the minibatch, as in both libraries' own SVI.
+
+    Args:
+        pair: a pair, or a `(model, guide)` tuple of any Pyro or NumPyro program.
+        data: a dataset from `ppl_models.datasets.load`, an array, a tuple of arrays that are
+            passed to model and guide in that order, or an iterable of batches.
+        objective: an objective, its string form such as `"iwae:num_particles=5"`, or one of the
+            engine's own loss objects.
+        epochs: passes over the data. One of `epochs`, `steps` and `seconds` is needed; the first
+            to be reached ends the run.
+        steps: gradient steps.
+        seconds: time budget of this call, compilation included.
+        batch_size: rows of a minibatch; all rows where there are fewer.
+        learning_rate: step size; 1e-3 for the default Adam.
+        optimizer: an optax transformation or constructor, or a `numpyro.optim` object; a
+            torch.optim class, partial or instance, or a `pyro.optim` object.
+        schedule: factor on the learning rate: `"cosine"`, a function of the step, or a
+            torch.optim.lr_scheduler class or partial (Pyro).
+        clip_norm: largest global norm of the minibatch's gradient.
+        valid: validation data in place of the dataset's own.
+        patience: stop after this many reports without a better validation bound, and return the
+            parameters that had the best. A report is made at the end of an epoch, but not more
+            often than every 100 steps.
+        seed: seed of initialisation, batch order, binarisation and draws.
+        device: for example `"cpu"`, `"cuda"`; the engine's default without it.
+        out: a run folder, to which checkpoints are written.
+        resume: continue the run in `out`, bit for bit as if it had never stopped, or begin it if
+            there is none. The arguments must be the same, except that the budget may grow.
+        checkpoint_seconds: shortest time between two checkpoints.
+        progress: show progress; `"auto"` chooses a bar or plain lines.
+        engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
+
+    Returns:
+        The run. After Ctrl-C it is the part that was done, with `status="interrupted"`.
+
+    Raises:
+        ArgumentError: if an argument is out of range or could have no effect.
+        DataError: if the pair cannot score the data.
+        PairError: if model and guide do not fit together.
+        ObjectiveError: if the objective is not valid for the pair.
+        DivergenceError: if a loss is not finite; its `run` attribute holds the last good state.
+        RunFolderError: if `out` cannot be written or resumed.
+    """
+    for name, value in {"epochs": epochs, "steps": steps, "patience": patience}.items():
+        check_positive(name, value)
+    for name, value in {"seconds": seconds, "clip_norm": clip_norm}.items():
+        check_positive(name, value, whole=False)
+    check_positive("batch_size", batch_size)
+    check_positive("learning_rate", learning_rate, whole=False)
+    if epochs is None and steps is None and seconds is None:
+        raise ArgumentError("say how long to train: pass epochs=, steps= or seconds=.")
+    if resume and out is None:
+        raise ArgumentError("resume=True needs out=, the folder of the run to continue.")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ArgumentError(f"seed must be a whole number of at least 0, got {seed!r}.")
+    if isinstance(objective, str):
+        objective = parse_objective(objective)
+    name = engine or engine_name(pair)
+    prepared = prepare(pair, data, valid)
+    arrays = as_scored(pair, prepared.arrays) if prepared.arrays else ()
+    held_out = as_scored(pair, prepared.valid) if prepared.valid else ()
+    if patience is not None and not held_out:
+        raise ArgumentError("patience= needs validation data; pass valid=.")
+    rows = len(arrays[0]) if arrays else None
+    settings = Settings(
+        seed=seed,
+        arrays=arrays,
+        valid=held_out,
+        batch_size=batch_size if rows is None else min(batch_size, rows),
+        binarise=prepared.binarise,
+        optimiser=optimizer,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        total_steps=_total_steps(rows, batch_size, epochs, steps),
+        clip_norm=clip_norm,
+        device=device,
+    )
+    spec = {
+        "pair": describe_pair(pair, name),
+        "objective": describe_objective(objective),
+        "data": {"id": prepared.identity, "image_shape": plain(prepared.image_shape)},
+        "training": {
+            "batch_size": settings.batch_size,
+            "learning_rate": learning_rate,
+            "optimizer": plain(optimizer),
+            "schedule": plain(schedule),
+            "clip_norm": clip_norm,
+            "patience": patience,
+            "seed": seed,
+            "device": device,
+        },
+        "budget": {"epochs": epochs, "steps": steps, "seconds": seconds},
+        "versions": versions(),
+    }
+    folder, checkpoint = _open(out, spec, resume=resume)
+    trainer = load_engine(name).Trainer(pair, objective, settings)
+    state = State() if checkpoint is None else State.from_dict(checkpoint.progress)
+    with trainer.running():
+        source, structure = _begin(pair, trainer, objective, prepared, settings)
+        if checkpoint is not None:
+            trainer.restore(checkpoint.state)
+        plan = Plan(
+            steps=settings.total_steps,
+            epochs=epochs,
+            seconds=seconds,
+            report_every=_report_every(settings) if arrays else None,
+            patience=patience,
+            checkpoint_seconds=checkpoint_seconds,
+            valid_rows=max(1, _ROWS_PER_VALIDATION // getattr(objective, "num_particles", 1)),
+            num_valid=round(len(held_out[0]) * structure.data_scale) if held_out else 0,
+        )
+        loop = Loop(trainer, source, plan, folder, state)
+        if checkpoint is not None:
+            loop.best = checkpoint.best
+        image_shape = prepared.image_shape
+        try:
+            loop.run(show=progress)
+        except DivergenceError as error:
+            if loop.good is not None:
+                good = loop.good.values if loop.good.best is None else loop.good.best
+                partial = State.from_dict(loop.good.progress)
+                fitted = trainer.fitted(good)
+                error.run = _run(name, fitted, spec, partial, folder, image_shape, "diverged")
+            raise
+        fitted = trainer.fitted(loop.best)
+    return _run(name, fitted, spec, state, folder, image_shape, state.status)
+
+
+def _begin(
+    pair: Any, trainer: Trainer, objective: Any, prepared: TrainingData, settings: Settings
+) -> tuple[ArraySource | BatchSource, Structure]:
+    """Check pair, data and objective against each other on a first batch; initialise from it."""
+    source: ArraySource | BatchSource
+    if prepared.batches is None:
+        source = ArraySource(settings.arrays, settings.batch_size, settings.steps_per_epoch, 1.0)
+    else:
+        source = BatchSource(prepared.batches, pair)
+    first = source.first()
+    structure = inspect_pair(trainer, first)
+    structure.check_match()
+    if isinstance(objective, Objective):
+        objective.check(structure)
+    checked = settings.arrays or first
+    check_support(structure, checked, "the data", binarise=settings.binarise, strict=False)
+    if settings.valid:
+        check_support(structure, settings.valid, "the validation data", strict=False)
+    if isinstance(source, ArraySource):
+        source.data_per_step *= structure.data_scale
+    else:
+        source.scale = structure.data_scale
+    trainer.start(first)
+    return source, structure
+
+
+def inspect_pair(trainer: Trainer, batch: Arrays) -> Structure:
+    """Run the pair once on a batch.
+
+    Raises:
+        PairError: if it fails, naming the shapes that it was given.
+    """
+    try:
+        return trainer.inspect(batch)
+    except ZooError:
+        raise
+    except Exception as error:
+        shapes = ", ".join(str(array.shape) for array in batch)
+        raise PairError(
+            f"the pair fails on a batch of shape {shapes}: {type(error).__name__}: "
+            f"{str(error).strip().splitlines()[0] if str(error).strip() else 'no message'} "
+            "Call model and guide on such a batch by hand to see where."
+        ) from error
+
+
+def _total_steps(
+    rows: int | None, batch_size: int, epochs: int | None, steps: int | None
+) -> int | None:
+    if rows is None or epochs is None:
+        return steps
+    by_epochs = epochs * max(1, rows // min(batch_size, rows))
+    return by_epochs if steps is None else min(steps, by_epochs)
+
+
+def _report_every(settings: Settings) -> int:
+    per_epoch = settings.steps_per_epoch
+    return per_epoch * -(-_STEPS_BETWEEN_REPORTS // per_epoch)
+
+
+def _open(
+    out: str | os.PathLike[str] | None, spec: dict[str, Any], *, resume: bool
+) -> tuple[RunFolder | None, Checkpoint | None]:
+    """The run folder, new or checked against the spec, and the checkpoint to go on from."""
+    if out is None:
+        return None, None
+    folder = RunFolder(out)
+    if not folder.spec_path.exists():
+        if Path(out).exists() and (not Path(out).is_dir() or any(Path(out).iterdir())):
+            raise RunFolderError(
+                f"out={str(out)!r} exists and is no run folder; choose another, so that nothing "
+                "is overwritten."
+            )
+        folder.create(spec)
+        return folder, None
+    if not resume:
+        raise RunFolderError(
+            f"out={str(out)!r} already holds a run; pass resume=True to continue it, or choose "
+            "another folder."
+        )
+    old = folder.read_spec()
+    _check_same(old, spec, str(out))
+    checkpoint = folder.load()
+    folder.create(spec)
+    return folder, checkpoint
+
+
+def _check_same(old: Mapping[str, Any], new: Mapping[str, Any], out: str) -> None:
+    """Refuse to resume another run; a larger budget is the same run if no schedule reads it."""
+    fixed = ["pair", "objective", "data", "training"]
+    if new["training"]["schedule"] == "cosine":
+        fixed.append("budget")  # the schedule's length is part of what the run is
+    changed = difference({k: old.get(k) for k in fixed}, {k: new[k] for k in fixed})
+    if changed:
+        raise RunFolderError(
+            f"out={out!r} holds a different run: {changed}. Resume with the arguments in its "
+            "spec.json, or choose another folder."
+        )
+
+
+def _run(
+    engine: str,
+    fitted: Any,
+    spec: dict[str, Any],
+    state: State,
+    folder: RunFolder | None,
+    image_shape: tuple[int, int] | None,
+    status: str,
+) -> Run:
+    return Run(
+        pair=fitted,
+        parameters=load_engine(engine).parameters(fitted),
+        spec=spec,
+        status=status,
+        step=state.step,
+        folder=None if folder is None else folder.path,
+        rows=state.rows,
+        image_shape=image_shape,
+    )

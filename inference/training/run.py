@@ -1,0 +1,126 @@
+"""A run: what `fit` returns and `load_run` reads."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inference.engines import load_engine
+from inference.errors import RunFolderError
+from inference.training.data import as_arrays, as_scored
+from inference.training.folder import RunFolder
+from inference.training.spec import rebuild_pair
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Run:
+    """One fitted pair with its spec, history and parameters.
+
+    Attributes:
+        pair: the fitted pair; it takes the place of the untrained one everywhere.
+        parameters: name to array, as the model sees them.
+        spec: everything needed to repeat the run.
+        status: `"finished"`, `"stopped early"`, `"time"`, `"interrupted"`, `"running"` (a run
+            folder whose fit was killed) or `"diverged"`.
+        step: steps taken.
+        folder: the run folder, or None.
+        rows: the history as a list of dictionaries.
+        image_shape: shape of one row as a picture, if it is one.
+    """
+
+    pair: Any
+    parameters: dict[str, NDArray[Any]] = field(repr=False)
+    spec: dict[str, Any] = field(repr=False)
+    status: str
+    step: int
+    folder: Path | None
+    rows: list[dict[str, float]] = field(repr=False)
+    image_shape: tuple[int, int] | None = None
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row per report: step, epoch, loss, valid_bound, seconds; nats per datum."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows)
+
+    def plot(self) -> Figure:
+        """Loss and validation bound against the step, in nats per datum."""
+        from inference.evaluation.figures import learning_curve
+
+        return learning_curve(self.rows)
+
+    def sample(self, size: int, *, seed: int = 0, mean: bool = True) -> NDArray[Any]:
+        """Draw rows from the model: likelihood means, or data with `mean=False`; (size, D)."""
+        means, draws = self._engine.draw(self.pair, size, seed)
+        return means if mean else draws
+
+    def latents(self, *x: ArrayLike, seed: int = 0) -> dict[str, NDArray[Any]]:
+        """The guide's mean of each latent given data, by site name, each with N rows."""
+        return self._engine.encode(self.pair, *self._scored(x), rng_seed=seed)
+
+    def reconstruct(self, *x: ArrayLike, seed: int = 0) -> NDArray[Any]:
+        """The likelihood's mean at the guide's mean of the latents, shape (N, D)."""
+        return self._engine.decode(self.pair, self.latents(*x, seed=seed), seed)
+
+    def decode(self, **latents: ArrayLike) -> NDArray[Any]:
+        """The likelihood's mean at given latents, by site name, each with N rows."""
+        arrays = {name: np.asarray(value, dtype=np.float32) for name, value in latents.items()}
+        return self._engine.decode(self.pair, arrays)
+
+    @property
+    def _engine(self) -> Any:
+        return load_engine(self.spec["pair"]["engine"])
+
+    def _scored(self, x: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
+        return as_scored(self.pair, as_arrays(tuple(map(np.asarray, x))))
+
+
+def load_run(
+    path: str | os.PathLike[str], *, pair: Any = None, batch: tuple[ArrayLike, ...] = ()
+) -> Run:
+    """Read a run from its folder, at its newest checkpoint.
+
+    Args:
+        path: the `out=` of a `fit`.
+        pair: the untrained pair; needed if it was not one of the zoo's.
+        batch: some rows of data for the pair; needed for bare Pyro functions, whose parameters
+            exist only once they have run.
+
+    Raises:
+        RunFolderError: if there is no run, no checkpoint yet, or a damaged one.
+    """
+    folder = RunFolder(path)
+    spec = folder.read_spec()
+    checkpoint = folder.load()
+    if checkpoint is None:
+        raise RunFolderError(
+            f"{folder.path} has no checkpoint yet: the run ended before the first one. Run it "
+            "again with resume=True."
+        )
+    untrained = rebuild_pair(spec["pair"]) if pair is None else pair
+    engine = load_engine(spec["pair"]["engine"])
+    if not batch and hasattr(untrained, "data_dim"):
+        batch = (np.zeros((1, untrained.data_dim), dtype=np.float32),)
+    values = checkpoint.values if checkpoint.best is None else checkpoint.best
+    fitted = engine.rebuild(untrained, values, as_arrays(batch) if batch else ())
+    progress, shape = checkpoint.progress, spec["data"].get("image_shape")
+    return Run(
+        pair=fitted,
+        parameters=engine.parameters(fitted),
+        spec=spec,
+        status=progress["status"],
+        step=progress["step"],
+        folder=folder.path,
+        rows=progress["rows"],
+        image_shape=None if shape is None else (shape[0], shape[1]),
+    )

@@ -1,0 +1,86 @@
+"""What a pair is, what it remembers about itself, and how its card is read."""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+
+class Pair:
+    """Base of the zoo's pairs: a `model`, a `guide`, and a record of how it was built.
+
+    A pair offers `model(x=None, *, size=1)`, which scores `x` when it is given and draws `size`
+    rows when it is not, and `guide(x)`, which proposes every latent that the model names. `model`
+    returns a differentiable point of data space, the mean of the likelihood. The observed site is
+    `x`, the batch plate is `data`, and local latents live inside it. Networks accept any leading
+    dimensions.
+
+    Nothing has to inherit from this class to be trained: `fit` takes any object with these two
+    methods. What the base adds is `hyperparameters`, the constructor's arguments with their
+    defaults, from which a saved run rebuilds the pair.
+
+    Attributes:
+        engine: `"pyro"` or `"numpyro"`.
+        data_dim: number of columns that `x` must have; errors about wrong shapes quote it.
+    """
+
+    engine: ClassVar[str]
+    data_dim: int
+    hyperparameters: dict[str, Any]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Record the constructor's arguments before any constructor runs."""
+        self = super().__new__(cls)
+        bound = inspect.signature(cls).bind_partial(*args, **kwargs)
+        bound.apply_defaults()
+        object.__setattr__(self, "hyperparameters", dict(bound.arguments))
+        return self
+
+
+@dataclass(frozen=True)
+class Card:
+    """The facts at the head of `cards/<name>.md` and the text below them.
+
+    Attributes:
+        name: the model's name in the registry.
+        title: what it is called in the literature.
+        family: the folder that it lives in.
+        engines: the engines that have a pair.
+        reference: authors, year, arXiv id.
+        latents: site name to event shape, in the hyperparameters' names.
+        exact: whether the pair has `log_evidence`, the evidence in closed form.
+        text: the Markdown below the facts: the story and the measured numbers.
+    """
+
+    name: str
+    title: str
+    family: str
+    engines: tuple[str, ...]
+    reference: str
+    latents: dict[str, list[str | int]] = field(default_factory=dict)
+    exact: bool = False
+    text: str = ""
+
+    @classmethod
+    def read(cls, path: Path, *, family: str, engines: tuple[str, ...]) -> Card:
+        """Read a card: TOML facts between two `+++` lines, then Markdown.
+
+        Raises:
+            ValueError: if the head is missing, is not TOML, or lacks a fact.
+        """
+        parts = path.read_text(encoding="utf-8").split("+++\n", 2)
+        if len(parts) != 3 or parts[0].strip():
+            raise ValueError(
+                f"{path.name} must begin with TOML facts between two lines of '+++'; see "
+                "another card in the same folder."
+            )
+        try:
+            facts = tomllib.loads(parts[1])
+            return cls(
+                name=path.stem, family=family, engines=engines, text=parts[2].strip(), **facts
+            )
+        except (tomllib.TOMLDecodeError, TypeError) as error:
+            raise ValueError(f"{path.name}: the facts at its head are not right: {error}.") from error

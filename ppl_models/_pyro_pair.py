@@ -1,0 +1,45 @@
+"""The base of Pyro pairs: a torch module that never shares parameters with another pair."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from typing import Any, Self
+
+import pyro
+import torch
+
+from ppl_models._pair import Pair
+
+_instances = itertools.count()
+
+
+class PyroPair(Pair, torch.nn.Module):
+    """A pair whose networks are plain `torch.nn` modules.
+
+    `pyro.module` stores parameters in one global dictionary by name, so two models that both call
+    their network "decoder" silently train one set of weights. `register` puts a number of the
+    instance's own into the name, and a copy gets a number of its own.
+    """
+
+    engine = "pyro"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._instance = next(_instances)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copy parameters and buffers under a new instance number."""
+        twin = type(self).__new__(type(self))
+        memo[id(self)] = twin
+        twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        twin._instance = next(_instances)
+        return twin
+
+    def register(self, *parts: str) -> None:
+        """Show the named submodules' parameters to the inference algorithm; all without a name."""
+        prefix = f"{type(self).__name__}-{self._instance}"
+        if not parts:
+            pyro.module(prefix, self)
+        for part in parts:
+            pyro.module(f"{prefix}.{part}", getattr(self, part))

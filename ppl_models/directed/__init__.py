@@ -1,0 +1,1 @@
+"""Directed latent-variable models: p(z) p(x | z)."""

@@ -1,0 +1,112 @@
+"""Probabilistic principal component analysis, NumPyro (Tipping & Bishop 1999)."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+from numpy.typing import ArrayLike
+
+from ppl_models._pair import Pair
+from ppl_models.networks.arguments import check_choice, check_positive, check_size
+from ppl_models.networks.output_bias import output_bias
+
+__all__ = ["PPCA"]
+
+
+class PPCA(Pair):
+    """A Gaussian latent decoded linearly: evidence and posterior are known in closed form.
+
+    Story, for each datum n, with s = exp(log_noise):
+
+        z_n ~ Normal(0, I)                                   (latent_dim,)
+        x_n ~ Normal(weight z_n + mean, s)                   (data_dim,)
+        evidence:  x_n ~ Normal(mean, weight weight' + s^2 I)
+        posterior: z_n ~ Normal(M^-1 weight' (x_n - mean), s^2 M^-1), M = weight' weight + s^2 I
+
+    The guide is either that posterior, which has no parameters of its own, or a linear one,
+    z_n ~ Normal(guide_weight x_n + guide_bias, L L') with a free lower-triangular L, a family that
+    contains it.
+
+    Args:
+        data_dim: columns of x.
+        latent_dim: size of z.
+        guide: `"linear"` or `"exact"`.
+        noise_scale: initial s.
+        data_mean: initial `mean`, shape (data_dim,); zero when not given.
+        seed: seed of the initial weights.
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+
+    engine = "numpyro"
+
+    def __init__(
+        self,
+        *,
+        data_dim: int = 64,
+        latent_dim: int = 2,
+        guide: str = "linear",
+        noise_scale: float = 1.0,
+        data_mean: ArrayLike | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.data_dim = check_size("data_dim", data_dim)
+        self.latent_dim = check_size("latent_dim", latent_dim)
+        self.exact_guide = check_choice("guide", guide, ("linear", "exact")) == "exact"
+        scale = check_positive("noise_scale", noise_scale)
+        mean = jnp.zeros(data_dim)
+        if data_mean is not None:
+            mean = jnp.asarray(output_bias(data_mean, data_dim, "gaussian"))
+        self.initial = {
+            "weight": 0.1 * jax.random.normal(jax.random.PRNGKey(seed), (data_dim, latent_dim)),
+            "mean": mean,
+            "log_noise": jnp.log(scale),
+            "guide_weight": jnp.zeros((latent_dim, data_dim)),
+            "guide_bias": jnp.zeros(latent_dim),
+            "guide_tril": jnp.zeros((latent_dim, latent_dim)),
+        }
+
+    def _param(self, name: str) -> jax.Array:
+        return numpyro.param(name, self.initial[name])
+
+    def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
+        """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""
+        weight, mean = self._param("weight"), self._param("mean")
+        noise = jnp.exp(self._param("log_noise"))
+        with numpyro.plate("data", size if x is None else len(x)):
+            prior = jnp.zeros(self.latent_dim)
+            z = numpyro.sample("z", dist.Normal(prior, 1.0).to_event(1))
+            output = z @ weight.T + mean
+            numpyro.sample("x", dist.Normal(output, noise).to_event(1), obs=x)
+        return output
+
+    def guide(self, x: jax.Array) -> None:
+        """Propose z, shape (N, latent_dim), from a full-covariance Gaussian."""
+        if self.exact_guide:
+            posterior = self.posterior(x)
+        else:
+            mean = x @ self._param("guide_weight").T + self._param("guide_bias")
+            free = self._param("guide_tril")
+            tril = jnp.tril(free, -1) + jnp.diag(jnp.exp(jnp.diagonal(free)))
+            posterior = dist.MultivariateNormal(mean, scale_tril=tril)
+        with numpyro.plate("data", len(x)):
+            numpyro.sample("z", posterior)
+
+    def posterior(self, x: jax.Array) -> dist.MultivariateNormal:
+        """The exact p(z | x): batch (N,), event (latent_dim,)."""
+        weight, variance = self._param("weight"), jnp.exp(2 * self._param("log_noise"))
+        precision = weight.T @ weight / variance + jnp.eye(self.latent_dim)
+        covariance = jnp.linalg.inv(precision)
+        mean = (x - self._param("mean")) @ weight @ covariance / variance
+        return dist.MultivariateNormal(mean, covariance)
+
+    def log_evidence(self, x: jax.Array) -> jax.Array:
+        """The exact log p(x) per datum, in nats, shape (N,)."""
+        noise = jnp.full(self.data_dim, jnp.exp(2 * self._param("log_noise")))
+        evidence = dist.LowRankMultivariateNormal(
+            self._param("mean"), self._param("weight"), noise
+        )
+        return evidence.log_prob(x)

@@ -1,0 +1,1 @@
+"""Networks that several pairs share, once for torch and once for flax."""
