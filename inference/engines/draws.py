@@ -42,12 +42,12 @@ class Draws:
     @property
     def elbo(self) -> Any:
         """log w, with the known divergences in place of their sampled estimates, shape (K, N)."""
-        sampled_p = sum(v for k, v in self.log_p_sites.items() if k not in self.divergences)
-        sampled_q = sum(v for k, v in self.log_q_sites.items() if k not in self.divergences)
-        return sampled_p - sampled_q - sum(self.divergences.values())
+        log_p = sum(self.log_p_sites[k] for k in self.log_p_sites if k not in self.divergences)
+        log_q = sum(self.log_q_sites[k] for k in self.log_q_sites if k not in self.divergences)
+        return log_p - log_q - sum(self.divergences.values())
 
     @property
     def log_q_scored(self) -> Any | None:
         """log q of the sites in `scored`, shape (K, N); None if every draw is reparameterised."""
-        terms = [v for k, v in self.log_q_sites.items() if k in self.scored]
+        terms = [self.log_q_sites[k] for k in self.log_q_sites if k in self.scored]
         return sum(terms) if terms else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ class Structure:
         """The guide's sites that propose a value."""
         return [site for site in self.guide.values() if not site.observed]
 
-    @property
+    @cached_property
     def shared_plates(self) -> tuple[Plate, ...]:
         """The plates around every site, outermost first: one importance weight per cell."""
         everywhere: frozenset[Plate] | None = None
@@ -94,16 +95,10 @@ class Structure:
             everywhere = site.plates if everywhere is None else everywhere & site.plates
         return tuple(sorted(everywhere or (), key=lambda plate: plate.dim))
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """Full size over subsampled size of the shared plates; it multiplies the total bound."""
         return math.prod(plate.full_size / plate.size for plate in self.shared_plates)
-
-    @property
-    def full_size(self) -> int | None:
-        """The number of data that the bound stands for; None without a shared plate."""
-        shared = self.shared_plates
-        return math.prod(plate.full_size for plate in shared) if shared else None
 
     @property
     def data_scale(self) -> float:

@@ -57,10 +57,7 @@ class Trainer:
             settings.clip_norm,
         )
         self.svi = SVI(model, guide, optimiser, loss=objective)
-        self.order_key, noise_key = random.split(random.PRNGKey(settings.seed ^ 0x5EED))
-        # Binarisation draws one number a pixel; XLA's own generator is several times faster at it
-        # than the default one.
-        self.noise_key = random.wrap_key_data(jnp.tile(noise_key, 2), impl="rbg")
+        self.order_key, self.noise_key = random.split(random.PRNGKey(settings.seed ^ 0x5EED))
         self.svi_state: Any = None
         self._loop = jax.jit(self._steps)
         self._single = jax.jit(self._on_batch)

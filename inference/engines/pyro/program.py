@@ -69,8 +69,8 @@ class PyroProgram:
                 if divergence is not None:
                     known[name] = self._per_datum(divergence, guide_sites[name])
         return Draws(
-            log_p_sites={name: self._log_prob(site) for name, site in model_sites.items()},
-            log_q_sites={name: self._log_prob(site) for name, site in guide_sites.items()},
+            log_p_sites=_Scores(model_sites, self._log_prob),
+            log_q_sites=_Scores(guide_sites, self._log_prob),
             divergences=known,
             scored=frozenset(n for n, site in guide_sites.items() if not site["fn"].has_rsample),
         )
@@ -93,7 +93,8 @@ class PyroProgram:
     def _per_datum(self, log_prob: Tensor, site: Mapping[str, Any]) -> Tensor:
         """Apply mask and scale and sum the plates that are not shared: (K, N)."""
         # The shared plates' own scale belongs outside the logarithm: see total().
-        scale = site["scale"] / self.structure.scale if self.structure.scale != 1 else site["scale"]
+        outside = self.structure.scale
+        scale = site["scale"] if outside == 1 else site["scale"] / outside
         if site["mask"] is not None or not (isinstance(scale, (int, float)) and scale == 1):
             log_prob = scale_and_mask(log_prob, scale, site["mask"])
         rank = self._nesting + 1
@@ -101,6 +102,25 @@ class PyroProgram:
         kept = {0} | {plate.dim % rank for plate in self._shared}
         private = [dim for dim in range(rank) if dim not in kept]
         return (log_prob.sum(private) if private else log_prob).reshape(len(log_prob), -1)
+
+
+class _Scores(Mapping[str, Tensor]):
+    """Log densities by site, worked out when they are asked for: a closed form saves two."""
+
+    def __init__(self, sites: Mapping[str, Any], score: Callable[[Any], Tensor]) -> None:
+        self.sites, self.score = sites, score
+        self.known: dict[str, Tensor] = {}
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self.known:
+            self.known[name] = self.score(self.sites[name])
+        return self.known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.sites)
+
+    def __len__(self) -> int:
+        return len(self.sites)
 
 
 def loss(

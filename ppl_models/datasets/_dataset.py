@@ -1,0 +1,182 @@
+"""What a data set is: three read-only splits, their labels and their fingerprints."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+SPLITS = ("train", "valid", "test")
+BINARISATIONS = ("dynamic", "static", "threshold", None)
+
+
+@dataclass(frozen=True)
+class DataId:
+    """Which numbers a result was computed on.
+
+    Attributes:
+        dataset: name of the data set.
+        split: `"train"`, `"valid"` or `"test"`.
+        binarisation: `"dynamic"`, `"static"`, `"threshold"`, or None for grey values.
+        seed: seed of the binarisation, None where nothing was drawn.
+        hash: first 12 hex digits of the SHA-256 of the split's shape, dtype and bytes as held.
+    """
+
+    dataset: str
+    split: str
+    binarisation: str | None
+    seed: int | None
+    hash: str
+
+    def __str__(self) -> str:
+        seed = () if self.seed is None else (f"seed={self.seed}",)
+        return "/".join((self.dataset, self.split, self.binarisation or "grey", *seed, self.hash))
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """The five fields by name, ready for JSON."""
+        return dataclasses.asdict(self)
+
+
+# eq=False: field-by-field equality of arrays has no truth value; compare the ids instead.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Dataset:
+    """Three splits of one data set, shape (N, D), float32 in [0, 1], read-only.
+
+    With `binarisation="dynamic"` train holds grey probabilities, which the training step binarises
+    afresh each time it uses them (Salakhutdinov & Murray 2008), while valid and test were
+    binarised once from `seed`, so that scores are repeatable.
+
+    The arrays given are not copied where they already are C-contiguous float32; they are made
+    read-only in place.
+
+    Attributes:
+        name: name of the data set.
+        train: shape (N_train, D).
+        valid: shape (N_valid, D).
+        test: shape (N_test, D).
+        labels: split to class numbers, shape (N,), int64; empty when the source has none.
+        image_shape: the shape of one row as an image, for example (28, 28).
+        binarisation: `"dynamic"`, `"static"`, `"threshold"`, or None for grey values.
+        seed: seed of the dynamic binarisation, None for every other.
+
+    Raises:
+        ValueError: if the splits, labels, image shape, binarisation and seed do not fit together.
+    """
+
+    name: str
+    train: NDArray[np.float32]
+    valid: NDArray[np.float32]
+    test: NDArray[np.float32]
+    image_shape: tuple[int, ...]
+    labels: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    binarisation: str | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.binarisation not in BINARISATIONS:
+            raise ValueError(
+                f"binarisation must be one of {', '.join(map(repr, BINARISATIONS))}; "
+                f"got {self.binarisation!r}."
+            )
+        if (self.seed is not None) != self.dynamic:
+            raise ValueError(
+                "Give seed with binarisation='dynamic' and with no other; got "
+                f"seed={self.seed!r} with binarisation={self.binarisation!r}."
+            )
+        for split in SPLITS:
+            object.__setattr__(self, split, self._frozen_images(split))
+        object.__setattr__(self, "labels", self._frozen_labels())
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{split}={getattr(self, split).shape}" for split in SPLITS)
+        seed = "" if self.seed is None else f", seed={self.seed}"
+        return (
+            f"Dataset({self.name!r}, {sizes}, image_shape={self.image_shape}, "
+            f"labels={'yes' if self.labels else 'no'}, binarisation={self.binarisation!r}{seed})"
+        )
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether the training step has to binarise train afresh each time."""
+        return self.binarisation == "dynamic"
+
+    @cached_property
+    def data_mean(self) -> NDArray[np.float32]:
+        """Mean of train over its rows, shape (D,), read-only."""
+        # A float32 running sum over 50,000 rows would lose three digits.
+        mean = self.train.mean(axis=0, dtype=np.float64).astype(np.float32)
+        mean.setflags(write=False)
+        return mean
+
+    def data_id(self, split: str) -> DataId:
+        """The fingerprint of one split; it is computed when first asked for.
+
+        Args:
+            split: `"train"`, `"valid"` or `"test"`.
+
+        Raises:
+            ValueError: if there is no such split.
+        """
+        if split not in SPLITS:
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}.")
+        if split not in self._hashes:
+            self._hashes[split] = _fingerprint(getattr(self, split))
+        return DataId(self.name, split, self.binarisation, self.seed, self._hashes[split])
+
+    @property
+    def id(self) -> dict[str, DataId]:
+        """Split to fingerprint, for all three splits."""
+        return {split: self.data_id(split) for split in SPLITS}
+
+    @cached_property
+    def _hashes(self) -> dict[str, str]:
+        return {}
+
+    def _frozen_images(self, split: str) -> NDArray[np.float32]:
+        array = np.ascontiguousarray(getattr(self, split), dtype=np.float32)
+        if array.ndim != 2 or len(array) == 0 or array.shape[1] != math.prod(self.image_shape):
+            raise ValueError(
+                f"{split} must have shape (N, {math.prod(self.image_shape)}) with N at least 1, "
+                f"to match image_shape={self.image_shape}; got {array.shape}."
+            )
+        binary = self.binarisation in {"static", "threshold"} or (self.dynamic and split != "train")
+        if binary and not ((array == 0) | (array == 1)).all():
+            raise ValueError(
+                f"{split} must hold only 0 and 1 with binarisation={self.binarisation!r}; binarise "
+                "it first, or give binarisation=None."
+            )
+        if not (array.min() >= 0 and array.max() <= 1):  # also refuses NaN
+            raise ValueError(
+                f"{split} must lie in [0, 1], got values from {array.min()} to {array.max()}; "
+                "rescale it first."
+            )
+        array.setflags(write=False)
+        return array
+
+    def _frozen_labels(self) -> dict[str, NDArray[np.int64]]:
+        if self.labels and set(self.labels) != set(SPLITS):
+            raise ValueError(
+                f"labels must be empty or have the keys {', '.join(SPLITS)}; "
+                f"got {', '.join(sorted(self.labels))}."
+            )
+        frozen: dict[str, NDArray[np.int64]] = {}
+        for split, given in self.labels.items():
+            array = np.ascontiguousarray(given, dtype=np.int64)
+            rows = len(getattr(self, split))
+            if array.shape != (rows,):
+                raise ValueError(f"labels[{split!r}] must have shape ({rows},), got {array.shape}.")
+            array.setflags(write=False)
+            frozen[split] = array
+        return frozen
+
+
+def _fingerprint(array: NDArray[np.float32]) -> str:
+    digest = hashlib.sha256(f"{array.shape} {array.dtype.str} ".encode())
+    digest.update(array.data)
+    return digest.hexdigest()[:12]
