@@ -53,6 +53,7 @@ class NumPyroProgram:
             draws, mutable = self._particle(self.rng_key, divergences=divergences)
             draws = jax.tree.map(lambda leaf: leaf[None], draws)
         else:
+            self.params |= self._subsamples()
             keys = random.split(self.rng_key, num_particles)
             draws, mutable = jax.vmap(lambda key: self._particle(key, divergences=divergences))(keys)
             mutable = jax.tree.map(lambda leaf: leaf[0], mutable)
@@ -73,6 +74,20 @@ class NumPyroProgram:
     def stop_gradient(self, values: Array) -> Array:
         """The same values as constants."""
         return jax.lax.stop_gradient(values)
+
+    def _subsamples(self) -> dict[str, Array]:
+        """The rows that subsampled plates choose, once for all particles.
+
+        Left to themselves, particles under vmap would each choose their own, and weights of
+        different data would be averaged. Of this trace, compilation keeps only the choice.
+        """
+        both = traces(self.rng_key, self.params, self.model, self.guide, self.args, self.kwargs)
+        return {
+            name: site["value"]
+            for trace in both
+            for name, site in trace.items()
+            if site["type"] == "plate" and site["args"][0] != site["args"][1]
+        }
 
     def _particle(self, key: Array, *, divergences: bool) -> tuple[Any, dict[str, Any]]:
         """Log densities of one draw, each (N,), and the networks' new mutable state."""

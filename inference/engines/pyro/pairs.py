@@ -116,7 +116,7 @@ def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
     with pair.scope():
         store = pyro.get_param_store()
         return {
-            names[id(store._params[name])]: np.array(store[name].detach().cpu())
+            names[id(store._params[name])]: store[name].detach().cpu().numpy().copy()
             for name in store.keys()  # noqa: SIM118  (a ParamStoreDict is not a mapping)
         }
 
@@ -138,7 +138,7 @@ def evaluating(pair: Any) -> Iterator[None]:
 
 def stored_values(pair: StoredPair) -> dict[str, NDArray[Any]]:
     """Parameters and buffers by public name, unconstrained, copied to the host."""
-    return {name: np.array(t.detach().cpu()) for name, t in _state(pair).items()}
+    return {name: t.detach().cpu().numpy().copy() for name, t in _state(pair).items()}
 
 
 def set_values(pair: StoredPair, values: Mapping[str, NDArray[Any]]) -> None:

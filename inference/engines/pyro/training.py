@@ -153,7 +153,7 @@ class Trainer:
         for index, slots in optimiser["state"].items():
             for key, value in slots.items():
                 if isinstance(value, torch.Tensor):
-                    arrays[f"slot/{index}/{key}"] = np.array(value.cpu())
+                    arrays[f"slot/{index}/{key}"] = value.cpu().numpy().copy()
                 else:
                     plain["slots"].setdefault(str(index), {})[key] = value
         if self.schedule is not None:

@@ -1,0 +1,36 @@
+# `make demo` and `make test` set up everything that they need in .venv, then do their job.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Where the CPU build of torch comes from, if not from the default index, e.g.
+# TORCH_FLAGS="--index-url <PyTorch's index of CPU wheels>".
+TORCH_FLAGS ?=
+BIN := .venv/bin
+WORKERS ?= 2
+
+.PHONY: demo test lint benchmark notebooks clean
+
+demo: .venv/.ready
+	$(BIN)/ppl-zoo demo
+
+test: .venv/.ready lint
+	$(BIN)/pytest -n $(WORKERS)
+
+lint: .venv/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+
+benchmark: .venv/.ready
+	$(BIN)/python -m benchmarks.step_time
+
+notebooks: .venv/.ready
+	$(BIN)/jupytext --to ipynb --update-metadata '{"jupytext": null}' --execute notebooks/*.py
+
+clean:
+	rm -rf .venv runs
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11) and 'Python 3.11 is needed: make PYTHON=/path/to/python3.11')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_FLAGS) torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	touch $@

@@ -1,0 +1,82 @@
+"""The registry: names, cards, errors, and what importing it does not import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from rows import ROWS
+
+from ppl_models import create, info, list_models
+from ppl_models._pair import Card
+
+
+def test_every_model_has_a_row_and_every_row_a_model() -> None:
+    assert {row.model for row in ROWS.values()} == set(list_models())
+
+
+def test_listing_by_pattern_and_engine() -> None:
+    assert list_models() == ["ppca", "vae"]
+    assert list_models("*vae*") == ["vae"]
+    assert list_models("nothing*") == []
+    assert list_models(engine="pyro") == list_models(engine="numpyro") == list_models()
+
+
+def test_listing_and_cards_import_no_framework() -> None:
+    script = (
+        "import sys, ppl_models\n"
+        "assert ppl_models.list_models() and ppl_models.info('vae').title\n"
+        "heavy = {'torch', 'pyro', 'jax', 'numpyro', 'flax', 'sklearn', 'pandas', 'inference'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_card_states_what_the_pair_is(name: str) -> None:
+    card = info(name)
+    assert card.engines == ("numpyro", "pyro")
+    assert card.reference
+    assert "## Measured" in card.text
+    for engine in card.engines:
+        row = next(row for row in ROWS.values() if row.model == name)
+        pair = create(name, engine=engine, **row.hyperparameters)
+        assert hasattr(pair, "log_evidence") == card.exact
+        assert set(card.latents) == {"z"}
+        shape = [row.hyperparameters[size] if isinstance(size, str) else size
+                 for size in card.latents["z"]]  # fmt: skip
+        assert shape == [pair.latent_dim]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"name": "vea"}, ValueError, r"no model 'vea'. Did you mean 'vae'\? Known: ppca, vae"),
+        ({"name": "vae", "engine": "pyroo"}, ValueError, "no engine 'pyroo'. Did you mean 'pyro'"),
+        ({"name": "vae", "latent": 3}, TypeError, "no hyperparameter 'latent'. .*'latent_dim'"),
+        ({"name": "vae", "latent_dim": 0}, ValueError, "latent_dim must be a whole .* got 0"),
+        ({"name": "vae", "hidden": 200}, ValueError, r"hidden must be a sequence .* got 200"),
+        ({"name": "vae", "hidden": (0,)}, ValueError, "every entry of hidden must be .* got 0"),
+        ({"name": "vae", "activation": "sine"}, ValueError, "activation must be one of tanh"),
+        ({"name": "vae", "likelihood": "poisson"}, ValueError, "must be one of bernoulli, gauss"),
+        ({"name": "vae", "noise_scale": 0.0}, ValueError, "noise_scale must be positive"),
+        ({"name": "vae", "data_mean": [0.5]}, ValueError, r"shape \(784,\).*got \(1,\)"),
+        ({"name": "vae", "data_dim": 1, "data_mean": [7]}, ValueError, r"lie in \[0, 1\]"),
+        ({"name": "ppca", "guide": "mean-field"}, ValueError, "guide must be one of linear, exact"),
+    ],
+)
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+def test_wrong_arguments_are_explained(
+    engine: str, arguments: dict, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        create(**{"engine": engine, **arguments})
+
+
+def test_card_without_facts_is_explained(tmp_path) -> None:
+    path = tmp_path / "odd.md"
+    for text, words in [("# Odd", "must begin with TOML"), ("+++\ntitle = 1\n+++\n", "reference")]:
+        path.write_text(text)
+        with pytest.raises(ValueError, match=words):
+            Card.read(path, family="directed", engines=("pyro",))
