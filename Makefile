@@ -23,7 +23,8 @@ benchmark: .venv/.ready
 	$(BIN)/python -m benchmarks.step_time
 
 notebooks: .venv/.ready
-	$(BIN)/jupytext --to ipynb --update-metadata '{"jupytext": null}' --execute notebooks/*.py
+	$(BIN)/jupytext --to ipynb notebooks/*.py
+	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
 
 clean:
 	rm -rf .venv runs

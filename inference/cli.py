@@ -273,6 +273,42 @@ def evaluate(
             _save_figures(fitted, x, figures, seed)
 
 
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the two runs and the picture.")] = Path(
+        "runs/demo"
+    ),
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Passes over the 1,297 training images.")
+    ] = 300,
+) -> None:
+    """Fit a VAE to handwritten digits on both engines; end with a table and a picture."""
+    from inference.evaluation.figures import overview
+    from inference.evaluation.likelihood import log_likelihood
+    from inference.training.fit import fit
+
+    data = _load("digits", {})
+    runs = {}
+    columns = ("engine", "test bound", "log-likelihood (iw, K=1000)", "seconds to fit")
+    table = Table(*columns, title=f"VAE, {data.data_id('test')}, nats per image")
+    for engine in ("numpyro", "pyro"):
+        console.print(f"Fitting the {engine} pair for {epochs} epochs.")
+        pair = create(
+            "vae", engine=engine, data_dim=64, latent_dim=8, hidden=(128,), data_mean=data.data_mean
+        )
+        with answering():
+            # A second demo shows the finished runs again.
+            run = runs[engine] = fit(pair, data, epochs=epochs, out=out / engine, resume=True)
+        bound = log_likelihood(run.pair, data.test, num_particles=1)
+        scored = log_likelihood(run.pair, data.test, num_particles=1000)
+        likelihood = f"{scored.mean:.2f} ± {scored.standard_error:.2f}"
+        table.add_row(engine, f"{bound.mean:.2f}", likelihood, f"{run.rows[-1]['seconds']:.1f}")
+    console.print(table)
+    picture = out / "digits.png"
+    overview(runs, data.test).savefig(picture, dpi=150)
+    console.print(f"Samples and reconstructions: {picture}", soft_wrap=True)
+
+
 def _load(name: str, options: dict[str, Any]) -> Dataset:
     from ppl_models.datasets import load
 

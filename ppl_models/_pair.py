@@ -31,6 +31,14 @@ class Pair:
     data_dim: int
     hyperparameters: dict[str, Any]
 
+    def model(self, x: Any = None, *, size: int = 1) -> Any:
+        """Score x where it is given, draw `size` rows where it is not; the likelihood's mean."""
+        raise NotImplementedError
+
+    def guide(self, x: Any) -> Any:
+        """Propose every latent of the model, given x."""
+        raise NotImplementedError
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Record the constructor's arguments before any constructor runs."""
         self = super().__new__(cls)
@@ -83,4 +91,4 @@ class Card:
                 name=path.stem, family=family, engines=engines, text=parts[2].strip(), **facts
             )
         except (tomllib.TOMLDecodeError, TypeError) as error:
-            raise ValueError(f"{path.name}: the facts at its head are not right: {error}.") from error
+            raise ValueError(f"{path.name}: its facts are not right: {error}.") from error

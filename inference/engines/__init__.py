@@ -51,24 +51,21 @@ def engine_name(pair: Any) -> str:
 
 
 def _mentioned(part: Any) -> set[str]:
+    """The engines that an object's classes, or else the globals of its code, belong to."""
     while isinstance(part, functools.partial):
         part = part.func
-    function = getattr(part, "__func__", part)
-    namespaces = [getattr(function, "__globals__", {})]
     owner = getattr(part, "__self__", part)
-    roots = {base.__module__.split(".")[0] for base in type(owner).__mro__}
-    for base in type(owner).__mro__:
-        if base.__module__ not in {"builtins", "abc"}:
-            namespaces.append(vars(sys.modules.get(base.__module__, object)))
+    homes = {base.__module__ for base in type(owner).__mro__}
+    roots = {home.split(".")[0] for home in homes}
     found = {engine for engine, names in _ROOTS.items() if roots & names}
     if found:
         return found
-    for namespace in namespaces:
-        modules = {
-            getattr(value, "__name__", "") if isinstance(value, ModuleType) else
-            getattr(value, "__module__", None) or ""
-            for value in namespace.values()
-        }  # fmt: skip
-        tops = {str(module).split(".")[0] for module in modules}
-        found |= {engine for engine in ENGINES if engine in tops}
-    return found
+    namespaces = [getattr(getattr(part, "__func__", part), "__globals__", {})]
+    namespaces += [vars(sys.modules[home]) for home in homes - {"builtins"} if home in sys.modules]
+    tops = {_top_module(value) for namespace in namespaces for value in namespace.values()}
+    return tops & set(ENGINES)
+
+
+def _top_module(value: Any) -> str:
+    attribute = "__name__" if isinstance(value, ModuleType) else "__module__"
+    return str(getattr(value, attribute, "")).split(".")[0]

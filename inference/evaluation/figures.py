@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,16 @@ if TYPE_CHECKING:
     from inference.training.run import Run
 
 
-def learning_curve(rows: list[dict[str, float]]) -> Figure:
+class Picture(Figure):
+    """A figure that a notebook shows by itself, without pyplot and its global state."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=90)
+        return buffer.getvalue()
+
+
+def learning_curve(rows: list[dict[str, float]]) -> Picture:
     """Loss and validation bound against the step, as bounds in nats per datum (higher is better).
 
     Raises:
@@ -26,7 +36,7 @@ def learning_curve(rows: list[dict[str, float]]) -> Figure:
     """
     if not rows:
         raise ArgumentError("the run has no history yet; fit it for at least one epoch.")
-    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    figure = Picture(figsize=(6, 3.5), layout="constrained")
     axes = figure.add_subplot()
     steps = [row["step"] for row in rows]
     marker = "o" if len(rows) < 3 else ""
@@ -59,31 +69,36 @@ def image_shape(run: Run, shape: tuple[int, int] | None = None) -> tuple[int, in
 
 
 def samples(
-    run: Run, *, rows: int = 4, columns: int = 12, seed: int = 0, shape: tuple[int, int] | None = None
-) -> Figure:
+    run: Run,
+    *,
+    rows: int = 4,
+    columns: int = 12,
+    seed: int = 0,
+    shape: tuple[int, int] | None = None,
+) -> Picture:
     """A grid of likelihood means drawn from the model."""
     drawn = run.sample(rows * columns, seed=seed)
-    figure = Figure(figsize=(columns * 0.6, rows * 0.6), layout="constrained")
+    figure = Picture(figsize=(columns * 0.6, rows * 0.6), layout="constrained")
     _picture(figure.add_subplot(), _grid(drawn, rows, columns, image_shape(run, shape)), "samples")
     return figure
 
 
 def reconstructions(
     run: Run, x: ArrayLike, *, shape: tuple[int, int] | None = None, seed: int = 0
-) -> Figure:
+) -> Picture:
     """Data above their reconstructions, a column each."""
     data = np.asarray(x, dtype=np.float32)
     both = np.concatenate([data, run.reconstruct(data, seed=seed)])
-    figure = Figure(figsize=(len(data) * 0.6, 1.5), layout="constrained")
+    figure = Picture(figsize=(len(data) * 0.6, 1.5), layout="constrained")
     title = "data and reconstructions"
     _picture(figure.add_subplot(), _grid(both, 2, len(data), image_shape(run, shape)), title)
     return figure
 
 
-def overview(runs: dict[str, Run], x: ArrayLike, *, columns: int = 12) -> Figure:
+def overview(runs: dict[str, Run], x: ArrayLike, *, columns: int = 12) -> Picture:
     """Samples and reconstructions of several runs, a block each."""
     data = np.asarray(x, dtype=np.float32)[:columns]
-    figure = Figure(figsize=(columns * 0.6, len(runs) * 4.2), layout="constrained")
+    figure = Picture(figsize=(columns * 0.6, len(runs) * 4.2), layout="constrained")
     axes = figure.subplots(2 * len(runs), 1, height_ratios=[2, 1] * len(runs), squeeze=False)[:, 0]
     for (label, run), upper, lower in zip(runs.items(), axes[::2], axes[1::2], strict=True):
         shape = image_shape(run)
@@ -95,7 +110,7 @@ def overview(runs: dict[str, Run], x: ArrayLike, *, columns: int = 12) -> Figure
 
 def latent_manifold(
     run: Run, *, size: int = 15, site: str = "z", shape: tuple[int, int] | None = None
-) -> Figure:
+) -> Picture:
     """The decoder over a grid of a two-dimensional latent, at equal steps of its prior's quantiles.
 
     Raises:
@@ -110,16 +125,16 @@ def latent_manifold(
     line = norm.ppf((np.arange(size) + 0.5) / size)
     across, down = np.meshgrid(line, line[::-1])
     decoded = run.decode(**{site: np.stack([across.ravel(), down.ravel()], axis=1)})
-    figure = Figure(figsize=(5, 5), layout="constrained")
+    figure = Picture(figsize=(5, 5), layout="constrained")
     axes = figure.add_subplot()
     _picture(axes, _grid(decoded, size, size, image_shape(run, shape)), f"decoder over {site}")
     return figure
 
 
-def latent_scatter(run: Run, x: ArrayLike, labels: ArrayLike, *, site: str = "z") -> Figure:
+def latent_scatter(run: Run, x: ArrayLike, labels: ArrayLike, *, site: str = "z") -> Picture:
     """The guide's means of the first two latent coordinates, coloured by label."""
     latents = run.latents(np.asarray(x, dtype=np.float32))[site]
-    figure = Figure(figsize=(5, 4.5), layout="constrained")
+    figure = Picture(figsize=(5, 4.5), layout="constrained")
     axes = figure.add_subplot()
     classes = np.asarray(labels)
     for label in np.unique(classes):
@@ -131,14 +146,14 @@ def latent_scatter(run: Run, x: ArrayLike, labels: ArrayLike, *, site: str = "z"
     return figure
 
 
-def _grid(
-    images: NDArray[Any], rows: int, columns: int, shape: tuple[int, int]
-) -> NDArray[Any]:
+def _grid(images: NDArray[Any], rows: int, columns: int, shape: tuple[int, int]) -> NDArray[Any]:
     """(rows * columns, D) as one picture, with a line of background between the images."""
     height, width = shape
     tiles = images.reshape(rows, columns, height, width)
     padded = np.pad(tiles, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=0.0)
-    return padded.transpose(0, 2, 1, 3).reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
+    return padded.transpose(0, 2, 1, 3).reshape(rows * (height + 1), columns * (width + 1))[
+        :-1, :-1
+    ]
 
 
 def _picture(axes: Axes, picture: NDArray[Any], title: str) -> None:

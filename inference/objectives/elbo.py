@@ -37,7 +37,11 @@ class ELBO(Objective):
         Kingma & Welling 2014, arXiv:1312.6114; Ranganath, Gerrish & Blei 2014, arXiv:1401.0118.
     """
 
-    def __init__(self, num_particles: int = 1, analytic_kl: bool | Literal["auto"] = "auto") -> None:  # noqa: FBT001
+    def __init__(
+        self,
+        num_particles: int = 1,
+        analytic_kl: bool | Literal["auto"] = "auto",  # noqa: FBT001
+    ) -> None:
         if analytic_kl not in (True, False, "auto"):
             raise ValueError(f"analytic_kl must be True, False or 'auto', got {analytic_kl!r}.")
         self.num_particles = check_num_particles(num_particles)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import numbers
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -68,7 +69,10 @@ def prepare(pair: Any, data: Any, valid: Any = None) -> TrainingData:
         check_arrays(pair, arrays, "data")
         return TrainingData(arrays, held_out, None, False, array_id(arrays), None)
     if isinstance(data, Iterable) and not isinstance(data, (str, bytes, dict)):
-        return TrainingData((), held_out, data, False, f"iterable/{type(data).__name__}", None)
+        name = f"iterable/{type(data).__name__}"
+        if isinstance(data, list):  # all of it is here, so that a resumed run can tell it
+            name = f"list/{array_id(tuple(part for item in data for part in _batch(item)))}"
+        return TrainingData((), held_out, data, False, name, None)
     raise DataError(
         "data must be a dataset from ppl_models.datasets.load, a numpy array, a tuple of arrays, or "
         f"an iterable of batches; got {type(data).__name__}."
@@ -90,7 +94,8 @@ def as_arrays(data: Any) -> Arrays:
                 f"data must hold real numbers, got dtype {array.dtype}; convert it, for example "
                 "with .astype('float32')."
             )
-        arrays.append(array.astype(np.float32) if array.dtype.kind in "bf" else array)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+            arrays.append(array.astype(np.float32) if array.dtype.kind in "bf" else array)
     return tuple(arrays)
 
 
@@ -100,11 +105,20 @@ def check_arrays(pair: Any, arrays: Arrays, name: str) -> None:
     Raises:
         DataError: naming the array, what was expected and what came.
     """
-    rows = {len(array) for array in arrays if array.ndim}
+    for array in arrays:
+        if array.ndim == 0:
+            raise DataError(f"{name} must have rows, got the single number {array}; pass an array.")
+    rows = {len(array) for array in arrays}
     if len(rows) != 1:
-        raise DataError(f"the arrays of {name} must have equally many rows, got {sorted(rows)}.")
-    if rows == {0}:
-        raise DataError(f"{name} is empty: it has shape {arrays[0].shape}; pass at least one row.")
+        raise DataError(
+            f"the arrays of {name} must have equally many rows, got {sorted(rows)}; pass arrays of "
+            "the same length."
+        )
+    for array in arrays:
+        if array.size == 0:
+            raise DataError(
+                f"{name} is empty: it has shape {array.shape}; pass at least one row and column."
+            )
     width = getattr(pair, "data_dim", None)
     if width is not None and arrays[0].shape[1:] != (width,):
         hint = "build the pair with data_dim= of the data"
@@ -184,7 +198,7 @@ def batches_of(iterable: Iterable[Any], pair: Any) -> Iterator[Arrays]:
         DataError: if a batch is not an array or a tuple of arrays that the pair can score.
     """
     for item in iterable:
-        batch = as_scored(pair, as_arrays(tuple(item) if isinstance(item, list) else item))
+        batch = as_scored(pair, _batch(item))
         check_arrays(pair, batch, "a batch")
         yield batch
 
@@ -197,8 +211,8 @@ def check_positive(name: str, value: Any, *, whole: bool = True) -> None:
     """
     if value is None:
         return
-    right = isinstance(value, (int, np.integer)) if whole else isinstance(value, (int, float))
-    if isinstance(value, bool) or not right or not 0 < value < float("inf"):
+    right = isinstance(value, numbers.Integral if whole else numbers.Real)
+    if isinstance(value, bool) or not right or not 0 < float(value) < float("inf"):
         kind = "whole number of at least 1" if whole else "positive number"
         raise ArgumentError(f"{name} must be a {kind}, got {value!r}.")
 
@@ -212,6 +226,10 @@ def _grey(name: str, site: str, *, strict: bool) -> None:
     if strict:
         raise DataError(message + ", or use likelihood='gaussian'.")
     warnings.warn(message + ".", UserWarning, stacklevel=4)
+
+
+def _batch(item: Any) -> Arrays:
+    return as_arrays(tuple(item) if isinstance(item, list) else item)
 
 
 def _is_binary(array: NDArray[Any]) -> bool:

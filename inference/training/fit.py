@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from inference.engines import engine_name, load_engine
 from inference.engines.structure import Structure
 from inference.engines.training import Settings, Trainer
-from inference.errors import ArgumentError, DivergenceError, PairError, RunFolderError, ZooError
+from inference.errors import (
+    ArgumentError,
+    DataError,
+    DivergenceError,
+    PairError,
+    RunFolderError,
+    ZooError,
+)
 from inference.objectives import Objective, describe_objective, parse_objective
 from inference.training.data import (
     Arrays,
     TrainingData,
+    array_id,
     as_scored,
     check_positive,
     check_support,
@@ -24,7 +33,7 @@ from inference.training.folder import Checkpoint, RunFolder
 from inference.training.loop import Loop, Plan, State
 from inference.training.run import Run
 from inference.training.sources import ArraySource, BatchSource
-from inference.training.spec import describe_pair, difference, plain, versions
+from inference.training.spec import describe_pair, difference, fingerprint, plain, versions
 
 _STEPS_BETWEEN_REPORTS = 100  # reports are at ends of epochs, and at least so many steps apart
 _ROWS_PER_VALIDATION = 2000  # rows times particles to score at a time
@@ -111,8 +120,10 @@ def fit(
         raise ArgumentError("say how long to train: pass epochs=, steps= or seconds=.")
     if resume and out is None:
         raise ArgumentError("resume=True needs out=, the folder of the run to continue.")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ArgumentError(f"seed must be a whole number of at least 0, got {seed!r}.")
+    _check_choices(pair, objective, seed, device, checkpoint_seconds, progress)
+    epochs, steps, patience, seconds = map(plain, (epochs, steps, patience, seconds))
+    batch_size, learning_rate, clip_norm = map(plain, (batch_size, learning_rate, clip_norm))
+    seed = int(seed)  # as above: numpy's numbers cannot be written as JSON
     if isinstance(objective, str):
         objective = parse_objective(objective)
     name = engine or engine_name(pair)
@@ -121,6 +132,7 @@ def fit(
     held_out = as_scored(pair, prepared.valid) if prepared.valid else ()
     if patience is not None and not held_out:
         raise ArgumentError("patience= needs validation data; pass valid=.")
+    _check_alike(arrays, held_out)
     rows = len(arrays[0]) if arrays else None
     settings = Settings(
         seed=seed,
@@ -135,15 +147,19 @@ def fit(
         clip_norm=clip_norm,
         device=device,
     )
-    spec = {
+    spec: dict[str, Any] = {
         "pair": describe_pair(pair, name),
         "objective": describe_objective(objective),
-        "data": {"id": prepared.identity, "image_shape": plain(prepared.image_shape)},
+        "data": {
+            "id": prepared.identity,
+            "valid": array_id(held_out) if held_out else None,
+            "image_shape": plain(prepared.image_shape),
+        },
         "training": {
             "batch_size": settings.batch_size,
             "learning_rate": learning_rate,
-            "optimizer": plain(optimizer),
-            "schedule": plain(schedule),
+            "optimizer": fingerprint(optimizer),
+            "schedule": fingerprint(schedule),
             "clip_norm": clip_norm,
             "patience": patience,
             "seed": seed,
@@ -178,11 +194,11 @@ def fit(
         except DivergenceError as error:
             if loop.good is not None:
                 good = loop.good.values if loop.good.best is None else loop.good.best
-                partial = State.from_dict(loop.good.progress)
+                reached = State.from_dict(loop.good.progress)
                 fitted = trainer.fitted(good)
-                error.run = _run(name, fitted, spec, partial, folder, image_shape, "diverged")
+                error.run = _run(name, fitted, spec, reached, folder, image_shape, "diverged")
             raise
-        fitted = trainer.fitted(loop.best)
+        fitted = trainer.fitted(None if state.best_at_end else loop.best)
     return _run(name, fitted, spec, state, folder, image_shape, state.status)
 
 
@@ -208,8 +224,54 @@ def _begin(
         source.data_per_step *= structure.data_scale
     else:
         source.scale = structure.data_scale
+        source.check = partial(check_support, structure, name="a batch", binarise=True)
     trainer.start(first)
     return source, structure
+
+
+def _check_choices(
+    pair: Any, objective: Any, seed: Any, device: Any, checkpoint_seconds: Any, progress: Any
+) -> None:
+    """Check what has no range but a kind.
+
+    Raises:
+        ArgumentError: naming the argument.
+    """
+    functions = pair if isinstance(pair, tuple) else ()
+    if len(functions) != 2 and not (hasattr(pair, "model") and hasattr(pair, "guide")):
+        raise ArgumentError(
+            "pair must be a pair such as ppl_models.create makes, or a (model, guide) tuple of "
+            f"functions; got {type(pair).__name__}."
+        )
+    usable = isinstance(objective, str) or callable(objective) or hasattr(objective, "loss")
+    if isinstance(objective, type) or not usable:
+        raise ArgumentError(
+            "objective must be an objective such as ELBO(), its string form such as 'elbo', or one "
+            f"of the engine's own loss objects; got {objective!r}."
+        )
+    whole = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
+    if not whole or not 0 <= int(seed) < 2**63:
+        raise ArgumentError(f"seed must be a whole number from 0 to 2**63 - 1, got {seed!r}.")
+    if device is not None and not isinstance(device, str):
+        raise ArgumentError(f"device must be a name such as 'cpu' or 'cuda', got {device!r}.")
+    if checkpoint_seconds != 0:
+        check_positive("checkpoint_seconds", checkpoint_seconds, whole=False)
+    if progress not in (True, False, "auto"):
+        raise ArgumentError(f"progress must be True, False or 'auto', got {progress!r}.")
+
+
+def _check_alike(arrays: Arrays, held_out: Arrays) -> None:
+    """Check that validation rows look like training rows, before any step is taken.
+
+    Raises:
+        DataError: naming the shapes.
+    """
+    for position, (array, other) in enumerate(zip(arrays, held_out, strict=False)):
+        if array.shape[1:] != other.shape[1:]:
+            raise DataError(
+                f"array {position} of the validation data has shape {other.shape}, but that of the "
+                f"training data {array.shape}; beyond the first dimension they must agree."
+            )
 
 
 def inspect_pair(trainer: Trainer, batch: Arrays) -> Structure:
@@ -252,12 +314,7 @@ def _open(
     if out is None:
         return None, None
     folder = RunFolder(out)
-    if not folder.spec_path.exists():
-        if Path(out).exists() and (not Path(out).is_dir() or any(Path(out).iterdir())):
-            raise RunFolderError(
-                f"out={str(out)!r} exists and is no run folder; choose another, so that nothing "
-                "is overwritten."
-            )
+    if not folder.holds_run():
         folder.create(spec)
         return folder, None
     if not resume:
@@ -274,10 +331,12 @@ def _open(
 
 def _check_same(old: Mapping[str, Any], new: Mapping[str, Any], out: str) -> None:
     """Refuse to resume another run; a larger budget is the same run if no schedule reads it."""
-    fixed = ["pair", "objective", "data", "training"]
-    if new["training"]["schedule"] == "cosine":
-        fixed.append("budget")  # the schedule's length is part of what the run is
+    fixed = ("pair", "objective", "data", "training")
     changed = difference({k: old.get(k) for k in fixed}, {k: new[k] for k in fixed})
+    if new["training"]["schedule"] == "cosine":
+        # The schedule's length is part of what the run is.
+        before, now = ({k: s["budget"].get(k) for k in ("epochs", "steps")} for s in (old, new))
+        changed = changed or difference(before, now, "budget.")
     if changed:
         raise RunFolderError(
             f"out={out!r} holds a different run: {changed}. Resume with the arguments in its "
@@ -301,6 +360,6 @@ def _run(
         status=status,
         step=state.step,
         folder=None if folder is None else folder.path,
-        rows=state.rows,
+        rows=state.history,
         image_shape=image_shape,
     )

@@ -58,6 +58,26 @@ class RunFolder:
         """Where the spec lies."""
         return self.path / "spec.json"
 
+    def holds_run(self) -> bool:
+        """Whether a run has begun here.
+
+        Raises:
+            RunFolderError: if something else is here, or the folder cannot be looked into.
+        """
+        with self._writing():
+            if self.spec_path.exists():
+                return True
+            foreign = self.path.exists() and (
+                # All that a kill at the very beginning can leave behind is half a spec.
+                not self.path.is_dir() or set(self.path.iterdir()) - {_unfinished(self.spec_path)}
+            )
+        if foreign:
+            raise RunFolderError(
+                f"out={str(self.path)!r} exists and is no run folder; choose another, so that "
+                "nothing is overwritten."
+            )
+        return False
+
     def create(self, spec: dict[str, Any]) -> None:
         """Make the folder and write the spec.
 
@@ -65,8 +85,10 @@ class RunFolder:
             RunFolderError: if it cannot be written.
         """
         with self._writing():
-            (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
             _write(self.spec_path, json.dumps(spec, indent=2).encode())
+            _flush_folder(self.path)
+            (self.path / "checkpoints").mkdir(exist_ok=True)
 
     def read_spec(self) -> dict[str, Any]:
         """The spec.
@@ -75,13 +97,20 @@ class RunFolder:
             RunFolderError: if there is none or it is damaged.
         """
         try:
-            return json.loads(self.spec_path.read_text(encoding="utf-8"))
+            spec = json.loads(self.spec_path.read_text(encoding="utf-8"))
+            for part in ("pair", "data", "training", "budget"):
+                if not isinstance(spec, dict) or not isinstance(spec.get(part), dict):
+                    raise ValueError(f"it has no entry {part!r}")
         except FileNotFoundError as error:
             raise RunFolderError(
                 f"{self.path} is no run folder: it has no spec.json. Name the out= of a fit."
             ) from error
         except (OSError, ValueError) as error:
-            raise RunFolderError(f"{self.spec_path} cannot be read: {error}.") from error
+            raise RunFolderError(
+                f"{self.spec_path} is damaged ({error}). Restore it from a copy, or choose another "
+                "folder and fit again; the checkpoints beside it are as they were."
+            ) from error
+        return spec
 
     def write_history(self, text: str) -> None:
         """Replace history.csv.
@@ -139,6 +168,8 @@ class RunFolder:
         newest = found[-1]
         try:
             manifest = json.loads((newest / "manifest.json").read_text(encoding="utf-8"))
+            if not isinstance(manifest, dict):
+                raise ValueError("manifest.json lists no files")
             files = {name: (newest / name).read_bytes() for name in manifest}
         except (OSError, ValueError) as error:
             raise RunFolderError(self._damaged(newest, str(error), found)) from error
@@ -181,12 +212,16 @@ def _contiguous(arrays: Arrays) -> Arrays:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file under a temporary name, flush it, and rename it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = _unfinished(path)
     with temporary.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f".{path.name}.unfinished")
 
 
 def _flush_folder(path: Path) -> None:

@@ -10,13 +10,13 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.engines.training import Trainer
-from inference.errors import DivergenceError
+from inference.errors import DataError, DivergenceError
 from inference.training.folder import Checkpoint, RunFolder
 from inference.training.progress import Progress
 from inference.training.sources import Source
@@ -64,6 +64,8 @@ class State:
         best: best validation bound, in nats per datum.
         stale: reports since then.
         status: why the run ended.
+        closing: a row for the losses after the last report, made when the run ended between two;
+            a run that is resumed takes it back, as if it had never stopped.
     """
 
     step: int = 0
@@ -75,6 +77,17 @@ class State:
     best: float = -math.inf
     stale: int = 0
     status: str = "running"
+    closing: dict[str, float] | None = None
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """All rows, the closing one included."""
+        return self.rows if self.closing is None else [*self.rows, self.closing]
+
+    @property
+    def best_at_end(self) -> bool:
+        """Whether the last values have a better validation bound than those of any report."""
+        return self.closing is not None and self.closing.get("valid_bound", -math.inf) > self.best
 
     def as_dict(self) -> dict[str, Any]:
         """The state in terms of JSON, with null for what is not finite."""
@@ -99,58 +112,71 @@ class Loop:
         self.folder, self.state = folder, state
         self.best: dict[str, NDArray[Any]] | None = None
         self.good: Checkpoint | None = None
+        self._finite: set[str] | None = None
         self._last_save = time.monotonic()
 
     def run(self, *, show: bool | str) -> None:
         """Take steps until the budget is spent, patience runs out, or Ctrl-C is pressed.
 
         Raises:
+            DataError: if the caller's batches end or cannot be used; the steps before are saved.
             DivergenceError: if a loss is not finite; the last good state has been saved.
         """
         state, plan = self.state, self.plan
+        if state.status == "stopped early":
+            return
         begun, before = time.monotonic(), state.seconds
         pace = _Pace()
         bar = Progress(
             plan.steps, state.step, show=show, steps_per_epoch=self.source.steps_per_epoch
         )
-        state.status = "running"
+        state.status, state.closing = "running", None
         self._remember()
         with _interruptible() as interrupted, bar:
-            while not self._spent(begun):
+            state.status = self._verdict(begun, interrupted)
+            while state.status == "running":
                 limit = min(self._next_report(), plan.steps or math.inf)
                 count = int(min(limit - state.step, pace.chunk()))
-                losses = pace.time(lambda n=count: self.source.advance(self.trainer, state, n))
+                try:
+                    losses = pace.time(lambda n=count: self.source.advance(self.trainer, state, n))
+                except DataError:
+                    self._save(force=True)
+                    raise
                 state.seconds = before + time.monotonic() - begun
-                self._account(losses)
-                bar.advance(state.step, float(losses[-1]))
-                if self._report_due():
+                if len(losses):
+                    self._account(losses)
+                    bar.advance(state.step, float(losses[-1]))
+                reported = self._report_due()
+                if reported:
                     self._report(bar)
-                if interrupted.is_set():
-                    state.status = "interrupted"
-                if state.status != "running":
-                    break
-            if state.status == "running":
-                state.status = "time" if self._out_of_time(begun) else "finished"
+                if state.status == "running":
+                    state.status = self._verdict(begun, interrupted)
+                if reported and state.status == "running":
+                    self._save(force=False)
             if state.window[1]:
-                self._report(bar)
+                state.closing = self._row(bar)
             self._save(force=True)
 
-    def _spent(self, begun: float) -> bool:
-        steps, epochs = self.plan.steps, self.plan.epochs
-        return (
-            (steps is not None and self.state.step >= steps)
-            or (epochs is not None and self.state.epoch >= epochs)
-            or self._out_of_time(begun)
-        )
-
-    def _out_of_time(self, begun: float) -> bool:
-        return self.plan.seconds is not None and time.monotonic() - begun >= self.plan.seconds
+    def _verdict(self, begun: float, interrupted: threading.Event) -> str:
+        """Whether the run goes on, and if not, why."""
+        steps, epochs, seconds = self.plan.steps, self.plan.epochs, self.plan.seconds
+        if steps is not None and self.state.step >= steps:
+            return "finished"
+        if epochs is not None and self.state.epoch >= epochs:
+            return "finished"
+        if interrupted.is_set():
+            return "interrupted"
+        return "time" if seconds is not None and time.monotonic() - begun >= seconds else "running"
 
     def _next_report(self) -> float:
-        every = self.plan.report_every
-        return math.inf if every is None else (self.state.step // every + 1) * every
+        every, step = self.plan.report_every, self.state.step
+        if every is None:
+            return step + _LONGEST_WINDOW - self.state.window[1]
+        return (step // every + 1) * every
 
     def _report_due(self) -> bool:
+        if self.state.window[1] == 0:
+            return False
         if self.plan.report_every is None:
             return self.state.position == 0 or self.state.window[1] >= _LONGEST_WINDOW
         return self.state.step % self.plan.report_every == 0
@@ -158,61 +184,85 @@ class Loop:
     def _account(self, losses: NDArray[np.float64]) -> None:
         """Add losses to the window; end the run if the last is not finite."""
         if not np.isfinite(losses[-1]):
-            step, self.state.status = self.state.step, "diverged"
-            last = "there is no earlier checkpoint"
-            if self.good is not None:
-                at = self.good.progress["step"]
-                last = f"the state at step {at} is in the error's .run"
-                if self.folder is not None:
-                    self.folder.save(self.good)
-                    last = f"the checkpoint of step {at} is kept in {self.folder.path}"
-            raise DivergenceError(
-                f"the loss became {losses[-1]} at step {step}; {last}. Lower learning_rate=, set "
-                "clip_norm=, or look for a scale or rate in the pair that can reach zero."
-            )
+            self._diverge(f"the loss became {losses[-1]}")
         total, count = self.state.window
-        self.state.window = (total + float(losses.sum()), count + len(losses))
+        for loss in losses.tolist():  # one by one: the sum must not depend on the chunks
+            total += loss
+        self.state.window = (total, count + len(losses))
 
-    def _report(self, bar: Progress) -> None:
-        """Add a row to the history, validate, and save."""
+    def _diverge(self, what: str) -> NoReturn:
+        """Save the last good state and say where it is."""
+        self.state.status = "diverged"
+        last = "there is no earlier checkpoint"
+        if self.good is not None:
+            at = self.good.progress["step"]
+            last = f"the state at step {at} is in the error's .run"
+            if self.folder is not None:
+                self._write(self.good)
+                last = f"the checkpoint of step {at} is kept in {self.folder.path}"
+        raise DivergenceError(
+            f"{what} at step {self.state.step}; {last}. Lower learning_rate=, set clip_norm=, or "
+            "look for a scale or rate in the pair that can reach zero."
+        )
+
+    def _row(self, bar: Progress) -> dict[str, float]:
+        """A row of the history for the steps since the last; validates."""
         state, plan = self.state, self.plan
         total, count = state.window
-        state.window = (0.0, 0)
         row = {"step": state.step, "epoch": self.source.epochs(state), "loss": total / count}
         if plan.num_valid:
-            bound = self.trainer.evaluate(plan.valid_rows) / plan.num_valid
-            row["valid_bound"] = bound
-            bar.validated(bound)
-            state.stale += 1
-            if bound > state.best:
-                state.best, state.stale = bound, 0
-                if plan.patience is not None:
-                    self.best = self.trainer.values()
-            if plan.patience is not None and state.stale >= plan.patience:
-                state.status = "stopped early"
-        row["seconds"] = state.seconds
+            row["valid_bound"] = self.trainer.evaluate(plan.valid_rows) / plan.num_valid
+            bar.validated(row["valid_bound"])
+        return row | {"seconds": state.seconds}
+
+    def _report(self, bar: Progress) -> None:
+        """Add a row to the history; count towards early stopping."""
+        state, patience = self.state, self.plan.patience
+        row = self._row(bar)
+        state.window = (0.0, 0)
         state.rows.append(row)
-        self._save(force=False)
+        if "valid_bound" in row:
+            state.stale += 1
+            if row["valid_bound"] > state.best:
+                state.best, state.stale = row["valid_bound"], 0
+                if patience is not None:
+                    self.best = self.trainer.values()
+            if patience is not None and state.stale >= patience:
+                state.status = "stopped early"
+        if state.status == "running":
+            self._remember()
 
     def _remember(self) -> None:
         """Keep the present state in memory, to fall back on if the loss diverges."""
+        values = self.trainer.values()
+        finite = {name for name, array in values.items() if np.isfinite(array).all()}
+        if self._finite is None:  # what is infinite from the start, such as a mask, is meant
+            self._finite = finite
+        elif self._finite - finite:
+            self._diverge(f"{min(self._finite - finite)} became NaN or infinite")
         self.good = Checkpoint(
             state=self.trainer.state(),
-            values=self.trainer.values(),
+            values=values,
             progress=self.state.as_dict(),
             best=self.best,
         )
 
     def _save(self, *, force: bool) -> None:
-        """Remember the present state, and write it down unless that was done a moment ago."""
-        self._remember()
+        """Write the present state down, or the last report's unless that was done a moment ago."""
+        if force:
+            self._remember()
         now = time.monotonic()
         recent = now - self._last_save < self.plan.checkpoint_seconds
-        if self.folder is None or self.good is None or (recent and not force):
+        if self.good is None or (recent and not force):
             return
-        self.folder.save(self.good)
-        self.folder.write_history(history_csv(self.state.rows))
+        self._write(self.good)
         self._last_save = now
+
+    def _write(self, checkpoint: Checkpoint) -> None:
+        if self.folder is not None:
+            self.folder.save(checkpoint)
+            rows = State.from_dict(checkpoint.progress).history
+            self.folder.write_history(history_csv(rows))
 
 
 def history_csv(rows: list[dict[str, float]]) -> str:

@@ -14,11 +14,13 @@ from inference.engines import load_engine
 from inference.errors import RunFolderError
 from inference.training.data import as_arrays, as_scored
 from inference.training.folder import RunFolder
+from inference.training.loop import State
 from inference.training.spec import rebuild_pair
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+
+    from inference.evaluation.figures import Picture
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,9 @@ class Run:
         """One row per report: step, epoch, loss, valid_bound, seconds; nats per datum."""
         import pandas as pd
 
-        return pd.DataFrame(self.rows)
+        return pd.DataFrame(self.rows or {"step": [], "epoch": [], "loss": [], "seconds": []})
 
-    def plot(self) -> Figure:
+    def plot(self) -> Picture:
         """Loss and validation bound against the step, in nats per datum."""
         from inference.evaluation.figures import learning_curve
 
@@ -111,16 +113,18 @@ def load_run(
     engine = load_engine(spec["pair"]["engine"])
     if not batch and hasattr(untrained, "data_dim"):
         batch = (np.zeros((1, untrained.data_dim), dtype=np.float32),)
-    values = checkpoint.values if checkpoint.best is None else checkpoint.best
+    state = State.from_dict(checkpoint.progress)
+    ended_best = checkpoint.best is None or state.best_at_end
+    values = checkpoint.values if ended_best else checkpoint.best
     fitted = engine.rebuild(untrained, values, as_arrays(batch) if batch else ())
-    progress, shape = checkpoint.progress, spec["data"].get("image_shape")
+    shape = spec["data"].get("image_shape")
     return Run(
         pair=fitted,
         parameters=engine.parameters(fitted),
         spec=spec,
-        status=progress["status"],
-        step=progress["step"],
+        status=state.status,
+        step=state.step,
         folder=folder.path,
-        rows=progress["rows"],
+        rows=state.history,
         image_shape=None if shape is None else (shape[0], shape[1]),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,7 +23,10 @@ class Source(Protocol):
         ...
 
     def advance(self, trainer: Trainer, state: Any, count: int) -> NDArray[np.float64]:
-        """Take up to `count` steps and move the state on; the losses in nats per datum."""
+        """Take up to `count` steps and move the state on; the losses in nats per datum.
+
+        There may be none, where an epoch turns out to have ended.
+        """
         ...
 
     def epochs(self, state: Any) -> float:
@@ -68,34 +71,49 @@ class BatchSource:
         self.batches, self.pair = batches, pair
         self.scale = 1.0
         self.steps_per_epoch: int | None = None
+        self.check: Callable[[Arrays], None] = lambda batch: None
+        self._opened: Iterator[Arrays] | None = None
         self._under_way: Iterator[Arrays] | None = None
         self._used_up = False
+        self._refused: DataError | None = None
 
     def first(self) -> Arrays:
         """The first batch; of an iterator it is put back."""
-        if iter(self.batches) is self.batches:
-            self._under_way = batches_of(self.batches, self.pair)
-            batch = self._next_of(self._under_way)
-            self._under_way = _chain(batch, self._under_way)
-            return batch
-        return self._next_of(batches_of(self.batches, self.pair))
+        batches = batches_of(self.batches, self.pair)
+        batch = next(batches, None)
+        if batch is None:
+            raise DataError("the iterable of batches is empty; it must yield at least one.")
+        if isinstance(self.batches, Iterator):
+            self._opened = _chain(batch, batches)
+        return batch
 
     def advance(self, trainer: Trainer, state: Any, count: int) -> NDArray[np.float64]:
         """Take up to `count` steps, but not past the end of an epoch."""
+        if self._refused is not None:
+            raise self._refused
         losses: list[float] = []
         if self._under_way is None:
             self._under_way = self._begin(state.position)
-        for batch in self._under_way:
+        while len(losses) < count:
+            try:
+                batch = next(self._under_way, None)
+                if batch is not None:
+                    self.check(batch)
+            except DataError as error:
+                if not losses:
+                    raise
+                self._refused = error  # after the losses before it have been accounted for
+                break
+            if batch is None:
+                self._end(state)
+                break
             loss = trainer.run_batch(batch, state.step)
             losses.append(loss / (len(batch[0]) * self.scale))
             state.step += 1
             state.position += 1
-            if len(losses) == count or not np.isfinite(losses[-1]):
-                return np.array(losses)
-        state.epoch += 1
-        state.position, self._under_way = 0, None
-        self._used_up = iter(self.batches) is self.batches
-        return np.array(losses) if losses else self.advance(trainer, state, count)
+            if not np.isfinite(losses[-1]):
+                break
+        return np.array(losses)
 
     def epochs(self, state: Any) -> float:
         """Completed epochs."""
@@ -107,16 +125,24 @@ class BatchSource:
                 "the iterator of batches is used up after one epoch; pass something that can be "
                 "gone through again, such as a list or a data loader, or set epochs=1."
             )
-        batches = batches_of(self.batches, self.pair)
-        for _ in range(position):  # a resumed run goes on where the epoch was left
-            self._next_of(batches)
+        batches, self._opened = self._opened or batches_of(self.batches, self.pair), None
+        for number in range(position):  # a resumed run goes on where the epoch was left
+            if next(batches, None) is None:
+                raise DataError(
+                    f"the run stopped after {position} batches of an epoch, but the iterable has "
+                    f"only {number}; pass the batches that the run began with."
+                )
         return batches
 
-    def _next_of(self, batches: Iterator[Arrays]) -> Arrays:
-        try:
-            return next(batches)
-        except StopIteration:
-            raise DataError("the iterable of batches is empty; it must yield at least one.") from None
+    def _end(self, state: Any) -> None:
+        if state.position == 0:
+            raise DataError(
+                "the iterable of batches is empty when it is gone through again; pass something "
+                "that can be, such as a list or a data loader, or set epochs=1."
+            )
+        state.epoch += 1
+        state.position, self._under_way = 0, None
+        self._used_up = isinstance(self.batches, Iterator)
 
 
 def _chain(first: Arrays, rest: Iterator[Arrays]) -> Iterator[Arrays]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import importlib
 import importlib.metadata
+import inspect
 import sys
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -26,8 +30,58 @@ def plain(value: Any) -> Any:
         return value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    kind = value if isinstance(value, type) else type(value)
+    return _name_of(value)
+
+
+def fingerprint(value: Any) -> Any:
+    """A name for an optimiser, a schedule or a function, which changes with its settings.
+
+    The settings may hide in attributes, partials and closures (as optax's do), so they are told
+    apart by a hash of all the numbers and strings that can be reached. Arrays count by shape only.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    digest = hashlib.sha256(repr(_anatomy(value, set())).encode()).hexdigest()
+    return f"{_name_of(value)}#{digest[:8]}"
+
+
+def _name_of(value: Any) -> str:
+    while isinstance(value, functools.partial):
+        value = value.func
+    kind = value if inspect.isroutine(value) or isinstance(value, type) else type(value)
     return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _anatomy(value: Any, seen: set[int]) -> Any:
+    if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
+        return value
+    if isinstance(value, dict):
+        return sorted((str(key), repr(_anatomy(item, seen))) for key, item in value.items())
+    if isinstance(value, functools.partial):
+        return [_anatomy(part, seen) for part in (value.func, value.args, value.keywords)]
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return str(value.shape)
+    if isinstance(value, (list, tuple)):
+        return [_anatomy(item, seen) for item in value]
+    if isinstance(value, MethodType):
+        return [_anatomy(value.__func__, seen), _anatomy(value.__self__, seen)]
+    if isinstance(value, CodeType):
+        return [value.co_code, value.co_names, [_anatomy(part, seen) for part in value.co_consts]]
+    if isinstance(value, (type, ModuleType)) or id(value) in seen:
+        return getattr(value, "__qualname__", type(value).__qualname__)
+    seen.add(id(value))
+    if isinstance(value, FunctionType):
+        cells = [_cell(cell) for cell in value.__closure__ or ()]
+        inside = [value.__code__, value.__defaults__, value.__kwdefaults__, *cells]
+        return [_name_of(value), *(_anatomy(part, seen) for part in inside)]
+    return [_name_of(value), _anatomy(getattr(value, "__dict__", None), seen)]
+
+
+def _cell(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return None
 
 
 def describe_pair(pair: Any, engine: str) -> dict[str, Any]:
@@ -56,18 +110,27 @@ def rebuild_pair(description: dict[str, Any]) -> Any:
             "the spec does not say how to build the pair, because it was not one of the zoo's; "
             "pass it: load_run(folder, pair=..., batch=...)."
         )
-    module_name, _, name = path.partition(":")
+    module_name, _, name = str(path).partition(":")
     try:
         kind = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise RunFolderError(
             f"the run's pair {path!r} cannot be imported ({error}); pass it: "
             "load_run(folder, pair=..., batch=...)."
         ) from error
     # A spec is only data: nothing in it may call anything but a pair's constructor.
     if not (isinstance(kind, type) and hasattr(kind, "model") and hasattr(kind, "guide")):
-        raise RunFolderError(f"the spec names {path!r}, which is not a class with model and guide.")
-    return kind(**hyperparameters)
+        raise RunFolderError(
+            f"the spec names {path!r}, which is not a class with model and guide; pass the pair: "
+            "load_run(folder, pair=..., batch=...)."
+        )
+    try:
+        return kind(**hyperparameters)
+    except (TypeError, ValueError) as error:
+        raise RunFolderError(
+            f"{path!r} cannot be built from the spec's hyperparameters ({error}); pass the pair: "
+            "load_run(folder, pair=..., batch=...)."
+        ) from error
 
 
 def versions() -> dict[str, str]:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import check_choice, check_positive, check_size
+from ppl_models.networks.arguments import check_choice, check_positive, check_seed, check_size
 from ppl_models.networks.output_bias import output_bias
 
 __all__ = ["PPCA"]
@@ -55,7 +55,7 @@ class PPCA(PyroPair):
         self.data_dim = check_size("data_dim", data_dim)
         self.latent_dim = check_size("latent_dim", latent_dim)
         self.exact_guide = check_choice("guide", guide, ("linear", "exact")) == "exact"
-        random = torch.Generator().manual_seed(seed)
+        random = torch.Generator().manual_seed(check_seed(seed))
         scale = torch.tensor(check_positive("noise_scale", noise_scale))
         self.weight = nn.Parameter(0.1 * torch.randn(data_dim, latent_dim, generator=random))
         mean = torch.zeros(data_dim)
@@ -93,7 +93,8 @@ class PPCA(PyroPair):
     def posterior(self, x: Tensor) -> dist.MultivariateNormal:
         """The exact p(z | x): batch (N,), event (latent_dim,)."""
         variance = (2 * self.log_noise).exp()
-        precision = self.weight.T @ self.weight / variance + torch.eye(self.latent_dim).to(self.weight)
+        identity = torch.eye(self.latent_dim).to(self.weight)
+        precision = self.weight.T @ self.weight / variance + identity
         covariance = torch.linalg.inv(precision)
         mean = (x - self.mean) @ self.weight @ covariance / variance
         return dist.MultivariateNormal(mean, covariance)

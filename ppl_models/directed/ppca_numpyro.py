@@ -9,7 +9,7 @@ import numpyro.distributions as dist
 from numpy.typing import ArrayLike
 
 from ppl_models._pair import Pair
-from ppl_models.networks.arguments import check_choice, check_positive, check_size
+from ppl_models.networks.arguments import check_choice, check_positive, check_seed, check_size
 from ppl_models.networks.output_bias import output_bias
 
 __all__ = ["PPCA"]
@@ -60,8 +60,9 @@ class PPCA(Pair):
         mean = jnp.zeros(data_dim)
         if data_mean is not None:
             mean = jnp.asarray(output_bias(data_mean, data_dim, "gaussian"))
+        key = jax.random.PRNGKey(check_seed(seed))
         self.initial = {
-            "weight": 0.1 * jax.random.normal(jax.random.PRNGKey(seed), (data_dim, latent_dim)),
+            "weight": 0.1 * jax.random.normal(key, (data_dim, latent_dim)),
             "mean": mean,
             "log_noise": jnp.log(scale),
             "guide_weight": jnp.zeros((latent_dim, data_dim)),
@@ -70,7 +71,7 @@ class PPCA(Pair):
         }
 
     def _param(self, name: str) -> jax.Array:
-        return numpyro.param(name, self.initial[name])
+        return jnp.asarray(numpyro.param(name, self.initial[name]))
 
     def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""
@@ -81,7 +82,7 @@ class PPCA(Pair):
             z = numpyro.sample("z", dist.Normal(prior, 1.0).to_event(1))
             output = z @ weight.T + mean
             numpyro.sample("x", dist.Normal(output, noise).to_event(1), obs=x)
-        return output
+        return jnp.asarray(output)
 
     def guide(self, x: jax.Array) -> None:
         """Propose z, shape (N, latent_dim), from a full-covariance Gaussian."""
@@ -106,7 +107,5 @@ class PPCA(Pair):
     def log_evidence(self, x: jax.Array) -> jax.Array:
         """The exact log p(x) per datum, in nats, shape (N,)."""
         noise = jnp.full(self.data_dim, jnp.exp(2 * self._param("log_noise")))
-        evidence = dist.LowRankMultivariateNormal(
-            self._param("mean"), self._param("weight"), noise
-        )
+        evidence = dist.LowRankMultivariateNormal(self._param("mean"), self._param("weight"), noise)
         return evidence.log_prob(x)

@@ -15,6 +15,7 @@ from ppl_models.networks.arguments import (
     ACTIVATIONS,
     check_choice,
     check_positive,
+    check_seed,
     check_size,
     check_sizes,
 )
@@ -68,13 +69,11 @@ class VAE(PyroPair):
         check_choice("activation", activation, ACTIVATIONS)
         self.likelihood = check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         self.noise_scale = check_positive("noise_scale", noise_scale)
-        random = torch.Generator().manual_seed(seed)
+        random = torch.Generator().manual_seed(check_seed(seed))
         self.encoder = MLP([data_dim, *hidden, 2 * latent_dim], activation, random)
         self.decoder = MLP([latent_dim, *reversed(hidden), data_dim], activation, random)
         if data_mean is not None:
-            bias = output_bias(data_mean, data_dim, likelihood)
-            with torch.no_grad():
-                self.decoder.layers[-1].bias.copy_(torch.as_tensor(bias))
+            self.decoder.set_output_bias(output_bias(data_mean, data_dim, likelihood))
 
     def _likelihood(self, output: Tensor) -> dist.TorchDistribution:
         if self.likelihood == "bernoulli":
@@ -85,7 +84,7 @@ class VAE(PyroPair):
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""
         self.register("decoder")
         with pyro.plate("data", size if x is None else len(x)):
-            prior = self.decoder.layers[0].weight.new_zeros(self.latent_dim)
+            prior = next(self.parameters()).new_zeros(self.latent_dim)
             z = pyro.sample("z", dist.Normal(prior, 1.0).to_event(1))
             output = self.decoder(z)
             pyro.sample("x", self._likelihood(output), obs=x)

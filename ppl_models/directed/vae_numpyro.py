@@ -17,6 +17,7 @@ from ppl_models.networks.arguments import (
     ACTIVATIONS,
     check_choice,
     check_positive,
+    check_seed,
     check_size,
     check_sizes,
 )
@@ -71,12 +72,11 @@ class VAE(Pair):
         check_choice("activation", activation, ACTIVATIONS)
         self.likelihood = check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         self.noise_scale = check_positive("noise_scale", noise_scale)
-        random = nnx.Rngs(seed)
+        random = nnx.Rngs(check_seed(seed))
         self.encoder = MLP([data_dim, *hidden, 2 * latent_dim], activation, random)
         self.decoder = MLP([latent_dim, *reversed(hidden), data_dim], activation, random)
         if data_mean is not None:
-            bias = output_bias(data_mean, data_dim, likelihood)
-            self.decoder.layers[-1].bias[...] = jnp.asarray(bias)
+            self.decoder.set_output_bias(output_bias(data_mean, data_dim, likelihood))
 
     def _likelihood(self, output: jax.Array) -> dist.Distribution:
         if self.likelihood == "bernoulli":

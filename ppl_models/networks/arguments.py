@@ -46,6 +46,18 @@ def check_positive(name: str, value: float) -> float:
     Raises:
         ValueError: if it is not; the message names the argument.
     """
-    if not 0 < value < float("inf"):
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 < value < float("inf"):
         raise ValueError(f"{name} must be positive and finite, got {value!r}.")
     return value
+
+
+def check_seed(seed: int) -> int:
+    """Return `seed` if both frameworks take it.
+
+    Raises:
+        ValueError: if it is not a whole number from 0 to 2^32 - 1.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be a whole number from 0 to 2^32 - 1, got {seed!r}.")
+    return seed

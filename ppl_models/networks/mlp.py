@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, cast
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -27,8 +30,9 @@ class MLP(nn.Module):
         super().__init__()
         self.activation = _ACTIVATIONS[activation]
         self.layers = nn.ModuleList()
-        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
-            layer = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
+        for fan_in, fan_out in pairwise(sizes):
+            # Torch's own initialisation would be thrown away, and move its global random state.
+            layer = cast(nn.Linear, nn.utils.skip_init(nn.Linear, fan_in, fan_out))
             nn.init.xavier_uniform_(layer.weight, generator=generator)
             nn.init.zeros_(layer.bias)
             self.layers.append(layer)
@@ -39,3 +43,8 @@ class MLP(nn.Module):
         for layer in hidden:
             x = self.activation(layer(x))
         return last(x)
+
+    def set_output_bias(self, bias: NDArray[Any]) -> None:
+        """Set the bias of the last layer, shape (sizes[-1],)."""
+        with torch.no_grad():
+            cast(nn.Linear, self.layers[-1]).bias.copy_(torch.as_tensor(bias))

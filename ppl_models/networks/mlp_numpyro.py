@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from numpy.typing import NDArray
 
 _ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "tanh": jnp.tanh,
@@ -27,10 +30,8 @@ class MLP(nnx.Module):
     def __init__(self, sizes: Sequence[int], activation: str, rngs: nnx.Rngs) -> None:
         self.activation = _ACTIVATIONS[activation]
         self.layers = nnx.List(
-            nnx.Linear(
-                fan_in, fan_out, kernel_init=nnx.initializers.glorot_uniform(), rngs=rngs
-            )
-            for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True)
+            nnx.Linear(fan_in, fan_out, kernel_init=nnx.initializers.glorot_uniform(), rngs=rngs)
+            for fan_in, fan_out in pairwise(sizes)
         )
 
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -39,3 +40,7 @@ class MLP(nnx.Module):
         for layer in hidden:
             x = self.activation(layer(x))
         return last(x)
+
+    def set_output_bias(self, bias: NDArray[Any]) -> None:
+        """Set the bias of the last layer, shape (sizes[-1],)."""
+        self.layers[-1].bias = nnx.Param(jnp.asarray(bias))

@@ -1,5 +1,6 @@
 """The `ppl-zoo` command, run in this process but for the test of what it imports."""
 
+import dataclasses
 import json
 import re
 import shlex
@@ -118,6 +119,18 @@ def test_show_prints_card_and_hyperparameters(name):
     assert facts(printed)["reference"] == card.reference
     assert facts(printed)["title"] == card.title
     assert "data_dim" in printed
+
+
+def test_show_renders_markdown_and_no_markup(monkeypatch):
+    text = "## Story\n\nA *latent* [red]z[/red].\n\n| a | b |\n|---|---|\n| 1.5 | 2.5 |"
+    card = dataclasses.replace(info("vae"), title="[red]VAE :smile:", text=text)
+    monkeypatch.setattr("inference.cli.info", lambda name: card)
+    printed = succeed("show", "vae")
+    assert facts(printed)["title"] == "[red]VAE :smile:"
+    assert "A latent [red]z[/red]." in printed
+    assert "##" not in printed
+    assert "|---|" not in printed
+    assert "2.5" in printed
 
 
 @pytest.mark.parametrize("engine", ENGINES)

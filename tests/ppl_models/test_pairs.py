@@ -10,9 +10,11 @@ import numpy as np
 import numpyro
 import optax
 import pyro
+import pyro.infer
 import pytest
 import torch
 from jax import random
+from pyro.optim import Adam as PyroAdam  # pyright: ignore[reportAttributeAccessIssue]
 from rows import ENGINES, ROWS
 from scipy.stats import multivariate_normal
 from scoring import kernel_names, log_densities, numpyro_site_params
@@ -145,7 +147,7 @@ def test_two_pyro_pairs_never_share_parameters() -> None:
     untouched = [value.clone() for pair in (second, third) for value in pair.parameters()]
     for pair in (second, third):
         ELBO()(pair.model, pair.guide, x)
-    svi = pyro.infer.SVI(first.model, first.guide, pyro.optim.Adam({"lr": 0.1}), loss=ELBO())
+    svi = pyro.infer.SVI(first.model, first.guide, PyroAdam({"lr": 0.1}), loss=ELBO())
     svi.step(x)
     kept = [value for pair in (second, third) for value in pair.parameters()]
     assert all(torch.equal(a, b) for a, b in zip(untouched, kept, strict=True))

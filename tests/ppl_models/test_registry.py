@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from rows import ROWS
@@ -41,7 +42,7 @@ def test_card_states_what_the_pair_is(name: str) -> None:
     assert "## Measured" in card.text
     for engine in card.engines:
         row = next(row for row in ROWS.values() if row.model == name)
-        pair = create(name, engine=engine, **row.hyperparameters)
+        pair: Any = create(name, engine=engine, **row.hyperparameters)
         assert hasattr(pair, "log_evidence") == card.exact
         assert set(card.latents) == {"z"}
         shape = [row.hyperparameters[size] if isinstance(size, str) else size
@@ -63,6 +64,9 @@ def test_card_states_what_the_pair_is(name: str) -> None:
         ({"name": "vae", "noise_scale": 0.0}, ValueError, "noise_scale must be positive"),
         ({"name": "vae", "data_mean": [0.5]}, ValueError, r"shape \(784,\).*got \(1,\)"),
         ({"name": "vae", "data_dim": 1, "data_mean": [7]}, ValueError, r"lie in \[0, 1\]"),
+        ({"name": "vae", "noise_scale": "wide"}, ValueError, "noise_scale must be .* got 'wide'"),
+        ({"name": "vae", "seed": -1}, ValueError, "seed must be a whole number .* got -1"),
+        ({"name": "ppca", "seed": 2**40}, ValueError, "seed must be a whole number"),
         ({"name": "ppca", "guide": "mean-field"}, ValueError, "guide must be one of linear, exact"),
     ],
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -51,7 +50,7 @@ def evidence(values: Arrays, x: NDArray[Any]) -> float:
     """Sum over the data of log N(x; mean, W W' + s^2 I)."""
     weight, noise = values["weight"], np.exp(2 * values["log_noise"])
     covariance = weight @ weight.T + noise * np.eye(len(weight))
-    return float(np.sum(multivariate_normal(values["mean"], covariance).logpdf(x)))
+    return float(np.sum(multivariate_normal(values["mean"], cast(Any, covariance)).logpdf(x)))
 
 
 def elbo(values: Arrays, x: NDArray[Any]) -> float:
@@ -140,7 +139,9 @@ def _pyro_functions(values: Arrays, x: NDArray[Any], rows: int) -> tuple[Any, An
 
 def _numpyro_functions(values: Arrays, x: NDArray[Any], rows: int) -> tuple[Any, Any]:
     data = jnp.asarray(x)
-    param = functools.partial(lambda name: numpyro.param(name, jnp.asarray(values[name])))
+
+    def param(name: str) -> Any:
+        return numpyro.param(name, jnp.asarray(values[name]))
 
     def model() -> None:
         weight, mean, noise = param("weight"), param("mean"), jnp.exp(param("log_noise"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -48,16 +48,16 @@ def log_densities(pair: Any, x: NDArray[Any], z: Arrays) -> tuple[NDArray[Any], 
                 trace = poutine.trace(poutine.condition(program, data=latents)).get_trace(data)
                 trace.compute_log_prob()
                 sites = [
-                    site["log_prob"]
+                    cast(torch.Tensor, site["log_prob"])
                     for name, site in trace.nodes.items()
                     if site["type"] == "sample" and (name in z or name == "x")
                 ]
-                scores.append(sum(sites).numpy())
+                scores.append(torch.stack(sites).sum(0).numpy())
         return scores[0], scores[1]
     scores = []
     for program in (pair.model, pair.guide):
         substituted = numpyro.handlers.substitute(
-            numpyro.handlers.seed(program, random.PRNGKey(0)), data=z
+            numpyro.handlers.seed(program, random.PRNGKey(0)), data=cast(Any, z)
         )
         trace = numpyro.handlers.trace(substituted).get_trace(x)
         sites = [s["fn"].log_prob(s["value"]) for s in trace.values() if s["type"] == "sample"]
@@ -75,12 +75,12 @@ def gradients(
     if pair.engine == "numpyro":
         params = numpyro_site_params(pair, *args) if values is None else values
 
-        def loss(params: Any, key: Any) -> Any:
+        def loss_of(params: Any, key: Any) -> Any:
             return objective.loss(key, params, pair.model, pair.guide, *args)
 
         keys = random.split(random.PRNGKey(7), repeats)
         value, grads = jax.jit(jax.lax.map, static_argnums=0)(
-            lambda key: jax.value_and_grad(loss)(params, key), keys
+            lambda key: jax.value_and_grad(loss_of)(params, key), keys
         )
         return {n: np.asarray(g, dtype=np.float64) for n, g in grads.items()}, np.asarray(value)
     stored = PyroStored(pair)

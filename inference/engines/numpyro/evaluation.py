@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro
 from jax import random
 from numpy.typing import NDArray
 from numpyro.handlers import seed, substitute, trace
@@ -37,7 +38,12 @@ def log_weights(
         return jax.nn.logsumexp(program.draw(num_particles).log_w, axis=0)
 
     compiled = jax.jit(total, static_argnums=3)
-    return lambda rows, num_particles, draw: np.asarray(compiled(values, rows, draw, num_particles))
+
+    def scored(rows: tuple[Any, ...], num_particles: int, draw: int) -> NDArray[Any]:
+        with numpyro.validation_enabled(False):  # the data were checked once
+            return np.asarray(compiled(values, rows, draw, num_particles))
+
+    return scored
 
 
 def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
@@ -72,5 +78,6 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
 def decode(pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0) -> NDArray[Any]:
     """The likelihood's mean at given latents, each with N rows."""
     size = len(next(iter(latents.values())))
-    model = substitute(seed(parts(pair)[0], random.PRNGKey(rng_seed)), data=dict(latents))
+    values: dict[str, Any] = {name: jnp.asarray(value) for name, value in latents.items()}
+    model = substitute(seed(parts(pair)[0], random.PRNGKey(rng_seed)), data=values)
     return np.asarray(model(None, size=size))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import jax.numpy as jnp
 import optax
@@ -54,9 +54,21 @@ def build_optimiser(
             )
         rate = 1e-3 if learning_rate is None else learning_rate
         factor = multiplier(schedule, total_steps, jnp.cos)
-        optimiser = constructor(rate if factor is None else lambda step: rate * factor(step))
-        if not isinstance(optimiser, optax.GradientTransformation):
-            raise ArgumentError("optimizer= must make an optax transformation from a learning rate.")
-    return optimiser if clip_norm is None else optax.chain(
-        optax.clip_by_global_norm(clip_norm), optimiser
-    )  # fmt: skip
+        try:
+            if factor is not None:
+                float(factor(0))
+            made = constructor(rate if factor is None else lambda step: rate * factor(step))
+        except (TypeError, AttributeError) as error:
+            raise ArgumentError(
+                "optimizer= and schedule= of a NumPyro pair must be an optax constructor, which "
+                f"takes a learning rate, and a function from the step to a factor on it: {error}."
+            ) from error
+        if not isinstance(made, optax.GradientTransformation):
+            raise ArgumentError(
+                "optimizer= must make an optax transformation from a learning rate."
+            )
+        optimiser = made
+    if clip_norm is None:
+        return optimiser
+    clip: Any = optax.clip_by_global_norm(clip_norm)
+    return optax.chain(clip, cast(optax.GradientTransformation, optimiser))

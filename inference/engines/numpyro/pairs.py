@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from numpyro.handlers import substitute
 
+from inference.engines.numpyro.program import traces
 from inference.errors import RunFolderError
 
 
@@ -62,31 +63,72 @@ def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
     for path, array in flatten(pair.values).items():
         site, *keys = json.loads(path)
         if not site.endswith("$state"):  # batch normalisation's averages and the like
-            named[".".join([site.removesuffix("$params"), *map(str, keys)])] = array
+            words = (str(key[0] if isinstance(key, list) else key) for key in keys)
+            named[".".join([site.removesuffix("$params"), *words])] = array
     return named
 
 
 def flatten(values: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Nested dictionaries of arrays as one level, each name a JSON list of keys."""
+    """Nested dictionaries of arrays as one level, each name a JSON list of keys.
+
+    The position in a list or tuple is written as a list of its own: `[0]`.
+    """
     flat = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(dict(values))[0]:
-        keys = [getattr(step, "key", getattr(step, "idx", str(step))) for step in path]
+        keys = [getattr(s, "key", [s.idx] if hasattr(s, "idx") else str(s)) for s in path]
         flat[json.dumps(keys)] = np.asarray(leaf)
     return flat
 
 
-def rebuild(pair: Any, values: Mapping[str, NDArray[Any]], batch: tuple[Any, ...]) -> StoredPair:
-    """The fitted pair from what `flatten` made; `batch` is not needed on this engine.
+def stored(
+    pair: Any, values: Mapping[str, NDArray[Any]], template: Mapping[str, Any]
+) -> StoredPair:
+    """The fitted pair from what `flatten` made of values that are nested as the template's.
 
     Raises:
-        RunFolderError: if a name is not one that `flatten` writes.
+        RunFolderError: if the names or shapes are not the template's.
     """
+    own = flatten(template)
+    if {n: v.shape for n, v in own.items()} != {n: v.shape for n, v in values.items()}:
+        raise RunFolderError(
+            "the checkpoint holds other parameters than this pair; pass the pair that wrote it, or "
+            "choose another out=."
+        )
+    tree = jax.tree.structure(dict(template))
+    nested = jax.tree.unflatten(tree, [jax.numpy.asarray(values[name]) for name in own])
+    return StoredPair(pair.wrapped if isinstance(pair, StoredPair) else pair, nested)
+
+
+def rebuild(pair: Any, values: Mapping[str, NDArray[Any]], batch: tuple[Any, ...]) -> StoredPair:
+    """The fitted pair from what `flatten` made.
+
+    Running it on `batch` shows how its parameters are nested; where they are all in dictionaries,
+    that is known without.
+
+    Raises:
+        RunFolderError: if a name is not one that `flatten` writes, the parameters are not the
+            pair's, or a batch is needed.
+    """
+    if batch:
+        arrays = tuple(map(jax.numpy.asarray, batch))
+        template = {
+            name: site["value"]
+            for trace in traces(jax.random.PRNGKey(0), {}, *parts(pair), arrays, {})
+            for name, site in trace.items()
+            if site["type"] in ("param", "mutable")
+        }
+        return stored(pair, values, template)
     nested: dict[str, Any] = {}
     for name, array in values.items():
         try:
             *parents, last = json.loads(name)
         except ValueError as error:
             raise RunFolderError(f"{name!r} is no parameter of a NumPyro run.") from error
+        if any(isinstance(key, list) for key in (*parents, last)):
+            raise RunFolderError(
+                "the run's parameters are nested in lists; pass some rows of data to find out how: "
+                "load_run(folder, pair=..., batch=...)."
+            )
         branch = nested
         for key in parents:
             branch = branch.setdefault(key, {})

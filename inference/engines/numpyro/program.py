@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 from collections.abc import Callable, Mapping
@@ -55,11 +56,13 @@ class NumPyroProgram:
         else:
             self.params |= self._subsamples()
             keys = random.split(self.rng_key, num_particles)
-            draws, mutable = jax.vmap(lambda key: self._particle(key, divergences=divergences))(keys)
+            particle = functools.partial(self._particle, divergences=divergences)
+            draws, mutable = jax.vmap(particle)(keys)
             mutable = jax.tree.map(lambda leaf: leaf[0], mutable)
         self.mutable_state = mutable or None
         scored = {site.name for site in self.structure.proposals if not site.reparameterised}
-        return Draws(*draws, frozenset(scored))
+        log_p, log_q, known = draws
+        return Draws(log_p, log_q, known, frozenset(scored))
 
     def total(self, per_datum: Array) -> Array:
         """Sum (N,) over the data, times the scale of subsampled shared plates."""
@@ -204,8 +207,8 @@ def _site(
     name: str, site: Mapping[str, Any], full: Mapping[str, int], args: tuple[Any, ...]
 ) -> Site:
     support = getattr(site["fn"], "support", None)
-    while hasattr(support, "base_constraint"):
-        support = support.base_constraint
+    while (base := getattr(support, "base_constraint", None)) is not None:
+        support = base
     positions = [position for position, arg in enumerate(args) if arg is site["value"]]
     plates = frozenset(
         Plate(frame.name, frame.dim, int(frame.size), int(full.get(frame.name, frame.size)))

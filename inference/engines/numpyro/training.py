@@ -9,12 +9,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro
 from jax import lax, random
 from numpy.typing import NDArray
 from numpyro.infer import SVI
 
 from inference.engines.numpyro.optimisers import build_optimiser
-from inference.engines.numpyro.pairs import StoredPair, flatten, parts, rebuild
+from inference.engines.numpyro.pairs import StoredPair, flatten, parts, stored
 from inference.engines.numpyro.program import inspect
 from inference.engines.structure import Structure
 from inference.engines.training import Settings
@@ -44,6 +45,11 @@ class Trainer:
 
     def __init__(self, pair: Any, objective: Any, settings: Settings) -> None:
         self.settings = settings
+        if not hasattr(objective, "loss") or type(objective).__module__.startswith("pyro."):
+            raise ArgumentError(
+                f"objective {objective!r} is no loss of NumPyro's; pass one of "
+                "inference.objectives or of numpyro.infer."
+            )
         self.pair = pair
         self.device = find_device(settings.device)
         self.data = tuple(self._tensor(array) for array in settings.arrays)
@@ -59,14 +65,19 @@ class Trainer:
         self.svi = SVI(model, guide, optimiser, loss=objective)
         self.order_key, self.noise_key = random.split(random.PRNGKey(settings.seed ^ 0x5EED))
         self.svi_state: Any = None
+        self._rows: Any = None  # the order of the epoch that is under way
+        self._order = jax.jit(self._order_of)
         self._loop = jax.jit(self._steps)
         self._single = jax.jit(self._on_batch)
         self._bound = jax.jit(self._valid_bound, static_argnums=2)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Put new arrays on the trainer's device."""
-        with jax.default_device(self.device):
+        """Put new arrays on the trainer's device; leave out checks of data that were checked.
+
+        NumPyro's own check would also turn a warning about grey pixels into a loss of infinity.
+        """
+        with jax.default_device(self.device), numpyro.validation_enabled(False):
             yield
 
     def inspect(self, batch: tuple[Any, ...]) -> Structure:
@@ -85,7 +96,11 @@ class Trainer:
     def run(self, start: int, stop: int) -> NDArray[np.float64]:
         """Steps `start` to `stop` on minibatches; the losses, cut after one that is not finite."""
         stop = min(stop, start + _LONGEST)
-        self.svi_state, taken, losses = self._loop(self.svi_state, start, stop, self.data)
+        if self._rows is None:
+            self._rows = self._order(start // self.settings.steps_per_epoch)
+        self.svi_state, taken, self._rows, losses = self._loop(
+            self.svi_state, start, stop, self._rows, self.data
+        )
         return np.asarray(losses, dtype=np.float64)[: int(taken) - start]
 
     def run_batch(self, batch: tuple[Any, ...], step: int) -> float:
@@ -107,7 +122,8 @@ class Trainer:
 
     def fitted(self, values: dict[str, NDArray[Any]] | None = None) -> StoredPair:
         """The trained pair, with the last values or with those of an earlier `values()`."""
-        return rebuild(self.pair, self.values() if values is None else values, ())
+        template = self._values(self.svi_state)
+        return stored(self.pair, flatten(template) if values is None else values, template)
 
     def values(self) -> dict[str, NDArray[Any]]:
         """The trained values by path, for `rebuild`."""
@@ -128,6 +144,7 @@ class Trainer:
                 "the checkpoint holds other parameters or another optimiser than this run; resume "
                 "with the pair and optimizer= that wrote it, or choose another out=."
             )
+        self._rows = None
         self.svi_state = jax.tree.unflatten(tree, [jnp.asarray(arrays[name]) for name in names])
 
     def _tensor(self, array: Any) -> Any:
@@ -147,17 +164,23 @@ class Trainer:
         noise = random.uniform(random.fold_in(self.noise_key, step), batch[0].shape)
         return ((noise < batch[0]).astype(batch[0].dtype), *batch[1:])
 
-    def _steps(self, svi_state: Any, start: Any, stop: Any, data: tuple[Any, ...]) -> Any:
+    def _order_of(self, epoch: Any) -> Any:
+        """The order of the rows in an epoch, a function of (seed, epoch) alone.
+
+        So a resumed run sees the same minibatches.
+        """
+        key = random.fold_in(self.order_key, epoch)
+        return random.permutation(key, len(self.settings.arrays[0]))
+
+    def _steps(
+        self, svi_state: Any, start: Any, stop: Any, rows: Any, data: tuple[Any, ...]
+    ) -> Any:
         """Steps start to stop, ending early at a loss that is not finite.
 
-        The bounds are traced, so that chunks of any length share one compilation. The order of
-        epoch e is a function of (seed, e), so that a resumed run sees the same minibatches.
+        The bounds are traced, so that chunks of any length share one compilation.
         """
         settings = self.settings
         size, per_epoch = settings.batch_size, settings.steps_per_epoch
-
-        def order(epoch: Any) -> Any:
-            return random.permutation(random.fold_in(self.order_key, epoch), len(data[0]))
 
         def unfinished(carry: Any) -> Any:
             step, _, _, losses = carry
@@ -167,15 +190,15 @@ class Trainer:
         def advance(carry: Any) -> Any:
             step, state, rows, losses = carry
             epoch, position = step // per_epoch, step % per_epoch
-            rows = lax.cond(position == 0, order, lambda _: rows, epoch)
+            rows = lax.cond(position == 0, self._order_of, lambda _: rows, epoch)
             chosen = lax.dynamic_slice_in_dim(rows, position * size, size)
             batch = tuple(jnp.take(array, chosen, axis=0) for array in data)
             state, loss = self.svi.update(state, *self._binarised(batch, step))
             return step + 1, state, rows, losses.at[step - start].set(loss)
 
-        carry = (jnp.asarray(start), svi_state, order(start // per_epoch), jnp.zeros(_LONGEST))
-        step, svi_state, _, losses = lax.while_loop(unfinished, advance, carry)
-        return svi_state, step, losses
+        carry = (jnp.asarray(start), svi_state, rows, jnp.zeros(_LONGEST))
+        step, svi_state, rows, losses = lax.while_loop(unfinished, advance, carry)
+        return svi_state, step, rows, losses
 
     def _on_batch(self, svi_state: Any, step: Any, batch: tuple[Any, ...]) -> Any:
         return self.svi.update(svi_state, *self._binarised(batch, step))

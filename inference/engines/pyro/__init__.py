@@ -11,4 +11,15 @@ from inference.engines.pyro.pairs import parameters, rebuild
 from inference.engines.pyro.program import inspect, loss
 from inference.engines.pyro.training import Trainer
 
-__all__ = ["Trainer", "decode", "draw", "encode", "inspect", "log_evidence", "log_weights", "loss", "parameters", "rebuild"]
+__all__ = [
+    "Trainer",
+    "decode",
+    "draw",
+    "encode",
+    "inspect",
+    "log_evidence",
+    "log_weights",
+    "loss",
+    "parameters",
+    "rebuild",
+]

@@ -53,7 +53,8 @@ def draw(pair: Any, size: int, rng_seed: int) -> tuple[NDArray[Any], NDArray[Any
     """`size` rows from the model: the likelihood's means and the draws of `x`."""
     with _repeatable(pair, rng_seed):
         run = poutine.trace(parts(pair)[0]).get_trace(None, size=size)
-        means, draws = run.nodes["_RETURN"]["value"], run.nodes["x"]["value"]
+        means: Any = run.nodes["_RETURN"]["value"]
+        draws: Any = run.nodes["x"]["value"]
         return means.cpu().numpy(), draws.cpu().numpy()
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 from pyro.optim import PyroOptim
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from pyro.optim.lr_scheduler import PyroLRScheduler
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
 from inference.engines.optimisation import multiplier
 from inference.errors import ArgumentError
@@ -35,6 +36,11 @@ def build_optimiser(
     if optimiser is None:
         return torch.optim.Adam(parameters, lr=settings.get("lr", 1e-3), fused=True)
     if isinstance(optimiser, torch.optim.Optimizer):
+        if any(g[k] != v for g in optimiser.param_groups for k, v in optimiser.defaults.items()):
+            raise ArgumentError(
+                "optimizer= has settings of its own for some parameter groups, which fit cannot "
+                "take over; pass an optimizer with one set of settings."
+            )
         accepted = inspect.signature(type(optimiser)).parameters
         own = {name: value for name, value in optimiser.defaults.items() if name in accepted}
         return type(optimiser)(parameters, **(own | settings))
@@ -45,8 +51,18 @@ def build_optimiser(
                 "optimizer= is a pyro.optim object with per-parameter arguments; pass one with a "
                 "dictionary of arguments."
             )
+        if isinstance(optimiser, PyroLRScheduler) or optimiser.pt_clip_args:
+            raise ArgumentError(
+                "optimizer= is a pyro.optim object with a scheduler or clip_args; pass these as "
+                "schedule= and clip_norm= of fit instead."
+            )
         return optimiser.pt_optim_constructor(parameters, **(own | settings))
     constructor = optimiser.func if isinstance(optimiser, functools.partial) else optimiser
+    if constructor is torch.optim.LBFGS:
+        raise ArgumentError(
+            "optimizer= is torch.optim.LBFGS, which evaluates the loss several times a step; use a "
+            "first-order one such as torch.optim.Adam."
+        )
     if isinstance(constructor, type) and issubclass(constructor, torch.optim.Optimizer):
         return optimiser(parameters, **settings)
     raise ArgumentError(
@@ -66,7 +82,14 @@ def build_schedule(
         optimiser: the optimiser that it drives.
         total_steps: the number of steps of the whole run, if it is known.
     """
-    made: Callable[..., Any] = schedule.func if isinstance(schedule, functools.partial) else schedule
+    made: Callable[..., Any] = (
+        schedule.func if isinstance(schedule, functools.partial) else schedule
+    )
+    if made is ReduceLROnPlateau:
+        raise ArgumentError(
+            "schedule= is ReduceLROnPlateau, which needs a metric at each step; use patience=, or "
+            "a schedule that is a function of the step."
+        )
     if isinstance(made, type) and issubclass(made, LRScheduler):
         return schedule(optimiser)
     if isinstance(schedule, LRScheduler):

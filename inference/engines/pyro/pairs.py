@@ -42,9 +42,13 @@ class StoredPair:
             return
         self._active = True
         try:
-            # What is registered inside is written back into self.store on leaving.
-            with pyro.get_param_store().scope(self.store):
-                yield
+            # What is registered inside is written back into self.store on leaving, errors or not.
+            store = pyro.get_param_store()
+            with store.scope(self.store):
+                try:
+                    yield
+                finally:
+                    self.store.update(store.get_state())
         finally:
             self._active = False
 

@@ -47,15 +47,12 @@ class PyroProgram:
         if self.vectorised or num_particles == 1:
             return self._draw(num_particles, divergences=divergences)
         each = [self._draw(1, divergences=divergences) for _ in range(num_particles)]
-        joined = [
-            {name: torch.cat([parts[name] for parts in column]) for name in column[0]}
-            for column in (
-                [draws.log_p_sites for draws in each],
-                [draws.log_q_sites for draws in each],
-                [draws.divergences for draws in each],
-            )
-        ]
-        return Draws(*joined, each[0].scored)
+        return Draws(
+            log_p_sites=_stacked([draws.log_p_sites for draws in each]),
+            log_q_sites=_stacked([draws.log_q_sites for draws in each]),
+            divergences=_stacked([draws.divergences for draws in each]),
+            scored=each[0].scored,
+        )
 
     def _draw(self, num_particles: int, *, divergences: bool) -> Draws:
         traces = trace_pair(
@@ -242,8 +239,8 @@ def samples(trace: poutine.Trace) -> list[tuple[str, Any]]:
 
 def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:
     support = getattr(site["fn"], "support", None)
-    while hasattr(support, "base_constraint"):
-        support = support.base_constraint
+    while (base := getattr(support, "base_constraint", None)) is not None:
+        support = base
     positions = [position for position, arg in enumerate(args) if arg is site["value"]]
     plates = frozenset(
         Plate(frame.name, frame.dim, int(frame.size), int(frame.full_size or frame.size))
@@ -269,6 +266,10 @@ def _nesting(structure: Structure) -> int:
     dims = [-plate.dim for site in sites for plate in site.plates]
     ranks = [len(site.batch_shape) for site in sites]
     return max([*dims, *ranks, 0])
+
+
+def _stacked(parts: list[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
 def _divergence(guide_site: Mapping[str, Any], model_site: Mapping[str, Any]) -> Tensor | None:

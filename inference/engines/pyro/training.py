@@ -12,7 +12,7 @@ import numpy as np
 import pyro
 import torch
 from numpy.typing import NDArray
-from pyro.infer.elbo import ELBO as UpstreamELBO
+from pyro.infer import elbo as upstream
 
 from inference.engines.pyro.optimisers import build_optimiser, build_schedule
 from inference.engines.pyro.pairs import (
@@ -23,10 +23,11 @@ from inference.engines.pyro.pairs import (
     stored_values,
     unconstrained,
 )
-from inference.engines.pyro.program import inspect
+from inference.engines.pyro.program import inspect, program
 from inference.engines.structure import Structure
 from inference.engines.training import Settings
 from inference.errors import ArgumentError
+from inference.objectives import Objective
 
 
 def find_device(name: str | None) -> torch.device:
@@ -48,9 +49,20 @@ class Trainer:
 
     def __init__(self, pair: Any, objective: Any, settings: Settings) -> None:
         self.settings = settings
-        self.objective = objective
+        self.objective: Any = objective
+        if not (isinstance(objective, upstream.ELBO) or callable(objective)) or (
+            type(objective).__module__.startswith("numpyro.")
+        ):
+            raise ArgumentError(
+                f"objective {objective!r} is no loss of Pyro's; pass one of inference.objectives "
+                "or of pyro.infer."
+            )
         self.device = find_device(settings.device)
         self.pair = isolate(pair, self.device)
+        wrapped = self.pair.wrapped
+        self.buffered = isinstance(wrapped, torch.nn.Module) and any(
+            True for _ in wrapped.buffers()
+        )
         self.data = tuple(self._tensor(array) for array in settings.arrays)
         self.valid = tuple(self._tensor(array) for array in settings.valid)
         self.noise = torch.Generator(self.device).manual_seed(settings.seed)
@@ -126,7 +138,7 @@ class Trainer:
             torch.manual_seed(self.settings.seed)
             for first in range(0, len(self.valid[0]), rows):
                 batch = tuple(array[first : first + rows] for array in self.valid)
-                if isinstance(self.objective, UpstreamELBO):
+                if isinstance(self.objective, upstream.ELBO):
                     total -= self.objective.loss(self.pair.model, self.pair.guide, *batch)
                 else:
                     total -= float(self.objective(self.pair.model, self.pair.guide, *batch))
@@ -157,9 +169,7 @@ class Trainer:
                 else:
                     plain["slots"].setdefault(str(index), {})[key] = value
         if self.schedule is not None:
-            kept = self.schedule.state_dict()
-            kept.pop("lr_lambdas", None)  # functions; the resumed run brings its own
-            plain["schedule"] = kept
+            plain["schedule"] = _plain(self.schedule.state_dict())
         arrays["plain"] = np.frombuffer(json.dumps(plain).encode(), dtype=np.uint8).copy()
         arrays["random"] = torch.get_rng_state().numpy()
         arrays["noise"] = self.noise.get_state().numpy()
@@ -179,8 +189,7 @@ class Trainer:
                 slots.setdefault(int(index), {})[name] = torch.from_numpy(np.array(value))
         self.optimiser.load_state_dict({"state": slots, "param_groups": plain["groups"]})
         if self.schedule is not None:
-            own = self.schedule.state_dict()
-            self.schedule.load_state_dict(own | plain["schedule"])
+            self.schedule.load_state_dict(self.schedule.state_dict() | plain["schedule"])
         torch.set_rng_state(torch.from_numpy(np.array(arrays["random"])))
         self.noise.set_state(torch.from_numpy(np.array(arrays["noise"])))
         if self.device.type == "cuda":
@@ -213,9 +222,14 @@ class Trainer:
         return (torch.bernoulli(batch[0], generator=self.noise), *batch[1:])
 
     def _loss_and_grads(self, *batch: Any) -> float:
-        if isinstance(self.objective, UpstreamELBO):
+        if isinstance(self.objective, upstream.ELBO):
             loss = self.objective.loss_and_grads(self.pair.model, self.pair.guide, *batch)
             return float(loss[0] if isinstance(loss, tuple) else loss)
+        if self.buffered and isinstance(self.objective, Objective):
+            # To find the structure the objective runs the pair; not in training mode, where batch
+            # normalisation would count this as one more batch.
+            with evaluating(self.pair):
+                program(self.objective, self.pair.model, self.pair.guide, batch, {})
         loss = self.objective(self.pair.model, self.pair.guide, *batch)
         loss.backward()
         return loss.item()
@@ -231,6 +245,19 @@ class Trainer:
         self.names += new
 
 
+def _plain(state: dict[str, Any]) -> dict[str, Any]:
+    """A scheduler's state without settings that JSON would change; the resumed run has them."""
+    kept = {}
+    for key, value in state.items():
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            kept[key] = [_plain(item) for item in value]
+            continue
+        with contextlib.suppress(TypeError):  # functions
+            if json.loads(json.dumps(value)) == value:
+                kept[key] = value
+    return kept
+
+
 @contextlib.contextmanager
 def _distribution_checks_off() -> Iterator[None]:
     """The data were checked once; per-step argument checks cost a fifth of a small step."""
@@ -241,5 +268,3 @@ def _distribution_checks_off() -> Iterator[None]:
             yield
     finally:
         torch.distributions.Distribution.set_default_validate_args(before)
-
-

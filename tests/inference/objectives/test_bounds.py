@@ -10,9 +10,11 @@ import numpy as np
 import numpyro
 import optax
 import pyro
+import pyro.infer
 import pytest
 import torch
 from jax import random
+from pyro.optim import Adam as PyroAdam  # pyright: ignore[reportAttributeAccessIssue]
 from rows import ENGINES, ROWS
 from scoring import gradients
 
@@ -108,12 +110,12 @@ def test_objectives_train_in_upstream_svi(engine: str, objective: Objective) -> 
     x = row.batch(50)
     if engine == "pyro":
         pyro.set_rng_seed(0)
-        optim = pyro.optim.Adam({"lr": 0.01})
+        optim = PyroAdam({"lr": 0.01})
         svi = pyro.infer.SVI(pair.model, pair.guide, optim, loss=objective)
-        losses = [svi.step(torch.tensor(x)) for _ in range(100)]
+        losses: Any = [svi.step(torch.tensor(x)) for _ in range(100)]
     else:
         svi = numpyro.infer.SVI(pair.model, pair.guide, optax.adam(0.01), loss=objective)
-        losses = svi.run(random.PRNGKey(0), 100, x, progress_bar=False).losses
+        losses: Any = svi.run(random.PRNGKey(0), 100, x, progress_bar=False).losses
     assert np.mean(losses[-10:]) < 0.95 * np.mean(losses[:10])
 
 

@@ -123,7 +123,7 @@ def test_exact_guide_gives_the_gradient_of_the_evidence_without_noise(engine: st
         np.testing.assert_allclose(-losses, lg.evidence(values, x), rtol=1e-5)
         for name, slope in exact.items():
             size = np.abs(slope).max()
-            np.testing.assert_allclose(-grads[name] / size, slope[None].repeat(5, 0) / size, atol=2e-4)
+            assert np.abs(-grads[name] - slope).max() / size < 2e-4, name
 
 
 def subsampled_z(engine: str, objective: Objective) -> tuple[float, float]:

@@ -1,0 +1,34 @@
+"""A run that never ends by itself, to be killed: python training_child.py ENGINE FOLDER."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from pathlib import Path
+
+from tiny_runs import bare, binary, quick
+
+from inference.training import loop
+from inference.training.progress import Progress
+
+ENDLESS = 10**6
+
+
+def main(engine: str, folder: str) -> None:
+    # Reports, and so checkpoints, every six steps; a breath between, so that few steps are taken.
+    importlib.import_module("inference.training.fit")._STEPS_BETWEEN_REPORTS = 1
+    loop._Pace.chunk = lambda self: 4
+    Progress.advance = lambda self, step, loss: time.sleep(0.002)
+    if engine == "numpyro":
+        import jax
+
+        jax.config.update("jax_disable_most_optimizations", True)
+    Path(folder).with_suffix(".begun").touch()
+    quick(
+        bare(engine), binary(), steps=ENDLESS, out=folder, resume=True, checkpoint_seconds=0.0
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,41 @@
+"""Notebooks run from top to bottom, and the executed copy belongs to its source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+SOURCES = sorted(FOLDER.glob("*.py"))
+
+
+def test_there_are_notebooks() -> None:
+    assert [path.stem for path in SOURCES] == ["first_fit"]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_notebook_runs(source: Path) -> None:
+    notebook = jupytext.read(source)
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    drawn = [
+        output
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    assert len(drawn) == 5
+    warned = [o for c in notebook.cells for o in c.get("outputs", []) if o.get("name") == "stderr"]
+    assert warned == []
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_executed_copy_is_of_this_source(source: Path) -> None:
+    executed = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    plain = [(cell.cell_type, cell.source) for cell in jupytext.read(source).cells]
+    assert [(cell.cell_type, cell.source) for cell in executed.cells] == plain
+    assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")
+    assert str(Path.home()) not in source.with_suffix(".ipynb").read_text()
