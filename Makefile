@@ -12,7 +12,7 @@ demo: .venv/.ready
 	$(BIN)/ppl-zoo demo
 
 test: .venv/.ready lint
-	$(BIN)/pytest -n $(WORKERS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)  # one thread a worker: threads would fight for cores
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

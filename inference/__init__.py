@@ -10,22 +10,41 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inference.evaluation.likelihood import Estimate, log_likelihood
-    from inference.objectives import ELBO, IWAE, Objective
+    from inference.objectives import CIWAE, ELBO, IWAE, MIWAE, RLOO, VIMCO, Objective, Renyi
     from inference.training.fit import fit
     from inference.training.run import Run, load_run
 
 _HOMES = {
+    "CIWAE": "inference.objectives",
     "ELBO": "inference.objectives",
     "Estimate": "inference.evaluation.likelihood",
     "IWAE": "inference.objectives",
+    "MIWAE": "inference.objectives",
     "Objective": "inference.objectives",
+    "RLOO": "inference.objectives",
+    "Renyi": "inference.objectives",
     "Run": "inference.training.run",
+    "VIMCO": "inference.objectives",
     "fit": "inference.training.fit",
     "load_run": "inference.training.run",
     "log_likelihood": "inference.evaluation.likelihood",
 }
 
-__all__ = ["ELBO", "IWAE", "Estimate", "Objective", "Run", "fit", "load_run", "log_likelihood"]
+__all__ = [
+    "CIWAE",
+    "ELBO",
+    "IWAE",
+    "MIWAE",
+    "RLOO",
+    "VIMCO",
+    "Estimate",
+    "Objective",
+    "Renyi",
+    "Run",
+    "fit",
+    "load_run",
+    "log_likelihood",
+]
 
 
 def __getattr__(name: str) -> Any:

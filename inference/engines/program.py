@@ -33,6 +33,13 @@ class Program(Protocol):
         """log of the mean of exp over the first axis: (K, N) to (N,)."""
         ...
 
-    def stop_gradient(self, values: Any) -> Any:
-        """The same values as constants."""
+    def score(self, signal: Any, log_q_scored: Any | None) -> Any:
+        """A score-function term: zero in value, signal * grad log q in gradient; (K, N).
+
+        The gradient is zero too where every draw is reparameterised (`log_q_scored` is None).
+        """
+        ...
+
+    def diagonal(self, values: Any) -> Any:
+        """A (K, K, N) array with (K, N) values on its diagonal and zeros elsewhere."""
         ...

@@ -180,9 +180,19 @@ class Structure:
             if not site.reparameterised:
                 raise ObjectiveError(
                     f"{objective} differentiates through the draws, but the guide's draw of "
-                    f"{site.name!r} is not reparameterised. Use {instead} or a distribution with "
-                    "rsample."
+                    f"{site.name!r} is not reparameterised. Use {instead}, which have a "
+                    "score-function term, or a distribution with rsample."
                 )
+
+    def check_pathwise_weights(self, objective: str) -> None:
+        """Check for a pathwise bound with weights per datum: data, local latents, gradients.
+
+        Raises:
+            ObjectiveError: naming the site that does not fit.
+        """
+        self.check_observed()
+        self.check_local(objective)
+        self.check_reparameterised(objective, "VIMCO(num_particles=5) or ELBO()")
 
     def check_local(self, objective: str) -> None:
         """Check that every latent belongs to one datum, so that weights per datum make sense.

@@ -65,14 +65,12 @@ class Objective(ABC):
         return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in names)})"
 
 
-def check_num_particles(num_particles: int) -> int:
-    """Return `num_particles` if it is a positive whole number.
+def check_num_particles(count: int, name: str = "num_particles", *, least: int = 1) -> int:
+    """Return `count` if it is a whole number of at least `least`.
 
     Raises:
-        ValueError: if it is not.
+        ValueError: if it is not; the message names the argument.
     """
-    if isinstance(num_particles, bool) or not isinstance(num_particles, int) or num_particles < 1:
-        raise ValueError(
-            f"num_particles must be a whole number of at least 1, got {num_particles!r}."
-        )
-    return num_particles
+    if isinstance(count, bool) or not isinstance(count, int) or count < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {count!r}.")
+    return count

@@ -10,9 +10,13 @@ from typing import Any
 from inference.errors import ArgumentError
 from inference.objectives._objective import Objective
 from inference.objectives.elbo import ELBO
-from inference.objectives.iwae import IWAE
+from inference.objectives.iwae import CIWAE, IWAE, MIWAE
+from inference.objectives.renyi import Renyi
+from inference.objectives.score_function import RLOO, VIMCO
 
-_CLASSES: dict[str, type[Objective]] = {cls.__name__.lower(): cls for cls in (ELBO, IWAE)}
+_CLASSES: dict[str, type[Objective]] = {
+    cls.__name__.lower(): cls for cls in (ELBO, IWAE, MIWAE, CIWAE, Renyi, RLOO, VIMCO)
+}
 
 
 def parse_objective(text: str) -> Objective:

@@ -53,11 +53,7 @@ class ELBO(Objective):
         if self.analytic_kl is True:
             self._check_all_closed_form(program.structure, draws.divergences)
         elbo = draws.elbo  # (K, N)
-        if draws.log_q_scored is not None:
-            weight = program.stop_gradient(elbo)
-            score = weight * draws.log_q_scored
-            elbo = elbo + score - program.stop_gradient(score)
-        return program.total(elbo.mean(0))
+        return program.total((elbo + program.score(elbo, draws.log_q_scored)).mean(0))
 
     def check(self, structure: Structure) -> None:
         """Needs an observed site and a guide that matches."""

@@ -1,4 +1,4 @@
-"""The importance-weighted bound."""
+"""The importance-weighted bound and its combinations."""
 
 from __future__ import annotations
 
@@ -41,6 +41,74 @@ class IWAE(Objective):
 
     def check(self, structure: Structure) -> None:
         """Needs an observed site, local latents, and reparameterised draws."""
-        structure.check_observed()
-        structure.check_local(repr(self))
-        structure.check_reparameterised(repr(self), instead="ELBO(), which has a score term,")
+        structure.check_pathwise_weights(repr(self))
+
+
+class MIWAE(Objective):
+    """The mean of M importance-weighted bounds of K draws each.
+
+        L = 1/M sum_m log 1/K sum_k p(x, z_mk) / q(z_mk | x)
+
+    The bound is that of `IWAE(K)`; the M repetitions lower the variance of its gradient, of the
+    guide's part as of the model's. The gradient is pathwise.
+
+    Args:
+        num_outer: M, the number of bounds.
+        num_particles: K, the number of draws per bound.
+
+    Raises:
+        ValueError: if an argument is not a positive whole number.
+
+    References:
+        Rainforth et al. 2018, arXiv:1802.04537.
+    """
+
+    def __init__(self, num_outer: int, num_particles: int) -> None:
+        self.num_outer = check_num_particles(num_outer, "num_outer")
+        self.num_particles = check_num_particles(num_particles)
+
+    def surrogate(self, program: Program) -> Any:
+        """Mean over M of the bounds of K draws, (M K, N) to (N,), summed over the data."""
+        log_w = program.draw(self.num_outer * self.num_particles).log_w  # (M K, N)
+        grouped = log_w.reshape(self.num_particles, self.num_outer, -1)  # (K, M, N)
+        return program.total(program.logmeanexp(grouped).mean(0))
+
+    def check(self, structure: Structure) -> None:
+        """Needs an observed site, local latents, and reparameterised draws."""
+        structure.check_pathwise_weights(repr(self))
+
+
+class CIWAE(Objective):
+    """A convex combination of the ELBO and the importance-weighted bound of the same draws.
+
+        L = beta * ELBO + (1 - beta) * L_K
+
+    A little of the ELBO keeps the guide's gradient alive where that of `IWAE` fades with K. The
+    gradient is pathwise.
+
+    Args:
+        num_particles: K, the number of draws per datum.
+        beta: weight of the ELBO, from 0 (`IWAE`) to 1 (`ELBO` of K draws).
+
+    Raises:
+        ValueError: if an argument is out of range.
+
+    References:
+        Rainforth et al. 2018, arXiv:1802.04537.
+    """
+
+    def __init__(self, num_particles: int, beta: float) -> None:
+        if isinstance(beta, bool) or not isinstance(beta, (int, float)) or not 0 <= beta <= 1:
+            raise ValueError(f"beta must lie in [0, 1], got {beta!r}.")
+        self.num_particles = check_num_particles(num_particles)
+        self.beta = beta
+
+    def surrogate(self, program: Program) -> Any:
+        """Both bounds from one set of draws, (K, N) to (N,), summed over the data."""
+        log_w = program.draw(self.num_particles).log_w  # (K, N)
+        bound = self.beta * log_w.mean(0) + (1 - self.beta) * program.logmeanexp(log_w)
+        return program.total(bound)
+
+    def check(self, structure: Structure) -> None:
+        """Needs an observed site, local latents, and reparameterised draws."""
+        structure.check_pathwise_weights(repr(self))

@@ -74,8 +74,8 @@ def prepare(pair: Any, data: Any, valid: Any = None) -> TrainingData:
             name = f"list/{array_id(tuple(part for item in data for part in _batch(item)))}"
         return TrainingData((), held_out, data, False, name, None)
     raise DataError(
-        "data must be a dataset from ppl_models.datasets.load, a numpy array, a tuple of arrays, or "
-        f"an iterable of batches; got {type(data).__name__}."
+        "data must be a dataset from ppl_models.datasets.load, a numpy array, a tuple of arrays, "
+        f"or an iterable of batches; got {type(data).__name__}."
     )
 
 
@@ -88,7 +88,8 @@ def as_arrays(data: Any) -> Arrays:
     parts = data if isinstance(data, (tuple, list)) and any(map(_is_array, data)) else (data,)
     arrays = []
     for part in parts:
-        array = part.detach().cpu().numpy() if hasattr(part, "detach") else np.asarray(part)
+        tensor: Any = part
+        array = tensor.detach().cpu().numpy() if hasattr(tensor, "detach") else np.asarray(tensor)
         if array.dtype.kind not in "biuf":
             raise DataError(
                 f"data must hold real numbers, got dtype {array.dtype}; convert it, for example "

@@ -99,8 +99,8 @@ class RunFolder:
         try:
             spec = json.loads(self.spec_path.read_text(encoding="utf-8"))
             for part in ("pair", "data", "training", "budget"):
-                if not isinstance(spec, dict) or not isinstance(spec.get(part), dict):
-                    raise ValueError(f"it has no entry {part!r}")
+                if not isinstance(spec, dict) or not isinstance(spec.get(part, {}), dict):
+                    raise ValueError(f"its entry {part!r} is not right")
         except FileNotFoundError as error:
             raise RunFolderError(
                 f"{self.path} is no run folder: it has no spec.json. Name the out= of a fit."

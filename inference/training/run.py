@@ -109,6 +109,11 @@ def load_run(
             f"{folder.path} has no checkpoint yet: the run ended before the first one. Run it "
             "again with resume=True."
         )
+    if "engine" not in spec.get("pair", {}) or "data" not in spec:
+        raise RunFolderError(
+            f"{folder.spec_path} is damaged (it does not name pair and data). Restore it from a "
+            "copy, or choose another folder and fit again."
+        )
     untrained = rebuild_pair(spec["pair"]) if pair is None else pair
     engine = load_engine(spec["pair"]["engine"])
     if not batch and hasattr(untrained, "data_dim"):

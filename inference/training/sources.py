@@ -65,7 +65,7 @@ class ArraySource:
 
 
 class BatchSource:
-    """Batches of the caller's: a list, a data loader, any iterable that can be gone through again."""
+    """Batches of the caller's: a list, a data loader, any iterable."""
 
     def __init__(self, batches: Iterable[Any], pair: Any) -> None:
         self.batches, self.pair = batches, pair

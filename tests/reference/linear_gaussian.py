@@ -69,8 +69,13 @@ def elbo(values: Arrays, x: NDArray[Any]) -> float:
     return float((likelihood - divergence).sum())
 
 
-def iwae(values: Arrays, x: NDArray[Any], *, num_particles: int, nodes: int = 40) -> float:
-    """The importance-weighted bound of a one-dimensional latent by Gauss-Hermite quadrature."""
+def iwae(
+    values: Arrays, x: NDArray[Any], *, num_particles: int, alpha: float = 0.0, nodes: int = 40
+) -> float:
+    """The importance-weighted bound of a one-dimensional latent by Gauss-Hermite quadrature.
+
+    With alpha the Renyi bound of as many particles.
+    """
     mean, scale = _guide(values, x)
     points, masses = np.polynomial.hermite_e.hermegauss(nodes)
     masses = masses / masses.sum()
@@ -82,7 +87,8 @@ def iwae(values: Arrays, x: NDArray[Any], *, num_particles: int, nodes: int = 40
     grids = np.meshgrid(*[np.arange(nodes)] * num_particles, indexing="ij")
     chosen = log_w[:, np.stack(grids).reshape(num_particles, -1)]  # (N, K, nodes^K)
     mass = np.prod(masses[np.stack(grids).reshape(num_particles, -1)], axis=0)
-    return float(((logsumexp(chosen, axis=1) - np.log(num_particles)) @ mass).sum())
+    bound = logsumexp((1 - alpha) * chosen, axis=1) - np.log(num_particles)
+    return float((bound / (1 - alpha) @ mass).sum())
 
 
 def gradient(bound: Bound, values: Arrays, x: NDArray[Any], step: float = 1e-5) -> Arrays:

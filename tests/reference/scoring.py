@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from numpyro.infer import SVI
 from pyro import poutine
 
+from inference import ELBO
 from inference.engines.pyro.pairs import StoredPair as PyroStored
 from inference.engines.pyro.pairs import set_values, stored_values
 
@@ -33,7 +34,7 @@ def kernel_names(values: Arrays) -> Arrays:
 
 def numpyro_site_params(pair: Any, x: NDArray[Any]) -> dict[str, Any]:
     """The parameter sites of a NumPyro pair with their initial values."""
-    svi = SVI(pair.model, pair.guide, numpyro.optim.Adam(1e-3), numpyro.infer.Trace_ELBO())
+    svi = SVI(pair.model, pair.guide, numpyro.optim.Adam(1e-3), ELBO())
     return svi.get_params(svi.init(random.PRNGKey(0), x))
 
 

@@ -74,9 +74,16 @@ class NumPyroProgram:
             return values[0]
         return jax.nn.logsumexp(values, axis=0) - math.log(len(values))
 
-    def stop_gradient(self, values: Array) -> Array:
-        """The same values as constants."""
-        return jax.lax.stop_gradient(values)
+    def score(self, signal: Array, log_q_scored: Array | None) -> Array:
+        """A score-function term: zero in value, signal * grad log q in gradient; (K, N)."""
+        if log_q_scored is None:
+            return jnp.zeros_like(signal)
+        signal = jax.lax.stop_gradient(signal)
+        return signal * (log_q_scored - jax.lax.stop_gradient(log_q_scored))
+
+    def diagonal(self, values: Array) -> Array:
+        """A (K, K, N) array with (K, N) values on its diagonal and zeros elsewhere."""
+        return jnp.eye(len(values))[..., None] * values
 
     def _subsamples(self) -> dict[str, Array]:
         """The rows that subsampled plates choose, once for all particles.

@@ -80,9 +80,16 @@ class PyroProgram:
         """log of the mean of exp over the first axis: (K, N) to (N,)."""
         return values[0] if len(values) == 1 else values.logsumexp(0) - math.log(len(values))
 
-    def stop_gradient(self, values: Tensor) -> Tensor:
-        """The same values as constants."""
-        return values.detach()
+    def score(self, signal: Tensor, log_q_scored: Tensor | None) -> Tensor:
+        """A score-function term: zero in value, signal * grad log q in gradient; (K, N)."""
+        if log_q_scored is None:
+            return torch.zeros_like(signal)
+        signal = signal.detach()
+        return signal * (log_q_scored - log_q_scored.detach())
+
+    def diagonal(self, values: Tensor) -> Tensor:
+        """A (K, K, N) array with (K, N) values on its diagonal and zeros elsewhere."""
+        return torch.diag_embed(values.T).permute(1, 2, 0)
 
     def _log_prob(self, site: Mapping[str, Any]) -> Tensor:
         return self._per_datum(site["fn"].log_prob(site["value"]), site)

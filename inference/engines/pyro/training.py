@@ -40,7 +40,11 @@ def find_device(name: str | None) -> torch.device:
         device = torch.device(name or "cpu")
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ArgumentError(f"device={name!r} cannot be used by torch: {error}") from error
+        why = str(error).splitlines()[0].rstrip(".")
+        raise ArgumentError(
+            f"device={name!r} cannot be used by torch ({why}); use 'cpu', or a device that this "
+            "machine has."
+        ) from error
     return device
 
 
@@ -100,6 +104,7 @@ class Trainer:
         self.optimiser = build_optimiser(
             settings.optimiser, settings.learning_rate, params.values()
         )
+        self.optimiser.zero_grad()  # a copy of a pair has the gradients that were left on it
         self.schedule = build_schedule(settings.schedule, self.optimiser, settings.total_steps)
 
     def run(self, start: int, stop: int) -> NDArray[np.float64]:

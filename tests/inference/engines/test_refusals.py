@@ -97,7 +97,7 @@ def pair(engine: str, fault: str) -> SimpleNamespace:
         ("extra", ELBO(), PairError, ["'noise'", "is_auxiliary"]),
         ("shape", ELBO(), PairError, ["'z'", "()", "(3,)", "to_event"]),
         ("unobserved", ELBO(), ObjectiveError, ["observes no site", "obs="]),
-        ("discrete", IWAE(2), ObjectiveError, ["'z'", "not reparameterised", "ELBO()"]),
+        ("discrete", IWAE(2), ObjectiveError, ["'z'", "not reparameterised", "VIMCO"]),
         ("global latent", IWAE(2), ObjectiveError, ["'theta'", "'data'", "ELBO()"]),
         ("no plate", IWAE(2), ObjectiveError, ["'z'", "(6,)", "plate('data', len(x))"]),
     ],

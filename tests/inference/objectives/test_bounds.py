@@ -18,7 +18,7 @@ from pyro.optim import Adam as PyroAdam  # pyright: ignore[reportAttributeAccess
 from rows import ENGINES, ROWS
 from scoring import gradients
 
-from inference import ELBO, IWAE
+from inference import CIWAE, ELBO, IWAE, MIWAE, RLOO, VIMCO, Renyi
 from inference.objectives import Objective, describe_objective, parse_objective
 from ppl_models import create
 
@@ -102,7 +102,11 @@ def test_two_particle_bound_is_that_of_quadrature(engine: str) -> None:
     assert abs(exact - lg.elbo(values, x)) > 60 * error  # the test can tell the two apart
 
 
-@pytest.mark.parametrize("objective", [ELBO(2), IWAE(3)], ids=repr)
+@pytest.mark.parametrize(
+    "objective",
+    [ELBO(2), IWAE(3), MIWAE(2, 2), CIWAE(3, 0.5), Renyi(0.5, 3), RLOO(3), VIMCO(3)],
+    ids=repr,
+)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_objectives_train_in_upstream_svi(engine: str, objective: Objective) -> None:
     row = ROWS["vae"]
@@ -119,7 +123,20 @@ def test_objectives_train_in_upstream_svi(engine: str, objective: Objective) -> 
     assert np.mean(losses[-10:]) < 0.95 * np.mean(losses[:10])
 
 
-@pytest.mark.parametrize("objective", [ELBO(), ELBO(3, analytic_kl=False), IWAE(num_particles=5)])
+@pytest.mark.parametrize(
+    "objective",
+    [
+        ELBO(),
+        ELBO(3, analytic_kl=False),
+        IWAE(num_particles=5),
+        MIWAE(4, 8),
+        CIWAE(5, 0.05),
+        Renyi(-0.5, 3),
+        RLOO(4),
+        VIMCO(5),
+    ],
+    ids=repr,
+)
 def test_string_form_goes_round(objective: Objective) -> None:
     assert repr(parse_objective(describe_objective(objective))) == repr(objective)
 
@@ -131,6 +148,11 @@ def test_string_form_goes_round(objective: Objective) -> None:
         ("iwae", "num_particles"),
         ("iwae:num_particles", "keyword=value"),
         ("iwae:num_particles=0", "at least 1, got 0"),
+        ("vimco:num_particles=1", "at least 2, got 1"),
+        ("rloo:num_particles=1", "at least 2, got 1"),
+        ("miwae:num_outer=0,num_particles=2", "num_outer must be a whole number of at least 1"),
+        ("ciwae:num_particles=2,beta=2", r"beta must lie in \[0, 1\], got 2"),
+        ("renyi:num_particles=2,alpha=x", "alpha must be a finite number, got 'x'"),
         ("iwae:num_particles=many", "got 'many'"),
         ("elbo:particles=2", "It takes: num_particles, analytic_kl"),
         ("elbo:analytic_kl=maybe", "True, False or 'auto', got 'maybe'"),

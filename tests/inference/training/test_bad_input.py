@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +33,15 @@ def with_value(value: float) -> np.ndarray:
 ARRAYS = {
     "object": (lambda: binary().astype(object), "real numbers, got dtype object", "convert it"),
     "text": (lambda: binary().astype(str), "real numbers, got dtype <U", "convert it"),
-    "complex": (lambda: binary().astype(complex), "real numbers, got dtype complex128", "convert"),
-    "dates": (lambda: np.zeros((4, WIDTH), "datetime64[s]"), "real numbers, got dtype datetime64", "convert"),
+    "complex": (lambda: binary().astype(complex), "got dtype complex128", "convert"),
+    "dates": (lambda: np.zeros((4, WIDTH), "M8[s]"), "got dtype datetime64", "convert"),
     "images": (lambda: binary().reshape(ROWS, 2, 3), f"shape \\(N, {WIDTH}\\)", "flatten each row"),
-    "wide": (lambda: np.zeros((ROWS, 784)), f"shape \\(N, {WIDTH}\\).*got \\(24, 784\\)", "data_dim="),
+    "wide": (lambda: np.zeros((ROWS, 784)), r"\(N, 6\).*got \(24, 784\)", "data_dim="),
     "no columns": (lambda: np.zeros((ROWS, 0)), "is empty: it has shape \\(24, 0\\)", "column"),
     "no rows": (lambda: binary()[:0], "is empty: it has shape \\(0, 6\\)", "at least one row"),
     "a number": (lambda: np.float32(3), "must have rows, got the single number 3", "pass an array"),
     "one row": (lambda: binary()[0], f"shape \\(N, {WIDTH}\\).*got \\(6,\\)", "data_dim="),
-    "NaN": (lambda: with_value(np.nan), "1 values that are NaN or infinite, the first in row 7", "remove"),
+    "NaN": (lambda: with_value(np.nan), "1 values that are NaN or infinite, .* row 7", "remove"),
     "infinite": (lambda: with_value(-np.inf), "NaN or infinite, the first in row 7", "remove"),
     "overflow": (lambda: with_value(1.0).astype(float) * 1e300, "NaN or infinite", "remove"),
     "bytes": (lambda: (255 * binary()).astype(np.uint8), "values from 0 to 255", "divide by 255"),
@@ -72,7 +73,9 @@ def assert_sentence(caught: Any, *words: str) -> None:
     assert message.endswith(".")
 
 
-@pytest.mark.parametrize("data", ["digits", None, 3, {"x": 1}, object()], ids=repr)
+@pytest.mark.parametrize(
+    "data", ["digits", None, 3, {"x": 1}, object()], ids=lambda data: type(data).__name__
+)
 def test_what_is_no_data(data, engine):
     with pytest.raises(DataError) as caught:
         quick(vae(engine), data, steps=1)
@@ -81,9 +84,9 @@ def test_what_is_no_data(data, engine):
 
 def test_grey_values_are_scored_with_a_warning_in_fit_and_refused_in_evaluation(engine):
     x = with_value(0.5)
-    with pytest.warns(UserWarning, match="cross-entropy, not a log-likelihood. Binarise"):
+    with pytest.warns(UserWarning, match=r"cross-entropy, not a log-likelihood. Binarise"):
         quick(vae(engine), x, steps=1)
-    with pytest.raises(DataError, match="cross-entropy, not a log-likelihood. Binarise"):
+    with pytest.raises(DataError, match=r"cross-entropy, not a log-likelihood. Binarise"):
         log_likelihood(vae(engine), x, num_particles=2)
 
 
@@ -157,7 +160,11 @@ def test_what_is_no_objective(engine):
 ARGUMENTS: dict[str, tuple[dict[str, Any], type[ZooError], str]] = {
     "no budget": ({"steps": None}, ArgumentError, "pass epochs=, steps= or seconds="),
     "resume without out": ({"resume": True}, ArgumentError, "resume=True needs out="),
-    "patience without valid": ({"patience": 2}, ArgumentError, "needs validation data; pass valid="),
+    "patience without valid": (
+        {"patience": 2},
+        ArgumentError,
+        "needs validation data; pass valid=",
+    ),
     "device": ({"device": "abacus"}, ArgumentError, "device.*'abacus'"),
     "engine": ({"engine": "stan"}, ArgumentError, "must be 'pyro' or 'numpyro', got 'stan'"),
     "optimizer name": ({"optimizer": "adam"}, ArgumentError, "optimizer= of a .*got str"),
@@ -180,9 +187,9 @@ def test_arguments(case, engine):
     assert_sentence(caught)
 
 
-@pytest.mark.parametrize("pair", [None, "vae", 3, (1,), (1, 2, 3)], ids=repr)
+@pytest.mark.parametrize("pair", [None, "vae", 3, (1,), (1, 2, 3)], ids=str)
 def test_what_is_no_pair(pair):
-    with pytest.raises(ArgumentError, match="pair must be .*tuple of functions; got") as caught:
+    with pytest.raises(ArgumentError, match=r"pair must be .*tuple of functions; got") as caught:
         fit(pair, binary(), steps=1)
     assert_sentence(caught)
 
@@ -197,7 +204,7 @@ def test_the_other_engines_optimisers(engine):
         "numpyro": (torch.optim.Adam, functools.partial(torch.optim.SGD, lr=0.1)),
     }[engine]
     for optimizer in wrong:
-        with pytest.raises(ArgumentError, match="optimizer= .*must be"):
+        with pytest.raises(ArgumentError, match=r"optimizer= .*must be"):
             quick(vae(engine), binary(), steps=1, optimizer=optimizer)
 
 
@@ -280,7 +287,7 @@ def test_resuming_with_fewer_batches(tmp_path, reports, ctrl_c):
     stream = (binary(BATCH, seed=s) for s in range(20))
     quick(vae("pyro"), stream, steps=20, out=tmp_path / "run")
     stream = (binary(BATCH, seed=s) for s in range(3))
-    with pytest.raises(DataError, match="stopped after 8 batches .*only 3; pass the batches"):
+    with pytest.raises(DataError, match=r"stopped after 8 batches .*only 3; pass the batches"):
         quick(vae("pyro"), stream, steps=20, out=tmp_path / "run", resume=True)
     assert load_run(tmp_path / "run").step == 8
 
@@ -309,10 +316,10 @@ def test_a_folder_without_permission(monkeypatch, tmp_path):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(RunFolderError, match="cannot be written: Permission denied. Choose"):
+    with pytest.raises(RunFolderError, match=r"cannot be written: Permission denied. Choose"):
         quick(vae("pyro"), binary(), steps=1, out=tmp_path / "run")
     monkeypatch.setattr(Path, "exists", refuse)
-    with pytest.raises(RunFolderError, match="cannot be written: Permission denied. Choose"):
+    with pytest.raises(RunFolderError, match=r"cannot be written: Permission denied. Choose"):
         quick(vae("pyro"), binary(), steps=1, out=tmp_path / "run")
 
 
@@ -328,10 +335,13 @@ def optimisers(engine: str) -> tuple[Any, Any]:
     if engine == "pyro":
         import torch
 
-        return tuple(functools.partial(torch.optim.Adam, lr=rate) for rate in (0.1, 0.2))
+        adam = functools.partial(torch.optim.Adam, lr=0.1)
+        return adam, functools.partial(adam, lr=0.2)
     import optax
 
-    return optax.chain(optax.clip(1.0), optax.adam(0.1)), optax.chain(optax.clip(1.0), optax.adam(0.2))
+    return optax.chain(optax.clip(1.0), optax.adam(0.1)), optax.chain(
+        optax.clip(1.0), optax.adam(0.2)
+    )
 
 
 def test_resume_names_the_first_difference(engine, tmp_path):
@@ -340,7 +350,7 @@ def test_resume_names_the_first_difference(engine, tmp_path):
     run = quick(vae(engine), binary(), out=tmp_path / "run", **base)
     spec = json.loads((tmp_path / "run" / "spec.json").read_text())
     changes: list[tuple[Any, Any, dict[str, Any], str]] = [
-        (vae(engine, hidden=(4,)), binary(), {}, r"pair.hyperparameters.hidden was \[3\] and is now"),
+        (vae(engine, hidden=(4,)), binary(), {}, r"hyperparameters.hidden was \[3\] and is"),
         (vae(engine, seed=1), binary(), {}, r"pair.hyperparameters.seed was 0 and is now 1"),
         (bare(engine), binary(), {}, r"pair.class was 'ppl_models.directed"),
         (vae(engine), binary(seed=9), {}, r"data.id was 'array/\w+' and is now 'array/"),
@@ -363,13 +373,13 @@ def test_resume_names_the_first_difference(engine, tmp_path):
 def test_a_different_list_of_batches_is_different_data(tmp_path):
     batches = [binary(BATCH, seed=s) for s in range(3)]
     quick(vae("pyro"), batches, steps=2, out=tmp_path / "run")
-    with pytest.raises(RunFolderError, match="data.id was 'list/"):
+    with pytest.raises(RunFolderError, match=r"data.id was 'list/"):
         quick(vae("pyro"), batches[:2], steps=4, out=tmp_path / "run", resume=True)
 
 
 def test_a_function_with_other_numbers_is_another_schedule(tmp_path):
     quick(vae("pyro"), binary(), steps=2, schedule=lambda step: 0.9**step, out=tmp_path / "run")
-    with pytest.raises(RunFolderError, match="training.schedule was '"):
+    with pytest.raises(RunFolderError, match=r"training.schedule was '"):
         quick(
             vae("pyro"),
             binary(),
@@ -381,8 +391,6 @@ def test_a_function_with_other_numbers_is_another_schedule(tmp_path):
 
 
 def test_a_damaged_checkpoint_is_put_right_as_the_message_says(engine, tmp_path, reports):
-    import shutil
-
     arguments: dict[str, Any] = {"out": tmp_path / "run", "checkpoint_seconds": 0.0}
     run = quick(vae(engine), binary(), steps=18, **arguments)
     newest = tmp_path / "run" / "checkpoints" / "step-000000018"
@@ -391,7 +399,7 @@ def test_a_damaged_checkpoint_is_put_right_as_the_message_says(engine, tmp_path,
         lambda: load_run(tmp_path / "run"),
         lambda: quick(vae(engine), binary(), steps=18, resume=True, **arguments),
     ):
-        with pytest.raises(RunFolderError, match="step-000000018 is damaged .values") as caught:
+        with pytest.raises(RunFolderError, match=r"step-000000018 is damaged .values") as caught:
             attempt()
         assert_sentence(caught, "Delete that folder, and the run continues from step-000000012")
     shutil.rmtree(newest)
@@ -426,6 +434,16 @@ def test_a_spec_that_names_no_pair_is_refused_and_nothing_is_called(
     assert called == []
 
 
+def test_a_spec_without_its_pair(tmp_path):
+    quick(vae("pyro"), binary(), steps=1, out=tmp_path / "run")
+    spec_path = tmp_path / "run" / "spec.json"
+    spec_path.write_text(spec_path.read_text().replace('"pair"', '"qair"'))
+    with pytest.raises(RunFolderError, match=r"spec.json is damaged .*Restore it from a copy"):
+        load_run(tmp_path / "run")
+    with pytest.raises(RunFolderError, match=r"pair was None and is now"):
+        quick(vae("pyro"), binary(), steps=1, out=tmp_path / "run", resume=True)
+
+
 def test_a_spec_with_wrong_hyperparameters(tmp_path):
     quick(vae("pyro"), binary(), steps=1, out=tmp_path / "run")
     spec_path = tmp_path / "run" / "spec.json"
@@ -444,10 +462,8 @@ def test_loading_into_another_pair_is_refused(engine, tmp_path):
 
 def test_loading_before_the_first_checkpoint(tmp_path):
     quick(vae("pyro"), binary(), steps=1, out=tmp_path / "run")
-    import shutil
-
     shutil.rmtree(tmp_path / "run" / "checkpoints")
-    with pytest.raises(RunFolderError, match="has no checkpoint yet.*resume=True"):
+    with pytest.raises(RunFolderError, match=r"has no checkpoint yet.*resume=True"):
         load_run(tmp_path / "run")
 
 

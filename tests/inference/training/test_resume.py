@@ -200,10 +200,6 @@ def test_history_does_not_depend_on_the_pace(engine, monkeypatch):
 def test_torch_schedulers(scheduler, tmp_path, reports, ctrl_c):
     from torch.optim import lr_scheduler
 
-    def sequential(optimizer):
-        parts = [lr_scheduler.MultiStepLR(optimizer, [4, 11]), lr_scheduler.ConstantLR(optimizer)]
-        return lr_scheduler.SequentialLR(optimizer, parts, milestones=[13])
-
     class Sequential(lr_scheduler.SequentialLR):
         def __init__(self, optimizer):
             parts = [

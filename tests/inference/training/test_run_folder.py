@@ -86,8 +86,9 @@ def kill_everywhere(prepare, act, verify) -> int:
             with killed_at(call):
                 act(folder)
         except RuntimeError as error:  # StopIteration inside a generator
-            assert isinstance(error.__cause__, StopIteration)
-            return call - 1
+            if isinstance(error.__cause__, StopIteration):
+                return call - 1
+            raise
         verify(folder)
     raise AssertionError("the operation never ends")
 
@@ -265,7 +266,7 @@ def test_the_only_checkpoint_damaged_says_that_the_run_starts_again(tmp_path):
     assert folder.load() is None
 
 
-@pytest.mark.parametrize("damage", ["truncate", "binary", "list", "no pair", "pair is text"])
+@pytest.mark.parametrize("damage", ["truncate", "binary", "list", "pair is text"])
 def test_a_damaged_spec_is_refused(damage, tmp_path):
     folder, _ = saved_twice(tmp_path / "run")
     text = json.dumps(SPEC)
@@ -273,7 +274,6 @@ def test_a_damaged_spec_is_refused(damage, tmp_path):
         "truncate": text[:20].encode(),
         "binary": b"\xff\xfe\x00",
         "list": b"[1]",
-        "no pair": text.replace('"pair"', '"qair"').encode(),
         "pair is text": json.dumps(SPEC | {"pair": "vae"}).encode(),
     }[damage]
     folder.spec_path.write_bytes(content)

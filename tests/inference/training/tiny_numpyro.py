@@ -16,7 +16,8 @@ def model(x):
     scale = numpyro.param("scale", 1.0, constraint=constraints.positive)
     with numpyro.plate("data", len(x)):
         z = numpyro.sample("z", dist.Normal(jnp.zeros(len(x)), 1.0))
-        numpyro.sample("x", dist.Normal(z[..., None] * weight, scale).to_event(1), obs=x)
+        mean = jnp.expand_dims(jnp.asarray(z), -1) * jnp.asarray(weight)
+        numpyro.sample("x", dist.Normal(mean, scale).to_event(1), obs=x)
 
 
 def guide(x):

@@ -32,7 +32,9 @@ def grey_dataset() -> Dataset:
 
 
 def vae(engine: str, **changes: Any) -> Any:
-    return create("vae", **({"engine": engine, "data_dim": WIDTH, "latent_dim": 2, "hidden": (3,)} | changes))
+    return create(
+        "vae", **({"engine": engine, "data_dim": WIDTH, "latent_dim": 2, "hidden": (3,)} | changes)
+    )
 
 
 def quick(pair: Any, data: Any, **arguments: Any) -> Any:

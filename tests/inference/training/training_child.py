@@ -6,6 +6,7 @@ import importlib
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from tiny_runs import bare, binary, quick
 
@@ -17,7 +18,8 @@ ENDLESS = 10**6
 
 def main(engine: str, folder: str) -> None:
     # Reports, and so checkpoints, every six steps; a breath between, so that few steps are taken.
-    importlib.import_module("inference.training.fit")._STEPS_BETWEEN_REPORTS = 1
+    fitting: Any = importlib.import_module("inference.training.fit")
+    fitting._STEPS_BETWEEN_REPORTS = 1
     loop._Pace.chunk = lambda self: 4
     Progress.advance = lambda self, step, loss: time.sleep(0.002)
     if engine == "numpyro":
@@ -25,9 +27,7 @@ def main(engine: str, folder: str) -> None:
 
         jax.config.update("jax_disable_most_optimizations", True)
     Path(folder).with_suffix(".begun").touch()
-    quick(
-        bare(engine), binary(), steps=ENDLESS, out=folder, resume=True, checkpoint_seconds=0.0
-    )
+    quick(bare(engine), binary(), steps=ENDLESS, out=folder, resume=True, checkpoint_seconds=0.0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+"""Bounds between and beyond the ELBO and the importance-weighted bound."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from inference.objectives._objective import Objective, check_num_particles
+from inference.objectives.elbo import ELBO
+
+if TYPE_CHECKING:
+    from inference.engines.program import Program
+    from inference.engines.structure import Structure
+
+
+class Renyi(Objective):
+    """The variational Renyi bound of K draws per datum.
+
+        L_alpha = 1 / (1 - alpha) * log 1/K sum_k w_k^(1 - alpha),   w_k = p(x, z_k) / q(z_k | x)
+
+    alpha = 0 is the importance-weighted bound and alpha = 1 the ELBO. For 0 <= alpha < 1 the
+    expectation is below log p(x); for alpha < 0 the exact quantity is above it, but the estimate
+    from K draws is biased downwards and need not be a bound at all. Weights are per datum and the
+    scale of a subsampled plate stays outside. The gradient is pathwise.
+
+    Args:
+        alpha: order of the divergence, finite.
+        num_particles: K, the number of draws per datum.
+
+    Raises:
+        ValueError: if an argument is out of range.
+
+    References:
+        Li & Turner 2016, arXiv:1602.02311.
+    """
+
+    def __init__(self, alpha: float, num_particles: int) -> None:
+        if (
+            isinstance(alpha, bool)
+            or not isinstance(alpha, (int, float))
+            or not math.isfinite(alpha)
+        ):
+            raise ValueError(f"alpha must be a finite number, got {alpha!r}.")
+        self.alpha = alpha
+        self.num_particles = check_num_particles(num_particles)
+
+    def surrogate(self, program: Program) -> Any:
+        """Log of the mean of w^(1 - alpha), (K, N) to (N,), summed over the data."""
+        if self.alpha == 1:
+            return ELBO(self.num_particles, analytic_kl=False).surrogate(program)
+        power = 1 - self.alpha
+        log_w = program.draw(self.num_particles).log_w  # (K, N)
+        return program.total(program.logmeanexp(power * log_w) / power)
+
+    def check(self, structure: Structure) -> None:
+        """Needs an observed site, local latents, and reparameterised draws."""
+        structure.check_pathwise_weights(repr(self))

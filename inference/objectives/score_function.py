@@ -1,0 +1,86 @@
+"""Score-function estimators with leave-one-out baselines, for latents of any kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inference.objectives._objective import Objective, check_num_particles
+
+if TYPE_CHECKING:
+    from inference.engines.program import Program
+    from inference.engines.structure import Structure
+
+
+class RLOO(Objective):
+    """The ELBO of K draws, each draw's score weighed against the mean of the others.
+
+        grad = 1/K sum_k (f_k - 1/(K-1) sum_j!=k f_j) grad log q(z_k | x) + pathwise terms,
+        f_k = log p(x, z_k) - log q(z_k | x)
+
+    Unbiased for the ELBO's gradient. Sites with a reparameterised draw keep their pathwise
+    gradient; without any other site this is `ELBO(K, analytic_kl=False)`.
+
+    Args:
+        num_particles: K, at least 2.
+
+    Raises:
+        ValueError: if `num_particles` is not a whole number of at least 2.
+
+    References:
+        Salimans & Knowles 2014, arXiv:1401.1022; Kool, van Hoof & Welling 2019.
+    """
+
+    def __init__(self, num_particles: int) -> None:
+        self.num_particles = check_num_particles(num_particles, least=2)
+
+    def surrogate(self, program: Program) -> Any:
+        """Mean over the draws, (K, N) to (N,), summed over the data."""
+        draws = program.draw(self.num_particles)
+        f = draws.log_w  # (K, N)
+        centred = (f - f.mean(0)) * (self.num_particles / (self.num_particles - 1))
+        return program.total((f + program.score(centred, draws.log_q_scored)).mean(0))
+
+    def check(self, structure: Structure) -> None:
+        """Needs an observed site and local latents: the baseline is per datum."""
+        structure.check_observed()
+        structure.check_local(repr(self))
+
+
+class VIMCO(Objective):
+    """The importance-weighted bound with one learning signal a draw.
+
+        L = log 1/K sum_k w_k
+        grad = sum_k (L - L_-k) grad log q(z_k | x) + sum_k w~_k grad log w_k
+
+    where L_-k is the bound with w_k replaced by the geometric mean of the others, and w~ are the
+    normalised weights. Unbiased for the gradient of L, with the baselines that a single score
+    weight L would lack. Sites with a reparameterised draw keep their pathwise gradient.
+
+    Args:
+        num_particles: K, at least 2.
+
+    Raises:
+        ValueError: if `num_particles` is not a whole number of at least 2.
+
+    References:
+        Mnih & Rezende 2016, arXiv:1602.06725.
+    """
+
+    def __init__(self, num_particles: int) -> None:
+        self.num_particles = check_num_particles(num_particles, least=2)
+
+    def surrogate(self, program: Program) -> Any:
+        """The bound and K learning signals, (K, N) to (N,), summed over the data."""
+        draws = program.draw(self.num_particles)
+        log_w = draws.log_w  # (K, N)
+        bound = program.logmeanexp(log_w)  # (N,)
+        others = (log_w.sum(0) - log_w) / (self.num_particles - 1)  # geometric means, (K, N)
+        # Row k of the (K, K, N) array holds the weights with the k-th replaced.
+        replaced = log_w[:, None] + program.diagonal(others - log_w)
+        signal = bound - program.logmeanexp(replaced)  # (K, N)
+        return program.total(bound + program.score(signal, draws.log_q_scored).sum(0))
+
+    def check(self, structure: Structure) -> None:
+        """Needs an observed site and local latents."""
+        structure.check_observed()
+        structure.check_local(repr(self))
