@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import sys
 from types import ModuleType
 from typing import Any
@@ -60,7 +61,10 @@ def _mentioned(part: Any) -> set[str]:
     found = {engine for engine, names in _ROOTS.items() if roots & names}
     if found:
         return found
-    namespaces = [getattr(getattr(part, "__func__", part), "__globals__", {})]
+    function = getattr(part, "__func__", part)
+    namespaces = [getattr(function, "__globals__", {})]
+    if getattr(function, "__closure__", None):  # the library was imported in a function around it
+        namespaces.append(inspect.getclosurevars(function).nonlocals)
     namespaces += [vars(sys.modules[home]) for home in homes - {"builtins"} if home in sys.modules]
     tops = {_top_module(value) for namespace in namespaces for value in namespace.values()}
     return tops & set(ENGINES)

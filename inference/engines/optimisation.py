@@ -27,8 +27,8 @@ def multiplier(schedule: Any, total_steps: int | None, cosine: Callable[[Any], A
     if schedule == "cosine":
         if total_steps is None:
             raise ArgumentError(
-                "schedule='cosine' needs to know the last step; give epochs= or steps=, not only "
-                "seconds=."
+                "schedule='cosine' needs to know the last step; give steps=, or epochs= where the "
+                "data are arrays."
             )
         return lambda step: 0.5 * (1 + cosine(3.141592653589793 * step / total_steps))
     if callable(schedule):

@@ -12,11 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from inference.engines import engine_name, load_engine
 from inference.engines.structure import Structure
 from inference.errors import ArgumentError
+from inference.training.arguments import (
+    check_pair_type,
+    check_positive,
+    check_seed,
+    explaining,
+)
 from inference.training.data import (
     as_arrays,
     as_scored,
     check_arrays,
-    check_positive,
     check_support,
 )
 
@@ -79,6 +84,8 @@ def log_likelihood(
         DataError: if the pair cannot score the data.
         ObjectiveError: if the pair has no weights per datum.
     """
+    check_pair_type(pair)
+    check_seed(seed)
     check_positive("num_particles", num_particles)
     check_positive("chunk_size", chunk_size)
     if method not in ("iw", "exact"):
@@ -89,10 +96,11 @@ def log_likelihood(
             "method='iw'."
         )
     backend = load_engine(engine or engine_name(pair))
-    arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else np.asarray(x)))
+    arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else (x,)))
     check_arrays(pair, arrays, "x")
     scored = _Check(arrays)
-    weights = backend.log_weights(pair, scored, tuple(a[:2] for a in arrays), seed)
+    head = tuple(array[:2] for array in arrays)
+    weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, int(seed)), head)
     rows = max(1, chunk_size // num_particles)
     values = []
     for number, start in enumerate(range(0, len(arrays[0]), rows)):
@@ -129,7 +137,6 @@ def _importance_weighted(
     total = np.full(len(batch[0]), -np.inf)
     for draw, done in enumerate(range(0, num_particles, largest)):
         count = min(largest, num_particles - done)
-        # Each pair of chunk and set has draws of its own: the numbers never meet below 2^16 sets.
-        part = weights(batch, count, (number << 16) + draw)
+        part = weights(batch, count, (number, draw))
         total = np.logaddexp(total, part)
     return total - math.log(num_particles)

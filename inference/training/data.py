@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import numbers
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.engines.structure import Structure
-from inference.errors import ArgumentError, DataError
+from inference.errors import DataError
 
 Arrays = tuple[NDArray[Any], ...]
 
@@ -40,14 +39,28 @@ class TrainingData:
 
 
 def prepare(pair: Any, data: Any, valid: Any = None) -> TrainingData:
-    """Understand `data`: a dataset, an array, a tuple of arrays, or an iterable of batches.
+    """Understand data and validation data, and check them against the pair.
 
-    A dataset is anything with `train` and `valid` arrays; `dynamic` tells whether it is binarised
-    afresh in each step, and `data_id(split)` what it is.
+    Args:
+        pair: the pair that is to score them.
+        data: a dataset, an array, a tuple of arrays, or an iterable of batches. A dataset is
+            anything with `train` and `valid` arrays; `dynamic` tells whether it is binarised
+            afresh in each step, and `data_id(split)` what it is.
+        valid: validation data in place of the dataset's own.
 
     Raises:
         DataError: if it is none of these, or an array cannot be scored by the pair.
     """
+    found = _understood(pair, data, valid)
+    _check_alike(found.arrays, found.valid)
+    return replace(
+        found,
+        arrays=as_scored(pair, found.arrays) if found.arrays else (),
+        valid=as_scored(pair, found.valid) if found.valid else (),
+    )
+
+
+def _understood(pair: Any, data: Any, valid: Any) -> TrainingData:
     if hasattr(data, "train") and hasattr(data, "valid"):
         train, held_out = as_arrays(data.train), as_arrays(data.valid if valid is None else valid)
         check_arrays(pair, train, "train")
@@ -79,6 +92,20 @@ def prepare(pair: Any, data: Any, valid: Any = None) -> TrainingData:
     )
 
 
+def _check_alike(arrays: Arrays, held_out: Arrays) -> None:
+    """Check that validation rows look like training rows, before any step is taken.
+
+    Raises:
+        DataError: naming the shapes.
+    """
+    for position, (array, other) in enumerate(zip(arrays, held_out, strict=False)):
+        if array.shape[1:] != other.shape[1:]:
+            raise DataError(
+                f"array {position} of the validation data has shape {other.shape}, but that of the "
+                f"training data {array.shape}; beyond the first dimension they must agree."
+            )
+
+
 def as_arrays(data: Any) -> Arrays:
     """One array or a tuple or list of arrays as a tuple of numpy arrays; real numbers as float32.
 
@@ -89,7 +116,12 @@ def as_arrays(data: Any) -> Arrays:
     arrays = []
     for part in parts:
         tensor: Any = part
-        array = tensor.detach().cpu().numpy() if hasattr(tensor, "detach") else np.asarray(tensor)
+        try:
+            array = (
+                tensor.detach().cpu().numpy() if hasattr(tensor, "detach") else np.asarray(tensor)
+            )
+        except ValueError as error:
+            raise DataError(f"data cannot be made an array ({error}); pass equal rows.") from error
         if array.dtype.kind not in "biuf":
             raise DataError(
                 f"data must hold real numbers, got dtype {array.dtype}; convert it, for example "
@@ -202,20 +234,6 @@ def batches_of(iterable: Iterable[Any], pair: Any) -> Iterator[Arrays]:
         batch = as_scored(pair, _batch(item))
         check_arrays(pair, batch, "a batch")
         yield batch
-
-
-def check_positive(name: str, value: Any, *, whole: bool = True) -> None:
-    """Check an optional positive argument.
-
-    Raises:
-        ArgumentError: naming the argument.
-    """
-    if value is None:
-        return
-    right = isinstance(value, numbers.Integral if whole else numbers.Real)
-    if isinstance(value, bool) or not right or not 0 < float(value) < float("inf"):
-        kind = "whole number of at least 1" if whole else "positive number"
-        raise ArgumentError(f"{name} must be a {kind}, got {value!r}.")
 
 
 def _grey(name: str, site: str, *, strict: bool) -> None:

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import numbers
 import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from inference.engines import engine_name, load_engine
-from inference.engines.structure import Structure
 from inference.engines.training import Settings, Trainer
-from inference.errors import (
-    ArgumentError,
-    DataError,
-    DivergenceError,
-    PairError,
-    RunFolderError,
-    ZooError,
-)
+from inference.errors import ArgumentError, DivergenceError, RunFolderError
 from inference.objectives import Objective, describe_objective, parse_objective
-from inference.training.data import (
-    Arrays,
-    TrainingData,
-    array_id,
-    as_scored,
-    check_positive,
-    check_support,
-    prepare,
-)
+from inference.training.arguments import check_arguments, explaining
+from inference.training.data import TrainingData, array_id, check_support, prepare
 from inference.training.folder import Checkpoint, RunFolder
 from inference.training.loop import Loop, Plan, State
 from inference.training.run import Run
@@ -110,101 +94,121 @@ def fit(
         DivergenceError: if a loss is not finite; its `run` attribute holds the last good state.
         RunFolderError: if `out` cannot be written or resumed.
     """
-    for name, value in {"epochs": epochs, "steps": steps, "patience": patience}.items():
-        check_positive(name, value)
-    for name, value in {"seconds": seconds, "clip_norm": clip_norm}.items():
-        check_positive(name, value, whole=False)
-    check_positive("batch_size", batch_size)
-    check_positive("learning_rate", learning_rate, whole=False)
-    if epochs is None and steps is None and seconds is None:
-        raise ArgumentError("say how long to train: pass epochs=, steps= or seconds=.")
+    check_arguments(
+        pair,
+        objective,
+        whole={"epochs": epochs, "steps": steps, "patience": patience, "batch_size": batch_size},
+        positive={"seconds": seconds, "clip_norm": clip_norm, "learning_rate": learning_rate},
+        seed=seed,
+        device=device,
+        checkpoint_seconds=checkpoint_seconds,
+        progress=progress,
+    )
     if resume and out is None:
         raise ArgumentError("resume=True needs out=, the folder of the run to continue.")
-    _check_choices(pair, objective, seed, device, checkpoint_seconds, progress)
-    epochs, steps, patience, seconds = map(plain, (epochs, steps, patience, seconds))
-    batch_size, learning_rate, clip_norm = map(plain, (batch_size, learning_rate, clip_norm))
-    seed = int(seed)  # as above: numpy's numbers cannot be written as JSON
     if isinstance(objective, str):
         objective = parse_objective(objective)
     name = engine or engine_name(pair)
     prepared = prepare(pair, data, valid)
-    arrays = as_scored(pair, prepared.arrays) if prepared.arrays else ()
-    held_out = as_scored(pair, prepared.valid) if prepared.valid else ()
-    if patience is not None and not held_out:
+    if patience is not None and not prepared.valid:
         raise ArgumentError("patience= needs validation data; pass valid=.")
-    _check_alike(arrays, held_out)
-    rows = len(arrays[0]) if arrays else None
+    rows = len(prepared.arrays[0]) if prepared.arrays else None
+    budget = {"epochs": plain(epochs), "steps": plain(steps), "seconds": plain(seconds)}
     settings = Settings(
-        seed=seed,
-        arrays=arrays,
-        valid=held_out,
-        batch_size=batch_size if rows is None else min(batch_size, rows),
+        seed=int(seed),  # numpy's numbers cannot be written as JSON
+        arrays=prepared.arrays,
+        valid=prepared.valid,
+        batch_size=plain(batch_size if rows is None else min(batch_size, rows)),
         binarise=prepared.binarise,
         optimiser=optimizer,
-        learning_rate=learning_rate,
+        learning_rate=plain(learning_rate),
         schedule=schedule,
-        total_steps=_total_steps(rows, batch_size, epochs, steps),
-        clip_norm=clip_norm,
+        total_steps=_total_steps(rows, batch_size, budget["epochs"], budget["steps"]),
+        clip_norm=plain(clip_norm),
         device=device,
     )
-    spec: dict[str, Any] = {
-        "pair": describe_pair(pair, name),
-        "objective": describe_objective(objective),
-        "data": {
-            "id": prepared.identity,
-            "valid": array_id(held_out) if held_out else None,
-            "image_shape": plain(prepared.image_shape),
-        },
-        "training": {
-            "batch_size": settings.batch_size,
-            "learning_rate": learning_rate,
-            "optimizer": fingerprint(optimizer),
-            "schedule": fingerprint(schedule),
-            "clip_norm": clip_norm,
-            "patience": patience,
-            "seed": seed,
-            "device": device,
-        },
-        "budget": {"epochs": epochs, "steps": steps, "seconds": seconds},
-        "versions": versions(),
-    }
+    spec = _spec(describe_pair(pair, name), objective, prepared, settings, plain(patience), budget)
     folder, checkpoint = _open(out, spec, resume=resume)
     trainer = load_engine(name).Trainer(pair, objective, settings)
     state = State() if checkpoint is None else State.from_dict(checkpoint.progress)
+
+    def finish(fitted: Any, reached: State, status: str) -> Run:
+        return Run(
+            pair=fitted,
+            parameters=load_engine(name).parameters(fitted),
+            spec=spec,
+            status=status,
+            step=reached.step,
+            folder=None if folder is None else folder.path,
+            rows=reached.history,
+            image_shape=prepared.image_shape,
+        )
+
     with trainer.running():
-        source, structure = _begin(pair, trainer, objective, prepared, settings)
+        source, data_scale = _begin(pair, trainer, objective, prepared, settings)
         if checkpoint is not None:
             trainer.restore(checkpoint.state)
+        if folder is not None:
+            folder.create(spec)  # nothing is written before everything has been checked
         plan = Plan(
             steps=settings.total_steps,
-            epochs=epochs,
-            seconds=seconds,
-            report_every=_report_every(settings) if arrays else None,
-            patience=patience,
+            epochs=budget["epochs"],
+            seconds=budget["seconds"],
+            report_every=_report_every(settings) if prepared.arrays else None,
+            patience=plain(patience),
             checkpoint_seconds=checkpoint_seconds,
             valid_rows=max(1, _ROWS_PER_VALIDATION // getattr(objective, "num_particles", 1)),
-            num_valid=round(len(held_out[0]) * structure.data_scale) if held_out else 0,
+            num_valid=round(len(prepared.valid[0]) * data_scale) if prepared.valid else 0,
         )
         loop = Loop(trainer, source, plan, folder, state)
         if checkpoint is not None:
             loop.best = checkpoint.best
-        image_shape = prepared.image_shape
         try:
             loop.run(show=progress)
         except DivergenceError as error:
             if loop.good is not None:
                 good = loop.good.values if loop.good.best is None else loop.good.best
                 reached = State.from_dict(loop.good.progress)
-                fitted = trainer.fitted(good)
-                error.run = _run(name, fitted, spec, reached, folder, image_shape, "diverged")
+                error.run = finish(trainer.fitted(good), reached, "diverged")
             raise
-        fitted = trainer.fitted(None if state.best_at_end else loop.best)
-    return _run(name, fitted, spec, state, folder, image_shape, state.status)
+        return finish(trainer.fitted(None if state.best_at_end else loop.best), state, state.status)
+
+
+def _spec(
+    pair: dict[str, Any],
+    objective: Any,
+    prepared: TrainingData,
+    settings: Settings,
+    patience: int | None,
+    budget: dict[str, Any],
+) -> dict[str, Any]:
+    """Everything that is needed to repeat the run, in terms of JSON."""
+    return {
+        "pair": pair,
+        "objective": describe_objective(objective),
+        "data": {
+            "id": prepared.identity,
+            "valid": array_id(prepared.valid) if prepared.valid else None,
+            "image_shape": plain(prepared.image_shape),
+        },
+        "training": {
+            "batch_size": settings.batch_size,
+            "learning_rate": settings.learning_rate,
+            "optimizer": fingerprint(settings.optimiser),
+            "schedule": fingerprint(settings.schedule),
+            "clip_norm": settings.clip_norm,
+            "patience": patience,
+            "seed": settings.seed,
+            "device": settings.device,
+        },
+        "budget": budget,
+        "versions": versions(),
+    }
 
 
 def _begin(
     pair: Any, trainer: Trainer, objective: Any, prepared: TrainingData, settings: Settings
-) -> tuple[ArraySource | BatchSource, Structure]:
+) -> tuple[ArraySource | BatchSource, float]:
     """Check pair, data and objective against each other on a first batch; initialise from it."""
     source: ArraySource | BatchSource
     if prepared.batches is None:
@@ -212,7 +216,7 @@ def _begin(
     else:
         source = BatchSource(prepared.batches, pair)
     first = source.first()
-    structure = inspect_pair(trainer, first)
+    structure = explaining(trainer.inspect, first)
     structure.check_match()
     if isinstance(objective, Objective):
         objective.check(structure)
@@ -226,71 +230,7 @@ def _begin(
         source.scale = structure.data_scale
         source.check = partial(check_support, structure, name="a batch", binarise=True)
     trainer.start(first)
-    return source, structure
-
-
-def _check_choices(
-    pair: Any, objective: Any, seed: Any, device: Any, checkpoint_seconds: Any, progress: Any
-) -> None:
-    """Check what has no range but a kind.
-
-    Raises:
-        ArgumentError: naming the argument.
-    """
-    functions = pair if isinstance(pair, tuple) else ()
-    if len(functions) != 2 and not (hasattr(pair, "model") and hasattr(pair, "guide")):
-        raise ArgumentError(
-            "pair must be a pair such as ppl_models.create makes, or a (model, guide) tuple of "
-            f"functions; got {type(pair).__name__}."
-        )
-    usable = isinstance(objective, str) or callable(objective) or hasattr(objective, "loss")
-    if isinstance(objective, type) or not usable:
-        raise ArgumentError(
-            "objective must be an objective such as ELBO(), its string form such as 'elbo', or one "
-            f"of the engine's own loss objects; got {objective!r}."
-        )
-    whole = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
-    if not whole or not 0 <= int(seed) < 2**63:
-        raise ArgumentError(f"seed must be a whole number from 0 to 2**63 - 1, got {seed!r}.")
-    if device is not None and not isinstance(device, str):
-        raise ArgumentError(f"device must be a name such as 'cpu' or 'cuda', got {device!r}.")
-    if checkpoint_seconds != 0:
-        check_positive("checkpoint_seconds", checkpoint_seconds, whole=False)
-    if progress not in (True, False, "auto"):
-        raise ArgumentError(f"progress must be True, False or 'auto', got {progress!r}.")
-
-
-def _check_alike(arrays: Arrays, held_out: Arrays) -> None:
-    """Check that validation rows look like training rows, before any step is taken.
-
-    Raises:
-        DataError: naming the shapes.
-    """
-    for position, (array, other) in enumerate(zip(arrays, held_out, strict=False)):
-        if array.shape[1:] != other.shape[1:]:
-            raise DataError(
-                f"array {position} of the validation data has shape {other.shape}, but that of the "
-                f"training data {array.shape}; beyond the first dimension they must agree."
-            )
-
-
-def inspect_pair(trainer: Trainer, batch: Arrays) -> Structure:
-    """Run the pair once on a batch.
-
-    Raises:
-        PairError: if it fails, naming the shapes that it was given.
-    """
-    try:
-        return trainer.inspect(batch)
-    except ZooError:
-        raise
-    except Exception as error:
-        shapes = ", ".join(str(array.shape) for array in batch)
-        raise PairError(
-            f"the pair fails on a batch of shape {shapes}: {type(error).__name__}: "
-            f"{str(error).strip().splitlines()[0] if str(error).strip() else 'no message'} "
-            "Call model and guide on such a batch by hand to see where."
-        ) from error
+    return source, structure.data_scale
 
 
 def _total_steps(
@@ -310,12 +250,11 @@ def _report_every(settings: Settings) -> int:
 def _open(
     out: str | os.PathLike[str] | None, spec: dict[str, Any], *, resume: bool
 ) -> tuple[RunFolder | None, Checkpoint | None]:
-    """The run folder, new or checked against the spec, and the checkpoint to go on from."""
+    """The run folder, checked against the spec, and the checkpoint to go on from."""
     if out is None:
         return None, None
     folder = RunFolder(out)
     if not folder.holds_run():
-        folder.create(spec)
         return folder, None
     if not resume:
         raise RunFolderError(
@@ -324,9 +263,7 @@ def _open(
         )
     old = folder.read_spec()
     _check_same(old, spec, str(out))
-    checkpoint = folder.load()
-    folder.create(spec)
-    return folder, checkpoint
+    return folder, folder.load()
 
 
 def _check_same(old: Mapping[str, Any], new: Mapping[str, Any], out: str) -> None:
@@ -342,24 +279,3 @@ def _check_same(old: Mapping[str, Any], new: Mapping[str, Any], out: str) -> Non
             f"out={out!r} holds a different run: {changed}. Resume with the arguments in its "
             "spec.json, or choose another folder."
         )
-
-
-def _run(
-    engine: str,
-    fitted: Any,
-    spec: dict[str, Any],
-    state: State,
-    folder: RunFolder | None,
-    image_shape: tuple[int, int] | None,
-    status: str,
-) -> Run:
-    return Run(
-        pair=fitted,
-        parameters=load_engine(engine).parameters(fitted),
-        spec=spec,
-        status=status,
-        step=state.step,
-        folder=None if folder is None else folder.path,
-        rows=state.history,
-        image_shape=image_shape,
-    )

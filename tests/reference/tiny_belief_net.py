@@ -53,12 +53,12 @@ def _log_weights(values: Arrays, x: NDArray[Any]) -> tuple[NDArray[Any], NDArray
 
 def evidence(values: Arrays, x: NDArray[Any]) -> float:
     log_q, log_w = _log_weights(values, x)
-    return float(logsumexp(log_q + log_w, axis=1).sum())
+    return float(np.sum(logsumexp(log_q + log_w, axis=1)))
 
 
 def elbo(values: Arrays, x: NDArray[Any]) -> float:
     log_q, log_w = _log_weights(values, x)
-    return float((np.exp(log_q) * log_w).sum())
+    return float(np.sum(np.exp(log_q) * log_w))
 
 
 def iwae(values: Arrays, x: NDArray[Any], *, num_particles: int) -> float:
@@ -93,4 +93,5 @@ def pair(engine: str, values: Arrays) -> Any:
 
 
 def _bernoulli(value: NDArray[Any], logits: NDArray[Any]) -> NDArray[Any]:
-    return (value * log_expit(logits) + (1 - value) * log_expit(-logits)).sum(-1)
+    on, off = np.asarray(log_expit(logits)), np.asarray(log_expit(-logits))
+    return (value * on + (1 - value) * off).sum(-1)

@@ -19,27 +19,27 @@ from inference.engines.numpyro.program import NumPyroProgram, inspect
 
 def log_weights(
     pair: Any, check: Callable[..., None], batch: tuple[NDArray[Any], ...], rng_seed: int
-) -> Callable[[tuple[Any, ...], int, int], NDArray[Any]]:
-    """A function (rows, K, draw) to the logsumexp of K log weights per datum, shape (N,).
+) -> Callable[[tuple[Any, ...], int, tuple[int, int]], NDArray[Any]]:
+    """A function (rows, K, (chunk, set)) to the logsumexp of K log weights per datum, shape (N,).
 
     Args:
         pair: the pair.
         check: refuses a structure that has no weights per datum.
         batch: data to find the structure with.
-        rng_seed: seed; `draw` numbers the independent sets of particles.
+        rng_seed: seed; every chunk of data and set of particles has draws of its own.
     """
     values = pair.values if isinstance(pair, StoredPair) else {}
     model, guide = parts(pair.wrapped if isinstance(pair, StoredPair) else pair)
     check(inspect(model, guide, batch, {}))
 
     def total(values: Any, rows: tuple[Any, ...], draw: Any, num_particles: int) -> Any:
-        key = random.fold_in(random.PRNGKey(rng_seed), draw)
+        key = random.fold_in(random.fold_in(random.PRNGKey(rng_seed), draw[0]), draw[1])
         program = NumPyroProgram(key, values, model, guide, rows, {}, check)
         return jax.nn.logsumexp(program.draw(num_particles).log_w, axis=0)
 
     compiled = jax.jit(total, static_argnums=3)
 
-    def scored(rows: tuple[Any, ...], num_particles: int, draw: int) -> NDArray[Any]:
+    def scored(rows: tuple[Any, ...], num_particles: int, draw: tuple[int, int]) -> NDArray[Any]:
         with numpyro.validation_enabled(False):  # the data were checked once
             return np.asarray(compiled(values, rows, draw, num_particles))
 

@@ -18,14 +18,14 @@ from inference.engines.pyro.program import PyroProgram, inspect, samples, vector
 
 def log_weights(
     pair: Any, check: Callable[..., None], batch: tuple[NDArray[Any], ...], rng_seed: int
-) -> Callable[[tuple[Any, ...], int, int], NDArray[Any]]:
-    """A function (rows, K, draw) to the logsumexp of K log weights per datum, shape (N,).
+) -> Callable[[tuple[Any, ...], int, tuple[int, int]], NDArray[Any]]:
+    """A function (rows, K, (chunk, set)) to the logsumexp of K log weights per datum, shape (N,).
 
     Args:
         pair: the pair.
         check: refuses a structure that has no weights per datum.
         batch: data to find the structure with.
-        rng_seed: seed; `draw` numbers the independent sets of particles.
+        rng_seed: seed; every chunk of data and set of particles has draws of its own.
     """
     model, guide = parts(pair)
     args = _tensors(pair, batch)
@@ -33,8 +33,8 @@ def log_weights(
     check(structure)
     broadcasts = vectorises(model, guide, args, {}, structure)
 
-    def total(rows: tuple[Any, ...], num_particles: int, draw: int) -> NDArray[Any]:
-        with _repeatable(pair, int(np.random.SeedSequence((rng_seed, draw)).generate_state(1)[0])):
+    def total(rows: tuple[Any, ...], num_particles: int, draw: tuple[int, int]) -> NDArray[Any]:
+        with _repeatable(pair, _seed(rng_seed, *draw)):
             program = PyroProgram(
                 model, guide, _tensors(pair, rows), {}, structure, vectorised=broadcasts
             )
@@ -78,6 +78,10 @@ def decode(pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0) ->
     with _repeatable(pair, rng_seed):
         model = poutine.condition(parts(pair)[0], data=dict(zip(names, values, strict=True)))
         return model(None, size=len(values[0])).cpu().numpy()
+
+
+def _seed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 @contextlib.contextmanager

@@ -56,7 +56,8 @@ def build_optimiser(
                 "optimizer= is a pyro.optim object with a scheduler or clip_args; pass these as "
                 "schedule= and clip_norm= of fit instead."
             )
-        return optimiser.pt_optim_constructor(parameters, **(own | settings))
+        constructor: Any = optimiser.pt_optim_constructor
+        return constructor(parameters, **(own | settings))
     constructor = optimiser.func if isinstance(optimiser, functools.partial) else optimiser
     if constructor is torch.optim.LBFGS:
         raise ArgumentError(

@@ -43,7 +43,7 @@ class StoredPair:
         self._active = True
         try:
             # What is registered inside is written back into self.store on leaving, errors or not.
-            store = pyro.get_param_store()
+            store: Any = pyro.get_param_store()
             with store.scope(self.store):
                 try:
                     yield

@@ -143,10 +143,9 @@ class Trainer:
             torch.manual_seed(self.settings.seed)
             for first in range(0, len(self.valid[0]), rows):
                 batch = tuple(array[first : first + rows] for array in self.valid)
-                if isinstance(self.objective, upstream.ELBO):
-                    total -= self.objective.loss(self.pair.model, self.pair.guide, *batch)
-                else:
-                    total -= float(self.objective(self.pair.model, self.pair.guide, *batch))
+                ours = not isinstance(self.objective, upstream.ELBO)
+                loss = self.objective if ours else self.objective.loss
+                total -= _number(loss(self.pair.model, self.pair.guide, *batch))
         return total
 
     def fitted(self, values: dict[str, NDArray[Any]] | None = None) -> StoredPair:
@@ -228,8 +227,8 @@ class Trainer:
 
     def _loss_and_grads(self, *batch: Any) -> float:
         if isinstance(self.objective, upstream.ELBO):
-            loss = self.objective.loss_and_grads(self.pair.model, self.pair.guide, *batch)
-            return float(loss[0] if isinstance(loss, tuple) else loss)
+            upstreams: Any = self.objective
+            return _number(upstreams.loss_and_grads(self.pair.model, self.pair.guide, *batch))
         if self.buffered and isinstance(self.objective, Objective):
             # To find the structure the objective runs the pair; not in training mode, where batch
             # normalisation would count this as one more batch.
@@ -261,6 +260,11 @@ def _plain(state: dict[str, Any]) -> dict[str, Any]:
             if json.loads(json.dumps(value)) == value:
                 kept[key] = value
     return kept
+
+
+def _number(loss: Any) -> float:
+    """A loss as a number; of `ReweightedWakeSleep`'s two the model's, which is the bound."""
+    return float(loss[0] if isinstance(loss, tuple) else loss)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import linear_gaussian as lg
@@ -14,7 +15,7 @@ from inference.engines.numpyro.pairs import StoredPair
 from inference.engines.numpyro.program import NumPyroProgram
 from inference.engines.pyro.pairs import rebuild
 from inference.engines.pyro.program import PyroProgram
-from inference.errors import ArgumentError, DataError
+from inference.errors import ArgumentError, DataError, PairError, ZooError
 from ppl_models import create
 
 X = np.random.default_rng(5).normal(scale=1.5, size=(23, 4)).astype(np.float32)
@@ -103,3 +104,31 @@ def test_no_closed_form_and_grey_values_are_refused(engine: str) -> None:
 
 def test_one_datum_has_no_standard_error() -> None:
     assert np.isnan(log_likelihood(ppca("numpyro"), X[:1], 5).standard_error)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"pair": 3}, "pair must be a pair"),
+        ({"seed": -1}, "seed must be a whole number from 0"),
+        ({"seed": 0.5}, "seed must be a whole number from 0"),
+        ({"num_particles": 0}, "num_particles must be a whole number of at least 1"),
+        ({"x": [[1.0, 2.0], [3.0]]}, "cannot be made an array"),
+        ({"x": X[:, :2]}, r"shape \(N, 4\) for this pair, got \(23, 2\)"),
+        ({"x": X[:0]}, "x is empty"),
+        ({"x": np.where(X > 2, np.nan, X)}, "NaN or infinite, the first in row"),
+    ],
+)
+def test_bad_input_is_one_sentence(engine: str, arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(ZooError, match=words) as caught:
+        log_likelihood(**{"pair": ppca(engine), "x": X, **arguments})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_bare_pair_that_fails_is_named_with_its_shapes(engine: str) -> None:
+    whole = ppca(engine)
+    bare = SimpleNamespace(model=whole.model, guide=whole.guide, engine=engine)
+    with pytest.raises(PairError, match=r"the pair fails on a batch of shape \(2, 3\)"):
+        log_likelihood(bare, X[:, :3])

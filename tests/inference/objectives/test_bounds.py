@@ -116,11 +116,12 @@ def test_objectives_train_in_upstream_svi(engine: str, objective: Objective) -> 
         pyro.set_rng_seed(0)
         optim = PyroAdam({"lr": 0.01})
         svi = pyro.infer.SVI(pair.model, pair.guide, optim, loss=objective)
-        losses: Any = [svi.step(torch.tensor(x)) for _ in range(100)]
+        losses = [svi.step(torch.tensor(x)) for _ in range(100)]
     else:
         svi = numpyro.infer.SVI(pair.model, pair.guide, optax.adam(0.01), loss=objective)
-        losses: Any = svi.run(random.PRNGKey(0), 100, x, progress_bar=False).losses
-    assert np.mean(losses[-10:]) < 0.95 * np.mean(losses[:10])
+        losses = svi.run(random.PRNGKey(0), 100, x, progress_bar=False).losses
+    values = np.asarray(losses, dtype=np.float64)
+    assert values[-10:].mean() < 0.95 * values[:10].mean()
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ ARGUMENTS: dict[str, tuple[dict[str, Any], type[ZooError], str]] = {
     "cosine without end": (
         {"schedule": "cosine", "steps": None, "seconds": 1.0},
         ArgumentError,
-        "needs to know the last step; give epochs= or steps=",
+        "needs to know the last step; give steps=, or epochs=",
     ),
     "valid of another width": ({"valid": np.zeros((5, 3))}, DataError, "valid must have shape"),
 }

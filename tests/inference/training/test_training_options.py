@@ -21,8 +21,9 @@ from tiny_runs import (
     vae,
 )
 
-from inference import load_run
-from inference.errors import ArgumentError
+from inference import fit, load_run
+from inference.errors import ArgumentError, ZooError
+from ppl_models.datasets import load
 
 STEPS = 6
 
@@ -313,3 +314,48 @@ def test_progress_in_plain_lines(show, engine, reports, monkeypatch):
     assert [line.split(":")[0] for line in lines] == [f"step {s}/12" for s in (4, 6, 10, 12)]
     assert all("loss" in line and "\r" not in line for line in lines)
     assert "valid bound" in lines[-1]
+
+
+UPSTREAM = {
+    "pyro": {
+        "Trace_ELBO": {"num_particles": 2},
+        "TraceMeanField_ELBO": {},
+        "TraceGraph_ELBO": {},
+        "TraceEnum_ELBO": {"max_plate_nesting": 1},
+        "RenyiELBO": {"alpha": 0.5, "num_particles": 2},
+        "ReweightedWakeSleep": {"num_particles": 2},
+    },
+    "numpyro": {
+        "Trace_ELBO": {"num_particles": 2},
+        "TraceMeanField_ELBO": {},
+        "TraceGraph_ELBO": {},
+        "RenyiELBO": {"alpha": 0.5, "num_particles": 2},
+    },
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*enumerate.*:UserWarning")
+@pytest.mark.parametrize(
+    ("engine", "name"), [(engine, name) for engine, names in UPSTREAM.items() for name in names]
+)
+def test_upstream_losses_train(engine: str, name: str) -> None:
+    library = importlib.import_module(f"{engine}.infer")
+    loss = getattr(library, name)(**UPSTREAM[engine][name])
+    pair = vae(engine, data_dim=64)
+    run = fit(pair, load("digits"), objective=loss, steps=300, learning_rate=0.01, progress=False)
+    assert run.spec["objective"].startswith(f"{engine}.infer")
+    assert name in run.spec["objective"]
+    losses, bounds = run.history["loss"], run.history["valid_bound"]
+    assert losses.iloc[-1] < losses.iloc[0]
+    assert bounds.iloc[-1] > bounds.iloc[0]
+
+
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+def test_a_refused_call_leaves_no_folder(engine: str, tmp_path) -> None:
+    """Else the corrected call would find a run there that never began."""
+    out = tmp_path / "run"
+    for wrong in ({"schedule": "foo"}, {"device": "abacus"}, {"objective": "ciwae"}):
+        with pytest.raises(ZooError):
+            quick(vae(engine), binary(), steps=1, out=out, **wrong)
+    assert not out.exists()
+    assert quick(vae(engine), binary(), steps=1, out=out).step == 1
