@@ -18,7 +18,7 @@ import pyro
 import pyro.distributions as pdist
 import torch
 from numpy.typing import NDArray
-from scipy.special import log_expit, logsumexp
+from scipy.special import log_expit
 
 Arrays = dict[str, NDArray[Any]]
 HIDDEN, VISIBLE = 3, 4
@@ -53,7 +53,7 @@ def _log_weights(values: Arrays, x: NDArray[Any]) -> tuple[NDArray[Any], NDArray
 
 def evidence(values: Arrays, x: NDArray[Any]) -> float:
     log_q, log_w = _log_weights(values, x)
-    return float(np.sum(logsumexp(log_q + log_w, axis=1)))
+    return float(np.sum(np.logaddexp.reduce(log_q + log_w, axis=1)))
 
 
 def elbo(values: Arrays, x: NDArray[Any]) -> float:
@@ -65,7 +65,7 @@ def iwae(values: Arrays, x: NDArray[Any], *, num_particles: int) -> float:
     """The importance-weighted bound by a sum over all tuples of states."""
     log_q, log_w = _log_weights(values, x)
     chosen = np.array(list(itertools.product(range(len(STATES)), repeat=num_particles)))  # (T, K)
-    bound = logsumexp(log_w[:, chosen], axis=2) - np.log(num_particles)  # (N, T)
+    bound = np.logaddexp.reduce(log_w[:, chosen], axis=2) - np.log(num_particles)  # (N, T)
     return float((np.exp(log_q[:, chosen].sum(2)) * bound).sum())
 
 
