@@ -201,16 +201,26 @@ class Structure:
             ObjectiveError: naming the first latent outside the plates of the data.
         """
         data_plates = frozenset.intersection(*(site.plates for site in self.observed))
-        for site in (*self.latents, *self.proposals):
-            if not site.plates >= data_plates:
-                raise ObjectiveError(
-                    f"{objective} weighs particles per datum, but latent {site.name!r} lies "
-                    f"outside the data's plate {_plates(data_plates)}. Put it inside, or use "
-                    "ELBO(), which needs no weights."
-                )
+        shared = set(self.shared_plates)
+        sites = (*self.model.values(), *self.proposals)
+        if data_plates and not shared:
+            outside = [s for s in (*self.latents, *self.proposals) if not s.plates >= data_plates]
+            raise ObjectiveError(
+                f"{objective} weighs particles per datum, but latent {outside[0].name!r} lies "
+                f"outside the data's plate {_plates(data_plates)}. Put it inside, or use "
+                "ELBO(), which needs no weights."
+            )
+        for site in sites:
+            for plate in site.plates - shared:
+                if plate.full_size != plate.size:
+                    raise ObjectiveError(
+                        f"{objective} takes a logarithm per datum, but plate {plate.name!r} around "
+                        f"site {site.name!r} subsamples within a datum, so that its scale would be "
+                        "inside. Do not subsample that plate, or use ELBO()."
+                    )
         if data_plates:
             return
-        for site in (*self.model.values(), *self.proposals):
+        for site in sites:
             if math.prod(site.batch_shape) > 1:
                 raise ObjectiveError(
                     f"{objective} weighs particles per datum, but site {site.name!r} has batch "
