@@ -8,8 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-import sys
-from types import ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from inference.errors import ArgumentError
@@ -32,8 +31,8 @@ def load_engine(name: str) -> ModuleType:
 def engine_name(pair: Any) -> str:
     """The engine that a pair, or a bare `(model, guide)` tuple, is written for.
 
-    A pair says so itself (`pair.engine`). Otherwise the classes of the two objects and the globals
-    of their functions tell: whoever calls `pyro.sample` has torch or pyro among them.
+    A pair says so itself (`pair.engine`). Otherwise the classes of the two objects tell, or the
+    names that their code uses: whoever calls `pyro.sample` names something of Pyro's.
 
     Raises:
         ArgumentError: if nothing or both can be found.
@@ -42,7 +41,7 @@ def engine_name(pair: Any) -> str:
     if declared in ENGINES:
         return str(declared)
     parts = pair if isinstance(pair, tuple) else (pair.model, pair.guide)
-    found = {engine for part in parts for engine in _mentioned(part)}
+    found = set.intersection(*(_mentioned(part) or set(ENGINES) for part in parts))
     if len(found) != 1:
         raise ArgumentError(
             "cannot tell whether the model and guide are written in Pyro or in NumPyro; pass "
@@ -52,22 +51,30 @@ def engine_name(pair: Any) -> str:
 
 
 def _mentioned(part: Any) -> set[str]:
-    """The engines that an object's classes, or else the globals of its code, belong to."""
+    """The engines that an object's classes belong to, or else the names that its code uses."""
     while isinstance(part, functools.partial):
         part = part.func
     owner = getattr(part, "__self__", part)
-    homes = {base.__module__ for base in type(owner).__mro__}
-    roots = {home.split(".")[0] for home in homes}
+    roots = {base.__module__.split(".")[0] for base in type(owner).__mro__}
     found = {engine for engine, names in _ROOTS.items() if roots & names}
     if found:
         return found
     function = getattr(part, "__func__", part)
-    namespaces = [getattr(function, "__globals__", {})]
-    if getattr(function, "__closure__", None):  # the library was imported in a function around it
-        namespaces.append(inspect.getclosurevars(function).nonlocals)
-    namespaces += [vars(sys.modules[home]) for home in homes - {"builtins"} if home in sys.modules]
-    tops = {_top_module(value) for namespace in namespaces for value in namespace.values()}
-    return tops & set(ENGINES)
+    if not isinstance(function, FunctionType):
+        function = type(part).__call__
+    if not isinstance(function, FunctionType):
+        return set()
+    names = _names(function.__code__)
+    known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+    used = {_top_module(known[name]) for name in names if name in known} & set(ENGINES)
+    # A model may leave its statements to functions that it calls: then its module has to tell.
+    return used or {_top_module(value) for value in known.values()} & set(ENGINES)
+
+
+def _names(code: CodeType) -> set[str]:
+    """The global and enclosing names in a function's code and in the functions inside of it."""
+    inner = [part for part in code.co_consts if isinstance(part, CodeType)]
+    return {*code.co_names, *code.co_freevars}.union(*map(_names, inner))
 
 
 def _top_module(value: Any) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpyro
 import numpyro.distributions as ndist
+import numpyro.infer.autoguide
 import optax
 import pyro
 import pyro.distributions as pdist
+import pyro.infer.autoguide
 import pytest
 import torch
 from jax import random
@@ -175,6 +178,26 @@ def test_engine_of_bare_functions_is_found(engine: str) -> None:
     space: dict[str, Any] = {}
     exec(source, space)
     assert engine_name((space["model"], space["guide"])) == engine
+
+
+def test_engine_is_told_from_the_code_where_both_libraries_are_imported() -> None:
+    """As in this very file; an autoguide tells by its class."""
+
+    def pyro_model() -> None:
+        pyro.sample("x", pdist.Normal(0.0, 1.0))
+
+    def numpyro_model() -> None:
+        def inner() -> None:
+            numpyro.sample("x", ndist.Normal(0.0, 1.0))
+
+        inner()
+
+    either = evaluate  # uses both
+    assert engine_name((pyro_model, pyro_model)) == "pyro"
+    assert engine_name((numpyro_model, numpyro_model)) == "numpyro"
+    assert engine_name((functools.partial(pyro_model), lambda: pyro_model())) == "pyro"
+    assert engine_name((either, pyro.infer.autoguide.AutoNormal(pyro_model))) == "pyro"
+    assert engine_name((either, numpyro.infer.autoguide.AutoNormal(numpyro_model))) == "numpyro"
 
 
 def test_engine_that_cannot_be_told_is_asked_for() -> None:
