@@ -21,6 +21,8 @@ lint: .venv/.ready
 
 benchmark: .venv/.ready
 	$(BIN)/python -m benchmarks.step_time
+	$(BIN)/python -m benchmarks.likelihood_memory numpyro
+	$(BIN)/python -m benchmarks.likelihood_memory pyro
 
 notebooks: .venv/.ready
 	$(BIN)/jupytext --to ipynb notebooks/*.py
