@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -17,12 +17,17 @@ class Draws:
         divergences: KL(q || p) in closed form, for the sites where it was asked for and is known,
             each (K, N).
         scored: the sites whose draw carries no gradient to the guide's parameters.
+        values: the drawn values per site, each (K, *batch, *event); see `Structure.padded_shape`.
+        logits: the guide's logits at sites of a discrete family, shaped as their values (with one
+            more dimension where these are integers).
     """
 
     log_p_sites: Mapping[str, Any]
     log_q_sites: Mapping[str, Any]
     divergences: Mapping[str, Any]
     scored: frozenset[str]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    logits: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def log_p(self) -> Any:

@@ -2,27 +2,123 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from inference.engines.draws import Draws
 from inference.engines.structure import Structure
 
+OWNED = "objective."  # how the names of what an objective owns begin, among parameter sites
+OWNED_STATE = "objective.state."
+_SMALLEST = 1e-6  # of a model's weight relative to the guide's: below the resolution of float32
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """How discrete draws are relaxed.
+
+    Attributes:
+        temperature: of the Concrete distribution.
+        hard: whether the value is discrete and only the gradient that of the relaxed draw.
+    """
+
+    temperature: Any
+    hard: bool = False
+
 
 class Program(Protocol):
-    """A model, a guide and a batch, ready to be drawn from."""
+    """A model, a guide and a batch, ready to be drawn from.
+
+    Several draws of one program share the rows of a plate that is subsampled inside of the pair.
+    """
+
+    ops: Any  # elementwise functions of the engine: exp, log, where, tanh, sigmoid, softplus ...
 
     @property
     def structure(self) -> Structure:
-        """The sites and plates of the last draw."""
+        """The sites and plates."""
         ...
 
-    def draw(self, num_particles: int, *, divergences: bool = False) -> Draws:
+    @property
+    def observed(self) -> Any:
+        """What the model observes, one row per datum, shape (N, D); known after a draw."""
+        ...
+
+    def draw(
+        self,
+        num_particles: int,
+        *,
+        divergences: bool = False,
+        detach: bool = False,
+        values: Mapping[str, Any] | None = None,
+        relax: Relaxation | None = None,
+    ) -> Draws:
         """Draw K times from the guide and score the draws under both, in one pass.
 
         Args:
             num_particles: K.
             divergences: whether to work out KL(q || p) where it is valid and known.
+            detach: whether the draws carry no gradient, so that log p has the model's gradient
+                alone and log q the guide's.
+            values: values for some sites in place of draws, each (K, *batch, *event).
+            relax: how to draw the discrete sites that have no value. Their log densities are
+                extended linearly to values in between.
         """
+        ...
+
+    def weighted(
+        self,
+        num_particles: int,
+        weigh: Callable[[Any], tuple[Any, Any]],
+        *,
+        through_draws_only: bool,
+    ) -> tuple[Any, Any]:
+        """log w of K draws, without gradient, and a term with weighted gradients; both (K, N).
+
+        The term has the value zero. Its gradient is a_k grad log p(x, z_k) for the model and
+        b_k grad log w(z_k) for the guide, where (a, b) = weigh(log w). With `through_draws_only`
+        the guide's part is taken through the draws alone, as if log q had no parameters.
+        """
+        ...
+
+    def dream(self) -> Any:
+        """log q(z | x) of one draw (z, x) from the model for each datum, shape (N,).
+
+        The draw carries no gradient.
+        """
+        ...
+
+    def slope(
+        self, value: Any, site: str, *, values: Mapping[str, Any], relax: Relaxation
+    ) -> tuple[Any, Any]:
+        """log w with a relaxed value at one site, (K, N), and its derivative by that value.
+
+        Sites in `values` are held, all others drawn, discrete ones relaxed. Neither result carries
+        a gradient.
+        """
+        ...
+
+    def parameter(self, name: str, initial: NDArray[Any]) -> Any:
+        """An array that the objective owns and the optimiser trains."""
+        ...
+
+    def state(self, name: str, initial: float) -> Any:
+        """A number that the objective carries from one training step to the next."""
+        ...
+
+    def keep(self, name: str, value: Any) -> None:
+        """Set such a number for the next training step; evaluation leaves it as it is."""
+        ...
+
+    def uniform(self, like: Any) -> Any:
+        """Uniform noise in the shape of an array, inside of (0, 1)."""
+        ...
+
+    def stop(self, value: Any) -> Any:
+        """The value without its gradient."""
         ...
 
     def total(self, per_datum: Any) -> Any:
@@ -43,3 +139,15 @@ class Program(Protocol):
     def diagonal(self, values: Any) -> Any:
         """A (K, K, N) array with (K, N) values on its diagonal and zeros elsewhere."""
         ...
+
+
+def split_weights(model_weight: Any, guide_weight: Any, ops: Any) -> tuple[Any, Any]:
+    """A weight c for the whole term, and the factor on the draws' gradient that makes it b.
+
+    c is the model's weight a, but at least a millionth of b, so that b / c is finite and c times a
+    gradient does not vanish in float32.
+    """
+    least = _SMALLEST * guide_weight
+    whole = ops.where(model_weight > least, model_weight, least)
+    safe = ops.where(whole > 0, whole, 1.0)
+    return whole, ops.where(whole > 0, guide_weight / safe, 0.0)

@@ -46,6 +46,9 @@ class Site:
         support: name of the distribution's support, such as `"boolean"` or `"real"`.
         inside: whether values lie in the support, entry by entry; None if that is not known.
         argument: position of the batch array that an observed site observes, if it is one.
+        family: `"bernoulli"`, `"categorical"` (integers) or `"one-hot"` for draws with finitely
+            many values, otherwise empty.
+        cardinality: how many values one element of such a draw can take.
     """
 
     name: str
@@ -58,6 +61,8 @@ class Site:
     support: str = ""
     inside: Callable[[NDArray[Any]], NDArray[np.bool_]] | None = None
     argument: int | None = None
+    family: str = ""
+    cardinality: int = 0
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,30 @@ class Structure:
             plates = frozenset.intersection(*(site.plates for site in self.observed))
         return math.prod(plate.full_size / plate.size for plate in plates)
 
+    @cached_property
+    def nesting(self) -> int:
+        """How many batch dimensions the sites have at most, particles not counted."""
+        sites = (*self.model.values(), *self.guide.values())
+        dims = [-plate.dim for site in sites for plate in site.plates]
+        return max([*dims, *(len(site.batch_shape) for site in sites), 0])
+
+    def padded_shape(self, site: Site) -> tuple[int, ...]:
+        """Batch shape with as many dimensions as the deepest site has, then the event shape."""
+        padding = (1,) * (self.nesting - len(site.batch_shape))
+        return (*padding, *site.batch_shape, *site.event_shape)
+
+    def spread(self, per_datum: Any, site: Site) -> Any:
+        """(K, N) values in a shape that broadcasts over a site's (K, *batch, *event) values."""
+        kept = {plate.dim: plate.size for plate in self.shared_plates}
+        batch = [kept.get(dim, 1) for dim in range(-self.nesting, 0)]
+        return per_datum.reshape(len(per_datum), *batch, *(1 for _ in site.event_shape))
+
+    def gather(self, values: Any) -> Any:
+        """Sum (K, *batch, *event) values over all but the particles and shared plates: (K, N)."""
+        kept = {0} | {self.nesting + 1 + plate.dim for plate in self.shared_plates}
+        summed = tuple(dim for dim in range(values.ndim) if dim not in kept)
+        return (values.sum(summed) if summed else values).reshape(len(values), -1)
+
     def closed_form_sites(self) -> set[str]:
         """Latents whose divergence may be taken in closed form, given that one is known.
 
@@ -124,15 +153,18 @@ class Structure:
             parents.add(site.name)
         return allowed
 
-    def check_match(self) -> None:
+    def check_match(self, *, summed: Iterable[str] = ()) -> None:
         """Check that the guide proposes exactly the model's latents, with the same shapes.
+
+        Args:
+            summed: latents that the guide may leave to the model, because they are summed over.
 
         Raises:
             PairError: naming the sites that differ.
         """
         latents = {site.name: site for site in self.latents}
         proposals = {site.name: site for site in self.proposals if not site.auxiliary}
-        missing = sorted(set(latents) - set(proposals))
+        missing = sorted(set(latents) - set(proposals) - set(summed))
         if missing:
             raise PairError(
                 f"the guide has no site for the model's latent {_names(missing)}; it would stay at "
@@ -145,6 +177,8 @@ class Structure:
                 "statement, or mark it with infer={'is_auxiliary': True}."
             )
         for name, site in latents.items():
+            if name not in proposals:
+                continue
             if site.event_shape != proposals[name].event_shape:
                 raise PairError(
                     f"site {name!r} has event shape {site.event_shape} in the model and "
@@ -170,18 +204,60 @@ class Structure:
                 "a sample statement with obs=."
             )
 
-    def check_reparameterised(self, objective: str, instead: str) -> None:
+    def check_reparameterised(self, objective: str) -> None:
         """Check that every proposal has a pathwise gradient.
 
         Raises:
-            ObjectiveError: naming the first site that has none, and objectives that would work.
+            ObjectiveError: naming the first site that has none.
         """
         for site in self.proposals:
             if not site.reparameterised:
                 raise ObjectiveError(
                     f"{objective} differentiates through the draws, but the guide's draw of "
-                    f"{site.name!r} is not reparameterised. Use {instead}, which have a "
-                    "score-function term, or a distribution with rsample."
+                    f"{site.name!r} is not reparameterised; it needs a distribution with rsample."
+                )
+
+    def check_relaxable(self, objective: str, families: tuple[str, ...]) -> None:
+        """Check that there are discrete proposals, each of one of the families and in the model.
+
+        Raises:
+            ObjectiveError: naming the first site that does not fit.
+        """
+        self.check_observed()
+        self.check_local(objective)
+        scored = [site for site in self.proposals if not site.reparameterised]
+        if not scored:
+            raise ObjectiveError(
+                f"{objective} is for discrete draws, but every draw of the guide is "
+                "reparameterised."
+            )
+        for site in scored:
+            in_model = self.model.get(site.name, site).family
+            if site.family not in families or in_model != site.family:
+                integers = (
+                    " An integer has no relaxation: write the draw as one-hot (Pyro's "
+                    "OneHotCategorical, NumPyro's Multinomial with total_count=1)."
+                    if site.family == "categorical" and "one-hot" in families
+                    else ""
+                )
+                raise ObjectiveError(
+                    f"{objective} needs draws of the family {' or '.join(families)} in model and "
+                    f"guide; {site.name!r} is {site.family or 'another'} in the guide and "
+                    f"{in_model or 'another'} in the model.{integers}"
+                )
+
+    def check_dreams(self, objective: str) -> None:
+        """Check that data drawn from the model can be handed to the guide.
+
+        Raises:
+            ObjectiveError: naming the first observed site that is no argument of the pair.
+        """
+        for site in self.observed:
+            if site.argument is None:
+                raise ObjectiveError(
+                    f"{objective} shows the guide data drawn from the model, but what "
+                    f"{site.name!r} observes is not itself an argument of model and guide. Pass "
+                    "the data as an argument and observe it as it is."
                 )
 
     def check_pathwise_weights(self, objective: str) -> None:
@@ -192,7 +268,7 @@ class Structure:
         """
         self.check_observed()
         self.check_local(objective)
-        self.check_reparameterised(objective, "VIMCO(num_particles=5) or ELBO()")
+        self.check_reparameterised(objective)
 
     def check_local(self, objective: str) -> None:
         """Check that every latent belongs to one datum, so that weights per datum make sense.

@@ -2,20 +2,43 @@
 
 from inference.objectives._objective import Objective
 from inference.objectives._parsing import describe_objective, parse_objective
+from inference.objectives.concrete import Concrete
+from inference.objectives.control_variates import REBAR, RELAX, DisARM
+from inference.objectives.divergences import ChiSquare, TailAdaptive
+from inference.objectives.doubly_reparameterised import STL, DReG
 from inference.objectives.elbo import ELBO
-from inference.objectives.iwae import CIWAE, IWAE, MIWAE
+from inference.objectives.enumerated import Enumerated
+from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
+from inference.objectives.nvil import NVIL
 from inference.objectives.renyi import Renyi
 from inference.objectives.score_function import RLOO, VIMCO
+from inference.objectives.validity import Validity, valid_objectives
+from inference.objectives.wake_sleep import RWS, WakeSleep
 
 __all__ = [
     "CIWAE",
     "ELBO",
     "IWAE",
     "MIWAE",
+    "NVIL",
+    "PIWAE",
+    "REBAR",
+    "RELAX",
     "RLOO",
+    "RWS",
+    "STL",
     "VIMCO",
+    "ChiSquare",
+    "Concrete",
+    "DReG",
+    "DisARM",
+    "Enumerated",
     "Objective",
     "Renyi",
+    "TailAdaptive",
+    "Validity",
+    "WakeSleep",
     "describe_objective",
     "parse_objective",
+    "valid_objectives",
 ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from inference.engines import load_engine
+from inference.engines import engine_name, load_engine
+from inference.errors import ObjectiveError
 
 if TYPE_CHECKING:
     from inference.engines.program import Program
@@ -27,12 +29,14 @@ class Objective(ABC):
 
     can_infer_discrete: ClassVar[bool] = True  # read by numpyro.infer.SVI; check() is exact
     multi_sample_guide: ClassVar[bool] = False  # read by numpyro.infer.SVI
+    owns: bool = False  # whether the objective has parameters or state of its own
 
     @abstractmethod
     def surrogate(self, program: Program) -> Any:
         """The scalar to maximise, in nats summed over the data.
 
         Its value is the bound that the objective reports; its gradient is the estimator's.
+        Terms that have a gradient alone are zero in value.
         """
 
     @abstractmethod
@@ -42,6 +46,49 @@ class Objective(ABC):
         Raises:
             ObjectiveError: naming the site and what would work.
         """
+
+    def bound(self, program: Program) -> Any:
+        """The bound to report in evaluation, in nats summed over the data: the surrogate's."""
+        return self.surrogate(program)
+
+    def summed(self, structure: Structure) -> set[str]:
+        """Latents of the model that need no site in the guide, because they are summed over."""
+        del structure
+        return set()
+
+    def draws_per_datum(self, structure: Structure) -> int:
+        """How many values of the latents are held at a time, which is what memory grows with."""
+        del structure
+        return getattr(self, "num_outer", 1) * getattr(self, "num_particles", 1)
+
+    def require(self, structure: Structure) -> None:
+        """Refuse a pair whose model and guide do not match, or that `check` refuses.
+
+        Raises:
+            PairError: naming the sites that do not match.
+            ObjectiveError: naming the site, and the objectives that would work.
+        """
+        structure.check_match(summed=self.summed(structure))
+        try:
+            self.check(structure)
+        except ObjectiveError as error:
+            from inference.objectives.validity import valid_for
+
+            names = ", ".join(valid_for(structure).valid) or "none"
+            raise ObjectiveError(f"{error} Objectives that fit this pair: {names}.") from None
+
+    def attach(self, model: Any, guide: Any) -> tuple[Any, Any]:
+        """Model and guide for `numpyro.infer.SVI`, which has to be told what an objective owns.
+
+            SVI(*objective.attach(pair.model, pair.guide), optim, loss=objective)
+
+        Only objectives with parameters or state of their own need it, such as `NVIL`; for others,
+        and in `pyro.infer.SVI`, it changes nothing.
+        """
+        if not self.owns:
+            return model, guide
+        engine = load_engine(engine_name((model, guide)))
+        return model, engine.attach(self, model, guide)
 
     def __call__(self, model: Any, guide: Any, *args: Any, **kwargs: Any) -> Any:
         """The negative surrogate as a torch scalar: the protocol of `pyro.infer.SVI`."""
@@ -74,3 +121,52 @@ def check_num_particles(count: int, name: str = "num_particles", *, least: int =
     if isinstance(count, bool) or not isinstance(count, int) or count < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {count!r}.")
     return count
+
+
+def check_number(
+    value: float, name: str, *, above: float = -math.inf, below: float = math.inf
+) -> float:
+    """Return `value` if it is a finite number between the two ends or at one of them.
+
+    Raises:
+        ValueError: if it is not; the message names the argument.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, got {value!r}.")
+    if not above <= value <= below:
+        allowed = f"lie in [{above}, {below}]" if math.isfinite(below) else f"be at least {above}"
+        raise ValueError(f"{name} must {allowed}, got {value!r}.")
+    return value
+
+
+def check_flag(value: bool, name: str) -> bool:  # noqa: FBT001
+    """Return `value` if it is True or False.
+
+    Raises:
+        ValueError: if it is not; the message names the argument.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, got {value!r}.")
+    return value
+
+
+def check_temperature(value: float, name: str = "temperature") -> float:
+    """Return `value` if it is a positive number.
+
+    Raises:
+        ValueError: if it is not; the message names the argument.
+    """
+    if check_number(value, name) <= 0:
+        raise ValueError(f"{name} must be positive, got {value!r}.")
+    return value
+
+
+def normalised_weights(program: Program, log_w: Any) -> Any:
+    """Self-normalised weights of K draws per datum, (K, N); without a gradient."""
+    log_w = program.stop(log_w)
+    return program.ops.exp(log_w - program.logmeanexp(log_w)) / len(log_w)
+
+
+def gradient_only(program: Program, term: Any) -> Any:
+    """A term with its gradient, and zero in value."""
+    return term - program.stop(term)

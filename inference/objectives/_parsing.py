@@ -9,14 +9,43 @@ from typing import Any
 
 from inference.errors import ArgumentError
 from inference.objectives._objective import Objective
+from inference.objectives.concrete import Concrete
+from inference.objectives.control_variates import REBAR, RELAX, DisARM
+from inference.objectives.divergences import ChiSquare, TailAdaptive
+from inference.objectives.doubly_reparameterised import STL, DReG
 from inference.objectives.elbo import ELBO
-from inference.objectives.iwae import CIWAE, IWAE, MIWAE
+from inference.objectives.enumerated import Enumerated
+from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
+from inference.objectives.nvil import NVIL
 from inference.objectives.renyi import Renyi
 from inference.objectives.score_function import RLOO, VIMCO
+from inference.objectives.wake_sleep import RWS, WakeSleep
 
-_CLASSES: dict[str, type[Objective]] = {
-    cls.__name__.lower(): cls for cls in (ELBO, IWAE, MIWAE, CIWAE, Renyi, RLOO, VIMCO)
-}
+EXAMPLES: tuple[Objective, ...] = (
+    ELBO(),
+    IWAE(num_particles=5),
+    MIWAE(num_outer=5, num_particles=5),
+    PIWAE(num_outer=5, num_particles=5),
+    CIWAE(num_particles=5, beta=0.05),
+    STL(),
+    DReG(num_particles=5),
+    Renyi(alpha=0.5, num_particles=5),
+    TailAdaptive(num_particles=5),
+    ChiSquare(num_particles=5),
+    NVIL(),
+    RLOO(num_particles=5),
+    VIMCO(num_particles=5),
+    Concrete(),
+    REBAR(),
+    RELAX(),
+    DisARM(),
+    RWS(num_particles=5),
+    WakeSleep(),
+    Enumerated(),
+)
+"""One of each, with usual settings."""
+
+_CLASSES = {type(objective).__name__.lower(): type(objective) for objective in EXAMPLES}
 
 
 def parse_objective(text: str) -> Objective:

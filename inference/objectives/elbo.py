@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from inference.errors import ObjectiveError
-from inference.objectives._objective import Objective, check_num_particles
+from inference.objectives._objective import (
+    Objective,
+    check_num_particles,
+    check_number,
+    gradient_only,
+)
 
 if TYPE_CHECKING:
+    from inference.engines.draws import Draws
     from inference.engines.program import Program
     from inference.engines.structure import Structure
 
@@ -15,7 +21,7 @@ if TYPE_CHECKING:
 class ELBO(Objective):
     """The evidence lower bound, averaged over K draws.
 
-        L = E_q[log p(x, z) - log q(z | x)]  <=  log p(x)
+        L = E_q[log p(x | z)] - beta KL(q(z | x) || p(z))  <=  log p(x)   for beta >= 1
 
     Its gradient goes through the draws where they are reparameterised. A site z_s without a
     reparameterised draw adds the score-function term stop(log w) * log q(z_s | x), which is
@@ -23,29 +29,45 @@ class ELBO(Objective):
     hierarchy that is done only for sites where it is valid (the model's parents of z are drawn
     before z by the guide).
 
-    Latents outside the data's plates are allowed: nothing is normalised over particles.
+    `beta`, `warmup_steps` and `free_bits` change what is learnt, not what is reported: the value
+    is that of the plain ELBO (beta = 1), so that curves can be compared. Latents outside the
+    data's plates are allowed: nothing is normalised over particles.
 
     Args:
         num_particles: K, the number of draws.
         analytic_kl: `"auto"` uses the closed form wherever there is a valid one, `True` insists
             on it for every latent, `False` samples all, as `Trace_ELBO` does.
+        beta: weight of the divergence.
+        warmup_steps: steps over which that weight rises linearly from 0 to `beta`. The objective
+            counts the steps, so it has state of its own: see `Objective.attach`.
+        free_bits: a latent's divergence, averaged over the minibatch, is left alone while it is
+            below so many nats.
 
     Raises:
         ValueError: if an argument is out of range.
 
     References:
-        Kingma & Welling 2014, arXiv:1312.6114; Ranganath, Gerrish & Blei 2014, arXiv:1401.0118.
+        Kingma & Welling 2014, arXiv:1312.6114; Ranganath, Gerrish & Blei 2014, arXiv:1401.0118;
+        Higgins et al. 2017 (beta); Bowman et al. 2016, arXiv:1511.06349 (warm-up); Kingma et al.
+        2016, arXiv:1606.04934 (free bits).
     """
 
     def __init__(
         self,
         num_particles: int = 1,
         analytic_kl: bool | Literal["auto"] = "auto",  # noqa: FBT001
+        beta: float = 1.0,
+        warmup_steps: int = 0,
+        free_bits: float = 0.0,
     ) -> None:
         if analytic_kl not in (True, False, "auto"):
             raise ValueError(f"analytic_kl must be True, False or 'auto', got {analytic_kl!r}.")
         self.num_particles = check_num_particles(num_particles)
         self.analytic_kl = analytic_kl
+        self.beta = check_number(beta, "beta", above=0)
+        self.warmup_steps = check_num_particles(warmup_steps, "warmup_steps", least=0)
+        self.free_bits = check_number(free_bits, "free_bits", above=0)
+        self.owns = warmup_steps > 0
 
     def surrogate(self, program: Program) -> Any:
         """mean_k of log w_k, (K, N) to (N,), summed over the data."""
@@ -53,7 +75,43 @@ class ELBO(Objective):
         if self.analytic_kl is True:
             self._check_all_closed_form(program.structure, draws.divergences)
         elbo = draws.elbo  # (K, N)
-        return program.total((elbo + program.score(elbo, draws.log_q_scored)).mean(0))
+        if (self.beta, self.warmup_steps, self.free_bits) == (1, 0, 0):
+            learnt = elbo
+        else:
+            learnt = self._weighted(program, draws)
+        per_datum = learnt + program.score(learnt, draws.log_q_scored)
+        if learnt is not elbo:
+            per_datum = gradient_only(program, per_datum) + program.stop(elbo)
+        return program.total(per_datum.mean(0))
+
+    def bound(self, program: Program) -> Any:
+        """The plain ELBO."""
+        return ELBO(self.num_particles, self.analytic_kl).surrogate(program)
+
+    def _weighted(self, program: Program, draws: Draws) -> Any:
+        """log p(x | z) - beta_t * (divergences that are not free), (K, N)."""
+        beta: Any = self.beta
+        if self.warmup_steps:
+            step = program.state("step", 0.0)
+            program.keep("step", step + 1)
+            ramp = step / self.warmup_steps
+            beta = self.beta * program.ops.where(ramp < 1, ramp, 1.0)
+        learnt = sum(draws.log_p_sites[site.name] for site in program.structure.observed)
+        latents = [site.name for site in program.structure.latents]
+        for name in dict.fromkeys([*latents, *draws.log_q_sites]):
+            if name in draws.divergences:
+                divergence = draws.divergences[name]
+            else:
+                log_p = draws.log_p_sites[name] if name in draws.log_p_sites else 0.0
+                log_q = draws.log_q_sites[name] if name in draws.log_q_sites else 0.0
+                divergence = log_q - log_p
+            weight = beta
+            if self.free_bits:
+                # The clamp max(free_bits, mean KL) has this gradient.
+                above = program.stop(divergence.mean()) > self.free_bits
+                weight = beta * program.ops.where(above, 1.0, 0.0)
+            learnt = learnt - weight * divergence
+        return learnt
 
     def check(self, structure: Structure) -> None:
         """Needs an observed site and a guide that matches."""

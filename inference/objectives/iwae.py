@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.objectives._objective import Objective, check_num_particles
+from inference.objectives._objective import (
+    Objective,
+    check_num_particles,
+    check_number,
+    normalised_weights,
+)
 
 if TYPE_CHECKING:
     from inference.engines.program import Program
@@ -78,6 +83,48 @@ class MIWAE(Objective):
         structure.check_pathwise_weights(repr(self))
 
 
+class PIWAE(Objective):
+    """One bound for the model and another for the guide, from the same M K draws.
+
+        model:  grad log 1/(M K) sum_mk w_mk        (`IWAE` of M K draws)
+        guide:  grad 1/M sum_m log 1/K sum_k w_mk   (`MIWAE` of M times K draws)
+
+    The model profits from a tight bound, the guide from a gradient whose signal does not drown in
+    noise as K grows. The value is that of the model's bound. Both gradients are pathwise and
+    unbiased for their own bound.
+
+    Args:
+        num_outer: M, the number of bounds that the guide's gradient averages.
+        num_particles: K, the number of draws per bound.
+
+    Raises:
+        ValueError: if an argument is not a positive whole number.
+
+    References:
+        Rainforth et al. 2018, arXiv:1802.04537.
+    """
+
+    def __init__(self, num_outer: int, num_particles: int) -> None:
+        self.num_outer = check_num_particles(num_outer, "num_outer")
+        self.num_particles = check_num_particles(num_particles)
+
+    def surrogate(self, program: Program) -> Any:
+        """The bound of all draws, with weights for the guide from each group of K."""
+        count = self.num_outer * self.num_particles
+
+        def weigh(log_w: Any) -> tuple[Any, Any]:
+            grouped = log_w.reshape(self.num_particles, self.num_outer, -1)  # (K, M, N)
+            guide = normalised_weights(program, grouped) / self.num_outer
+            return normalised_weights(program, log_w), guide.reshape(count, -1)
+
+        log_w, term = program.weighted(count, weigh, through_draws_only=False)  # (M K, N)
+        return program.total(program.logmeanexp(log_w) + term.sum(0))
+
+    def check(self, structure: Structure) -> None:
+        """Needs an observed site, local latents, and reparameterised draws."""
+        structure.check_pathwise_weights(repr(self))
+
+
 class CIWAE(Objective):
     """A convex combination of the ELBO and the importance-weighted bound of the same draws.
 
@@ -98,10 +145,8 @@ class CIWAE(Objective):
     """
 
     def __init__(self, num_particles: int, beta: float) -> None:
-        if isinstance(beta, bool) or not isinstance(beta, (int, float)) or not 0 <= beta <= 1:
-            raise ValueError(f"beta must lie in [0, 1], got {beta!r}.")
         self.num_particles = check_num_particles(num_particles)
-        self.beta = beta
+        self.beta = check_number(beta, "beta", above=0, below=1)
 
     def surrogate(self, program: Program) -> Any:
         """Both bounds from one set of draws, (K, N) to (N,), summed over the data."""

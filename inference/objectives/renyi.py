@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
-from inference.objectives._objective import Objective, check_num_particles
+from inference.objectives._objective import Objective, check_num_particles, check_number
 from inference.objectives.elbo import ELBO
 
 if TYPE_CHECKING:
@@ -35,13 +34,7 @@ class Renyi(Objective):
     """
 
     def __init__(self, alpha: float, num_particles: int) -> None:
-        if (
-            isinstance(alpha, bool)
-            or not isinstance(alpha, (int, float))
-            or not math.isfinite(alpha)
-        ):
-            raise ValueError(f"alpha must be a finite number, got {alpha!r}.")
-        self.alpha = alpha
+        self.alpha = check_number(alpha, "alpha")
         self.num_particles = check_num_particles(num_particles)
 
     def surrogate(self, program: Program) -> Any:

@@ -38,7 +38,8 @@ class RLOO(Objective):
         draws = program.draw(self.num_particles)
         f = draws.log_w  # (K, N)
         centred = (f - f.mean(0)) * (self.num_particles / (self.num_particles - 1))
-        return program.total((f + program.score(centred, draws.log_q_scored)).mean(0))
+        # The one takes back the gradient of -log q in f, which is zero on average.
+        return program.total((f + program.score(centred + 1, draws.log_q_scored)).mean(0))
 
     def check(self, structure: Structure) -> None:
         """Needs an observed site and local latents: the baseline is per datum."""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from inference.engines import engine_name, load_engine
+from inference.engines.structure import Structure
 from inference.engines.training import Settings, Trainer
 from inference.errors import ArgumentError, DivergenceError, RunFolderError
 from inference.objectives import Objective, describe_objective, parse_objective
@@ -145,7 +146,10 @@ def fit(
         )
 
     with trainer.running():
-        source, data_scale = _begin(pair, trainer, objective, prepared, settings)
+        source, structure = _begin(pair, trainer, objective, prepared, settings)
+        particles = getattr(objective, "num_particles", 1)
+        if isinstance(objective, Objective):
+            particles = objective.draws_per_datum(structure)
         if checkpoint is not None:
             trainer.restore(checkpoint.state)
         if folder is not None:
@@ -157,8 +161,8 @@ def fit(
             report_every=_report_every(settings) if prepared.arrays else None,
             patience=plain(patience),
             checkpoint_seconds=checkpoint_seconds,
-            valid_rows=max(1, _ROWS_PER_VALIDATION // getattr(objective, "num_particles", 1)),
-            num_valid=round(len(prepared.valid[0]) * data_scale) if prepared.valid else 0,
+            valid_rows=max(1, _ROWS_PER_VALIDATION // particles),
+            num_valid=round(len(prepared.valid[0]) * structure.data_scale) if prepared.valid else 0,
         )
         loop = Loop(trainer, source, plan, folder, state)
         if checkpoint is not None:
@@ -208,7 +212,7 @@ def _spec(
 
 def _begin(
     pair: Any, trainer: Trainer, objective: Any, prepared: TrainingData, settings: Settings
-) -> tuple[ArraySource | BatchSource, float]:
+) -> tuple[ArraySource | BatchSource, Structure]:
     """Check pair, data and objective against each other on a first batch; initialise from it."""
     source: ArraySource | BatchSource
     if prepared.batches is None:
@@ -217,9 +221,10 @@ def _begin(
         source = BatchSource(prepared.batches, pair)
     first = source.first()
     structure = explaining(trainer.inspect, first)
-    structure.check_match()
     if isinstance(objective, Objective):
-        objective.check(structure)
+        objective.require(structure)
+    else:
+        structure.check_match()
     checked = settings.arrays or first
     check_support(structure, checked, "the data", binarise=settings.binarise, strict=False)
     if settings.valid:
@@ -230,7 +235,7 @@ def _begin(
         source.scale = structure.data_scale
         source.check = partial(check_support, structure, name="a batch", binarise=True)
     trainer.start(first)
-    return source, structure.data_scale
+    return source, structure
 
 
 def _total_steps(

@@ -6,20 +6,25 @@ from inference.engines.numpyro.evaluation import (
     encode,
     log_evidence,
     log_weights,
+    structure,
 )
+from inference.engines.numpyro.gradients import gradients
 from inference.engines.numpyro.pairs import parameters, rebuild
-from inference.engines.numpyro.program import inspect, loss
+from inference.engines.numpyro.program import attach, inspect, loss
 from inference.engines.numpyro.training import Trainer
 
 __all__ = [
     "Trainer",
+    "attach",
     "decode",
     "draw",
     "encode",
+    "gradients",
     "inspect",
     "log_evidence",
     "log_weights",
     "loss",
     "parameters",
     "rebuild",
+    "structure",
 ]

@@ -15,6 +15,7 @@ from numpyro.handlers import seed, substitute, trace
 
 from inference.engines.numpyro.pairs import StoredPair, parts
 from inference.engines.numpyro.program import NumPyroProgram, inspect
+from inference.engines.structure import Structure
 
 
 def log_weights(
@@ -44,6 +45,11 @@ def log_weights(
             return np.asarray(compiled(values, rows, draw, num_particles))
 
     return scored
+
+
+def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
+    """Sites and plates of a pair on one batch."""
+    return inspect(*parts(pair), tuple(map(jnp.asarray, batch)), {})
 
 
 def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:

@@ -11,18 +11,28 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, random
+from jax import Array, lax, random
+from numpy.typing import NDArray
+from numpyro import param
 from numpyro.distributions.kl import kl_divergence
-from numpyro.handlers import replay, seed, substitute, trace
+from numpyro.handlers import block, replay, seed, substitute, trace, uncondition
+from numpyro.primitives import mutable
 
 from inference.engines.draws import Draws
+from inference.engines.numpyro import discrete
+from inference.engines.numpyro.ops import Ops
+from inference.engines.numpyro.steer import Steer
+from inference.engines.program import OWNED, OWNED_STATE, Relaxation, split_weights
 from inference.engines.structure import Plate, Site, Structure
+from inference.errors import ObjectiveError
 
 Trace = Mapping[str, Mapping[str, Any]]
 
 
 class NumPyroProgram:
     """A NumPyro model and guide with a batch; implements `inference.engines.program.Program`."""
+
+    ops = Ops
 
     def __init__(
         self,
@@ -38,31 +48,181 @@ class NumPyroProgram:
         self.model, self.guide = model, guide
         self.args, self.kwargs = args, kwargs
         self.check = check
-        self.mutable_state: dict[str, Any] | None = None
+        self.owned: dict[str, Any] | None = None  # what `attach` finds out: see parameter()
+        self._network_state: dict[str, Any] = {}
+        self._own_state = {n: s for n, s in self.params.items() if n.startswith(OWNED_STATE)}
         self._structure: Structure | None = None
+        self._observed: Array | None = None
+        self._draws = 0
+        self._rows_fixed = False
 
     @property
     def structure(self) -> Structure:
-        """The sites and plates of the last draw."""
+        """The sites and plates."""
         if self._structure is None:
-            raise RuntimeError("the program has not been drawn from yet")
+            # Of this run, compilation keeps nothing.
+            both = traces(self.rng_key, self.params, self.model, self.guide, self.args, self.kwargs)
+            self._describe(*both)
+        assert self._structure is not None
         return self._structure
 
-    def draw(self, num_particles: int, *, divergences: bool = False) -> Draws:
-        """Draw and score in one pass; one particle uses the key as it is, as upstream does."""
+    @property
+    def mutable_state(self) -> dict[str, Any] | None:
+        """What the networks and the objective carry from step to step; None if there is nothing."""
+        return {**self._network_state, **self._own_state} or None
+
+    @property
+    def observed(self) -> Array:
+        """What the model observes, shape (N, D)."""
+        if self._observed is None:
+            raise RuntimeError("the program has not been drawn from yet")
+        return self._observed
+
+    def draw(
+        self,
+        num_particles: int,
+        *,
+        divergences: bool = False,
+        detach: bool = False,
+        values: Mapping[str, Array] | None = None,
+        relax: Relaxation | None = None,
+    ) -> Draws:
+        """Draw and score in one pass; the only particle of a first draw uses the key as it is."""
+        steer = functools.partial(Steer, detach=detach, relax=relax)
+        particle = functools.partial(self._particle, steer=steer, divergences=divergences)
+        key = self._next_key(num_particles)
         if num_particles == 1:
-            draws, mutable = self._particle(self.rng_key, divergences=divergences)
-            draws = jax.tree.map(lambda leaf: leaf[None], draws)
+            one = {name: value[0] for name, value in (values or {}).items()}
+            result = jax.tree.map(lambda leaf: leaf[None], particle(key, one))
         else:
-            self.params |= self._subsamples()
-            keys = random.split(self.rng_key, num_particles)
-            particle = functools.partial(self._particle, divergences=divergences)
-            draws, mutable = jax.vmap(particle)(keys)
-            mutable = jax.tree.map(lambda leaf: leaf[0], mutable)
-        self.mutable_state = mutable or None
+            keys = random.split(key, num_particles)
+            result = jax.vmap(particle)(keys, dict(values or {}))
+        self._network_state = jax.tree.map(lambda leaf: leaf[0], result["mutable"])
+        self._observed = result["observed"][0]
         scored = {site.name for site in self.structure.proposals if not site.reparameterised}
-        log_p, log_q, known = draws
-        return Draws(log_p, log_q, known, frozenset(scored))
+        return Draws(
+            log_p_sites=result["log_p"],
+            log_q_sites=result["log_q"],
+            divergences=result["divergences"],
+            scored=frozenset(scored),
+            values=self._padded(result["values"]),
+            logits=self._padded(result["logits"]),
+        )
+
+    def weighted(
+        self,
+        num_particles: int,
+        weigh: Callable[[Array], tuple[Array, Array]],
+        *,
+        through_draws_only: bool,
+    ) -> tuple[Array, Array]:
+        """See `inference.engines.program.Program.weighted`.
+
+        The pair is written out twice, once to find the weights and once with the draws' gradient
+        scaled by them; compilation merges what the two have in common, which is everything but the
+        backward pass.
+        """
+        keys = random.split(self._next_key(num_particles), num_particles)
+        first = jax.vmap(functools.partial(self._particle, steer=Steer, divergences=False))
+        result = first(keys, {})
+        self._network_state = jax.tree.map(lambda leaf: leaf[0], result["mutable"])
+        log_p, log_q = (sum(result[name].values()) for name in ("log_p", "log_q"))
+        log_w = lax.stop_gradient(log_p - log_q)
+        weights = lax.stop_gradient(weigh(log_w))
+        model_weight, factor = split_weights(*weights, self.ops)
+
+        def again(key: Array, values: dict[str, Array], factor: Array) -> tuple[Array, Array]:
+            sites = {site.name: site for site in self.structure.proposals}
+            scaled = {
+                name: _scaled(value, self.structure.spread(factor[None], sites[name])[0])
+                for name, value in values.items()
+            }
+            fixed = functools.partial(Steer, values=scaled)
+            params = dict(self.params)
+            guide_params = lax.stop_gradient(params)
+            both = traces(
+                key, params, self.model, self.guide, self.args, self.kwargs, fixed, guide_params
+            )
+            scores = (sum(self._log_prob(site) for _, site in _samples(trace)) for trace in both)
+            log_q, log_p = scores
+            return log_p, log_q
+
+        values = {site.name: result["values"][site.name] for site in self.structure.proposals}
+        log_p, log_q_through = jax.vmap(again)(keys, values, factor)
+        if through_draws_only:
+            term = model_weight * (log_p - log_q_through)
+        else:
+            term = model_weight * log_p - weights[1] * log_q
+        return log_w, term - lax.stop_gradient(term)
+
+    def dream(self) -> Array:
+        """log q of the latents of one draw from the model per datum, given its data: (N,)."""
+        self._fix_subsamples()
+        model_key, guide_key = random.split(self._next_key(1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            params = lax.stop_gradient(self.params)
+            blind = uncondition(substitute(seed(self.model, model_key), data=params))
+            dreamt = trace(blind).get_trace(*self.args, **self.kwargs)
+            args = list(self.args)
+            for site in self.structure.observed:
+                assert site.argument is not None, "check_dreams() comes first"
+                own = jnp.asarray(args[site.argument])
+                value = jnp.reshape(dreamt[site.name]["value"], own.shape)
+                args[site.argument] = value.astype(own.dtype)
+            values = {site.name: dreamt[site.name]["value"] for site in self.structure.latents}
+            guide = Steer(seed(self.guide, guide_key), values=lax.stop_gradient(values))
+            run = trace(substitute(guide, data=self.params)).get_trace(*args, **self.kwargs)
+        return sum((self._log_prob(site) for _, site in _samples(run)), jnp.zeros(()))
+
+    def slope(
+        self, value: Array, site: str, *, values: Mapping[str, Array], relax: Relaxation
+    ) -> tuple[Array, Array]:
+        """log w with a relaxed value at a site, (K, N), and its derivative by that value."""
+
+        def log_w(value: Array) -> tuple[Array, Array]:
+            each = self.draw(len(value), values={**values, site: value}, relax=relax).log_w
+            return each.sum(), each
+
+        before = self._network_state, self._observed
+        slope, each = jax.grad(log_w, has_aux=True)(lax.stop_gradient(value))
+        self._network_state, self._observed = before
+        return lax.stop_gradient(each), lax.stop_gradient(slope)
+
+    def parameter(self, name: str, initial: NDArray[Any]) -> Array:
+        """A trained array that the objective owns.
+
+        Raises:
+            ObjectiveError: under a plain SVI, which has not been told of it.
+        """
+        return self._own(OWNED + name, initial)
+
+    def state(self, name: str, initial: float) -> Array:
+        """A number that the objective carries from step to step."""
+        return self._own(OWNED_STATE + name, np.float32(initial))
+
+    def keep(self, name: str, value: Array) -> None:
+        """Set a number for the next step."""
+        self._own_state[OWNED_STATE + name] = lax.stop_gradient(value)
+
+    def _own(self, name: str, initial: Any) -> Array:
+        if self.owned is not None:
+            self.owned[name] = np.asarray(initial)
+        if name not in self.params and self.owned is None:
+            raise ObjectiveError(
+                "the objective has parameters or state of its own, which NumPyro's SVI has to be "
+                "told of: SVI(*objective.attach(model, guide), optim, loss=objective)."
+            )
+        return jnp.asarray(self.params.get(name, initial))
+
+    def uniform(self, like: Array) -> Array:
+        """Uniform noise in the shape of an array, inside of (0, 1)."""
+        tiny = jnp.finfo(like.dtype).tiny
+        return random.uniform(self._next_key(1), like.shape, like.dtype, minval=tiny)
+
+    def stop(self, value: Any) -> Any:
+        """The value without its gradient."""
+        return lax.stop_gradient(value)
 
     def total(self, per_datum: Array) -> Array:
         """Sum (N,) over the data, times the scale of subsampled shared plates."""
@@ -78,52 +238,114 @@ class NumPyroProgram:
         """A score-function term: zero in value, signal * grad log q in gradient; (K, N)."""
         if log_q_scored is None:
             return jnp.zeros_like(signal)
-        signal = jax.lax.stop_gradient(signal)
-        return signal * (log_q_scored - jax.lax.stop_gradient(log_q_scored))
+        signal = lax.stop_gradient(signal)
+        return signal * (log_q_scored - lax.stop_gradient(log_q_scored))
 
     def diagonal(self, values: Array) -> Array:
         """A (K, K, N) array with (K, N) values on its diagonal and zeros elsewhere."""
         return jnp.eye(len(values))[..., None] * values
 
-    def _subsamples(self) -> dict[str, Array]:
-        """The rows that subsampled plates choose, once for all particles.
+    def _next_key(self, num_particles: int) -> Array:
+        """The program's key for its first draw, as upstream has it, and then others."""
+        if num_particles > 1 or self._draws > 0:
+            self._fix_subsamples()
+        key = self.rng_key if self._draws == 0 else random.fold_in(self.rng_key, self._draws)
+        self._draws += 1
+        return key
+
+    def _fix_subsamples(self) -> None:
+        """Settle the rows that subsampled plates choose, once for all draws.
 
         Left to themselves, particles under vmap would each choose their own, and weights of
         different data would be averaged. Of this trace, compilation keeps only the choice.
         """
+        if self._rows_fixed:
+            return
+        self._rows_fixed = True
         both = traces(self.rng_key, self.params, self.model, self.guide, self.args, self.kwargs)
-        return {
+        self.params |= {
             name: site["value"]
             for trace in both
             for name, site in trace.items()
             if site["type"] == "plate" and site["args"][0] != site["args"][1]
         }
 
-    def _particle(self, key: Array, *, divergences: bool) -> tuple[Any, dict[str, Any]]:
-        """Log densities of one draw, each (N,), and the networks' new mutable state."""
-        guide_trace, model_trace = traces(
-            key, self.params, self.model, self.guide, self.args, self.kwargs
-        )
+    def _describe(self, guide_trace: Trace, model_trace: Trace) -> None:
         if self._structure is None:
             self._structure = describe(guide_trace, model_trace, self.args)
-            self._structure.check_match()
             self.check(self._structure)
-        log_p = {name: self._log_prob(site) for name, site in _samples(model_trace)}
-        log_q = {name: self._log_prob(site) for name, site in _samples(guide_trace)}
+
+    def _particle(
+        self, key: Array, values: dict[str, Array], *, steer: Any, divergences: bool
+    ) -> dict[str, Any]:
+        """Log densities of one draw, each (N,), with its values and the networks' new state."""
+        given = {
+            name: value.reshape(site.batch_shape + site.event_shape)
+            for name, value in values.items()
+            for site in [self.structure.model.get(name) or self.structure.guide[name]]
+        }
+        guide_trace, model_trace = traces(
+            key,
+            self.params,
+            self.model,
+            self.guide,
+            self.args,
+            self.kwargs,
+            functools.partial(steer, values=given),
+        )
+        self._describe(guide_trace, model_trace)
         known = {}
         if divergences:
             for name in self.structure.closed_form_sites():
                 divergence = _divergence(guide_trace[name], model_trace[name])
                 if divergence is not None:
                     known[name] = self._per_datum(divergence, guide_trace[name])
-        mutable = {
-            name: site["value"]
-            for name, site in (*guide_trace.items(), *model_trace.items())
-            if site["type"] == "mutable"
+        observed = [
+            self._flat(site["value"], name)
+            for name, site in _samples(model_trace)
+            if site["is_observed"]
+        ]
+        latents = [*_samples(guide_trace), *_samples(model_trace)]
+        return {
+            "log_p": {name: self._log_prob(site) for name, site in _samples(model_trace)},
+            "log_q": {name: self._log_prob(site) for name, site in _samples(guide_trace)},
+            "divergences": known,
+            "values": {name: s["value"] for name, s in latents if not s["is_observed"]},
+            "logits": {
+                name: discrete.logits(site["fn"])
+                for name, site in _samples(guide_trace)
+                if discrete.family(site["fn"])[0]
+            },
+            "observed": jnp.concatenate(observed, -1) if observed else jnp.zeros((1, 0)),
+            "mutable": {
+                name: site["value"]
+                for name, site in (*guide_trace.items(), *model_trace.items())
+                if site["type"] == "mutable" and not name.startswith(OWNED)
+            },
         }
-        return (log_p, log_q, known), mutable
+
+    def _padded(self, values: dict[str, Array]) -> dict[str, Array]:
+        """(K, *batch, *event) with as many batch dimensions as the deepest site has."""
+        shaped = {}
+        for name, value in values.items():
+            site = self.structure.guide.get(name) or self.structure.model[name]
+            beyond = value.shape[1 + len(site.batch_shape + site.event_shape) :]  # of integers
+            shaped[name] = value.reshape(-1, *self.structure.padded_shape(site), *beyond)
+        return shaped
+
+    def _flat(self, value: Array, name: str) -> Array:
+        """An observed value as (N, D), in float32."""
+        site = self.structure.model[name]
+        batch = len(site.batch_shape)
+        kept = [batch + plate.dim for plate in self.structure.shared_plates]
+        rest = [dim for dim in range(batch + len(site.event_shape)) if dim not in kept]
+        size = math.prod(plate.size for plate in self.structure.shared_plates)
+        whole = jnp.broadcast_to(value, site.batch_shape + site.event_shape)
+        return whole.transpose(*kept, *rest).reshape(size, -1).astype(jnp.float32)
 
     def _log_prob(self, site: Mapping[str, Any]) -> Array:
+        if site.get("soft"):
+            return self._per_datum(discrete.relaxed_log_prob(site["fn"], site["value"]), site)
         if site.get("intermediates"):
             return self._per_datum(site["fn"].log_prob(site["value"], site["intermediates"]), site)
         return self._per_datum(site["fn"].log_prob(site["value"]), site)
@@ -155,9 +377,49 @@ def loss(
     **kwargs: Any,
 ) -> dict[str, Any]:
     """The negative surrogate of an objective, for `numpyro.infer.SVI`."""
-    program = NumPyroProgram(rng_key, params, model, guide, args, kwargs, objective.check)
+    guide = getattr(guide, "unattached", guide)
+    program = NumPyroProgram(rng_key, params, model, guide, args, kwargs, objective.require)
     value = -objective.surrogate(program)
     return {"loss": value, "mutable_state": program.mutable_state}
+
+
+def bound(
+    objective: Any,
+    rng_key: Array,
+    params: Mapping[str, Any],
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    *args: Any,
+) -> Array:
+    """The bound of an objective on a batch, for evaluation."""
+    guide = getattr(guide, "unattached", guide)
+    program = NumPyroProgram(rng_key, params, model, guide, args, {}, objective.require)
+    return objective.bound(program)
+
+
+def attach(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> Any:
+    """The guide with parameter sites for what the objective owns, which `SVI.init` then finds."""
+
+    def attached(*args: Any, **kwargs: Any) -> Any:
+        result = guide(*args, **kwargs)
+        owned: dict[str, Any] = {}
+
+        def surrogate(key: Array) -> Array:
+            program = NumPyroProgram(key, {}, model, guide, args, kwargs, objective.require)
+            program.owned = owned
+            return objective.surrogate(program)
+
+        with block():
+            jax.eval_shape(surrogate, random.PRNGKey(0))  # runs nothing
+        for name, initial in owned.items():
+            if name.startswith(OWNED_STATE):
+                mutable(name, jnp.asarray(initial))
+            else:
+                param(name, jnp.asarray(initial))
+        return result
+
+    vars(attached)["unattached"] = guide
+    return attached
 
 
 def traces(
@@ -167,19 +429,22 @@ def traces(
     guide: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
+    steer: Callable[..., Any] = Steer,
+    guide_params: Mapping[str, Any] | None = None,
 ) -> tuple[Trace, Trace]:
     """Trace the guide, then the model on its draws, from one key split as upstream splits it."""
     model_key, guide_key = random.split(key)
     params = dict(params)
+    seen = params if guide_params is None else dict(guide_params)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what upstream only warns about is refused by name later
-        guide_trace = trace(substitute(seed(guide, guide_key), data=params)).get_trace(
-            *args, **kwargs
-        )
+        run = trace(substitute(seed(guide, guide_key), data=seen)).get_trace
+        guide_trace = steer(run)(*args, **kwargs)
         # A network that model and guide share sees the state that the guide left.
         params |= {n: s["value"] for n, s in guide_trace.items() if s["type"] == "mutable"}
         replayed = replay(seed(model, model_key), guide_trace)
-        model_trace = trace(substitute(replayed, data=params)).get_trace(*args, **kwargs)
+        run = trace(substitute(replayed, data=params)).get_trace
+        model_trace = steer(run)(*args, **kwargs)
     return guide_trace, model_trace
 
 
@@ -232,7 +497,26 @@ def _site(
         support=type(support).__name__.strip("_").lower(),
         inside=None if support is None else lambda a: np.asarray(support(a)),
         argument=positions[0] if positions else None,
+        family=discrete.family(site["fn"])[0],
+        cardinality=discrete.family(site["fn"])[1],
     )
+
+
+@jax.custom_vjp
+def _scaled(value: Array, factor: Array) -> Array:
+    """The value; its gradient is multiplied by the factor."""
+    return value
+
+
+def _scaled_forward(value: Array, factor: Array) -> tuple[Array, Array]:
+    return value, factor
+
+
+def _scaled_backward(factor: Array, gradient: Array) -> tuple[Array, Array]:
+    return (gradient * factor).reshape(gradient.shape), jnp.zeros_like(factor)
+
+
+_scaled.defvjp(_scaled_forward, _scaled_backward)
 
 
 def _divergence(guide_site: Mapping[str, Any], model_site: Mapping[str, Any]) -> Array | None:

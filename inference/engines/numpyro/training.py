@@ -16,10 +16,13 @@ from numpyro.infer import SVI
 
 from inference.engines.numpyro.optimisers import build_optimiser
 from inference.engines.numpyro.pairs import StoredPair, flatten, parts, stored
-from inference.engines.numpyro.program import inspect
+from inference.engines.numpyro.program import attach, inspect
+from inference.engines.numpyro.program import bound as bound_of
+from inference.engines.program import OWNED
 from inference.engines.structure import Structure
 from inference.engines.training import Settings
 from inference.errors import ArgumentError, RunFolderError
+from inference.objectives import Objective
 
 _LONGEST = 4096  # steps of one call of the compiled loop; the size of its buffer of losses
 
@@ -62,6 +65,9 @@ class Trainer:
             settings.total_steps,
             settings.clip_norm,
         )
+        self.ours = isinstance(objective, Objective)
+        if self.ours:
+            guide = attach(objective, model, guide)
         self.svi = SVI(model, guide, optimiser, loss=objective)
         self.order_key, self.noise_key = random.split(random.PRNGKey(settings.seed ^ 0x5EED))
         self.svi_state: Any = None
@@ -82,7 +88,7 @@ class Trainer:
 
     def inspect(self, batch: tuple[Any, ...]) -> Structure:
         """Sites and plates on one batch."""
-        return inspect(self.svi.model, self.svi.guide, self._batch(batch), {})
+        return inspect(*parts(self.pair), self._batch(batch), {})
 
     def start(self, batch: tuple[Any, ...]) -> None:
         """Initialise parameters and optimiser as `SVI.init` does, from the seed."""
@@ -122,12 +128,12 @@ class Trainer:
 
     def fitted(self, values: dict[str, NDArray[Any]] | None = None) -> StoredPair:
         """The trained pair, with the last values or with those of an earlier `values()`."""
-        template = self._values(self.svi_state)
+        template = self._pair_values()
         return stored(self.pair, flatten(template) if values is None else values, template)
 
     def values(self) -> dict[str, NDArray[Any]]:
         """The trained values by path, for `rebuild`."""
-        return flatten(self._values(self.svi_state))
+        return flatten(self._pair_values())
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that the next step depends on."""
@@ -157,6 +163,10 @@ class Trainer:
 
     def _values(self, svi_state: Any) -> dict[str, Any]:
         return {**self.svi.get_params(svi_state), **(svi_state.mutable_state or {})}
+
+    def _pair_values(self) -> dict[str, Any]:
+        values = self._values(self.svi_state)
+        return {name: value for name, value in values.items() if not name.startswith(OWNED)}
 
     def _binarised(self, batch: tuple[Any, ...], step: Any) -> tuple[Any, ...]:
         if not self.settings.binarise:
@@ -209,6 +219,9 @@ class Trainer:
 
         def bound(chunk: Any) -> Any:
             key, batch = chunk
+            if self.ours:
+                objective, model, guide = self.svi.loss, self.svi.model, self.svi.guide
+                return bound_of(objective, key, values, model, guide, *batch)
             return -self.svi.loss.loss(key, values, self.svi.model, self.svi.guide, *batch)
 
         split = tuple(a.reshape(chunks, -1, *a.shape[1:]) for a in valid)

@@ -6,20 +6,25 @@ from inference.engines.pyro.evaluation import (
     encode,
     log_evidence,
     log_weights,
+    structure,
 )
+from inference.engines.pyro.gradients import gradients
 from inference.engines.pyro.pairs import parameters, rebuild
-from inference.engines.pyro.program import inspect, loss
+from inference.engines.pyro.program import attach, inspect, loss
 from inference.engines.pyro.training import Trainer
 
 __all__ = [
     "Trainer",
+    "attach",
     "decode",
     "draw",
     "encode",
+    "gradients",
     "inspect",
     "log_evidence",
     "log_weights",
     "loss",
     "parameters",
     "rebuild",
+    "structure",
 ]

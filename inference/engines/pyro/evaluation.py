@@ -14,6 +14,7 @@ from pyro import poutine
 
 from inference.engines.pyro.pairs import evaluating, parts
 from inference.engines.pyro.program import PyroProgram, inspect, samples, vectorises
+from inference.engines.structure import Structure
 
 
 def log_weights(
@@ -41,6 +42,12 @@ def log_weights(
             return program.draw(num_particles).log_w.logsumexp(0).cpu().numpy()
 
     return total
+
+
+def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
+    """Sites and plates of a pair on one batch."""
+    with _repeatable(pair, 0):
+        return inspect(*parts(pair), _tensors(pair, batch), {})
 
 
 def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:

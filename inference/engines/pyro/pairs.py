@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ import pyro
 import torch
 from numpy.typing import NDArray
 
+from inference.engines.program import OWNED
 from inference.engines.pyro.program import inspect
 from inference.errors import RunFolderError
 
@@ -106,12 +108,26 @@ def isolate(pair: Any, device: torch.device) -> StoredPair:
 
 
 def unconstrained(pair: StoredPair) -> dict[str, torch.Tensor]:
-    """Every parameter by its public name, as the leaf tensor that the optimiser sees."""
+    """Every parameter by its public name, as the leaf tensor that the optimiser sees.
+
+    What the objective owns is among them, under names that begin with `objective.`.
+    """
     own: dict[int, str] = {}
     if isinstance(pair.wrapped, torch.nn.Module):
         own = {id(tensor): name for name, tensor in pair.wrapped.named_parameters()}
     params = pyro.get_param_store()._params if pair._active else pair.store["params"]
-    return {own.get(id(t), name.replace("$$$", ".")): t for name, t in params.items()}
+    return {own.get(id(t), _public(name)): t for name, t in params.items()}
+
+
+def _public(name: str) -> str:
+    return re.sub(r"^objective#\d+\.", OWNED, name).replace("$$$", ".")
+
+
+def drop_owned(pair: StoredPair) -> None:
+    """Forget what the objective owns; call it inside of the pair's scope."""
+    store = pyro.get_param_store()
+    for name in [name for name in store._params if _public(name).startswith(OWNED)]:
+        del store[name]
 
 
 def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
@@ -140,18 +156,25 @@ def evaluating(pair: Any) -> Iterator[None]:
         module.train(before)
 
 
-def stored_values(pair: StoredPair) -> dict[str, NDArray[Any]]:
-    """Parameters and buffers by public name, unconstrained, copied to the host."""
-    return {name: t.detach().cpu().numpy().copy() for name, t in _state(pair).items()}
+def stored_values(pair: StoredPair, *, owned: bool = False) -> dict[str, NDArray[Any]]:
+    """Parameters and buffers by public name, unconstrained, copied to the host.
+
+    Args:
+        pair: the pair.
+        owned: whether to include what the objective owns.
+    """
+    return {name: t.detach().cpu().numpy().copy() for name, t in _state(pair, owned).items()}
 
 
-def set_values(pair: StoredPair, values: Mapping[str, NDArray[Any]]) -> None:
+def set_values(
+    pair: StoredPair, values: Mapping[str, NDArray[Any]], *, owned: bool = False
+) -> None:
     """Set parameters and buffers to what `stored_values` gave.
 
     Raises:
         RunFolderError: if the names or shapes are not the pair's.
     """
-    own = _state(pair)
+    own = _state(pair, owned)
     if {n: tuple(t.shape) for n, t in own.items()} != {n: v.shape for n, v in values.items()}:
         raise RunFolderError(
             "the checkpoint holds other parameters than this pair; resume with the pair that wrote "
@@ -170,8 +193,9 @@ def rebuild(pair: Any, values: Mapping[str, NDArray[Any]], batch: tuple[Any, ...
     return twin
 
 
-def _state(pair: StoredPair) -> dict[str, torch.Tensor]:
+def _state(pair: StoredPair, owned: bool) -> dict[str, torch.Tensor]:  # noqa: FBT001
     """Parameters, and state that is not trained such as batch normalisation's averages."""
     module = pair.wrapped
     own = dict(module.named_buffers()) if isinstance(module, torch.nn.Module) else {}
-    return {**unconstrained(pair), **own}
+    params = unconstrained(pair)
+    return {n: t for n, t in params.items() if owned or not n.startswith(OWNED)} | own

@@ -17,13 +17,14 @@ from pyro.infer import elbo as upstream
 from inference.engines.pyro.optimisers import build_optimiser, build_schedule
 from inference.engines.pyro.pairs import (
     StoredPair,
+    drop_owned,
     evaluating,
     isolate,
     set_values,
     stored_values,
     unconstrained,
 )
-from inference.engines.pyro.program import inspect, program
+from inference.engines.pyro.program import bound, inspect, program
 from inference.engines.structure import Structure
 from inference.engines.training import Settings
 from inference.errors import ArgumentError
@@ -93,6 +94,10 @@ class Trainer:
     def start(self, batch: tuple[Any, ...]) -> None:
         """Find the parameters by running the pair once, and give them to the optimiser."""
         self.inspect(batch)
+        if isinstance(self.objective, Objective) and unconstrained(self.pair):
+            # Brings what the objective owns into being; without gradients nothing moves.
+            with torch.no_grad(), torch.random.fork_rng(), evaluating(self.pair):
+                self.objective(self.pair.model, self.pair.guide, *self._batch(batch))
         params = unconstrained(self.pair)
         if not params:
             raise ArgumentError(
@@ -143,15 +148,19 @@ class Trainer:
             torch.manual_seed(self.settings.seed)
             for first in range(0, len(self.valid[0]), rows):
                 batch = tuple(array[first : first + rows] for array in self.valid)
-                ours = not isinstance(self.objective, upstream.ELBO)
-                loss = self.objective if ours else self.objective.loss
-                total -= _number(loss(self.pair.model, self.pair.guide, *batch))
+                model, guide = self.pair.model, self.pair.guide
+                if isinstance(self.objective, Objective):
+                    total += float(bound(self.objective, model, guide, *batch))
+                    continue
+                loss = getattr(self.objective, "loss", self.objective)
+                total -= _number(loss(model, guide, *batch))
         return total
 
     def fitted(self, values: dict[str, NDArray[Any]] | None = None) -> StoredPair:
         """The trained pair, with the last values or with those of an earlier `values()`."""
         if values is not None:
             set_values(self.pair, values)
+        drop_owned(self.pair)
         return self.pair
 
     def values(self) -> dict[str, NDArray[Any]]:
@@ -163,7 +172,7 @@ class Trainer:
         assert self.optimiser is not None, "start() comes first"
         optimiser = self.optimiser.state_dict()
         arrays: dict[str, NDArray[Any]] = {
-            f"value/{name}": value for name, value in self.values().items()
+            f"value/{name}": value for name, value in stored_values(self.pair, owned=True).items()
         }
         plain: dict[str, Any] = {"groups": optimiser["param_groups"], "slots": {}}
         for index, slots in optimiser["state"].items():
@@ -184,7 +193,8 @@ class Trainer:
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Continue from a state."""
         assert self.optimiser is not None, "start() comes first"
-        set_values(self.pair, {k[6:]: v for k, v in arrays.items() if k.startswith("value/")})
+        values = {k[6:]: v for k, v in arrays.items() if k.startswith("value/")}
+        set_values(self.pair, values, owned=True)
         plain = json.loads(arrays["plain"].tobytes())
         slots: dict[int, dict[str, Any]] = {int(i): dict(s) for i, s in plain["slots"].items()}
         for key, value in arrays.items():

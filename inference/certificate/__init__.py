@@ -1,0 +1,1 @@
+"""Objectives against exact answers, on small programs of every latent kind."""

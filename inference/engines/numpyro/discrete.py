@@ -1,0 +1,81 @@
+"""Finite discrete distributions on NumPyro: their logits, and relaxed draws of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+from jax import Array, random
+
+_WRAPPERS = (
+    dist.distribution.Independent,
+    dist.distribution.ExpandedDistribution,
+    dist.distribution.MaskedDistribution,
+)
+
+
+def family(fn: Any) -> tuple[str, int]:
+    """The family of a distribution and how many values one element takes; empty if it has none."""
+    base = _base(fn)
+    if isinstance(base, (dist.BernoulliProbs, dist.BernoulliLogits)):
+        return "bernoulli", 2
+    if isinstance(base, (dist.CategoricalProbs, dist.CategoricalLogits)):
+        return "categorical", int(base.logits.shape[-1])
+    if isinstance(base, (dist.MultinomialProbs, dist.MultinomialLogits)) and _is_one(
+        base.total_count
+    ):
+        return "one-hot", int(base.event_shape[-1])
+    return "", 0
+
+
+def logits(fn: Any) -> Array:
+    """The logits of a discrete family, normalised where there are several values per element."""
+    base = _base(fn)
+    name, cardinality = family(fn)
+    shape = tuple(fn.batch_shape) + tuple(fn.event_shape)
+    if name == "bernoulli":
+        return jnp.broadcast_to(base.logits, shape)
+    if isinstance(base, dist.MultinomialProbs):
+        values = jnp.log(base.probs)
+    else:
+        values = jax.nn.log_softmax(base.logits)
+    return jnp.broadcast_to(values, shape if name == "one-hot" else (*shape, cardinality))
+
+
+def relaxed_draw(fn: Any, key: Array, temperature: Any, *, hard: bool) -> Array:
+    """A Concrete draw; with `hard` its value is discrete and its gradient the relaxed draw's."""
+    alpha = logits(fn)
+    if family(fn)[0] == "bernoulli":
+        z = alpha + random.logistic(key, alpha.shape)
+        soft = jax.nn.sigmoid(z / temperature)
+        snapped = (z > 0).astype(soft.dtype)
+    else:
+        z = alpha + random.gumbel(key, alpha.shape)
+        soft = jax.nn.softmax(z / temperature)
+        snapped = jax.nn.one_hot(z.argmax(-1), alpha.shape[-1], dtype=soft.dtype)
+    return soft + jax.lax.stop_gradient(snapped - soft) if hard else soft
+
+
+def relaxed_log_prob(fn: Any, value: Array) -> Array:
+    """The log probability, extended linearly from discrete to relaxed values; batch-shaped."""
+    alpha = logits(fn)
+    if family(fn)[0] == "bernoulli":
+        score = value * alpha - jax.nn.softplus(alpha)
+        return score.sum(tuple(range(-len(fn.event_shape), 0))) if fn.event_shape else score
+    return (value * alpha).sum(tuple(range(-len(fn.event_shape), 0)))
+
+
+def _base(fn: Any) -> Any:
+    while isinstance(fn, _WRAPPERS):
+        fn = fn.base_dist
+    return fn
+
+
+def _is_one(count: Any) -> bool:
+    try:
+        return bool(np.all(np.asarray(count) == 1))
+    except jax.errors.TracerArrayConversionError:
+        return False  # a count that is computed in the program may change from step to step

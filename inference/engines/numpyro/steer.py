@@ -1,0 +1,50 @@
+"""A handler that decides the values of a program's latent sites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jax import Array, lax
+from numpyro.primitives import Messenger
+
+from inference.engines.numpyro.discrete import family, relaxed_draw
+from inference.engines.program import Relaxation
+
+
+class Steer(Messenger):
+    """Gives latent sites fixed values, relaxed draws or detached draws.
+
+    It has to be the outermost handler, outside of `trace`, to see distributions as plates have
+    expanded them and to hand its values to all others.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        *,
+        values: Mapping[str, Array] | None = None,
+        detach: bool = False,
+        relax: Relaxation | None = None,
+    ) -> None:
+        super().__init__(fn)
+        self.values, self.detach, self.relax = values or {}, detach, relax
+
+    def process_message(self, msg: Any) -> None:
+        """Choose the value of a latent site."""
+        if msg["type"] != "sample" or msg["is_observed"]:
+            return
+        msg["soft"] = self.relax is not None and family(msg["fn"])[0] in ("bernoulli", "one-hot")
+        if msg["name"] in self.values:
+            msg["value"], msg["intermediates"] = self.values[msg["name"]], []
+        elif msg["soft"] and msg["value"] is None:
+            assert self.relax is not None
+            msg["value"] = relaxed_draw(
+                msg["fn"], msg["kwargs"]["rng_key"], self.relax.temperature, hard=self.relax.hard
+            )
+
+    def postprocess_message(self, msg: Any) -> None:
+        """Cut the gradient of a latent site's value."""
+        if self.detach and msg["type"] == "sample" and not msg["is_observed"]:
+            # Where a flow's draw came from is not kept: at a fixed value it depends on the flow.
+            msg["value"], msg["intermediates"] = lax.stop_gradient(msg["value"]), []

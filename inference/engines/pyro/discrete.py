@@ -1,0 +1,70 @@
+"""Finite discrete distributions on Pyro: their logits, and relaxed draws of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+_WRAPPERS = (
+    torch.distributions.Independent,
+    dist.MaskedDistribution,
+    dist.ExpandedDistribution,
+)
+
+
+def family(fn: Any) -> tuple[str, int]:
+    """The family of a distribution and how many values one element takes; empty if it has none."""
+    base = _base(fn)
+    if isinstance(base, torch.distributions.Bernoulli):
+        return "bernoulli", 2
+    if isinstance(base, torch.distributions.Categorical):
+        return "categorical", int(base.logits.shape[-1])
+    if isinstance(base, torch.distributions.OneHotCategorical) or (
+        isinstance(base, torch.distributions.Multinomial) and base.total_count == 1
+    ):
+        return "one-hot", int(base.event_shape[-1])
+    return "", 0
+
+
+def logits(fn: Any) -> Tensor:
+    """The logits of a discrete family, normalised where there are several values per element."""
+    base = _base(fn)
+    name, cardinality = family(fn)
+    shape = fn.batch_shape + fn.event_shape
+    if name == "bernoulli":
+        return base.logits.expand(shape)
+    return base.logits.log_softmax(-1).expand(shape if name == "one-hot" else (*shape, cardinality))
+
+
+def relaxed_draw(fn: Any, temperature: Any, *, hard: bool) -> Tensor:
+    """A Concrete draw; with `hard` its value is discrete and its gradient the relaxed draw's."""
+    alpha = logits(fn)
+    uniform = torch.rand_like(alpha).clamp_min(torch.finfo(alpha.dtype).tiny)
+    if family(fn)[0] == "bernoulli":
+        z = alpha + uniform.logit(1e-7)
+        soft = torch.sigmoid(z / temperature)
+        snapped = (z > 0).to(soft.dtype)
+    else:
+        z = alpha - (-uniform.log()).log()
+        soft = torch.softmax(z / temperature, -1)
+        snapped = torch.nn.functional.one_hot(z.argmax(-1), alpha.shape[-1]).to(soft.dtype)
+    return soft + (snapped - soft).detach() if hard else soft
+
+
+def relaxed_log_prob(fn: Any, value: Tensor) -> Tensor:
+    """The log probability, extended linearly from discrete to relaxed values; batch-shaped."""
+    alpha = logits(fn)
+    score = value * alpha
+    if family(fn)[0] == "bernoulli":
+        score = score - torch.nn.functional.softplus(alpha)
+    event = tuple(range(-len(fn.event_shape), 0))
+    return score.sum(event) if event else score
+
+
+def _base(fn: Any) -> Any:
+    while isinstance(fn, _WRAPPERS):
+        fn = fn.base_dist
+    return fn

@@ -1,0 +1,48 @@
+"""A handler that decides the values of a program's latent sites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyro.poutine.messenger import Messenger
+from pyro.poutine.util import site_is_subsample
+from torch import Tensor
+
+from inference.engines.program import Relaxation
+from inference.engines.pyro.discrete import family, relaxed_draw
+
+
+class Steer(Messenger):
+    """Gives latent sites fixed values, relaxed draws or detached draws, and plates their rows.
+
+    It has to be the outermost handler, outside of `trace`, to see distributions as plates have
+    expanded them and to hand its values to all others.
+    """
+
+    def __init__(
+        self,
+        *,
+        values: Mapping[str, Tensor] | None = None,
+        detach: bool = False,
+        relax: Relaxation | None = None,
+    ) -> None:
+        super().__init__()
+        self.values, self.detach, self.relax = values or {}, detach, relax
+
+    def _pyro_sample(self, msg: Any) -> None:
+        name = msg["name"]
+        if name in self.values and not msg["is_observed"]:
+            msg["value"], msg["done"] = self.values[name], True
+        if msg["is_observed"] or site_is_subsample(msg) or self.relax is None:
+            return
+        if family(msg["fn"])[0] not in ("bernoulli", "one-hot"):
+            return
+        msg["infer"] = {**(msg["infer"] or {}), "soft": True}
+        if not msg["done"]:
+            msg["value"] = relaxed_draw(msg["fn"], self.relax.temperature, hard=self.relax.hard)
+            msg["done"] = True
+
+    def _pyro_post_sample(self, msg: Any) -> None:
+        if self.detach and not msg["is_observed"]:
+            msg["value"] = msg["value"].detach()

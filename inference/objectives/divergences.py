@@ -1,0 +1,89 @@
+"""Guides that are fitted by another divergence than the model's bound implies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inference.objectives._objective import Objective, check_num_particles, normalised_weights
+
+if TYPE_CHECKING:
+    from inference.engines.program import Program
+    from inference.engines.structure import Structure
+
+
+class TailAdaptive(Objective):
+    """A guide fitted by the tail-adaptive f-divergence, a model by the importance-weighted bound.
+
+        grad_phi = E[ sum_k g_k d/dz log w(z_k) dz_k/dphi ],   g_k proportional to 1 / rank_k
+
+    where the rank of a draw is its place among the K of the same datum, 1 for the largest weight,
+    so that heavy-tailed weights cannot dominate. (Pyro's `TraceTailAdaptive_ELBO` takes the order
+    for the rank.) The model's gradient is that of `IWAE(K)`, as is the value; the guide descends an
+    f-divergence that depends on itself, so there is no one function whose gradient this is.
+
+    Args:
+        num_particles: K, at least 2.
+
+    Raises:
+        ValueError: if `num_particles` is not a whole number of at least 2.
+
+    References:
+        Wang, Liu & Liu 2018, arXiv:1810.11943.
+    """
+
+    def __init__(self, num_particles: int) -> None:
+        self.num_particles = check_num_particles(num_particles, least=2)
+
+    def surrogate(self, program: Program) -> Any:
+        """logmeanexp_k of log w_k, (K, N) to (N,), summed over the data."""
+
+        def weigh(log_w: Any) -> tuple[Any, Any]:
+            at_least = program.ops.where(log_w[None] >= log_w[:, None], 1.0, 0.0)  # (K, K, N)
+            share = 1 / at_least.sum(1)  # one over the rank, (K, N)
+            return normalised_weights(program, log_w), share / share.sum(0)
+
+        log_w, term = program.weighted(self.num_particles, weigh, through_draws_only=True)
+        return program.total(program.logmeanexp(log_w) + term.sum(0))
+
+    def check(self, structure: Structure) -> None:
+        """Needs an observed site, local latents, and reparameterised draws."""
+        structure.check_pathwise_weights(repr(self))
+
+
+class ChiSquare(Objective):
+    """A guide fitted by the chi-square divergence, a model by the importance-weighted bound.
+
+    The guide descends the chi upper bound CUBO = 1/2 log E_q[w^2] >= log p(x), whose gradient is
+
+        grad_phi CUBO = -E[ w^2 d/dz log w(z) dz/dphi ] / E[w^2],
+
+    with both expectations from the same K draws: consistent, and biased at finite K. Such a guide
+    covers the posterior. The model ascends the bound of `IWAE(K)`, which is also the value: an
+    upper bound is nothing to maximise.
+
+    Args:
+        num_particles: K, at least 2.
+
+    Raises:
+        ValueError: if `num_particles` is not a whole number of at least 2.
+
+    References:
+        Dieng et al. 2017, arXiv:1611.00328; the doubly reparameterised form is that of Tucker et
+        al. 2019, arXiv:1810.04152.
+    """
+
+    def __init__(self, num_particles: int) -> None:
+        self.num_particles = check_num_particles(num_particles, least=2)
+
+    def surrogate(self, program: Program) -> Any:
+        """logmeanexp_k of log w_k, (K, N) to (N,), summed over the data."""
+
+        def weigh(log_w: Any) -> tuple[Any, Any]:
+            return normalised_weights(program, log_w), normalised_weights(program, 2 * log_w)
+
+        log_w, term = program.weighted(self.num_particles, weigh, through_draws_only=True)
+        return program.total(program.logmeanexp(log_w) + term.sum(0))
+
+    def check(self, structure: Structure) -> None:
+        """Needs an observed site, local latents, and reparameterised draws."""
+        structure.check_pathwise_weights(repr(self))

@@ -1,0 +1,104 @@
+"""Score-function learning with learnt baselines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from inference.objectives._network import apply, network
+from inference.objectives._objective import (
+    Objective,
+    check_flag,
+    check_num_particles,
+    check_number,
+    gradient_only,
+)
+
+if TYPE_CHECKING:
+    from inference.engines.program import Program
+    from inference.engines.structure import Structure
+
+
+class NVIL(Objective):
+    """The ELBO, its score-function term weighed by a centred and scaled learning signal.
+
+        grad = (log w - C(x) - c) / max(1, sigma) * grad log q(z | x) + pathwise terms
+
+    C(x) is a network of the data, trained to predict the signal (least squares); c and sigma are
+    running averages of the signal's mean and standard deviation over earlier steps, so that none
+    of the three depends on the draw that it weighs. Without scaling the gradient is unbiased for
+    the ELBO's; with it, the part of the guide that is learnt by its score is the unbiased gradient
+    divided by max(1, sigma), which acts on the step size. Sites with a reparameterised draw keep
+    their pathwise gradient, unscaled.
+
+    The objective owns the network and the averages: see `Objective.attach`.
+
+    Args:
+        baseline: `"mlp"` for a network with one hidden layer (tanh), or None for none.
+        num_particles: K, the number of draws that are averaged.
+        hidden: size of the hidden layer.
+        centre: whether to subtract c.
+        normalise: whether to divide by max(1, sigma).
+        decay: of the running averages.
+
+    Raises:
+        ValueError: if an argument is out of range.
+
+    References:
+        Mnih & Gregor 2014, arXiv:1402.0030.
+    """
+
+    owns = True
+
+    def __init__(
+        self,
+        baseline: Literal["mlp"] | None = "mlp",
+        num_particles: int = 1,
+        *,
+        hidden: int = 100,
+        centre: bool = True,
+        normalise: bool = True,
+        decay: float = 0.8,
+    ) -> None:
+        if baseline not in ("mlp", None):
+            raise ValueError(f"baseline must be 'mlp' or None, got {baseline!r}.")
+        self.baseline = baseline
+        self.num_particles = check_num_particles(num_particles)
+        self.hidden = check_num_particles(hidden, "hidden")
+        self.centre = check_flag(centre, "centre")
+        self.normalise = check_flag(normalise, "normalise")
+        self.decay = check_number(decay, "decay", above=0, below=1)
+        self.owns = baseline is not None or centre or normalise
+
+    def surrogate(self, program: Program) -> Any:
+        """mean_k of log w_k and of the score terms, (K, N) to (N,), summed over the data."""
+        draws = program.draw(self.num_particles)
+        log_w = draws.log_w  # (K, N)
+        signal, regression = program.stop(log_w), 0.0
+        mean = program.state("mean", 0.0) if self.centre else 0.0
+        if self.baseline is not None:
+            inputs = program.observed  # (N, D)
+            weights = network(program, "baseline", inputs.shape[-1], self.hidden)
+            predicted, _ = apply(program, weights, inputs)  # (N,)
+            regression = gradient_only(program, -0.5 * (signal - mean - predicted) ** 2)
+            signal = signal - program.stop(predicted)
+        centred = signal - mean
+        scaled = centred / self._scale(program, centred)
+        if self.centre:
+            program.keep("mean", self.decay * mean + (1 - self.decay) * signal.mean())
+        # The one takes back the gradient of -log q in log w, which is zero on average.
+        score = program.score(scaled + 1, draws.log_q_scored)
+        return program.total((log_w + score + regression).mean(0))
+
+    def check(self, structure: Structure) -> None:
+        """Needs an observed site and local latents: the baseline is per datum."""
+        structure.check_observed()
+        structure.check_local(repr(self))
+
+    def _scale(self, program: Program, centred: Any) -> Any:
+        """max(1, sigma) of earlier steps."""
+        if not self.normalise:
+            return 1.0
+        variance = program.state("variance", 0.0)
+        now = (centred**2).mean()
+        program.keep("variance", self.decay * variance + (1 - self.decay) * now)
+        return program.ops.sqrt(program.ops.where(variance > 1, variance, 1.0))

@@ -1,0 +1,107 @@
+"""Learning in phases: the model from the guide's draws, the guide from the model's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from inference.objectives._objective import (
+    Objective,
+    check_num_particles,
+    gradient_only,
+    normalised_weights,
+)
+
+if TYPE_CHECKING:
+    from inference.engines.program import Program
+    from inference.engines.structure import Structure
+
+
+class RWS(Objective):
+    """Reweighted wake-sleep: both sides learn from self-normalised importance weights.
+
+        wake, model:  sum_k w~_k grad log p(x, z_k),      z_k ~ q(. | x)
+        wake, guide:  sum_k w~_k grad log q(z_k | x)
+        sleep, guide: grad log q(z | x'),                 (z, x') ~ p
+
+    No gradient goes through a draw, so latents of any kind will do. The model's gradient is exactly
+    that of the bound of `IWAE(K)`, which is also the value. The wake phase's guide descends
+    KL(p(z | x) || q(z | x)) with a bias that falls as 1/K: at K = 1 it learns nothing. The sleep
+    phase is unbiased for that divergence at data from the model in place of the data. Weights are
+    normalised for each datum on its own. (Pyro's `ReweightedWakeSleep` has one weight per particle
+    for the whole minibatch.)
+
+    Args:
+        num_particles: K, the number of draws per datum.
+        guide_phase: `"wake"`, `"sleep"`, or `"both"` for the mean of the two.
+
+    Raises:
+        ValueError: if an argument is out of range.
+
+    References:
+        Bornschein & Bengio 2015, arXiv:1406.2751; Le et al. 2019, arXiv:1805.10469.
+    """
+
+    def __init__(
+        self, num_particles: int, guide_phase: Literal["wake", "sleep", "both"] = "wake"
+    ) -> None:
+        self.num_particles = check_num_particles(num_particles)
+        if guide_phase not in ("wake", "sleep", "both"):
+            raise ValueError(f"guide_phase must be 'wake', 'sleep' or 'both', got {guide_phase!r}.")
+        self.guide_phase = guide_phase
+
+    def surrogate(self, program: Program) -> Any:
+        """logmeanexp_k of log w_k, (K, N) to (N,), summed over the data."""
+        draws = program.draw(self.num_particles, detach=True)
+        log_w = draws.log_w  # (K, N)
+        weights = normalised_weights(program, log_w)
+        learnt = (weights * draws.log_p).sum(0)  # (N,)
+        share = 0.5 if self.guide_phase == "both" else 1.0
+        if self.guide_phase != "sleep":
+            learnt = learnt + share * (weights * draws.log_q).sum(0)
+        if self.guide_phase != "wake":
+            learnt = learnt + share * program.dream()
+        bound = program.stop(program.logmeanexp(log_w))
+        return program.total(bound + gradient_only(program, learnt))
+
+    def bound(self, program: Program) -> Any:
+        """The bound of `IWAE(K)`."""
+        return program.total(program.logmeanexp(program.draw(self.num_particles).log_w))
+
+    def check(self, structure: Structure) -> None:
+        """Needs local latents; for the sleep phase, data that are arguments of the guide."""
+        structure.check_observed()
+        structure.check_local(repr(self))
+        if self.guide_phase != "wake":
+            structure.check_dreams(repr(self))
+
+
+class WakeSleep(Objective):
+    """The wake-sleep algorithm of the Helmholtz machine.
+
+        wake:  grad log p(x, z),    z ~ q(. | x)      for the model
+        sleep: grad log q(z | x'),  (z, x') ~ p       for the guide
+
+    The wake phase is the ELBO's gradient of the model. The sleep phase descends
+    KL(p(z | x) || q(z | x)) at data from the model, which is not the ELBO's gradient of the guide
+    and may even undo it. The value is the ELBO.
+
+    References:
+        Hinton, Dayan, Frey & Neal 1995, Science 268.
+    """
+
+    def surrogate(self, program: Program) -> Any:
+        """log w of one draw per datum, (N,), summed over the data."""
+        draws = program.draw(1, detach=True)
+        elbo = program.stop(draws.log_w[0])  # (N,)
+        learnt = draws.log_p[0] + program.dream()
+        return program.total(elbo + gradient_only(program, learnt))
+
+    def bound(self, program: Program) -> Any:
+        """The ELBO of one draw."""
+        return program.total(program.draw(1).log_w[0])
+
+    def check(self, structure: Structure) -> None:
+        """Needs local latents, and data that are arguments of the guide."""
+        structure.check_observed()
+        structure.check_local(repr(self))
+        structure.check_dreams(repr(self))
