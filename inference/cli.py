@@ -1,4 +1,4 @@
-"""The `ppl-zoo` command: list and show models, train one, score a run.
+"""The `ppl-zoo` command: list and show models, train one, score a run, certify objectives.
 
 Frameworks are imported inside the commands that need them, so that `list` and `show` are quick.
 """
@@ -21,12 +21,15 @@ from inference.cli_text import (
     console,
     data_options,
     hyperparameters,
+    known_words,
     parse_data_id,
     parse_settings,
     plain_warnings,
     print_facts,
     print_run,
+    progress_bar,
     resume_command,
+    whole_numbers,
 )
 from inference.errors import ArgumentError
 from ppl_models import create, info, list_models
@@ -307,6 +310,72 @@ def demo(
     picture = out / "digits.png"
     overview(runs, data.test).savefig(picture, dpi=150)
     console.print(f"Samples and reconstructions: {picture}", soft_wrap=True)
+
+
+@app.command()
+def certify(
+    *,
+    objective: Annotated[
+        list[str] | None, typer.Option(help="A row of the table; repeatable.", show_default="all")
+    ] = None,
+    case: Annotated[
+        list[str] | None, typer.Option(help="A kind of latent; repeatable.", show_default="all")
+    ] = None,
+    engine: Annotated[
+        list[str] | None, typer.Option(help="pyro or numpyro; repeatable.", show_default="both")
+    ] = None,
+    particles: Annotated[str, typer.Option(help="Values of K.")] = "1,2,5,20",
+    rows: Annotated[str, typer.Option(help="Sizes of the batch.")] = "1,20",
+    subsampled: Annotated[bool, typer.Option(help="Plates that take 4 of 12 data, too.")] = True,
+    upstream: Annotated[bool, typer.Option(help="The libraries' own losses, too.")] = True,
+    draws: Annotated[int, typer.Option(min=1000, help="Draws of the latents for each.")] = 20_000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    out: Annotated[Path | None, typer.Option(help="CSV file for every entry.")] = None,
+) -> None:
+    """Compare every objective's mean gradient with an exact one, on every kind of latent."""
+    from inference.certificate.cases import CASES
+    from inference.certificate.certify import FAMILIES, LIMIT, limit, settings
+    from inference.certificate.certify import certify as measure
+    from inference.certificate.tables import bias_table, deviations_table, upstream_table
+    from inference.certificate.upstream import upstream_settings
+    from inference.engines import ENGINES
+
+    with answering():
+        labels = known_words("--objective", objective, [family.label for family in FAMILIES])
+        cases = known_words("--case", case, list(CASES))
+        engines = known_words("--engine", engine, list(ENGINES))
+        counts, sizes = whole_numbers("--particles", particles), whole_numbers("--rows", rows)
+    ours = list(
+        settings(
+            labels=labels,
+            cases=cases,
+            engines=engines,
+            particles=counts,
+            rows=sizes,
+            subsampled=subsampled,
+        )
+    )
+    theirs = [
+        setting
+        for setting in (upstream_settings(max(5, min(counts))) if upstream else ())
+        if setting.case in cases and setting.engine in engines
+    ]
+    with progress_bar("entries", len(ours) + len(theirs)) as bar:
+        found = measure([*ours, *theirs], draws, workers=workers, report=bar)
+    if out is not None:
+        with answering(OSError):
+            found.to_csv(out, index=False)
+    own = found.iloc[: len(ours)]
+    console.print(deviations_table(own))
+    console.print(bias_table(own))
+    if theirs:
+        console.print(upstream_table(found.iloc[len(ours) :]))
+    comparisons = int(own["comparisons"].sum())
+    failed = own[own["z"] > limit(comparisons)]
+    if len(failed):
+        console.print(f"FAILED: {len(failed)} entries beyond {LIMIT} after Bonferroni.")
+        console.print(failed.drop(columns="refused").to_string(index=False))
+        raise typer.Exit(1)
 
 
 def _load(name: str, options: dict[str, Any]) -> Dataset:

@@ -12,7 +12,7 @@ import re
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from tqdm import tqdm
 from typer.core import TyperGroup
 
 import ppl_models
@@ -170,6 +171,41 @@ def check_data(dataset: Dataset, recorded: str, split: str) -> None:
             "--split train holds grey values here, which each step of the training binarised "
             "afresh; score --split valid or --split test."
         )
+
+
+def known_words(option: str, words: Sequence[str] | None, known: Sequence[str]) -> list[str]:
+    """The words given to an option, or all that there are.
+
+    Raises:
+        ArgumentError: if one of them is not known.
+    """
+    for word in words or ():
+        if word not in known:
+            raise ArgumentError(f"{option} {word!r}: expected one of {', '.join(known)}.")
+    return list(words or known)
+
+
+def whole_numbers(option: str, text: str) -> list[int]:
+    """The numbers of a list such as `"1,2,5"`.
+
+    Raises:
+        ArgumentError: if one of them is not a positive whole number.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise ArgumentError(f"{option} {text!r}: expected positive whole numbers, as in 1,2,5.")
+    return [int(part) for part in parts]
+
+
+@contextlib.contextmanager
+def progress_bar(unit: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on the terminal's error stream; yields what sets it to so many."""
+    with tqdm(total=total, unit=f" {unit}", disable=None) as bar:
+
+        def show(done: int) -> None:
+            bar.update(done - bar.n)
+
+        yield show
 
 
 def resume_command(context: typer.Context, folder: Path) -> str:

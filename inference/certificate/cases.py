@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
+Array = NDArray[Any]
 Arrays = dict[str, NDArray[Any]]
 
 

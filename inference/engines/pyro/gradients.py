@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pyro
 import torch
 from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
@@ -39,15 +40,17 @@ def gradients(
     theirs = isinstance(objective, upstream.ELBO)
     collected: dict[str, list[NDArray[np.float64]]] = {}
     losses = []
-    with stored.scope(), torch.random.fork_rng():
+    with stored.scope(), torch.random.fork_rng(), pyro.validation_enabled(False):
         torch.manual_seed(seed)
         _loss(objective, stored, args, theirs=theirs)  # brings all parameters into being
         start = stored_values(stored, owned=True)
         for name, value in (values or {}).items():
             start |= {key: value for key in (name, OWNED + name) if key in start}
+        set_values(stored, start, owned=True)
+        leaves = unconstrained(stored)
         for _ in range(repeats):
-            set_values(stored, start, owned=True)  # what an objective carries along moves on
-            leaves = unconstrained(stored)
+            if getattr(objective, "owns", False):
+                set_values(stored, start, owned=True)  # what it carries along moves on
             for leaf in leaves.values():
                 leaf.grad = None
             losses.append(_loss(objective, stored, args, theirs=theirs))

@@ -1,0 +1,298 @@
+"""Mean gradients of every objective on every kind of latent, against exact ones."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from inference.certificate.cases import CASES, Array, Arrays, Case
+from inference.certificate.expected import Expected, expected
+from inference.engines import ENGINES, load_engine
+from inference.errors import ObjectiveError
+from inference.objectives import (
+    CIWAE,
+    ELBO,
+    IWAE,
+    MIWAE,
+    NVIL,
+    PIWAE,
+    REBAR,
+    RELAX,
+    RLOO,
+    RWS,
+    STL,
+    VIMCO,
+    ChiSquare,
+    Concrete,
+    DisARM,
+    DReG,
+    Enumerated,
+    Objective,
+    Renyi,
+    TailAdaptive,
+    WakeSleep,
+)
+
+LIMIT = 4.5  # the largest |z| that passes, after Bonferroni
+PARTICLES = (1, 2, 5, 20)
+_FULL, _PART = 12, 4  # data and rows at a time of a plate that is subsampled inside the pair
+_FEWEST = 200  # gradients, for an error bar
+_TASKS_PER_PROCESS = 100
+_RESOLUTION = 1e-5  # of a float32 gradient, relative to its largest entry
+
+
+@dataclass(frozen=True)
+class Family:
+    """A row of the certificate.
+
+    Attributes:
+        label: its name.
+        build: the objective of K particles.
+        least: smallest K.
+        counted: whether K means anything.
+    """
+
+    label: str
+    build: Callable[[int], Objective]
+    least: int = 1
+    counted: bool = True
+
+
+FAMILIES = (
+    Family("ELBO", lambda k: ELBO(k)),
+    Family("IWAE", lambda k: IWAE(k)),
+    Family("MIWAE", lambda k: MIWAE(2, k)),
+    Family("PIWAE", lambda k: PIWAE(2, k)),
+    Family("CIWAE", lambda k: CIWAE(k, 0.3)),
+    Family("STL", lambda k: STL(k)),
+    Family("DReG", lambda k: DReG(k)),
+    Family("Renyi", lambda k: Renyi(0.5, k)),
+    Family("TailAdaptive", lambda k: TailAdaptive(k), least=2),
+    Family("ChiSquare", lambda k: ChiSquare(k), least=2),
+    Family("NVIL", lambda k: NVIL(num_particles=k, normalise=False)),
+    Family("RLOO", lambda k: RLOO(k), least=2),
+    Family("VIMCO", lambda k: VIMCO(k), least=2),
+    Family("Concrete", lambda k: Concrete(0.5, num_particles=k)),
+    Family("Concrete, hard", lambda k: Concrete(0.5, True, num_particles=k)),
+    Family("REBAR", lambda k: REBAR(num_particles=k)),
+    Family("RELAX", lambda k: RELAX(num_particles=k)),
+    Family("DisARM", lambda k: DisARM(k)),
+    Family("RWS, wake", lambda k: RWS(k, "wake")),
+    Family("RWS, sleep", lambda k: RWS(k, "sleep")),
+    Family("RWS, both", lambda k: RWS(k, "both")),
+    Family("WakeSleep", lambda k: WakeSleep(), counted=False),
+    Family("Enumerated", lambda k: Enumerated(), counted=False),
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One entry of the certificate.
+
+    Attributes:
+        label: the row.
+        objective: the objective, or a loss of the engine's own.
+        num_particles: K.
+        case: name of the case.
+        engine: `"pyro"` or `"numpyro"`.
+        rows: size of the batch.
+        subsampled: whether the batch is taken by a plate inside of the pair.
+        stands_for: for a loss of the engine's own, the objective that it is compared with.
+        guide_only: whether that comparison leaves the model's parameters out.
+    """
+
+    label: str
+    objective: Any
+    num_particles: int
+    case: str
+    engine: str
+    rows: int
+    subsampled: bool
+    stands_for: Objective | None = None
+    guide_only: bool = False
+
+
+def settings(
+    *,
+    labels: Iterable[str] | None = None,
+    cases: Iterable[str] = tuple(CASES),
+    engines: Iterable[str] = ENGINES,
+    particles: Iterable[int] = PARTICLES,
+    rows: Iterable[int] = (1, 20),
+    subsampled: bool = True,
+) -> Iterator[Setting]:
+    """The entries of the certificate, those included that will be refused."""
+    chosen = None if labels is None else set(labels)
+    plates = [(count, False) for count in rows] + ([(_PART, True)] if subsampled else [])
+    for engine in engines:
+        for case in cases:
+            for family in FAMILIES:
+                if chosen is not None and family.label not in chosen:
+                    continue
+                counts = [k for k in particles if k >= family.least] if family.counted else [1]
+                for k in counts:
+                    for count, part in plates:
+                        yield Setting(family.label, family.build(k), k, case, engine, count, part)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was found for one setting.
+
+    Attributes:
+        z: by parameter entry, |mean gradient - exact| over its standard error, as a normal
+            deviate; empty if the objective was refused.
+        error: size of the mean guide gradient minus the exact one, relative to the latter.
+        bias: see `Expected`.
+        refusal: why the objective was refused; empty if it was not.
+    """
+
+    z: Array
+    error: float = np.nan
+    bias: float | None = None
+    refusal: str = ""
+
+
+def measure(setting: Setting, draws: int) -> Outcome:
+    """Compare an objective's mean gradient over so many draws with the exact one.
+
+    Args:
+        setting: what to measure.
+        draws: draws of the latents in all: gradients times rows times particles.
+    """
+    case = CASES[setting.case]
+    x = case.data(_FULL if setting.subsampled else setting.rows)
+    if setting.subsampled:
+        pair, batch = case.pair(setting.engine, case.values, (x, setting.rows)), ()
+    else:
+        pair, batch = case.pair(setting.engine, case.values), (x.astype(np.float32),)
+    repeats = max(_FEWEST, -(-draws // (setting.rows * setting.num_particles)))
+    exact_sum = isinstance(setting.objective, Enumerated) and setting.case != "mixed"
+    if exact_sum and not setting.subsampled:
+        repeats = 2  # there is nothing to draw
+    gradients = load_engine(setting.engine).gradients
+    try:
+        grads, _ = gradients(
+            pair, setting.objective, batch, repeats, values=_owned(setting.objective, case)
+        )
+    except ObjectiveError as error:
+        return Outcome(np.zeros(0), refusal=str(error))
+    objective = setting.stands_for or setting.objective
+    want = _expected(repr(objective), objective, case.name, len(x))
+    names = case.guide_names if setting.guide_only else set(want.gradient)
+    exact = {name: want.gradient[name] for name in sorted(names)}
+    return Outcome(deviations(grads, exact), _relative_error(grads, exact, case), want.bias)
+
+
+@functools.lru_cache(maxsize=256)
+def _expected(_: str, objective: Any, case: str, rows: int) -> Expected:
+    return expected(objective, CASES[case], CASES[case].data(rows))
+
+
+def deviations(grads: Arrays, exact: Arrays) -> Array:
+    """|z| of each entry of the mean of -grads, (repeats, ...), against the exact gradient."""
+    deviates = []
+    for name, slope in exact.items():
+        sampled = -grads[name]
+        error = sampled.std(axis=0, ddof=1) / np.sqrt(len(sampled))
+        error = np.sqrt(error**2 + (_RESOLUTION * np.abs(slope).max()) ** 2)
+        t = np.abs(sampled.mean(axis=0) - slope) / error
+        deviate = norm.isf(student.sf(t, len(sampled) - 1))
+        deviates.append(np.ravel(np.where(np.isfinite(deviate), deviate, t)))
+    return np.concatenate(deviates)
+
+
+def _relative_error(grads: Arrays, exact: Arrays, case: Case) -> float:
+    names = sorted(case.guide_names)
+    wrong = [np.ravel(-grads[name].mean(axis=0) - exact[name]) for name in names]
+    right = [np.ravel(exact[name]) for name in names]
+    return float(np.linalg.norm(np.concatenate(wrong)) / np.linalg.norm(np.concatenate(right)))
+
+
+def limit(comparisons: int) -> float:
+    """The |z| that one of so many comparisons may reach, if `LIMIT` holds after Bonferroni."""
+    return float(norm.isf(norm.sf(LIMIT) / max(1, comparisons)))
+
+
+def certify(
+    chosen: Sequence[Setting],
+    draws: int,
+    *,
+    workers: int = 1,
+    report: Callable[[int], None] = lambda done: None,
+) -> pd.DataFrame:
+    """Measure settings, several at a time.
+
+    Args:
+        chosen: the settings.
+        draws: draws of the latents for each.
+        workers: processes.
+        report: called with the number of settings that are done.
+
+    Returns:
+        One row per setting: what it was, the largest |z|, the number of parameter entries compared
+        (none if it was refused), the relative error of the guide's gradient, the bias, and why it
+        was refused.
+    """
+    outcomes: list[Outcome | None] = [None] * len(chosen)
+    context = multiprocessing.get_context("spawn")
+    # Every compiled program stays in its process's memory, so processes are replaced.
+    with ProcessPoolExecutor(
+        workers,
+        mp_context=context,
+        initializer=_use_one_thread,
+        max_tasks_per_child=_TASKS_PER_PROCESS,
+    ) as pool:
+        numbers = {pool.submit(measure, setting, draws): n for n, setting in enumerate(chosen)}
+        for done, future in enumerate(as_completed(numbers), start=1):
+            outcomes[numbers[future]] = future.result()
+            report(done)
+    return pd.DataFrame(
+        [
+            {
+                "objective": setting.label,
+                "num_particles": setting.num_particles,
+                "case": setting.case,
+                "engine": setting.engine,
+                "rows": setting.rows,
+                "subsampled": setting.subsampled,
+                "z": outcome.z.max() if outcome.z.size else np.nan,
+                "comparisons": outcome.z.size,
+                "error": outcome.error,
+                "bias": np.nan if outcome.bias is None else outcome.bias,
+                "refused": outcome.refusal,
+            }
+            for setting, outcome in zip(chosen, outcomes, strict=True)
+            if outcome is not None
+        ]
+    )
+
+
+def _use_one_thread() -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"  # torch's threads would fight for the workers' cores
+
+
+def _owned(objective: Any, case: Case) -> Arrays:
+    """Values for what an objective owns, so that a baseline of zero hides nothing."""
+    random = np.random.default_rng(0)
+    values: Arrays = {}
+    if isinstance(objective, NVIL):
+        values["baseline.1.weight"] = 0.5 * random.normal(size=(objective.hidden, 1))
+        values["state.mean"] = np.array(-2.0)
+    if isinstance(objective, REBAR):
+        for site in case.guide:
+            values[f"scale.{site.name}"] = np.array(0.7)
+            if isinstance(objective, RELAX):
+                last = 0.1 * random.normal(size=(objective.hidden, 1))
+                values[f"control.{site.name}.1.weight"] = last
+    return {name: value.astype(np.float32) for name, value in values.items()}
