@@ -162,6 +162,11 @@ class Outcome:
     bias: float | None = None
     refusal: str = ""
 
+    @property
+    def largest(self) -> float:
+        """The largest |z|; NaN if the objective was refused."""
+        return float(self.z.max()) if self.z.size else np.nan
+
 
 def measure(setting: Setting, draws: int) -> Outcome:
     """Compare an objective's mean gradient over so many draws with the exact one.
@@ -230,7 +235,7 @@ def certify(
     *,
     workers: int = 1,
     report: Callable[[int], None] = lambda done: None,
-) -> pd.DataFrame:
+) -> list[Outcome]:
     """Measure settings, several at a time.
 
     Args:
@@ -240,9 +245,7 @@ def certify(
         report: called with the number of settings that are done.
 
     Returns:
-        One row per setting: what it was, the largest |z|, the number of parameter entries compared
-        (none if it was refused), the relative error of the guide's gradient, the bias, and why it
-        was refused.
+        The outcomes, in the order of the settings.
     """
     outcomes: list[Outcome | None] = [None] * len(chosen)
     context = multiprocessing.get_context("spawn")
@@ -257,6 +260,11 @@ def certify(
         for done, future in enumerate(as_completed(numbers), start=1):
             outcomes[numbers[future]] = future.result()
             report(done)
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def as_frame(chosen: Sequence[Setting], outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """One row per setting: what it was and what was found."""
     return pd.DataFrame(
         [
             {
@@ -266,14 +274,13 @@ def certify(
                 "engine": setting.engine,
                 "rows": setting.rows,
                 "subsampled": setting.subsampled,
-                "z": outcome.z.max() if outcome.z.size else np.nan,
+                "z": outcome.largest,
                 "comparisons": outcome.z.size,
                 "error": outcome.error,
-                "bias": np.nan if outcome.bias is None else outcome.bias,
+                "bias": outcome.bias,
                 "refused": outcome.refusal,
             }
             for setting, outcome in zip(chosen, outcomes, strict=True)
-            if outcome is not None
         ]
     )
 

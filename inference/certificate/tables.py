@@ -3,93 +3,75 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import TypeVar
 
-import pandas as pd
 from rich.table import Table
 
-from inference.certificate.certify import FAMILIES, LIMIT, limit
+from inference.certificate.certify import FAMILIES, Outcome, Setting
+
+_T = TypeVar("_T")
+Entries = list[tuple[Setting, Outcome]]
+_LARGEST = 999  # a gradient without noise is infinitely many standard errors off
 
 
-def deviations_table(found: pd.DataFrame) -> Table:
+def deviations_table(entries: Entries) -> Table:
     """Largest |z| by objective, kind of latent and engine, over all K, batches and plates."""
-    comparisons = int(found["comparisons"].sum())
-    table = Table(
-        title=f"Largest |z| of the mean gradient; {comparisons:,} comparisons, of which one may "
-        f"reach {limit(comparisons):.2f} ({LIMIT} after Bonferroni). -: refused by name"
-    )
-    columns = _columns(found)
-    table.add_column("objective")
+    columns = _distinct((s.case, s.engine) for s, _ in entries)
+    columns.sort(key=lambda column: [case for case, _ in columns].index(column[0]))
+    table = Table("objective")
     for case, engine in columns:
         table.add_column(f"{case}\n{engine}", justify="right")
-    for label in _labels(found):
+    for label in _distinct(s.label for s, _ in entries):
         cells = []
-        for case, engine in columns:
-            z = _part(found, label, case, engine)["z"].max()
-            cells.append("-" if math.isnan(z) else f"{z:.1f}")
+        for column in columns:
+            own = [o for s, o in entries if s.label == label and (s.case, s.engine) == column]
+            found = [outcome.largest for outcome in own if outcome.z.size]
+            cells.append(f"{max(found):.1f}" if found else "-")
         table.add_row(label, *cells)
     return table
 
 
-def bias_table(found: pd.DataFrame) -> Table:
+def bias_table(entries: Entries) -> Table:
     """Exact relative bias of the guide's expected gradient, against the ELBO's, by K."""
-    biased = found[found["bias"].notna() & (found["rows"] == found["rows"].max())]
-    cases = list(dict.fromkeys(biased["case"]))
-    table = Table(
-        title="Not estimators of the ELBO's gradient, by design: |E[g] - grad ELBO| / |grad ELBO| "
-        "of the guide, exact"
-    )
-    table.add_column("objective")
-    table.add_column("K", justify="right")
+    most = max(s.rows for s, _ in entries)
+    biased = [(s, o.bias) for s, o in entries if o.bias is not None and s.rows == most]
+    cases = _distinct(s.case for s, _ in biased)
+    table = Table("objective", "K")
     for case in cases:
         table.add_column(case, justify="right")
-    for label in _labels(biased):
-        own = biased[biased["objective"] == label]
-        for k in sorted(set(own["num_particles"])):
-            at_k = own[own["num_particles"] == k].groupby("case")["bias"].max()
-            cells = [f"{at_k[case]:.3f}" if case in at_k else "-" for case in cases]
-            table.add_row(label, str(k), *cells)
+    for label, k in sorted(_distinct((s.label, s.num_particles) for s, _ in biased), key=_order):
+        found = {s.case: b for s, b in biased if (s.label, s.num_particles) == (label, k)}
+        table.add_row(label, str(k), *(f"{found[c]:.3f}" if c in found else "-" for c in cases))
     return table
 
 
-def upstream_table(found: pd.DataFrame) -> Table:
+def upstream_table(entries: Entries) -> Table:
     """The libraries' own losses: largest |z| and relative error of the guide's mean gradient."""
-    table = Table(
-        title="The libraries' own losses on the same programs: largest |z|, and in brackets the "
-        "relative error of the guide's mean gradient"
-    )
-    table.add_column("loss")
-    table.add_column("engine")
-    columns = [*dict.fromkeys(found[~found["subsampled"]]["case"])]
-    for case in columns:
+    whole = [(s, o) for s, o in entries if not s.subsampled]
+    cases = _distinct(s.case for s, _ in whole)
+    table = Table("loss", "engine")
+    for case in (*cases, "reparameterised,\nsubsampled plate"):
         table.add_column(case, justify="right")
-    table.add_column("reparameterised,\nsubsampled plate", justify="right")
-    for engine in dict.fromkeys(found["engine"]):
-        for label in _labels(found[found["engine"] == engine]):
-            own = found[(found["engine"] == engine) & (found["objective"] == label)]
-            cells = [_with_error(own[(own["case"] == c) & ~own["subsampled"]]) for c in columns]
-            table.add_row(label, engine, *cells, _with_error(own[own["subsampled"]]))
+    for label, engine in _distinct((s.label, s.engine) for s, _ in entries):
+        own = [(s, o) for s, o in entries if (s.label, s.engine) == (label, engine)]
+        cells = [
+            _with_error([o for s, o in own if s.case == c and not s.subsampled]) for c in cases
+        ]
+        table.add_row(label, engine, *cells, _with_error([o for s, o in own if s.subsampled]))
     return table
 
 
-def _with_error(entry: pd.DataFrame) -> str:
-    if entry.empty:
+def _with_error(outcomes: list[Outcome]) -> str:
+    if not outcomes or math.isnan(outcomes[0].largest):
         return "-"
-    return f"{entry['z'].max():.1f} ({entry['error'].max():.2f})"
+    z = outcomes[0].largest
+    return f"{'>' if z > _LARGEST else ''}{min(z, _LARGEST):.1f} ({outcomes[0].error:.2f})"
 
 
-def _columns(found: pd.DataFrame) -> list[tuple[str, str]]:
-    pairs = found[["case", "engine"]].drop_duplicates()
-    cases = list(dict.fromkeys(pairs["case"]))
-    return [(c, e) for c in cases for e in dict.fromkeys(pairs["engine"])]
+def _order(row: tuple[str, int]) -> tuple[int, int]:
+    return [family.label for family in FAMILIES].index(row[0]), row[1]
 
 
-def _labels(found: pd.DataFrame) -> list[str]:
-    known = [family.label for family in FAMILIES]
-    present = list(dict.fromkeys(found["objective"]))
-    return sorted(present, key=lambda name: known.index(name) if name in known else len(known))
-
-
-def _part(found: pd.DataFrame, label: str, case: str, engine: str) -> pd.DataFrame:
-    return found[
-        (found["objective"] == label) & (found["case"] == case) & (found["engine"] == engine)
-    ]
+def _distinct(values: Iterable[_T]) -> list[_T]:
+    return list(dict.fromkeys(values))

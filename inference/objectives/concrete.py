@@ -51,7 +51,7 @@ class Concrete(Objective):
     def __init__(
         self,
         temperature: float = 0.5,
-        hard: bool = False,  # noqa: FBT001
+        hard: bool = False,  # noqa: FBT001, FBT002
         num_particles: int = 1,
         *,
         final_temperature: float | None = None,

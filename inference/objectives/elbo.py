@@ -63,7 +63,7 @@ class ELBO(Objective):
         if analytic_kl not in (True, False, "auto"):
             raise ValueError(f"analytic_kl must be True, False or 'auto', got {analytic_kl!r}.")
         self.num_particles = check_num_particles(num_particles)
-        self.analytic_kl = analytic_kl
+        self.analytic_kl: bool | Literal["auto"] = analytic_kl
         self.beta = check_number(beta, "beta", above=0)
         self.warmup_steps = check_num_particles(warmup_steps, "warmup_steps", least=0)
         self.free_bits = check_number(free_bits, "free_bits", above=0)
@@ -102,9 +102,7 @@ class ELBO(Objective):
             if name in draws.divergences:
                 divergence = draws.divergences[name]
             else:
-                log_p = draws.log_p_sites[name] if name in draws.log_p_sites else 0.0
-                log_q = draws.log_q_sites[name] if name in draws.log_q_sites else 0.0
-                divergence = log_q - log_p
+                divergence = draws.log_q_sites[name] - draws.log_p_sites.get(name, 0.0)
             weight = beta
             if self.free_bits:
                 # The clamp max(free_bits, mean KL) has this gradient.

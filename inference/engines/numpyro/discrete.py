@@ -10,11 +10,7 @@ import numpy as np
 import numpyro.distributions as dist
 from jax import Array, random
 
-_WRAPPERS = (
-    dist.distribution.Independent,
-    dist.distribution.ExpandedDistribution,
-    dist.distribution.MaskedDistribution,
-)
+_WRAPPERS = (dist.Independent, dist.ExpandedDistribution, dist.MaskedDistribution)
 
 
 def family(fn: Any) -> tuple[str, int]:
@@ -23,7 +19,7 @@ def family(fn: Any) -> tuple[str, int]:
     if isinstance(base, (dist.BernoulliProbs, dist.BernoulliLogits)):
         return "bernoulli", 2
     if isinstance(base, (dist.CategoricalProbs, dist.CategoricalLogits)):
-        return "categorical", int(base.logits.shape[-1])
+        return "categorical", int(jnp.shape(_logits(base))[-1])
     if isinstance(base, (dist.MultinomialProbs, dist.MultinomialLogits)) and _is_one(
         base.total_count
     ):
@@ -37,11 +33,8 @@ def logits(fn: Any) -> Array:
     name, cardinality = family(fn)
     shape = tuple(fn.batch_shape) + tuple(fn.event_shape)
     if name == "bernoulli":
-        return jnp.broadcast_to(base.logits, shape)
-    if isinstance(base, dist.MultinomialProbs):
-        values = jnp.log(base.probs)
-    else:
-        values = jax.nn.log_softmax(base.logits)
+        return jnp.broadcast_to(_logits(base), shape)
+    values = jax.nn.log_softmax(_logits(base))
     return jnp.broadcast_to(values, shape if name == "one-hot" else (*shape, cardinality))
 
 
@@ -66,6 +59,12 @@ def relaxed_log_prob(fn: Any, value: Array) -> Array:
         score = value * alpha - jax.nn.softplus(alpha)
         return score.sum(tuple(range(-len(fn.event_shape), 0))) if fn.event_shape else score
     return (value * alpha).sum(tuple(range(-len(fn.event_shape), 0)))
+
+
+def _logits(base: Any) -> Any:
+    if isinstance(base, dist.MultinomialProbs):
+        return jnp.log(jnp.asarray(base.probs))
+    return base.logits
 
 
 def _base(fn: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -126,7 +126,7 @@ class NumPyroProgram:
         first = jax.vmap(functools.partial(self._particle, steer=Steer, divergences=False))
         result = first(keys, {})
         self._network_state = jax.tree.map(lambda leaf: leaf[0], result["mutable"])
-        log_p, log_q = (sum(result[name].values()) for name in ("log_p", "log_q"))
+        log_p, log_q = (_sum(result[name].values()) for name in ("log_p", "log_q"))
         log_w = lax.stop_gradient(log_p - log_q)
         weights = lax.stop_gradient(weigh(log_w))
         model_weight, factor = split_weights(*weights, self.ops)
@@ -143,8 +143,7 @@ class NumPyroProgram:
             both = traces(
                 key, params, self.model, self.guide, self.args, self.kwargs, fixed, guide_params
             )
-            scores = (sum(self._log_prob(site) for _, site in _samples(trace)) for trace in both)
-            log_q, log_p = scores
+            log_q, log_p = (_sum(self._log_prob(site) for _, site in _samples(t)) for t in both)
             return log_p, log_q
 
         values = {site.name: result["values"][site.name] for site in self.structure.proposals}
@@ -173,7 +172,7 @@ class NumPyroProgram:
             values = {site.name: dreamt[site.name]["value"] for site in self.structure.latents}
             guide = Steer(seed(self.guide, guide_key), values=lax.stop_gradient(values))
             run = trace(substitute(guide, data=self.params)).get_trace(*args, **self.kwargs)
-        return sum((self._log_prob(site) for _, site in _samples(run)), jnp.zeros(()))
+        return _sum(self._log_prob(site) for _, site in _samples(run))
 
     def slope(
         self, value: Array, site: str, *, values: Mapping[str, Array], relax: Relaxation
@@ -500,6 +499,10 @@ def _site(
         family=discrete.family(site["fn"])[0],
         cardinality=discrete.family(site["fn"])[1],
     )
+
+
+def _sum(terms: Iterable[Array]) -> Array:
+    return sum(terms, start=jnp.zeros(()))
 
 
 @jax.custom_vjp

@@ -8,7 +8,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyro
@@ -152,7 +152,7 @@ class PyroProgram:
         log_p, log_q, log_q_through = (torch.cat(parts) for parts in zip(*scores, strict=True))
         log_w = (log_p - log_q).detach()
         weights = weigh(log_w)
-        model_weight, factor = split_weights(*(w.detach() for w in weights), self.ops)
+        model_weight, factor = split_weights(weights[0].detach(), weights[1].detach(), self.ops)
         for (start, count), cell in zip(passes, cells, strict=True):
             cell.factor = factor[start : start + count]
         if through_draws_only:
@@ -163,12 +163,13 @@ class PyroProgram:
 
     def _scores_of_leaves(
         self, num_particles: int, cell: _Cell, *, again: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Any, Any, Any]:
         """log p at copies of the draws, log q at the draws, and log q at the copies (`again`)."""
         guide_sites = self._trace_guide(num_particles, Steer(values=self._rows))
         proposed = {n: site for n, site in guide_sites.items() if not site["is_observed"]}
+        scaled: Any = _Scaled.apply
         copies: dict[str, Any] = {
-            name: _Scaled.apply(site["value"], cell, self.structure.guide[name])
+            name: scaled(site["value"], cell, self.structure.guide[name])
             for name, site in proposed.items()
         }
         steer = Steer(values=self._rows | copies)
@@ -176,7 +177,7 @@ class PyroProgram:
         log_p = sum(self._log_prob(site) for site in model_sites.values())
         log_q = sum(self._log_prob(site) for site in guide_sites.values())
         if not again:
-            return log_p, log_q, log_q  # pyright: ignore[reportReturnType]
+            return log_p, log_q, log_q
         if len(proposed) == 1:
             (name, site), *_ = proposed.items()
             direct = self._log_prob({**site, "value": site["value"].detach()})
@@ -185,7 +186,7 @@ class PyroProgram:
             with _frozen():
                 sites = self._trace_guide(num_particles, steer)
             through = sum(self._log_prob(site) for site in sites.values())
-        return log_p, log_q, through  # pyright: ignore[reportReturnType]
+        return log_p, log_q, through
 
     def dream(self) -> Tensor:
         """log q of the latents of one draw from the model per datum, given its data: (N,)."""
@@ -217,8 +218,8 @@ class PyroProgram:
         value = pyro.param(owned, lambda: torch.tensor(initial, device=device))
         if value.shape != initial.shape:
             raise ObjectiveError(
-                f"the objective's {name!r} has shape {tuple(value.shape)} from an earlier batch and "
-                f"should have {initial.shape}; give every batch the same columns."
+                f"the objective's {name!r} has shape {tuple(value.shape)} from an earlier batch "
+                f"and should have {initial.shape}; give every batch the same columns."
             )
         return value
 
@@ -293,7 +294,7 @@ class PyroProgram:
             run = _with_particles(program, num_particles, self.structure.nesting)
             nodes = poutine.trace(run).get_trace(*args, **self.kwargs)
         self._rows |= {
-            name: node["value"]
+            name: cast(Tensor, node["value"])
             for name, node in nodes.nodes.items()
             if node["type"] == "sample" and site_is_subsample(node) and name != _PARTICLES
         }
