@@ -200,7 +200,8 @@ def whole_numbers(option: str, text: str) -> list[int]:
 @contextlib.contextmanager
 def progress_bar(unit: str, total: int) -> Iterator[Callable[[int], None]]:
     """A bar on the terminal's error stream; yields what sets it to so many."""
-    with tqdm(total=total, unit=f" {unit}", disable=None) as bar:
+    often = 0.1 if sys.stderr.isatty() else 60.0  # seconds
+    with tqdm(total=total, unit=f" {unit}", mininterval=often) as bar:
 
         def show(done: int) -> None:
             bar.update(done - bar.n)

@@ -182,9 +182,8 @@ def measure(setting: Setting, draws: int) -> Outcome:
     else:
         pair, batch = case.pair(setting.engine, case.values), (x.astype(np.float32),)
     repeats = max(_FEWEST, -(-draws // (setting.rows * setting.num_particles)))
-    exact_sum = isinstance(setting.objective, Enumerated) and setting.case != "mixed"
-    if exact_sum and not setting.subsampled:
-        repeats = 2  # there is nothing to draw
+    if isinstance(setting.objective, Enumerated) and not setting.subsampled:
+        repeats = _FEWEST  # there is little to draw, or nothing
     gradients = load_engine(setting.engine).gradients
     try:
         grads, _ = gradients(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import jax
 import numpy as np
 import numpyro
-import pyro
 import torch
 from jax import random
 from numpy.typing import NDArray
@@ -15,8 +13,7 @@ from numpyro.infer import SVI
 from pyro import poutine
 
 from inference import ELBO
-from inference.engines.pyro.pairs import StoredPair as PyroStored
-from inference.engines.pyro.pairs import set_values, stored_values
+from inference.engines import load_engine
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -73,33 +70,4 @@ def gradients(
 
     `values` replaces the pair's parameters; their names must be the pair's.
     """
-    if pair.engine == "numpyro":
-        params = numpyro_site_params(pair, *args) if values is None else values
-
-        def loss_of(params: Any, key: Any) -> Any:
-            return objective.loss(key, params, pair.model, pair.guide, *args)
-
-        keys = random.split(random.PRNGKey(7), repeats)
-        value, grads = jax.jit(jax.lax.map, static_argnums=0)(
-            lambda key: jax.value_and_grad(loss_of)(params, key), keys
-        )
-        return {n: np.asarray(g, dtype=np.float64) for n, g in grads.items()}, np.asarray(value)
-    stored = PyroStored(pair)
-    tensors = tuple(torch.tensor(arg) for arg in args)
-    collected: dict[str, list[NDArray[Any]]] = {}
-    losses = []
-    with stored.scope(), torch.random.fork_rng():
-        torch.manual_seed(7)
-        for repeat in range(repeats):
-            loss = objective(stored.model, stored.guide, *tensors)
-            if repeat == 0 and values is not None:
-                set_values(stored, {**stored_values(stored), **values})
-                loss = objective(stored.model, stored.guide, *tensors)
-            store = pyro.get_param_store()
-            leaves = {name.split("$$$")[-1]: tensor for name, tensor in store._params.items()}
-            grads = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
-            for (name, leaf), grad in zip(leaves.items(), grads, strict=True):
-                array = np.zeros(leaf.shape) if grad is None else grad.double().numpy()
-                collected.setdefault(name, []).append(array)
-            losses.append(float(loss.detach()))
-    return {name: np.stack(parts) for name, parts in collected.items()}, np.array(losses)
+    return load_engine(pair.engine).gradients(pair, objective, args, repeats, values=values)

@@ -25,21 +25,21 @@ HIDDEN, VISIBLE = 3, 4
 STATES = np.array(list(itertools.product([0.0, 1.0], repeat=HIDDEN)))  # (S, H)
 
 
-def parameters(seed: int = 4) -> Arrays:
+def parameters(seed: int = 4, *, hidden: int = HIDDEN, visible: int = VISIBLE) -> Arrays:
     random = np.random.default_rng(seed)
     shapes = {
-        "prior": (HIDDEN,),
-        "weight": (VISIBLE, HIDDEN),
-        "bias": (VISIBLE,),
-        "guide_weight": (HIDDEN, VISIBLE),
-        "guide_bias": (HIDDEN,),
+        "prior": (hidden,),
+        "weight": (visible, hidden),
+        "bias": (visible,),
+        "guide_weight": (hidden, visible),
+        "guide_bias": (hidden,),
     }
     values = {name: random.normal(size=shape) for name, shape in shapes.items()}
     return {name: value.astype(np.float32).astype(np.float64) for name, value in values.items()}
 
 
-def data(rows: int) -> NDArray[np.float64]:
-    return (np.random.default_rng(8).random((rows, VISIBLE)) < 0.5).astype(np.float64)
+def data(rows: int, *, visible: int = VISIBLE) -> NDArray[np.float64]:
+    return (np.random.default_rng(8).random((rows, visible)) < 0.5).astype(np.float64)
 
 
 def _log_weights(values: Arrays, x: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

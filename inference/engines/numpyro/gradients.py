@@ -13,7 +13,7 @@ from jax import lax, random
 from numpy.typing import NDArray
 from numpyro.infer import SVI
 
-from inference.engines.numpyro.pairs import parts
+from inference.engines.numpyro.pairs import flatten, parts, public_names
 from inference.engines.numpyro.program import attach
 from inference.engines.program import OWNED
 from inference.objectives import Objective
@@ -31,12 +31,12 @@ def gradients(
     """Gradients of the objective's loss by parameter site, (repeats, ...) each, and its values.
 
     Args:
-        pair: the pair; its parameter sites have to be arrays.
+        pair: the pair.
         objective: an objective, or a loss of NumPyro's own.
         batch: what model and guide take.
         repeats: how many gradients, each from draws of its own.
-        values: parameters in place of the pair's initial ones; of what the objective owns too,
-            by their names without the prefix `objective.`.
+        values: parameter sites in place of the pair's initial ones; of what the objective owns
+            too, by their names without the prefix `objective.`.
         seed: seed of the draws.
     """
     model, guide = parts(pair)
@@ -62,5 +62,6 @@ def gradients(
 
     keys = random.split(random.PRNGKey(seed + 1), repeats)
     losses, grads = jax.jit(lambda keys: lax.map(each, keys, batch_size=50))(keys)
-    arrays = {name: np.asarray(grad, dtype=np.float64) for name, grad in grads.items()}
+    named = public_names(flatten(grads))
+    arrays = {name: grad.astype(np.float64) for name, grad in named.items()}
     return arrays, np.asarray(losses, dtype=np.float64)

@@ -59,10 +59,15 @@ def parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
     """Parameter sites, some of them trees, as name to array: `decoder.layers.0.kernel`."""
+    return public_names(flatten(pair.values))
+
+
+def public_names(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """What `flatten` made, under names to read; without batch normalisation's averages."""
     named = {}
-    for path, array in flatten(pair.values).items():
+    for path, array in flat.items():
         site, *keys = json.loads(path)
-        if not site.endswith("$state"):  # batch normalisation's averages and the like
+        if not site.endswith("$state"):
             words = (str(key[0] if isinstance(key, list) else key) for key in keys)
             named[".".join([site.removesuffix("$params"), *words])] = array
     return named
