@@ -324,9 +324,15 @@ def certify(
     engine: Annotated[
         list[str] | None, typer.Option(help="pyro or numpyro; repeatable.", show_default="both")
     ] = None,
-    particles: Annotated[str, typer.Option(help="Values of K.")] = "1,2,5,20",
-    rows: Annotated[str, typer.Option(help="Sizes of the batch.")] = "1,20",
-    subsampled: Annotated[bool, typer.Option(help="Plates that take 4 of 12 data, too.")] = True,
+    particles: Annotated[
+        str, typer.Option(help="Values of K, each on the largest batch.")
+    ] = "1,2,5,20",
+    rows: Annotated[
+        str, typer.Option(help="Sizes of the batch; those below the largest with one K.")
+    ] = "1,20",
+    subsampled: Annotated[
+        bool, typer.Option(help="A plate that takes 4 of 12 data, with one K.")
+    ] = True,
     upstream: Annotated[bool, typer.Option(help="The libraries' own losses, too.")] = True,
     draws: Annotated[int, typer.Option(min=1000, help="Draws of the latents for each.")] = 20_000,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,

@@ -46,6 +46,7 @@ from inference.objectives import (
 LIMIT = 4.5  # the largest |z| that passes, after Bonferroni
 PARTICLES = (1, 2, 5, 20)
 _FULL, _PART = 12, 4  # data and rows at a time of a plate that is subsampled inside the pair
+_MIDDLE = 5
 _FEWEST = 200  # gradients, for an error bar
 _TASKS_PER_PROCESS = 100
 _RESOLUTION = 1e-5  # of a float32 gradient, relative to its largest entry
@@ -131,18 +132,26 @@ def settings(
     rows: Iterable[int] = (1, 20),
     subsampled: bool = True,
 ) -> Iterator[Setting]:
-    """The entries of the certificate, those included that will be refused."""
+    """The entries of the certificate, those included that will be refused.
+
+    Every K is measured on the largest batch; smaller batches and the subsampled plate, where
+    weights, scales and rows meet, with one K: 5, or the next larger.
+    """
     chosen = None if labels is None else set(labels)
-    plates = [(count, False) for count in rows] + ([(_PART, True)] if subsampled else [])
+    particles, rows = sorted(particles), sorted(rows)
+    middle = next((k for k in particles if k >= _MIDDLE), particles[-1])
     for engine in engines:
         for case in cases:
             for family in FAMILIES:
                 if chosen is not None and family.label not in chosen:
                     continue
                 counts = [k for k in particles if k >= family.least] if family.counted else [1]
-                for k in counts:
-                    for count, part in plates:
-                        yield Setting(family.label, family.build(k), k, case, engine, count, part)
+                corner = middle if family.counted else 1
+                plates = [(k, rows[-1], False) for k in counts]
+                plates += [(corner, count, False) for count in rows[:-1]]
+                plates += [(corner, _PART, True)] if subsampled else []
+                for k, count, part in plates:
+                    yield Setting(family.label, family.build(k), k, case, engine, count, part)
 
 
 @dataclass(frozen=True)

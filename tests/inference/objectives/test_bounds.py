@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -12,14 +13,41 @@ import optax
 import pyro
 import pyro.infer
 import pytest
+import tiny_belief_net as tb
 import torch
 from jax import random
 from pyro.optim import Adam as PyroAdam  # pyright: ignore[reportAttributeAccessIssue]
 from rows import ENGINES, ROWS
-from scoring import gradients
+from scoring import Arrays, gradients
 
-from inference import CIWAE, ELBO, IWAE, MIWAE, RLOO, VIMCO, Renyi
-from inference.objectives import Objective, describe_objective, parse_objective
+from inference.certificate.cases import CASES
+from inference.engines import load_engine
+from inference.objectives import (
+    CIWAE,
+    ELBO,
+    IWAE,
+    MIWAE,
+    NVIL,
+    PIWAE,
+    REBAR,
+    RELAX,
+    RLOO,
+    RWS,
+    STL,
+    VIMCO,
+    ChiSquare,
+    Concrete,
+    DisARM,
+    DReG,
+    Enumerated,
+    Objective,
+    Renyi,
+    TailAdaptive,
+    WakeSleep,
+    describe_objective,
+    parse_objective,
+)
+from inference.objectives._parsing import EXAMPLES
 from ppl_models import create
 
 
@@ -102,44 +130,199 @@ def test_two_particle_bound_is_that_of_quadrature(engine: str) -> None:
     assert abs(exact - lg.elbo(values, x)) > 60 * error  # the test can tell the two apart
 
 
+@pytest.fixture
+def quick_compilation():
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+PATHWISE = [o for o in EXAMPLES if type(o) in (ELBO, IWAE, MIWAE, PIWAE, CIWAE, STL, DReG)]
+PATHWISE += [o for o in EXAMPLES if type(o) in (Renyi, TailAdaptive, ChiSquare)]
+DISCRETE = [o for o in EXAMPLES if o not in PATHWISE or isinstance(o, ELBO)]
+
+
 @pytest.mark.parametrize(
-    "objective",
-    [ELBO(2), IWAE(3), MIWAE(2, 2), CIWAE(3, 0.5), Renyi(0.5, 3), RLOO(3), VIMCO(3)],
-    ids=repr,
+    ("program", "objective"),
+    [*(("vae", o) for o in PATHWISE), *(("belief net", o) for o in DISCRETE)],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 @pytest.mark.parametrize("engine", ENGINES)
-def test_objectives_train_in_upstream_svi(engine: str, objective: Objective) -> None:
+@pytest.mark.usefixtures("quick_compilation")
+def test_objectives_train_in_upstream_svi(engine: str, program: str, objective: Objective) -> None:
     row = ROWS["vae"]
-    pair = create(row.model, engine=engine, **row.hyperparameters)
-    x = row.batch(50)
-    if engine == "pyro":
-        pyro.set_rng_seed(0)
-        optim = PyroAdam({"lr": 0.01})
-        svi = pyro.infer.SVI(pair.model, pair.guide, optim, loss=objective)
-        losses = [svi.step(torch.tensor(x)) for _ in range(100)]
+    if program == "vae":
+        pair, x = create(row.model, engine=engine, **row.hyperparameters), row.batch(50)
     else:
-        svi = numpyro.infer.SVI(pair.model, pair.guide, optax.adam(0.01), loss=objective)
+        pair, x = tb.pair(engine, tb.parameters()), tb.data(50).astype(np.float32)
+    if engine == "pyro":
+        with pyro.get_param_store().scope():
+            pyro.set_rng_seed(0)
+            optim = PyroAdam({"lr": 0.02})
+            svi = pyro.infer.SVI(pair.model, pair.guide, optim, loss=objective)
+            losses = [svi.step(torch.tensor(x)) for _ in range(100)]
+    else:
+        attached = objective.attach(pair.model, pair.guide)
+        svi = numpyro.infer.SVI(*attached, optax.adam(0.02), loss=objective)
         losses = svi.run(random.PRNGKey(0), 100, x, progress_bar=False).losses
     values = np.asarray(losses, dtype=np.float64)
     assert values[-10:].mean() < 0.95 * values[:10].mean()
 
 
+@functools.cache
+def under_one_seed(engine: str, case: str, described: str) -> tuple[Arrays, np.ndarray]:
+    """Three gradients and values of an objective from its string form."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    pair = CASES[case].pair(engine, CASES[case].values)
+    x = CASES[case].data(6).astype(np.float32)
+    found = load_engine(engine).gradients(pair, parse_objective(described), (x,), 3)
+    jax.config.update("jax_disable_most_optimizations", False)
+    return found
+
+
+def assert_same_gradients(
+    engine: str, case: str, one: Objective, other: Objective, *, only: str = ""
+) -> None:
+    """Of all parameters, of the model's or of the guide's; the noise is the same."""
+    found, expected = (under_one_seed(engine, case, describe_objective(o)) for o in (one, other))
+    for name in CASES[case].values:
+        owner = "guide" if name in CASES[case].guide_names else "model"
+        if only in ("", owner):
+            size = np.abs(expected[0][name]).max()
+            difference = np.abs(found[0][name] - expected[0][name]).max()
+            assert difference <= 2e-5 * size + 1e-6, name
+
+
+def assert_same_value(engine: str, case: str, one: Objective, other: Objective) -> None:
+    found, expected = (under_one_seed(engine, case, describe_objective(o)) for o in (one, other))
+    np.testing.assert_allclose(found[1], expected[1], rtol=2e-6)
+
+
+def sampled(num_particles: int) -> ELBO:
+    return ELBO(num_particles, analytic_kl=False)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (DReG(1), STL(1)),
+        (PIWAE(1, 3), IWAE(3)),
+        (MIWAE(1, 3), IWAE(3)),
+        (MIWAE(3, 1), sampled(3)),
+        (CIWAE(3, 0.0), IWAE(3)),
+        (CIWAE(3, 1.0), sampled(3)),
+        (Renyi(0.0, 3), IWAE(3)),
+        (Renyi(1.0, 3), sampled(3)),
+        (IWAE(1), sampled(1)),
+        (RLOO(3), sampled(3)),
+        (VIMCO(3), IWAE(3)),
+        (NVIL(num_particles=3, hidden=2), sampled(3)),
+    ],
+    ids=lambda o: describe_objective(o).replace("num_", ""),
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_where_two_objectives_are_one(engine: str, one: Objective, other: Objective) -> None:
+    """With two reparameterised sites, so that a guide is also run at given draws."""
+    assert_same_value(engine, "reparameterised", one, other)
+    assert_same_gradients(engine, "reparameterised", one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "model", "guide"),
+    [
+        (PIWAE(3, 1), IWAE(3), sampled(3)),
+        (PIWAE(2, 2), IWAE(4), MIWAE(2, 2)),
+        (STL(3), sampled(3), None),
+        (DReG(3), IWAE(3), None),
+        (TailAdaptive(3), IWAE(3), None),
+        (ChiSquare(3), IWAE(3), None),
+        (RWS(3), IWAE(3), None),
+        (RWS(3, "sleep"), IWAE(3), None),
+        (WakeSleep(), sampled(1), None),
+    ],
+    ids=lambda o: "-" if o is None else describe_objective(o).replace("num_", ""),
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_model_learns_by_the_bound_that_is_reported(
+    engine: str, one: Objective, model: Objective, guide: Objective | None
+) -> None:
+    assert_same_value(engine, "reparameterised", one, model)
+    assert_same_gradients(engine, "reparameterised", one, model, only="model")
+    if guide is not None:
+        assert_same_gradients(engine, "reparameterised", one, guide, only="guide")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (NVIL(None, 2, centre=False, normalise=False), sampled(2)),
+        (RELAX(num_particles=2, hidden=2), REBAR(num_particles=2)),
+    ],
+    ids=["NVIL", "RELAX"],
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_where_two_score_estimators_are_one(engine: str, one: Objective, other: Objective) -> None:
+    """A learnt part that is left out, or that starts at zero."""
+    assert_same_value(engine, "bernoulli", one, other)
+    assert_same_gradients(engine, "bernoulli", one, other)
+
+
+@pytest.mark.parametrize(
+    "objective", [NVIL(num_particles=2), RLOO(2), REBAR(num_particles=2), DisARM(2)], ids=repr
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_learns_the_elbo_reports_it(engine: str, objective: Objective) -> None:
+    assert_same_value(engine, "bernoulli", objective, sampled(2))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_both_phases_are_the_mean_of_the_two(engine: str) -> None:
+    both, wake, sleep = (
+        under_one_seed(engine, "bernoulli", describe_objective(RWS(3, phase)))[0]
+        for phase in ("both", "wake", "sleep")
+    )
+    for name in CASES["bernoulli"].guide_names:
+        mean = (wake[name] + sleep[name]) / 2
+        np.testing.assert_allclose(both[name], mean, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_enumeration_is_exact(engine: str) -> None:
+    """And has no noise; what the guide leaves out is summed in the model."""
+    values, x = tb.parameters(), tb.data(20)
+    pair = tb.pair(engine, values)
+    for seed in (0, 1):
+        found = loss(engine, pair, Enumerated(), x.astype(np.float32), seed)
+        np.testing.assert_allclose(-found, tb.elbo(values, x), rtol=1e-6)
+    pair.guide = lambda x: None
+    found = loss(engine, pair, Enumerated(), x.astype(np.float32))
+    np.testing.assert_allclose(-found, tb.evidence(values, x), rtol=1e-6)
+    assert tb.evidence(values, x) > tb.elbo(values, x) + 1
+
+
 @pytest.mark.parametrize(
     "objective",
     [
-        ELBO(),
+        *EXAMPLES,
         ELBO(3, analytic_kl=False),
-        IWAE(num_particles=5),
+        ELBO(2, analytic_kl=True, beta=4.0, warmup_steps=100, free_bits=0.25),
         MIWAE(4, 8),
-        CIWAE(5, 0.05),
+        STL(7),
         Renyi(-0.5, 3),
-        RLOO(4),
-        VIMCO(5),
+        NVIL(None, 3, hidden=7, centre=False, normalise=False, decay=0.99),
+        Concrete(0.3, True, 4),
+        Concrete(1.0, final_temperature=0.1, anneal_steps=1000),
+        REBAR(0.1, 3),
+        RELAX(0.1, 3, hidden=8),
+        DisARM(4),
+        RWS(3, "sleep"),
+        RWS(3, "both"),
     ],
     ids=repr,
 )
 def test_string_form_goes_round(objective: Objective) -> None:
-    assert repr(parse_objective(describe_objective(objective))) == repr(objective)
+    read = parse_objective(describe_objective(objective))
+    assert (repr(read), read.owns) == (repr(objective), objective.owns)
 
 
 @pytest.mark.parametrize(
@@ -151,12 +334,49 @@ def test_string_form_goes_round(objective: Objective) -> None:
         ("iwae:num_particles=0", "at least 1, got 0"),
         ("vimco:num_particles=1", "at least 2, got 1"),
         ("rloo:num_particles=1", "at least 2, got 1"),
+        ("tailadaptive:num_particles=1", "at least 2, got 1"),
+        ("chisquare:num_particles=1", "at least 2, got 1"),
+        ("dreg", "num_particles"),
+        ("piwae:num_outer=2", "num_particles"),
         ("miwae:num_outer=0,num_particles=2", "num_outer must be a whole number of at least 1"),
         ("ciwae:num_particles=2,beta=2", r"beta must lie in \[0, 1\], got 2"),
         ("renyi:num_particles=2,alpha=x", "alpha must be a finite number, got 'x'"),
         ("iwae:num_particles=many", "got 'many'"),
         ("elbo:particles=2", "It takes: num_particles, analytic_kl"),
         ("elbo:analytic_kl=maybe", "True, False or 'auto', got 'maybe'"),
+        ("elbo:analytic_kl=1", "True, False or 'auto', got 1"),
+        ("elbo:beta=-1", "beta must be at least 0, got -1"),
+        ("elbo:warmup_steps=-1", "warmup_steps must be a whole number of at least 0, got -1"),
+        ("elbo:warmup_steps=2.5", "warmup_steps must be a whole number of at least 0, got 2.5"),
+        ("elbo:free_bits=-0.1", "free_bits must be at least 0, got -0.1"),
+        ("elbo:free_bits=inf", "free_bits must be a finite number, got 'inf'"),
+        ("elbo:free_bits=True", "free_bits must be a finite number, got True"),
+        ("nvil:baseline=linear", "baseline must be 'mlp' or None, got 'linear'"),
+        ("nvil:hidden=0", "hidden must be a whole number of at least 1, got 0"),
+        ("nvil:decay=1.5", r"decay must lie in \[0, 1\], got 1.5"),
+        ("nvil:centre=1", "centre must be True or False, got 1"),
+        ("nvil:normalise=yes", "normalise must be True or False, got 'yes'"),
+        ("concrete:temperature=0", "temperature must be positive, got 0"),
+        ("concrete:temperature=cold", "temperature must be a finite number, got 'cold'"),
+        ("concrete:hard=yes", "hard must be True or False, got 'yes'"),
+        ("concrete:hard=1", "hard must be True or False, got 1"),
+        ("concrete:final_temperature=0.1", "final_temperature and anneal_steps go together"),
+        ("concrete:anneal_steps=10", "final_temperature and anneal_steps go together"),
+        (
+            "concrete:final_temperature=0,anneal_steps=10",
+            "final_temperature must be positive, got 0",
+        ),
+        (
+            "concrete:final_temperature=0.1,anneal_steps=-1",
+            "anneal_steps must be a whole number of at least 0, got -1",
+        ),
+        ("rebar:temperature=-1", "temperature must be positive, got -1"),
+        ("rebar:hidden=3", "It takes: temperature, num_particles"),
+        ("relax:hidden=0", "hidden must be a whole number of at least 1, got 0"),
+        ("disarm:num_particles=0", "at least 1, got 0"),
+        ("rws:num_particles=2,guide_phase=dream", "'wake', 'sleep' or 'both', got 'dream'"),
+        ("wakesleep:num_particles=2", "takes no arguments"),
+        ("enumerated:states=2", "takes no arguments"),
     ],
 )
 def test_wrong_strings_are_explained(text: str, words: str) -> None:

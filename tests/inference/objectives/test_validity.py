@@ -160,7 +160,8 @@ def step(engine: str, pair: Any, objective: Objective, x: np.ndarray) -> float:
     """A step of the engine's own SVI: the loss on Pyro, only its shape on NumPyro."""
     if engine == "pyro":
         optim = PyroAdam({"lr": 0.01})
-        return pyro.infer.SVI(pair.model, pair.guide, optim, loss=objective).step(torch.tensor(x))
+        svi: Any = pyro.infer.SVI(pair.model, pair.guide, optim, loss=objective)
+        return svi.step(torch.tensor(x))
     svi = SVI(*objective.attach(pair.model, pair.guide), optax.adam(0.01), loss=objective)
     state = jax.eval_shape(lambda: svi.init(random.PRNGKey(0), x))
     return len(jax.eval_shape(svi.update, state, x)[1].shape)
