@@ -261,7 +261,7 @@ def certify(
     with ProcessPoolExecutor(
         workers,
         mp_context=context,
-        initializer=_use_one_thread,
+        initializer=_be_frugal,
         max_tasks_per_child=_TASKS_PER_PROCESS,
     ) as pool:
         numbers = {pool.submit(measure, setting, draws): n for n, setting in enumerate(chosen)}
@@ -293,8 +293,10 @@ def as_frame(chosen: Sequence[Setting], outcomes: Sequence[Outcome]) -> pd.DataF
     )
 
 
-def _use_one_thread() -> None:
-    os.environ["OMP_NUM_THREADS"] = "1"  # torch's threads would fight for the workers' cores
+def _be_frugal() -> None:
+    """Settings of torch and jax for a worker, before it imports them."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # threads would fight for the workers' cores
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compile quickly
 
 
 def _owned(objective: Any, case: Case) -> Arrays:
