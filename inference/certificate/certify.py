@@ -255,20 +255,20 @@ def certify(
     Returns:
         The outcomes, in the order of the settings.
     """
-    outcomes: list[Outcome | None] = [None] * len(chosen)
+    outcomes: dict[int, Outcome] = {}
     context = multiprocessing.get_context("spawn")
     # Every compiled program stays in its process's memory, so processes are replaced.
-    with ProcessPoolExecutor(
-        workers,
-        mp_context=context,
-        initializer=_be_frugal,
-        max_tasks_per_child=_TASKS_PER_PROCESS,
-    ) as pool:
-        numbers = {pool.submit(measure, setting, draws): n for n, setting in enumerate(chosen)}
-        for done, future in enumerate(as_completed(numbers), start=1):
-            outcomes[numbers[future]] = future.result()
-            report(done)
-    return [outcome for outcome in outcomes if outcome is not None]
+    share = workers * _TASKS_PER_PROCESS
+    for start in range(0, len(chosen), share):
+        with ProcessPoolExecutor(workers, context, initializer=_be_frugal) as pool:
+            numbers = {
+                pool.submit(measure, setting, draws): number
+                for number, setting in enumerate(chosen[start : start + share], start=start)
+            }
+            for future in as_completed(numbers):
+                outcomes[numbers[future]] = future.result()
+                report(len(outcomes))
+    return [outcomes[number] for number in range(len(chosen))]
 
 
 def as_frame(chosen: Sequence[Setting], outcomes: Sequence[Outcome]) -> pd.DataFrame:
