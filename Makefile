@@ -6,7 +6,7 @@ TORCH_FLAGS ?=
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: demo test lint benchmark notebooks clean
+.PHONY: demo test lint benchmark certify notebooks clean
 
 demo: .venv/.ready
 	$(BIN)/ppl-zoo demo
@@ -21,8 +21,12 @@ lint: .venv/.ready
 
 benchmark: .venv/.ready
 	$(BIN)/python -m benchmarks.step_time
+	$(BIN)/python -m benchmarks.toy_belief_net
 	$(BIN)/python -m benchmarks.likelihood_memory numpyro
 	$(BIN)/python -m benchmarks.likelihood_memory pyro
+
+certify: .venv/.ready
+	$(BIN)/ppl-zoo certify --workers $(WORKERS)
 
 notebooks: .venv/.ready
 	$(BIN)/jupytext --to ipynb notebooks/*.py

@@ -1,102 +1,176 @@
 """Step time of `fit` as a ratio to a hand-written loop: `python -m benchmarks.step_time`.
 
-Both sides train the same VAE (784-H-H-50, tanh, Bernoulli, binarised in each step, Adam) in one
-process, in turn, several times over; the ratio is that of the medians. `fit` is timed by its own
-history, from the first row to the last, so that everything that it does between steps counts, and
-compilation does not; the hand-written side is warmed up likewise.
+Both sides train the same program (a VAE 784-H-H-50, or a belief net 784-H with binary units;
+binarised in each step, Adam) with the same estimator in one process, in turn, several times over;
+the ratio is that of the medians. `fit` is timed by its own history, from the first row to the last,
+so that everything that it does between steps counts, and compilation does not; the hand-written
+side is warmed up likewise.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
 import typer
+from jax import Array
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.hand_written import LATENT, jax_scan, torch_loop
-from inference import ELBO, IWAE, fit
+from benchmarks import hand_written_jax as by_hand
+from benchmarks.hand_written_torch import torch_loop
+from inference import ELBO, IWAE, STL, VIMCO, DReG, fit
+from inference.objectives import Objective
 from ppl_models import create
+
+ROWS, WIDTH = 5_000, 784
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table."""
+    """One row of the table.
+
+    Attributes:
+        engine: `"numpyro"` or `"pyro"`.
+        objective: ours.
+        gradient: the hand-written estimator, where it is not that of `torch_loop`.
+        hidden: size of the hidden layers.
+        batch_size: rows of a minibatch.
+        limit: the goal for the ratio, if there is one.
+        steps: how many are timed.
+    """
 
     engine: str
+    objective: Objective
+    gradient: by_hand.Gradient | None
     hidden: int
     batch_size: int
-    num_particles: int
     limit: float | None
     steps: int
 
+    @property
+    def num_particles(self) -> int:
+        """K of the objective."""
+        return getattr(self.objective, "num_particles", 1)
+
 
 CASES = [
-    Case("numpyro", 200, 100, 1, 1.10, 600),
-    Case("numpyro", 200, 20, 50, 1.10, 200),
-    Case("pyro", 200, 100, 1, 1.60, 300),
-    Case("pyro", 500, 128, 1, 1.25, 200),
-    Case("pyro", 200, 20, 50, None, 100),
+    Case("numpyro", ELBO(), by_hand.elbo, 200, 100, 1.10, 600),
+    Case("numpyro", IWAE(50), by_hand.iwae(50), 200, 20, 1.10, 200),
+    Case("numpyro", DReG(50), by_hand.dreg(50), 200, 20, 1.15, 200),
+    Case("numpyro", STL(), by_hand.stl, 200, 100, 1.15, 600),
+    Case("numpyro", VIMCO(5), by_hand.vimco(5), 200, 20, 1.15, 600),
+    Case("pyro", ELBO(), None, 200, 100, 1.60, 300),
+    Case("pyro", ELBO(), None, 500, 128, 1.25, 200),
+    Case("pyro", IWAE(50), None, 200, 20, None, 100),
 ]
-ROWS = 5_000
 
 
 def data() -> Any:
     """Grey images to be binarised in each step, as dynamic MNIST is; no validation set."""
-    grey = np.random.default_rng(0).random((ROWS, 784), dtype=np.float32)
+    grey = np.random.default_rng(0).random((ROWS, WIDTH), dtype=np.float32)
     return SimpleNamespace(train=grey, valid=grey[:0], dynamic=True)
+
+
+def belief_net(hidden: int) -> tuple[Callable[..., None], Callable[..., None]]:
+    """One layer of binary units as bare NumPyro functions, for the estimators made for them."""
+    initial = by_hand.belief_net_parameters(WIDTH, hidden)
+
+    def param(name: str) -> Any:
+        return numpyro.param(name, initial[name])
+
+    def model(x: Array) -> None:
+        with numpyro.plate("data", len(x)):
+            b = numpyro.sample("b", dist.Bernoulli(logits=param("prior")).to_event(1))
+            logits = b @ param("weight") + param("bias")
+            numpyro.sample("x", dist.Bernoulli(logits=logits).to_event(1), obs=x)
+
+    def guide(x: Array) -> None:
+        logits = x @ param("guide_weight") + param("guide_bias")
+        with numpyro.plate("data", len(x)):
+            numpyro.sample("b", dist.Bernoulli(logits=logits).to_event(1))
+
+    return model, guide
 
 
 def fit_seconds(case: Case, dataset: Any) -> float:
     """Seconds per step of `fit`, from the first row of its history to the last."""
-    pair = create("vae", engine=case.engine, hidden=(case.hidden,) * 2, latent_dim=LATENT)
-    objective = ELBO() if case.num_particles == 1 else IWAE(case.num_particles)
+    if isinstance(case.objective, VIMCO):
+        pair: Any = belief_net(case.hidden)
+    else:
+        hidden = (case.hidden,) * 2
+        pair = create("vae", engine=case.engine, hidden=hidden, latent_dim=by_hand.LATENT)
     warm = max(100, ROWS // case.batch_size)  # the first row ends with the warm-up
     history = fit(
         pair,
         dataset,
-        objective=objective,
+        objective=case.objective,
         steps=warm * 2 + case.steps,
         batch_size=case.batch_size,
         progress=False,
+        engine=case.engine,
     ).history
     first, last = history.iloc[0], history.iloc[-1]
     return float((last["seconds"] - first["seconds"]) / (last["step"] - first["step"]))
 
 
+def timer(case: Case, dataset: Any) -> by_hand.Timer:
+    """The hand-written loop of a case."""
+    if case.gradient is None:
+        return torch_loop(
+            dataset.train,
+            hidden=case.hidden,
+            batch_size=case.batch_size,
+            num_particles=case.num_particles,
+        )
+    parameters = by_hand.vae_parameters
+    if isinstance(case.objective, VIMCO):
+        parameters = by_hand.belief_net_parameters
+    params = parameters(WIDTH, case.hidden)
+    return by_hand.loop(dataset.train, params, case.gradient, batch_size=case.batch_size)
+
+
 def measure(case: Case, repeats: int) -> tuple[list[float], list[float]]:
     """Milliseconds per step of both sides, in turn."""
     dataset = data()
-    build = jax_scan if case.engine == "numpyro" else torch_loop
-    by_hand = build(
-        dataset.train,
-        hidden=case.hidden,
-        batch_size=case.batch_size,
-        num_particles=case.num_particles,
-    )
-    by_hand(case.steps)
+    hand_written = timer(case, dataset)
+    hand_written(case.steps)
     ours, theirs = [], []
     for _ in range(repeats):
-        theirs.append(1e3 * by_hand(case.steps) / case.steps)
+        theirs.append(1e3 * hand_written(case.steps) / case.steps)
         ours.append(1e3 * fit_seconds(case, dataset))
     return ours, theirs
 
 
 def main(repeats: int = 5) -> None:
     """Measure every case and print a table."""
-    table = Table(title=f"Step time, ms (median of {repeats}); {os.cpu_count()} cores, "
-                  f"{platform.machine()}")  # fmt: skip
-    for column in ("engine", "hidden", "batch", "K", "by hand", "fit", "ratio", "goal"):
-        table.add_column(column, justify="left" if column == "engine" else "right")
+    machine = f"{os.cpu_count()} cores, {platform.machine()}"
+    table = Table(title=f"Step time, ms (median of {repeats}); {machine}")
+    for column in (
+        "engine",
+        "objective",
+        "hidden",
+        "batch",
+        "K",
+        "by hand",
+        "fit",
+        "ratio",
+        "goal",
+    ):
+        left = column in ("engine", "objective")
+        table.add_column(column, justify="left" if left else "right")
     for case in CASES:
         ours, theirs = (float(np.median(side)) for side in measure(case, repeats))
         table.add_row(
             case.engine,
+            type(case.objective).__name__,
             str(case.hidden),
             str(case.batch_size),
             str(case.num_particles),

@@ -69,7 +69,7 @@ def truth(*, net: int = 0) -> dict[str, NDArray[np.float64]]:
     """A net to draw data from, by number; its pixels are on half of the time or so."""
     random = np.random.default_rng(net)
     prior = 0.3 * random.normal(size=HIDDEN)
-    weight = 3 * random.normal(size=(VISIBLE, HIDDEN))
+    weight = 5 * random.normal(size=(VISIBLE, HIDDEN))
     return {
         "prior": prior,
         "weight": weight,

@@ -377,9 +377,10 @@ def certify(
     comparisons = sum(outcome.z.size for _, outcome in own)
     allowed = limit(comparisons)
     console.print(
-        f"Largest |z| of the mean gradient over K = {particles}, batches of {rows}"
-        f"{' and a subsampled plate' if subsampled else ''}, {draws:,} draws or more each. One of "
-        f"{comparisons:,} comparisons may reach {allowed:.2f} ({LIMIT} after Bonferroni). "
+        f"Largest |z| of the mean gradient: K = {particles} on batches of {max(sizes)} rows, and "
+        "one K on the other batches and plates. "
+        f"{draws:,} draws or more each. One of {comparisons:,} comparisons may reach {allowed:.2f} "
+        f"({LIMIT} after Bonferroni). "
         "-: refused by name.",
         deviations_table(own),
         "No estimators of the ELBO's gradient, by design: |E[g] - grad ELBO| / |grad ELBO| of the "

@@ -17,8 +17,9 @@ _LARGEST = 999  # a gradient without noise is infinitely many standard errors of
 
 def deviations_table(entries: Entries) -> Table:
     """Largest |z| by objective, kind of latent and engine, over all K, batches and plates."""
-    columns = _distinct((s.case, s.engine) for s, _ in entries)
-    columns.sort(key=lambda column: [case for case, _ in columns].index(column[0]))
+    cases = _distinct(s.case for s, _ in entries)
+    found_in = _distinct((s.case, s.engine) for s, _ in entries)
+    columns = sorted(found_in, key=lambda column: cases.index(column[0]))
     table = Table("objective")
     for case, engine in columns:
         table.add_column(f"{case}\n{engine}", justify="right")
