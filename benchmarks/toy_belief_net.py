@@ -2,7 +2,8 @@
 
 A sigmoid belief net so small that its evidence is a sum over 64 states is trained on the same
 data with the same budget by exact maximum likelihood, by `RWS` on both engines, and by Pyro's own
-`ReweightedWakeSleep`, which has one weight per particle for the whole minibatch.
+`ReweightedWakeSleep`, which has one weight per particle for the whole minibatch. How much that
+costs depends on the net; `--net 1` and so on draw others in the same way.
 """
 
 from __future__ import annotations

@@ -70,6 +70,8 @@ def parse_objective(text: str) -> Objective:
         key, equals, value = item.partition("=")
         if not equals:
             raise ArgumentError(f"objective {text!r}: write {item!r} as keyword=value.")
+        if key.strip() in keywords:
+            raise ArgumentError(f"objective {text!r}: {key.strip()!r} is given twice.")
         try:
             keywords[key.strip()] = ast.literal_eval(value.strip())
         except (ValueError, SyntaxError):
@@ -78,16 +80,19 @@ def parse_objective(text: str) -> Objective:
     try:
         return cls(**keywords)
     except (TypeError, ValueError) as error:
-        raise ArgumentError(
-            f"objective {text!r}: {error} It takes: {', '.join(accepted)}."
-        ) from error
+        takes = f"It takes: {', '.join(accepted)}." if accepted else "It takes no settings."
+        raise ArgumentError(f"objective {text!r}: {str(error).rstrip('.')}. {takes}") from error
 
 
 def describe_objective(objective: Any) -> str:
-    """The string form of an objective; upstream's losses are named by their class and settings."""
+    """The string form of an objective, without settings that are the usual ones.
+
+    The libraries' own losses are named by their class and settings.
+    """
     if isinstance(objective, Objective):
-        names = inspect.signature(type(objective)).parameters
-        settings = {name: getattr(objective, name) for name in names}
+        usual = inspect.signature(type(objective)).parameters
+        settings = {name: getattr(objective, name) for name in usual}
+        settings = {n: value for n, value in settings.items() if value != usual[n].default}
         prefix = type(objective).__name__.lower()
     else:
         plain = (bool, int, float, str)

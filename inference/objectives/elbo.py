@@ -60,7 +60,7 @@ class ELBO(Objective):
         warmup_steps: int = 0,
         free_bits: float = 0.0,
     ) -> None:
-        if analytic_kl not in (True, False, "auto"):
+        if analytic_kl != "auto" and not isinstance(analytic_kl, bool):
             raise ValueError(f"analytic_kl must be True, False or 'auto', got {analytic_kl!r}.")
         self.num_particles = check_num_particles(num_particles)
         self.analytic_kl: bool | Literal["auto"] = analytic_kl

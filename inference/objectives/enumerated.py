@@ -42,6 +42,11 @@ class Enumerated(Objective):
         proposed, summed = self._sites(structure)
         states = _grid(structure, proposed)
         count = _count(structure, proposed)
+        if not structure.proposals:
+            everything = {n: ops.array(v) for n, v in _grid(structure, summed).items()}
+            repeats = _count(structure, summed)
+            log_p = program.draw(repeats, values=everything).log_p  # (states, N)
+            return program.total(program.logmeanexp(log_p) + math.log(repeats))
         draws = program.draw(count, values={n: ops.array(v) for n, v in states.items()})
         log_q_discrete = sum(draws.log_q_sites[site.name] for site in proposed)
         inner = draws.log_w  # (states, N)
@@ -52,8 +57,7 @@ class Enumerated(Objective):
             values |= {name: ops.array(value[within]) for name, value in more.items()}
             log_p = program.draw(count * repeats, values=values).log_p
             grouped = log_p.reshape(count, repeats, -1).swapaxes(0, 1)  # (repeats, states, N)
-            marginal = program.logmeanexp(grouped) + math.log(repeats)
-            inner = marginal - draws.log_q if structure.proposals else marginal
+            inner = program.logmeanexp(grouped) + math.log(repeats) - draws.log_q
         weighted = ops.exp(log_q_discrete) * inner if proposed else inner
         return program.total(weighted.sum(0))
 

@@ -45,10 +45,11 @@ class NumPyroProgram:
         check: Callable[[Structure], None],
     ) -> None:
         self.rng_key, self.params = rng_key, dict(params)
-        self.model, self.guide = model, guide
+        self.model, self.guide = model, getattr(guide, "unattached", guide)
         self.args, self.kwargs = args, kwargs
         self.check = check
         self.owned: dict[str, Any] | None = None  # what `attach` finds out: see parameter()
+        self.attached = hasattr(guide, "unattached")
         self._network_state: dict[str, Any] = {}
         self._own_state = {n: s for n, s in self.params.items() if n.startswith(OWNED_STATE)}
         self._structure: Structure | None = None
@@ -207,7 +208,9 @@ class NumPyroProgram:
     def _own(self, name: str, initial: Any) -> Array:
         if self.owned is not None:
             self.owned[name] = np.asarray(initial)
-        if name not in self.params and self.owned is None:
+        # SVI.evaluate leaves the state out, which then is as it was in the beginning.
+        left_out = self.attached and name.startswith(OWNED_STATE)
+        if name not in self.params and self.owned is None and not left_out:
             raise ObjectiveError(
                 "the objective has parameters or state of its own, which NumPyro's SVI has to be "
                 "told of: SVI(*objective.attach(model, guide), optim, loss=objective)."
@@ -376,7 +379,6 @@ def loss(
     **kwargs: Any,
 ) -> dict[str, Any]:
     """The negative surrogate of an objective, for `numpyro.infer.SVI`."""
-    guide = getattr(guide, "unattached", guide)
     program = NumPyroProgram(rng_key, params, model, guide, args, kwargs, objective.require)
     value = -objective.surrogate(program)
     return {"loss": value, "mutable_state": program.mutable_state}
@@ -391,7 +393,6 @@ def bound(
     *args: Any,
 ) -> Array:
     """The bound of an objective on a batch, for evaluation."""
-    guide = getattr(guide, "unattached", guide)
     program = NumPyroProgram(rng_key, params, model, guide, args, {}, objective.require)
     return objective.bound(program)
 

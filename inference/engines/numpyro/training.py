@@ -92,7 +92,9 @@ class Trainer:
 
     def start(self, batch: tuple[Any, ...]) -> None:
         """Initialise parameters and optimiser as `SVI.init` does, from the seed."""
-        self.svi_state = self.svi.init(random.PRNGKey(self.settings.seed), *self._batch(batch))
+        state = self.svi.init(random.PRNGKey(self.settings.seed), *self._batch(batch))
+        # Put on the device by name, as what the compiled loop returns, or it would compile twice.
+        self.svi_state = jax.device_put(state, self.device)
         if not self.svi.get_params(self.svi_state):
             raise ArgumentError(
                 "the pair has no parameters to train: neither model nor guide called numpyro.param "
@@ -103,7 +105,8 @@ class Trainer:
         """Steps `start` to `stop` on minibatches; the losses, cut after one that is not finite."""
         stop = min(stop, start + _LONGEST)
         if self._rows is None:
-            self._rows = self._order(start // self.settings.steps_per_epoch)
+            rows = self._order(start // self.settings.steps_per_epoch)
+            self._rows = jax.device_put(rows, self.device)
         self.svi_state, taken, self._rows, losses = self._loop(
             self.svi_state, start, stop, self._rows, self.data
         )
@@ -151,7 +154,8 @@ class Trainer:
                 "with the pair and optimizer= that wrote it, or choose another out=."
             )
         self._rows = None
-        self.svi_state = jax.tree.unflatten(tree, [jnp.asarray(arrays[name]) for name in names])
+        state = jax.tree.unflatten(tree, [jnp.asarray(arrays[name]) for name in names])
+        self.svi_state = jax.device_put(state, self.device)
 
     def _tensor(self, array: Any) -> Any:
         if isinstance(array, (np.ndarray, jax.Array)):

@@ -45,8 +45,10 @@ def log_weights(
 
 
 def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
-    """Sites and plates of a pair on one batch."""
-    with _repeatable(pair, 0):
+    """Sites and plates of a pair on one batch; leaves no parameters behind in Pyro's store."""
+    store: Any = pyro.get_param_store()
+    known = {key: dict(value) for key, value in store.get_state().items()}
+    with store.scope(known), _repeatable(pair, 0):
         return inspect(*parts(pair), _tensors(pair, batch), {})
 
 

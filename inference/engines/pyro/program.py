@@ -418,6 +418,22 @@ def attach(objective: Any, model: Callable[..., Any], guide: Callable[..., Any])
 _owners = itertools.count()
 
 
+def _owner(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> int:
+    """A number for what an objective owns beside one pair; programs need not be hashable."""
+    owners: list[tuple[Any, int]] = objective.__dict__.setdefault("_pyro_owners", [])
+    for pair, number in owners:
+        if pair == (model, guide):
+            return number
+    owners.append(((model, guide), next(_owners)))
+    return owners[-1][1]
+
+
+def release(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> None:
+    """Forget a pair that an objective has trained, so that it can be freed."""
+    owners = objective.__dict__.get("_pyro_owners", [])
+    owners[:] = [entry for entry in owners if entry[0] != (model, guide)]
+
+
 def program(
     objective: Any,
     model: Callable[..., Any],
@@ -439,10 +455,7 @@ def program(
         vectorised = vectorises(model, guide, args, kwargs, structure)
         remembered = objective.__dict__["_pyro_structure"] = (key, structure, vectorised)
     _, structure, vectorised = remembered
-    owners = objective.__dict__.setdefault("_pyro_owners", {})
-    if (model, guide) not in owners:
-        owners[model, guide] = next(_owners)
-    owner = owners[model, guide]
+    owner = _owner(objective, model, guide) if objective.owns else 0
     return PyroProgram(model, guide, args, kwargs, structure, vectorised=vectorised, owner=owner)
 
 

@@ -24,7 +24,7 @@ from inference.engines.pyro.pairs import (
     stored_values,
     unconstrained,
 )
-from inference.engines.pyro.program import bound, inspect, program
+from inference.engines.pyro.program import bound, inspect, program, release
 from inference.engines.structure import Structure
 from inference.engines.training import Settings
 from inference.errors import ArgumentError
@@ -94,7 +94,8 @@ class Trainer:
     def start(self, batch: tuple[Any, ...]) -> None:
         """Find the parameters by running the pair once, and give them to the optimiser."""
         self.inspect(batch)
-        if isinstance(self.objective, Objective) and unconstrained(self.pair):
+        owning = isinstance(self.objective, Objective) and self.objective.owns
+        if owning and unconstrained(self.pair):
             # Brings what the objective owns into being; without gradients nothing moves.
             with torch.no_grad(), torch.random.fork_rng(), evaluating(self.pair):
                 self.objective(self.pair.model, self.pair.guide, *self._batch(batch))
@@ -161,6 +162,8 @@ class Trainer:
         if values is not None:
             set_values(self.pair, values)
         drop_owned(self.pair)
+        if isinstance(self.objective, Objective):
+            release(self.objective, self.pair.model, self.pair.guide)
         return self.pair
 
     def values(self) -> dict[str, NDArray[Any]]:
