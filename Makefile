@@ -5,6 +5,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 TORCH_FLAGS ?=
 BIN := .venv/bin
 WORKERS ?= 2
+# One thread a worker, which else would fight for cores; and compile quickly, as programs run once.
+FRUGAL := OMP_NUM_THREADS=1 XLA_FLAGS=--xla_backend_optimization_level=0
 
 .PHONY: demo test lint benchmark certify notebooks clean
 
@@ -12,7 +14,7 @@ demo: .venv/.ready
 	$(BIN)/ppl-zoo demo
 
 test: .venv/.ready lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS)  # one thread a worker: threads would fight for cores
+	$(FRUGAL) $(BIN)/pytest -n $(WORKERS)
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
