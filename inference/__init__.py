@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inference.evaluation.classification import classify
     from inference.evaluation.likelihood import Estimate, log_likelihood
     from inference.objectives import (
         CIWAE,
@@ -64,6 +65,7 @@ _HOMES = {
     "Renyi": "inference.objectives",
     "Run": "inference.training.run",
     "VIMCO": "inference.objectives",
+    "classify": "inference.evaluation.classification",
     "fit": "inference.training.fit",
     "load_run": "inference.training.run",
     "log_likelihood": "inference.evaluation.likelihood",
@@ -94,6 +96,7 @@ __all__ = [
     "TailAdaptive",
     "Validity",
     "WakeSleep",
+    "classify",
     "fit",
     "load_run",
     "log_likelihood",

@@ -29,6 +29,7 @@ from inference.cli_text import (
     print_run,
     progress_bar,
     resume_command,
+    second_argument,
     whole_numbers,
 )
 from inference.errors import ArgumentError
@@ -141,6 +142,15 @@ def train(
         _data(help="dynamic, static, threshold or grey.", show_default="the data set's own"),
     ] = None,
     data_seed: Annotated[int | None, _data(min=0, help="Seed of the binarisation.")] = None,
+    labels: Annotated[
+        str | None,
+        _data(help="Give the pair labels: all, or so many training rows', for example 100."),
+    ] = None,
+    label_seed: Annotated[int, _data(min=0, help="Seed of the choice of labels.")] = 0,
+    quadrants: Annotated[
+        int | None,
+        _data(min=1, max=3, help="Give the pair so many quadrants and have it predict the others."),
+    ] = None,
     objective: Annotated[str, _learning(help="For example iwae:num_particles=5.")] = "elbo",
     batch_size: Annotated[int, _learning(help="Rows of a minibatch.")] = 100,
     learning_rate: Annotated[
@@ -180,8 +190,11 @@ def train(
     if engine is None:
         engine = "numpyro" if "numpyro" in card.engines else card.engines[0]
     accepted = hyperparameters(card, engine)
-    dataset = _load(data, data_options(binarisation, data_seed))
-    offered = {"data_dim": dataset.train.shape[1], "seed": seed}
+    given = second_argument(labels, label_seed, quadrants)
+    dataset = _load(data, {**data_options(binarisation, data_seed), **given})
+    offered: dict[str, Any] = {"data_dim": dataset.train.shape[-1], "seed": seed}
+    if dataset.y and dataset.y["train"].ndim > 1:
+        offered["condition_dim"] = dataset.y["train"].shape[1]
     with answering():
         chosen = parse_settings(settings or [], accepted)
         if bias_from_data and accepted and "data_mean" not in accepted:
@@ -251,8 +264,8 @@ def evaluate(
     from inference.evaluation.likelihood import log_likelihood
     from inference.training.run import load_run
 
-    rows = getattr(dataset, split)
-    x = rows[:first]
+    arrays = dataset.arrays(split)
+    x = tuple(array[:first] for array in arrays)
     with answering(), plain_warnings():
         fitted = load_run(run)
         begun = time.perf_counter()
@@ -263,7 +276,7 @@ def evaluate(
             "run": str(run),
             "engine": fitted.spec["pair"]["engine"],
             "data": str(dataset.data_id(split)),
-            "rows": f"{len(x)} of {len(rows)}",
+            "rows": f"{len(x[0])} of {len(arrays[0])}",
             "method": found.method,
             "mean log-likelihood": f"{found.mean:.3f} nats per datum",
             "standard error": f"{found.standard_error:.3f}",
@@ -410,14 +423,20 @@ def _load(name: str, options: dict[str, Any]) -> Dataset:
         return load(name, **options)
 
 
-def _save_figures(run: Run, x: Any, folder: Path, seed: int) -> None:
+def _save_figures(run: Run, x: tuple[Any, ...], folder: Path, seed: int) -> None:
+    import numpy as np
+
     from inference.evaluation.figures import learning_curve, reconstructions, samples
 
-    for name, figure in {
-        "learning_curve": learning_curve(run.rows),
-        "samples": samples(run, seed=seed),
-        "reconstructions": reconstructions(run, x[:_RECONSTRUCTED], seed=seed),
-    }.items():
+    figures = {"learning_curve": learning_curve(run.rows)}
+    if run.image_shape is None:
+        console.print("The rows are no pictures: only the learning curve is drawn.")
+    else:
+        given = (np.resize(array, (48, *array.shape[1:])) for array in x[1:])
+        figures["samples"] = samples(run, *given, rows=4, columns=12, seed=seed)
+        head = (array[:_RECONSTRUCTED] for array in x)
+        figures["reconstructions"] = reconstructions(run, *head, seed=seed)
+    for name, figure in figures.items():
         path = folder / f"{name}.png"
         figure.savefig(path, dpi=150)
         console.print(str(path), soft_wrap=True)

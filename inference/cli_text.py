@@ -38,7 +38,7 @@ _errors = Console(markup=False, emoji=False, highlight=False, stderr=True)
 
 _SUFFIX = {"pyro": "", "numpyro": "_numpyro"}
 _DATA_ID = re.compile(
-    r"(?P<name>[^/]+)/train/(?P<binarisation>[a-z]+)(/seed=(?P<seed>\d+))?/[0-9a-f]+"
+    r"(?P<name>[^/+]+)(\+(?P<variant>[a-z0-9_=,]+))?/train/(?P<binarisation>[a-z]+)(/seed=(?P<seed>\d+))?/[0-9a-f]+"
 )
 _KEYWORDS = (
     *("out", "resume", "epochs", "steps", "seconds", "batch_size", "learning_rate", "schedule"),
@@ -142,7 +142,11 @@ def parse_data_id(identity: str) -> tuple[str, dict[str, Any]]:
             "score it in Python with inference.log_likelihood(inference.load_run(RUN).pair, x)."
         )
     seed = found["seed"]
-    return found["name"], data_options(found["binarisation"], None if seed is None else int(seed))
+    options = data_options(found["binarisation"], None if seed is None else int(seed))
+    for part in filter(None, (found["variant"] or "").split(",")):
+        key, _, value = part.partition("=")
+        options[key] = int(value) if value.isdecimal() else value
+    return found["name"], options
 
 
 def data_options(binarisation: str | None, seed: int | None) -> dict[str, Any]:
@@ -151,6 +155,26 @@ def data_options(binarisation: str | None, seed: int | None) -> dict[str, Any]:
     if binarisation is not None:
         grey = binarisation.lower() in ("grey", "none")
         options["binarisation"] = None if grey else binarisation
+    return options
+
+
+def second_argument(
+    labels: str | None, label_seed: int, quadrants: int | None
+) -> dict[str, int | str]:
+    """Keywords for `ppl_models.datasets.load` from the options of the second argument.
+
+    Raises:
+        ArgumentError: if `labels` is no count.
+    """
+    options: dict[str, int | str] = {}
+    if labels is not None:
+        if labels != "all" and not labels.isdecimal():
+            raise ArgumentError(f"--labels must be all or a count such as 100; got {labels!r}.")
+        options = {"labels": "all"}
+        if labels != "all":
+            options = {"labels": int(labels), "label_seed": label_seed}
+    if quadrants is not None:
+        options["quadrants"] = quadrants
     return options
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class Pair:
     """Base of the zoo's pairs: a `model`, a `guide`, and a record of how it was built.
@@ -25,11 +28,30 @@ class Pair:
     Attributes:
         engine: `"pyro"` or `"numpyro"`.
         data_dim: number of columns that `x` must have; errors about wrong shapes quote it.
+        data_shape: shape of one row of `x`; `(data_dim,)` unless the pair takes sequences.
     """
 
     engine: ClassVar[str]
     data_dim: int
     hyperparameters: dict[str, Any]
+
+    @property
+    def data_shape(self) -> tuple[int, ...]:
+        """Shape of one row of `x`."""
+        return (self.data_dim,)
+
+    def example(self) -> tuple[NDArray[Any], ...]:
+        """A row of data of the right shape, with whatever else the pair takes."""
+        return (np.zeros((1, *self.data_shape), dtype=np.float32),)
+
+    def check_batch(self, *arrays: Any) -> None:
+        """Refuse data that no shape or support gives away, such as an unknown label.
+
+        It is called with numpy arrays before anything is compiled.
+
+        Raises:
+            ValueError: naming the argument, what was expected and what came.
+        """
 
     def model(self, x: Any = None, *, size: int = 1) -> Any:
         """Score x where it is given, draw `size` rows where it is not; the likelihood's mean."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,17 @@ class Draws:
     def log_w(self) -> Any:
         """The log importance weight log p(x, z) - log q(z | x), shape (K, N)."""
         return self.log_p - self.log_q
+
+    def likelihood_weight(self, training_only: Collection[str], held: Collection[str] = ()) -> Any:
+        """log w as a likelihood's estimate has it, shape (K, N).
+
+        Args:
+            training_only: observed sites that are no part of the likelihood.
+            held: latents at values that the guide did not draw, so that the weight is one of
+                p(x, held).
+        """
+        log_p = sum(value for name, value in self.log_p_sites.items() if name not in training_only)
+        return log_p - sum(value for name, value in self.log_q_sites.items() if name not in held)
 
     @property
     def elbo(self) -> Any:

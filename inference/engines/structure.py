@@ -49,6 +49,8 @@ class Site:
         family: `"bernoulli"`, `"categorical"` (integers) or `"one-hot"` for draws with finitely
             many values, otherwise empty.
         cardinality: how many values one element of such a draw can take.
+        training_only: whether an observed site steers training and is no part of the likelihood
+            (a model says so with `infer={"training_only": True}`).
     """
 
     name: str
@@ -63,6 +65,7 @@ class Site:
     argument: int | None = None
     family: str = ""
     cardinality: int = 0
+    training_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,11 @@ class Structure:
     def proposals(self) -> list[Site]:
         """The guide's sites that propose a value."""
         return [site for site in self.guide.values() if not site.observed]
+
+    @property
+    def training_only(self) -> set[str]:
+        """The observed sites that are no part of the likelihood."""
+        return {site.name for site in self.observed if site.training_only}
 
     @cached_property
     def shared_plates(self) -> tuple[Plate, ...]:

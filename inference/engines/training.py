@@ -20,7 +20,7 @@ class Settings:
         arrays: the training arrays, each with N rows; empty when batches come from an iterable.
         valid: the validation arrays; empty when there are none.
         batch_size: rows of a minibatch.
-        binarise: whether the first array holds probabilities to be drawn afresh in each step.
+        binarise: whether real arrays hold probabilities to be drawn afresh in each step.
         optimiser: the engine's optimiser, or None for Adam.
         learning_rate: step size, or None for the optimiser's own.
         schedule: a factor on the learning rate, by name or as a function of the step.

@@ -70,25 +70,25 @@ def image_shape(run: Run, shape: tuple[int, int] | None = None) -> tuple[int, in
 
 def samples(
     run: Run,
-    *,
+    *given: ArrayLike,
     rows: int = 4,
     columns: int = 12,
     seed: int = 0,
     shape: tuple[int, int] | None = None,
 ) -> Picture:
-    """A grid of likelihood means drawn from the model."""
-    drawn = run.sample(rows * columns, seed=seed)
+    """A grid of likelihood means drawn from the model; `given` what it takes besides x."""
+    drawn = run.sample(rows * columns, *given, seed=seed)
     figure = Picture(figsize=(columns * 0.6, rows * 0.6), layout="constrained")
     _picture(figure.add_subplot(), _grid(drawn, rows, columns, image_shape(run, shape)), "samples")
     return figure
 
 
 def reconstructions(
-    run: Run, x: ArrayLike, *, shape: tuple[int, int] | None = None, seed: int = 0
+    run: Run, x: ArrayLike, *given: ArrayLike, shape: tuple[int, int] | None = None, seed: int = 0
 ) -> Picture:
     """Data above their reconstructions, a column each."""
     data = np.asarray(x, dtype=np.float32)
-    both = np.concatenate([data, run.reconstruct(data, seed=seed)])
+    both = np.concatenate([data, run.reconstruct(data, *given, seed=seed)])
     figure = Picture(figsize=(len(data) * 0.6, 1.5), layout="constrained")
     title = "data and reconstructions"
     _picture(figure.add_subplot(), _grid(both, 2, len(data), image_shape(run, shape)), title)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -98,7 +99,7 @@ def log_likelihood(
     backend = load_engine(engine or engine_name(pair))
     arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else (x,)))
     check_arrays(pair, arrays, "x")
-    scored = _Check(arrays)
+    scored = check_scored(arrays)
     head = tuple(array[:2] for array in arrays)
     weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, int(seed)), head)
     rows = max(1, chunk_size // num_particles)
@@ -108,7 +109,7 @@ def log_likelihood(
         if method == "exact":
             values.append(backend.log_evidence(pair, *batch))
             continue
-        values.append(_importance_weighted(weights, batch, num_particles, chunk_size, number))
+        values.append(importance_weighted(weights, batch, num_particles, chunk_size, number))
     per_datum = np.concatenate(values).astype(np.float64)
     count = len(per_datum)
     spread = per_datum.std(ddof=1) / math.sqrt(count) if count > 1 else math.nan
@@ -116,27 +117,40 @@ def log_likelihood(
     return Estimate(float(per_datum.mean()), float(spread), per_datum, label)
 
 
-class _Check:
+def check_scored(arrays: tuple[NDArray[Any], ...]) -> Callable[[Structure], None]:
     """Refuses a structure without weights per datum, and data outside of its supports."""
 
-    def __init__(self, arrays: tuple[NDArray[Any], ...]) -> None:
-        self.arrays = arrays
-
-    def __call__(self, structure: Structure) -> None:
+    def check(structure: Structure) -> None:
         structure.check_match()
         structure.check_observed()
         structure.check_local("log_likelihood")
-        check_support(structure, self.arrays, "x")
+        check_support(structure, arrays, "x")
+
+    return check
 
 
-def _importance_weighted(
-    weights: Any, batch: tuple[NDArray[Any], ...], num_particles: int, chunk_size: int, number: int
+def importance_weighted(
+    weights: Any,
+    batch: tuple[NDArray[Any], ...],
+    num_particles: int,
+    chunk_size: int,
+    number: int,
+    held: Mapping[str, NDArray[Any]] | None = None,
 ) -> NDArray[np.float64]:
-    """log of the mean weight, (N,), over as many sets of particles as the memory asks for."""
+    """log of the mean weight, (N,), over as many sets of particles as the memory asks for.
+
+    Args:
+        weights: an engine's `log_weights`.
+        batch: some rows of the data.
+        num_particles: K.
+        chunk_size: largest number of particles times data at once.
+        number: the chunk's; chunks have draws of their own.
+        held: latents at given values; the weights are then those of p(x, held).
+    """
     largest = max(1, chunk_size // len(batch[0]))
     total = np.full(len(batch[0]), -np.inf)
     for draw, done in enumerate(range(0, num_particles, largest)):
         count = min(largest, num_particles - done)
-        part = weights(batch, count, (number, draw))
+        part = weights(batch, count, (number, draw), held)
         total = np.logaddexp(total, part)
     return total - math.log(num_particles)

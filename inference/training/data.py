@@ -25,7 +25,7 @@ class TrainingData:
         arrays: training arrays with N rows each; empty when `batches` is given.
         valid: validation arrays; may be empty.
         batches: an iterable of batches, or None.
-        binarise: whether the first array holds probabilities, to be drawn afresh in each step.
+        binarise: whether real arrays hold probabilities, to be drawn afresh in each step.
         identity: what the spec records to tell one data set from another.
         image_shape: shape of one row as a picture, if it is one.
     """
@@ -44,8 +44,9 @@ def prepare(pair: Any, data: Any, valid: Any = None) -> TrainingData:
     Args:
         pair: the pair that is to score them.
         data: a dataset, an array, a tuple of arrays, or an iterable of batches. A dataset is
-            anything with `train` and `valid` arrays; `dynamic` tells whether it is binarised
-            afresh in each step, and `data_id(split)` what it is.
+            anything with `train` and `valid` arrays; `y`, by split, is the second argument of
+            pairs that take one, `dynamic` tells whether it is binarised afresh in each step, and
+            `data_id(split)` what it is.
         valid: validation data in place of the dataset's own.
 
     Raises:
@@ -62,7 +63,12 @@ def prepare(pair: Any, data: Any, valid: Any = None) -> TrainingData:
 
 def _understood(pair: Any, data: Any, valid: Any) -> TrainingData:
     if hasattr(data, "train") and hasattr(data, "valid"):
-        train, held_out = as_arrays(data.train), as_arrays(data.valid if valid is None else valid)
+        given = getattr(data, "y", None) or {}
+        train = as_arrays(data.train) + (as_arrays(given["train"]) if given else ())
+        held_out = as_arrays(data.valid if valid is None else valid)
+        if valid is None and given:
+            held_out += as_arrays(given["valid"])
+        shape = getattr(data, "image_shape", None)
         check_arrays(pair, train, "train")
         if len(held_out[0]):
             check_arrays(pair, held_out, "valid")
@@ -72,7 +78,7 @@ def _understood(pair: Any, data: Any, valid: Any) -> TrainingData:
             batches=None,
             binarise=bool(getattr(data, "dynamic", False)),
             identity=str(data.data_id("train")) if hasattr(data, "data_id") else array_id(train),
-            image_shape=getattr(data, "image_shape", None),
+            image_shape=shape if shape is not None and len(shape) == 2 else None,
         )
     held_out = () if valid is None else as_arrays(valid)
     if held_out:
@@ -152,13 +158,15 @@ def check_arrays(pair: Any, arrays: Arrays, name: str) -> None:
             raise DataError(
                 f"{name} is empty: it has shape {array.shape}; pass at least one row and column."
             )
-    width = getattr(pair, "data_dim", None)
-    if width is not None and arrays[0].shape[1:] != (width,):
+    shape = getattr(pair, "data_shape", None)
+    if shape is not None and arrays[0].shape[1:] != shape:
         hint = "build the pair with data_dim= of the data"
-        if int(np.prod(arrays[0].shape[1:])) == width:
-            hint = "flatten each row with x.reshape(len(x), -1)"
+        if int(np.prod(arrays[0].shape[1:])) == int(np.prod(shape)):
+            columns = ", ".join(map(str, shape)) if len(shape) > 1 else "-1"
+            hint = f"flatten each row with x.reshape(len(x), {columns})"
         raise DataError(
-            f"{name} must have shape (N, {width}) for this pair, got {arrays[0].shape}; {hint}."
+            f"{name} must have shape (N, {', '.join(map(str, shape))}) for this pair, got "
+            f"{arrays[0].shape}; {hint}."
         )
     for array in arrays:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -167,11 +175,16 @@ def check_arrays(pair: Any, arrays: Arrays, name: str) -> None:
                 f"{name} has {len(bad)} values that are NaN or infinite, the first in row "
                 f"{int(bad[0][0])}; remove or impute those rows."
             )
+    if hasattr(pair, "check_batch"):
+        try:
+            pair.check_batch(*arrays)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{name} cannot be scored by this pair: {error}") from error
 
 
 def as_scored(pair: Any, arrays: Arrays) -> Arrays:
     """Whole numbers as float32 for pairs of the zoo, whose networks take real numbers."""
-    if not hasattr(pair, "data_dim"):
+    if not hasattr(pair, "data_shape"):
         return arrays
     return (arrays[0].astype(np.float32, copy=False), *arrays[1:])
 

@@ -61,9 +61,18 @@ class Run:
 
         return learning_curve(self.rows)
 
-    def sample(self, size: int, *, seed: int = 0, mean: bool = True) -> NDArray[Any]:
-        """Draw rows from the model: likelihood means, or data with `mean=False`; (size, D)."""
-        means, draws = self._engine.draw(self.pair, size, seed)
+    def sample(
+        self, size: int, *given: ArrayLike, seed: int = 0, mean: bool = True
+    ) -> NDArray[Any]:
+        """Draw rows from the model: likelihood means, or data with `mean=False`; (size, D).
+
+        Args:
+            size: how many.
+            *given: what the model takes besides x, such as labels, `size` rows each.
+            seed: seed of the draws.
+            mean: whether to return the likelihood's means.
+        """
+        means, draws = self._engine.draw(self.pair, size, seed, *_arrays(given))
         return means if mean else draws
 
     def latents(self, *x: ArrayLike, seed: int = 0) -> dict[str, NDArray[Any]]:
@@ -72,12 +81,18 @@ class Run:
 
     def reconstruct(self, *x: ArrayLike, seed: int = 0) -> NDArray[Any]:
         """The likelihood's mean at the guide's mean of the latents, shape (N, D)."""
-        return self._engine.decode(self.pair, self.latents(*x, seed=seed), seed)
+        given = self._scored(x)[1:]
+        return self._engine.decode(self.pair, self.latents(*x, seed=seed), seed, *given)
 
-    def decode(self, **latents: ArrayLike) -> NDArray[Any]:
-        """The likelihood's mean at given latents, by site name, each with N rows."""
-        arrays = {name: np.asarray(value, dtype=np.float32) for name, value in latents.items()}
-        return self._engine.decode(self.pair, arrays)
+    def decode(self, *given: ArrayLike, **latents: ArrayLike) -> NDArray[Any]:
+        """The likelihood's mean at given latents, by site name, each with N rows.
+
+        Args:
+            *given: what the model takes besides x, such as labels.
+            **latents: real ones as float32, whole numbers as they are.
+        """
+        arrays = dict(zip(latents, _arrays(tuple(latents.values())), strict=True))
+        return self._engine.decode(self.pair, arrays, 0, *_arrays(given))
 
     @property
     def _engine(self) -> Any:
@@ -85,6 +100,10 @@ class Run:
 
     def _scored(self, x: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
         return as_scored(self.pair, as_arrays(tuple(map(np.asarray, x))))
+
+
+def _arrays(values: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
+    return as_arrays(tuple(map(np.asarray, values))) if values else ()
 
 
 def load_run(
@@ -116,8 +135,8 @@ def load_run(
         )
     untrained = rebuild_pair(spec["pair"]) if pair is None else pair
     engine = load_engine(spec["pair"]["engine"])
-    if not batch and hasattr(untrained, "data_dim"):
-        batch = (np.zeros((1, untrained.data_dim), dtype=np.float32),)
+    if not batch and hasattr(untrained, "example"):
+        batch = untrained.example()
     state = State.from_dict(checkpoint.progress)
     ended_best = checkpoint.best is None or state.best_at_end
     values = checkpoint.values if ended_best else checkpoint.best

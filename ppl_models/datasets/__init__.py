@@ -15,8 +15,24 @@ from collections.abc import Iterable
 from typing import Any
 
 from ppl_models.datasets._dataset import DataId, Dataset
+from ppl_models.datasets._second_argument import (
+    labelled,
+    observed_pixels,
+    quadrants,
+    with_second_argument,
+)
 
-__all__ = ["DataId", "Dataset", "list_datasets", "load"]
+__all__ = [
+    "DataId",
+    "Dataset",
+    "labelled",
+    "list_datasets",
+    "load",
+    "observed_pixels",
+    "quadrants",
+]
+
+_SECOND_ARGUMENT = ("labels", "label_seed", "quadrants")
 
 
 def list_datasets() -> list[str]:
@@ -31,7 +47,9 @@ def load(name: str, **options: Any) -> Dataset:
 
     Args:
         name: one of `list_datasets()`.
-        **options: the data set's own keywords, for example `binarisation` and `seed`.
+        **options: the data set's own keywords, for example `binarisation` and `seed`; and, for
+            pairs that take a second argument, `labels` (a count or `"all"`) with `label_seed` as
+            in `labelled`, or `quadrants` as in `quadrants`.
 
     Raises:
         ValueError: if there is no such data set, an option is out of range, or a data file is
@@ -43,13 +61,19 @@ def load(name: str, **options: Any) -> Dataset:
     if name not in known:
         raise ValueError(f"There is no data set {name!r}. {_nearest(name, known)}")
     source = importlib.import_module(f"{__name__}.{name}")
-    accepted = inspect.signature(source.load).parameters
+    accepted = [*inspect.signature(source.load).parameters, *_SECOND_ARGUMENT]
     for option in options:
         if option not in accepted:
             raise TypeError(
                 f"The data set {name!r} has no option {option!r}. {_nearest(option, accepted)}"
             )
-    return source.load(**options)
+    own = {key: value for key, value in options.items() if key not in _SECOND_ARGUMENT}
+    return with_second_argument(
+        source.load(**own),
+        labels=options.get("labels"),
+        label_seed=options.get("label_seed", 0),
+        quadrants_observed=options.get("quadrants"),
+    )
 
 
 def _nearest(name: object, known: Iterable[str]) -> str:

@@ -80,7 +80,9 @@ def from_grey(
         images = dict(grey)
     return Dataset(
         name=name,
-        **images,
+        train=images["train"],
+        valid=images["valid"],
+        test=images["test"],
         labels=labels,
         image_shape=image_shape,
         binarisation=binarisation,

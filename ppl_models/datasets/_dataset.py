@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,9 @@ class Dataset:
         image_shape: the shape of one row as an image, for example (28, 28).
         binarisation: `"dynamic"`, `"static"`, `"threshold"`, or None for grey values.
         seed: seed of the dynamic binarisation, None for every other.
+        y: split to the second argument of a pair that takes one, N rows each; empty for a pair
+            that takes images alone. What is real in it is binarised as the images are.
+        variant: what `y` is, for the data id.
 
     Raises:
         ValueError: if the splits, labels, image shape, binarisation and seed do not fit together.
@@ -77,6 +81,8 @@ class Dataset:
     labels: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     binarisation: str | None = None
     seed: int | None = None
+    y: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    variant: str = ""
 
     def __post_init__(self) -> None:
         if self.binarisation not in BINARISATIONS:
@@ -92,14 +98,25 @@ class Dataset:
         for split in SPLITS:
             object.__setattr__(self, split, self._frozen_images(split))
         object.__setattr__(self, "labels", self._frozen_labels())
+        object.__setattr__(self, "y", self._frozen_y())
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{split}={getattr(self, split).shape}" for split in SPLITS)
         seed = "" if self.seed is None else f", seed={self.seed}"
         return (
             f"Dataset({self.name!r}, {sizes}, image_shape={self.image_shape}, "
-            f"labels={'yes' if self.labels else 'no'}, binarisation={self.binarisation!r}{seed})"
+            f"labels={'yes' if self.labels else 'no'}, binarisation={self.binarisation!r}{seed}"
+            + (f", y={self.variant!r})" if self.y else ")")
         )
+
+    def arrays(self, split: str) -> tuple[NDArray[Any], ...]:
+        """What a pair takes of a split: the images, and `y` where there is one.
+
+        Args:
+            split: `"train"`, `"valid"` or `"test"`.
+        """
+        given = (self.y[split],) if self.y else ()
+        return (getattr(self, split), *given)
 
     @property
     def dynamic(self) -> bool:
@@ -126,8 +143,9 @@ class Dataset:
         if split not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}.")
         if split not in self._hashes:
-            self._hashes[split] = _fingerprint(getattr(self, split))
-        return DataId(self.name, split, self.binarisation, self.seed, self._hashes[split])
+            self._hashes[split] = _fingerprint(*self.arrays(split))
+        name = f"{self.name}+{self.variant}" if self.variant else self.name
+        return DataId(name, split, self.binarisation, self.seed, self._hashes[split])
 
     @property
     def id(self) -> dict[str, DataId]:
@@ -175,8 +193,28 @@ class Dataset:
             frozen[split] = array
         return frozen
 
+    def _frozen_y(self) -> dict[str, NDArray[Any]]:
+        if bool(self.y) != bool(self.variant):
+            raise ValueError("Give y and variant together: variant says in the data id what y is.")
+        if self.y and set(self.y) != set(SPLITS):
+            raise ValueError(
+                f"y must be empty or have the keys {', '.join(SPLITS)}; "
+                f"got {', '.join(sorted(self.y))}."
+            )
+        frozen: dict[str, NDArray[Any]] = {}
+        for split, given in self.y.items():
+            rows = len(getattr(self, split))
+            if len(given) != rows:
+                raise ValueError(f"y[{split!r}] must have {rows} rows, got {len(given)}.")
+            array = np.ascontiguousarray(given)
+            array.setflags(write=False)
+            frozen[split] = array
+        return frozen
 
-def _fingerprint(array: NDArray[np.float32]) -> str:
-    digest = hashlib.sha256(f"{array.shape} {array.dtype.str} ".encode())
-    digest.update(array.data)
+
+def _fingerprint(*arrays: NDArray[Any]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.shape} {array.dtype.str} ".encode())
+        digest.update(array.data)
     return digest.hexdigest()[:12]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from rows import ROWS
 
+from inference.engines import load_engine
 from ppl_models import create, info, list_models
 from ppl_models._pair import Card
 
@@ -44,10 +45,13 @@ def test_card_states_what_the_pair_is(name: str) -> None:
         row = next(row for row in ROWS.values() if row.model == name)
         pair: Any = create(name, engine=engine, **row.hyperparameters)
         assert hasattr(pair, "log_evidence") == card.exact
-        assert set(card.latents) == {"z"}
-        shape = [row.hyperparameters[size] if isinstance(size, str) else size
-                 for size in card.latents["z"]]  # fmt: skip
-        assert shape == [pair.latent_dim]
+        batch = row.batch(3)
+        sites = load_engine(engine).structure(pair, batch)
+        stated = {
+            name: tuple(getattr(pair, size) if isinstance(size, str) else size for size in shape)
+            for name, shape in card.latents.items()
+        }
+        assert stated == {site.name: site.event_shape for site in sites.latents}
 
 
 @pytest.mark.parametrize(

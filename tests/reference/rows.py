@@ -1,4 +1,4 @@
-"""One row per model of the zoo: small hyperparameters and data that its pair can score."""
+"""One row per variant of a model of the zoo: small hyperparameters and data that it can score."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ENGINES = ("pyro", "numpyro")
+Draw = Callable[[np.random.Generator, int, int], NDArray[Any]]
 
 
 def binary(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
@@ -20,16 +21,37 @@ def real(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.flo
     return random.normal(size=(rows, columns)).astype(np.float32)
 
 
+def signs(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
+    return 2 * binary(random, rows, columns) - 1
+
+
 @dataclass(frozen=True)
 class Row:
-    """What the registry-driven tests need to know about a variant of a model."""
+    """What the registry-driven tests need to know about a variant of a model.
+
+    Attributes:
+        model: name in the registry.
+        hyperparameters: small ones.
+        data: draws x: (random, rows, data_dim) to an array.
+        given: draws the second argument, for pairs that take one: (random, rows, data_dim).
+        latent: whether the pair has latents.
+        parity: why parameters cannot be carried over to the other engine, if they cannot.
+    """
 
     model: str
     hyperparameters: dict[str, Any] = field(default_factory=dict)
-    data: Callable[[np.random.Generator, int, int], NDArray[np.float32]] = real
+    data: Draw = real
+    given: Draw | None = None
+    latent: bool = True
+    parity: str = ""
 
-    def batch(self, rows: int, seed: int = 0) -> NDArray[np.float32]:
-        return self.data(np.random.default_rng(seed), rows, self.hyperparameters["data_dim"])
+    def batch(self, rows: int, seed: int = 0) -> tuple[NDArray[Any], ...]:
+        """What the pair takes."""
+        width = self.hyperparameters["data_dim"]
+        x = self.data(np.random.default_rng(seed), rows, width)
+        if self.given is None:
+            return (x,)
+        return x, self.given(np.random.default_rng(seed + 1), rows, width)
 
 
 _SMALL = {"data_dim": 12, "latent_dim": 3}

@@ -11,11 +11,13 @@ from jax import random
 from numpy.typing import NDArray
 from numpyro.infer import SVI
 from pyro import poutine
+from pyro.poutine.util import site_is_subsample
 
 from inference import ELBO
 from inference.engines import load_engine
 
 Arrays = dict[str, NDArray[Any]]
+Batch = tuple[NDArray[Any], ...]
 
 
 def kernel_names(values: Arrays) -> Arrays:
@@ -29,37 +31,48 @@ def kernel_names(values: Arrays) -> Arrays:
     return renamed
 
 
-def numpyro_site_params(pair: Any, x: NDArray[Any]) -> dict[str, Any]:
+def numpyro_site_params(pair: Any, batch: Batch) -> dict[str, Any]:
     """The parameter sites of a NumPyro pair with their initial values."""
     svi = SVI(pair.model, pair.guide, numpyro.optim.Adam(1e-3), ELBO())
-    return svi.get_params(svi.init(random.PRNGKey(0), x))
+    return svi.get_params(svi.init(random.PRNGKey(0), *batch))
 
 
-def log_densities(pair: Any, x: NDArray[Any], z: Arrays) -> tuple[NDArray[Any], NDArray[Any]]:
+def drawn_latents(pair: Any, batch: Batch, seed: int = 2) -> Arrays:
+    """One draw of a NumPyro pair's latents from its guide."""
+    guide = numpyro.handlers.seed(pair.guide, random.PRNGKey(seed))
+    trace = numpyro.handlers.trace(guide).get_trace(*batch)
+    return {
+        name: np.asarray(site["value"])
+        for name, site in trace.items()
+        if site["type"] == "sample" and not site["is_observed"]
+    }
+
+
+def log_densities(pair: Any, batch: Batch, z: Arrays) -> tuple[NDArray[Any], NDArray[Any]]:
     """log p(x, z) and log q(z | x) per datum, by plain handlers of the pair's own library."""
     if pair.engine == "pyro":
         with torch.no_grad():
-            data = torch.tensor(x)
+            data = [torch.tensor(array) for array in batch]
             latents = {name: torch.tensor(value) for name, value in z.items()}
             scores = []
             for program in (pair.model, pair.guide):
-                trace = poutine.trace(poutine.condition(program, data=latents)).get_trace(data)
+                trace = poutine.trace(poutine.condition(program, data=latents)).get_trace(*data)
                 trace.compute_log_prob()
                 sites = [
                     cast(torch.Tensor, site["log_prob"])
-                    for name, site in trace.nodes.items()
-                    if site["type"] == "sample" and (name in z or name == "x")
+                    for site in trace.nodes.values()
+                    if site["type"] == "sample" and not site_is_subsample(site)
                 ]
-                scores.append(torch.stack(sites).sum(0).numpy())
+                scores.append(torch.stack([*sites, torch.zeros(len(data[0]))]).sum(0).numpy())
         return scores[0], scores[1]
     scores = []
     for program in (pair.model, pair.guide):
         substituted = numpyro.handlers.substitute(
             numpyro.handlers.seed(program, random.PRNGKey(0)), data=cast(Any, z)
         )
-        trace = numpyro.handlers.trace(substituted).get_trace(x)
+        trace = numpyro.handlers.trace(substituted).get_trace(*batch)
         sites = [s["fn"].log_prob(s["value"]) for s in trace.values() if s["type"] == "sample"]
-        scores.append(np.asarray(sum(sites)))
+        scores.append(np.asarray(sum(sites, np.zeros(len(batch[0]), np.float32))))
     return scores[0], scores[1]
 
 

@@ -13,6 +13,7 @@ from jax import random
 from numpy.typing import NDArray
 from numpyro.handlers import seed, substitute, trace
 
+from inference.engines.numpyro import discrete
 from inference.engines.numpyro.pairs import StoredPair, parts
 from inference.engines.numpyro.program import NumPyroProgram, inspect
 from inference.engines.structure import Structure
@@ -20,8 +21,11 @@ from inference.engines.structure import Structure
 
 def log_weights(
     pair: Any, check: Callable[..., None], batch: tuple[NDArray[Any], ...], rng_seed: int
-) -> Callable[[tuple[Any, ...], int, tuple[int, int]], NDArray[Any]]:
+) -> Callable[..., NDArray[Any]]:
     """A function (rows, K, (chunk, set)) to the logsumexp of K log weights per datum, shape (N,).
+
+    A fourth argument, latent to value of shape (N, *event), holds latents at values: the weights
+    are then those of p(x, held). Sites that are for training only are left out.
 
     Args:
         pair: the pair.
@@ -33,16 +37,26 @@ def log_weights(
     model, guide = parts(pair.wrapped if isinstance(pair, StoredPair) else pair)
     check(inspect(model, guide, batch, {}))
 
-    def total(values: Any, rows: tuple[Any, ...], draw: Any, num_particles: int) -> Any:
+    def total(
+        values: Any, rows: tuple[Any, ...], draw: Any, num_particles: int, held: dict[str, Any]
+    ) -> Any:
         key = random.fold_in(random.fold_in(random.PRNGKey(rng_seed), draw[0]), draw[1])
         program = NumPyroProgram(key, values, model, guide, rows, {}, check)
-        return jax.nn.logsumexp(program.draw(num_particles).log_w, axis=0)
+        fixed = {n: jnp.broadcast_to(v, (num_particles, *v.shape)) for n, v in held.items()}
+        draws = program.draw(num_particles, values=fixed)
+        log_w = draws.likelihood_weight(program.structure.training_only, held)
+        return jax.nn.logsumexp(log_w, axis=0)
 
     compiled = jax.jit(total, static_argnums=3)
 
-    def scored(rows: tuple[Any, ...], num_particles: int, draw: tuple[int, int]) -> NDArray[Any]:
+    def scored(
+        rows: tuple[Any, ...],
+        num_particles: int,
+        draw: tuple[int, int],
+        held: Mapping[str, NDArray[Any]] | None = None,
+    ) -> NDArray[Any]:
         with numpyro.validation_enabled(False):  # the data were checked once
-            return np.asarray(compiled(values, rows, draw, num_particles))
+            return np.asarray(compiled(values, rows, draw, num_particles, dict(held or {})))
 
     return scored
 
@@ -52,28 +66,40 @@ def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
     return inspect(*parts(pair), tuple(map(jnp.asarray, batch)), {})
 
 
+def guide_log_probs(pair: Any, batch: tuple[NDArray[Any], ...], site: str) -> NDArray[Any]:
+    """The guide's log probability of each value of a categorical latent, shape (N, values)."""
+    guide = seed(parts(pair)[1], random.PRNGKey(0))
+    run = trace(guide).get_trace(*map(jnp.asarray, batch))
+    return np.asarray(discrete.logits(run[site]["fn"]))
+
+
 def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
     """The pair's own closed form of log p(x), shape (N,)."""
     return np.asarray(pair.log_evidence(*map(jnp.asarray, batch)))
 
 
-def draw(pair: Any, size: int, rng_seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """`size` rows from the model: the likelihood's means and the draws of `x`."""
+def draw(
+    pair: Any, size: int, rng_seed: int, *given: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """`size` rows from the model: the likelihood's means and the draws of `x`, given the rest."""
     means: dict[str, Any] = {}
 
     def model() -> None:
-        means["x"] = parts(pair)[0](None, size=size)
+        means["x"] = parts(pair)[0](None, *map(jnp.asarray, given), size=size)
 
     run = trace(seed(model, random.PRNGKey(rng_seed))).get_trace()
     return np.asarray(means["x"]), np.asarray(run["x"]["value"])
 
 
 def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDArray[Any]]:
-    """The guide's mean of each latent, or a draw where its distribution has no mean."""
+    """The guide's mean of each latent, a category's mode, or a draw where there is neither."""
     guide = seed(parts(pair)[1], random.PRNGKey(rng_seed))
     latents = {}
     for name, site in trace(guide).get_trace(*map(jnp.asarray, batch)).items():
         if site["type"] == "sample" and not site["is_observed"]:
+            if discrete.family(site["fn"])[0] == "categorical":
+                latents[name] = np.asarray(discrete.logits(site["fn"]).argmax(-1))
+                continue
             try:
                 latents[name] = np.asarray(site["fn"].mean)
             except NotImplementedError:
@@ -81,9 +107,11 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
     return latents
 
 
-def decode(pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0) -> NDArray[Any]:
+def decode(
+    pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0, *given: NDArray[Any]
+) -> NDArray[Any]:
     """The likelihood's mean at given latents, each with N rows."""
     size = len(next(iter(latents.values())))
     values: dict[str, Any] = {name: jnp.asarray(value) for name, value in latents.items()}
     model = substitute(seed(parts(pair)[0], random.PRNGKey(rng_seed)), data=values)
-    return np.asarray(model(None, size=size))
+    return np.asarray(model(None, *map(jnp.asarray, given), size=size))

@@ -499,6 +499,7 @@ def _site(
         argument=positions[0] if positions else None,
         family=discrete.family(site["fn"])[0],
         cardinality=discrete.family(site["fn"])[1],
+        training_only=bool(site["infer"].get("training_only", False)),
     )
 
 

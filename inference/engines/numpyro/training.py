@@ -175,8 +175,14 @@ class Trainer:
     def _binarised(self, batch: tuple[Any, ...], step: Any) -> tuple[Any, ...]:
         if not self.settings.binarise:
             return batch
-        noise = random.uniform(random.fold_in(self.noise_key, step), batch[0].shape)
-        return ((noise < batch[0]).astype(batch[0].dtype), *batch[1:])
+        key = random.fold_in(self.noise_key, step)
+        keys = (key, *(random.fold_in(key, position) for position in range(1, len(batch))))
+        return tuple(
+            (random.uniform(own, array.shape) < array).astype(array.dtype)
+            if jnp.issubdtype(array.dtype, jnp.floating)
+            else array
+            for own, array in zip(keys, batch, strict=True)
+        )
 
     def _order_of(self, epoch: Any) -> Any:
         """The order of the rows in an epoch, a function of (seed, epoch) alone.

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from pyro import poutine
 
+from inference.engines.pyro import discrete
 from inference.engines.pyro.pairs import evaluating, parts
 from inference.engines.pyro.program import PyroProgram, inspect, samples, vectorises
 from inference.engines.structure import Structure
@@ -19,8 +20,11 @@ from inference.engines.structure import Structure
 
 def log_weights(
     pair: Any, check: Callable[..., None], batch: tuple[NDArray[Any], ...], rng_seed: int
-) -> Callable[[tuple[Any, ...], int, tuple[int, int]], NDArray[Any]]:
+) -> Callable[..., NDArray[Any]]:
     """A function (rows, K, (chunk, set)) to the logsumexp of K log weights per datum, shape (N,).
+
+    A fourth argument, latent to value of shape (N, *event), holds latents at values: the weights
+    are then those of p(x, held). Sites that are for training only are left out.
 
     Args:
         pair: the pair.
@@ -34,12 +38,22 @@ def log_weights(
     check(structure)
     broadcasts = vectorises(model, guide, args, {}, structure)
 
-    def total(rows: tuple[Any, ...], num_particles: int, draw: tuple[int, int]) -> NDArray[Any]:
+    def total(
+        rows: tuple[Any, ...],
+        num_particles: int,
+        draw: tuple[int, int],
+        held: Mapping[str, NDArray[Any]] | None = None,
+    ) -> NDArray[Any]:
+        held = held or {}
+        values = zip(held, _tensors(pair, tuple(held.values())), strict=True)
+        fixed = {name: value.expand(num_particles, *value.shape) for name, value in values}
         with _repeatable(pair, _seed(rng_seed, *draw)):
-            program = PyroProgram(
-                model, guide, _tensors(pair, rows), {}, structure, vectorised=broadcasts
-            )
-            return program.draw(num_particles).log_w.logsumexp(0).cpu().numpy()
+            args = _tensors(pair, rows)
+            own = inspect(model, guide, args, {}) if fixed else structure  # shapes of these rows
+            program = PyroProgram(model, guide, args, {}, own, vectorised=broadcasts)
+            draws = program.draw(num_particles, values=fixed)
+            log_w = draws.likelihood_weight(structure.training_only, held)
+            return log_w.logsumexp(0).cpu().numpy()
 
     return total
 
@@ -52,28 +66,40 @@ def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
         return inspect(*parts(pair), _tensors(pair, batch), {})
 
 
+def guide_log_probs(pair: Any, batch: tuple[NDArray[Any], ...], site: str) -> NDArray[Any]:
+    """The guide's log probability of each value of a categorical latent, shape (N, values)."""
+    with _repeatable(pair, 0):
+        run = poutine.trace(parts(pair)[1]).get_trace(*_tensors(pair, batch))
+        return discrete.logits(run.nodes[site]["fn"]).cpu().numpy()
+
+
 def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
     """The pair's own closed form of log p(x), shape (N,)."""
     with _repeatable(pair, 0):
         return pair.log_evidence(*_tensors(pair, batch)).cpu().numpy()
 
 
-def draw(pair: Any, size: int, rng_seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """`size` rows from the model: the likelihood's means and the draws of `x`."""
+def draw(
+    pair: Any, size: int, rng_seed: int, *given: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """`size` rows from the model: the likelihood's means and the draws of `x`, given the rest."""
     with _repeatable(pair, rng_seed):
-        run = poutine.trace(parts(pair)[0]).get_trace(None, size=size)
+        run = poutine.trace(parts(pair)[0]).get_trace(None, *_tensors(pair, given), size=size)
         means: Any = run.nodes["_RETURN"]["value"]
         draws: Any = run.nodes["x"]["value"]
         return means.cpu().numpy(), draws.cpu().numpy()
 
 
 def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDArray[Any]]:
-    """The guide's mean of each latent, or a draw where its distribution has no mean."""
+    """The guide's mean of each latent, a category's mode, or a draw where there is neither."""
     latents = {}
     with _repeatable(pair, rng_seed):
         run = poutine.trace(parts(pair)[1]).get_trace(*_tensors(pair, batch))
         for name, site in samples(run):
             if not site["is_observed"]:
+                if discrete.family(site["fn"])[0] == "categorical":
+                    latents[name] = discrete.logits(site["fn"]).argmax(-1).cpu().numpy()
+                    continue
                 try:
                     latents[name] = site["fn"].mean.cpu().numpy()
                 except NotImplementedError:
@@ -81,12 +107,14 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
     return latents
 
 
-def decode(pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0) -> NDArray[Any]:
+def decode(
+    pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0, *given: NDArray[Any]
+) -> NDArray[Any]:
     """The likelihood's mean at given latents, each with N rows."""
     names, values = list(latents), _tensors(pair, tuple(latents.values()))
     with _repeatable(pair, rng_seed):
         model = poutine.condition(parts(pair)[0], data=dict(zip(names, values, strict=True)))
-        return model(None, size=len(values[0])).cpu().numpy()
+        return model(None, *_tensors(pair, given), size=len(values[0])).cpu().numpy()
 
 
 def _seed(*numbers: int) -> int:

@@ -576,6 +576,7 @@ def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:
         argument=positions[0] if positions else None,
         family=discrete.family(site["fn"])[0],
         cardinality=discrete.family(site["fn"])[1],
+        training_only=bool(site["infer"].get("training_only", False)),
     )
 
 

@@ -236,7 +236,10 @@ class Trainer:
     def _binarised(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
         if not self.settings.binarise:
             return batch
-        return (torch.bernoulli(batch[0], generator=self.noise), *batch[1:])
+        return tuple(
+            torch.bernoulli(array, generator=self.noise) if array.is_floating_point() else array
+            for array in batch
+        )
 
     def _loss_and_grads(self, *batch: Any) -> float:
         if isinstance(self.objective, upstream.ELBO):

@@ -172,7 +172,7 @@ def test_pairs_score_as_numpy_does(engine: str, case: Case) -> None:
         at = {name: value[:, node] for name, value in z.items()}
         fixed = {n: a.astype(np.int32 if whole else np.float32) for n, a in at.items()}
         fixed = {n: at[n] if case.name == "integer" else a for n, a in fixed.items()}
-        log_p, log_q = log_densities(pair, x.astype(np.float32), fixed)
+        log_p, log_q = log_densities(pair, (x.astype(np.float32),), fixed)
         np.testing.assert_allclose(log_p, case.log_p(case.values, x, z)[:, node], rtol=1e-5)
         np.testing.assert_allclose(log_q, case.log_q(case.values, x, z)[:, node], rtol=1e-5)
 

@@ -49,6 +49,8 @@ from inference.objectives import (
 from inference.objectives._parsing import EXAMPLES
 from ppl_models import create
 
+PLAIN = [name for name, row in ROWS.items() if row.model in ("ppca", "vae")]
+
 
 def loss(engine: str, pair: Any, objective: Any, x: np.ndarray, seed: int = 0) -> float:
     """The loss of an objective of ours or of upstream's under one seed."""
@@ -61,23 +63,23 @@ def loss(engine: str, pair: Any, objective: Any, x: np.ndarray, seed: int = 0) -
     return float(svi.evaluate(state, x))
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", PLAIN)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_iwae_of_one_particle_is_the_elbo_exactly(engine: str, row: str) -> None:
     pair = create(ROWS[row].model, engine=engine, **ROWS[row].hyperparameters)
-    x = ROWS[row].batch(20)
+    (x,) = ROWS[row].batch(20)
     one, elbo = loss(engine, pair, IWAE(1), x), loss(engine, pair, ELBO(analytic_kl=False), x)
     assert one == elbo
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", PLAIN)
 @pytest.mark.parametrize("num_particles", [1, 4])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_elbo_agrees_with_upstream_under_one_seed(
     engine: str, num_particles: int, row: str
 ) -> None:
     pair = create(ROWS[row].model, engine=engine, **ROWS[row].hyperparameters)
-    x = ROWS[row].batch(20)
+    (x,) = ROWS[row].batch(20)
     upstream = {
         "pyro": lambda k: pyro.infer.Trace_ELBO(k, vectorize_particles=k > 1, max_plate_nesting=1),
         "numpyro": numpyro.infer.Trace_ELBO,
@@ -92,7 +94,7 @@ def test_elbo_agrees_with_upstream_under_one_seed(
 def test_closed_form_divergence_agrees_with_upstream_under_one_seed(engine: str) -> None:
     row = ROWS["vae"]
     pair = create(row.model, engine=engine, **row.hyperparameters)
-    x = row.batch(20)
+    (x,) = row.batch(20)
     library = {"pyro": pyro, "numpyro": numpyro}[engine]
     upstream = loss(engine, pair, library.infer.TraceMeanField_ELBO(), x)
     for objective in (ELBO(), ELBO(analytic_kl=True)):
@@ -151,7 +153,7 @@ DISCRETE = [o for o in EXAMPLES if o not in PATHWISE or isinstance(o, ELBO)]
 def test_objectives_train_in_upstream_svi(engine: str, program: str, objective: Objective) -> None:
     row = ROWS["vae"]
     if program == "vae":
-        pair, x = create(row.model, engine=engine, **row.hyperparameters), row.batch(50)
+        pair, (x,) = create(row.model, engine=engine, **row.hyperparameters), row.batch(50)
     else:
         pair, x = tb.pair(engine, tb.parameters()), tb.data(50).astype(np.float32)
     if engine == "pyro":
@@ -414,6 +416,6 @@ def test_numpyro_step_is_the_same_compiled_or_not() -> None:
     row = ROWS["vae"]
     pair = create(row.model, engine="numpyro", **row.hyperparameters)
     svi = numpyro.infer.SVI(pair.model, pair.guide, optax.adam(0.01), IWAE(4))
-    state = svi.init(random.PRNGKey(0), row.batch(10))
-    plain = svi.update(state, row.batch(10))[1]
-    np.testing.assert_allclose(jax.jit(svi.update)(state, row.batch(10))[1], plain, rtol=1e-6)
+    state = svi.init(random.PRNGKey(0), *row.batch(10))
+    plain = svi.update(state, *row.batch(10))[1]
+    np.testing.assert_allclose(jax.jit(svi.update)(state, *row.batch(10))[1], plain, rtol=1e-6)

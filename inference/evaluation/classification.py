@@ -1,0 +1,111 @@
+"""Which class a fitted pair takes each datum to be of."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inference.engines import engine_name, load_engine
+from inference.engines.structure import Structure
+from inference.errors import ArgumentError
+from inference.evaluation.likelihood import check_scored, importance_weighted
+from inference.training.arguments import (
+    check_pair_type,
+    check_positive,
+    check_seed,
+    explaining,
+)
+from inference.training.data import as_arrays, as_scored, check_arrays
+
+
+def classify(
+    pair: Any,
+    x: ArrayLike,
+    *,
+    method: Literal["guide", "iw"] = "guide",
+    num_particles: int = 100,
+    site: str = "y",
+    seed: int = 0,
+    chunk_size: int = 10_000,
+    engine: str | None = None,
+) -> NDArray[np.float64]:
+    """Probabilities of a fitted pair's classes, one categorical latent of it, given data.
+
+    `"guide"` is q(y | x) as the guide has it. `"iw"` is the model's own p(y | x), by Bayes' rule
+    from an importance-weighted estimate of p(x, y) for each class,
+
+        p(y | x) ~ p(y) 1/K sum_k p(x, z_k | y) / q(z_k | x, y)  over its sum over the classes,
+
+    which needs as many passes as there are classes.
+
+    Args:
+        pair: a fitted pair: `run.pair`.
+        x: data, shape (N, D).
+        method: `"guide"` or `"iw"`.
+        num_particles: K; not used by `"guide"`.
+        site: name of the latent: one whole number for each datum.
+        seed: seed of the draws.
+        chunk_size: largest number of particles times data to be decoded at once.
+        engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
+
+    Returns:
+        Shape (N, classes); rows sum to one.
+
+    Raises:
+        ArgumentError: if an argument is out of range, or the pair has no such latent.
+        DataError: if the pair cannot take the data.
+    """
+    check_pair_type(pair)
+    check_seed(seed)
+    check_positive("num_particles", num_particles)
+    check_positive("chunk_size", chunk_size)
+    if method not in ("guide", "iw"):
+        raise ArgumentError(f"method must be 'guide' or 'iw', got {method!r}.")
+    backend = load_engine(engine or engine_name(pair))
+    (array,) = as_scored(pair, as_arrays((x,)))
+    check_arrays(pair, (array,), "x")
+    structure = explaining(lambda rows: backend.structure(pair, rows), (array[:2],))
+    classes = _classes(structure, site)
+    particles = num_particles if method == "iw" else 1
+    rows = max(1, chunk_size // particles)
+    chunks = [array[start : start + rows] for start in range(0, len(array), rows)]
+    if method == "guide":
+        log_probs = [backend.guide_log_probs(pair, (chunk,), site) for chunk in chunks]
+        return np.exp(np.concatenate(log_probs).astype(np.float64))
+    weights = backend.log_weights(pair, check_scored((array,)), (array[:2],), int(seed))
+    scores = [
+        [
+            importance_weighted(
+                weights, (chunk,), num_particles, chunk_size, number, {site: np.full(len(chunk), y)}
+            )
+            for y in range(classes)
+        ]
+        for number, chunk in enumerate(chunks)
+    ]
+    log_joint = np.concatenate([np.stack(each, -1) for each in scores])
+    return np.exp(log_joint - np.logaddexp.reduce(log_joint, axis=1, keepdims=True))
+
+
+def _classes(structure: Structure, name: str) -> int:
+    """How many values a latent has.
+
+    Raises:
+        ArgumentError: if it is not one categorical draw for each datum in model and guide.
+    """
+    fits = [
+        site.name
+        for site in structure.proposals
+        if site.family == "categorical"
+        and site.name in structure.model
+        and not site.event_shape
+        and site.plates == frozenset(structure.shared_plates)
+    ]
+    if name not in fits:
+        found = f"it has {', '.join(map(repr, fits))}" if fits else "it has none"
+        raise ArgumentError(
+            f"classify needs a latent {name!r} that is categorical in model and guide, one for "
+            f"each datum; {found}. Pass site= of such a latent."
+        )
+    return structure.guide[name].cardinality
