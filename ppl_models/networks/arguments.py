@@ -29,6 +29,25 @@ def check_sizes(name: str, sizes: Iterable[int]) -> tuple[int, ...]:
     return tuple(check_size(f"every entry of {name}", size) for size in sizes)
 
 
+def check_levels(
+    name: str, sizes: Iterable[Iterable[int]], levels: int
+) -> tuple[tuple[int, ...], ...]:
+    """Return one tuple of sizes per level; an empty sequence stands for an empty one at each.
+
+    Raises:
+        ValueError: if they are not so many sequences of sizes; the message names the argument.
+    """
+    given = sizes if isinstance(sizes, (str, int)) else tuple(sizes)
+    if given == ():
+        return ((),) * levels
+    if isinstance(given, (str, int)) or len(given) != levels:
+        raise ValueError(
+            f"{name} must have {levels} sequences of sizes, one per level, such as "
+            f"{((200, 200), (100, 100), (50, 50))[:levels]}; got {given!r}."
+        )
+    return tuple(check_sizes(f"every entry of {name}", level) for level in given)
+
+
 def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
     """Return `value` if it is one of `choices`.
 
@@ -52,6 +71,17 @@ def check_positive(name: str, value: float) -> float:
     return value
 
 
+def check_flag(name: str, value: bool) -> bool:  # noqa: FBT001
+    """Return `value` if it is True or False.
+
+    Raises:
+        ValueError: if it is not; the message names the argument.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, got {value!r}.")
+    return value
+
+
 def check_seed(seed: int) -> int:
     """Return `seed` if both frameworks take it.
 
@@ -61,3 +91,15 @@ def check_seed(seed: int) -> int:
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ValueError(f"seed must be a whole number from 0 to 2^32 - 1, got {seed!r}.")
     return seed
+
+
+def check_not_negative(name: str, value: float) -> float:
+    """Return `value` if it is finite and not negative.
+
+    Raises:
+        ValueError: if it is not; the message names the argument.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 <= value < float("inf"):
+        raise ValueError(f"{name} must be finite and not negative, got {value!r}.")
+    return value

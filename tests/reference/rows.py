@@ -25,6 +25,11 @@ def signs(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.fl
     return 2 * binary(random, rows, columns) - 1
 
 
+def few_labels(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.int64]:
+    del columns
+    return random.integers(-1, 2, rows)
+
+
 @dataclass(frozen=True)
 class Row:
     """What the registry-driven tests need to know about a variant of a model.
@@ -56,12 +61,57 @@ class Row:
 
 _SMALL = {"data_dim": 12, "latent_dim": 3}
 ROWS = {
+    "draw": Row("draw", {**_SMALL, "hidden": 4, "steps": 3}, binary),
+    "draw-attention": Row(
+        "draw",
+        {
+            "data_dim": 16,
+            "latent_dim": 2,
+            "hidden": 4,
+            "steps": 2,
+            "attention": True,
+            "write_size": 3,
+        },
+        binary,
+    ),
     "ppca": Row("ppca", _SMALL),
     "ppca-exact-guide": Row("ppca", {**_SMALL, "guide": "exact", "noise_scale": 0.5}),
+    "sigmoid-belief": Row("sigmoid_belief", {"data_dim": 12, "latent_dims": (4, 3)}, binary),
+    "sigmoid-belief-autoregressive": Row(
+        "sigmoid_belief",
+        {
+            "data_dim": 12,
+            "latent_dims": (5,),
+            "units": "signed",
+            "autoregressive": True,
+            "guide": "autoregressive",
+        },
+        binary,
+    ),
+    "semi-supervised-vae": Row(
+        "semi_supervised_vae", {**_SMALL, "classes": 3, "hidden": (7,)}, binary, few_labels
+    ),
+    "semi-supervised-vae-gaussian": Row(
+        "semi_supervised_vae",
+        {**_SMALL, "classes": 2, "hidden": (), "likelihood": "gaussian", "alpha": 3.0},
+        given=few_labels,
+    ),
     "vae": Row("vae", {**_SMALL, "hidden": (7, 5)}, binary),
     "vae-gaussian": Row(
         "vae",
         {**_SMALL, "hidden": (6,), "activation": "softplus", "likelihood": "gaussian"},
     ),
     "vae-linear": Row("vae", {**_SMALL, "hidden": ()}, binary),
+    "mixture": Row("mixture", {"data_dim": 12, "components": 3}),
+    "mixture-bernoulli": Row(
+        "mixture",
+        {
+            "data_dim": 12,
+            "components": 3,
+            "likelihood": "bernoulli",
+            "guide": "amortised",
+            "hidden": (7,),
+        },
+        binary,
+    ),
 }

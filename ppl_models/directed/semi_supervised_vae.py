@@ -1,0 +1,164 @@
+"""Semi-supervised variational auto-encoder, Pyro (Kingma et al. 2014, arXiv:1406.5298, M2)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyro
+import pyro.distributions as dist
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from ppl_models._pyro_pair import PyroPair
+from ppl_models.networks.arguments import (
+    ACTIVATIONS,
+    check_choice,
+    check_not_negative,
+    check_positive,
+    check_seed,
+    check_size,
+    check_sizes,
+)
+from ppl_models.networks.labels import check_labels
+from ppl_models.networks.mlp import MLP
+from ppl_models.networks.output_bias import output_bias
+from ppl_models.networks.two_input_mlp import TwoInputMLP
+
+__all__ = ["SemiSupervisedVAE"]
+
+_EXCLUDED = -1e4  # the logit of a class that a label rules out: finite, as 0 times infinity is NaN
+
+
+class SemiSupervisedVAE(PyroPair):
+    """A class and a Gaussian latent; the class is given for some of the data (model M2).
+
+    Story, for each datum n:
+
+        y_n ~ Categorical(1/classes, ..., 1/classes)
+        z_n ~ Normal(0, I)                                   (latent_dim,)
+        x_n ~ Bernoulli(logits = decoder(z_n, y_n))          (data_dim,)
+           or Normal(decoder(z_n, y_n), exp(log_scale))
+        guide: y_n ~ Categorical(classifier(x_n)), or the label where there is one
+               z_n ~ Normal(m(x_n, y_n), exp(s(x_n, y_n))), (m, s) = encoder(x_n, y_n)
+
+    A label is -1 where it is missing. The bound of a labelled datum is one on log p(x, y), that of
+    another one on log p(x); `Enumerated()` sums over the classes exactly, as the paper does. The
+    model's site `classification` adds alpha log q(y_n | x_n) for each label, which trains the
+    classifier and is no part of any likelihood.
+
+    Args:
+        data_dim: columns of x.
+        classes: number of classes.
+        latent_dim: size of z.
+        hidden: hidden sizes of classifier and encoder; the decoder has them in reverse.
+        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"` or `"silu"`.
+        likelihood: `"bernoulli"` (x in {0, 1}) or `"gaussian"` (x real).
+        noise_scale: initial standard deviation of the Gaussian likelihood; each column learns its
+            own.
+        alpha: weight of a label's classification term, in nats per labelled datum.
+        data_mean: mean of the training data, shape (data_dim,). When given, the decoder starts
+            with a bias that reproduces it.
+        seed: seed of the initial weights.
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        data_dim: int = 784,
+        classes: int = 10,
+        latent_dim: int = 50,
+        hidden: Sequence[int] = (500,),
+        activation: str = "softplus",
+        likelihood: str = "bernoulli",
+        noise_scale: float = 1.0,
+        alpha: float = 1.0,
+        data_mean: ArrayLike | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.data_dim = check_size("data_dim", data_dim)
+        self.classes = check_size("classes", classes)
+        self.latent_dim = check_size("latent_dim", latent_dim)
+        hidden = check_sizes("hidden", hidden)
+        check_choice("activation", activation, ACTIVATIONS)
+        self.likelihood = check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
+        self.alpha = check_not_negative("alpha", alpha)
+        scale = check_positive("noise_scale", noise_scale)
+        random = torch.Generator().manual_seed(check_seed(seed))
+        decoded = [*reversed(hidden), data_dim]
+        self.classifier = MLP([data_dim, *hidden, classes], activation, random)
+        self.encoder = TwoInputMLP(
+            (data_dim, classes), [*hidden, 2 * latent_dim], activation, random
+        )
+        self.decoder = TwoInputMLP((latent_dim, classes), decoded, activation, random)
+        if self.likelihood == "gaussian":
+            self.log_scale = nn.Parameter(torch.full((data_dim,), math.log(scale)))
+        if data_mean is not None:
+            self.decoder.set_output_bias(output_bias(data_mean, data_dim, likelihood))
+
+    def _likelihood(self, output: Tensor) -> dist.TorchDistribution:
+        if self.likelihood == "bernoulli":
+            return dist.Bernoulli(logits=output).to_event(1)
+        return dist.Normal(output, self.log_scale.exp()).to_event(1)
+
+    def model(self, x: Tensor | None = None, y: Tensor | None = None, *, size: int = 1) -> Tensor:
+        """Score x, shape (N, data_dim), or draw rows: of the classes y, or `size` of any class."""
+        self._check(x, y)
+        self.register()
+        size = size if y is None else len(y)
+        with pyro.plate("data", size if x is None else len(x)):
+            start = next(self.parameters())
+            logits = start.new_zeros(self.classes)
+            if x is None and y is not None:
+                logits = self._given(y, logits)
+            label = pyro.sample("y", dist.Categorical(logits=logits))
+            prior = start.new_zeros(self.latent_dim)
+            z = pyro.sample("z", dist.Normal(prior, 1.0).to_event(1))
+            output = self.decoder(z, self._one_hot(label))
+            pyro.sample("x", self._likelihood(output), obs=x)
+            if x is not None and y is not None:
+                right = self._one_hot(y) * self.class_logits(x)  # zero for a missing label
+                term = dist.Unit(self.alpha * right.sum(-1))
+                alone: Any = {"training_only": True}
+                pyro.sample("classification", term, obs=term.sample(), infer=alone)
+        return output.sigmoid() if self.likelihood == "bernoulli" else output
+
+    def guide(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Propose the class where y does not say it, and z, shape (N, latent_dim)."""
+        self._check(x, y)
+        self.register()
+        logits = self.class_logits(x)
+        with pyro.plate("data", len(x)):
+            given = logits if y is None else self._given(y, logits)
+            label = pyro.sample("y", dist.Categorical(logits=given))
+            mean, log_scale = self.encoder(x, self._one_hot(label)).chunk(2, dim=-1)
+            pyro.sample("z", dist.Normal(mean, log_scale.exp()).to_event(1))
+
+    def class_logits(self, x: Tensor) -> Tensor:
+        """log q(y | x) for every class, shape (N, classes)."""
+        return self.classifier(x).log_softmax(-1)
+
+    def check_batch(self, *arrays: Any) -> None:
+        """Refuse labels that are not classes, or -1, one for each row."""
+        if len(arrays) > 1:
+            check_labels(np.asarray(arrays[1]), self.classes, len(arrays[0]), missing=True)
+
+    def _check(self, x: Tensor | None, y: Tensor | None) -> None:
+        if y is not None:
+            rows = None if x is None else len(x)
+            check_labels(y.detach().cpu().numpy(), self.classes, rows, missing=True)
+
+    def _one_hot(self, label: Tensor) -> Tensor:
+        weight = next(self.parameters())
+        return (label[..., None] == torch.arange(self.classes).to(label)).to(weight)
+
+    def _given(self, y: Tensor, otherwise: Tensor) -> Tensor:
+        """Logits that leave nothing but the label, or others where it is missing."""
+        return torch.where(y[:, None] < 0, otherwise, _EXCLUDED * (1 - self._one_hot(y)))

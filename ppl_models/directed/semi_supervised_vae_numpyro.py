@@ -1,0 +1,171 @@
+"""Semi-supervised variational auto-encoder, NumPyro (Kingma et al. 2014, arXiv:1406.5298, M2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from flax import nnx
+from jax.core import Tracer
+from numpy.typing import ArrayLike
+from numpyro.contrib.module import nnx_module
+
+from ppl_models._pair import Pair
+from ppl_models.networks.arguments import (
+    ACTIVATIONS,
+    check_choice,
+    check_not_negative,
+    check_positive,
+    check_seed,
+    check_size,
+    check_sizes,
+)
+from ppl_models.networks.labels import check_label_shape, check_labels
+from ppl_models.networks.mlp_numpyro import MLP
+from ppl_models.networks.output_bias import output_bias
+from ppl_models.networks.two_input_mlp_numpyro import TwoInputMLP
+
+__all__ = ["SemiSupervisedVAE"]
+
+_EXCLUDED = -1e4  # the logit of a class that a label rules out: finite, as 0 times infinity is NaN
+
+
+class SemiSupervisedVAE(Pair):
+    """A class and a Gaussian latent; the class is given for some of the data (model M2).
+
+    Story, for each datum n:
+
+        y_n ~ Categorical(1/classes, ..., 1/classes)
+        z_n ~ Normal(0, I)                                   (latent_dim,)
+        x_n ~ Bernoulli(logits = decoder(z_n, y_n))          (data_dim,)
+           or Normal(decoder(z_n, y_n), exp(log_scale))
+        guide: y_n ~ Categorical(classifier(x_n)), or the label where there is one
+               z_n ~ Normal(m(x_n, y_n), exp(s(x_n, y_n))), (m, s) = encoder(x_n, y_n)
+
+    A label is -1 where it is missing. The bound of a labelled datum is one on log p(x, y), that of
+    another one on log p(x); `Enumerated()` sums over the classes exactly, as the paper does. The
+    model's site `classification` adds alpha log q(y_n | x_n) for each label, which trains the
+    classifier and is no part of any likelihood.
+
+    Args:
+        data_dim: columns of x.
+        classes: number of classes.
+        latent_dim: size of z.
+        hidden: hidden sizes of classifier and encoder; the decoder has them in reverse.
+        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"` or `"silu"`.
+        likelihood: `"bernoulli"` (x in {0, 1}) or `"gaussian"` (x real).
+        noise_scale: initial standard deviation of the Gaussian likelihood; each column learns its
+            own.
+        alpha: weight of a label's classification term, in nats per labelled datum.
+        data_mean: mean of the training data, shape (data_dim,). When given, the decoder starts
+            with a bias that reproduces it.
+        seed: seed of the initial weights.
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+
+    engine = "numpyro"
+
+    def __init__(
+        self,
+        *,
+        data_dim: int = 784,
+        classes: int = 10,
+        latent_dim: int = 50,
+        hidden: Sequence[int] = (500,),
+        activation: str = "softplus",
+        likelihood: str = "bernoulli",
+        noise_scale: float = 1.0,
+        alpha: float = 1.0,
+        data_mean: ArrayLike | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.data_dim = check_size("data_dim", data_dim)
+        self.classes = check_size("classes", classes)
+        self.latent_dim = check_size("latent_dim", latent_dim)
+        hidden = check_sizes("hidden", hidden)
+        check_choice("activation", activation, ACTIVATIONS)
+        self.likelihood = check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
+        self.alpha = check_not_negative("alpha", alpha)
+        scale = check_positive("noise_scale", noise_scale)
+        random = nnx.Rngs(check_seed(seed))
+        decoded = [*reversed(hidden), data_dim]
+        self.classifier = MLP([data_dim, *hidden, classes], activation, random)
+        self.encoder = TwoInputMLP(
+            (data_dim, classes), [*hidden, 2 * latent_dim], activation, random
+        )
+        self.decoder = TwoInputMLP((latent_dim, classes), decoded, activation, random)
+        self.log_scale = jnp.full(data_dim, jnp.log(scale))
+        if data_mean is not None:
+            self.decoder.set_output_bias(output_bias(data_mean, data_dim, likelihood))
+
+    def _likelihood(self, output: jax.Array) -> dist.Distribution:
+        if self.likelihood == "bernoulli":
+            return dist.Bernoulli(logits=output).to_event(1)
+        log_scale = jnp.asarray(numpyro.param("log_scale", self.log_scale))
+        return dist.Normal(output, jnp.exp(log_scale)).to_event(1)
+
+    def model(
+        self, x: jax.Array | None = None, y: jax.Array | None = None, *, size: int = 1
+    ) -> jax.Array:
+        """Score x, shape (N, data_dim), or draw rows: of the classes y, or `size` of any class."""
+        self._check(x, y)
+        decoder = nnx_module("decoder", self.decoder)
+        size = size if y is None else len(y)
+        with numpyro.plate("data", size if x is None else len(x)):
+            logits = jnp.zeros(self.classes)
+            if x is None and y is not None:
+                logits = self._given(y, logits)
+            label = jnp.asarray(numpyro.sample("y", dist.CategoricalLogits(logits)))
+            prior = jnp.zeros(self.latent_dim)
+            z = numpyro.sample("z", dist.Normal(prior, 1.0).to_event(1))
+            output = decoder(z, self._one_hot(label))
+            numpyro.sample("x", self._likelihood(output), obs=x)
+            if x is not None and y is not None:
+                right = self._one_hot(y) * self.class_logits(x)  # zero for a missing label
+                term = dist.Unit(self.alpha * right.sum(-1))
+                alone: Any = {"training_only": True}
+                numpyro.sample("classification", term, obs=term.sample(None), infer=alone)
+        return nnx.sigmoid(output) if self.likelihood == "bernoulli" else output
+
+    def guide(self, x: jax.Array, y: jax.Array | None = None) -> None:
+        """Propose the class where y does not say it, and z, shape (N, latent_dim)."""
+        self._check(x, y)
+        encoder = nnx_module("encoder", self.encoder)
+        logits = self.class_logits(x)
+        with numpyro.plate("data", len(x)):
+            given = logits if y is None else self._given(y, logits)
+            label = jnp.asarray(numpyro.sample("y", dist.CategoricalLogits(given)))
+            mean, log_scale = jnp.split(encoder(x, self._one_hot(label)), 2, axis=-1)
+            numpyro.sample("z", dist.Normal(mean, jnp.exp(log_scale)).to_event(1))
+
+    def class_logits(self, x: jax.Array) -> jax.Array:
+        """log q(y | x) for every class, shape (N, classes)."""
+        return nnx.log_softmax(nnx_module("classifier", self.classifier)(x))
+
+    def check_batch(self, *arrays: Any) -> None:
+        """Refuse labels that are not classes, or -1, one for each row."""
+        if len(arrays) > 1:
+            check_labels(np.asarray(arrays[1]), self.classes, len(arrays[0]), missing=True)
+
+    def _check(self, x: jax.Array | None, y: jax.Array | None) -> None:
+        if y is None:
+            return
+        rows = None if x is None else len(x)
+        if isinstance(y, Tracer):
+            check_label_shape(y.shape, jnp.issubdtype(y.dtype, jnp.integer), str(y.dtype), rows)
+        else:
+            check_labels(np.asarray(y), self.classes, rows, missing=True)
+
+    def _one_hot(self, label: jax.Array) -> jax.Array:
+        return (label[..., None] == jnp.arange(self.classes)).astype(jnp.float32)
+
+    def _given(self, y: jax.Array, otherwise: jax.Array) -> jax.Array:
+        """Logits that leave nothing but the label, or others where it is missing."""
+        return jnp.where(y[:, None] < 0, otherwise, _EXCLUDED * (1 - self._one_hot(y)))
