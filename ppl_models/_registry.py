@@ -17,7 +17,7 @@ from typing import Any
 from ppl_models._pair import Card, Pair
 
 _ROOT = Path(__file__).parent
-_NOT_FAMILIES = {"cards", "datasets", "networks"}
+_NOT_FAMILIES = {"cards", "classical", "datasets", "networks"}
 _SUFFIX = {"pyro": "", "numpyro": "_numpyro"}
 
 

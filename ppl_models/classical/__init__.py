@@ -1,0 +1,11 @@
+"""Expectation-maximisation in numpy float64, the classical reference beside SVI.
+
+It imports no framework. What a function returns holds the parameters, their log-likelihood in nats
+per datum, and the hyperparameters with which `create` starts a pair from there.
+"""
+
+from ppl_models.classical.hmm import HMMFit, hmm_em
+from ppl_models.classical.labels import label_order
+from ppl_models.classical.mixture import MixtureFit, mixture_em
+
+__all__ = ["HMMFit", "MixtureFit", "hmm_em", "label_order", "mixture_em"]

@@ -1,0 +1,148 @@
+"""Mixture of diagonal Gaussians or of Bernoulli vectors, NumPyro (Dempster et al. 1977)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+from flax import nnx
+from jax import lax
+from numpy.typing import ArrayLike
+from numpyro.contrib.module import nnx_module
+
+from ppl_models._pair import Pair
+from ppl_models.networks.arguments import (
+    ACTIVATIONS,
+    check_choice,
+    check_positive,
+    check_seed,
+    check_size,
+    check_sizes,
+)
+from ppl_models.networks.mlp_numpyro import MLP
+from ppl_models.networks.start_values import mixture_start
+
+__all__ = ["Mixture"]
+
+
+class Mixture(Pair):
+    """A class for each datum, and a distribution for each class; evidence is a sum over classes.
+
+    Story, for each datum n, with K = components and s_k = min_scale + exp(log_scales_k):
+
+        z_n ~ Categorical(logits = weight_logits)            integer, 0 to K - 1
+        x_n ~ Normal(means[z_n], s[z_n])                     (data_dim,)
+           or Bernoulli(logits = mean_logits[z_n])
+        evidence:  p(x_n) = sum_k p(z_n = k) p(x_n | z_n = k)
+        posterior: p(z_n = k | x_n) = p(z_n = k) p(x_n | z_n = k) / p(x_n)
+
+    The guide is either that posterior, without a gradient and without parameters of its own, or a
+    classifier, z_n ~ Categorical(logits = encoder(x_n)). With the posterior the mean gradient of
+    the ELBO is that of log p(x) (Fisher's identity), and `Enumerated()` is log p(x) itself.
+
+    The labels of the classes are arbitrary; `ppl_models.classical.label_order` finds the order
+    that fits another mixture's best.
+
+    Args:
+        data_dim: columns of x.
+        components: number of classes K.
+        likelihood: `"gaussian"` (x real) or `"bernoulli"` (x in {0, 1}).
+        guide: `"exact"` or `"amortised"`.
+        hidden: hidden sizes of the amortised guide's classifier.
+        activation: of the classifier, `"tanh"`, `"relu"`, `"softplus"`, `"elu"` or `"silu"`.
+        noise_scale: initial standard deviation of every class, and of the classes' initial means
+            about `data_mean`.
+        min_scale: smallest standard deviation, without which the Gaussian likelihood is unbounded.
+        data_mean: mean of the training data, shape (data_dim,); zero (Bernoulli: 1/2) when not
+            given.
+        weights: initial class probabilities, shape (K,); equal when not given.
+        means: initial means, shape (K, data_dim), in place of random ones.
+        scales: initial standard deviations, shape (K, data_dim), in place of `noise_scale`.
+        seed: seed of the initial parameters.
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+
+    engine = "numpyro"
+
+    def __init__(
+        self,
+        *,
+        data_dim: int = 2,
+        components: int = 10,
+        likelihood: str = "gaussian",
+        guide: str = "exact",
+        hidden: Sequence[int] = (50,),
+        activation: str = "tanh",
+        noise_scale: float = 1.0,
+        min_scale: float = 1e-3,
+        data_mean: ArrayLike | None = None,
+        weights: ArrayLike | None = None,
+        means: ArrayLike | None = None,
+        scales: ArrayLike | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.data_dim = check_size("data_dim", data_dim)
+        self.components = check_size("components", components)
+        self.likelihood = check_choice("likelihood", likelihood, ("gaussian", "bernoulli"))
+        self.exact_guide = check_choice("guide", guide, ("exact", "amortised")) == "exact"
+        hidden = check_sizes("hidden", hidden)
+        check_choice("activation", activation, ACTIVATIONS)
+        self.min_scale = check_positive("min_scale", min_scale)
+        self.initial = mixture_start(
+            (components, data_dim),
+            likelihood,
+            noise_scale=check_positive("noise_scale", noise_scale),
+            min_scale=min_scale,
+            data_mean=data_mean,
+            weights=weights,
+            means=means,
+            scales=scales,
+            seed=check_seed(seed),
+        )
+        if not self.exact_guide:
+            self.encoder = MLP([data_dim, *hidden, components], activation, nnx.Rngs(seed))
+
+    def _param(self, name: str) -> jax.Array:
+        return jnp.asarray(numpyro.param(name, jnp.asarray(self.initial[name])))
+
+    def _likelihood(self, z: jax.Array | slice) -> dist.Distribution:
+        """p(x | z) of given classes, or of all: event (data_dim,)."""
+        if self.likelihood == "bernoulli":
+            return dist.Bernoulli(logits=self._param("mean_logits")[z]).to_event(1)
+        scales = self.min_scale + jnp.exp(self._param("log_scales"))
+        return dist.Normal(self._param("means")[z], scales[z]).to_event(1)
+
+    def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
+        """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""
+        with numpyro.plate("data", size if x is None else len(x)):
+            z = numpyro.sample("z", dist.CategoricalLogits(self._param("weight_logits")))
+            likelihood = self._likelihood(jnp.asarray(z))
+            numpyro.sample("x", likelihood, obs=x)
+        return likelihood.mean
+
+    def guide(self, x: jax.Array) -> None:
+        """Propose z, shape (N,)."""
+        if self.exact_guide:
+            logits = lax.stop_gradient(self._log_joint(x))
+        else:
+            logits = nnx_module("encoder", self.encoder)(x)
+        with numpyro.plate("data", len(x)):
+            numpyro.sample("z", dist.CategoricalLogits(logits))
+
+    def posterior(self, x: jax.Array) -> dist.CategoricalLogits:
+        """The exact p(z | x), batch (N,); its `probs` are the responsibilities, (N, K)."""
+        return dist.CategoricalLogits(self._log_joint(x))
+
+    def log_evidence(self, x: jax.Array) -> jax.Array:
+        """The exact log p(x) per datum, in nats, shape (N,)."""
+        return jax.nn.logsumexp(self._log_joint(x), -1)
+
+    def _log_joint(self, x: jax.Array) -> jax.Array:
+        """log p(x, z = k), shape (N, K)."""
+        log_weights = jax.nn.log_softmax(self._param("weight_logits"))
+        return log_weights + self._likelihood(slice(None)).log_prob(x[..., None, :])
