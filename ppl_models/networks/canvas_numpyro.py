@@ -1,0 +1,89 @@
+"""The reading and the writing network of DRAW for NumPyro pairs (flax NNX)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from ppl_models.networks.attention_numpyro import PARAMETERS, filterbank
+from ppl_models.networks.recurrent_numpyro import LSTM, linear
+
+State = Sequence[jax.Array]  # output and memory of the decoder, and the canvas
+
+
+class Reader(nnx.Module):
+    """One step of the encoder: it looks at an image and at what the canvas lacks of it.
+
+        r = [x, x - sigmoid(canvas)], all of it, or the patches under a grid set by h_decoder
+        h, c = LSTM([r, h_decoder], h, c),   (m, s) = W h + b
+
+    `glance` is what the image itself adds to the gates where all of it is read: it is the same in
+    every step, and worked out once by the caller.
+    """
+
+    def __init__(
+        self,
+        data_dim: int,
+        latent_dim: int,
+        hidden: int,
+        read_size: int | None,
+        rngs: nnx.Rngs,
+    ) -> None:
+        self.read_size, self.side = read_size, math.isqrt(data_dim)
+        self.seen = linear(
+            data_dim if read_size is None else 2 * read_size**2, 4 * hidden, rngs, bias=False
+        )
+        if read_size is not None:
+            self.window = linear(hidden, PARAMETERS, rngs)
+        self.feedback = linear(hidden, 4 * hidden, rngs, bias=False)
+        self.cell = LSTM(hidden, rngs)
+        self.proposal = linear(hidden, 2 * latent_dim, rngs)
+
+    def __call__(
+        self, x: jax.Array, glance: jax.Array | None, h: jax.Array, c: jax.Array, drawn: State
+    ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+        """Mean and log scale of z, and the encoder's output and memory."""
+        decoded, _, canvas = drawn
+        seen = x - nnx.sigmoid(canvas)
+        if self.read_size is not None:
+            bank = filterbank(self.window(decoded), self.read_size, self.side)
+            seen = jnp.concatenate([bank.read(x), bank.read(seen)], -1)
+        gates = self.seen(seen) + self.feedback(decoded)
+        h, c = self.cell(gates if glance is None else gates + glance, h, c)
+        mean, log_scale = jnp.split(self.proposal(h), 2, axis=-1)
+        return mean, log_scale, h, c
+
+
+class Painter(nnx.Module):
+    """One step of the decoder: it adds a stroke to the canvas.
+
+    h, c = LSTM(z, h, c),   canvas += W h + b, all over or under a grid set by h
+    """
+
+    def __init__(
+        self,
+        data_dim: int,
+        latent_dim: int,
+        hidden: int,
+        write_size: int | None,
+        rngs: nnx.Rngs,
+    ) -> None:
+        self.write_size, self.side = write_size, math.isqrt(data_dim)
+        self.latent = linear(latent_dim, 4 * hidden, rngs, bias=False)
+        self.cell = LSTM(hidden, rngs)
+        if write_size is not None:
+            self.window = linear(hidden, PARAMETERS, rngs)
+        self.stroke = linear(hidden, data_dim if write_size is None else write_size**2, rngs)
+
+    def __call__(self, z: jax.Array, drawn: State) -> State:
+        """The decoder's output and memory, and the canvas, after z."""
+        h, c, canvas = drawn
+        h, c = self.cell(self.latent(z), h, c)
+        stroke = self.stroke(h)
+        if self.write_size is not None:
+            stroke = filterbank(self.window(h), self.write_size, self.side).write(stroke)
+        return h, c, canvas + stroke
