@@ -60,6 +60,7 @@ class Row:
 
 
 _SMALL = {"data_dim": 12, "latent_dim": 3}
+_DEEP = {"data_dim": 12, "latent_dims": (3, 2)}
 ROWS = {
     "draw": Row("draw", {**_SMALL, "hidden": 4, "steps": 3}, binary),
     "draw-attention": Row(
@@ -96,6 +97,13 @@ ROWS = {
         {**_SMALL, "classes": 2, "hidden": (), "likelihood": "gaussian", "alpha": 3.0},
         given=few_labels,
     ),
+    "dlgm": Row("dlgm", {**_DEEP, "hidden": ((7, 6), (5,))}, binary),
+    "dlgm-full": Row(
+        "dlgm", {**_DEEP, "hidden": (), "noise": "full", "likelihood": "learned-variance"}
+    ),
+    "dlgm-ladder": Row(
+        "dlgm", {**_DEEP, "hidden": ((7,), (5,)), "guide": "ladder", "likelihood": "gaussian"}
+    ),
     "vae": Row("vae", {**_SMALL, "hidden": (7, 5)}, binary),
     "vae-gaussian": Row(
         "vae",
@@ -113,5 +121,30 @@ ROWS = {
             "hidden": (7,),
         },
         binary,
+    ),
+    "hmm": Row(
+        "hmm",
+        {
+            "data_dim": 1,
+            "length": 4,
+            "states": 3,
+            "symbols": 5,
+            "guide": "amortised",
+            "hidden": (7,),
+        },
+        lambda random, rows, _: random.integers(0, 5, (rows, 4)).astype(np.float32),
+        lambda random, rows, _: random.integers(1, 5, rows),
+    ),
+    "hmm-exact-guide": Row(
+        "hmm",
+        {"data_dim": 2, "length": 4, "states": 3, "emissions": "gaussian", "guide": "exact"},
+        lambda random, rows, columns: real(random, rows, 4 * columns).reshape(rows, 4, columns),
+    ),
+    "hmm-summed": Row(
+        "hmm",
+        {"data_dim": 2, "length": 4, "states": 3, "emissions": "gaussian"},
+        lambda random, rows, columns: real(random, rows, 4 * columns).reshape(rows, 4, columns),
+        lambda random, rows, _: random.integers(1, 5, rows),
+        latent=False,
     ),
 }

@@ -53,7 +53,8 @@ def log_densities(pair: Any, batch: Batch, z: Arrays) -> tuple[NDArray[Any], NDA
     if pair.engine == "pyro":
         with torch.no_grad():
             data = [torch.tensor(array) for array in batch]
-            latents = {name: torch.tensor(value) for name, value in z.items()}
+            own = poutine.trace(pair.model).get_trace(*data).nodes  # Pyro's 0 and 1 are floats
+            latents = {n: torch.tensor(v).to(own[n]["value"].dtype) for n, v in z.items()}
             scores = []
             for program in (pair.model, pair.guide):
                 trace = poutine.trace(poutine.condition(program, data=latents)).get_trace(*data)

@@ -489,7 +489,8 @@ def _site(
     return Site(
         name=name,
         observed=bool(site["is_observed"]),
-        reparameterised=bool(site["fn"].has_rsample),
+        # A custom class without arg_constraints has has_rsample, whatever it draws.
+        reparameterised=bool(site["fn"].has_rsample) and not getattr(support, "is_discrete", False),
         event_shape=tuple(site["fn"].event_shape),
         batch_shape=tuple(site["fn"].batch_shape),
         plates=plates,

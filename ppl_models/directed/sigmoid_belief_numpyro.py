@@ -1,0 +1,120 @@
+"""Sigmoid belief net, NumPyro (Neal 1992)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpyro
+from flax import nnx
+from numpy.typing import ArrayLike
+from numpyro.contrib.module import nnx_module
+
+from ppl_models._pair import Pair
+from ppl_models.networks.arguments import (
+    check_choice,
+    check_flag,
+    check_seed,
+    check_size,
+    check_sizes,
+)
+from ppl_models.networks.binary_layer_numpyro import BinaryLayer, mean_given
+from ppl_models.networks.output_bias import output_bias
+
+__all__ = ["SigmoidBeliefNet"]
+
+
+class SigmoidBeliefNet(Pair):
+    """Layers of binary units, each layer generating the one below it, the data the lowest.
+
+    Story, for each datum n, with s(h) = h or 2 h - 1 (`units`):
+
+        hL_n ~ Bernoulli(logits = c_L)                             (latent_dims[-1],)
+        hl_n ~ Bernoulli(logits = W_l s(h(l+1)_n) + c_l)           (latent_dims[l - 1],)
+        x_n  ~ Bernoulli(logits = W_0 s(h1_n) + c_0)               (data_dim,)
+        guide: h1_n ~ Bernoulli(logits = V_1 s(x_n) + d_1), hl_n ~ Bernoulli(V_l s(h(l-1)_n) + d_l)
+
+    With `autoregressive`, every layer of the model, x included, has connections from each of its
+    units to those after it, logits_i + sum_{j < i} A_ij s(h_j), as in a deep autoregressive network
+    (Gregor et al. 2014, arXiv:1310.8499); an autoregressive guide has them in the guide's layers.
+    Under `WakeSleep()` the pair is the Helmholtz machine of Hinton et al. 1995.
+
+    Args:
+        data_dim: columns of x, which must be in {0, 1}.
+        latent_dims: units of each layer, the one next to the data first.
+        units: `"binary"` or `"signed"`: whether layers are seen as {0, 1} or {-1, 1}. A site's
+            values are in {0, 1} either way.
+        autoregressive: whether the model's layers have connections within.
+        guide: `"factorial"` or `"autoregressive"`.
+        data_mean: mean of the training data, shape (data_dim,). When given, c_0 starts at its
+            logit.
+        seed: seed of the initial weights.
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+
+    engine = "numpyro"
+
+    def __init__(
+        self,
+        *,
+        data_dim: int = 784,
+        latent_dims: Sequence[int] = (200,),
+        units: str = "binary",
+        autoregressive: bool = False,
+        guide: str = "factorial",
+        data_mean: ArrayLike | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.data_dim = check_size("data_dim", data_dim)
+        self.latent_dims = check_sizes("latent_dims", latent_dims)
+        if not self.latent_dims:
+            raise ValueError(
+                "latent_dims must name at least one layer, for example (200,); got ()."
+            )
+        signed = check_choice("units", units, ("binary", "signed")) == "signed"
+        lateral = check_flag("autoregressive", autoregressive)
+        guide_lateral = check_choice("guide", guide, ("factorial", "autoregressive")) != "factorial"
+        random = nnx.Rngs(check_seed(seed))
+        sizes = (data_dim, *self.latent_dims)
+        above = (*self.latent_dims, None)
+        self.decoder = nnx.List(
+            BinaryLayer(fan_in, size, random, autoregressive=lateral, signed=signed)
+            for size, fan_in in zip(sizes, above, strict=True)
+        )
+        self.encoder = nnx.List(
+            BinaryLayer(below, size, random, autoregressive=guide_lateral, signed=signed)
+            for below, size in pairwise(sizes)
+        )
+        if data_mean is not None:
+            self.decoder[0].set_bias(output_bias(data_mean, data_dim, "bernoulli"))
+
+    def _registered(self, side: Literal["decoder", "encoder"]) -> list[Any]:
+        layers = getattr(self, side)
+        return [nnx_module(f"{side}.{depth}", layer) for depth, layer in enumerate(layers)]
+
+    def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
+        """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean.
+
+        In an autoregressive model it is each pixel's mean given the pixels before it.
+        """
+        lowest, *layers = self._registered("decoder")
+        with numpyro.plate("data", size if x is None else len(x)):
+            h: Any = None
+            for depth, layer in reversed(list(enumerate(layers, start=1))):
+                h = numpyro.sample(f"h{depth}", layer(h))
+            likelihood = lowest(h)
+            value = numpyro.sample("x", likelihood, obs=x)
+        return mean_given(likelihood, jnp.asarray(value))
+
+    def guide(self, x: jax.Array) -> None:
+        """Propose h1, h2 ... from the data upwards."""
+        layers = self._registered("encoder")
+        with numpyro.plate("data", len(x)):
+            h: Any = x
+            for depth, layer in enumerate(layers, start=1):
+                h = numpyro.sample(f"h{depth}", layer(h))

@@ -1,0 +1,123 @@
+"""A layer of binary units, with or without connections between them (torch)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pyro.distributions as dist
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.distributions import constraints
+
+
+class AutoregressiveBernoulli(dist.TorchDistribution):
+    """Binary units v of one layer, each conditioned on those before it.
+
+        v_i ~ Bernoulli(logits = base_logits_i + sum_{j < i} lateral_ij s(v_j))
+
+    Args:
+        base_logits: shape (..., D).
+        lateral: shape (D, D); what is not below its diagonal is not used.
+        signed: whether s(v) = 2 v - 1 in place of v.
+    """
+
+    support: Any = constraints.independent(constraints.boolean, 1)
+    arg_constraints: ClassVar[Any] = {}
+
+    def __init__(
+        self,
+        base_logits: Tensor,
+        lateral: Tensor,
+        *,
+        signed: bool = False,
+        validate_args: bool | None = None,
+    ) -> None:
+        self.base_logits, self.signed = base_logits, signed
+        self.lateral = lateral.tril(-1)
+        super().__init__(
+            base_logits.shape[:-1], base_logits.shape[-1:], validate_args=validate_args
+        )
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> AutoregressiveBernoulli:
+        """The same units for more data."""
+        wider = self.base_logits.expand(torch.Size(batch_shape) + self.event_shape)
+        return AutoregressiveBernoulli(wider, self.lateral, signed=self.signed, validate_args=False)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Draw the units one after another."""
+        shape = torch.Size(sample_shape) + self.batch_shape + self.event_shape
+        with torch.no_grad():
+            noise = torch.logit(torch.rand(shape, dtype=self.base_logits.dtype))
+            base = self.base_logits.expand(shape)
+            values = torch.zeros_like(base)
+            for position, row in enumerate(self.lateral):
+                logit = base[..., position] + signal(values, signed=self.signed) @ row
+                values[..., position] = (logit + noise[..., position] > 0).to(values)
+        return values
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """log p(v), all units at once."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return dist.Bernoulli(logits=self.logits_given(value)).to_event(1).log_prob(value)
+
+    def logits_given(self, value: Tensor) -> Tensor:
+        """The logit of each unit given the values of those before it."""
+        return self.base_logits + signal(value, signed=self.signed) @ self.lateral.T
+
+
+class BinaryLayer(nn.Module):
+    """The distribution of a layer of binary units given the layer next to it.
+
+    Args:
+        fan_in: size of the layer next to it; None for none, as at the top of a belief net.
+        fan_out: number of units.
+        autoregressive: whether each unit also sees those before it in the layer.
+        signed: whether the layers are seen as {-1, 1}.
+        generator: source of the Glorot uniform weights; biases and lateral weights begin at zero.
+    """
+
+    def __init__(
+        self,
+        fan_in: int | None,
+        fan_out: int,
+        generator: torch.Generator,
+        *,
+        autoregressive: bool,
+        signed: bool,
+    ) -> None:
+        super().__init__()
+        self.signed = signed
+        self.bias = nn.Parameter(torch.zeros(fan_out))
+        self.weight = None
+        if fan_in is not None:
+            weight = torch.empty(fan_out, fan_in)
+            self.weight = nn.Parameter(nn.init.xavier_uniform_(weight, generator=generator))
+        self.lateral = nn.Parameter(torch.zeros(fan_out, fan_out)) if autoregressive else None
+
+    def forward(self, neighbour: Tensor | None = None) -> dist.TorchDistribution:
+        """The distribution given the values in {0, 1} of the layer next to it, (..., fan_in)."""
+        logits = self.bias
+        if self.weight is not None and neighbour is not None:
+            logits = signal(neighbour, signed=self.signed) @ self.weight.T + logits
+        if self.lateral is None:
+            return dist.Bernoulli(logits=logits).to_event(1)
+        return AutoregressiveBernoulli(logits, self.lateral, signed=self.signed)
+
+    def set_bias(self, bias: NDArray[Any]) -> None:
+        """Set the bias, shape (fan_out,)."""
+        with torch.no_grad():
+            self.bias.copy_(torch.as_tensor(bias))
+
+
+def signal(value: Tensor, *, signed: bool) -> Tensor:
+    """Values in {0, 1} as the layers see them: as they are, or in {-1, 1}."""
+    return 2 * value - 1 if signed else value
+
+
+def mean_given(distribution: Any, value: Tensor) -> Tensor:
+    """The probability of each unit being on, given the values of those before it."""
+    if isinstance(distribution, AutoregressiveBernoulli):
+        return distribution.logits_given(value).sigmoid()
+    return distribution.mean
