@@ -32,7 +32,7 @@ class Sequential(TorchDistribution):
         event_shape: T and the size of an element.
         batch_shape: shape of the independent sequences.
         inputs: what each step is shown, shape (..., T, size); None if nothing.
-        scored: shape (..., T); steps where it is False are drawn, but add nothing to the density.
+        inside: shape (..., T); steps where it is False are drawn, but add nothing to the density.
     """
 
     arg_constraints: Any = {}  # noqa: RUF012
@@ -48,10 +48,10 @@ class Sequential(TorchDistribution):
         batch_shape: tuple[int, ...],
         *,
         inputs: Tensor | None = None,
-        scored: Tensor | None = None,
+        inside: Tensor | None = None,
     ) -> None:
         self.propose, self.advance, self.carry = propose, advance, carry
-        self.inputs, self.scored = inputs, scored
+        self.inputs, self.inside = inputs, inside
         self._drawn: tuple[Tensor, Tensor, Tensor] | None = None
         super().__init__(torch.Size(batch_shape), torch.Size(event_shape), validate_args=False)
 
@@ -64,7 +64,7 @@ class Sequential(TorchDistribution):
             tuple(self.event_shape),
             batch_shape,
             inputs=self.inputs,
-            scored=self.scored,
+            inside=self.inside,
         )
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
@@ -80,8 +80,8 @@ class Sequential(TorchDistribution):
         else:
             loc, scale = self._moments(value)
         score = Normal(loc, scale, validate_args=False).log_prob(value).sum(-1)
-        if self.scored is not None:
-            score = score.where(self.scored, 0.0)
+        if self.inside is not None:
+            score = score.where(self.inside, 0.0)
         return score.sum(-1)
 
     def _moments(self, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,7 +119,7 @@ class Markov(Sequential):
         event_shape: T and the size of an element.
         batch_shape: shape of the independent sequences.
         inputs: what each step is shown, shape (..., T, size); None if nothing.
-        scored: shape (..., T); steps where it is False are drawn, but add nothing to the density.
+        inside: shape (..., T); steps where it is False are drawn, but add nothing to the density.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Markov(Sequential):
         batch_shape: tuple[int, ...],
         *,
         inputs: Tensor | None = None,
-        scored: Tensor | None = None,
+        inside: Tensor | None = None,
     ) -> None:
         self.transition, self.start = transition, start
         super().__init__(
@@ -140,7 +140,7 @@ class Markov(Sequential):
             event_shape,
             batch_shape,
             inputs=inputs,
-            scored=scored,
+            inside=inside,
         )
 
     def expand(self, batch_shape: tuple[int, ...], _instance: Any = None) -> Markov:
@@ -151,7 +151,7 @@ class Markov(Sequential):
             tuple(self.event_shape),
             batch_shape,
             inputs=self.inputs,
-            scored=self.scored,
+            inside=self.inside,
         )
 
     def _moments(self, value: Tensor) -> tuple[Tensor, Tensor]:

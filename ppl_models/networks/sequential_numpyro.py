@@ -33,13 +33,13 @@ class Sequential(Distribution):
         event_shape: T and the size of an element.
         batch_shape: shape of the independent sequences.
         inputs: what each step is shown, shape (..., T, size); None if nothing.
-        scored: shape (..., T); steps where it is False are drawn, but add nothing to the density.
+        inside: shape (..., T); steps where it is False are drawn, but add nothing to the density.
     """
 
     arg_constraints: Any = {}  # noqa: RUF012
     support: Any = constraints.independent(constraints.real, 2)
     reparametrized_params: Any = ()
-    pytree_data_fields = ("carry", "inputs", "scored")
+    pytree_data_fields = ("carry", "inputs", "inside")
     pytree_aux_fields = ("propose", "advance")
 
     def __init__(
@@ -51,10 +51,10 @@ class Sequential(Distribution):
         batch_shape: tuple[int, ...],
         *,
         inputs: jax.Array | None = None,
-        scored: jax.Array | None = None,
+        inside: jax.Array | None = None,
     ) -> None:
         self.propose, self.advance, self.carry = propose, advance, carry
-        self.inputs, self.scored = inputs, scored
+        self.inputs, self.inside = inputs, inside
         super().__init__(tuple(batch_shape), tuple(event_shape), validate_args=False)
 
     def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> jax.Array:
@@ -74,8 +74,8 @@ class Sequential(Distribution):
         """log density of sequences, of the value's leading shape."""
         loc, scale = intermediates or self._moments(value)
         score = Normal(loc, scale).log_prob(value).sum(-1)
-        if self.scored is not None:
-            score = jnp.where(self.scored, score, 0.0)
+        if self.inside is not None:
+            score = jnp.where(self.inside, score, 0.0)
         return score.sum(-1)
 
     def _moments(self, value: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -117,7 +117,7 @@ class Markov(Sequential):
         event_shape: T and the size of an element.
         batch_shape: shape of the independent sequences.
         inputs: what each step is shown, shape (..., T, size); None if nothing.
-        scored: shape (..., T); steps where it is False are drawn, but add nothing to the density.
+        inside: shape (..., T); steps where it is False are drawn, but add nothing to the density.
     """
 
     pytree_data_fields = ("start",)
@@ -131,7 +131,7 @@ class Markov(Sequential):
         batch_shape: tuple[int, ...],
         *,
         inputs: jax.Array | None = None,
-        scored: jax.Array | None = None,
+        inside: jax.Array | None = None,
     ) -> None:
         self.transition, self.start = transition, start
         super().__init__(
@@ -141,7 +141,7 @@ class Markov(Sequential):
             event_shape,
             batch_shape,
             inputs=inputs,
-            scored=scored,
+            inside=inside,
         )
 
     def _moments(self, value: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -55,7 +55,7 @@ def build(engine: str, kind: str, calls: list[int], a: Any = None, mask: Any = N
         *(array(engine, v) for v in (B, SCALE, START, SHOWN)),
     )
     module = sequential if engine == "pyro" else sequential_numpyro
-    own: Any = {"inputs": shown, "scored": None if mask is None else array(engine, mask) > 0}
+    own: Any = {"inputs": shown, "inside": None if mask is None else array(engine, mask) > 0}
 
     def transition(before: Any, inputs: Any) -> tuple[Any, Any]:
         calls.append(1)

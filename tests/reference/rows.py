@@ -61,7 +61,19 @@ class Row:
 
 _SMALL = {"data_dim": 12, "latent_dim": 3}
 _DEEP = {"data_dim": 12, "latent_dims": (3, 2)}
+_CHAIN = {"data_dim": 3, "length": 4, "latent_dim": 2, "guide_hidden": 4}
 ROWS = {
+    "deep-markov": Row(
+        "deep_markov",
+        {**_CHAIN, "hidden": (5,), "transition_hidden": 4},
+        lambda random, rows, columns: binary(random, rows, 4 * columns).reshape(rows, 4, columns),
+        lambda random, rows, _: random.integers(1, 5, rows),
+    ),
+    "deep-markov-linear": Row(
+        "deep_markov",
+        {**_CHAIN, "hidden": (), "transition": "linear", "likelihood": "gaussian"},
+        lambda random, rows, columns: real(random, rows, 4 * columns).reshape(rows, 4, columns),
+    ),
     "draw": Row("draw", {**_SMALL, "hidden": 4, "steps": 3}, binary),
     "draw-attention": Row(
         "draw",
