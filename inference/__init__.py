@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from inference.evaluation.classification import classify
     from inference.evaluation.likelihood import Estimate, log_likelihood
+    from inference.evaluation.posterior import active_units
     from inference.objectives import (
         CIWAE,
         ELBO,
@@ -66,6 +67,7 @@ _HOMES = {
     "Run": "inference.training.run",
     "VIMCO": "inference.objectives",
     "classify": "inference.evaluation.classification",
+    "active_units": "inference.evaluation.posterior",
     "fit": "inference.training.fit",
     "load_run": "inference.training.run",
     "log_likelihood": "inference.evaluation.likelihood",
@@ -96,6 +98,7 @@ __all__ = [
     "TailAdaptive",
     "Validity",
     "WakeSleep",
+    "active_units",
     "classify",
     "fit",
     "load_run",

@@ -1,0 +1,175 @@
+"""Deep latent Gaussian model, NumPyro (Rezende, Mohamed & Wierstra 2014, arXiv:1401.4082)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+from flax import nnx
+from numpy.typing import ArrayLike
+from numpyro.contrib.module import nnx_module
+
+from ppl_models._pair import Pair
+from ppl_models.networks.arguments import (
+    ACTIVATIONS,
+    check_choice,
+    check_levels,
+    check_seed,
+    check_size,
+    check_sizes,
+)
+from ppl_models.networks.ladder_numpyro import Rung, precision_weighted
+from ppl_models.networks.likelihoods_numpyro import Likelihood
+from ppl_models.networks.mlp_numpyro import MLP
+from ppl_models.networks.output_bias import output_bias
+
+__all__ = ["DLGM"]
+
+
+class DLGM(Pair):
+    """Layers of Gaussian latents, each one's mean a network of the layer above.
+
+    Story, for each datum n, from the top layer L down:
+
+        z_L,n ~ Normal(0, I)                                 (latent_dims[L-1],)
+        z_l,n ~ Normal(m, exp(s)), (m, s) = decoder_l(z_l+1,n)        noise = "diagonal"
+           or MultivariateNormal(decoder_l(z_l+1,n), G_l G_l')        noise = "full"
+        x_n   ~ Bernoulli(logits = decoder_0(z_1,n))         (data_dim,)
+             or another likelihood of `ppl_models.networks.likelihoods`
+
+    with G_l lower triangular. Guides, (m, s) = encoder_l(...) at each layer:
+
+        bottom-up: z_1,n ~ Normal(m, exp(s)) from x_n, z_l+1,n likewise from z_l,n
+        ladder:    all (m, s) from x_n in one deterministic pass upwards, d_l+1 = features of d_l;
+                   z_L,n ~ Normal(m, exp(s)), and z_l,n from the normalised product of
+                   Normal(m, exp(s)) and the model's own p(z_l,n | z_l+1,n)
+
+    (Burda et al. 2016, arXiv:1509.00519; Sonderby et al. 2016, arXiv:1602.02282.) The ladder
+    shares the decoders between the layers with the model, so that an objective with a loss of its
+    own for the guide, such as RWS, moves them by that loss too.
+
+    Args:
+        data_dim: columns of x.
+        latent_dims: sizes of z1 (next to the data), z2, ...; two or more.
+        hidden: hidden sizes of the encoder from x to z1, from z1 to z2, ...; the decoders have
+            them in reverse. `()` makes every network linear.
+        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"` or `"silu"`.
+        noise: `"diagonal"`, given by the decoders, or `"full"`, one learnt matrix per layer.
+        guide: `"bottom-up"` or `"ladder"`; the latter needs diagonal noise.
+        likelihood: `"bernoulli"` (x in {0, 1}), `"gaussian"` or `"learned-variance"` (x real), or
+            `"discretised-logistic"` (x among 256 grey levels from 0 to 1).
+        noise_scale: scale of a likelihood other than Bernoulli, initial where it is learnt.
+        data_mean: mean of the training data, shape (data_dim,), for the decoder's initial bias.
+        seed: seed of the initial weights.
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+
+    engine = "numpyro"
+
+    def __init__(
+        self,
+        *,
+        data_dim: int = 784,
+        latent_dims: Sequence[int] = (100, 50),
+        hidden: Sequence[Sequence[int]] = ((200, 200), (100, 100)),
+        activation: str = "tanh",
+        noise: str = "diagonal",
+        guide: str = "bottom-up",
+        likelihood: str = "bernoulli",
+        noise_scale: float = 0.1,
+        data_mean: ArrayLike | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.data_dim = check_size("data_dim", data_dim)
+        self.latent_dims = check_sizes("latent_dims", latent_dims)
+        layers = len(self.latent_dims)
+        if layers < 2:
+            raise ValueError(
+                f"latent_dims must have two sizes or more, such as (100, 50), got {latent_dims!r}; "
+                "with one layer it is the model 'vae'."
+            )
+        levels = check_levels("hidden", hidden, layers)
+        check_choice("activation", activation, ACTIVATIONS)
+        full = check_choice("noise", noise, ("diagonal", "full")) == "full"
+        self.ladder = check_choice("guide", guide, ("bottom-up", "ladder")) == "ladder"
+        if full and self.ladder:
+            raise ValueError(
+                "guide='ladder' multiplies Gaussians entry by entry and needs noise='diagonal', "
+                "got noise='full'; use guide='bottom-up' with it."
+            )
+        self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
+        random = nnx.Rngs(check_seed(seed))
+        self.encoders: list[MLP] = []
+        self.decoders: list[MLP] = []
+        self.noise: list[jax.Array] = []
+        above, below = data_dim, data_dim
+        for level, (size, sizes) in enumerate(zip(self.latent_dims, levels, strict=True)):
+            network = Rung if self.ladder else MLP
+            self.encoders.append(network([above, *sizes, 2 * size], activation, random))
+            outputs = below if full or level == 0 else 2 * below
+            self.decoders.append(MLP([size, *reversed(sizes), outputs], activation, random))
+            if full and level > 0:
+                self.noise.append(jnp.zeros((below, below)))
+            above, below = (above, *sizes)[-1] if self.ladder else size, size
+        if data_mean is not None:
+            bias = output_bias(data_mean, data_dim, likelihood)
+            self.decoders[0].set_output_bias(bias)
+
+    def _layer(self, level: int, output: jax.Array) -> dist.Distribution:
+        """p(z_level | z_level+1), given the decoder's output at z_level+1."""
+        if self.noise:
+            free = jnp.asarray(numpyro.param(f"noise.{level - 1}", self.noise[level - 1]))
+            tril = jnp.tril(free, -1) + jnp.diag(jnp.exp(jnp.diagonal(free)))
+            return dist.MultivariateNormal(output, scale_tril=tril)
+        mean, log_scale = jnp.split(output, 2, axis=-1)
+        return dist.Normal(mean, jnp.exp(log_scale)).to_event(1)
+
+    def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
+        """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""
+        decoders = _registered("decoders", self.decoders)
+        with numpyro.plate("data", size if x is None else len(x)):
+            top = len(self.latent_dims)
+            prior = jnp.zeros(self.latent_dims[-1])
+            z = numpyro.sample(f"z{top}", dist.Normal(prior, 1.0).to_event(1))
+            for level in reversed(range(1, top)):
+                z = numpyro.sample(f"z{level}", self._layer(level, decoders[level](z)))
+            fn = self.likelihood(decoders[0](z))
+            numpyro.sample("x", fn, obs=x)
+        return jnp.asarray(fn.mean)
+
+    def guide(self, x: jax.Array) -> None:
+        """Propose z1, z2, ..., shapes (N, latent_dims[l]), from diagonal Gaussians."""
+        encoders = _registered("encoders", self.encoders)
+        with numpyro.plate("data", len(x)):
+            if self.ladder:
+                self._descend(x, encoders)
+                return
+            z = x
+            for level, encoder in enumerate(encoders, start=1):
+                mean, log_scale = jnp.split(encoder(z), 2, axis=-1)
+                z = numpyro.sample(f"z{level}", dist.Normal(mean, jnp.exp(log_scale)).to_event(1))
+
+    def _descend(self, x: jax.Array, encoders: list[Callable[..., Any]]) -> None:
+        """The ladder: up without draws, then down with them."""
+        decoders = _registered("decoders", self.decoders)
+        estimates, features = [], x
+        for encoder in encoders:
+            features, output = encoder(features)
+            estimates.append(tuple(jnp.split(output, 2, axis=-1)))
+        top = len(self.latent_dims)
+        mean, log_scale = estimates.pop()
+        z = numpyro.sample(f"z{top}", dist.Normal(mean, jnp.exp(log_scale)).to_event(1))
+        for level in reversed(range(1, top)):
+            own, own_log_scale = jnp.split(decoders[level](z), 2, axis=-1)
+            mean, log_scale = precision_weighted(estimates.pop(), (own, own_log_scale))
+            z = numpyro.sample(f"z{level}", dist.Normal(mean, jnp.exp(log_scale)).to_event(1))
+
+
+def _registered(name: str, networks: list[MLP]) -> list[Callable[..., Any]]:
+    return [nnx_module(f"{name}.{level}", network) for level, network in enumerate(networks)]
