@@ -36,7 +36,7 @@ from inference import Enumerated, Run, classify, fit
 from ppl_models import create
 from ppl_models.datasets import labelled, load
 
-ACTIVE = 0.01  # least variance of a latent's posterior mean over the data (Burda et al. 2016)
+ACTIVE = 0.1  # least variance of a latent's posterior mean over the data; an idle latent has less
 DRAWS = 10  # of each image's features, for training and for testing
 BATCH = 300
 LABELLED = 1 / 3  # of the training rows, by repetition
