@@ -57,7 +57,8 @@ def image_shape(run: Run, shape: tuple[int, int] | None = None) -> tuple[int, in
     Raises:
         ArgumentError: if none of these fits.
     """
-    width = getattr(run.pair, "data_dim", None)
+    row = getattr(run.pair, "data_shape", None)
+    width = None if row is None else math.prod(row)
     found = shape or run.image_shape
     if found is None and width is not None and math.isqrt(width) ** 2 == width:
         found = (math.isqrt(width), math.isqrt(width))

@@ -49,6 +49,8 @@ class DataId:
 class Dataset:
     """Three splits of one data set, shape (N, D), float32 in [0, 1], read-only.
 
+    Rows of sequences keep their shape: (N, steps, columns), with `image_shape=(steps, columns)`.
+
     With `binarisation="dynamic"` train holds grey probabilities, which the training step binarises
     afresh each time it uses them (Salakhutdinov & Murray 2008), while valid and test were
     binarised once from `seed`, so that scores are repeatable.
@@ -158,7 +160,8 @@ class Dataset:
 
     def _frozen_images(self, split: str) -> NDArray[np.float32]:
         array = np.ascontiguousarray(getattr(self, split), dtype=np.float32)
-        if array.ndim != 2 or len(array) == 0 or array.shape[1] != math.prod(self.image_shape):
+        shapes = {(math.prod(self.image_shape),), tuple(self.image_shape)}  # flat, or a sequence
+        if array.ndim == 0 or len(array) == 0 or array.shape[1:] not in shapes:
             raise ValueError(
                 f"{split} must have shape (N, {math.prod(self.image_shape)}) with N at least 1, "
                 f"to match image_shape={self.image_shape}; got {array.shape}."

@@ -73,10 +73,10 @@ def quadrants(dataset: Dataset, observed: int = 1) -> Dataset:
     if isinstance(observed, bool) or observed not in (1, 2, 3):
         raise ValueError(f"quadrants must be 1, 2 or 3, the observed ones; got {observed!r}.")
     shape = dataset.image_shape
-    if len(shape) != 2 or shape[0] % 2 or shape[1] % 2:
+    if len(shape) != 2 or shape[0] % 2 or shape[1] % 2 or dataset.train.ndim != 2:
         raise ValueError(
-            f"quadrants need images of even height and width, got image_shape={shape}; crop or pad "
-            "the images first."
+            f"quadrants need flat images of even height and width, got image_shape={shape} and "
+            f"rows of shape {dataset.train.shape[1:]}; crop or pad the images first."
         )
     seen = observed_pixels(shape, observed).ravel()
     images = {split: getattr(dataset, split) for split in SPLITS}
