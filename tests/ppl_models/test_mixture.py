@@ -75,7 +75,7 @@ def test_evidence_and_responsibilities(engine: str, likelihood: str) -> None:
     probs = pair.posterior(ARRAY[engine](x)).probs
     found = np.asarray(probs.detach() if engine == "pyro" else probs)
     np.testing.assert_allclose(found, np.exp(joint - exact[:, None]), atol=1e-5)
-    whole = log_likelihood(pair, x, method="exact")
+    whole = log_likelihood(pair, x, 1, method="exact")
     assert whole.mean == pytest.approx(exact.mean(), rel=1e-5)
     # With the exact guide every weight is the evidence, for any draw.
     drawn = log_likelihood(pair, x, 2)
@@ -146,7 +146,7 @@ def test_svi_em_and_exact_evidence_agree_at_the_optimum(engine: str, likelihood:
     best = mixture_em(x, 3, likelihood=likelihood)
     assert (np.diff(best.history) > -1e-12).all()
     start = create("mixture", engine=engine, **best.hyperparameters)
-    at_start = log_likelihood(start, x, method="exact").mean
+    at_start = log_likelihood(start, x, 1, method="exact").mean
     assert at_start == pytest.approx(best.log_likelihood, abs=1e-4)
     random = np.random.default_rng(3)
     moved = {**best.hyperparameters, "weights": [0.4, 0.3, 0.3]}
@@ -154,7 +154,7 @@ def test_svi_em_and_exact_evidence_agree_at_the_optimum(engine: str, likelihood:
     if likelihood == "bernoulli":
         moved["means"] = np.clip(moved["means"], 0.2, 0.8)
     pair = create("mixture", engine=engine, **moved)
-    assert log_likelihood(pair, x, method="exact").mean < best.log_likelihood - 0.05
+    assert log_likelihood(pair, x, 1, method="exact").mean < best.log_likelihood - 0.05
     run = fit(
         pair,
         x,
@@ -165,7 +165,7 @@ def test_svi_em_and_exact_evidence_agree_at_the_optimum(engine: str, likelihood:
         schedule="cosine",
         progress=False,
     )
-    exact = log_likelihood(run.pair, x, method="exact").mean
+    exact = log_likelihood(run.pair, x, 1, method="exact").mean
     assert exact == pytest.approx(best.log_likelihood, abs=1e-3)
     assert -run.rows[-1]["loss"] == pytest.approx(exact, abs=1e-3)
 
@@ -193,7 +193,7 @@ def test_a_class_that_shrinks_to_a_point_stops_at_the_smallest_scale() -> None:
     assert best.scales is not None
     assert best.scales.min() == 0.01
     pair = create("mixture", **best.hyperparameters)
-    found = log_likelihood(pair, x, method="exact").mean
+    found = log_likelihood(pair, x, 1, method="exact").mean
     assert found == pytest.approx(best.log_likelihood, abs=1e-3)
 
 
