@@ -243,6 +243,7 @@ def evaluate(
         typer.Option(help="Importance-weighted, or the model's closed form."),
     ] = "iw",
     first: Annotated[int | None, typer.Option(min=1, help="Score so many rows only.")] = None,
+    every: Annotated[int, typer.Option(min=1, help="Score each such row: 10 for each tenth.")] = 1,
     split: Annotated[Literal["train", "valid", "test"], typer.Option()] = "test",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
     figures: Annotated[
@@ -265,7 +266,7 @@ def evaluate(
     from inference.training.run import load_run
 
     arrays = dataset.arrays(split)
-    x = tuple(array[:first] for array in arrays)
+    x = tuple(array[::every][:first] for array in arrays)
     with answering(), plain_warnings():
         fitted = load_run(run)
         begun = time.perf_counter()

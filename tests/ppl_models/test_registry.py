@@ -35,6 +35,15 @@ def test_listing_and_cards_import_no_framework() -> None:
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
+def _size(pair: Any, size: str | int) -> int:
+    """A size as a card writes it: a number, `"latent_dim"`, or `"latent_dims[0]"`."""
+    if isinstance(size, int):
+        return size
+    name, _, position = size.partition("[")
+    value = getattr(pair, name)
+    return value[int(position.rstrip("]"))] if position else value
+
+
 @pytest.mark.parametrize("name", list_models())
 def test_card_states_what_the_pair_is(name: str) -> None:
     card = info(name)
@@ -48,8 +57,7 @@ def test_card_states_what_the_pair_is(name: str) -> None:
         batch = row.batch(3)
         sites = load_engine(engine).structure(pair, batch)
         stated = {
-            name: tuple(getattr(pair, size) if isinstance(size, str) else size for size in shape)
-            for name, shape in card.latents.items()
+            name: tuple(_size(pair, size) for size in shape) for name, shape in card.latents.items()
         }
         assert stated == {site.name: site.event_shape for site in sites.latents}
 
