@@ -25,6 +25,20 @@ def signs(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.fl
     return 2 * binary(random, rows, columns) - 1
 
 
+def all_labels(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.int64]:
+    del columns
+    return random.integers(0, 3, rows)
+
+
+def five_pixels(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
+    del columns
+    return binary(random, rows, 5)
+
+
+def grey(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
+    return (random.integers(0, 17, (rows, columns)) / 16).astype(np.float32)
+
+
 def few_labels(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.int64]:
     del columns
     return random.integers(-1, 2, rows)
@@ -60,6 +74,7 @@ class Row:
 
 
 _SMALL = {"data_dim": 12, "latent_dim": 3}
+_CODES = {**_SMALL, "hidden": (7,), "categorical_dim": 2, "classes": 3}
 _DEEP = {"data_dim": 12, "latent_dims": (3, 2)}
 _CHAIN = {"data_dim": 3, "length": 4, "latent_dim": 2, "guide_hidden": 4}
 ROWS = {
@@ -101,6 +116,21 @@ ROWS = {
         },
         binary,
     ),
+    "conditional-vae": Row(
+        "conditional_vae", {**_SMALL, "condition_dim": 5, "hidden": (7,)}, binary, five_pixels
+    ),
+    "conditional-vae-classes": Row(
+        "conditional_vae",
+        {**_SMALL, "classes": 3, "hidden": (), "prior": "standard", "likelihood": "gaussian"},
+        given=all_labels,
+    ),
+    "conditional-network": Row(
+        "conditional_network",
+        {"data_dim": 12, "condition_dim": 5, "hidden": (7,)},
+        binary,
+        five_pixels,
+        latent=False,
+    ),
     "semi-supervised-vae": Row(
         "semi_supervised_vae", {**_SMALL, "classes": 3, "hidden": (7,)}, binary, few_labels
     ),
@@ -111,7 +141,8 @@ ROWS = {
     ),
     "dlgm": Row("dlgm", {**_DEEP, "hidden": ((7, 6), (5,))}, binary),
     "dlgm-full": Row(
-        "dlgm", {**_DEEP, "hidden": (), "noise": "full", "likelihood": "learned-variance"}
+        "dlgm",
+        {**_DEEP, "hidden": ((6,), (5,)), "noise": "full", "likelihood": "learned-variance"},
     ),
     "dlgm-ladder": Row(
         "dlgm", {**_DEEP, "hidden": ((7,), (5,)), "guide": "ladder", "likelihood": "gaussian"}
@@ -120,6 +151,19 @@ ROWS = {
     "vae-gaussian": Row(
         "vae",
         {**_SMALL, "hidden": (6,), "activation": "softplus", "likelihood": "gaussian"},
+    ),
+    "vae-mixed": Row(
+        "vae",
+        {**_CODES, "latent": "mixed", "likelihood": "discretised-logistic", "levels": 17},
+        grey,
+    ),
+    "vae-categorical": Row(
+        "vae", {**_CODES, "latent": "categorical", "likelihood": "learned-variance"}
+    ),
+    "vae-iaf": Row(
+        "vae",
+        {**_SMALL, "hidden": (7,), "flow": "iaf", "flow_length": 2, "flow_hidden": 8},
+        binary,
     ),
     "vae-linear": Row("vae", {**_SMALL, "hidden": ()}, binary),
     "mixture": Row("mixture", {"data_dim": 12, "components": 3}),
