@@ -223,7 +223,7 @@ def test_precision_weighting_against_float64_algebra() -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_defaults_are_the_two_layer_network_of_burda(engine: str) -> None:
-    pair = create("dlgm", engine=engine)
+    pair: Any = create("dlgm", engine=engine)
     widths = [
         [layer.weight.shape[::-1] if engine == "pyro" else layer.kernel.shape for layer in n.layers]
         for n in (*pair.encoders, *pair.decoders)

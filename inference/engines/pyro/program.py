@@ -390,7 +390,9 @@ def _frozen() -> Iterator[None]:
     for tensor in trained:
         tensor.requires_grad_(False)
     try:
-        yield
+        with warnings.catch_warnings():  # pyro.module warns of parameters without gradients
+            warnings.filterwarnings("ignore", "(?s).*requires_grad=False")
+            yield
     finally:
         for tensor in trained:
             tensor.requires_grad_(True)
