@@ -216,8 +216,9 @@ class Structure:
         """Check that every proposal has a pathwise gradient.
 
         Raises:
-            ObjectiveError: naming the first site that has none.
+            ObjectiveError: naming the first site that has none, or if there is no proposal.
         """
+        self._check_draws(objective)
         for site in self.proposals:
             if not site.reparameterised:
                 raise ObjectiveError(
@@ -260,6 +261,7 @@ class Structure:
         Raises:
             ObjectiveError: naming the first observed site that is no argument of the pair.
         """
+        self._check_draws(objective)
         for site in self.observed:
             if site.argument is None:
                 raise ObjectiveError(
@@ -267,6 +269,13 @@ class Structure:
                     f"{site.name!r} observes is not itself an argument of model and guide. Pass "
                     "the data as an argument and observe it as it is."
                 )
+
+    def _check_draws(self, objective: str) -> None:
+        if not self.proposals:
+            raise ObjectiveError(
+                f"{objective} is about the guide's draws, and this guide draws nothing; use "
+                "ELBO(), which is the exact log-likelihood where the model has no latents."
+            )
 
     def check_pathwise_weights(self, objective: str) -> None:
         """Check for a pathwise bound with weights per datum: data, local latents, gradients.
