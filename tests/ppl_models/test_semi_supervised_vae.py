@@ -44,7 +44,7 @@ LABELLED = Y >= 0
 
 def log_joint() -> np.ndarray:
     """log p(x, y) for every class, (N, CLASSES)."""
-    covariance = WEIGHT.T @ WEIGHT + np.diag(SCALE**2)
+    covariance: Any = WEIGHT.T @ WEIGHT + np.diag(SCALE**2)
     scores = [multivariate_normal(offset + BIAS, covariance).logpdf(X) for offset in OFFSET]
     return np.stack(scores, -1) - np.log(CLASSES)
 
