@@ -47,6 +47,6 @@ def test_unknown_option_gives_the_nearest_and_all():
     with pytest.raises(
         TypeError,
         match=r"'digits' has no option 'binarization'\. Did you mean 'binarisation'\? "
-        r"Use one of: binarisation, seed\.",
+        r"Use one of: binarisation, label_seed, labels, quadrants, seed\.",
     ):
         datasets.load("digits", binarization="dynamic")
