@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -99,22 +99,27 @@ def log_likelihood(
     backend = load_engine(engine or engine_name(pair))
     arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else (x,)))
     check_arrays(pair, arrays, "x")
-    scored = check_scored(arrays)
     head = tuple(array[:2] for array in arrays)
-    weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, int(seed)), head)
-    rows = max(1, chunk_size // num_particles)
     values = []
-    for number, start in enumerate(range(0, len(arrays[0]), rows)):
-        batch = tuple(array[start : start + rows] for array in arrays)
-        if method == "exact":
+    if method == "exact":
+        check_support(explaining(lambda rows: backend.structure(pair, rows), head), arrays, "x")
+        for batch in _chunks(arrays, chunk_size):
             values.append(backend.log_evidence(pair, *batch))
-            continue
-        values.append(importance_weighted(weights, batch, num_particles, chunk_size, number))
+    else:
+        scored = check_scored(arrays)
+        weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, int(seed)), head)
+        for number, batch in enumerate(_chunks(arrays, max(1, chunk_size // num_particles))):
+            values.append(importance_weighted(weights, batch, num_particles, chunk_size, number))
     per_datum = np.concatenate(values).astype(np.float64)
     count = len(per_datum)
     spread = per_datum.std(ddof=1) / math.sqrt(count) if count > 1 else math.nan
     label = "exact" if method == "exact" else f"iw, K={num_particles}"
     return Estimate(float(per_datum.mean()), float(spread), per_datum, label)
+
+
+def _chunks(arrays: tuple[NDArray[Any], ...], rows: int) -> Iterator[tuple[NDArray[Any], ...]]:
+    for start in range(0, len(arrays[0]), rows):
+        yield tuple(array[start : start + rows] for array in arrays)
 
 
 def check_scored(arrays: tuple[NDArray[Any], ...]) -> Callable[[Structure], None]:

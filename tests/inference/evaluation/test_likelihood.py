@@ -94,12 +94,13 @@ def test_the_seed_decides(engine: str) -> None:
 def test_no_closed_form_and_grey_values_are_refused(engine: str) -> None:
     row = ROWS["vae"]
     pair = create("vae", engine=engine, **row.hyperparameters)
+    (x,) = row.batch(3)
     with pytest.raises(ArgumentError, match=r"log_evidence.*method='iw'"):
-        log_likelihood(pair, *row.batch(3), method="exact")
+        log_likelihood(pair, x, method="exact")
     with pytest.raises(DataError, match="cross-entropy, not a log-likelihood"):
         log_likelihood(pair, np.full((3, 12), 0.5))
     with pytest.raises(ArgumentError, match="'iw' or 'exact', got 'ais'"):
-        log_likelihood(pair, *row.batch(3), method="ais")  # pyright: ignore[reportArgumentType]
+        log_likelihood(pair, x, method="ais")  # pyright: ignore[reportArgumentType]
 
 
 def test_one_datum_has_no_standard_error() -> None:
