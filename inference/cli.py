@@ -190,11 +190,14 @@ def train(
     if engine is None:
         engine = "numpyro" if "numpyro" in card.engines else card.engines[0]
     accepted = hyperparameters(card, engine)
-    given = second_argument(labels, label_seed, quadrants)
+    with answering():
+        given = second_argument(labels, label_seed, quadrants)
     dataset = _load(data, {**data_options(binarisation, data_seed), **given})
     offered: dict[str, Any] = {"data_dim": dataset.train.shape[-1], "seed": seed}
     if dataset.y and dataset.y["train"].ndim > 1:
         offered["condition_dim"] = dataset.y["train"].shape[1]
+    if labels is not None:
+        offered["classes"] = int(dataset.labels["train"].max()) + 1
     with answering():
         chosen = parse_settings(settings or [], accepted)
         if bias_from_data and accepted and "data_mean" not in accepted:

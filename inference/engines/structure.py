@@ -51,6 +51,8 @@ class Site:
         cardinality: how many values one element of such a draw can take.
         training_only: whether an observed site steers training and is no part of the likelihood
             (a model says so with `infer={"training_only": True}`).
+        scorable: whether the density of any value is known, not only of the site's own draw; it is
+            not for a flow whose transform has no inverse.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Site:
     family: str = ""
     cardinality: int = 0
     training_only: bool = False
+    scorable: bool = True
 
 
 @dataclass(frozen=True)
@@ -286,6 +289,20 @@ class Structure:
         self.check_observed()
         self.check_local(objective)
         self.check_reparameterised(objective)
+
+    def check_scorable(self, objective: str) -> None:
+        """Check that the guide can score values that it has not just drawn itself.
+
+        Raises:
+            ObjectiveError: naming the first site that cannot.
+        """
+        for site in self.proposals:
+            if not site.scorable:
+                raise ObjectiveError(
+                    f"{objective} scores copies of the draws, but the guide's {site.name!r} is a "
+                    "flow whose inverse is not known, so only its own draws have a density. Use a "
+                    "flow with an inverse, such as an inverse autoregressive one."
+                )
 
     def check_local(self, objective: str) -> None:
         """Check that every latent belongs to one datum, so that weights per datum make sense.

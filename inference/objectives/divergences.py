@@ -46,8 +46,9 @@ class TailAdaptive(Objective):
         return program.total(program.logmeanexp(log_w) + term.sum(0))
 
     def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents, and reparameterised draws."""
+        """Needs an observed site, local latents, and reparameterised draws with an inverse."""
         structure.check_pathwise_weights(repr(self))
+        structure.check_scorable(repr(self))
 
 
 class ChiSquare(Objective):
@@ -85,5 +86,6 @@ class ChiSquare(Objective):
         return program.total(program.logmeanexp(log_w) + term.sum(0))
 
     def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents, and reparameterised draws."""
+        """Needs an observed site, local latents, and reparameterised draws with an inverse."""
         structure.check_pathwise_weights(repr(self))
+        structure.check_scorable(repr(self))

@@ -45,8 +45,9 @@ class STL(Objective):
         return program.total(log_w.mean(0) + term.sum(0))
 
     def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents, and reparameterised draws."""
+        """Needs an observed site, local latents, and reparameterised draws with an inverse."""
         structure.check_pathwise_weights(repr(self))
+        structure.check_scorable(repr(self))
 
 
 class DReG(Objective):
@@ -82,5 +83,6 @@ class DReG(Objective):
         return program.total(program.logmeanexp(log_w) + term.sum(0))
 
     def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents, and reparameterised draws."""
+        """Needs an observed site, local latents, and reparameterised draws with an inverse."""
         structure.check_pathwise_weights(repr(self))
+        structure.check_scorable(repr(self))

@@ -123,6 +123,7 @@ class PIWAE(Objective):
     def check(self, structure: Structure) -> None:
         """Needs an observed site, local latents, and reparameterised draws."""
         structure.check_pathwise_weights(repr(self))
+        structure.check_scorable(repr(self))
 
 
 class CIWAE(Objective):

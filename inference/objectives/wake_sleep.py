@@ -71,6 +71,7 @@ class RWS(Objective):
         """Needs local latents; for the sleep phase, data that are arguments of the guide."""
         structure.check_observed()
         structure.check_local(repr(self))
+        structure.check_scorable(repr(self))
         if self.guide_phase != "wake":
             structure.check_dreams(repr(self))
 
@@ -104,4 +105,5 @@ class WakeSleep(Objective):
         """Needs local latents, and data that are arguments of the guide."""
         structure.check_observed()
         structure.check_local(repr(self))
+        structure.check_scorable(repr(self))
         structure.check_dreams(repr(self))

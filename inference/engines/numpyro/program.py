@@ -14,6 +14,7 @@ import numpy as np
 from jax import Array, lax, random
 from numpy.typing import NDArray
 from numpyro import param
+from numpyro.distributions import TransformedDistribution
 from numpyro.distributions.kl import kl_divergence
 from numpyro.handlers import block, replay, seed, substitute, trace, uncondition
 from numpyro.primitives import mutable
@@ -501,7 +502,19 @@ def _site(
         family=discrete.family(site["fn"])[0],
         cardinality=discrete.family(site["fn"])[1],
         training_only=bool(site["infer"].get("training_only", False)),
+        scorable=_scorable(site["fn"], site["value"]),
     )
+
+
+def _scorable(fn: Any, value: Array) -> bool:
+    """Whether a flow's draw has a density without what was worked out when it was drawn."""
+    if not isinstance(fn, TransformedDistribution):
+        return True
+    try:
+        fn.log_prob(value)
+    except NotImplementedError:
+        return False
+    return True
 
 
 def _sum(terms: Iterable[Array]) -> Array:

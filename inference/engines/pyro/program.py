@@ -579,7 +579,19 @@ def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:
         family=discrete.family(site["fn"])[0],
         cardinality=discrete.family(site["fn"])[1],
         training_only=bool(site["infer"].get("training_only", False)),
+        scorable=_scorable(site["fn"], site["value"]),
     )
+
+
+def _scorable(fn: Any, value: Tensor) -> bool:
+    """Whether a copy of a flow's draw has a density: the draw's own is remembered, not computed."""
+    if not isinstance(fn, torch.distributions.TransformedDistribution):
+        return True
+    try:
+        fn.log_prob(value.clone())
+    except (KeyError, NotImplementedError):
+        return False
+    return True
 
 
 def _stacked(parts: list[Mapping[str, Tensor]]) -> dict[str, Tensor]:
