@@ -14,7 +14,7 @@ demo: .venv/.ready
 	$(BIN)/ppl-zoo demo
 
 test: .venv/.ready lint
-	$(FRUGAL) $(BIN)/pytest -n $(WORKERS)
+	$(FRUGAL) $(BIN)/pytest -n $(WORKERS) --durations=40
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
