@@ -1,6 +1,7 @@
 """The `ppl-zoo` command, run in this process but for the test of what it imports."""
 
 import dataclasses
+import inspect
 import json
 import re
 import shlex
@@ -9,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from rows import ROWS
 from typer.testing import CliRunner
 
 from inference import load_run, log_likelihood
@@ -141,8 +143,9 @@ def test_hyperparameters_are_those_of_the_constructor(name, engine):
         assert hyperparameters(card, engine) == {}
         return
     read = hyperparameters(card, engine)
-    pair = create(name, engine=engine)
-    assert {key: repr(value) for key, value in pair.hyperparameters.items()} == {
+    row = next(row for row in ROWS.values() if row.model == name)
+    keywords = inspect.signature(type(create(name, engine=engine, **row.hyperparameters)))
+    assert {key: repr(keyword.default) for key, keyword in keywords.parameters.items()} == {
         key: parameter.default for key, parameter in read.items()
     }
     assert all(parameter.meaning for parameter in read.values())
