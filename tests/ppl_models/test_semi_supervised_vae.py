@@ -155,6 +155,17 @@ def test_classes_by_the_guide_and_by_bayes_rule(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_inferred_beside_a_class_belongs_to_the_likeliest_class(engine: str) -> None:
+    """The same as given that class as the label, whatever the guide happens to draw."""
+    pair, backend = exact(engine), load_engine(engine)
+    found = backend.encode(pair, X)
+    np.testing.assert_array_equal(found["y"], classify(pair, X).argmax(1))
+    given = backend.encode(pair, X, found["y"])
+    for name in ("y", "z"):
+        np.testing.assert_allclose(found[name], given[name], rtol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_rows_of_given_classes_can_be_drawn(engine: str) -> None:
     """The mean of x given y is OFFSET[y] + BIAS; 4,000 draws per class, columns' deviation < 3.
 

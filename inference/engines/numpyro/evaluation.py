@@ -92,18 +92,30 @@ def draw(
 
 
 def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDArray[Any]]:
-    """The guide's mean of each latent, a category's mode, or a draw where there is neither."""
-    guide = seed(parts(pair)[1], random.PRNGKey(rng_seed))
+    """The guide's mean of each latent, a category's mode, or a draw where there is neither.
+
+    What the guide draws after a category is looked at given its mode.
+    """
+    arrays = tuple(map(jnp.asarray, batch))
+
+    def sites(fixed: dict[str, Any]) -> dict[str, Any]:
+        guide = substitute(seed(parts(pair)[1], random.PRNGKey(rng_seed)), data=fixed)
+        run = trace(guide).get_trace(*arrays)
+        drawn = ((n, s) for n, s in run.items() if s["type"] == "sample" and not s["is_observed"])
+        return dict(drawn)
+
+    found = sites({})
+    modes = {
+        name: discrete.logits(site["fn"]).argmax(-1)
+        for name, site in found.items()
+        if discrete.family(site["fn"])[0] == "categorical"
+    }
     latents = {}
-    for name, site in trace(guide).get_trace(*map(jnp.asarray, batch)).items():
-        if site["type"] == "sample" and not site["is_observed"]:
-            if discrete.family(site["fn"])[0] == "categorical":
-                latents[name] = np.asarray(discrete.logits(site["fn"]).argmax(-1))
-                continue
-            try:
-                latents[name] = np.asarray(site["fn"].mean)
-            except NotImplementedError:
-                latents[name] = np.asarray(site["value"])
+    for name, site in (sites(modes) if modes else found).items():
+        try:
+            latents[name] = np.asarray(modes[name] if name in modes else site["fn"].mean)
+        except NotImplementedError:
+            latents[name] = np.asarray(site["value"])
     return latents
 
 

@@ -90,20 +90,32 @@ def draw(
         return means.cpu().numpy(), draws.cpu().numpy()
 
 
+@torch.no_grad()
 def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDArray[Any]]:
-    """The guide's mean of each latent, a category's mode, or a draw where there is neither."""
+    """The guide's mean of each latent, a category's mode, or a draw where there is neither.
+
+    What the guide draws after a category is looked at given its mode.
+    """
+    args = _tensors(pair, batch)
+
+    def sites(fixed: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+        with _repeatable(pair, rng_seed):
+            guide = poutine.condition(parts(pair)[1], data=dict(fixed))
+            run = samples(poutine.trace(guide).get_trace(*args))
+            return {n: site for n, site in run if n in fixed or not site["is_observed"]}
+
+    found = sites({})
+    modes = {
+        name: discrete.logits(site["fn"]).argmax(-1)
+        for name, site in found.items()
+        if discrete.family(site["fn"])[0] == "categorical"
+    }
     latents = {}
-    with _repeatable(pair, rng_seed):
-        run = poutine.trace(parts(pair)[1]).get_trace(*_tensors(pair, batch))
-        for name, site in samples(run):
-            if not site["is_observed"]:
-                if discrete.family(site["fn"])[0] == "categorical":
-                    latents[name] = discrete.logits(site["fn"]).argmax(-1).cpu().numpy()
-                    continue
-                try:
-                    latents[name] = site["fn"].mean.cpu().numpy()
-                except NotImplementedError:
-                    latents[name] = site["value"].cpu().numpy()
+    for name, site in (sites(modes) if modes else found).items():
+        try:
+            latents[name] = (modes[name] if name in modes else site["fn"].mean).cpu().numpy()
+        except NotImplementedError:
+            latents[name] = site["value"].cpu().numpy()
     return latents
 
 
