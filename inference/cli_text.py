@@ -142,7 +142,9 @@ def parse_data_id(identity: str) -> tuple[str, dict[str, Any]]:
             "score it in Python with inference.log_likelihood(inference.load_run(RUN).pair, x)."
         )
     seed = found["seed"]
-    options = data_options(found["binarisation"], None if seed is None else int(seed))
+    # Real values are a property of the data set, not an option of `load`.
+    binarisation = None if found["binarisation"] == "real" else found["binarisation"]
+    options = data_options(binarisation, None if seed is None else int(seed))
     for part in filter(None, (found["variant"] or "").split(",")):
         key, _, value = part.partition("=")
         options[key] = int(value) if value.isdecimal() else value

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SPLITS = ("train", "valid", "test")
-BINARISATIONS = ("dynamic", "static", "threshold", None)
+BINARISATIONS = ("dynamic", "static", "threshold", "real", None)
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class DataId:
     Attributes:
         dataset: name of the data set.
         split: `"train"`, `"valid"` or `"test"`.
-        binarisation: `"dynamic"`, `"static"`, `"threshold"`, or None for grey values.
-        seed: seed of the binarisation, None where nothing was drawn.
+        binarisation: `"dynamic"`, `"static"`, `"threshold"`, None for grey values, or `"real"`.
+        seed: seed of the binarisation or of the data, None where nothing was drawn.
         hash: first 12 hex digits of the SHA-256 of the split's shape, dtype and bytes as held.
     """
 
@@ -47,13 +47,14 @@ class DataId:
 # eq=False: field-by-field equality of arrays has no truth value; compare the ids instead.
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Dataset:
-    """Three splits of one data set, shape (N, D), float32 in [0, 1], read-only.
+    """Three splits of one data set, shape (N, D), float32 in [0, 1] or real, read-only.
 
     Rows of sequences keep their shape: (N, steps, columns), with `image_shape=(steps, columns)`.
 
     With `binarisation="dynamic"` train holds grey probabilities, which the training step binarises
     afresh each time it uses them (Salakhutdinov & Murray 2008), while valid and test were
-    binarised once from `seed`, so that scores are repeatable.
+    binarised once from `seed`, so that scores are repeatable. With `binarisation="real"` the values
+    are no grey levels but any finite numbers.
 
     The arrays given are not copied where they already are C-contiguous float32; they are made
     read-only in place.
@@ -65,8 +66,9 @@ class Dataset:
         test: shape (N_test, D).
         labels: split to class numbers, shape (N,), int64; empty when the source has none.
         image_shape: the shape of one row as an image, for example (28, 28).
-        binarisation: `"dynamic"`, `"static"`, `"threshold"`, or None for grey values.
-        seed: seed of the dynamic binarisation, None for every other.
+        binarisation: `"dynamic"`, `"static"`, `"threshold"`, None for grey values, or `"real"` for
+            numbers outside [0, 1] too.
+        seed: seed of the dynamic binarisation, or of real values that were drawn; None for others.
         y: split to the second argument of a pair that takes one, N rows each; empty for a pair
             that takes images alone. What is real in it is binarised as the images are.
         variant: what `y` is, for the data id.
@@ -92,9 +94,10 @@ class Dataset:
                 f"binarisation must be one of {', '.join(map(repr, BINARISATIONS))}; "
                 f"got {self.binarisation!r}."
             )
-        if (self.seed is not None) != self.dynamic:
+        drawn = self.seed is not None
+        if drawn != self.dynamic and not (drawn and self.binarisation == "real"):
             raise ValueError(
-                "Give seed with binarisation='dynamic' and with no other; got "
+                "Give seed with binarisation='dynamic', where it is needed, or 'real'; got "
                 f"seed={self.seed!r} with binarisation={self.binarisation!r}."
             )
         for split in SPLITS:
@@ -172,10 +175,13 @@ class Dataset:
                 f"{split} must hold only 0 and 1 with binarisation={self.binarisation!r}; binarise "
                 "it first, or give binarisation=None."
             )
-        if not (array.min() >= 0 and array.max() <= 1):  # also refuses NaN
+        if self.binarisation == "real":
+            if not np.isfinite(array).all():
+                raise ValueError(f"{split} must hold finite numbers, got NaN or infinite values.")
+        elif not (array.min() >= 0 and array.max() <= 1):  # also refuses NaN
             raise ValueError(
                 f"{split} must lie in [0, 1], got values from {array.min()} to {array.max()}; "
-                "rescale it first."
+                "rescale it first, or give binarisation='real'."
             )
         array.setflags(write=False)
         return array

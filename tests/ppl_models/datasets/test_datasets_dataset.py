@@ -86,6 +86,16 @@ def test_id_of_an_unknown_split_is_refused():
         small().data_id("dev")
 
 
+def test_real_values_need_not_be_grey_levels():
+    rows = np.linspace(-3, 9, 24).reshape(4, 6)
+    for seed, part in ((None, ""), (2, "seed=2/")):
+        dataset = small(test=rows, binarisation="real", seed=seed)
+        np.testing.assert_array_equal(dataset.test, rows.astype(np.float32))
+        assert not dataset.dynamic
+        identity = dataset.data_id("test")
+        assert str(identity) == f"toy/test/real/{part}{identity.hash}"
+
+
 def test_repr_is_short_and_holds_no_arrays():
     assert repr(small()) == (
         "Dataset('toy', train=(5, 6), valid=(3, 6), test=(4, 6), image_shape=(2, 3), labels=no, "
@@ -103,9 +113,13 @@ def test_a_pickled_copy_has_the_same_ids():
     [
         (
             {"binarisation": "fixed"},
-            r"binarisation must be one of .*'threshold', None; got 'fixed'",
+            r"binarisation must be one of .*'threshold', 'real', None; got 'fixed'",
         ),
-        ({"seed": 0}, r"seed with binarisation='dynamic' and with no other; got seed=0"),
+        ({"seed": 0}, r"seed with binarisation='dynamic', .*, or 'real'; got seed=0 with .*=None"),
+        (
+            {"binarisation": "real", "test": np.full((4, 6), np.inf)},
+            "test must hold finite numbers, got NaN or infinite values",
+        ),
         ({"binarisation": "dynamic"}, r"got seed=None with binarisation='dynamic'"),
         ({"train": np.zeros((5, 7))}, r"train must have shape \(N, 6\).*got \(5, 7\)"),
         ({"valid": np.zeros((0, 6))}, r"valid must have shape .* at least 1.*got \(0, 6\)"),
