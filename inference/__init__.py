@@ -12,11 +12,20 @@ if TYPE_CHECKING:
     from inference.evaluation.classification import classify
     from inference.evaluation.likelihood import Estimate, log_likelihood
     from inference.evaluation.posterior import active_units
+    from inference.evaluation.samples.classifier_score import classifier_score
+    from inference.evaluation.samples.digit_features import DigitFeatures
+    from inference.evaluation.samples.feature_distances import frechet_distance, kernel_distance
+    from inference.evaluation.samples.modes import mode_coverage
+    from inference.evaluation.samples.parzen import parzen_log_likelihood
+    from inference.evaluation.samples.precision_recall import precision_recall
+    from inference.evaluation.samples.quality import sample_quality
+    from inference.evaluation.samples.two_sample import mmd_test
     from inference.objectives import (
         CIWAE,
         ELBO,
         IWAE,
         MIWAE,
+        MMD,
         NVIL,
         PIWAE,
         REBAR,
@@ -25,11 +34,13 @@ if TYPE_CHECKING:
         RWS,
         STL,
         VIMCO,
+        Adversarial,
         ChiSquare,
         Concrete,
         DisARM,
         DReG,
         Enumerated,
+        InfoVAE,
         Objective,
         Renyi,
         TailAdaptive,
@@ -45,6 +56,9 @@ _HOMES = {
     "WakeSleep": "inference.objectives",
     "Validity": "inference.objectives",
     "TailAdaptive": "inference.objectives",
+    "InfoVAE": "inference.objectives",
+    "MMD": "inference.objectives",
+    "Adversarial": "inference.objectives",
     "Enumerated": "inference.objectives",
     "DisARM": "inference.objectives",
     "DReG": "inference.objectives",
@@ -68,6 +82,15 @@ _HOMES = {
     "VIMCO": "inference.objectives",
     "classify": "inference.evaluation.classification",
     "active_units": "inference.evaluation.posterior",
+    "mmd_test": "inference.evaluation.samples.two_sample",
+    "precision_recall": "inference.evaluation.samples.precision_recall",
+    "frechet_distance": "inference.evaluation.samples.feature_distances",
+    "kernel_distance": "inference.evaluation.samples.feature_distances",
+    "classifier_score": "inference.evaluation.samples.classifier_score",
+    "DigitFeatures": "inference.evaluation.samples.digit_features",
+    "sample_quality": "inference.evaluation.samples.quality",
+    "mode_coverage": "inference.evaluation.samples.modes",
+    "parzen_log_likelihood": "inference.evaluation.samples.parzen",
     "fit": "inference.training.fit",
     "load_run": "inference.training.run",
     "log_likelihood": "inference.evaluation.likelihood",
@@ -89,6 +112,7 @@ __all__ = [
     "ChiSquare",
     "Concrete",
     "DReG",
+    "DigitFeatures",
     "DisARM",
     "Enumerated",
     "Estimate",
@@ -99,10 +123,18 @@ __all__ = [
     "Validity",
     "WakeSleep",
     "active_units",
+    "classifier_score",
     "classify",
     "fit",
+    "frechet_distance",
+    "kernel_distance",
     "load_run",
     "log_likelihood",
+    "mmd_test",
+    "mode_coverage",
+    "parzen_log_likelihood",
+    "precision_recall",
+    "sample_quality",
     "valid_objectives",
 ]
 

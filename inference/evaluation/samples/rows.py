@@ -1,0 +1,81 @@
+"""Samples as rows of numbers, and the distances between them, a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inference.errors import DataError
+
+BLOCK = 1024  # rows of one block of distances, so that 10,000 columns are 80 MB
+ROUNDING = 1e-10  # what a squared distance may be off by, relative to the largest squared norm
+
+Rows = NDArray[np.float64]
+
+
+def as_rows(name: str, values: ArrayLike, *, least: int = 1) -> Rows:
+    """Samples as float64 of shape (N, D); sequences and images are laid out flat.
+
+    Args:
+        name: what to call them in a message.
+        values: one sample a row.
+        least: how many there must be.
+
+    Raises:
+        DataError: if they are no such rows of finite numbers.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{name} cannot be made an array ({error}); pass equal rows.") from error
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{name} must hold real numbers, got dtype {array.dtype}; convert it.")
+    if array.ndim < 2 or array[:1].size == 0 or len(array) < least:
+        raise DataError(
+            f"{name} must have shape (N, D) with N at least {least}, got {array.shape}; pass one "
+            "sample a row."
+        )
+    rows = array.reshape(len(array), -1).astype(np.float64)
+    finite = np.isfinite(rows).all(1)
+    if not finite.all():
+        raise DataError(
+            f"{name} has {np.count_nonzero(~finite)} rows with NaN or infinite values, the first "
+            f"is row {int(np.argmin(finite))}; a generator that draws such rows has diverged."
+        )
+    return rows
+
+
+def as_row_sets(*, least: int = 1, **values: ArrayLike) -> tuple[Rows, ...]:
+    """Several sets of samples, by name, all of one width.
+
+    Raises:
+        DataError: if one is not rows of finite numbers, or their widths differ.
+    """
+    sets = {name: as_rows(name, each, least=least) for name, each in values.items()}
+    if len({rows.shape[1] for rows in sets.values()}) > 1:
+        widths = " and ".join(f"{name} {rows.shape[1]}" for name, rows in sets.items())
+        raise DataError(f"samples to be compared must have equally many columns, got {widths}.")
+    return tuple(sets.values())
+
+
+def centred(*sets: Rows) -> tuple[Rows, ...]:
+    """All sets moved by the mean of the first; distances of rows near zero lose fewer digits."""
+    mean = sets[0].mean(0)
+    return tuple(rows - mean for rows in sets)
+
+
+def blocks(count: int, size: int = BLOCK) -> Iterator[slice]:
+    """The rows from 0 to `count` in turn, at most `size` at once."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+def squared_distances(a: Rows, b: Rows) -> Rows:
+    """||a_i - b_j||^2, shape (N, M), by one matrix product."""
+    found = a @ b.T
+    found *= -2
+    found += np.einsum("nd,nd->n", a, a)[:, None]
+    found += np.einsum("nd,nd->n", b, b)
+    return np.maximum(found, 0, out=found)
