@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inference.evaluation.annealing import annealed_importance_sampling
+    from inference.evaluation.bidirectional import bidirectional
     from inference.evaluation.classification import classify
     from inference.evaluation.likelihood import Estimate, log_likelihood
     from inference.evaluation.posterior import active_units
@@ -80,6 +82,8 @@ _HOMES = {
     "Renyi": "inference.objectives",
     "Run": "inference.training.run",
     "VIMCO": "inference.objectives",
+    "annealed_importance_sampling": "inference.evaluation.annealing",
+    "bidirectional": "inference.evaluation.bidirectional",
     "classify": "inference.evaluation.classification",
     "active_units": "inference.evaluation.posterior",
     "mmd_test": "inference.evaluation.samples.two_sample",
@@ -123,6 +127,8 @@ __all__ = [
     "Validity",
     "WakeSleep",
     "active_units",
+    "annealed_importance_sampling",
+    "bidirectional",
     "classifier_score",
     "classify",
     "fit",

@@ -1,5 +1,6 @@
 """The NumPyro engine."""
 
+from inference.engines.numpyro.annealing import Annealer, simulate
 from inference.engines.numpyro.evaluation import (
     decode,
     draw,
@@ -15,6 +16,7 @@ from inference.engines.numpyro.program import attach, inspect, loss
 from inference.engines.numpyro.training import Trainer
 
 __all__ = [
+    "Annealer",
     "Trainer",
     "attach",
     "decode",
@@ -28,5 +30,6 @@ __all__ = [
     "loss",
     "parameters",
     "rebuild",
+    "simulate",
     "structure",
 ]

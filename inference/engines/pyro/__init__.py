@@ -1,5 +1,6 @@
 """The Pyro engine."""
 
+from inference.engines.pyro.annealing import Annealer, simulate
 from inference.engines.pyro.evaluation import (
     decode,
     draw,
@@ -15,6 +16,7 @@ from inference.engines.pyro.program import attach, inspect, loss
 from inference.engines.pyro.training import Trainer
 
 __all__ = [
+    "Annealer",
     "Trainer",
     "attach",
     "decode",
@@ -28,5 +30,6 @@ __all__ = [
     "loss",
     "parameters",
     "rebuild",
+    "simulate",
     "structure",
 ]

@@ -33,7 +33,7 @@ def log_weights(
         rng_seed: seed; every chunk of data and set of particles has draws of its own.
     """
     model, guide = parts(pair)
-    args = _tensors(pair, batch)
+    args = tensors(pair, batch)
     structure = inspect(model, guide, args, {})
     check(structure)
     broadcasts = vectorises(model, guide, args, {}, structure)
@@ -45,10 +45,10 @@ def log_weights(
         held: Mapping[str, NDArray[Any]] | None = None,
     ) -> NDArray[Any]:
         held = held or {}
-        values = zip(held, _tensors(pair, tuple(held.values())), strict=True)
+        values = zip(held, tensors(pair, tuple(held.values())), strict=True)
         fixed = {name: value.expand(num_particles, *value.shape) for name, value in values}
-        with _repeatable(pair, _seed(rng_seed, *draw)):
-            args = _tensors(pair, rows)
+        with repeatable(pair, _seed(rng_seed, *draw)):
+            args = tensors(pair, rows)
             own = inspect(model, guide, args, {}) if fixed else structure  # shapes of these rows
             program = PyroProgram(model, guide, args, {}, own, vectorised=broadcasts)
             draws = program.draw(num_particles, values=fixed)
@@ -62,29 +62,29 @@ def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
     """Sites and plates of a pair on one batch; leaves no parameters behind in Pyro's store."""
     store: Any = pyro.get_param_store()
     known = {key: dict(value) for key, value in store.get_state().items()}
-    with store.scope(known), _repeatable(pair, 0):
-        return inspect(*parts(pair), _tensors(pair, batch), {})
+    with store.scope(known), repeatable(pair, 0):
+        return inspect(*parts(pair), tensors(pair, batch), {})
 
 
 def guide_log_probs(pair: Any, batch: tuple[NDArray[Any], ...], site: str) -> NDArray[Any]:
     """The guide's log probability of each value of a categorical latent, shape (N, values)."""
-    with _repeatable(pair, 0):
-        run = poutine.trace(parts(pair)[1]).get_trace(*_tensors(pair, batch))
+    with repeatable(pair, 0):
+        run = poutine.trace(parts(pair)[1]).get_trace(*tensors(pair, batch))
         return discrete.logits(run.nodes[site]["fn"]).cpu().numpy()
 
 
 def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
     """The pair's own closed form of log p(x), shape (N,)."""
-    with _repeatable(pair, 0):
-        return pair.log_evidence(*_tensors(pair, batch)).cpu().numpy()
+    with repeatable(pair, 0):
+        return pair.log_evidence(*tensors(pair, batch)).cpu().numpy()
 
 
 def draw(
     pair: Any, size: int, rng_seed: int, *given: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """`size` rows from the model: the likelihood's means and the draws of `x`, given the rest."""
-    with _repeatable(pair, rng_seed):
-        run = poutine.trace(parts(pair)[0]).get_trace(None, *_tensors(pair, given), size=size)
+    with repeatable(pair, rng_seed):
+        run = poutine.trace(parts(pair)[0]).get_trace(None, *tensors(pair, given), size=size)
         means: Any = run.nodes["_RETURN"]["value"]
         draws: Any = run.nodes["x"]["value"]
         return means.cpu().numpy(), draws.cpu().numpy()
@@ -96,10 +96,10 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
 
     What the guide draws after a category is looked at given its mode.
     """
-    args = _tensors(pair, batch)
+    args = tensors(pair, batch)
 
     def sites(fixed: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-        with _repeatable(pair, rng_seed):
+        with repeatable(pair, rng_seed):
             guide = poutine.condition(parts(pair)[1], data=dict(fixed))
             run = samples(poutine.trace(guide).get_trace(*args))
             return {n: site for n, site in run if n in fixed or not site["is_observed"]}
@@ -123,10 +123,10 @@ def decode(
     pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0, *given: NDArray[Any]
 ) -> NDArray[Any]:
     """The likelihood's mean at given latents, each with N rows."""
-    names, values = list(latents), _tensors(pair, tuple(latents.values()))
-    with _repeatable(pair, rng_seed):
+    names, values = list(latents), tensors(pair, tuple(latents.values()))
+    with repeatable(pair, rng_seed):
         model = poutine.condition(parts(pair)[0], data=dict(zip(names, values, strict=True)))
-        return model(None, *_tensors(pair, given), size=len(values[0])).cpu().numpy()
+        return model(None, *tensors(pair, given), size=len(values[0])).cpu().numpy()
 
 
 def _seed(*numbers: int) -> int:
@@ -134,7 +134,7 @@ def _seed(*numbers: int) -> int:
 
 
 @contextlib.contextmanager
-def _repeatable(pair: Any, rng_seed: int) -> Iterator[None]:
+def repeatable(pair: Any, rng_seed: int) -> Iterator[None]:
     """A random state of its own, no gradients, evaluation mode."""
     with (
         torch.random.fork_rng(),
@@ -146,7 +146,7 @@ def _repeatable(pair: Any, rng_seed: int) -> Iterator[None]:
         yield
 
 
-def _tensors(pair: Any, batch: tuple[Any, ...]) -> tuple[torch.Tensor, ...]:
+def tensors(pair: Any, batch: tuple[Any, ...]) -> tuple[torch.Tensor, ...]:
     """Copies on the pair's device; torch cannot take an array that is read-only."""
     module = getattr(pair, "wrapped", pair)
     first = next(module.parameters(), None) if isinstance(module, torch.nn.Module) else None

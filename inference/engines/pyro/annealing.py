@@ -1,0 +1,286 @@
+"""Moves of a model's latents from its prior to its posterior, on Pyro."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from numpy.typing import NDArray
+from pyro import poutine
+from torch import Tensor
+from torch.distributions import biject_to
+
+from inference.engines.annealable import (
+    check_annealable,
+    check_fixed_supports,
+    check_mean,
+    likelihood_sites,
+    refused_support,
+)
+from inference.engines.pyro.evaluation import repeatable, tensors
+from inference.engines.pyro.pairs import StoredPair, parts
+from inference.engines.pyro.program import PyroProgram, inspect, samples
+from inference.engines.structure import Structure
+
+Rows = tuple[Any, ...]
+
+
+class State(NamedTuple):
+    """Where the chains are: R rows, the latents as D unbounded numbers each.
+
+    Attributes:
+        rows: the data, one row for each chain.
+        structure: the sites, for so many rows.
+        transforms: latent to the map from unbounded numbers to its support.
+        position: (R, D).
+        log_prior: log p(z) as a density of the position, (R,).
+        log_likelihood: log p(x | z), (R,).
+        prior_slope: gradient of log_prior, (R, D).
+        likelihood_slope: gradient of log_likelihood, (R, D).
+    """
+
+    rows: Rows
+    structure: Structure
+    transforms: dict[str, Any]
+    position: Tensor
+    log_prior: Tensor
+    log_likelihood: Tensor
+    prior_slope: Tensor
+    likelihood_slope: Tensor
+
+
+class Annealer:
+    """Hamiltonian Monte Carlo on p(z) p(x | z)^beta, all rows at once.
+
+    Args:
+        pair: the pair; its guide is not used.
+        batch: some rows of data, to find the latents with.
+        leapfrog_steps: steps of one move.
+        noise_scale: scale of Gaussian noise around what the model returns, in place of the
+            model's own likelihood of x; or None.
+
+    Raises:
+        ObjectiveError: naming a latent that cannot be moved.
+    """
+
+    def __init__(
+        self, pair: Any, batch: Rows, *, leapfrog_steps: int, noise_scale: float | None
+    ) -> None:
+        self.pair, self.model = pair, parts(pair)[0]
+        self.leapfrog_steps, self.noise_scale = leapfrog_steps, noise_scale
+        arrays = tensors(pair, batch)
+        with self._running(0):
+            self.structure = inspect(self.model, _nothing, arrays, {})
+            check_annealable(self.structure, len(batch[0]))
+            first, second = self._sites(arrays), self._sites(arrays)
+            self._check_supports(first, second)
+            unbounded = _unbounded(first)
+            self.shapes = {name: value.shape[1:] for name, value in unbounded.items()}
+            if noise_scale is not None:
+                check_mean(self.model(*arrays), arrays[0])
+
+    def prior(self, rows: Rows, rng_seed: int) -> State:
+        """Chains at draws from p(z)."""
+        arrays = tensors(self.pair, rows)
+        with self._running(rng_seed):
+            return self._start(arrays, self._sites(arrays))
+
+    def at(self, rows: Rows, latents: dict[str, NDArray[Any]]) -> State:
+        """Chains at given latents, site to (R, *event)."""
+        arrays = tensors(self.pair, rows)
+        with self._running(0):
+            sites = self._sites(arrays)
+            for name, value in zip(
+                latents, tensors(self.pair, tuple(latents.values())), strict=True
+            ):
+                if name in sites:
+                    sites[name] = {**sites[name], "value": value}
+            return self._start(arrays, sites)
+
+    def move(
+        self, state: State, beta: float, step_size: NDArray[Any], rng_seed: int
+    ) -> tuple[State, NDArray[Any]]:
+        """One move that leaves p(z) p(x | z)^beta as it is.
+
+        Args:
+            state: where the chains are.
+            beta: the power.
+            step_size: of the leapfrog steps, (R,).
+            rng_seed: seed of momenta and decisions.
+
+        Returns:
+            Where they are then, and the probability with which each moved, (R,), NaN where the
+            density was not finite.
+        """
+        like = state.position
+        with self._running(rng_seed):
+            # Steps of random length, chosen apart from the state, come round to no period.
+            jitter = 0.8 + 0.4 * torch.rand(len(like), dtype=like.dtype, device=like.device)
+            step = (torch.as_tensor(step_size).to(like) * jitter)[:, None]
+            start = torch.randn_like(like)
+            momentum = start + 0.5 * step * (state.prior_slope + beta * state.likelihood_slope)
+            position = like
+            for _ in range(self.leapfrog_steps - 1):
+                position = position + step * momentum
+                momentum = momentum + step * self._force(state, position, beta)
+            end = self._evaluated(state, position + step * momentum)
+            momentum = momentum + 0.5 * step * (end.prior_slope + beta * end.likelihood_slope)
+            log_ratio = _energy(state, beta, start) - _energy(end, beta, momentum)
+            accept = accepted(log_ratio, torch.rand_like(log_ratio))
+            moved = {
+                name: torch.where(accept.reshape(-1, *(1,) * (new.dim() - 1)), new, old)
+                for name, new, old in zip(State._fields[3:], end[3:], state[3:], strict=True)
+            }
+            return state._replace(**moved), log_ratio.clamp(max=0).exp().cpu().numpy()
+
+    @contextlib.contextmanager
+    def _running(self, rng_seed: int) -> Iterator[None]:
+        """The pair in evaluation mode, with its parameters, and a random state of its own."""
+        stored = (
+            self.pair.scope() if isinstance(self.pair, StoredPair) else contextlib.nullcontext()
+        )
+        with stored, repeatable(self.pair, rng_seed), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what upstream only warns about was refused by name
+            yield
+
+    def _sites(self, rows: Rows) -> dict[str, Any]:
+        """The latents' sites in a run of the model, where they are draws from the prior."""
+        run = dict(samples(poutine.trace(self.model).get_trace(*rows)))
+        return {site.name: run[site.name] for site in self.structure.latents}
+
+    def _check_supports(self, first: dict[str, Any], second: dict[str, Any]) -> None:
+        bounds = {}
+        for name, site in first.items():
+            here, there = _unbounding(name, site), _unbounding(name, second[name])
+            point = here.inv(site["value"])
+            bounds[name] = [(here(point).cpu().numpy(), there(point).cpu().numpy())]
+        check_fixed_supports(bounds)
+
+    def _start(self, rows: Rows, sites: dict[str, Any]) -> State:
+        unbounded = _unbounded(sites)
+        position = torch.cat([unbounded[n].reshape(len(rows[0]), -1) for n in self.shapes], 1)
+        transforms = {name: _unbounding(name, site) for name, site in sites.items()}
+        structure = inspect(self.model, _nothing, rows, {})
+        none = torch.zeros(0)
+        state = State(rows, structure, transforms, position, none, none, none, none)
+        return self._evaluated(state, position)
+
+    @torch.enable_grad()
+    def _force(self, state: State, position: Tensor, beta: float) -> Tensor:
+        position = position.detach().requires_grad_()
+        log_prior, log_likelihood = self._densities(state, position)
+        return _gradient(log_prior + beta * log_likelihood, position)
+
+    @torch.enable_grad()
+    def _evaluated(self, state: State, position: Tensor) -> State:
+        """The densities and their gradients; the prior's gradient needs no decoder."""
+        position = position.detach().requires_grad_()
+        log_prior, log_likelihood = self._densities(state, position)
+        return state._replace(
+            position=position.detach(),
+            log_prior=log_prior.detach(),
+            log_likelihood=log_likelihood.detach(),
+            prior_slope=_gradient(log_prior, position),
+            likelihood_slope=_gradient(log_likelihood, position),
+        )
+
+    def _densities(self, state: State, position: Tensor) -> tuple[Tensor, Tensor]:
+        """log p(z), as a density of the position, and log p(x | z), (R,) each."""
+        latents, log_prior, start = {}, position.new_zeros(len(position)), 0
+        for name, shape in self.shapes.items():
+            size = math.prod(shape)
+            unbounded = position[:, start : start + size].reshape(-1, *shape)
+            start += size
+            transform = state.transforms[name]
+            latents[name] = transform(unbounded)
+            log_prior = log_prior + log_jacobian(transform, unbounded, latents[name])
+        means: list[Any] = []
+
+        def model(*args: Any) -> None:
+            means.append(self.model(*args))
+
+        program = PyroProgram(model, _nothing, state.rows, {}, state.structure)
+        draws = program.draw(1, values={name: value[None] for name, value in latents.items()})
+        log_prior = log_prior + sum(draws.log_p_sites[name][0] for name in latents)
+        log_likelihood = position.new_zeros(len(position))
+        for name in likelihood_sites(self.structure, self.noise_scale):
+            log_likelihood = log_likelihood + draws.log_p_sites[name][0]
+        if self.noise_scale is not None:
+            noise = _noise_density(state.rows[0], means[-1], self.noise_scale)
+            log_likelihood = log_likelihood + noise
+        return log_prior, log_likelihood
+
+
+def simulate(
+    pair: Any, size: int, rng_seed: int, noise_scale: float | None, *given: NDArray[Any]
+) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
+    """`size` rows x drawn from the model, and the values of all its other sites in that draw."""
+    with repeatable(pair, rng_seed):
+        run = poutine.trace(parts(pair)[0]).get_trace(None, *tensors(pair, given), size=size)
+        mean: Any = run.nodes["_RETURN"]["value"]
+        values: dict[str, Any] = {name: site["value"] for name, site in samples(run)}
+        x = values.pop("x")
+        if noise_scale is not None:
+            check_mean(mean, x)
+            x = mean + noise_scale * torch.randn_like(mean)
+    return x.cpu().numpy(), {name: value.cpu().numpy() for name, value in values.items()}
+
+
+def accepted(log_ratio: Tensor, uniform: Tensor) -> Tensor:
+    """The Metropolis decision, (R,); a proposal without a density is never taken."""
+    return uniform.log() < log_ratio
+
+
+def log_jacobian(transform: Any, unbounded: Tensor, value: Tensor) -> Tensor:
+    """log |dz / du| of the map to a latent's support, (R,)."""
+    each = transform.log_abs_det_jacobian(unbounded, value)
+    return each.reshape(len(unbounded), -1).sum(1)
+
+
+def _unbounded(sites: dict[str, Any]) -> dict[str, Tensor]:
+    # A draw that rounding has put on a bound goes back inside, by less than rounding.
+    return {
+        name: _unbounding(name, site)
+        .inv(site["value"])
+        .nan_to_num(nan=math.nan, posinf=17.0, neginf=-17.0)
+        for name, site in sites.items()
+    }
+
+
+def _unbounding(name: str, site: Any) -> Any:
+    """The map from unbounded numbers to a site's support."""
+    try:
+        support = site["fn"].support
+    except NotImplementedError:
+        support = None
+    try:
+        return biject_to(support)
+    except (NotImplementedError, TypeError) as error:
+        raise refused_support(name, support) from error
+
+
+def _gradient(each: Tensor, position: Tensor) -> Tensor:
+    """The gradient of a sum; zero where nothing depends on the position."""
+    if not each.requires_grad:
+        return torch.zeros_like(position)
+    found = torch.autograd.grad(each.sum(), position, retain_graph=True, allow_unused=True)[0]
+    return torch.zeros_like(position) if found is None else found
+
+
+def _energy(state: State, beta: float, momentum: Tensor) -> Tensor:
+    potential = state.log_prior + beta * state.log_likelihood
+    return 0.5 * (momentum**2).sum(1) - potential
+
+
+def _noise_density(x: Tensor, mean: Tensor, scale: float) -> Tensor:
+    """log N(x; mean, scale^2), summed over the columns: (R,)."""
+    each = -0.5 * ((x - mean) / scale) ** 2 - math.log(scale) - 0.5 * math.log(2 * math.pi)
+    return each.reshape(len(each), -1).sum(1)
+
+
+def _nothing(*args: Any) -> None:
+    """A guide that proposes nothing: every latent has a value already."""
