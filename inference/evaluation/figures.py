@@ -1,10 +1,10 @@
-"""Pictures of a run: learning curve, samples, reconstructions, the latent plane."""
+"""Pictures of runs: learning curve, samples, reconstructions, what lies between latents."""
 
 from __future__ import annotations
 
 import io
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,11 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from inference.errors import ArgumentError
+from inference.evaluation.samples.arguments import check_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from inference.training.run import Run
+
+
+_GREY: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
 
 
 class Picture(Figure):
@@ -132,6 +136,134 @@ def latent_manifold(
     return figure
 
 
+def sample_rows(
+    runs: dict[str, Run],
+    *given: ArrayLike,
+    columns: int = 12,
+    seed: int = 0,
+    shape: tuple[int, int] | None = None,
+) -> Picture:
+    """One row of samples for each run, with its label: likelihood means drawn from the models.
+
+    Raises:
+        ArgumentError: if there are no runs, or their rows are pictures of different shapes.
+    """
+    if not runs:
+        raise ArgumentError("runs must be {label: run} with one run or more, got none.")
+    check_given("columns", columns)
+    shapes = {label: image_shape(run, shape) for label, run in runs.items()}
+    if len(set(shapes.values())) > 1:
+        raise ArgumentError(f"runs to be compared must draw images of one shape, got {shapes}.")
+    drawn = [run.sample(columns, *given, seed=seed) for run in runs.values()]
+    height, width = next(iter(shapes.values()))
+    beside = 0.3 + 0.085 * max(map(len, runs))  # inches that the labels take
+    figure = Picture(figsize=(columns * 0.6 + beside, len(runs) * 0.6), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(
+        _grid(np.concatenate(drawn), len(runs), columns, (height, width)),
+        **_GREY,
+        extent=(0, columns * (width + 1) - 1, len(runs) * (height + 1) - 1, 0),
+    )
+    axes.set_yticks([row * (height + 1) + height / 2 for row in range(len(runs))], list(runs))
+    axes.set_xticks([])
+    axes.tick_params(length=0, labelsize=9)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def interpolations(
+    run: Run,
+    latents: int | tuple[ArrayLike, ArrayLike] = 6,
+    *given: ArrayLike,
+    steps: int = 10,
+    site: str = "z",
+    prior: Literal["normal", "uniform"] | None = None,
+    seed: int = 0,
+    shape: tuple[int, int] | None = None,
+) -> Picture:
+    """The decoder along paths between latents: a row for each path, its ends at both ends.
+
+    Draws of a Gaussian in many dimensions lie near a sphere, which a straight line leaves, so the
+    path is a great circle (White 2016, arXiv:1609.04468), with angle w between the ends a and b:
+
+        z(t) = sin((1 - t) w) / sin(w) a + sin(t w) / sin(w) b,    t from 0 to 1
+
+    Under a uniform prior the path is straight.
+
+    Args:
+        run: a fitted run whose model has one latent.
+        latents: how many paths between draws from the prior, or the ends themselves: two arrays
+            with a row for each path, such as two of `run.latents(x)[site]`.
+        *given: what the model takes besides x, such as labels, a row for each path.
+        steps: images of a path, ends included, two or more.
+        site: name of the latent.
+        prior: `"normal"` or `"uniform"` on (-1, 1); by default the pair's own `prior`, and
+            `"normal"` for pairs that name none.
+        seed: seed of the draws from the prior.
+        shape: of a row as a picture.
+
+    Raises:
+        ArgumentError: if an argument is out of range.
+    """
+    check_given("steps", steps)
+    if steps < 2:
+        raise ArgumentError(f"steps must be at least 2, the two ends; got {steps}.")
+    if prior is None:
+        found = getattr(run.pair, "hyperparameters", {}).get("prior")
+        prior = "uniform" if found == "uniform" else "normal"
+    if prior not in ("normal", "uniform"):
+        raise ArgumentError(f"prior must be 'normal' or 'uniform', got {prior!r}.")
+    start, end = _ends(run, latents, prior, seed)
+    between = _between(start, end, np.linspace(0, 1, steps), straight=prior == "uniform")
+    repeated = (np.repeat(np.asarray(each), steps, axis=0) for each in given)
+    flat = between.reshape(-1, *start.shape[1:]).astype(np.float32)
+    decoded = run.decode(*repeated, **{site: flat})
+    figure = Picture(figsize=(steps * 0.6, len(start) * 0.6 + 0.3), layout="constrained")
+    grid = _grid(decoded, len(start), steps, image_shape(run, shape))
+    path = "straight lines" if prior == "uniform" else "great circles"
+    _picture(figure.add_subplot(), grid, f"decoder along {path} of {site}")
+    return figure
+
+
+def _ends(run: Run, latents: Any, prior: str, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """First and last latents of the paths, as given or drawn from the prior."""
+    if isinstance(latents, tuple):
+        start, end = (np.asarray(each, dtype=np.float64) for each in latents)
+        if start.ndim < 2 or start.shape != end.shape or not len(start):
+            raise ArgumentError(
+                "latents must be a number of paths or two arrays of one shape, a row for each "
+                f"path; got shapes {start.shape} and {end.shape}."
+            )
+        return start, end
+    check_given("latents", latents)
+    width = getattr(run.pair, "latent_dim", None)
+    if not isinstance(width, int):
+        raise ArgumentError(
+            "the pair does not say the size of its latent (latent_dim); pass latents=(start, end)."
+        )
+    random = np.random.default_rng(seed)
+    drawn = random.normal if prior == "normal" else lambda size: random.uniform(-1, 1, size)
+    start, end = drawn(size=(2, latents, width))
+    return start, end
+
+
+def _between(
+    start: NDArray[Any], end: NDArray[Any], times: NDArray[Any], *, straight: bool
+) -> NDArray[Any]:
+    """Points of the paths, shape (paths, times, *latent)."""
+    a, b = (each.reshape(len(each), 1, -1) for each in (start, end))
+    t = times[:, None]
+    lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+    cosine = (a * b).sum(-1) / np.where(lengths > 0, lengths, 1)
+    angle = np.arccos(np.clip(cosine, -1, 1))[..., None]
+    sine = np.sin(angle)
+    flat = straight | (sine < 1e-6)  # no great circle is the shortest, or it is a line
+    safe = np.where(flat, 1, sine)
+    first = np.where(flat, 1 - t, np.sin((1 - t) * angle) / safe)
+    last = np.where(flat, t, np.sin(t * angle) / safe)
+    return (first * a + last * b).reshape(len(a), len(times), *start.shape[1:])
+
+
 def latent_scatter(run: Run, x: ArrayLike, labels: ArrayLike, *, site: str = "z") -> Picture:
     """The guide's means of the first two latent coordinates, coloured by label."""
     latents = run.latents(np.asarray(x, dtype=np.float32))[site]
@@ -158,6 +290,6 @@ def _grid(images: NDArray[Any], rows: int, columns: int, shape: tuple[int, int])
 
 
 def _picture(axes: Axes, picture: NDArray[Any], title: str) -> None:
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(picture, **_GREY)
     axes.set_title(title, fontsize=9)
     axes.set_axis_off()
