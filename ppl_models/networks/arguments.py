@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-ACTIVATIONS = ("tanh", "relu", "softplus", "elu", "silu")
+ACTIVATIONS = ("tanh", "relu", "softplus", "elu", "silu", "leaky-relu")
 
 
 def check_size(name: str, size: int) -> int:
@@ -57,6 +57,53 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}.")
     return value
+
+
+def check_count(name: str, count: int) -> int:
+    """Return `count` if it is a whole number of at least 0, which stands for none.
+
+    Raises:
+        ValueError: if it is not; the message names the argument.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise ValueError(f"{name} must be a whole number, 0 for none, got {count!r}.")
+    return count
+
+
+def check_image_shape(shape: Sequence[int]) -> tuple[int, int]:
+    """Return (height, width) if two strided convolutions can halve both, and undo it.
+
+    Raises:
+        ValueError: if they are not two multiples of 4.
+    """
+    sizes = check_sizes("image_shape", shape)
+    if len(sizes) != 2 or sizes[0] % 4 or sizes[1] % 4:
+        raise ValueError(
+            "image_shape must be (height, width), both divisible by 4 because two layers of "
+            f"stride 2 halve them twice, such as (28, 28) or (8, 8); got {sizes}."
+        )
+    return sizes[0], sizes[1]
+
+
+def check_output(output: str | None, likelihood: str) -> str:
+    """Return how a decoder's output becomes the mean of x: `"linear"` or `"sigmoid"`.
+
+    A Bernoulli likelihood always takes the sigmoid; a Gaussian one takes what is asked for,
+    `"linear"` for None.
+
+    Raises:
+        ValueError: if it is no such word, or `"linear"` for a Bernoulli likelihood.
+    """
+    if output is None:
+        return "sigmoid" if likelihood == "bernoulli" else "linear"
+    if check_choice("output", output, ("linear", "sigmoid")) == "linear" and (
+        likelihood == "bernoulli"
+    ):
+        raise ValueError(
+            "output='linear' is no probability, which likelihood='bernoulli' needs; leave output "
+            "out, or use likelihood='gaussian'."
+        )
+    return output
 
 
 def check_positive(name: str, value: float) -> float:

@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+ACTIVATION_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "relu": torch.relu,
     "softplus": nn.functional.softplus,
     "elu": nn.functional.elu,
     "silu": nn.functional.silu,
+    "leaky-relu": lambda x: nn.functional.leaky_relu(x, 0.2),
 }
 
 
@@ -28,7 +29,7 @@ class MLP(nn.Module):
 
     def __init__(self, sizes: Sequence[int], activation: str, generator: torch.Generator) -> None:
         super().__init__()
-        self.activation = _ACTIVATIONS[activation]
+        self.activation = ACTIVATION_FUNCTIONS[activation]
         self.layers = nn.ModuleList()
         for fan_in, fan_out in pairwise(sizes):
             # Torch's own initialisation would be thrown away, and move its global random state.

@@ -11,12 +11,13 @@ import jax.numpy as jnp
 from flax import nnx
 from numpy.typing import NDArray
 
-_ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+ACTIVATION_FUNCTIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "tanh": jnp.tanh,
     "relu": nnx.relu,
     "softplus": nnx.softplus,
     "elu": nnx.elu,
     "silu": nnx.silu,
+    "leaky-relu": lambda x: nnx.leaky_relu(x, 0.2),
 }
 
 
@@ -28,7 +29,7 @@ class MLP(nnx.Module):
     """
 
     def __init__(self, sizes: Sequence[int], activation: str, rngs: nnx.Rngs) -> None:
-        self.activation = _ACTIVATIONS[activation]
+        self.activation = ACTIVATION_FUNCTIONS[activation]
         self.layers = nnx.List(
             nnx.Linear(fan_in, fan_out, kernel_init=nnx.initializers.glorot_uniform(), rngs=rngs)
             for fan_in, fan_out in pairwise(sizes)

@@ -55,6 +55,8 @@ class Row:
         given: draws the second argument, for pairs that take one: (random, rows, data_dim).
         latent: whether the pair has latents.
         parity: why parameters cannot be carried over to the other engine, if they cannot.
+        mixes: why the density of a datum depends on the others of its batch, if it does.
+        engines: the engines that the model has.
     """
 
     model: str
@@ -63,6 +65,8 @@ class Row:
     given: Draw | None = None
     latent: bool = True
     parity: str = ""
+    mixes: str = ""
+    engines: tuple[str, ...] = ENGINES
 
     def batch(self, rows: int, seed: int = 0) -> tuple[NDArray[Any], ...]:
         """What the pair takes."""
@@ -147,6 +151,25 @@ ROWS = {
     "dlgm-ladder": Row(
         "dlgm", {**_DEEP, "hidden": ((7,), (5,)), "guide": "ladder", "likelihood": "gaussian"}
     ),
+    "mlp-generator-batch-norm": Row(
+        "mlp_generator",
+        {**_SMALL, "hidden": (7,), "normalise": "batch", "classes": 3},
+        binary,
+        all_labels,
+        mixes="it is normalised by the mean and variance of the batch",
+    ),
+    "mlp-generator": Row("mlp_generator", {**_SMALL, "hidden": (7, 5)}, binary),
+    "mlp-generator-uniform": Row(
+        "mlp_generator",
+        {
+            **_SMALL,
+            "hidden": (7,),
+            "prior": "uniform",
+            "likelihood": "gaussian",
+            "output": "sigmoid",
+            "activation": "leaky-relu",
+        },
+    ),
     "vae": Row("vae", {**_SMALL, "hidden": (7, 5)}, binary),
     "vae-gaussian": Row(
         "vae",
@@ -204,3 +227,4 @@ ROWS = {
         latent=False,
     ),
 }
+PLACES = [(engine, name) for name, row in ROWS.items() for engine in row.engines]

@@ -38,7 +38,16 @@ def numpyro_site_params(pair: Any, batch: Batch) -> dict[str, Any]:
 
 
 def drawn_latents(pair: Any, batch: Batch, seed: int = 2) -> Arrays:
-    """One draw of a NumPyro pair's latents from its guide."""
+    """One draw of a pair's latents from its guide."""
+    if pair.engine == "pyro":
+        with torch.random.fork_rng(), torch.no_grad():
+            torch.manual_seed(seed)
+            nodes = poutine.trace(pair.guide).get_trace(*map(torch.tensor, batch)).nodes
+        return {
+            name: cast(torch.Tensor, site["value"]).numpy()
+            for name, site in nodes.items()
+            if site["type"] == "sample" and not (site["is_observed"] or site_is_subsample(site))
+        }
     guide = numpyro.handlers.seed(pair.guide, random.PRNGKey(seed))
     trace = numpyro.handlers.trace(guide).get_trace(*batch)
     return {

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from numpyro.handlers import seed, substitute, trace
 
 from inference.engines.numpyro import discrete
-from inference.engines.numpyro.pairs import StoredPair, parts
+from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.program import NumPyroProgram, inspect
 from inference.engines.structure import Structure
 
@@ -35,7 +35,8 @@ def log_weights(
     """
     values = pair.values if isinstance(pair, StoredPair) else {}
     model, guide = parts(pair.wrapped if isinstance(pair, StoredPair) else pair)
-    check(inspect(model, guide, batch, {}))
+    with evaluating(pair):
+        check(inspect(model, guide, batch, {}))
 
     def total(
         values: Any, rows: tuple[Any, ...], draw: Any, num_particles: int, held: dict[str, Any]
@@ -55,7 +56,8 @@ def log_weights(
         draw: tuple[int, int],
         held: Mapping[str, NDArray[Any]] | None = None,
     ) -> NDArray[Any]:
-        with numpyro.validation_enabled(False):  # the data were checked once
+        # The data were checked once.
+        with numpyro.validation_enabled(False), evaluating(pair):
             return np.asarray(compiled(values, rows, draw, num_particles, dict(held or {})))
 
     return scored
@@ -63,19 +65,22 @@ def log_weights(
 
 def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
     """Sites and plates of a pair on one batch."""
-    return inspect(*parts(pair), tuple(map(jnp.asarray, batch)), {})
+    with evaluating(pair):
+        return inspect(*parts(pair), tuple(map(jnp.asarray, batch)), {})
 
 
 def guide_log_probs(pair: Any, batch: tuple[NDArray[Any], ...], site: str) -> NDArray[Any]:
     """The guide's log probability of each value of a categorical latent, shape (N, values)."""
     guide = seed(parts(pair)[1], random.PRNGKey(0))
-    run = trace(guide).get_trace(*map(jnp.asarray, batch))
+    with evaluating(pair):
+        run = trace(guide).get_trace(*map(jnp.asarray, batch))
     return np.asarray(discrete.logits(run[site]["fn"]))
 
 
 def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
     """The pair's own closed form of log p(x), shape (N,)."""
-    return np.asarray(pair.log_evidence(*map(jnp.asarray, batch)))
+    with evaluating(pair):
+        return np.asarray(pair.log_evidence(*map(jnp.asarray, batch)))
 
 
 def draw(
@@ -87,7 +92,8 @@ def draw(
     def model() -> None:
         means["x"] = parts(pair)[0](None, *map(jnp.asarray, given), size=size)
 
-    run = trace(seed(model, random.PRNGKey(rng_seed))).get_trace()
+    with evaluating(pair):
+        run = trace(seed(model, random.PRNGKey(rng_seed))).get_trace()
     return np.asarray(means["x"]), np.asarray(run["x"]["value"])
 
 
@@ -100,7 +106,8 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
 
     def sites(fixed: dict[str, Any]) -> dict[str, Any]:
         guide = substitute(seed(parts(pair)[1], random.PRNGKey(rng_seed)), data=fixed)
-        run = trace(guide).get_trace(*arrays)
+        with evaluating(pair):
+            run = trace(guide).get_trace(*arrays)
         drawn = ((n, s) for n, s in run.items() if s["type"] == "sample" and not s["is_observed"])
         return dict(drawn)
 
@@ -126,4 +133,5 @@ def decode(
     size = len(next(iter(latents.values())))
     values: dict[str, Any] = {name: jnp.asarray(value) for name, value in latents.items()}
     model = substitute(seed(parts(pair)[0], random.PRNGKey(rng_seed)), data=values)
-    return np.asarray(model(None, *map(jnp.asarray, given), size=size))
+    with evaluating(pair):
+        return np.asarray(model(None, *map(jnp.asarray, given), size=size))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
 import numpy as np
+from flax import nnx
 from numpy.typing import NDArray
 from numpyro.handlers import substitute
 
@@ -55,6 +57,36 @@ class StoredPair:
 def parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The model and the guide of a pair or of a tuple."""
     return pair if isinstance(pair, tuple) else (pair.model, pair.guide)
+
+
+_MODES = ("use_running_average", "deterministic")  # of batch normalisation and dropout in flax
+
+
+@contextlib.contextmanager
+def evaluating(pair: Any) -> Iterator[None]:
+    """Put the batch normalisation and dropout of a pair's networks into evaluation mode, then back.
+
+    What is compiled meanwhile keeps that mode.
+    """
+    pair = getattr(pair, "wrapped", pair)
+    parts = pair if isinstance(pair, tuple) else (pair,)
+    owners = [getattr(part, "__self__", part) for part in parts]  # of bound methods in a tuple
+    before = [
+        (layer, mode, getattr(layer, mode))
+        for owner in owners
+        for network in getattr(owner, "__dict__", {}).values()
+        if isinstance(network, nnx.Module)
+        for _, layer in nnx.iter_modules(network)
+        for mode in _MODES
+        if hasattr(layer, mode)
+    ]
+    for layer, mode, _ in before:
+        setattr(layer, mode, True)
+    try:
+        yield
+    finally:
+        for layer, mode, value in before:
+            setattr(layer, mode, value)
 
 
 def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:

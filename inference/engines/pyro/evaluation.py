@@ -34,9 +34,10 @@ def log_weights(
     """
     model, guide = parts(pair)
     args = tensors(pair, batch)
-    structure = inspect(model, guide, args, {})
-    check(structure)
-    broadcasts = vectorises(model, guide, args, {}, structure)
+    with evaluating(pair):  # or batch normalisation would count this as one more batch
+        structure = inspect(model, guide, args, {})
+        check(structure)
+        broadcasts = vectorises(model, guide, args, {}, structure)
 
     def total(
         rows: tuple[Any, ...],

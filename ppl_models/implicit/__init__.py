@@ -1,0 +1,1 @@
+"""Generators: noise through a network to a point of data space."""

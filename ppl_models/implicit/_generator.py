@@ -1,0 +1,109 @@
+"""What the generators share: noise, an observation of the generated point, a guide; Pyro."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyro
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from ppl_models._pyro_pair import PyroPair
+from ppl_models.networks.arguments import check_choice, check_output, check_size
+from ppl_models.networks.joined import joined
+from ppl_models.networks.likelihoods import Likelihood
+from ppl_models.networks.noise import PRIORS, prior, proposal
+from ppl_models.networks.optional_classes import OptionalClasses
+from ppl_models.networks.output_bias import output_bias
+
+
+class Generator(PyroPair):
+    """Noise z through `decoder` to a point of data space; `encoder` proposes the noise behind x.
+
+    A pair of this base makes the two networks: the encoder from x, the class beside it as one-hot,
+    to 2 latent_dim numbers, and the decoder from z and the class to data_dim numbers.
+
+    Args:
+        data_dim: columns of x.
+        latent_dim: size of z.
+        prior: `"normal"` or `"uniform"`.
+        likelihood: `"bernoulli"` or `"gaussian"`.
+        noise_scale: standard deviation of the Gaussian likelihood.
+        output: how the decoder's output becomes the mean, None for what goes with the likelihood.
+        classes: number of classes; 0 for a pair that takes x alone.
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+
+    encoder: nn.Module
+    decoder: nn.Module
+
+    def __init__(
+        self,
+        *,
+        data_dim: int,
+        latent_dim: int,
+        prior: str,
+        likelihood: str,
+        noise_scale: float,
+        output: str | None,
+        classes: int,
+    ) -> None:
+        super().__init__()
+        self.data_dim = check_size("data_dim", data_dim)
+        self.latent_dim = check_size("latent_dim", latent_dim)
+        self.prior = check_choice("prior", prior, PRIORS)
+        check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
+        self.output = check_output(output, likelihood)
+        self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
+        self.optional = OptionalClasses(classes)
+
+    def mean_bias(self, data_mean: ArrayLike) -> NDArray[np.float32]:
+        """The decoder's last bias with which the generated points begin about the data's mean."""
+        kind = "bernoulli" if self.output == "sigmoid" else "gaussian"
+        return output_bias(data_mean, self.data_dim, kind)
+
+    def model(
+        self, x: Tensor | None = None, y: Tensor | None = None, *, size: int | None = None
+    ) -> Tensor:
+        """Score x, shape (N, data_dim), or draw `size` rows, or one for each y; the mean g.
+
+        Where there are classes, y has shape (N,), and `size` need not be given.
+        """
+        rows, given = self.optional.rows(x, y, size), self._given(y)
+        self.register("decoder")
+        with pyro.plate("data", rows):
+            z = pyro.sample("z", prior(self.prior, self._noise()))
+            output = self.decoder(joined([z, *given]))
+            if self.output == "sigmoid" and self.likelihood.kind == "gaussian":
+                output = output.sigmoid()
+            fn = self.likelihood(output)
+            pyro.sample("x", fn, obs=x)
+        return fn.mean
+
+    def guide(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Propose z, shape (N, latent_dim)."""
+        rows, given = self.optional.rows(x, y, None), self._given(y)
+        self.register("encoder")
+        with pyro.plate("data", rows):
+            pyro.sample("z", proposal(self.prior, self.encoder(joined([x, *given]))))
+
+    def check_batch(self, *arrays: Any) -> None:
+        """Refuse classes that are missing, that are not the pair's, or that it does not take."""
+        self.optional.check(arrays)
+
+    def example(self) -> tuple[NDArray[Any], ...]:
+        """A row of data, and a class where there are classes."""
+        return (*super().example(), *self.optional.example())
+
+    def _noise(self) -> Tensor:
+        return next(self.parameters()).new_zeros(self.latent_dim)
+
+    def _given(self, y: Tensor | None) -> list[Tensor]:
+        """What stands beside an input: the class as one-hot, or nothing."""
+        if y is None:
+            return []
+        self.optional.check_values(y.detach().cpu().numpy())
+        return [nn.functional.one_hot(y.long(), self.optional.classes).float()]
