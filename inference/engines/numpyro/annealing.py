@@ -104,7 +104,7 @@ class Annealer:
 
         Returns:
             Where they are then, and the probability with which each moved, (R,), NaN where the
-            density was not finite.
+            density at its end is not a number.
         """
         with numpyro.validation_enabled(False):
             step = np.asarray(step_size, np.float32)

@@ -114,7 +114,7 @@ class Annealer:
 
         Returns:
             Where they are then, and the probability with which each moved, (R,), NaN where the
-            density was not finite.
+            density at its end is not a number.
         """
         like = state.position
         with self._running(rng_seed):
