@@ -194,6 +194,8 @@ def train(
         given = second_argument(labels, label_seed, quadrants)
     dataset = _load(data, {**data_options(binarisation, data_seed), **given})
     offered: dict[str, Any] = {"data_dim": dataset.train.shape[-1], "seed": seed}
+    if len(dataset.image_shape) == 2:
+        offered["image_shape"] = tuple(dataset.image_shape)
     if dataset.y and dataset.y["train"].ndim > 1:
         offered["condition_dim"] = dataset.y["train"].shape[1]
     if labels is not None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pyro
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
@@ -15,7 +14,6 @@ from ppl_models.networks.joined import joined
 from ppl_models.networks.likelihoods import Likelihood
 from ppl_models.networks.noise import PRIORS, prior, proposal
 from ppl_models.networks.optional_classes import OptionalClasses
-from ppl_models.networks.output_bias import output_bias
 
 
 class Generator(PyroPair):
@@ -59,11 +57,6 @@ class Generator(PyroPair):
         self.output = check_output(output, likelihood)
         self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
         self.optional = OptionalClasses(classes)
-
-    def mean_bias(self, data_mean: ArrayLike) -> NDArray[np.float32]:
-        """The decoder's last bias with which the generated points begin about the data's mean."""
-        kind = "bernoulli" if self.output == "sigmoid" else "gaussian"
-        return output_bias(data_mean, self.data_dim, kind)
 
     def model(
         self, x: Tensor | None = None, y: Tensor | None = None, *, size: int | None = None

@@ -10,7 +10,7 @@ import numpy as np
 import numpyro
 from flax import nnx
 from jax.core import Tracer
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
@@ -19,7 +19,6 @@ from ppl_models.networks.joined_numpyro import joined
 from ppl_models.networks.likelihoods_numpyro import Likelihood
 from ppl_models.networks.noise_numpyro import PRIORS, prior, proposal
 from ppl_models.networks.optional_classes import OptionalClasses
-from ppl_models.networks.output_bias import output_bias
 
 
 class Generator(Pair):
@@ -64,11 +63,6 @@ class Generator(Pair):
         self.output = check_output(output, likelihood)
         self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
         self.optional = OptionalClasses(classes)
-
-    def mean_bias(self, data_mean: ArrayLike) -> NDArray[np.float32]:
-        """The decoder's last bias with which the generated points begin about the data's mean."""
-        kind = "bernoulli" if self.output == "sigmoid" else "gaussian"
-        return output_bias(data_mean, self.data_dim, kind)
 
     def model(
         self, x: jax.Array | None = None, y: jax.Array | None = None, *, size: int | None = None

@@ -11,6 +11,7 @@ from ppl_models.implicit._generator_numpyro import Generator
 from ppl_models.networks.arguments import ACTIVATIONS, check_choice, check_seed, check_sizes
 from ppl_models.networks.batch_norm_numpyro import BatchNormMLP
 from ppl_models.networks.mlp_numpyro import MLP
+from ppl_models.networks.output_bias import output_bias
 
 __all__ = ["MLPGenerator"]
 
@@ -92,4 +93,5 @@ class MLPGenerator(Generator):
         widths = [latent_dim + classes, *hidden, data_dim]
         self.decoder = network(widths, activation, random)
         if data_mean is not None:
-            self.decoder.set_output_bias(self.mean_bias(data_mean))
+            kind = "bernoulli" if self.output == "sigmoid" else "gaussian"
+            self.decoder.set_output_bias(output_bias(data_mean, data_dim, kind))

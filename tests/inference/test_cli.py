@@ -120,7 +120,7 @@ def test_show_prints_card_and_hyperparameters(name):
     card, printed = info(name), succeed("show", name)
     assert facts(printed)["reference"] == card.reference
     assert facts(printed)["title"] == card.title
-    assert "data_dim" in printed
+    assert "data_dim" in printed or "image_shape" in printed
 
 
 def test_show_renders_markdown_and_no_markup(monkeypatch):

@@ -70,7 +70,8 @@ class Row:
 
     def batch(self, rows: int, seed: int = 0) -> tuple[NDArray[Any], ...]:
         """What the pair takes."""
-        width = self.hyperparameters["data_dim"]
+        shape = self.hyperparameters.get("image_shape", (1, 1))
+        width = self.hyperparameters.get("data_dim", shape[0] * shape[1])
         x = self.data(np.random.default_rng(seed), rows, width)
         if self.given is None:
             return (x,)
@@ -150,6 +151,30 @@ ROWS = {
     ),
     "dlgm-ladder": Row(
         "dlgm", {**_DEEP, "hidden": ((7,), (5,)), "guide": "ladder", "likelihood": "gaussian"}
+    ),
+    "conv-generator": Row(
+        "conv_generator",
+        {"image_shape": (8, 8), "latent_dim": 3, "channels": 2},
+        binary,
+        parity="convolutions are faster in torch, and only there",
+        mixes="it is normalised by the mean and variance of the batch",
+        engines=("pyro",),
+    ),
+    "conv-generator-virtual": Row(
+        "conv_generator",
+        {
+            "image_shape": (4, 8),
+            "latent_dim": 3,
+            "channels": 2,
+            "normalise": "virtual",
+            "classes": 3,
+            "prior": "uniform",
+            "likelihood": "gaussian",
+            "output": "sigmoid",
+        },
+        given=all_labels,
+        parity="convolutions are faster in torch, and only there",
+        engines=("pyro",),
     ),
     "mlp-generator-batch-norm": Row(
         "mlp_generator",
