@@ -77,7 +77,7 @@ def mode_coverage(
     check_given("scale", scale, whole=False)
     check_given("within", within, whole=False)
     check_given("least", least)
-    # Moved by the centres' mean: samples far away must not cost the near ones their digits.
+    # Moved by the centres' middle: samples far away must not cost the near ones their digits.
     middle, drawn = centred(*as_row_sets(centres=centres, samples=samples))
     counts = np.zeros(len(middle), dtype=np.int64)
     for i in blocks(len(drawn)):

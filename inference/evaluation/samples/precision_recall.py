@@ -63,10 +63,7 @@ def precision_recall(real: ArrayLike, generated: ArrayLike, k: int = 3) -> Preci
     """
     check_given("k", k)
     real, generated = centred(*as_row_sets(real=real, generated=generated, least=k + 1))
-    # A row on the edge of a ball stays there, whichever way its distance was rounded.
-    slack = ROUNDING * max(np.einsum("nd,nd->n", rows, rows).max() for rows in (real, generated))
-    reach_real = _squared_radii(real, k) + slack
-    reach_generated = _squared_radii(generated, k) + slack
+    reach_real, reach_generated = _squared_radii(real, k), _squared_radii(generated, k)
     inside_real = np.zeros(len(generated), dtype=bool)
     inside_generated = np.zeros(len(real), dtype=bool)
     for i in blocks(len(real)):
@@ -82,10 +79,13 @@ def precision_recall(real: ArrayLike, generated: ArrayLike, k: int = 3) -> Preci
 
 
 def _squared_radii(rows: Rows, k: int) -> Rows:
-    """Squared distance of each row to its k-th nearest other row."""
+    """Squared distance of each row to its k-th nearest other row, and what rounding may add.
+
+    So a row on the edge of a ball stays in it, whichever way its distance was rounded.
+    """
     found = np.empty(len(rows))
     for i in blocks(len(rows)):
         squared = squared_distances(rows[i], rows)
         squared[np.arange(len(squared)), np.arange(i.start, i.stop)] = np.inf  # not itself
         found[i] = np.partition(squared, k - 1, axis=1)[:, k - 1]
-    return found
+    return found + ROUNDING * (found + np.einsum("nd,nd->n", rows, rows))

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from inference.errors import DataError
 
 BLOCK = 1024  # rows of one block of distances, so that 10,000 columns are 80 MB
-ROUNDING = 1e-10  # what a squared distance may be off by, relative to the largest squared norm
+ROUNDING = 1e-12  # what a squared distance may be off by, relative to squares of what it is of
 
 Rows = NDArray[np.float64]
 
@@ -61,9 +61,12 @@ def as_row_sets(*, least: int = 1, **values: ArrayLike) -> tuple[Rows, ...]:
 
 
 def centred(*sets: Rows) -> tuple[Rows, ...]:
-    """All sets moved by the mean of the first; distances of rows near zero lose fewer digits."""
-    mean = sets[0].mean(0)
-    return tuple(rows - mean for rows in sets)
+    """All sets moved by the median of the first: distances of rows near zero lose fewer digits.
+
+    Not by the mean, which a few rows far away, as a diverging generator draws them, would move off.
+    """
+    middle = np.median(sets[0], axis=0)
+    return tuple(rows - middle for rows in sets)
 
 
 def blocks(count: int, size: int = BLOCK) -> Iterator[slice]:

@@ -36,6 +36,8 @@ def test_precision_and_recall_on_a_line() -> None:
     edge = precision_recall(real, np.array([[2.0], [2.0], [19.0]]), k=1)
     assert edge.precision == 1  # the edges of balls are in them
     assert edge.recall == pytest.approx(1 / 3)  # radii 0, 0, 17: [2, 36] reaches 10
+    far = np.array([[0.0], [0.0], [1.0], [1e9], [1e9 + 1]])  # must not widen the balls here
+    assert precision_recall(far, np.array([[2.5], [50.0], [1.5], [1e6]]), k=1).precision == 1 / 4
 
 
 def test_precision_and_recall_of_equal_and_of_far_sets() -> None:
