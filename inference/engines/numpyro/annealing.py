@@ -73,12 +73,13 @@ class Annealer:
         with numpyro.validation_enabled(False):
             self.structure = inspect(model, _nothing, arrays, {})
             check_annealable(self.structure, len(batch[0]))
-            first, second = (self._sites(self.values, arrays, key) for key in (0, 1))
-            self._check_supports(first, second)
-            unbounded = self._unbounded(first)
-            self.shapes = {name: jnp.shape(value)[1:] for name, value in unbounded.items()}
+            unbounded = jax.eval_shape(lambda: self._unbounded(self._sites(self.values, arrays, 0)))
+            self.shapes = {name: value.shape[1:] for name, value in unbounded.items()}
+            if any(site.support != "real" for site in self.structure.latents):
+                check_fixed_supports(jax.device_get(jax.jit(self._bounds)(self.values, arrays)))
             if noise_scale is not None:
-                check_mean(model_mean(model, arrays), arrays[0])
+                run = seed(model, random.PRNGKey(0))
+                check_mean(jax.eval_shape(lambda: run(*arrays)), arrays[0])
         self._prior, self._at, self._move = map(jax.jit, (self._start, self._place, self._step))
 
     def prior(self, rows: Rows, rng_seed: int) -> State:
@@ -119,13 +120,15 @@ class Annealer:
         run = trace(model).get_trace(*rows)
         return {site.name: run[site.name] for site in self.structure.latents}
 
-    def _check_supports(self, first: dict[str, Any], second: dict[str, Any]) -> None:
+    def _bounds(self, values: Any, rows: Rows) -> dict[str, list[tuple[Array, Array]]]:
+        """The same unbounded numbers in the supports of two runs of the model."""
+        first, second = (self._sites(values, rows, key) for key in (0, 1))
         bounds = {}
         for name, site in first.items():
             here, there = _unbounding(name, site), _unbounding(name, second[name])
             point = here.inv(site["value"])
-            bounds[name] = [(np.asarray(here(point)), np.asarray(there(point)))]
-        check_fixed_supports(bounds)
+            bounds[name] = [(here(point), there(point))]
+        return bounds
 
     def _unbounded(self, sites: dict[str, Any]) -> dict[str, Array]:
         # A draw that rounding has put on a bound goes back inside, by less than rounding.
@@ -255,11 +258,6 @@ def log_jacobian(transform: Any, unbounded: Array, value: Array) -> Array:
     """log |dz / du| of the map to a latent's support, (R,)."""
     each = transform.log_abs_det_jacobian(unbounded, value)
     return jnp.reshape(each, (len(unbounded), -1)).sum(1)
-
-
-def model_mean(model: Any, rows: Rows) -> Any:
-    """What the model returns for some rows."""
-    return seed(model, random.PRNGKey(0))(*rows)
 
 
 def _unbounding(name: str, site: Any) -> Any:

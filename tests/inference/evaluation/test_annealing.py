@@ -26,6 +26,8 @@ from scipy.stats import chi2, multivariate_normal
 
 from inference import annealed_importance_sampling, bidirectional, fit, log_likelihood
 from inference.engines import load_engine
+from inference.engines.numpyro.pairs import StoredPair
+from inference.engines.pyro.pairs import rebuild
 from inference.errors import ArgumentError, DataError, DivergenceError, ObjectiveError, PairError
 from inference.evaluation import annealing
 from ppl_models import create
@@ -37,7 +39,10 @@ SHORT: Any = {"num_temperatures": 40, "leapfrog_steps": 3}
 
 
 def ppca(engine: str) -> Any:
-    return place(create("ppca", engine=engine, data_dim=4, latent_dim=2), lg.single(VALUES), (X,))
+    pair = create("ppca", engine=engine, data_dim=4, latent_dim=2)
+    if engine == "pyro":
+        return rebuild(pair, lg.single(VALUES), (X,))
+    return StoredPair(pair, lg.single(VALUES))
 
 
 def log_evidence(x: Any, noise: float) -> Any:
@@ -80,8 +85,13 @@ def test_several_latents_a_hierarchy_and_an_interval(engine: str) -> None:
     found = annealed_importance_sampling(pair, x, num_chains=30, noise_scale=0.3, **SHORT)
     assert distance(found.chains - evidence(x, 0.3)) < 5
     assert "noise scale 0.3" in found.method
-    again = annealed_importance_sampling(pair, x, num_chains=30, noise_scale=0.3, **SHORT)
-    np.testing.assert_array_equal(found.chains, again.chains)
+    if engine == "numpyro":  # see test_moves_leave_each_distribution_as_it_is
+        return
+    for seed in (0, 1):
+        again = annealed_importance_sampling(
+            pair, x, num_chains=30, noise_scale=0.3, seed=seed, **SHORT
+        )
+        assert (found.chains == again.chains).all() == (seed == 0)
 
 
 def planted(monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
@@ -131,6 +141,9 @@ def test_moves_leave_each_distribution_as_it_is(
         for seed in range(3):
             state, chance = annealer.move(state, beta, np.full(4000, 0.7), seed)
         assert 0.3 < chance.mean() < 0.9  # pyright: ignore[reportPossiblyUnboundVariable]
+        ends = [annealer.move(state, beta, np.full(4000, 0.7), seed)[1] for seed in (7, 7, 8)]
+        np.testing.assert_array_equal(ends[0], ends[1])  # the seed decides
+        assert (ends[0] != ends[2]).any()
         return np.linalg.solve(factor, (np.asarray(state.position) - mean).T).T
 
     def surprise(sample: Any) -> float:
@@ -195,7 +208,7 @@ def test_more_temperatures_close_the_gap() -> None:
 
 
 def test_a_decoder_scores_as_by_importance_sampling() -> None:
-    """A trained decoder on both engines: 16 chains for each of 20 digits, 20,000 particles.
+    """A trained decoder on both engines: 16 chains for each of 20 digits, 10,000 particles.
 
     With as many draws of a two-dimensional latent, what importance sampling is off by is small
     beside the error of annealing.
@@ -205,17 +218,17 @@ def test_a_decoder_scores_as_by_importance_sampling() -> None:
     trained = fit(
         create("vae", engine="pyro", **sizes),
         digits.train[:1000],
-        steps=400,
+        steps=200,
         batch_size=50,
-        learning_rate=3e-3,
+        learning_rate=1e-2,
         progress=False,
     )
     x = digits.test[:20]
-    truth = log_likelihood(trained.pair, x, 20_000, chunk_size=100_000)
+    truth = log_likelihood(trained.pair, x, 10_000, chunk_size=100_000)
     assert truth.mean > log_likelihood(create("vae", engine="pyro", **sizes), x).mean + 10
     twin = place(create("vae", engine="numpyro", **sizes), trained.parameters, (x,))
     for each in (trained.pair, twin):
-        found = annealed_importance_sampling(each, x, num_temperatures=80, leapfrog_steps=4)
+        found = annealed_importance_sampling(each, x, **SHORT)
         assert distance(found.chains - truth.per_datum) < 5
         assert abs(found.mean - truth.mean) < 5 * found.monte_carlo_error + 0.05
 
