@@ -13,6 +13,10 @@ from inference.engines.structure import Structure
 
 OWNED = "objective."  # how the names of what an objective owns begin, among parameter sites
 OWNED_STATE = "objective.state."
+DRAWS = ("mean", "sample", "relaxed", "straight-through")
+"""How data are drawn where a gradient goes through them: the likelihood's mean; its draw, if that
+is reparameterised; a Concrete draw; or a discrete draw with a Concrete draw's gradient."""
+RELAXED_AT = 0.5  # temperature of the last two
 _SMALLEST = 1e-6  # of a model's weight relative to the guide's: below the resolution of float32
 
 
@@ -27,6 +31,33 @@ class Relaxation:
 
     temperature: Any
     hard: bool = False
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Data that the model has made of noise.
+
+    Attributes:
+        x: one row per datum, in the shape of the data: (size, *row).
+        latents: the noise, and whatever else was drawn on the way, by site: (size, *event).
+        given: what the model was given besides, such as labels, `size` rows each.
+    """
+
+    x: Any
+    latents: Mapping[str, Any]
+    given: tuple[Any, ...] = ()
+
+
+class Network(Protocol):
+    """A network that an objective owns, of the engine's own kind."""
+
+    def __call__(self, *inputs: Any, frozen: bool = False) -> Any:
+        """Its output; with `frozen` without a gradient to its parameters."""
+        ...
+
+    def features(self, *inputs: Any, frozen: bool = False) -> Any:
+        """What its method of that name returns."""
+        ...
 
 
 class Program(Protocol):
@@ -45,6 +76,11 @@ class Program(Protocol):
     @property
     def observed(self) -> Any:
         """What the model observes, one row per datum, shape (N, D); known after a draw."""
+        ...
+
+    @property
+    def data(self) -> tuple[Any, ...]:
+        """The batch: x, and what the pair is given besides."""
         ...
 
     def draw(
@@ -91,6 +127,39 @@ class Program(Protocol):
         """
         ...
 
+    def generate(
+        self, size: int, *, draw: str = "mean", values: Mapping[str, Any] | None = None
+    ) -> Generated:
+        """`size` rows of data from the model, with a gradient to its parameters.
+
+        What the model is given besides x is taken from the batch, from its beginning again where
+        it has fewer rows.
+
+        Args:
+            size: how many.
+            draw: one of `DRAWS`.
+            values: values for some latents in place of draws, each (size, *event).
+        """
+        ...
+
+    def propose(self) -> Mapping[str, Any]:
+        """One draw of the guide's for each datum, by site: (N, *event)."""
+        ...
+
+    def input_gradient(self, function: Callable[[Any], Any], at: Any) -> Any:
+        """Gradient of the sum of a function's values by its argument; with a gradient itself."""
+        ...
+
+    def network(self, name: str, module: Any, *, trained: bool = True) -> Network:
+        """A network of the engine (torch.nn, flax.nnx) as something that the objective owns.
+
+        Args:
+            name: what the objective calls it.
+            module: the network.
+            trained: whether it is one of the objective's parameters, or stays as it is.
+        """
+        ...
+
     def slope(
         self, value: Any, site: str, *, values: Mapping[str, Any], relax: Relaxation
     ) -> tuple[Any, Any]:
@@ -105,16 +174,20 @@ class Program(Protocol):
         """An array that the objective owns and the optimiser trains."""
         ...
 
-    def state(self, name: str, initial: float) -> Any:
-        """A number that the objective carries from one training step to the next."""
+    def state(self, name: str, initial: Any) -> Any:
+        """A number or array that the objective carries from one training step to the next."""
         ...
 
     def keep(self, name: str, value: Any) -> None:
-        """Set such a number for the next training step; evaluation leaves it as it is."""
+        """Set it for the next training step; evaluation leaves it as it is."""
         ...
 
     def uniform(self, like: Any) -> Any:
         """Uniform noise in the shape of an array, inside of (0, 1)."""
+        ...
+
+    def normal(self, like: Any) -> Any:
+        """Standard normal noise in the shape of an array."""
         ...
 
     def stop(self, value: Any) -> Any:
@@ -139,6 +212,11 @@ class Program(Protocol):
     def diagonal(self, values: Any) -> Any:
         """A (K, K, N) array with (K, N) values on its diagonal and zeros elsewhere."""
         ...
+
+
+def is_owned(name: str) -> bool:
+    """Whether an array belongs to the objective, by its name among a run's values."""
+    return name.startswith((OWNED, f'["{OWNED}'))  # NumPyro's names are lists of keys, as JSON
 
 
 def split_weights(model_weight: Any, guide_weight: Any, ops: Any) -> tuple[Any, Any]:

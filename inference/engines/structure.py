@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -78,10 +79,12 @@ class Structure:
     Attributes:
         model: the model's sites by name.
         guide: the guide's sites by name.
+        can_draw: whether the model draws rows of data: `model(None, size=n)`.
     """
 
     model: Mapping[str, Site]
     guide: Mapping[str, Site]
+    can_draw: bool = False
 
     @property
     def observed(self) -> list[Site]:
@@ -97,6 +100,11 @@ class Structure:
     def proposals(self) -> list[Site]:
         """The guide's sites that propose a value."""
         return [site for site in self.guide.values() if not site.observed]
+
+    @property
+    def generated(self) -> Site:
+        """The site that makes the data: it observes the pair's first argument."""
+        return next(site for site in self.observed if site.argument == 0)
 
     @property
     def training_only(self) -> set[str]:
@@ -290,6 +298,44 @@ class Structure:
         self.check_local(objective)
         self.check_reparameterised(objective)
 
+    def check_generates(self, objective: str, draw: str) -> None:
+        """Check that the model draws data, and that a gradient goes through what it draws.
+
+        Args:
+            objective: its name.
+            draw: one of `inference.engines.program.DRAWS`.
+
+        Raises:
+            ObjectiveError: naming the first site that does not fit, and what would.
+        """
+        if not self.can_draw:
+            raise ObjectiveError(
+                f"{objective} needs data drawn from the model, but its signature has no size=; "
+                "write model(x=None, *, size=1), drawing `size` rows where x is None."
+            )
+        if not any(site.argument == 0 for site in self.observed):
+            raise ObjectiveError(
+                f"{objective} compares the model's draws with the data, but no site of the model "
+                "observes the pair's first argument as it is; pass it to a sample statement with "
+                "obs=."
+            )
+        for site in (*self.latents, self.generated):
+            if site is self.generated and draw == "mean":
+                continue
+            if site.reparameterised:
+                continue
+            soft = site.family in ("bernoulli", "one-hot")
+            if soft and draw in ("relaxed", "straight-through"):
+                continue
+            remedy = "'straight-through' or 'relaxed'" if soft else None
+            if site is self.generated:
+                remedy = f"'mean'{', ' + remedy if remedy else ''}"
+            raise ObjectiveError(
+                f"{objective} differentiates through the model's draws, but that of {site.name!r} "
+                f"under draw={draw!r} carries no gradient. "
+                + (f"Use draw={remedy}." if remedy else "It needs a reparameterised draw.")
+            )
+
     def check_scorable(self, objective: str) -> None:
         """Check that the guide can score values that it has not just drawn itself.
 
@@ -337,6 +383,17 @@ class Structure:
                     f"shape {site.batch_shape} and the data lie in no plate. Open a "
                     "plate('data', len(x)) around the sites of one datum, or use ELBO()."
                 )
+
+
+def can_draw(model: Callable[..., Any]) -> bool:
+    """Whether a model takes `size=`, the number of rows to draw."""
+    while (wrapped := getattr(getattr(model, "__self__", None), "wrapped", None)) is not None:
+        model = wrapped[0] if isinstance(wrapped, tuple) else wrapped.model  # of a fitted pair
+    try:
+        parameters = inspect.signature(model).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(p.name == "size" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _names(names: Iterable[str]) -> str:

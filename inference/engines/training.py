@@ -46,6 +46,18 @@ class Settings:
         steps = max(1, len(self.arrays[0]) // self.batch_size) if self.arrays else 1
         object.__setattr__(self, "steps_per_epoch", steps)
 
+    def sides(
+        self, own_rate: float | None, phases: tuple[str, ...]
+    ) -> tuple[tuple[float | None, int | None], tuple[float | None, int | None]]:
+        """Learning rate and last step of what the objective owns, and of the pair.
+
+        Each side counts its own turns; the last of the cycle is the pair's.
+        """
+        cycles = None if self.total_steps is None else -(-self.total_steps // len(phases))
+        own_steps = None if cycles is None else cycles * (len(phases) - 1)
+        rate = self.learning_rate if own_rate is None else own_rate
+        return (rate, own_steps), (self.learning_rate, cycles)
+
 
 class Trainer(Protocol):
     """Gradient steps of one objective on one pair; every method but `running` is used inside it."""
@@ -74,12 +86,19 @@ class Trainer(Protocol):
         """The objective's bound summed over the validation set, `rows` data at a time."""
         ...
 
-    def fitted(self, values: dict[str, NDArray[Any]] | None = None) -> Any:
-        """The trained pair, with the last values or with those of an earlier `values()`."""
+    def symptom(self) -> str:
+        """What was wrong in a step whose loss is not finite, as far as the objective can tell."""
+        ...
+
+    def fitted(self, values: dict[str, NDArray[Any]]) -> Any:
+        """The trained pair, with values that `values()` gave; the last call."""
         ...
 
     def values(self) -> dict[str, NDArray[Any]]:
-        """The trained values under names from which the engine's `rebuild` restores the pair."""
+        """The trained values under names from which the engine's `rebuild` restores the pair.
+
+        What the objective owns is among them, under names that `is_owned` tells.
+        """
         ...
 
     def state(self) -> dict[str, NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from inference.objectives._objective import Objective
 from inference.objectives._parsing import describe_objective, parse_objective
+from inference.objectives.adversarial import Adversarial
 from inference.objectives.concrete import Concrete
 from inference.objectives.control_variates import REBAR, RELAX, DisARM
 from inference.objectives.divergences import ChiSquare, TailAdaptive
@@ -9,6 +10,7 @@ from inference.objectives.doubly_reparameterised import STL, DReG
 from inference.objectives.elbo import ELBO
 from inference.objectives.enumerated import Enumerated
 from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
+from inference.objectives.mmd import MMD, InfoVAE
 from inference.objectives.nvil import NVIL
 from inference.objectives.renyi import Renyi
 from inference.objectives.score_function import RLOO, VIMCO
@@ -20,6 +22,7 @@ __all__ = [
     "ELBO",
     "IWAE",
     "MIWAE",
+    "MMD",
     "NVIL",
     "PIWAE",
     "REBAR",
@@ -28,11 +31,13 @@ __all__ = [
     "RWS",
     "STL",
     "VIMCO",
+    "Adversarial",
     "ChiSquare",
     "Concrete",
     "DReG",
     "DisARM",
     "Enumerated",
+    "InfoVAE",
     "Objective",
     "Renyi",
     "TailAdaptive",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from inference.engines import engine_name, load_engine
 from inference.errors import ObjectiveError
@@ -30,6 +32,9 @@ class Objective(ABC):
     can_infer_discrete: ClassVar[bool] = True  # read by numpyro.infer.SVI; check() is exact
     multi_sample_guide: ClassVar[bool] = False  # read by numpyro.infer.SVI
     owns: bool = False  # whether the objective has parameters or state of its own
+    phase: str | None = None  # whose turn it is; None: everybody's
+    critic_learning_rate: float | None = None  # of what the objective owns, where there are phases
+    clip: float | None = None  # largest absolute value of an own parameter, likewise
 
     @abstractmethod
     def surrogate(self, program: Program) -> Any:
@@ -51,6 +56,36 @@ class Objective(ABC):
         """The bound to report in evaluation, in nats summed over the data: the surrogate's."""
         return self.surrogate(program)
 
+    @property
+    def uses_guide(self) -> bool:
+        """Whether the guide is trained, and so has to match the model."""
+        return True
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Whose turn a step is, over and over; none: everybody's, always."""
+        return ()
+
+    @property
+    def networks(self) -> dict[str, Any]:
+        """The engine's networks that the objective trains, by the attribute that holds them."""
+        return {}
+
+    def during(self, phase: str | None) -> Self:
+        """The objective for one phase's steps."""
+        twin = copy.copy(self)
+        twin.phase = phase
+        return twin
+
+    def symptom(self, carried: Mapping[str, Any]) -> str:
+        """What was wrong in a step whose loss is not finite, from the objective's state."""
+        del carried
+        return ""
+
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments by name."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
     def summed(self, structure: Structure) -> set[str]:
         """Latents of the model that need no site in the guide, because they are summed over."""
         del structure
@@ -68,7 +103,8 @@ class Objective(ABC):
             PairError: naming the sites that do not match.
             ObjectiveError: naming the site, and the objectives that would work.
         """
-        structure.check_match(summed=self.summed(structure))
+        if self.uses_guide:
+            structure.check_match(summed=self.summed(structure))
         try:
             self.check(structure)
         except ObjectiveError as error:
@@ -108,8 +144,14 @@ class Objective(ABC):
         return load_engine("numpyro").loss(self, rng_key, param_map, model, guide, *args, **kwargs)
 
     def __repr__(self) -> str:
-        names = inspect.signature(type(self)).parameters
-        return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in names)})"
+        words = ", ".join(f"{n}={in_words(value)!r}" for n, value in self.arguments().items())
+        return f"{type(self).__name__}({words})"
+
+
+def _named(value: Any) -> Any:
+    """The setting in words: of a network, of either engine, its class."""
+    plain = value is None or isinstance(value, (bool, int, float, str, tuple))
+    return value if plain else type(value).__name__
 
 
 def check_num_particles(count: int, name: str = "num_particles", *, least: int = 1) -> int:
@@ -170,3 +212,11 @@ def normalised_weights(program: Program, log_w: Any) -> Any:
 def gradient_only(program: Program, term: Any) -> Any:
     """A term with its gradient, and zero in value."""
     return term - program.stop(term)
+
+
+def in_words(setting: Any) -> Any:
+    """A setting as it is; of a network of either engine its class, with what it was built of."""
+    if setting is None or isinstance(setting, (bool, int, float, str, tuple)):
+        return setting
+    built_of = getattr(setting, "hyperparameters", None)
+    return f"{type(setting).__name__}({built_of or ''})"

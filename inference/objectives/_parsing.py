@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import difflib
 import inspect
+import re
 from typing import Any
 
 from inference.errors import ArgumentError
-from inference.objectives._objective import Objective
+from inference.objectives._objective import Objective, in_words
+from inference.objectives.adversarial import Adversarial
 from inference.objectives.concrete import Concrete
 from inference.objectives.control_variates import REBAR, RELAX, DisARM
 from inference.objectives.divergences import ChiSquare, TailAdaptive
@@ -16,6 +18,7 @@ from inference.objectives.doubly_reparameterised import STL, DReG
 from inference.objectives.elbo import ELBO
 from inference.objectives.enumerated import Enumerated
 from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
+from inference.objectives.mmd import MMD, InfoVAE
 from inference.objectives.nvil import NVIL
 from inference.objectives.renyi import Renyi
 from inference.objectives.score_function import RLOO, VIMCO
@@ -42,9 +45,13 @@ EXAMPLES: tuple[Objective, ...] = (
     RWS(num_particles=5),
     WakeSleep(),
     Enumerated(),
+    InfoVAE(),
+    MMD(),
+    Adversarial(),
 )
 """One of each, with usual settings."""
 
+_COMMA = re.compile(r",(?![^(\[]*[)\]])")  # outside of brackets
 _CLASSES = {type(objective).__name__.lower(): type(objective) for objective in EXAMPLES}
 
 
@@ -66,7 +73,7 @@ def parse_objective(text: str) -> Objective:
         )
     cls = _CLASSES[name.strip().lower()]
     keywords: dict[str, Any] = {}
-    for item in filter(None, (part.strip() for part in rest.split(","))):
+    for item in filter(None, map(str.strip, _COMMA.split(rest))):
         key, equals, value = item.partition("=")
         if not equals:
             raise ArgumentError(f"objective {text!r}: write {item!r} as keyword=value.")
@@ -91,8 +98,8 @@ def describe_objective(objective: Any) -> str:
     """
     if isinstance(objective, Objective):
         usual = inspect.signature(type(objective)).parameters
-        settings = {name: getattr(objective, name) for name in usual}
-        settings = {n: value for n, value in settings.items() if value != usual[n].default}
+        settings = {n: v for n, v in objective.arguments().items() if v is not usual[n].default}
+        settings = {n: in_words(v) for n, v in settings.items() if v != usual[n].default}
         prefix = type(objective).__name__.lower()
     else:
         plain = (bool, int, float, str)

@@ -61,7 +61,8 @@ def valid_for(structure: Structure) -> Validity:
 
 def _refusal(objective: Objective, structure: Structure) -> str | None:
     try:
-        structure.check_match(summed=objective.summed(structure))
+        if objective.uses_guide:
+            structure.check_match(summed=objective.summed(structure))
         objective.check(structure)
     except (ObjectiveError, PairError) as error:
         return str(error)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from inference.engines import engine_name, load_engine
+from inference.engines.program import is_owned
 from inference.engines.structure import Structure
 from inference.engines.training import Settings, Trainer
 from inference.errors import ArgumentError, DivergenceError, RunFolderError
@@ -133,7 +134,8 @@ def fit(
     trainer = load_engine(name).Trainer(pair, objective, settings)
     state = State() if checkpoint is None else State.from_dict(checkpoint.progress)
 
-    def finish(fitted: Any, reached: State, status: str) -> Run:
+    def finish(values: dict[str, Any], reached: State, status: str) -> Run:
+        fitted = trainer.fitted(values)
         return Run(
             pair=fitted,
             parameters=load_engine(name).parameters(fitted),
@@ -143,6 +145,8 @@ def fit(
             folder=None if folder is None else folder.path,
             rows=reached.history,
             image_shape=prepared.image_shape,
+            objective=objective,
+            owned={name: array for name, array in values.items() if is_owned(name)},
         )
 
     with trainer.running():
@@ -173,9 +177,10 @@ def fit(
             if loop.good is not None:
                 good = loop.good.values if loop.good.best is None else loop.good.best
                 reached = State.from_dict(loop.good.progress)
-                error.run = finish(trainer.fitted(good), reached, "diverged")
+                error.run = finish(good, reached, "diverged")
             raise
-        return finish(trainer.fitted(None if state.best_at_end else loop.best), state, state.status)
+        best = None if state.best_at_end else loop.best
+        return finish(trainer.values() if best is None else best, state, state.status)
 
 
 def _spec(

@@ -184,7 +184,8 @@ class Loop:
     def _account(self, losses: NDArray[np.float64]) -> None:
         """Add losses to the window; end the run if the last is not finite."""
         if not np.isfinite(losses[-1]):
-            self._diverge(f"the loss became {losses[-1]}")
+            symptom = self.trainer.symptom()
+            self._diverge(f"the loss became {losses[-1]}{symptom and f' ({symptom})'}")
         total, count = self.state.window
         for loss in losses.tolist():  # one by one: the sum must not depend on the chunks
             total += loss

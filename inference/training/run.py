@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.engines import load_engine
-from inference.errors import RunFolderError
+from inference.engines.program import is_owned
+from inference.errors import ArgumentError, RunFolderError
+from inference.objectives import parse_objective
 from inference.training.data import as_arrays, as_scored
 from inference.training.folder import RunFolder
 from inference.training.loop import State
@@ -37,6 +40,8 @@ class Run:
         folder: the run folder, or None.
         rows: the history as a list of dictionaries.
         image_shape: shape of one row as a picture, if it is one.
+        objective: what the pair was trained under; None if a loaded run had networks of its own.
+        owned: the values of what the objective owns, such as a critic.
     """
 
     pair: Any
@@ -47,6 +52,8 @@ class Run:
     folder: Path | None
     rows: list[dict[str, float]] = field(repr=False)
     image_shape: tuple[int, int] | None = None
+    objective: Any = field(default=None, repr=False)
+    owned: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -94,6 +101,24 @@ class Run:
         arrays = dict(zip(latents, _arrays(tuple(latents.values())), strict=True))
         return self._engine.decode(self.pair, arrays, 0, *_arrays(given))
 
+    def critic(self, *batch: ArrayLike) -> NDArray[Any]:
+        """The score of each datum by the critic of an adversarial objective, shape (N,).
+
+        Args:
+            *batch: x, whatever else the pair takes, and under a joint critic the latents side by
+                side, each with N rows.
+
+        Raises:
+            ArgumentError: if the run has no critic, or it is not known what network it was.
+        """
+        if self.objective is None or not hasattr(self.objective, "scores"):
+            raise ArgumentError(
+                f"a run under {self.spec['objective']!r} has no critic to ask"
+                + ("; load it with load_run(folder, objective=...)." if self.owned else ".")
+            )
+        arrays = self._scored(batch)
+        return self._engine.critic_scores(self.pair, self.objective, self.owned, arrays)
+
     @property
     def _engine(self) -> Any:
         return load_engine(self.spec["pair"]["engine"])
@@ -107,7 +132,11 @@ def _arrays(values: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
 
 
 def load_run(
-    path: str | os.PathLike[str], *, pair: Any = None, batch: tuple[ArrayLike, ...] = ()
+    path: str | os.PathLike[str],
+    *,
+    pair: Any = None,
+    batch: tuple[ArrayLike, ...] = (),
+    objective: Any = None,
 ) -> Run:
     """Read a run from its folder, at its newest checkpoint.
 
@@ -116,6 +145,8 @@ def load_run(
         pair: the untrained pair; needed if it was not one of the zoo's.
         batch: some rows of data for the pair; needed for bare Pyro functions, whose parameters
             exist only once they have run.
+        objective: the objective, with the critic that it had, to ask `run.critic`; not needed if
+            its networks are the zoo's own.
 
     Raises:
         RunFolderError: if there is no run, no checkpoint yet, or a damaged one.
@@ -138,9 +169,14 @@ def load_run(
     if not batch and hasattr(untrained, "example"):
         batch = untrained.example()
     state = State.from_dict(checkpoint.progress)
-    ended_best = checkpoint.best is None or state.best_at_end
-    values = checkpoint.values if ended_best else checkpoint.best
-    fitted = engine.rebuild(untrained, values, as_arrays(batch) if batch else ())
+    values = checkpoint.values
+    if checkpoint.best is not None and not state.best_at_end:
+        values = checkpoint.best
+    kept = {name: array for name, array in values.items() if not is_owned(name)}
+    fitted = engine.rebuild(untrained, kept, as_arrays(batch) if batch else ())
+    if objective is None:
+        with contextlib.suppress(ArgumentError):  # a loss of the libraries, or a critic of yours
+            objective = parse_objective(spec["objective"])
     shape = spec["data"].get("image_shape")
     return Run(
         pair=fitted,
@@ -151,4 +187,6 @@ def load_run(
         folder=folder.path,
         rows=state.history,
         image_shape=None if shape is None else (shape[0], shape[1]),
+        objective=objective,
+        owned={name: array for name, array in values.items() if is_owned(name)},
     )

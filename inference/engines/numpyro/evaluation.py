@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from numpyro.handlers import seed, substitute, trace
 
 from inference.engines.numpyro import discrete
-from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
+from inference.engines.numpyro.pairs import StoredPair, evaluating, nested, parts
 from inference.engines.numpyro.program import NumPyroProgram, inspect
 from inference.engines.structure import Structure
 
@@ -75,6 +75,18 @@ def guide_log_probs(pair: Any, batch: tuple[NDArray[Any], ...], site: str) -> ND
     with evaluating(pair):
         run = trace(guide).get_trace(*map(jnp.asarray, batch))
     return np.asarray(discrete.logits(run[site]["fn"]))
+
+
+def critic_scores(
+    pair: Any,
+    objective: Any,
+    owned: Mapping[str, NDArray[Any]],
+    batch: tuple[NDArray[Any], ...],
+) -> NDArray[Any]:
+    """The score of each datum by the critic that an objective owns, shape (N,)."""
+    key, values = random.PRNGKey(0), nested(owned)
+    program = NumPyroProgram(key, values, *parts(pair), batch, {}, objective.require)
+    return np.asarray(objective.scores(program))
 
 
 def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:

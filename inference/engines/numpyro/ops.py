@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 
@@ -12,3 +14,18 @@ class Ops:
     exp, log, log1p, sqrt, tanh, where = jnp.exp, jnp.log, jnp.log1p, jnp.sqrt, jnp.tanh, jnp.where
     sigmoid, softplus, softmax = jax.nn.sigmoid, jax.nn.softplus, jax.nn.softmax
     array = staticmethod(jnp.asarray)
+
+    @staticmethod
+    def is_real(values: jax.Array) -> bool:
+        """Whether an array holds real numbers."""
+        return bool(jnp.issubdtype(values.dtype, jnp.floating))
+
+    @staticmethod
+    def real(values: jax.Array) -> jax.Array:
+        """The array in real numbers."""
+        return values if Ops.is_real(values) else values.astype(jnp.float32)
+
+    @staticmethod
+    def concatenate(parts: Sequence[jax.Array]) -> jax.Array:
+        """Arrays along their last axis."""
+        return jnp.concatenate(parts, axis=-1)

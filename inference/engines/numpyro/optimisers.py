@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, cast
 
+import jax
 import jax.numpy as jnp
 import optax
 from numpyro.optim import _NumPyroOptim
 
 from inference.engines.optimisation import multiplier
+from inference.engines.program import OWNED
 from inference.errors import ArgumentError
 
 
@@ -72,3 +75,48 @@ def build_optimiser(
         return optimiser
     clip: Any = optax.clip_by_global_norm(clip_norm)
     return optax.chain(clip, cast(optax.GradientTransformation, optimiser))
+
+
+def by_owner(pair: Any, own: Any, clip: float | None) -> Any:
+    """One optimiser for the pair's parameters beside another for what the objective owns.
+
+    A side whose gradient is zero throughout takes no step, so that neither momentum nor weight
+    decay moves it when it is not its turn.
+
+    Args:
+        pair: an optax transformation.
+        own: another.
+        clip: largest absolute value of what the objective owns, or None.
+    """
+    sides = {False: pair, True: own}
+
+    def part(tree: Any, *, owned: bool) -> dict[str, Any]:
+        return {name: leaf for name, leaf in tree.items() if name.startswith(OWNED) == owned}
+
+    def init(params: Any) -> Any:
+        return tuple(side.init(part(params, owned=owned)) for owned, side in sides.items())
+
+    def update(updates: Any, state: Any, params: Any = None) -> Any:
+        moved, states = {}, []
+        for (owned, side), before in zip(sides.items(), state, strict=True):
+            mine, values = part(updates, owned=owned), part(params, owned=owned)
+            steps, after = side.update(mine, before, values)
+            if owned and clip is not None and values is not None:
+                inside = functools.partial(_kept_inside, bound=clip)
+                steps = jax.tree.map(inside, values, steps)
+            live = jnp.array([(leaf != 0).any() for leaf in jax.tree.leaves(mine)]).any()
+            steps, after = jax.tree.map(
+                lambda new, old, live=live: jnp.where(live, new, old),
+                (steps, after),
+                (jax.tree.map(jnp.zeros_like, steps), before),
+            )
+            moved |= steps
+            states.append(after)
+        return moved, tuple(states)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _kept_inside(value: jax.Array, step: jax.Array, *, bound: float) -> jax.Array:
+    """The step, cut so that it ends between -bound and bound."""
+    return jnp.clip(value + step, -bound, bound) - value

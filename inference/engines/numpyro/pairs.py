@@ -155,7 +155,17 @@ def rebuild(pair: Any, values: Mapping[str, NDArray[Any]], batch: tuple[Any, ...
             if site["type"] in ("param", "mutable")
         }
         return stored(pair, values, template)
-    nested: dict[str, Any] = {}
+    inner = pair.wrapped if isinstance(pair, StoredPair) else pair
+    return StoredPair(inner, nested(values))
+
+
+def nested(values: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """What `flatten` made, as nested dictionaries.
+
+    Raises:
+        RunFolderError: if a name is not one that `flatten` writes, or there were lists.
+    """
+    tree: dict[str, Any] = {}
     for name, array in values.items():
         try:
             *parents, last = json.loads(name)
@@ -166,8 +176,8 @@ def rebuild(pair: Any, values: Mapping[str, NDArray[Any]], batch: tuple[Any, ...
                 "the run's parameters are nested in lists; pass some rows of data to find out how: "
                 "load_run(folder, pair=..., batch=...)."
             )
-        branch = nested
+        branch = tree
         for key in parents:
             branch = branch.setdefault(key, {})
         branch[last] = jax.numpy.asarray(array)
-    return StoredPair(pair.wrapped if isinstance(pair, StoredPair) else pair, nested)
+    return tree

@@ -21,10 +21,18 @@ from numpyro.primitives import mutable
 
 from inference.engines.draws import Draws
 from inference.engines.numpyro import discrete
+from inference.engines.numpyro.networks import Owned
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.steer import Steer
-from inference.engines.program import OWNED, OWNED_STATE, Relaxation, split_weights
-from inference.engines.structure import Plate, Site, Structure
+from inference.engines.program import (
+    OWNED,
+    OWNED_STATE,
+    RELAXED_AT,
+    Generated,
+    Relaxation,
+    split_weights,
+)
+from inference.engines.structure import Plate, Site, Structure, can_draw
 from inference.errors import ObjectiveError
 
 Trace = Mapping[str, Mapping[str, Any]]
@@ -176,6 +184,53 @@ class NumPyroProgram:
             run = trace(substitute(guide, data=self.params)).get_trace(*args, **self.kwargs)
         return _sum(self._log_prob(site) for _, site in _samples(run))
 
+    @property
+    def data(self) -> tuple[Any, ...]:
+        """The batch."""
+        return tuple(map(jnp.asarray, self.args))
+
+    def generate(
+        self, size: int, *, draw: str = "mean", values: Mapping[str, Array] | None = None
+    ) -> Generated:
+        """See `inference.engines.program.Program.generate`."""
+        relax = Relaxation(RELAXED_AT, hard=draw == "straight-through")
+        soft = relax if draw in ("relaxed", "straight-through") else None
+        given = tuple(jnp.resize(a, (size, *a.shape[1:])) for a in self.data[1:])
+        run = trace(substitute(seed(self.model, self._next_key(1)), data=self.params))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            means = Steer(run, values=values, relax=soft)(None, *given, size=size)
+        sites, name = run.trace, self.structure.generated.name
+        self._network_state |= _mutable(sites)
+        return Generated(
+            x=means if draw == "mean" else sites[name]["value"],
+            latents={n: site["value"] for n, site in _samples(sites) if n != name},
+            given=given,
+        )
+
+    def propose(self) -> dict[str, Array]:
+        """One draw of the guide's for each datum, by site."""
+        run = trace(substitute(seed(self.guide, self._next_key(1)), data=self.params))
+        sites = run.get_trace(*self.args, **self.kwargs)
+        self._network_state |= _mutable(sites)
+        return {name: s["value"] for name, s in _samples(sites) if not s["is_observed"]}
+
+    def input_gradient(self, function: Callable[[Array], Array], at: Array) -> Array:
+        """Gradient of the sum of a function's values by its argument; with a gradient itself."""
+        before = dict(self._own_state)
+        slope = jax.grad(lambda value: function(value).sum())(at)
+        self._own_state = before  # what was kept inside belongs to the differentiation
+        return slope
+
+    def network(self, name: str, module: Any, *, trained: bool = True) -> Owned:
+        """A flax NNX module as something that the objective owns."""
+        owned = Owned(name, module)
+        if not trained:
+            return owned.bind(owned.params, owned.rest, lambda new: None)
+        values = self._own(f"{OWNED}{name}$params", owned.params)
+        state = self._own(OWNED_STATE + name, owned.rest) if owned.rest else {}
+        return owned.bind(values, state, lambda new: self.keep(name, new))
+
     def slope(
         self, value: Array, site: str, *, values: Mapping[str, Array], relax: Relaxation
     ) -> tuple[Array, Array]:
@@ -198,17 +253,17 @@ class NumPyroProgram:
         """
         return self._own(OWNED + name, initial)
 
-    def state(self, name: str, initial: float) -> Array:
-        """A number that the objective carries from step to step."""
-        return self._own(OWNED_STATE + name, np.float32(initial))
+    def state(self, name: str, initial: Any) -> Array:
+        """A number or array that the objective carries from step to step."""
+        return self._own(OWNED_STATE + name, np.asarray(initial, dtype=np.float32))
 
     def keep(self, name: str, value: Array) -> None:
-        """Set a number for the next step."""
+        """Set it for the next step."""
         self._own_state[OWNED_STATE + name] = lax.stop_gradient(value)
 
     def _own(self, name: str, initial: Any) -> Array:
         if self.owned is not None:
-            self.owned[name] = np.asarray(initial)
+            self.owned[name] = initial
         # SVI.evaluate leaves the state out, which then is as it was in the beginning.
         left_out = self.attached and name.startswith(OWNED_STATE)
         if name not in self.params and self.owned is None and not left_out:
@@ -216,7 +271,11 @@ class NumPyroProgram:
                 "the objective has parameters or state of its own, which NumPyro's SVI has to be "
                 "told of: SVI(*objective.attach(model, guide), optim, loss=objective)."
             )
-        return jnp.asarray(self.params.get(name, initial))
+        return jax.tree.map(jnp.asarray, self.params.get(name, initial))
+
+    def normal(self, like: Array) -> Array:
+        """Standard normal noise in the shape of an array."""
+        return random.normal(self._next_key(1), like.shape, like.dtype)
 
     def uniform(self, like: Array) -> Array:
         """Uniform noise in the shape of an array, inside of (0, 1)."""
@@ -275,7 +334,8 @@ class NumPyroProgram:
 
     def _describe(self, guide_trace: Trace, model_trace: Trace) -> None:
         if self._structure is None:
-            self._structure = describe(guide_trace, model_trace, self.args)
+            draws = can_draw(self.model)
+            self._structure = describe(guide_trace, model_trace, self.args, can_draw=draws)
             self.check(self._structure)
 
     def _particle(
@@ -320,11 +380,7 @@ class NumPyroProgram:
                 if discrete.family(site["fn"])[0]
             },
             "observed": jnp.concatenate(observed, -1) if observed else jnp.zeros((1, 0)),
-            "mutable": {
-                name: site["value"]
-                for name, site in (*guide_trace.items(), *model_trace.items())
-                if site["type"] == "mutable" and not name.startswith(OWNED)
-            },
+            "mutable": _mutable(guide_trace) | _mutable(model_trace),
         }
 
     def _padded(self, values: dict[str, Array]) -> dict[str, Array]:
@@ -413,10 +469,8 @@ def attach(objective: Any, model: Callable[..., Any], guide: Callable[..., Any])
         with block():
             jax.eval_shape(surrogate, random.PRNGKey(0))  # runs nothing
         for name, initial in owned.items():
-            if name.startswith(OWNED_STATE):
-                mutable(name, jnp.asarray(initial))
-            else:
-                param(name, jnp.asarray(initial))
+            register = mutable if name.startswith(OWNED_STATE) else param
+            register(name, jax.tree.map(jnp.asarray, initial))
         return result
 
     vars(attached)["unattached"] = guide
@@ -456,10 +510,13 @@ def inspect(
     kwargs: Mapping[str, Any],
 ) -> Structure:
     """Run the pair once and describe its sites."""
-    return describe(*traces(random.PRNGKey(0), {}, model, guide, args, kwargs), args)
+    both = traces(random.PRNGKey(0), {}, model, guide, args, kwargs)
+    return describe(*both, args, can_draw=can_draw(model))
 
 
-def describe(guide_trace: Trace, model_trace: Trace, args: tuple[Any, ...]) -> Structure:
+def describe(
+    guide_trace: Trace, model_trace: Trace, args: tuple[Any, ...], *, can_draw: bool
+) -> Structure:
     """Sites and plates of two traces."""
     full = {
         name: site["args"][0]
@@ -469,11 +526,21 @@ def describe(guide_trace: Trace, model_trace: Trace, args: tuple[Any, ...]) -> S
     return Structure(
         model={name: _site(name, site, full, args) for name, site in _samples(model_trace)},
         guide={name: _site(name, site, full, args) for name, site in _samples(guide_trace)},
+        can_draw=can_draw,
     )
 
 
 def _samples(trace: Trace) -> list[tuple[str, Mapping[str, Any]]]:
     return [(name, site) for name, site in trace.items() if site["type"] == "sample"]
+
+
+def _mutable(trace: Trace) -> dict[str, Any]:
+    """The networks' new state."""
+    return {
+        name: site["value"]
+        for name, site in trace.items()
+        if site["type"] == "mutable" and not name.startswith(OWNED)
+    }
 
 
 def _site(

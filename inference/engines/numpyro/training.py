@@ -14,11 +14,11 @@ from jax import lax, random
 from numpy.typing import NDArray
 from numpyro.infer import SVI
 
-from inference.engines.numpyro.optimisers import build_optimiser
+from inference.engines.numpyro.optimisers import build_optimiser, by_owner
 from inference.engines.numpyro.pairs import StoredPair, flatten, parts, stored
 from inference.engines.numpyro.program import attach, inspect
 from inference.engines.numpyro.program import bound as bound_of
-from inference.engines.program import OWNED
+from inference.engines.program import OWNED, OWNED_STATE, is_owned
 from inference.engines.structure import Structure
 from inference.engines.training import Settings
 from inference.errors import ArgumentError, RunFolderError
@@ -43,6 +43,21 @@ def find_device(name: str | None) -> Any:
         raise ArgumentError(f"jax has no device {name!r}; it has {known}.") from error
 
 
+def _optimiser(objective: Any, settings: Settings) -> Any:
+    """The optimiser of the run, or, where sides take turns, of both sides."""
+
+    def build(learning_rate: float | None, steps: int | None) -> Any:
+        return build_optimiser(
+            settings.optimiser, learning_rate, settings.schedule, steps, settings.clip_norm
+        )
+
+    phases = getattr(objective, "phases", ())
+    if not phases:
+        return build(settings.learning_rate, settings.total_steps)
+    own, pair = settings.sides(objective.critic_learning_rate, phases)
+    return by_owner(build(*pair), build(*own), objective.clip)
+
+
 class Trainer:
     """Steps of one objective on one pair; see `inference.engines.training.Trainer`."""
 
@@ -58,17 +73,15 @@ class Trainer:
         self.data = tuple(self._tensor(array) for array in settings.arrays)
         self.valid = tuple(self._tensor(array) for array in settings.valid)
         model, guide = parts(pair)
-        optimiser = build_optimiser(
-            settings.optimiser,
-            settings.learning_rate,
-            settings.schedule,
-            settings.total_steps,
-            settings.clip_norm,
-        )
         self.ours = isinstance(objective, Objective)
+        self.turns: tuple[str | None, ...] = (objective.phases if self.ours else ()) or (None,)
         if self.ours:
-            guide = attach(objective, model, guide)
+            guide = attach(objective.during(self.turns[0]), model, guide)
+        optimiser = _optimiser(objective, settings)
         self.svi = SVI(model, guide, optimiser, loss=objective)
+        self.svi_of: dict[str | None, SVI] = {None: self.svi}
+        for phase in set(self.turns) - {None}:
+            self.svi_of[phase] = SVI(model, guide, optimiser, loss=objective.during(phase))
         self.order_key, self.noise_key = random.split(random.PRNGKey(settings.seed ^ 0x5EED))
         self.svi_state: Any = None
         self._rows: Any = None  # the order of the epoch that is under way
@@ -93,6 +106,8 @@ class Trainer:
     def start(self, batch: tuple[Any, ...]) -> None:
         """Initialise parameters and optimiser as `SVI.init` does, from the seed."""
         state = self.svi.init(random.PRNGKey(self.settings.seed), *self._batch(batch))
+        for svi in self.svi_of.values():
+            svi.constrain_fn = self.svi.constrain_fn
         # Put on the device by name, as what the compiled loop returns, or it would compile twice.
         self.svi_state = jax.device_put(state, self.device)
         if not self.svi.get_params(self.svi_state):
@@ -129,14 +144,22 @@ class Trainer:
             total += float(self._bound(self.svi_state, tail, 1))
         return total
 
-    def fitted(self, values: dict[str, NDArray[Any]] | None = None) -> StoredPair:
-        """The trained pair, with the last values or with those of an earlier `values()`."""
-        template = self._pair_values()
-        return stored(self.pair, flatten(template) if values is None else values, template)
+    def symptom(self) -> str:
+        """What was wrong in the last step, as far as the objective can tell."""
+        carried = self.svi_state.mutable_state or {}
+        own = {n.removeprefix(OWNED_STATE): v for n, v in carried.items() if OWNED_STATE in n}
+        return self.svi.loss.symptom(own) if self.ours else ""
+
+    def fitted(self, values: dict[str, NDArray[Any]]) -> StoredPair:
+        """The trained pair, with values that `values()` gave."""
+        own = self._values(self.svi_state)
+        template = {name: value for name, value in own.items() if not name.startswith(OWNED)}
+        kept = {name: value for name, value in values.items() if not is_owned(name)}
+        return stored(self.pair, kept, template)
 
     def values(self) -> dict[str, NDArray[Any]]:
         """The trained values by path, for `rebuild`."""
-        return flatten(self._pair_values())
+        return flatten(self._values(self.svi_state))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that the next step depends on."""
@@ -167,10 +190,6 @@ class Trainer:
 
     def _values(self, svi_state: Any) -> dict[str, Any]:
         return {**self.svi.get_params(svi_state), **(svi_state.mutable_state or {})}
-
-    def _pair_values(self) -> dict[str, Any]:
-        values = self._values(self.svi_state)
-        return {name: value for name, value in values.items() if not name.startswith(OWNED)}
 
     def _binarised(self, batch: tuple[Any, ...], step: Any) -> tuple[Any, ...]:
         if not self.settings.binarise:
@@ -213,7 +232,7 @@ class Trainer:
             rows = lax.cond(position == 0, self._order_of, lambda _: rows, epoch)
             chosen = lax.dynamic_slice_in_dim(rows, position * size, size)
             batch = tuple(jnp.take(array, chosen, axis=0) for array in data)
-            state, loss = self.svi.update(state, *self._binarised(batch, step))
+            state, loss = self._on_batch(state, step, batch)
             return step + 1, state, rows, losses.at[step - start].set(loss)
 
         carry = (jnp.asarray(start), svi_state, rows, jnp.zeros(_LONGEST))
@@ -221,7 +240,16 @@ class Trainer:
         return svi_state, step, rows, losses
 
     def _on_batch(self, svi_state: Any, step: Any, batch: tuple[Any, ...]) -> Any:
-        return self.svi.update(svi_state, *self._binarised(batch, step))
+        """One step of whoever's turn it is."""
+        phases = sorted(set(self.turns), key=self.turns.index)
+        batch = self._binarised(batch, step)
+        if len(phases) == 1:
+            return self.svi_of[phases[0]].update(svi_state, *batch)
+        turn = jnp.array([phases.index(phase) for phase in self.turns])[step % len(self.turns)]
+        updates = [
+            lambda state, svi=self.svi_of[phase]: svi.update(state, *batch) for phase in phases
+        ]
+        return lax.switch(turn, updates, svi_state)
 
     def _valid_bound(self, svi_state: Any, valid: tuple[Any, ...], chunks: int) -> Any:
         values = self._values(svi_state)

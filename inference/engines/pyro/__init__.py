@@ -2,6 +2,7 @@
 
 from inference.engines.pyro.annealing import Annealer, simulate
 from inference.engines.pyro.evaluation import (
+    critic_scores,
     decode,
     draw,
     encode,
@@ -19,6 +20,7 @@ __all__ = [
     "Annealer",
     "Trainer",
     "attach",
+    "critic_scores",
     "decode",
     "draw",
     "encode",

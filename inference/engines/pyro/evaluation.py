@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from pyro import poutine
 
+from inference.engines.program import OWNED
 from inference.engines.pyro import discrete
 from inference.engines.pyro.pairs import evaluating, parts
 from inference.engines.pyro.program import PyroProgram, inspect, samples, vectorises
@@ -72,6 +74,29 @@ def guide_log_probs(pair: Any, batch: tuple[NDArray[Any], ...], site: str) -> ND
     with repeatable(pair, 0):
         run = poutine.trace(parts(pair)[1]).get_trace(*tensors(pair, batch))
         return discrete.logits(run.nodes[site]["fn"]).cpu().numpy()
+
+
+def critic_scores(
+    pair: Any,
+    objective: Any,
+    owned: Mapping[str, NDArray[Any]],
+    batch: tuple[NDArray[Any], ...],
+) -> NDArray[Any]:
+    """The score of each datum by the critic that an objective owns, shape (N,)."""
+    twin, values = copy.copy(objective), {n.removeprefix(OWNED): v for n, v in owned.items()}
+    store: Any = pyro.get_param_store()
+    with store.scope(), repeatable(pair, 0), contextlib.ExitStack() as stack:
+        for name, module in objective.networks.items():
+            network = copy.deepcopy(module)
+            mine = {n: torch.tensor(v) for n, v in values.items() if n.startswith(f"{name}.")}
+            network.load_state_dict({n.removeprefix(f"{name}."): v for n, v in mine.items()})
+            stack.enter_context(evaluating(network))
+            setattr(twin, name, network)
+        args = tensors(pair, batch)
+        program = PyroProgram(*parts(pair), args, {}, Structure({}, {}))
+        for name, value in values.items():
+            program.parameter(name, value)
+        return twin.scores(program).cpu().numpy()
 
 
 def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import torch
 
@@ -15,3 +16,18 @@ class Ops:
     softplus = torch.nn.functional.softplus
     softmax = functools.partial(torch.softmax, dim=-1)
     array = staticmethod(torch.as_tensor)
+
+    @staticmethod
+    def is_real(values: torch.Tensor) -> bool:
+        """Whether a tensor holds real numbers."""
+        return values.is_floating_point()
+
+    @staticmethod
+    def real(values: torch.Tensor) -> torch.Tensor:
+        """The tensor in real numbers."""
+        return values if values.is_floating_point() else values.float()
+
+    @staticmethod
+    def concatenate(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Tensors along their last axis."""
+        return torch.cat(list(parts), -1)

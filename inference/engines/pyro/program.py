@@ -21,11 +21,19 @@ from torch import Tensor
 from torch.distributions import kl_divergence
 
 from inference.engines.draws import Draws
-from inference.engines.program import OWNED, OWNED_STATE, Relaxation, split_weights
+from inference.engines.program import (
+    OWNED,
+    OWNED_STATE,
+    RELAXED_AT,
+    Generated,
+    Relaxation,
+    split_weights,
+)
 from inference.engines.pyro import discrete
+from inference.engines.pyro.networks import Owned
 from inference.engines.pyro.ops import Ops
 from inference.engines.pyro.steer import Steer
-from inference.engines.structure import Plate, Site, Structure
+from inference.engines.structure import Plate, Site, Structure, can_draw
 from inference.errors import ObjectiveError
 
 _PARTICLES = "num_particles_vectorized"
@@ -201,6 +209,43 @@ class PyroProgram:
         sites = self._trace_guide(1, Steer(values=self._rows | values), args)
         return sum(self._log_prob(site) for site in sites.values())[0]  # pyright: ignore[reportIndexIssue]
 
+    @property
+    def data(self) -> tuple[Any, ...]:
+        """The batch."""
+        return self.args
+
+    def generate(
+        self, size: int, *, draw: str = "mean", values: Mapping[str, Tensor] | None = None
+    ) -> Generated:
+        """See `inference.engines.program.Program.generate`."""
+        relax = Relaxation(RELAXED_AT, hard=draw == "straight-through")
+        soft = relax if draw in ("relaxed", "straight-through") else None
+        given = tuple(a[torch.arange(size, device=a.device) % len(a)] for a in self.args[1:])
+        with Steer(values=values, relax=soft):
+            run = poutine.trace(self.model).get_trace(None, *given, size=size)
+        sites, name = dict(samples(run)), self.structure.generated.name
+        return Generated(
+            x=run.nodes["_RETURN"]["value"] if draw == "mean" else sites[name]["value"],
+            latents={n: site["value"] for n, site in sites.items() if n != name},
+            given=given,
+        )
+
+    def propose(self) -> dict[str, Tensor]:
+        """One draw of the guide's for each datum, by site."""
+        sites = self._trace_guide(1, Steer(values=self._rows))
+        return {name: site["value"] for name, site in sites.items() if not site["is_observed"]}
+
+    def input_gradient(self, function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+        """Gradient of the sum of a function's values by its argument; with a gradient itself."""
+        with torch.enable_grad():
+            leaf = at.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(function(leaf).sum(), leaf, create_graph=True)
+        return slope
+
+    def network(self, name: str, module: Any, *, trained: bool = True) -> Owned:
+        """A torch module as something that the objective owns."""
+        return Owned(name, module, self._stored_as(name) if trained else None)
+
     def slope(
         self, value: Tensor, site: str, *, values: Mapping[str, Tensor], relax: Relaxation
     ) -> tuple[Tensor, Tensor]:
@@ -213,7 +258,7 @@ class PyroProgram:
 
     def parameter(self, name: str, initial: NDArray[Any]) -> Tensor:
         """A trained tensor that the objective owns."""
-        owned = OWNED.replace(".", f"#{self.owner}.") + name
+        owned = self._stored_as(name)
         device = next((a.device for a in self.args if isinstance(a, Tensor)), None)
         value = pyro.param(owned, lambda: torch.tensor(initial, device=device))
         if value.shape != initial.shape:
@@ -223,8 +268,12 @@ class PyroProgram:
             )
         return value
 
-    def state(self, name: str, initial: float) -> Tensor:
-        """A number that the objective carries from step to step.
+    def _stored_as(self, name: str) -> str:
+        """What the objective owns, in the store that all pairs share."""
+        return OWNED.replace(".", f"#{self.owner}.") + name
+
+    def state(self, name: str, initial: Any) -> Tensor:
+        """A number or array that the objective carries from step to step.
 
         It is a parameter without a gradient, which optimisers leave as it is.
         """
@@ -232,11 +281,15 @@ class PyroProgram:
         return self.parameter(full, np.asarray(initial, dtype=np.float32)).detach().clone()
 
     def keep(self, name: str, value: Tensor) -> None:
-        """Set a number for the next step; without gradients, in evaluation, it stays."""
+        """Set it for the next step; without gradients, in evaluation, it stays."""
         if torch.is_grad_enabled():
             with torch.no_grad():
                 full = OWNED_STATE.removeprefix(OWNED) + name
-                self.parameter(full, np.zeros((), dtype=np.float32)).copy_(value)
+                self.parameter(full, np.zeros(value.shape, dtype=np.float32)).copy_(value)
+
+    def normal(self, like: Tensor) -> Tensor:
+        """Standard normal noise in the shape of a tensor."""
+        return torch.randn_like(like)
 
     def uniform(self, like: Tensor) -> Tensor:
         """Uniform noise in the shape of a tensor, inside of (0, 1)."""
@@ -469,7 +522,8 @@ def inspect(
 ) -> Structure:
     """Run the pair once, leaving torch's random state as it was, and describe its sites."""
     with _quietly():
-        return describe(*trace_pair(model, guide, args, kwargs), args)
+        both = trace_pair(model, guide, args, kwargs)
+    return describe(*both, args, can_draw=can_draw(model))
 
 
 def trace_pair(
@@ -537,12 +591,17 @@ def vectorises(
 
 
 def describe(
-    guide_trace: poutine.Trace, model_trace: poutine.Trace, args: tuple[Any, ...]
+    guide_trace: poutine.Trace,
+    model_trace: poutine.Trace,
+    args: tuple[Any, ...],
+    *,
+    can_draw: bool,
 ) -> Structure:
     """Sites and plates of two traces."""
     return Structure(
         model={name: _site(name, site, args) for name, site in samples(model_trace)},
         guide={name: _site(name, site, args) for name, site in samples(guide_trace)},
+        can_draw=can_draw,
     )
 
 

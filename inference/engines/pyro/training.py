@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
 
+from inference.engines.program import OWNED, OWNED_STATE, is_owned
 from inference.engines.pyro.optimisers import build_optimiser, build_schedule
 from inference.engines.pyro.pairs import (
     StoredPair,
@@ -64,6 +66,9 @@ class Trainer:
             )
         self.device = find_device(settings.device)
         self.pair = isolate(pair, self.device)
+        self.networks: dict[str, torch.nn.Module] = {}
+        if isinstance(objective, Objective):
+            self.objective = self._own_copy(objective)
         wrapped = self.pair.wrapped
         self.buffered = isinstance(wrapped, torch.nn.Module) and any(
             True for _ in wrapped.buffers()
@@ -73,7 +78,9 @@ class Trainer:
         self.noise = torch.Generator(self.device).manual_seed(settings.seed)
         self.order: tuple[int, torch.Tensor] | None = None
         self.names: list[str] = []
-        self.optimiser: torch.optim.Optimizer | None = None
+        self.sides: dict[str, _Side] = {}
+        phases = getattr(objective, "phases", ())
+        self.turns = [self.objective.during(phase) for phase in phases] or [self.objective]
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -97,8 +104,8 @@ class Trainer:
         owning = isinstance(self.objective, Objective) and self.objective.owns
         if owning and unconstrained(self.pair):
             # Brings what the objective owns into being; without gradients nothing moves.
-            with torch.no_grad(), torch.random.fork_rng(), evaluating(self.pair):
-                self.objective(self.pair.model, self.pair.guide, *self._batch(batch))
+            with torch.no_grad(), torch.random.fork_rng(), self._evaluating():
+                self.turns[0](self.pair.model, self.pair.guide, *self._batch(batch))
         params = unconstrained(self.pair)
         if not params:
             raise ArgumentError(
@@ -106,46 +113,47 @@ class Trainer:
                 "pyro.module."
             )
         self.names = list(params)
-        settings = self.settings
-        self.optimiser = build_optimiser(
-            settings.optimiser, settings.learning_rate, params.values()
-        )
-        self.optimiser.zero_grad()  # a copy of a pair has the gradients that were left on it
-        self.schedule = build_schedule(settings.schedule, self.optimiser, settings.total_steps)
+        settings, phases = self.settings, getattr(self.objective, "phases", ())
+        if not phases:
+            whole = settings.learning_rate, settings.total_steps
+            self.sides = {"": _Side(params.values(), settings, *whole)}
+            return
+        own, pair = settings.sides(self.objective.critic_learning_rate, phases)
+        mine = {name: tensor for name, tensor in params.items() if name.startswith(OWNED)}
+        others = [tensor for name, tensor in params.items() if name not in mine]
+        self.sides = {
+            "": _Side(others, settings, *pair),
+            "own/": _Side(mine.values(), settings, *own, bound=self.objective.clip),
+        }
 
     def run(self, start: int, stop: int) -> NDArray[np.float64]:
         """Steps `start` to `stop` on minibatches; the losses, cut after one that is not finite."""
         losses = []
         for step in range(start, stop):
-            losses.append(self.step(self._minibatch(step)))
+            losses.append(self._step(self._minibatch(step), step))
             if not np.isfinite(losses[-1]):
                 break
         return np.array(losses, dtype=np.float64)
 
     def run_batch(self, batch: tuple[Any, ...], step: int) -> float:
         """One step on a batch that the caller brought."""
-        return self.step(self._binarised(self._batch(batch)))
+        return self._step(self._binarised(self._batch(batch)), step)
 
-    def step(self, batch: tuple[Any, ...]) -> float:
+    def _step(self, batch: tuple[Any, ...], step: int) -> float:
         """One gradient step; the loss before it. No step is taken on a loss that is not finite."""
-        assert self.optimiser is not None, "start() comes first"
-        loss = self._loss_and_grads(*batch)
+        assert self.sides, "start() comes first"
+        loss = self._loss_and_grads(step, *batch)
         if not np.isfinite(loss):
             return loss
         self._adopt_new_parameters()
-        if self.settings.clip_norm is not None:
-            parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
-            torch.nn.utils.clip_grad_norm_(parameters, self.settings.clip_norm)
-        self.optimiser.step()
-        self.optimiser.zero_grad()
-        if self.schedule is not None:
-            self.schedule.step()
+        for side in self.sides.values():
+            side.step(waits=len(self.sides) > 1)
         return loss
 
     def evaluate(self, rows: int) -> float:
         """The objective's bound summed over the validation set, from a fixed seed."""
         total = 0.0
-        with torch.random.fork_rng(), torch.no_grad(), evaluating(self.pair):
+        with torch.random.fork_rng(), torch.no_grad(), self._evaluating():
             torch.manual_seed(self.settings.seed)
             for first in range(0, len(self.valid[0]), rows):
                 batch = tuple(array[first : first + rows] for array in self.valid)
@@ -157,10 +165,16 @@ class Trainer:
                 total -= _number(loss(model, guide, *batch))
         return total
 
-    def fitted(self, values: dict[str, NDArray[Any]] | None = None) -> StoredPair:
-        """The trained pair, with the last values or with those of an earlier `values()`."""
-        if values is not None:
-            set_values(self.pair, values)
+    def symptom(self) -> str:
+        """What was wrong in the last step, as far as the objective can tell."""
+        if not isinstance(self.objective, Objective):
+            return ""
+        names = ((n.removeprefix(OWNED_STATE), v) for n, v in unconstrained(self.pair).items())
+        return self.objective.symptom({name: v.detach() for name, v in names if v.numel() == 1})
+
+    def fitted(self, values: dict[str, NDArray[Any]]) -> StoredPair:
+        """The trained pair, with values that `values()` gave."""
+        set_values(self.pair, {n: value for n, value in values.items() if not is_owned(n)})
         drop_owned(self.pair)
         if isinstance(self.objective, Objective):
             release(self.objective, self.pair.model, self.pair.guide)
@@ -168,25 +182,15 @@ class Trainer:
 
     def values(self) -> dict[str, NDArray[Any]]:
         """The trained values by public name, unconstrained, for `rebuild`."""
-        return stored_values(self.pair)
+        buffers = {OWNED + name: b.cpu().numpy().copy() for name, b in self._buffers().items()}
+        return stored_values(self.pair, owned=True) | buffers
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that the next step depends on."""
-        assert self.optimiser is not None, "start() comes first"
-        optimiser = self.optimiser.state_dict()
-        arrays: dict[str, NDArray[Any]] = {
-            f"value/{name}": value for name, value in stored_values(self.pair, owned=True).items()
-        }
-        plain: dict[str, Any] = {"groups": optimiser["param_groups"], "slots": {}}
-        for index, slots in optimiser["state"].items():
-            for key, value in slots.items():
-                if isinstance(value, torch.Tensor):
-                    arrays[f"slot/{index}/{key}"] = value.cpu().numpy().copy()
-                else:
-                    plain["slots"].setdefault(str(index), {})[key] = value
-        if self.schedule is not None:
-            plain["schedule"] = _plain(self.schedule.state_dict())
-        arrays["plain"] = np.frombuffer(json.dumps(plain).encode(), dtype=np.uint8).copy()
+        assert self.sides, "start() comes first"
+        arrays = {f"value/{name}": value for name, value in self.values().items()}
+        for name, side in self.sides.items():
+            arrays |= {name + key: array for key, array in side.state().items()}
         arrays["random"] = torch.get_rng_state().numpy()
         arrays["noise"] = self.noise.get_state().numpy()
         if self.device.type == "cuda":
@@ -195,22 +199,45 @@ class Trainer:
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Continue from a state."""
-        assert self.optimiser is not None, "start() comes first"
+        assert self.sides, "start() comes first"
         values = {k[6:]: v for k, v in arrays.items() if k.startswith("value/")}
+        with torch.no_grad():
+            for name, buffer in self._buffers().items():
+                buffer.copy_(torch.from_numpy(np.array(values.pop(OWNED + name))))
         set_values(self.pair, values, owned=True)
-        plain = json.loads(arrays["plain"].tobytes())
-        slots: dict[int, dict[str, Any]] = {int(i): dict(s) for i, s in plain["slots"].items()}
-        for key, value in arrays.items():
-            if key.startswith("slot/"):
-                _, index, name = key.split("/", 2)
-                slots.setdefault(int(index), {})[name] = torch.from_numpy(np.array(value))
-        self.optimiser.load_state_dict({"state": slots, "param_groups": plain["groups"]})
-        if self.schedule is not None:
-            self.schedule.load_state_dict(self.schedule.state_dict() | plain["schedule"])
+        for name, side in self.sides.items():
+            side.restore({k.removeprefix(name): v for k, v in arrays.items() if k.startswith(name)})
         torch.set_rng_state(torch.from_numpy(np.array(arrays["random"])))
         self.noise.set_state(torch.from_numpy(np.array(arrays["noise"])))
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(torch.from_numpy(np.array(arrays["random_cuda"])), self.device)
+
+    def _own_copy(self, objective: Objective) -> Objective:
+        """The objective with copies of its networks, on the device, and owning nothing yet."""
+        twin: Any = copy.copy(objective)
+        twin.__dict__.pop("_pyro_structure", None)
+        twin._pyro_owners = []  # shared by the objective's phases
+        for name, network in objective.networks.items():
+            if isinstance(network, torch.nn.Module):  # anything else is refused in the first step
+                self.networks[name] = copy.deepcopy(network).to(self.device)
+                setattr(twin, name, self.networks[name])
+        return twin
+
+    def _buffers(self) -> dict[str, torch.Tensor]:
+        """What the objective's networks hold besides parameters."""
+        return {
+            f"{name}.{key}": buffer
+            for name, network in self.networks.items()
+            for key, buffer in network.named_buffers()
+        }
+
+    @contextlib.contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """Evaluation mode, of the objective's networks too."""
+        with contextlib.ExitStack() as stack:
+            for part in (self.pair, *self.networks.values()):
+                stack.enter_context(evaluating(part))
+            yield
 
     def _tensor(self, array: Any) -> Any:
         if isinstance(array, np.ndarray):
@@ -241,28 +268,91 @@ class Trainer:
             for array in batch
         )
 
-    def _loss_and_grads(self, *batch: Any) -> float:
+    def _loss_and_grads(self, step: int, *batch: Any) -> float:
         if isinstance(self.objective, upstream.ELBO):
             upstreams: Any = self.objective
             return _number(upstreams.loss_and_grads(self.pair.model, self.pair.guide, *batch))
-        if self.buffered and isinstance(self.objective, Objective):
+        objective: Any = self.turns[step % len(self.turns)]
+        if self.buffered and isinstance(objective, Objective):
             # To find the structure the objective runs the pair; not in training mode, where batch
             # normalisation would count this as one more batch.
             with evaluating(self.pair):
-                program(self.objective, self.pair.model, self.pair.guide, batch, {})
-        loss = self.objective(self.pair.model, self.pair.guide, *batch)
+                program(objective, self.pair.model, self.pair.guide, batch, {})
+        loss = objective(self.pair.model, self.pair.guide, *batch)
         loss.backward()
         return loss.item()
 
     def _adopt_new_parameters(self) -> None:
         """Train parameters that a later batch brought into being."""
-        assert self.optimiser is not None
         if len(pyro.get_param_store()._params) == len(self.names):
             return
         params = unconstrained(self.pair)
         new = [name for name in params if name not in self.names]
-        self.optimiser.add_param_group({"params": [params[name] for name in new]})
+        group = {"params": [params[name] for name in new]}
+        self.sides[""].optimiser.add_param_group(group)
         self.names += new
+
+
+class _Side:
+    """An optimiser and its schedule: of all parameters, or of one side where two take turns."""
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.Tensor],
+        settings: Settings,
+        learning_rate: float | None,
+        total_steps: int | None,
+        *,
+        bound: float | None = None,
+    ) -> None:
+        self.optimiser = build_optimiser(settings.optimiser, learning_rate, parameters)
+        self.optimiser.zero_grad()  # a copy of a pair has the gradients that were left on it
+        self.schedule = build_schedule(settings.schedule, self.optimiser, total_steps)
+        self.clip_norm, self.bound = settings.clip_norm, bound
+
+    def step(self, *, waits: bool) -> None:
+        """Follow the gradient; with `waits` not if it is zero throughout, as between turns."""
+        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        if not waits or any(p.grad is not None and bool(p.grad.any()) for p in parameters):
+            if self.clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(parameters, self.clip_norm)
+            self.optimiser.step()
+            if self.schedule is not None:
+                self.schedule.step()
+        self.optimiser.zero_grad()
+        if self.bound is not None:
+            with torch.no_grad():
+                for parameter in parameters:
+                    if parameter.grad is not None or not waits:
+                        parameter.clamp_(-self.bound, self.bound)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What the optimiser carries from step to step."""
+        optimiser = self.optimiser.state_dict()
+        arrays: dict[str, NDArray[Any]] = {}
+        plain: dict[str, Any] = {"groups": optimiser["param_groups"], "slots": {}}
+        for index, slots in optimiser["state"].items():
+            for key, value in slots.items():
+                if isinstance(value, torch.Tensor):
+                    arrays[f"slot/{index}/{key}"] = value.cpu().numpy().copy()
+                else:
+                    plain["slots"].setdefault(str(index), {})[key] = value
+        if self.schedule is not None:
+            plain["schedule"] = _plain(self.schedule.state_dict())
+        arrays["plain"] = np.frombuffer(json.dumps(plain).encode(), dtype=np.uint8).copy()
+        return arrays
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Continue from a state."""
+        plain = json.loads(arrays["plain"].tobytes())
+        slots: dict[int, dict[str, Any]] = {int(i): dict(s) for i, s in plain["slots"].items()}
+        for key, value in arrays.items():
+            if key.startswith("slot/"):
+                _, index, name = key.split("/", 2)
+                slots.setdefault(int(index), {})[name] = torch.from_numpy(np.array(value))
+        self.optimiser.load_state_dict({"state": slots, "param_groups": plain["groups"]})
+        if self.schedule is not None:
+            self.schedule.load_state_dict(self.schedule.state_dict() | plain["schedule"])
 
 
 def _plain(state: dict[str, Any]) -> dict[str, Any]:
