@@ -244,9 +244,17 @@ def evaluate(
     *,
     particles: Annotated[int, typer.Option(min=1, help="Draws from the guide per datum.")] = 1000,
     method: Annotated[
-        Literal["iw", "exact"],
-        typer.Option(help="Importance-weighted, or the model's closed form."),
+        Literal["iw", "exact", "ais"],
+        typer.Option(help="Importance-weighted, the model's closed form, or annealed."),
     ] = "iw",
+    chains: Annotated[int, typer.Option(min=1, help="Annealed chains per datum.")] = 16,
+    temperatures: Annotated[
+        int, typer.Option(min=1, help="Distributions from the prior to the posterior.")
+    ] = 1000,
+    noise_scale: Annotated[
+        float | None,
+        typer.Option(help="Score by Gaussian noise around the model's mean (annealed only)."),
+    ] = None,
     first: Annotated[int | None, typer.Option(min=1, help="Score so many rows only.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Score each such row: 10 for each tenth.")] = 1,
     split: Annotated[Literal["train", "valid", "test"], typer.Option()] = "test",
@@ -267,15 +275,33 @@ def evaluate(
         check_data(dataset, recorded, split)
         if figures is not None:
             figures.mkdir(parents=True, exist_ok=True)
+    from inference.evaluation.annealing import annealed_importance_sampling
     from inference.evaluation.likelihood import log_likelihood
     from inference.training.run import load_run
 
+    with answering():
+        if noise_scale is not None and method != "ais":
+            raise ArgumentError(
+                "--noise-scale is for --method ais only; leave it out, or add that."
+            )
     arrays = dataset.arrays(split)
     x = tuple(array[::every][:first] for array in arrays)
     with answering(), plain_warnings():
         fitted = load_run(run)
         begun = time.perf_counter()
-        found = log_likelihood(fitted.pair, x, num_particles=particles, method=method, seed=seed)
+        if method == "ais":
+            found = annealed_importance_sampling(
+                fitted.pair,
+                x,
+                num_chains=chains,
+                num_temperatures=temperatures,
+                noise_scale=noise_scale,
+                seed=seed,
+            )
+        else:
+            found = log_likelihood(
+                fitted.pair, x, num_particles=particles, method=method, seed=seed
+            )
         spent = time.perf_counter() - begun
     print_facts(
         {

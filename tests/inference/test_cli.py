@@ -13,7 +13,7 @@ import pytest
 from rows import ROWS
 from typer.testing import CliRunner
 
-from inference import load_run, log_likelihood
+from inference import annealed_importance_sampling, load_run, log_likelihood
 from inference.cli import app, main
 from inference.cli_text import (
     Hyperparameter,
@@ -266,6 +266,23 @@ def test_evaluate_in_closed_form(tmp_path):
     report = facts(succeed("evaluate", tmp_path / "run", "--method", "exact", "--split", "train"))
     assert report["method"] == "exact"
     assert report["rows"] == "1297 of 1297"
+
+
+def test_evaluate_by_annealing(runs):
+    folder, _ = runs["pyro"]
+    options = ["--method", "ais", "--chains", 3, "--temperatures", 5, "--first", 10, "--seed", 1]
+    report = facts(succeed("evaluate", folder, *options, "--noise-scale", 0.5))
+    expected = annealed_importance_sampling(
+        load_run(folder).pair,
+        load("digits", seed=7).test[:10],
+        num_chains=3,
+        num_temperatures=5,
+        noise_scale=0.5,
+        seed=1,
+    )
+    assert report["method"] == expected.method
+    assert report["mean log-likelihood"] == f"{expected.mean:.3f} nats per datum"
+    assert "--noise-scale is for --method ais" in refuse("evaluate", folder, "--noise-scale", 1)
 
 
 def test_an_interrupted_run_goes_on_with_the_command_that_is_printed(tmp_path, monkeypatch):
