@@ -26,7 +26,7 @@ RANDOM = np.random.default_rng(0)
 X = (RANDOM.random((24, 6)) < 0.4).astype(np.float32)
 Y = RANDOM.integers(0, 3, 24)
 SMALL: Any = {"data_dim": 6, "latent_dim": 2, "hidden": (5, 4)}
-NORMED: Any = {**SMALL, "normalise": "batch", "classes": 3}
+NORMED: Any = {**SMALL, "hidden": (5,), "normalise": "batch", "classes": 3}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -206,9 +206,11 @@ def test_noise_in_an_interval_has_the_density_of_a_tanh(engine: str) -> None:
             again: Any = proposed.log_prob(drawn)
             return (scores + again).sum(), (drawn, scores, again)
 
-        slope, (drawn, scores, again) = jax.grad(total, has_aux=True)(output)
-        proposed = noise_numpyro.proposal("uniform", jax.numpy.asarray(output))
-        found = proposed.log_prob(np.broadcast_to(inside[:, None, None], (5, 2, 1)))
+        def scored(parameters: Any, given: Any) -> Any:
+            return noise_numpyro.proposal("uniform", parameters).log_prob(given)
+
+        slope, (drawn, scores, again) = jax.jit(jax.grad(total, has_aux=True))(output)
+        found = jax.jit(scored)(output, np.broadcast_to(inside[:, None, None], (5, 2, 1)))
         prior = noise_numpyro.prior("uniform", 3).log_prob(np.full(3, noise.EDGE, np.float32))
     np.testing.assert_allclose(np.exp(np.asarray(found)[:, 0]), density(0, inside), rtol=1e-4)
     assert float(prior) == pytest.approx(-3 * np.log(2))

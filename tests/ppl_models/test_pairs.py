@@ -30,7 +30,7 @@ from ppl_models import create
 CHECKED: set[tuple[str, str]] = set()
 OBJECTIVES = {type(objective).__name__: objective for objective in EXAMPLES}
 EXECUTED = ("IWAE", "DReG", "NVIL", "RWS", "WakeSleep", "Concrete")
-TRACED = ("mlp_generator",)  # what its objectives compile to is the vae's
+TRACED = ("mlp_generator",)  # its sites are the vae's: of each way one is traced, none compiled
 FIRST = list({row.model: name for name, row in reversed(ROWS.items())}.values())
 ALIKE = [name for name, row in ROWS.items() if not row.parity]
 
@@ -171,8 +171,10 @@ def test_every_valid_objective_takes_a_step(engine: str, row: str) -> None:
     assert found.valid
     assert all(found.refused.values())
     for name in found.valid:
-        objective = OBJECTIVES[name]
-        if engine == "numpyro" and (name not in EXECUTED or ROWS[row].model in TRACED):
+        objective, traced = OBJECTIVES[name], ROWS[row].model in TRACED
+        if engine == "numpyro" and traced and name not in EXECUTED:
+            continue
+        if engine == "numpyro" and (traced or name not in EXECUTED):
             svi = numpyro.infer.SVI(
                 *objective.attach(pair.model, pair.guide), optax.sgd(0.1), loss=objective
             )

@@ -178,22 +178,22 @@ ROWS = {
     ),
     "mlp-generator-batch-norm": Row(
         "mlp_generator",
-        {**_SMALL, "hidden": (7,), "normalise": "batch", "classes": 3},
+        {**_SMALL, "hidden": (7,), "normalise": "batch"},
         binary,
-        all_labels,
         mixes="it is normalised by the mean and variance of the batch",
     ),
-    "mlp-generator": Row("mlp_generator", {**_SMALL, "hidden": (7, 5)}, binary),
-    "mlp-generator-uniform": Row(
+    "mlp-generator": Row(
         "mlp_generator",
         {
             **_SMALL,
-            "hidden": (7,),
+            "hidden": (7, 5),
             "prior": "uniform",
             "likelihood": "gaussian",
             "output": "sigmoid",
             "activation": "leaky-relu",
+            "classes": 3,
         },
+        given=all_labels,
     ),
     "vae": Row("vae", {**_SMALL, "hidden": (7, 5)}, binary),
     "vae-gaussian": Row(
