@@ -51,6 +51,8 @@ def likelihood_sites(structure: Structure, noise_scale: float | None) -> list[st
 
 def refused_support(name: str, support: Any) -> ObjectiveError:
     """The error for a latent without a density on an interval or beyond."""
+    while (base := getattr(support, "base_constraint", None)) is not None:
+        support = base
     kind = type(support).__name__.strip("_").lower() if support is not None else "not known"
     return ObjectiveError(
         f"{WHAT} moves latents along the gradient of their density, but the support of latent "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -21,7 +23,7 @@ from inference.engines.annealable import (
     likelihood_sites,
     refused_support,
 )
-from inference.engines.numpyro.pairs import StoredPair, parts
+from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.program import NumPyroProgram, inspect
 from inference.engines.structure import Structure
 
@@ -65,12 +67,12 @@ class Annealer:
     def __init__(
         self, pair: Any, batch: Rows, *, leapfrog_steps: int, noise_scale: float | None
     ) -> None:
-        self.values = pair.values if isinstance(pair, StoredPair) else {}
+        self.pair, self.values = pair, pair.values if isinstance(pair, StoredPair) else {}
         self.model = parts(pair.wrapped if isinstance(pair, StoredPair) else pair)[0]
         self.leapfrog_steps, self.noise_scale = leapfrog_steps, noise_scale
         arrays = tuple(map(jnp.asarray, batch))
         model = substitute(self.model, data=self.values)
-        with numpyro.validation_enabled(False):
+        with self._running():
             self.structure = inspect(model, _nothing, arrays, {})
             check_annealable(self.structure, len(batch[0]))
             unbounded = jax.eval_shape(lambda: self._unbounded(self._sites(self.values, arrays, 0)))
@@ -84,12 +86,12 @@ class Annealer:
 
     def prior(self, rows: Rows, rng_seed: int) -> State:
         """Chains at draws from p(z)."""
-        with numpyro.validation_enabled(False):
+        with self._running():
             return self._prior(self.values, rows, np.uint32(rng_seed))
 
     def at(self, rows: Rows, latents: dict[str, NDArray[Any]]) -> State:
         """Chains at given latents, site to (R, *event)."""
-        with numpyro.validation_enabled(False):
+        with self._running():
             return self._at(self.values, rows, latents)
 
     def move(
@@ -107,12 +109,18 @@ class Annealer:
             Where they are then, and the probability with which each moved, (R,), NaN where the
             density at its end is not a number.
         """
-        with numpyro.validation_enabled(False):
+        with self._running():
             step = np.asarray(step_size, np.float32)
             state, chance = self._move(
                 self.values, state, np.float32(beta), step, np.uint32(rng_seed)
             )
         return state, np.asarray(chance)
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[None]:
+        """The pair in evaluation mode; the data were checked once."""
+        with evaluating(self.pair), numpyro.validation_enabled(False):
+            yield
 
     def _sites(self, values: Any, rows: Rows, rng_seed: Any) -> dict[str, Any]:
         """The latents' sites in a run of the model, where they are draws from the prior."""
@@ -240,7 +248,8 @@ def simulate(
     def drawn() -> None:
         means.append(model(None, *map(jnp.asarray, given), size=size))
 
-    run = trace(drawn).get_trace()
+    with evaluating(pair):
+        run = trace(drawn).get_trace()
     values = {n: np.asarray(s["value"]) for n, s in run.items() if s["type"] == "sample"}
     x = values.pop("x")
     if noise_scale is not None:

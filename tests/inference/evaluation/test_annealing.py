@@ -244,6 +244,22 @@ def test_what_the_pair_takes_besides_x() -> None:
     np.testing.assert_array_equal(again.per_datum, found.lower.per_datum)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_chains_of_a_normalised_network_are_apart(engine: str) -> None:
+    """In training mode, the mean and variance of the batch would tie the chains together."""
+    row = ROWS["mlp-generator-batch-norm"]
+    pair = create("mlp_generator", engine=engine, **row.hyperparameters)
+    (x,) = row.batch(6)
+    annealer = load_engine(engine).Annealer(pair, (x[:2],), leapfrog_steps=1, noise_scale=None)
+    z = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    scores = []
+    for others in (1.0, 5.0):
+        z[1:] *= others
+        scores.append(np.asarray(annealer.at((x,), {"z": z}).log_likelihood))
+    np.testing.assert_allclose(scores[0][0], scores[1][0], rtol=1e-6)
+    assert (abs(scores[0][1:] - scores[1][1:]) > 1e-3).all()
+
+
 @pytest.mark.parametrize("schedule", ["sigmoid", "linear"])
 def test_temperatures_rise_from_zero_to_one(schedule: str) -> None:
     betas = annealing.temperatures(100, schedule)
