@@ -43,7 +43,7 @@ class ConditionalNetwork(PyroPair):
         classes: number of classes, where y is one whole number for each row.
         condition_dim: columns of y, where y is a vector. Give one of the two.
         hidden: hidden sizes of the network.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"` or `"silu"`.
+        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
         likelihood: `"bernoulli"` (x in {0, 1}) or `"gaussian"` (x real).
         noise_scale: standard deviation of the Gaussian likelihood.
         data_mean: mean of the training data, shape (data_dim,). When given, the network starts

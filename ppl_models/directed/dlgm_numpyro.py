@@ -57,7 +57,7 @@ class DLGM(Pair):
         latent_dims: sizes of z1 (next to the data), z2, ...; two or more.
         hidden: hidden sizes of the encoder from x to z1, from z1 to z2, ...; the decoders have
             them in reverse. `()` makes every network linear.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"` or `"silu"`.
+        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
         noise: `"diagonal"`, given by the decoders, or `"full"`, one learnt matrix per layer.
         guide: `"bottom-up"` or `"ladder"`; the latter needs diagonal noise.
         likelihood: `"bernoulli"` (x in {0, 1}), `"gaussian"` or `"learned-variance"` (x real), or

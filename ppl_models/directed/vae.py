@@ -48,7 +48,7 @@ class VAE(PyroPair):
         data_dim: columns of x.
         latent_dim: size of z.
         hidden: hidden sizes of the encoder; the decoder has them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"` or `"silu"`.
+        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
         likelihood: `"bernoulli"` (x in {0, 1}), `"gaussian"` or `"learned-variance"` (x real), or
             `"discretised-logistic"` (x among grey levels from 0 to 1).
         noise_scale: scale of a likelihood other than Bernoulli; where it is learnt, one per
