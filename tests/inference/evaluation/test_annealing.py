@@ -59,9 +59,9 @@ def distance(log_ratios: Any) -> float:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_weights_average_to_the_evidence(engine: str) -> None:
-    """40 chains for each of 23 data; three chunks, the last of them filled up."""
+    """40 chains for each of 23 data; two chunks, the second filled up."""
     found = annealed_importance_sampling(
-        ppca(engine), X, num_chains=40, chunk_size=330, schedule="linear", **SHORT
+        ppca(engine), X, num_chains=40, chunk_size=500, schedule="linear", **SHORT
     )
     exact = log_evidence(X, 0.8)
     assert found.chains.shape == (40, 23)
@@ -87,11 +87,8 @@ def test_several_latents_a_hierarchy_and_an_interval(engine: str) -> None:
     assert "noise scale 0.3" in found.method
     if engine == "numpyro":  # see test_moves_leave_each_distribution_as_it_is
         return
-    for seed in (0, 1):
-        again = annealed_importance_sampling(
-            pair, x, num_chains=30, noise_scale=0.3, seed=seed, **SHORT
-        )
-        assert (found.chains == again.chains).all() == (seed == 0)
+    again = annealed_importance_sampling(pair, x, num_chains=30, noise_scale=0.3, **SHORT)
+    np.testing.assert_array_equal(found.chains, again.chains)
 
 
 def planted(monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
@@ -206,17 +203,17 @@ def test_more_temperatures_close_the_gap() -> None:
 
 
 def test_a_decoder_scores_as_by_importance_sampling() -> None:
-    """A trained decoder on both engines: 16 chains for each of 20 digits, 10,000 particles.
+    """A decoder trained and scored on Pyro, annealed on NumPyro: 16 chains for each of 20 digits.
 
-    With as many draws of a two-dimensional latent, what importance sampling is off by is small
-    beside the error of annealing.
+    The score is from 10,000 particles. With as many draws of a two-dimensional latent, what
+    importance sampling is off by is small beside the error of annealing.
     """
     digits = load("digits", binarisation="threshold")
     sizes: Any = {"data_dim": 64, "latent_dim": 2, "hidden": (16,)}
     trained = fit(
         create("vae", engine="pyro", **sizes),
         digits.train[:1000],
-        steps=200,
+        steps=120,
         batch_size=50,
         learning_rate=1e-2,
         progress=False,
@@ -225,10 +222,9 @@ def test_a_decoder_scores_as_by_importance_sampling() -> None:
     truth = log_likelihood(trained.pair, x, 10_000, chunk_size=100_000)
     assert truth.mean > log_likelihood(create("vae", engine="pyro", **sizes), x).mean + 10
     twin = place(create("vae", engine="numpyro", **sizes), trained.parameters, (x,))
-    for each in (trained.pair, twin):
-        found = annealed_importance_sampling(each, x, **SHORT)
-        assert distance(found.chains - truth.per_datum) < 5
-        assert abs(found.mean - truth.mean) < 5 * found.monte_carlo_error + 0.05
+    found = annealed_importance_sampling(twin, x, **SHORT)
+    assert distance(found.chains - truth.per_datum) < 5
+    assert abs(found.mean - truth.mean) < 5 * found.monte_carlo_error + 0.05
 
 
 def test_what_the_pair_takes_besides_x() -> None:
