@@ -27,6 +27,7 @@ from typer.core import TyperGroup
 import ppl_models
 from inference.errors import ArgumentError, ZooError
 from ppl_models import Card
+from ppl_models.datasets import options_of
 
 if TYPE_CHECKING:
     from inference.training.run import Run
@@ -142,13 +143,13 @@ def parse_data_id(identity: str) -> tuple[str, dict[str, Any]]:
             "score it in Python with inference.log_likelihood(inference.load_run(RUN).pair, x)."
         )
     seed = found["seed"]
-    # Real values are a property of the data set, not an option of `load`.
-    binarisation = None if found["binarisation"] == "real" else found["binarisation"]
-    options = data_options(binarisation, None if seed is None else int(seed))
+    options = data_options(found["binarisation"], None if seed is None else int(seed))
     for part in filter(None, (found["variant"] or "").split(",")):
         key, _, value = part.partition("=")
         options[key] = int(value) if value.isdecimal() else value
-    return found["name"], options
+    # What is no option of `load`, such as real values, is a property of the data set.
+    accepted = options_of(found["name"])
+    return found["name"], {key: value for key, value in options.items() if key in accepted}
 
 
 def data_options(binarisation: str | None, seed: int | None) -> dict[str, Any]:

@@ -80,11 +80,13 @@ class Structure:
         model: the model's sites by name.
         guide: the guide's sites by name.
         can_draw: whether the model draws rows of data: `model(None, size=n)`.
+        labelled: whether the pair is given whole numbers besides x.
     """
 
     model: Mapping[str, Site]
     guide: Mapping[str, Site]
     can_draw: bool = False
+    labelled: bool = False
 
     @property
     def observed(self) -> list[Site]:

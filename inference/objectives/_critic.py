@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.errors import ObjectiveError
-
 if TYPE_CHECKING:
     from inference.engines.program import Program
 
@@ -76,11 +74,6 @@ class MLPCritic:
         ops = self.program.ops
         if ops.is_real(part):
             return part.reshape(len(part), -1)
-        if not self.classes:
-            raise ObjectiveError(
-                "the data come with whole numbers, which the critic 'mlp' takes for labels; say "
-                "how many there are with classes=."
-            )
         return ops.where(part.reshape(-1, 1) == ops.array(np.arange(self.classes)), 1.0, 0.0)
 
     def _layer(self, name: str, rows: int, columns: int, *, frozen: bool) -> tuple[Any, Any]:

@@ -214,6 +214,11 @@ class Adversarial(Objective):
     def check(self, structure: Structure) -> None:
         """Needs a model that draws data, with a gradient; a pathwise guide with `joint`."""
         structure.check_generates(repr(self), self.draw)
+        if structure.labelled and isinstance(self.critic, str) and not self.classes:
+            raise ObjectiveError(
+                f"{self!r} is given whole numbers besides x, which the critic 'mlp' takes for "
+                "labels; say how many there are with classes=."
+            )
         if self.joint:
             structure.check_pathwise_weights(repr(self))
         for site in structure.latents if self.jacobian_clamp else ():
@@ -228,7 +233,11 @@ class Adversarial(Objective):
         trouble = float(carried.get("trouble", _SOUND))
         if trouble == _BAD_DRAWS:
             return "the model's draws of the data are NaN or infinite"
-        return "the critic's scores are NaN or infinite" if trouble == _BAD_SCORES else ""
+        return (
+            "the critic's scores, or their slope, are NaN or infinite"
+            if trouble == _BAD_SCORES
+            else ""
+        )
 
     def scores(self, program: Program) -> Any:
         """The critic's score of each datum, and of its latents with `joint`; shape (N,)."""
@@ -247,11 +256,11 @@ class Adversarial(Objective):
         told_apart = stop(critic_loss(self.loss_name, a, b, ops) - blind(self.loss_name))
         _note(program, "accuracy", accuracy)
         _note(program, "told_apart", told_apart)
-        self._look(program, drawn[0], stop(a).sum() + stop(b).sum())
         smooth = (self.smooth_real, self.smooth_generated)
         term = critic_loss(self.loss_name, a, b, ops, smooth)
         if self.gradient_penalty is not None:
             term = term + self.gradient_penalty * self._penalty(program, critic, real, drawn)
+        self._look(program, drawn[0], stop(term))
         if self.freeze is not None:
             term = ops.where(accuracy > self.freeze, 0.0, 1.0) * term
         return term, told_apart, accuracy
@@ -318,9 +327,9 @@ class Adversarial(Objective):
         below = where(stretch < low, low - stretch, 0.0)
         return (above**2 + below**2).mean()
 
-    def _look(self, program: Program, drawn: Any, scores: Any) -> None:
+    def _look(self, program: Program, drawn: Any, term: Any) -> None:
         """Note for `symptom` whether something is not finite."""
-        bad_draws, bad_scores = (_not_finite(part.sum(), program) for part in (drawn, scores))
+        bad_draws, bad_scores = (_not_finite(part.sum(), program) for part in (drawn, term))
         kind = program.ops.where(bad_draws > 0, _BAD_DRAWS, bad_scores * _BAD_SCORES)
         _note(program, "trouble", kind)
 

@@ -12,6 +12,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterable
+from types import ModuleType
 from typing import Any
 
 from ppl_models.datasets._dataset import DataId, Dataset
@@ -29,6 +30,7 @@ __all__ = [
     "list_datasets",
     "load",
     "observed_pixels",
+    "options_of",
     "quadrants",
 ]
 
@@ -57,11 +59,8 @@ def load(name: str, **options: Any) -> Dataset:
         TypeError: if the data set has no such option.
         FileNotFoundError: if a data file is neither on this machine nor to be downloaded.
     """
-    known = list_datasets()
-    if name not in known:
-        raise ValueError(f"There is no data set {name!r}. {_nearest(name, known)}")
-    source = importlib.import_module(f"{__name__}.{name}")
-    accepted = [*inspect.signature(source.load).parameters, *_SECOND_ARGUMENT]
+    source = _source(name)
+    accepted = options_of(name)
     for option in options:
         if option not in accepted:
             raise TypeError(
@@ -74,6 +73,22 @@ def load(name: str, **options: Any) -> Dataset:
         label_seed=options.get("label_seed", 0),
         quadrants_observed=options.get("quadrants"),
     )
+
+
+def options_of(name: str) -> tuple[str, ...]:
+    """The keywords that `load` takes for a data set.
+
+    Raises:
+        ValueError: if there is no such data set.
+    """
+    return (*inspect.signature(_source(name).load).parameters, *_SECOND_ARGUMENT)
+
+
+def _source(name: str) -> ModuleType:
+    known = list_datasets()
+    if name not in known:
+        raise ValueError(f"There is no data set {name!r}. {_nearest(name, known)}")
+    return importlib.import_module(f"{__name__}.{name}")
 
 
 def _nearest(name: object, known: Iterable[str]) -> str:

@@ -185,13 +185,20 @@ def test_settings_of_another_form_are_refused(item):
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{}, {"seed": 3}, {"binarisation": "threshold"}, {"binarisation": None}],
+    ("name", "options"),
+    [
+        ("digits", {}),
+        ("digits", {"seed": 3}),
+        ("digits", {"binarisation": "threshold"}),
+        ("digits", {"binarisation": None}),
+        ("digits", {"labels": 100, "label_seed": 2}),
+        ("sequences", {}),
+    ],
 )
-def test_data_id_gives_back_the_data(options):
-    given = load("digits", **options).data_id("train")
-    name, read = parse_data_id(str(given))
-    assert load(name, **read).data_id("train") == given
+def test_data_id_gives_back_the_data(name, options):
+    given = load(name, **options).data_id("train")
+    again, read = parse_data_id(str(given))
+    assert load(again, **read).data_id("train") == given
 
 
 @pytest.mark.parametrize("identity", ["array/0123", "iterable/list", "digits/test/grey/0123", ""])

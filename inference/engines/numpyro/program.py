@@ -527,6 +527,7 @@ def describe(
         model={name: _site(name, site, full, args) for name, site in _samples(model_trace)},
         guide={name: _site(name, site, full, args) for name, site in _samples(guide_trace)},
         can_draw=can_draw,
+        labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
     )
 
 

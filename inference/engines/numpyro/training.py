@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from numpyro.infer import SVI
 
 from inference.engines.numpyro.optimisers import build_optimiser, by_owner
-from inference.engines.numpyro.pairs import StoredPair, flatten, parts, stored
+from inference.engines.numpyro.pairs import StoredPair, evaluating, flatten, parts, stored
 from inference.engines.numpyro.program import attach, inspect
 from inference.engines.numpyro.program import bound as bound_of
 from inference.engines.program import OWNED, OWNED_STATE, is_owned
@@ -136,12 +136,13 @@ class Trainer:
         """The objective's bound summed over the validation set, from a fixed seed."""
         whole = len(self.valid[0]) // rows
         total = 0.0
-        if whole:
-            head = tuple(array[: whole * rows] for array in self.valid)
-            total += float(self._bound(self.svi_state, head, whole))
-        if whole * rows < len(self.valid[0]):
-            tail = tuple(array[whole * rows :] for array in self.valid)
-            total += float(self._bound(self.svi_state, tail, 1))
+        with evaluating(self.pair):
+            if whole:
+                head = tuple(array[: whole * rows] for array in self.valid)
+                total += float(self._bound(self.svi_state, head, whole))
+            if whole * rows < len(self.valid[0]):
+                tail = tuple(array[whole * rows :] for array in self.valid)
+                total += float(self._bound(self.svi_state, tail, 1))
         return total
 
     def symptom(self) -> str:

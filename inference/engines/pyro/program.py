@@ -602,6 +602,7 @@ def describe(
         model={name: _site(name, site, args) for name, site in samples(model_trace)},
         guide={name: _site(name, site, args) for name, site in samples(guide_trace)},
         can_draw=can_draw,
+        labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
     )
 
 

@@ -319,12 +319,11 @@ class _Side:
             self.optimiser.step()
             if self.schedule is not None:
                 self.schedule.step()
-        self.optimiser.zero_grad()
-        if self.bound is not None:
-            with torch.no_grad():
-                for parameter in parameters:
-                    if parameter.grad is not None or not waits:
+            if self.bound is not None:
+                with torch.no_grad():
+                    for parameter in (p for p in parameters if p.grad is not None):
                         parameter.clamp_(-self.bound, self.bound)
+        self.optimiser.zero_grad()
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What the optimiser carries from step to step."""
