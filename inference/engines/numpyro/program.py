@@ -35,6 +35,8 @@ from inference.engines.program import (
 from inference.engines.structure import Plate, Site, Structure, can_draw
 from inference.errors import ObjectiveError
 
+_LATER = 2**31 - 1  # more than a key is ever split into
+
 Trace = Mapping[str, Mapping[str, Any]]
 
 
@@ -311,7 +313,11 @@ class NumPyroProgram:
         """The program's key for its first draw, as upstream has it, and then others."""
         if num_particles > 1 or self._draws > 0:
             self._fix_subsamples()
-        key = self.rng_key if self._draws == 0 else random.fold_in(self.rng_key, self._draws)
+        key = self.rng_key
+        if self._draws:
+            # The parts that a key splits into are its own fold_in with 0, 1, 2, ...: to fold in the
+            # number of the draw alone would give out keys that the first draw has used.
+            key = random.fold_in(random.fold_in(key, _LATER), self._draws)
         self._draws += 1
         return key
 
