@@ -144,8 +144,10 @@ class Objective(ABC):
         return load_engine("numpyro").loss(self, rng_key, param_map, model, guide, *args, **kwargs)
 
     def __repr__(self) -> str:
-        words = ", ".join(f"{n}={in_words(value)!r}" for n, value in self.arguments().items())
-        return f"{type(self).__name__}({words})"
+        usual = inspect.signature(type(self)).parameters
+        given = {n: in_words(v) for n, v in self.arguments().items()}
+        words = [f"{n}={v!r}" for n, v in given.items() if v != usual[n].default]
+        return f"{type(self).__name__}({', '.join(words)})"
 
 
 def _named(value: Any) -> Any:

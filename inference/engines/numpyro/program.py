@@ -195,6 +195,7 @@ class NumPyroProgram:
         self, size: int, *, draw: str = "mean", values: Mapping[str, Array] | None = None
     ) -> Generated:
         """See `inference.engines.program.Program.generate`."""
+        name = self.structure.generated.name  # which checks first that there is one
         relax = Relaxation(RELAXED_AT, hard=draw == "straight-through")
         soft = relax if draw in ("relaxed", "straight-through") else None
         given = tuple(jnp.resize(a, (size, *a.shape[1:])) for a in self.data[1:])
@@ -202,7 +203,7 @@ class NumPyroProgram:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             means = Steer(run, values=values, relax=soft)(None, *given, size=size)
-        sites, name = run.trace, self.structure.generated.name
+        sites = run.trace
         self._network_state |= _mutable(sites)
         return Generated(
             x=means if draw == "mean" else sites[name]["value"],

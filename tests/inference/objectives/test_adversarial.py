@@ -25,7 +25,7 @@ from inference.engines import load_engine
 from inference.engines.program import is_owned
 from inference.engines.training import Settings
 from inference.errors import ArgumentError, DivergenceError, ObjectiveError
-from inference.objectives import Adversarial, parse_objective
+from inference.objectives import MMD, Adversarial, InfoVAE, parse_objective
 from ppl_models import create
 
 SMOOTH = 0.1
@@ -324,6 +324,38 @@ def test_a_resumed_run_is_the_same_bit_for_bit(engine, kind, tmp_path):
     resumed = fit(line(engine), bell(), steps=14, out=tmp_path / "run", resume=True, **settings)
     assert _same(whole.parameters, resumed.parameters)
     assert _same(whole.owned, resumed.owned)
+
+
+@pytest.mark.parametrize("objective", [MMD(), InfoVAE(), Adversarial(hidden=(4,))], ids=repr)
+def test_upstream_svi_takes_them_as_its_loss(engine, objective):
+    pair, x = line(engine), bell()[:40]
+    if engine == "pyro":
+        import pyro.infer
+        import torch
+        from pyro.optim import Adam  # pyright: ignore[reportAttributeAccessIssue]
+
+        with pyro.get_param_store().scope():
+            optim = Adam({"lr": 0.05})
+            upstream: Any = pyro.infer.SVI(pair.model, pair.guide, optim, loss=objective)
+            losses = [upstream.step(torch.from_numpy(x.copy())) for _ in range(3)]
+    else:
+        import jax
+        import optax
+        from numpyro.infer import SVI
+
+        svi = SVI(*objective.attach(pair.model, pair.guide), optax.adam(0.05), loss=objective)
+        state = svi.init(jax.random.PRNGKey(0), x)
+        losses = []
+        for _ in range(3):
+            state, loss = svi.update(state, x)
+            losses.append(float(loss))
+    assert np.isfinite(losses).all()
+    assert len(set(losses)) == 3
+
+
+def test_plain_svi_cannot_take_turns(engine):
+    with pytest.raises(ObjectiveError, match="needs turns"):
+        one_step(engine, Adversarial(loss="wasserstein", clip=0.1), data())
 
 
 def test_spectral_norm_is_one(engine):

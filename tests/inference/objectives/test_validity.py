@@ -212,7 +212,9 @@ def test_of_a_global_latent_only_the_elbo_is_left(engine: str) -> None:
     pair = SimpleNamespace(engine=engine, model=model, guide=guide)
     validity = valid_objectives(pair, X)
     assert validity.valid == ("ELBO",)
-    for name in set(NAMES) - {"ELBO"}:
+    for name in {"MMD", "Adversarial"}:
+        assert "has no size=" in validity.refused[name]
+    for name in set(NAMES) - {"ELBO", "MMD", "Adversarial"}:
         assert "'theta' lies outside the data's plate 'data'" in validity.refused[name]
     reason = refusal(pair, VIMCO(2), X)
     assert "'theta'" in reason
@@ -244,8 +246,9 @@ def test_a_discrete_latent_that_the_guide_leaves_out_can_only_be_summed_over(eng
     pair.guide = lambda x: None
     validity = valid_objectives(pair, x)
     assert validity.valid == ("Enumerated",)
-    for reason in validity.refused.values():
-        assert "the guide has no site for the model's latent 'b1', 'b2'" in reason
+    for name, reason in validity.refused.items():
+        no_guide = "the guide has no site for the model's latent 'b1', 'b2'"
+        assert ("has no size=" if name in ("MMD", "Adversarial") else no_guide) in reason
     with pytest.raises(PairError, match="'b1', 'b2'"):
         fit(pair, x, objective=ELBO(), steps=1, progress=False)
 
