@@ -252,20 +252,22 @@ def main(
             raise typer.BadParameter(f"{name} must be one of {'; '.join(choices)}, got {value!r}.")
     budget = Budget(runs, steps, batch)
     seeds = SEEDS if seed is None else (seed,)
+    shown = SEEDS if set(seeds) <= set(SEEDS) else seeds  # a trial seed is shown by itself
     for mixture in MIXTURES if data is None else (data,):
         for row in ROWS if only is None else (only,):
             for each in seeds:
                 kept = Kept(row, mixture, each, budget)
                 if kept.read() is None:
                     kept.write(train(row, mixture, each, budget))
-        pieces = kept_pieces(mixture, seeds, budget)
-        Console(width=120).print(tabulated(pieces, mixture, seeds, steps))
-        for each in seeds:
+        pieces = kept_pieces(mixture, shown, budget)
+        Console(width=120).print(tabulated(pieces, mixture, shown, steps))
+        for each in shown:
             print(load(mixture, seed=each).data_id("train"))
-        paint(pieces, mixture, seeds, runs / f"{mixture}.png")
+        suffix = "" if shown == SEEDS else f"-seed{seed}"
+        paint(pieces, mixture, shown, runs / f"{mixture}{suffix}.png")
     print(
         f"generator {GENERATOR}, batches of {batch}, Adam at {LEARNING_RATE:g} with b1 {B1:g}, "
-        f"falling by the cosine, {DRAWS:,} draws, seeds {', '.join(map(str, seeds))}"
+        f"falling by the cosine, {DRAWS:,} draws, seeds {', '.join(map(str, shown))}"
     )
     for row in ROWS:
         print(f"{row}: {describe_objective(ROWS[row])}")
