@@ -273,7 +273,7 @@ def main(
     seed: Annotated[int | None, typer.Option(help="Of the labels and of training.")] = None,
     runs: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/semi_supervised"),
     m1_epochs: int = 60,
-    feature_steps: int = 22_500,
+    feature_steps: int = 30_000,
     pixel_steps: int = 15_000,
     feature_alpha: float = 2.0,
     pixel_alpha: float = 20.0,
