@@ -6,11 +6,11 @@ learns the `ring` of 8 or the `grid` of 25 Gaussians. As in Srivastava et al. 20
 high quality, and a mode with one of them is covered. Stray draws do that too, so modes with 25 are
 counted besides.
 
-The rows differ in the objective alone: all have the same critic of 128-128, the same Adam and as
-many steps of the generator. Learning rate, size of the noise, clip and penalty were chosen by seeds
-10 and 11 of the ring, which are none of the five of the table. Minimax is there twice: with as many
-steps of the critic as of the generator, and with the five that the Wasserstein rows have, whose
-sharper critic leaves it no slope and few modes.
+The rows differ in the objective alone: all have the same Adam and as many steps of the generator,
+and the adversarial ones a critic of 128-128. Learning rate, size of the noise, clip and penalty
+were chosen by seeds 10 and 11 of the ring, which are none of the five of the table. Minimax is
+there twice: with as many steps of the critic as of the generator, and with the five that the hinge
+and Wasserstein rows have, where it collapses.
 
 Every piece is kept in the run folder as soon as it is known, with its draws, so the command can be
 given again, for one piece (`--only minimax --data ring --seed 0`) or for all. Tables show what is
@@ -41,7 +41,7 @@ from ppl_models.datasets import grid, load, ring
 SEEDS = (0, 1, 2, 3, 4)
 MIXTURES = {"ring": ring, "grid": grid}
 DRAWS = 2_500
-FEW = DRAWS // 100  # a mode with fewer draws is one that strays alone reach
+FEW = DRAWS // 100  # more than strays alone leave in a mode
 GENERATOR = {"data_dim": 2, "latent_dim": 2, "hidden": (128, 128), "activation": "relu"}
 CRITIC = partial(Adversarial, hidden=(128, 128))
 LEARNING_RATE, B1 = 4e-3, 0.5  # of Adam, for generator and critic
@@ -207,7 +207,7 @@ def paint(pieces: Pieces, data: str, seeds: tuple[int, ...], out: Path) -> None:
             text = "not run"
             if (piece := own.get(seed)) is not None:
                 axes.scatter(*piece.draws.T, s=2, alpha=0.3, color="tab:blue", linewidths=0)
-                text = f"{piece.covered()} modes, {piece.quality:.0f} %"
+                text = f"{piece.covered()} of {len(centres)}, {piece.quality:.0f} %"
             axes.set_xlabel(text, fontsize=7)
         column[0].set_title(row.replace(", ", "\n"), fontsize=7)
     for seed, axes in zip(seeds, panels[:, 0], strict=True):
