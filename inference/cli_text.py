@@ -333,14 +333,16 @@ def print_facts(facts: Mapping[str, str]) -> None:
 def print_run(run: Run) -> None:
     """Print how a training went, and the command that scores it."""
     last = run.rows[-1] if run.rows else {}
+    # The value of an objective that is no bound on a likelihood is shown as the loss that it is.
+    sign, what = (-1, "bound") if run.unit == "nats per datum" else (1, "loss")
     print_facts(
         {
             "engine": run.spec["pair"]["engine"],
             "objective": run.spec["objective"],
             "steps": str(run.step),
-            "training bound": f"{-last['loss']:.3f} nats per datum" if last else "none",
-            "validation bound": (
-                f"{last['valid_bound']:.3f} nats per datum" if "valid_bound" in last else "none"
+            f"training {what}": f"{sign * last['loss']:.3f} {run.unit}" if last else "none",
+            f"validation {what}": (
+                f"{-sign * last['valid_bound']:.3f} {run.unit}" if "valid_bound" in last else "none"
             ),
             "seconds": f"{last['seconds']:.1f}" if last else "0",
             "status": run.status,

@@ -32,8 +32,12 @@ class Picture(Figure):
         return buffer.getvalue()
 
 
-def learning_curve(rows: list[dict[str, float]]) -> Picture:
-    """Loss and validation bound against the step, as bounds in nats per datum (higher is better).
+def learning_curve(rows: list[dict[str, float]], unit: str = "nats per datum") -> Picture:
+    """Loss and validation bound against the step, as bounds (higher is better).
+
+    Args:
+        rows: the history.
+        unit: of the objective's value; a loss that is no bound in nats is drawn as it is.
 
     Raises:
         ArgumentError: if there is nothing to draw yet.
@@ -44,13 +48,14 @@ def learning_curve(rows: list[dict[str, float]]) -> Picture:
     axes = figure.add_subplot()
     steps = [row["step"] for row in rows]
     marker = "o" if len(rows) < 3 else ""
-    axes.plot(steps, [-row["loss"] for row in rows], marker=marker, label="training bound")
+    sign, what = (-1, "bound") if unit == "nats per datum" else (1, "loss")
+    axes.plot(steps, [sign * row["loss"] for row in rows], marker=marker, label=f"training {what}")
     if "valid_bound" in rows[0]:
-        bounds = [row["valid_bound"] for row in rows]
-        axes.plot(steps, bounds, marker=marker, label="validation bound")
+        values = [-sign * row["valid_bound"] for row in rows]
+        axes.plot(steps, values, marker=marker, label=f"validation {what}")
     axes.set_xlabel("step")
-    axes.set_ylabel("nats per datum")
-    axes.legend(frameon=False, loc="lower right")
+    axes.set_ylabel(unit)
+    axes.legend(frameon=False, loc="lower right" if sign < 0 else "upper right")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 

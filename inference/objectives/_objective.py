@@ -31,6 +31,7 @@ class Objective(ABC):
 
     can_infer_discrete: ClassVar[bool] = True  # read by numpyro.infer.SVI; check() is exact
     multi_sample_guide: ClassVar[bool] = False  # read by numpyro.infer.SVI
+    unit: str = "nats per datum"  # of the value; anything else is no bound on a likelihood
     owns: bool = False  # whether the objective has parameters or state of its own
     phase: str | None = None  # whose turn it is; None: everybody's
     critic_learning_rate: float | None = None  # of what the objective owns, where there are phases

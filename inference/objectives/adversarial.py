@@ -114,6 +114,7 @@ class Adversarial(Objective):
     """
 
     owns = True
+    unit = "what the critic tells apart"
 
     def __init__(
         self,

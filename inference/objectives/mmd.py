@@ -96,6 +96,11 @@ class MMD(Objective):
         self.features = features
 
     @property
+    def unit(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What the value is, but for its sign."""
+        return "MMD" if self.sqrt else "MMD^2"
+
+    @property
     def uses_guide(self) -> bool:
         """No."""
         return False

@@ -52,8 +52,9 @@ def fit(
 
     The pair that is passed in stays as it is; `run.pair` is the fitted one, and fitting that one
     goes on from its parameters. (Networks that bare Pyro functions close over are trained in
-    place.) Losses and bounds are in nats per datum; the gradient is that of the loss summed over
-    the minibatch, as in both libraries' own SVI.
+    place.) Losses and bounds are in nats per datum, or in `run.unit` under an objective that is no
+    bound on a likelihood; the gradient is that of the loss summed over the minibatch, as in both
+    libraries' own SVI.
 
     Args:
         pair: a pair, or a `(model, guide)` tuple of any Pyro or NumPyro program.

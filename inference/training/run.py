@@ -63,10 +63,15 @@ class Run:
         return pd.DataFrame(self.rows or {"step": [], "epoch": [], "loss": [], "seconds": []})
 
     def plot(self) -> Picture:
-        """Loss and validation bound against the step, in nats per datum."""
+        """Loss and validation bound against the step, in the objective's unit."""
         from inference.evaluation.figures import learning_curve
 
-        return learning_curve(self.rows)
+        return learning_curve(self.rows, self.unit)
+
+    @property
+    def unit(self) -> str:
+        """Of the history's losses and bounds: nats per datum, unless the objective is no bound."""
+        return getattr(self.objective, "unit", "nats per datum")
 
     def sample(
         self, size: int, *given: ArrayLike, seed: int = 0, mean: bool = True

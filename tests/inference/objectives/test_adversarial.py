@@ -343,7 +343,8 @@ def test_upstream_svi_takes_them_as_its_loss(engine, objective):
         import optax
         from numpyro.infer import SVI
 
-        svi = SVI(*objective.attach(pair.model, pair.guide), optax.adam(0.05), loss=objective)
+        model, guide = objective.attach(pair.model, pair.guide)
+        svi = SVI(model, guide, optax.adam(0.05), loss=objective)
         state = svi.init(jax.random.PRNGKey(0), x)
         losses = []
         for _ in range(3):
