@@ -5,8 +5,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 TORCH_FLAGS ?=
 BIN := .venv/bin
 WORKERS ?= 2
-# One thread a worker, which else would fight for cores; and compile quickly, as programs run once.
-FRUGAL := OMP_NUM_THREADS=1 XLA_FLAGS=--xla_backend_optimization_level=0
+# One thread a worker, which else would fight for cores; compile quickly, as programs run once; and
+# keep what was compiled for the other worker, and for the next time.
+FRUGAL := OMP_NUM_THREADS=1 XLA_FLAGS=--xla_backend_optimization_level=0 \
+	JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.venv/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
+	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
 .PHONY: demo test lint benchmark certify notebooks clean
 

@@ -27,7 +27,7 @@ from typer.core import TyperGroup
 import ppl_models
 from inference.errors import ArgumentError, ZooError
 from ppl_models import Card
-from ppl_models.datasets import options_of
+from ppl_models.datasets import list_datasets, options_of
 
 if TYPE_CHECKING:
     from inference.training.run import Run
@@ -147,9 +147,11 @@ def parse_data_id(identity: str) -> tuple[str, dict[str, Any]]:
     for part in filter(None, (found["variant"] or "").split(",")):
         key, _, value = part.partition("=")
         options[key] = int(value) if value.isdecimal() else value
-    # What is no option of `load`, such as real values, is a property of the data set.
-    accepted = options_of(found["name"])
-    return found["name"], {key: value for key, value in options.items() if key in accepted}
+    if found["name"] in list_datasets():
+        # What is no option of `load`, such as real values, is a property of the data set.
+        accepted = options_of(found["name"])
+        options = {key: value for key, value in options.items() if key in accepted}
+    return found["name"], options
 
 
 def data_options(binarisation: str | None, seed: int | None) -> dict[str, Any]:
