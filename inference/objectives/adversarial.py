@@ -63,8 +63,8 @@ class Adversarial(Objective):
     p_data(x) / (p_data(x) + p_model(x)). What is trained is whatever makes `model(None, size=...)`;
     the guide only with `joint`. `fit` takes `critic_steps` steps of the critic, then one of the
     generator, each on a minibatch of its own, with an optimiser for each side; a side whose
-    gradient is exactly zero, such as a frozen one, takes no step. Under a plain SVI both sides step
-    at once, which not every setting allows.
+    gradient is exactly zero, such as a frozen one, takes no step. Its steps and epochs count the
+    turns of both. Under a plain SVI both sides step at once, which not every setting allows.
 
     The value is how well the critic tells the two apart: its loss less that of a critic that
     cannot, negative as soon as it can. So the history's loss is an estimate of twice the
