@@ -234,11 +234,9 @@ class Adversarial(Objective):
         trouble = float(carried.get("trouble", _SOUND))
         if trouble == _BAD_DRAWS:
             return "the model's draws of the data are NaN or infinite"
-        return (
-            "the critic's scores, or their slope, are NaN or infinite"
-            if trouble == _BAD_SCORES
-            else ""
-        )
+        if trouble == _BAD_SCORES:
+            return "the critic's scores, or their slope, are NaN or infinite"
+        return ""
 
     def scores(self, program: Program) -> Any:
         """The critic's score of each datum, and of its latents with `joint`; shape (N,)."""
@@ -358,11 +356,11 @@ class Adversarial(Objective):
             return _Sides((x, *given), (drawn, *made.given), made)
         names = [site.name for site in program.structure.proposals]
         proposed = program.propose()
-        z, noise = (
+        inferred, prior = (
             side_by_side([codes[name] for name in names], program.ops)
             for codes in (proposed, made.latents)
         )
-        return _Sides((x, *given, z), (drawn, *made.given, noise), made)
+        return _Sides((x, *given, inferred), (drawn, *made.given, prior), made)
 
     def _noise(self, program: Program) -> Any:
         """The standard deviation of the instance noise in this step; None for none."""

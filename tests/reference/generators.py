@@ -124,7 +124,14 @@ def features(params: dict[str, Array], x: Array) -> Array:
         output = output @ params[f"critic.{number}.weight"] + params[f"critic.{number}.bias"]
         output = np.where(output > 0, output, 0.2 * output)
         number += 1
-    return output
+    if "critic.minibatch.weight" not in params:
+        return output
+    codes = (output @ params["critic.minibatch.weight"]).reshape(len(x), -1, 5)
+    near = np.zeros(codes.shape[:2])
+    for i in range(len(x)):
+        for j in set(range(len(x))) - {i}:
+            near[i] += np.exp(-abs(codes[i] - codes[j]).sum(-1))
+    return np.concatenate([output, near], 1)
 
 
 def scores(params: dict[str, Array], x: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from inference.errors import ArgumentError, DivergenceError, ObjectiveError
 from inference.objectives import MMD, Adversarial, InfoVAE, parse_objective
 from ppl_models import create
 
-SMOOTH = 0.1
+SMOOTH, OTHER = 0.1, 0.05  # of the labels of data and of draws
 BATCH = 20
 LOSSES = (
     "minimax",
@@ -56,9 +57,10 @@ def critics(loss: str, a: Any, b: Any) -> float:
     if loss == "wasserstein":
         return b.mean() - a.mean()
     if loss == "least-squares":
-        return 0.5 * ((a - (1 - SMOOTH)) ** 2).mean() + 0.5 * (b**2).mean()
+        return 0.5 * ((a - (1 - SMOOTH)) ** 2).mean() + 0.5 * ((b - OTHER) ** 2).mean()
     data_term = (1 - SMOOTH) * log_sigmoid(a) + SMOOTH * log_sigmoid(-a)
-    return -data_term.mean() - log_sigmoid(-b).mean()
+    draw_term = (1 - OTHER) * log_sigmoid(-b) + OTHER * log_sigmoid(b)
+    return -data_term.mean() - draw_term.mean()
 
 
 def generators(loss: str, params: Any, x: Any, g: Any) -> float:
@@ -74,17 +76,21 @@ def generators(loss: str, params: Any, x: Any, g: Any) -> float:
 
 
 def built(loss: str, **settings: Any) -> Adversarial:
-    smooth = 0.0 if loss in ("hinge", "wasserstein") else SMOOTH
-    if loss == "wasserstein":
-        settings = {"gradient_penalty": 3.0, **settings}
-    return Adversarial(loss=loss, hidden=(5,), smooth_real=smooth, **settings)
+    if loss not in ("hinge", "wasserstein"):
+        settings = {"smooth_real": SMOOTH, "smooth_generated": OTHER, **settings}
+    if loss == "wasserstein" and not settings:
+        settings = {"clip": 1.0}
+    return Adversarial(loss=loss, hidden=(5,), **settings)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_gradients_of_both_sides_match_finite_differences(engine, loss):
+@pytest.mark.parametrize(
+    ("loss", "settings"),
+    [*((loss, {}) for loss in LOSSES), ("hinge", {"minibatch_features": 2})],
+)
+def test_gradients_of_both_sides_match_finite_differences(engine, loss, settings):
     x = data().astype(np.float64)
     for phase in ("critic", "generator"):
-        step = one_step(engine, built(loss).during(phase), data())
+        step = one_step(engine, built(loss, **settings).during(phase), data())
         fixed = generated(step.params, step.z)
 
         def loss_of(params: Any, phase=phase, step=step, fixed=fixed) -> float:
@@ -99,7 +105,7 @@ def test_gradients_of_both_sides_match_finite_differences(engine, loss):
             own = name.startswith("critic")
             if own != (phase == "critic"):
                 assert not gradient.any(), f"{name} moves in the {phase}'s turn"
-            elif not (loss == "wasserstein" and own):  # its penalty has a test of its own
+            else:
                 np.testing.assert_allclose(gradient, ROWS * expected[name], rtol=2e-3, atol=2e-4)
 
 
@@ -107,7 +113,7 @@ def test_gradient_penalty_matches_finite_differences(engine):
     """Between a datum and itself lies nothing but the datum, whatever the random share."""
     bare = one_step(engine, built("wasserstein", gradient_penalty=1e-9).during("critic"), data())
     x = generated(bare.params, bare.z).astype(np.float32)  # data that the draws are equal to
-    step = one_step(engine, built("wasserstein").during("critic"), x)
+    step = one_step(engine, built("wasserstein", gradient_penalty=3.0).during("critic"), x)
 
     def loss_of(params: Any) -> float:
         length = np.sqrt((slopes(params, x.astype(np.float64)) ** 2).sum(1))
@@ -144,6 +150,24 @@ def test_joint_critic_teaches_the_guide(engine, loss):
         wanted = ROWS * expected[name]
         assert abs(wanted).max() > 1e-3
         np.testing.assert_allclose(step.gradients[name], wanted, rtol=2e-3, atol=2e-4)
+
+
+def test_instance_noise_falls_to_zero(engine):
+    """Noise that is all but nothing changes nothing; its scale goes down by equal steps."""
+    values = [
+        one_step(engine, built("hinge", instance_noise=noise).during("critic"), data()).value
+        for noise in (0.0, 1e-9, 3.0)
+    ]
+    assert values[1] == pytest.approx(values[0], rel=1e-5)
+    assert abs(values[2] - values[0]) > 0.01 * abs(values[0])
+    objective = Adversarial(instance_noise=0.5, noise_steps=4)
+    scales = []
+    for done in range(6):
+        carried = SimpleNamespace(
+            ops=np, state=lambda name, initial, done=done: done, keep=lambda name, value: None
+        )
+        scales.append(float(objective._noise(carried)))  # pyright: ignore[reportArgumentType]
+    assert scales == [0.5, 0.375, 0.25, 0.125, 0.0, 0.0]
 
 
 def test_the_value_is_what_the_critic_tells_apart(engine):
