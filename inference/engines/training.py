@@ -27,6 +27,8 @@ class Settings:
         total_steps: the last step, if it is known.
         clip_norm: largest global norm of the gradient of the minibatch's loss, or None.
         device: name of the device.
+        judge: the objective whose bound is reported on the validation arrays, or None for the one
+            that is trained under.
     """
 
     seed: int
@@ -40,6 +42,7 @@ class Settings:
     total_steps: int | None = None
     clip_norm: float | None = None
     device: str | None = None
+    judge: Any = None
     steps_per_epoch: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,7 +86,7 @@ class Trainer(Protocol):
         ...
 
     def evaluate(self, rows: int) -> float:
-        """The objective's bound summed over the validation set, `rows` data at a time."""
+        """The judge's bound summed over the validation set, `rows` data at a time."""
         ...
 
     def symptom(self) -> str:

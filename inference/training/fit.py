@@ -39,6 +39,7 @@ def fit(
     schedule: Any = None,
     clip_norm: float | None = None,
     valid: Any = None,
+    valid_objective: Objective | str | None = None,
     patience: int | None = None,
     seed: int = 0,
     device: str | None = None,
@@ -74,6 +75,8 @@ def fit(
             torch.optim.lr_scheduler class or partial (Pyro).
         clip_norm: largest global norm of the minibatch's gradient.
         valid: validation data in place of the dataset's own.
+        valid_objective: whose bound is reported on the validation data, in place of the
+            objective's own: the same for several runs, it makes their curves comparable.
         patience: stop after this many reports without a better validation bound, and return the
             parameters that had the best. A report is made at the end of an epoch, but not more
             often than every 100 steps.
@@ -111,10 +114,13 @@ def fit(
         raise ArgumentError("resume=True needs out=, the folder of the run to continue.")
     if isinstance(objective, str):
         objective = parse_objective(objective)
+    if isinstance(valid_objective, str):
+        valid_objective = parse_objective(valid_objective)
     name = engine or engine_name(pair)
     prepared = prepare(pair, data, valid)
     if patience is not None and not prepared.valid:
         raise ArgumentError("patience= needs validation data; pass valid=.")
+    _check_judge(valid_objective, objective, prepared)
     rows = len(prepared.arrays[0]) if prepared.arrays else None
     budget = {"epochs": plain(epochs), "steps": plain(steps), "seconds": plain(seconds)}
     settings = Settings(
@@ -129,6 +135,7 @@ def fit(
         total_steps=_total_steps(rows, batch_size, budget["epochs"], budget["steps"]),
         clip_norm=plain(clip_norm),
         device=device,
+        judge=valid_objective,
     )
     spec = _spec(describe_pair(pair, name), objective, prepared, settings, plain(patience), budget)
     folder, checkpoint = _open(out, spec, resume=resume)
@@ -155,6 +162,8 @@ def fit(
         particles = getattr(objective, "num_particles", 1)
         if isinstance(objective, Objective):
             particles = objective.draws_per_datum(structure)
+        if valid_objective is not None:
+            particles = valid_objective.draws_per_datum(structure)
         if checkpoint is not None:
             trainer.restore(checkpoint.state)
         if folder is not None:
@@ -208,12 +217,41 @@ def _spec(
             "schedule": fingerprint(settings.schedule),
             "clip_norm": settings.clip_norm,
             "patience": patience,
+            **_judged(settings.judge),
             "seed": settings.seed,
             "device": settings.device,
         },
         "budget": budget,
         "versions": versions(),
     }
+
+
+def _judged(judge: Objective | None) -> dict[str, str]:
+    """The spec's word for who judges; none where the objective does, as in older specs."""
+    return {} if judge is None else {"valid_objective": describe_objective(judge)}
+
+
+def _check_judge(judge: Any, objective: Any, prepared: TrainingData) -> None:
+    """Refuse a judge that has nothing to judge.
+
+    Raises:
+        ArgumentError: naming what is missing.
+    """
+    if judge is None:
+        return
+    if not isinstance(judge, Objective) or judge.owns or judge.unit != Objective.unit:
+        raise ArgumentError(
+            "valid_objective must be a bound on the likelihood without parameters of its own, such "
+            f"as ELBO() or VIMCO(num_particles=16), or its string form; got {judge!r}."
+        )
+    if not prepared.valid:
+        raise ArgumentError("valid_objective= needs validation data; pass valid=.")
+    unit = getattr(objective, "unit", Objective.unit)
+    if unit != Objective.unit:
+        raise ArgumentError(
+            f"{objective!r} is no bound on the likelihood (its unit is {unit}), so that no bound "
+            "belongs beside it; leave valid_objective= out."
+        )
 
 
 def _begin(
@@ -231,6 +269,8 @@ def _begin(
         objective.require(structure)
     else:
         structure.check_match()
+    if settings.judge is not None:
+        settings.judge.require(structure)
     checked = settings.arrays or first
     check_support(structure, checked, "the data", binarise=settings.binarise, strict=False)
     if settings.valid:

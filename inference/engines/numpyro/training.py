@@ -133,7 +133,7 @@ class Trainer:
         return float(loss)
 
     def evaluate(self, rows: int) -> float:
-        """The objective's bound summed over the validation set, from a fixed seed."""
+        """The judge's bound summed over the validation set, from a fixed seed."""
         whole = len(self.valid[0]) // rows
         total = 0.0
         with evaluating(self.pair):
@@ -258,6 +258,8 @@ class Trainer:
 
         def bound(chunk: Any) -> Any:
             key, batch = chunk
+            if self.settings.judge is not None:
+                return bound_of(self.settings.judge, key, values, *parts(self.pair), *batch)
             if self.ours:
                 objective, model, guide = self.svi.loss, self.svi.model, self.svi.guide
                 return bound_of(objective, key, values, model, guide, *batch)

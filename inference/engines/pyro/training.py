@@ -151,15 +151,16 @@ class Trainer:
         return loss
 
     def evaluate(self, rows: int) -> float:
-        """The objective's bound summed over the validation set, from a fixed seed."""
+        """The judge's bound summed over the validation set, from a fixed seed."""
         total = 0.0
         with torch.random.fork_rng(), torch.no_grad(), self._evaluating():
             torch.manual_seed(self.settings.seed)
             for first in range(0, len(self.valid[0]), rows):
                 batch = tuple(array[first : first + rows] for array in self.valid)
                 model, guide = self.pair.model, self.pair.guide
-                if isinstance(self.objective, Objective):
-                    total += float(bound(self.objective, model, guide, *batch))
+                judge = self.settings.judge or self.objective
+                if isinstance(judge, Objective):
+                    total += float(bound(judge, model, guide, *batch))
                     continue
                 loss = getattr(self.objective, "loss", self.objective)
                 total -= _number(loss(model, guide, *batch))

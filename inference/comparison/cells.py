@@ -1,0 +1,257 @@
+"""One cell of a comparison: a pair under an objective from one seed, its run folder and figures."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from inference.comparison.metrics import Figure, Metric
+from inference.engines import engine_name, load_engine
+from inference.engines.structure import Structure
+from inference.errors import RunFolderError, ZooError
+from inference.objectives import ELBO, VIMCO, Objective
+from inference.objectives import describe_objective as describe
+from inference.training.fit import fit
+from inference.training.folder import RunFolder
+from inference.training.run import Run, load_run
+from inference.training.spec import describe_pair, fingerprint
+
+_LONGEST_NAME = 40  # characters of a label in the name of a folder
+_JUDGE_DRAWS = 16
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What to train, for how long, and where it is kept.
+
+    Attributes:
+        pair: label of the pair.
+        objective: label of the objective.
+        seed: of the pair's initial weights, the order of the data and all draws.
+        untrained: the pair, or a function of the seed that makes it.
+        learning: the objective or its string form.
+        settings: keywords of `fit`, without budget and folder.
+        budget: `epochs`, `steps` or `seconds`.
+        data_id: what is trained and scored on.
+        folder: the comparison's folder.
+    """
+
+    pair: str
+    objective: str
+    seed: int
+    untrained: Any = field(repr=False)
+    learning: Any = field(repr=False)
+    settings: Mapping[str, Any] = field(repr=False)
+    budget: Mapping[str, Any] = field(repr=False)
+    data_id: str = field(repr=False)
+    folder: Path = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The name of the cell's folder."""
+        return f"{_plain(self.pair)}--{_plain(self.objective)}--seed{self.seed}"
+
+    @property
+    def run_folder(self) -> Path:
+        """Where the run is."""
+        return self.folder / "runs" / self.name
+
+    @property
+    def result_path(self) -> Path:
+        """Where the figures are."""
+        return self.folder / "results" / f"{self.name}.json"
+
+    def build(self) -> Any:
+        """The untrained pair, with initial weights from the seed where it says how to make them."""
+        if callable(self.untrained) and not hasattr(self.untrained, "model"):
+            return self.untrained(self.seed)
+        arguments = getattr(self.untrained, "hyperparameters", None)
+        if isinstance(arguments, dict) and "seed" in arguments:
+            return type(self.untrained)(**{**arguments, "seed": self.seed})
+        return self.untrained
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a cell.
+
+    Attributes:
+        pair: label of the pair.
+        objective: label of the objective.
+        seed: the seed.
+        engine: `"pyro"` or `"numpyro"`, or `""` if that was never known.
+        status: of the run, or `"failed"`.
+        step: steps taken.
+        figures: metric to what it came to.
+        why: what went wrong; None if nothing did.
+        asked: a hash of all that was asked for, to tell whether it has to be asked again.
+    """
+
+    pair: str
+    objective: str
+    seed: int
+    engine: str
+    status: str
+    step: int
+    figures: dict[str, Figure]
+    why: str | None
+    asked: str = field(repr=False)
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is nothing to rank."""
+        return self.why is not None
+
+
+def finished(cell: Cell, metrics: Mapping[str, Metric]) -> Result | None:
+    """The cell's result if it is known, and is what is asked for now."""
+    try:
+        plain = json.loads(cell.result_path.read_text(encoding="utf-8"))
+        figures = {name: Figure(**figure) for name, figure in plain.pop("figures").items()}
+        result = Result(figures=figures, **plain)
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        return None  # not there, or half of it: it is found again
+    return result if result.asked and result.asked == _asked(cell, metrics) else None
+
+
+def complete(cell: Cell, data: Any, x: tuple[Any, ...], metrics: Mapping[str, Metric]) -> Result:
+    """Train what is left to train and ask what has not been asked; what goes wrong is a result.
+
+    Args:
+        cell: what to do.
+        data: what `fit` takes.
+        x: the rows to score.
+        metrics: what to ask.
+    """
+    engine = ""
+    try:
+        pair = cell.build()
+        engine = engine_name(pair)
+        run = _trained(cell, pair, engine, data)
+        figures = {name: metric(run, x) for name, metric in metrics.items()}
+        result = _result(cell, metrics, engine, run.status, run.step, figures, None)
+    except RunFolderError:
+        raise  # the folder is not ours, or the disk is full: no cell's fault
+    except Exception as error:
+        why = str(error) if isinstance(error, ZooError) else f"{type(error).__name__}: {error}"
+        reached = getattr(getattr(error, "run", None), "step", 0)
+        result = _result(cell, metrics, engine, "failed", reached, {}, why)
+    _keep(cell, result)
+    return result
+
+
+def lost(cell: Cell, metrics: Mapping[str, Metric]) -> Result:
+    """The result of a cell whose process died twice; not kept, so that it is tried again."""
+    why = (
+        "the process that trained it died twice, as it does when memory runs out; lower "
+        "batch_size=, num_particles= or workers=, and compare again: what is finished is kept."
+    )
+    return _result(cell, metrics, "", "failed", 0, {}, why)
+
+
+def _trained(cell: Cell, pair: Any, engine: str, data: Any) -> Run:
+    budget = dict(cell.budget)
+    if "seconds" in budget and RunFolder(cell.run_folder).holds_run():
+        done = RunFolder(cell.run_folder).load()
+        budget["seconds"] -= 0 if done is None else done.progress["seconds"]
+        if budget["seconds"] <= 0:
+            head = tuple(array[:2] for array in _arrays(data))
+            return load_run(cell.run_folder, pair=pair, batch=head, objective=None)
+    return fit(
+        pair,
+        data,
+        objective=cell.learning,
+        **cell.settings,
+        **budget,
+        valid_objective=_judge(cell, pair, engine, data),
+        seed=cell.seed,
+        out=cell.run_folder,
+        resume=True,
+        progress=False,
+    )
+
+
+def _judge(cell: Cell, pair: Any, engine: str, data: Any) -> Objective | None:
+    """Whose bound the learning curve shows: the same for all, or they could not be compared.
+
+    It is the importance-weighted bound of 16 draws, or the ELBO where latents are not per datum.
+    Where there is none, or the objective is no bound, the curve shows the objective's own.
+    """
+    valid = getattr(data, "valid", ())
+    if len(valid) == 0 or getattr(cell.learning, "unit", Objective.unit) != Objective.unit:
+        return None
+    structure: Structure = load_engine(engine).structure(
+        pair, tuple(array[:2] for array in _arrays(data))
+    )
+    for judge in (VIMCO(num_particles=_JUDGE_DRAWS), ELBO()):
+        try:
+            judge.require(structure)
+        except ZooError:
+            continue
+        return judge
+    return None
+
+
+def _arrays(data: Any) -> tuple[Any, ...]:
+    """The training arrays of what `fit` takes."""
+    if hasattr(data, "arrays"):
+        return data.arrays("train")
+    return data if isinstance(data, tuple) else (data,)
+
+
+def _asked(cell: Cell, metrics: Mapping[str, Metric]) -> str:
+    """A hash of everything that the result depends on."""
+    with contextlib.suppress(Exception):  # a pair that cannot be built is a result by itself
+        pair = cell.build()
+        learning = cell.learning if isinstance(cell.learning, str) else describe(cell.learning)
+        everything = {
+            "pair": describe_pair(pair, engine_name(pair)),
+            "objective": learning,
+            "settings": {key: fingerprint(value) for key, value in cell.settings.items()},
+            "budget": dict(cell.budget),
+            "data": cell.data_id,
+            "metrics": {name: repr(metric) for name, metric in metrics.items()},
+        }
+        return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+    return ""
+
+
+def _result(
+    cell: Cell,
+    metrics: Mapping[str, Metric],
+    engine: str,
+    status: str,
+    step: int,
+    figures: dict[str, Figure],
+    why: str | None,
+) -> Result:
+    asked = _asked(cell, metrics)
+    return Result(cell.pair, cell.objective, cell.seed, engine, status, step, figures, why, asked)
+
+
+def _keep(cell: Cell, result: Result) -> None:
+    """Write the result under a temporary name and rename it; half a file never has the name."""
+    path = cell.result_path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    plain = asdict(result)
+    for figure in plain["figures"].values():
+        figure |= {key: None for key, v in figure.items() if isinstance(v, float) and math.isnan(v)}
+    temporary.write_text(json.dumps(plain, indent=2), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _plain(label: str) -> str:
+    """A label as part of a file name; one that had to be changed ends with a hash of it."""
+    plain = re.sub(r"[^a-z0-9_.=,]+", "-", label.lower()).strip("-.")[:_LONGEST_NAME]
+    if plain == label:
+        return plain
+    return f"{plain}-{hashlib.sha256(label.encode()).hexdigest()[:6]}"

@@ -1,0 +1,147 @@
+"""What `compare` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from inference.comparison.cells import Cell, Result
+from inference.comparison.metrics import Metric
+from inference.comparison.ranking import Summary, summaries
+from inference.errors import ArgumentError
+from inference.training.run import Run, load_run
+
+if TYPE_CHECKING:
+    from inference.evaluation.figures import Picture
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Pairs under objectives, trained on equal terms and asked the same.
+
+    Attributes:
+        cells: what was trained, one for each pair, objective and seed.
+        results: what became of each, in the same order.
+        metrics: what was asked, by name.
+        data: what was trained on.
+        x: the rows that were scored.
+        holder: the temporary folder, if there is one.
+    """
+
+    cells: Sequence[Cell]
+    results: Sequence[Result]
+    metrics: Mapping[str, Metric] = field(repr=False)
+    data: Any = field(repr=False)
+    x: tuple[Any, ...] = field(repr=False)
+    holder: Any = field(repr=False, default=None)
+
+    @property
+    def folder(self) -> Path:
+        """Where runs and results are."""
+        return self.cells[0].folder
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row for each run: labels, status, and each metric's figure."""
+        return pd.DataFrame(
+            {
+                "pair": result.pair,
+                "objective": result.objective,
+                "engine": result.engine,
+                "seed": result.seed,
+                "status": result.status,
+                "step": result.step,
+                **{name: _value(result, name) for name in self.metrics},
+                "why": result.why or "",
+            }
+            for result in self.results
+        )
+
+    @property
+    def summaries(self) -> dict[tuple[str, str], dict[str, Summary]]:
+        """Mean, spread and rank of every metric, by labels of pair and objective."""
+        return summaries(self.results, self.metrics)
+
+    def table(self) -> pd.DataFrame:
+        """One row for each pair and objective; mean ± standard deviation over the seeds.
+
+        With one seed it is ± the standard error over the scored rows, where the metric has one. A
+        star marks the best of a metric if its lead over each of the others exceeds its error: by
+        Welch's t-test over the seeds, at the level 0.05 after Bonferroni. With one seed there is
+        no star. The last column says what failed, and of how many seeds.
+        """
+        rows = [
+            {**{self._heading(name): str(row[name]) for name in self.metrics}, "": self.why(*key)}
+            for key, row in self.summaries.items()
+        ]
+        index = pd.MultiIndex.from_tuples(list(self.summaries), names=["pair", "objective"])
+        table = pd.DataFrame(rows, index=index)
+        return table if any(table[""]) else table.drop(columns="")
+
+    def why(self, pair: str, objective: str) -> str:
+        """What went wrong with a pair under an objective; empty if nothing did."""
+        runs = [r for r in self.results if (r.pair, r.objective) == (pair, objective)]
+        failed = [run for run in runs if run.why is not None]
+        if not failed:
+            return ""
+        count = "" if len(failed) == len(runs) else f" ({len(failed)} of {len(runs)} seeds)"
+        return f"failed{count}: {failed[0].why}"
+
+    def run(self, pair: str, objective: str, seed: int | None = None) -> Run:
+        """One of the runs, by its labels; the first seed's without `seed`.
+
+        Raises:
+            ArgumentError: if there is no such run, or it failed.
+        """
+        for cell, result in zip(self.cells, self.results, strict=True):
+            same = (cell.pair, cell.objective) == (pair, objective)
+            if same and seed in (None, cell.seed) and not result.failed:
+                head = tuple(array[:2] for array in self.x)
+                fitted = cell.build()
+                return load_run(cell.run_folder, pair=fitted, batch=head, objective=cell.learning)
+        known = ", ".join(f"{r.pair!r} {r.objective!r} {r.seed}" for r in self.results)
+        raise ArgumentError(
+            f"there is no finished run of pair {pair!r}, objective {objective!r}"
+            f"{'' if seed is None else f', seed {seed}'}; the runs are {known}."
+        )
+
+    def plot(self) -> Picture:
+        """Validation bound against steps and against seconds, a colour for each row of the table.
+
+        The bound is the same for all, see `compare`; objectives without one are left out. A line
+        is the mean over the seeds, thin ones are single runs.
+        """
+        from inference.comparison.curves import plot
+
+        return plot(self)
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write a report, one file that needs no network: table, curves, latents, samples.
+
+        Returns:
+            The path.
+        """
+        from inference.comparison.contents import contents
+        from inference.comparison.report import write_report
+
+        return write_report(contents(self), path)
+
+    def __str__(self) -> str:
+        return self.table().to_string()
+
+    def _repr_html_(self) -> str:
+        return self.table().to_html(escape=True)
+
+    def _heading(self, name: str) -> str:
+        unit = self.metrics[name].unit
+        return f"{name} ({unit})" if unit else name
+
+
+def _value(result: Result, name: str) -> float | None:
+    figure = result.figures.get(name)
+    return None if figure is None else figure.value
+

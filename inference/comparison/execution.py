@@ -1,0 +1,134 @@
+"""Where the cells of a comparison run: in this process, in several, or on a Ray cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from inference.errors import ArgumentError
+
+T = TypeVar("T")
+Work = Callable[[Any], T]
+
+EXECUTORS = ("processes", "ray")
+
+
+def run_all(
+    work: Callable[[Any, Any], T],
+    jobs: Sequence[Any],
+    shared: Any,
+    lost: Callable[[Any], T],
+    *,
+    workers: int,
+    executor: str,
+) -> Iterator[T]:
+    """Results of `work(job, shared)`, in the order in which they are done.
+
+    Args:
+        work: what to do; it may be any function, also of a notebook.
+        jobs: one argument each.
+        shared: the other argument, which is brought to each worker once.
+        lost: the result of a job whose process died twice.
+        workers: how many jobs at a time; one stays in this process.
+        executor: `"processes"` on this machine, or `"ray"`.
+    """
+    if executor == "ray":
+        yield from _on_ray(work, jobs, shared, lost, workers)
+    elif workers == 1:
+        for job in jobs:
+            yield work(job, shared)
+    else:
+        yield from _in_processes(work, jobs, shared, lost, workers)
+
+
+def _in_processes(
+    work: Callable[[Any, Any], T],
+    jobs: Sequence[Any],
+    shared: Any,
+    lost: Callable[[Any], T],
+    workers: int,
+) -> Iterator[T]:
+    """Local processes, each with its share of the cores.
+
+    A process that dies takes the others' jobs along, so that each of these is then tried alone.
+    """
+    from loky.process_executor import BrokenProcessPool
+
+    left = dict(enumerate(jobs))
+    try:
+        for number, result in _pool(work, left, shared, min(workers, len(jobs)), workers):
+            del left[number]
+            yield result
+    except BrokenProcessPool:
+        for number, job in list(left.items()):
+            try:
+                ((_, result),) = _pool(work, {number: job}, shared, 1, workers)
+            except BrokenProcessPool:
+                result = lost(job)
+            yield result
+
+
+def _pool(
+    work: Callable[[Any, Any], T], jobs: dict[int, Any], shared: Any, size: int, share: int
+) -> Iterator[tuple[int, T]]:
+    from loky import ProcessPoolExecutor, as_completed
+
+    threads = str(max(1, (os.cpu_count() or 1) // share))
+    pool = ProcessPoolExecutor(
+        max_workers=size,
+        env={name: threads for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")},
+        initializer=_keep,
+        initargs=(shared,),
+    )
+    try:
+        futures = {pool.submit(_with_kept, work, job): number for number, job in jobs.items()}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        pool.shutdown(kill_workers=True)  # at once after Ctrl-C; what they had done is on disk
+
+
+_kept: list[Any] = []  # of a worker: what all of its jobs share
+
+
+def _keep(shared: Any) -> None:
+    _kept[:] = [shared]
+
+
+def _with_kept(work: Callable[[Any, Any], T], job: Any) -> T:
+    return work(job, _kept[0])
+
+
+def _on_ray(
+    work: Callable[[Any, Any], T],
+    jobs: Sequence[Any],
+    shared: Any,
+    lost: Callable[[Any], T],
+    workers: int,
+) -> Iterator[T]:
+    """A Ray cluster: the one that is connected to, or one of so many workers on this machine."""
+    try:
+        import ray
+    except ImportError as error:
+        raise ArgumentError(
+            "executor='ray' needs Ray; install it with pip install 'ppl-model-zoo[scale]', or "
+            "leave executor= out to run in processes of this machine."
+        ) from error
+    own = not ray.is_initialized()
+    if own:
+        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+    try:
+        place = ray.put(shared)
+        task = ray.remote(max_retries=1)(work)
+        waiting = {task.remote(job, place): job for job in jobs}
+        while waiting:
+            (done,), _ = ray.wait(list(waiting), num_returns=1)
+            job = waiting.pop(done)
+            try:
+                yield ray.get(done)
+            except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
+                yield lost(job)
+    finally:
+        if own:
+            ray.shutdown()
