@@ -22,6 +22,7 @@ from inference.training.spec import rebuild_pair
 
 if TYPE_CHECKING:
     import pandas as pd
+    from arviz import InferenceData
 
     from inference.evaluation.figures import Picture
 
@@ -105,6 +106,22 @@ class Run:
         """
         arrays = dict(zip(latents, _arrays(tuple(latents.values())), strict=True))
         return self._engine.decode(self.pair, arrays, 0, *_arrays(given))
+
+    def to_arviz(self, *x: ArrayLike, num_draws: int = 500, seed: int = 0) -> InferenceData:
+        """Draws of the latents given data, and what they predict, for ArviZ's tables and plots.
+
+        See `inference.to_arviz` for the groups, and for what `arviz.loo` means here.
+
+        Args:
+            *x: the data, and whatever else the pair takes, such as labels.
+            num_draws: how many.
+            seed: seed of the draws.
+        """
+        from inference.evaluation.posterior_draws import to_arviz
+
+        attrs = {"objective": self.spec["objective"], "trained_on": self.spec["data"]["id"]}
+        engine = self.spec["pair"]["engine"]
+        return to_arviz(self.pair, x, num_draws=num_draws, seed=seed, engine=engine, attrs=attrs)
 
     def critic(self, *batch: ArrayLike) -> NDArray[Any]:
         """The score of each datum by the critic of an adversarial objective, shape (N,).

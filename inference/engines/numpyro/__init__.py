@@ -9,10 +9,17 @@ from inference.engines.numpyro.evaluation import (
     guide_log_probs,
     log_evidence,
     log_weights,
+    site_densities,
     structure,
 )
-from inference.engines.numpyro.gradients import gradients
+from inference.engines.numpyro.gradients import (
+    gradient_moments,
+    gradients,
+    parameter_groups,
+    snapshot,
+)
 from inference.engines.numpyro.pairs import parameters, rebuild
+from inference.engines.numpyro.posterior_draws import guide_draws, prior_draws, score_draws
 from inference.engines.numpyro.program import attach, inspect, loss
 from inference.engines.numpyro.training import Trainer
 
@@ -24,14 +31,21 @@ __all__ = [
     "decode",
     "draw",
     "encode",
+    "gradient_moments",
     "gradients",
+    "guide_draws",
     "guide_log_probs",
     "inspect",
     "log_evidence",
     "log_weights",
     "loss",
+    "parameter_groups",
     "parameters",
+    "prior_draws",
     "rebuild",
+    "score_draws",
     "simulate",
+    "site_densities",
+    "snapshot",
     "structure",
 ]

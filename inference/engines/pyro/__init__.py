@@ -9,10 +9,17 @@ from inference.engines.pyro.evaluation import (
     guide_log_probs,
     log_evidence,
     log_weights,
+    site_densities,
     structure,
 )
-from inference.engines.pyro.gradients import gradients
+from inference.engines.pyro.gradients import (
+    gradient_moments,
+    gradients,
+    parameter_groups,
+    snapshot,
+)
 from inference.engines.pyro.pairs import parameters, rebuild
+from inference.engines.pyro.posterior_draws import guide_draws, prior_draws, score_draws
 from inference.engines.pyro.program import attach, inspect, loss
 from inference.engines.pyro.training import Trainer
 
@@ -24,14 +31,21 @@ __all__ = [
     "decode",
     "draw",
     "encode",
+    "gradient_moments",
     "gradients",
+    "guide_draws",
     "guide_log_probs",
     "inspect",
     "log_evidence",
     "log_weights",
     "loss",
+    "parameter_groups",
     "parameters",
+    "prior_draws",
     "rebuild",
+    "score_draws",
     "simulate",
+    "site_densities",
+    "snapshot",
     "structure",
 ]

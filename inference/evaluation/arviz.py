@@ -1,0 +1,137 @@
+"""Posterior draws as ArviZ's `InferenceData`, with named dimensions."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.engines.posterior_draws import ScoredDraws
+from inference.engines.structure import Site, Structure
+
+if TYPE_CHECKING:
+    from arviz import InferenceData
+
+Draws = Mapping[str, NDArray[Any]]
+_OWN_DIMENSIONS = ("chain", "draw")  # ArviZ's
+
+
+def load_arviz() -> Any:
+    """The library, without the announcement of its next version that it makes once a day."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        import arviz
+    return arviz
+
+
+def inference_data(
+    structure: Structure,
+    posterior: Draws,
+    scored: ScoredDraws,
+    *,
+    log_weight: NDArray[Any] | None = None,
+    prior: tuple[Draws, Draws] | None = None,
+    sample_stats: Draws | None = None,
+    attrs: Mapping[str, Any],
+) -> InferenceData:
+    """Draws and what the model says about them, with named dimensions.
+
+    Args:
+        structure: the model's sites.
+        posterior: by site, (C, S, *batch, *event).
+        scored: the same draws scored, chain after chain: C * S of them.
+        log_weight: log p(x, z) - log q(z | x), (C * S, N) or (C * S, 1).
+        prior: latents and data from the model, (S, *batch, *event).
+        sample_stats: further columns, (C, S).
+        attrs: what to note on every group.
+    """
+    chains = next(iter(posterior.values())).shape[0] if posterior else 1
+    by_chain = {
+        group: {name: grouped(value, chains) for name, value in getattr(scored, group).items()}
+        for group in ("log_likelihood", "predictive")
+    }
+    kept = datum_plates(structure, set(scored.log_likelihood))
+    dims, coords = dimensions(structure)
+    stats: dict[str, Any] = {"lp": grouped(scored.log_p.sum(1), chains), **(sample_stats or {})}
+    stat_dims: dict[str, list[str]] = {}
+    if log_weight is not None:
+        per_datum = bool(structure.shared_plates)
+        shape = tuple(plate.size for plate in structure.shared_plates)
+        stats["log_weight"] = grouped(log_weight.reshape(-1, *shape), chains)
+        stat_dims["log_weight"] = [_named(p.name) for p in structure.shared_plates if per_datum]
+    pointwise, pointwise_dims = {}, {}
+    for name, value in by_chain["log_likelihood"].items():
+        names = dims[name][: value.ndim - 2]
+        inner = [i for i, dim in enumerate(names) if kept and dim not in kept]
+        pointwise[name] = value.sum(tuple(2 + i for i in inner)) if inner else value
+        pointwise_dims[name] = [dim for i, dim in enumerate(names) if i not in inner]
+    az = load_arviz()
+    groups = {
+        "posterior": dict(posterior),
+        "log_likelihood": pointwise,
+        "posterior_predictive": by_chain["predictive"],
+        "observed_data": dict(scored.observed),
+        "sample_stats": stats,
+    }
+    if prior is not None:
+        groups |= {
+            name: {site: value[None] for site, value in part.items()}
+            for name, part in zip(("prior", "prior_predictive"), prior, strict=True)
+        }
+    all_dims = {"log_likelihood": pointwise_dims, "sample_stats": stat_dims}
+    data = az.InferenceData()
+    for group, values in groups.items():
+        if not values:
+            continue
+        data.add_groups(
+            {
+                group: az.dict_to_dataset(
+                    values,
+                    coords=coords,
+                    dims=all_dims.get(group, dims),
+                    default_dims=[] if group == "observed_data" else None,
+                    attrs=dict(attrs),
+                )
+            },
+            warn_on_custom_groups=False,
+        )
+    return data
+
+
+def datum_plates(structure: Structure, observed: set[str]) -> set[str]:
+    """The dimensions of which each cell is a datum; none where the data lie in no plate."""
+    shared = structure.shared_plates
+    if not shared:
+        around = [site.plates for site in structure.observed if site.name in observed]
+        shared = tuple(frozenset.intersection(*around)) if around else ()
+    return {_named(plate.name) for plate in shared}
+
+
+def dimensions(structure: Structure) -> tuple[dict[str, list[str]], dict[str, NDArray[Any]]]:
+    """Names of the dimensions of each site's value, and the coordinates of the plates."""
+    sites = structure.model.values()
+    plates = {_named(plate.name): plate.size for site in sites for plate in site.plates}
+    coords = {name: np.arange(size) for name, size in plates.items()}
+    return {site.name: _dims(site) for site in sites}, coords
+
+
+def grouped(value: NDArray[Any], chains: int) -> NDArray[Any]:
+    """(C * S, ...) draws, chain after chain, as (C, S, ...)."""
+    return value.reshape(chains, -1, *value.shape[1:])
+
+
+def _dims(site: Site) -> list[str]:
+    """Plates by name; whatever else has a shape, and events, by number."""
+    rank = len(site.batch_shape)
+    plates = {rank + plate.dim: _named(plate.name) for plate in site.plates}
+    places = range(rank + len(site.event_shape))
+    loose = [place for place in places if place not in plates]
+    numbers = {place: f"{site.name}_dim_{number}" for number, place in enumerate(loose)}
+    return [(plates | numbers)[place] for place in places]
+
+
+def _named(plate: str) -> str:
+    return f"{plate}_plate" if plate in _OWN_DIMENSIONS else plate
