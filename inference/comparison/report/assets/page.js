@@ -1,0 +1,26 @@
+"use strict";
+// What the page does once it is read.
+
+for (const table of document.querySelectorAll("#ranking table")) makeSortable(table);
+
+const figures = JSON.parse(document.getElementById("figures").textContent);
+for (const [id, section] of Object.entries(figures)) fillSection(document.getElementById(id), section);
+
+document.getElementById("theme").addEventListener("change", (event) => {
+  document.documentElement.dataset.theme = event.target.value;
+});
+
+for (const button of document.querySelectorAll("button.copy")) {
+  const code = document.getElementById(button.getAttribute("aria-describedby"));
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = "copied";
+    } catch {
+      // A browser that lets no file write to the clipboard: the text is selected for the reader.
+      getSelection().selectAllChildren(code);
+      button.textContent = "selected";
+    }
+    setTimeout(() => { button.textContent = "copy"; }, 2000);
+  });
+}
