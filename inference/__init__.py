@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from inference.evaluation.bidirectional import bidirectional
     from inference.evaluation.classification import classify
     from inference.evaluation.likelihood import Estimate, log_likelihood
-    from inference.evaluation.posterior import active_units
+    from inference.evaluation.posterior.active import active_units
+    from inference.evaluation.posterior_draws import to_arviz
     from inference.evaluation.samples.classifier_score import classifier_score
     from inference.evaluation.samples.digit_features import DigitFeatures
     from inference.evaluation.samples.feature_distances import frechet_distance, kernel_distance
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from inference.evaluation.samples.precision_recall import precision_recall
     from inference.evaluation.samples.quality import sample_quality
     from inference.evaluation.samples.two_sample import mmd_test
+    from inference.laboratory.estimators import estimator_report
+    from inference.laboratory.report import EstimatorReport
     from inference.objectives import (
         CIWAE,
         ELBO,
@@ -85,7 +88,7 @@ _HOMES = {
     "annealed_importance_sampling": "inference.evaluation.annealing",
     "bidirectional": "inference.evaluation.bidirectional",
     "classify": "inference.evaluation.classification",
-    "active_units": "inference.evaluation.posterior",
+    "active_units": "inference.evaluation.posterior.active",
     "mmd_test": "inference.evaluation.samples.two_sample",
     "precision_recall": "inference.evaluation.samples.precision_recall",
     "frechet_distance": "inference.evaluation.samples.feature_distances",
@@ -95,9 +98,12 @@ _HOMES = {
     "sample_quality": "inference.evaluation.samples.quality",
     "mode_coverage": "inference.evaluation.samples.modes",
     "parzen_log_likelihood": "inference.evaluation.samples.parzen",
+    "EstimatorReport": "inference.laboratory.report",
+    "estimator_report": "inference.laboratory.estimators",
     "fit": "inference.training.fit",
     "load_run": "inference.training.run",
     "log_likelihood": "inference.evaluation.likelihood",
+    "to_arviz": "inference.evaluation.posterior_draws",
 }
 
 __all__ = [
@@ -122,6 +128,7 @@ __all__ = [
     "DisARM",
     "Enumerated",
     "Estimate",
+    "EstimatorReport",
     "InfoVAE",
     "Objective",
     "Renyi",
@@ -134,6 +141,7 @@ __all__ = [
     "bidirectional",
     "classifier_score",
     "classify",
+    "estimator_report",
     "fit",
     "frechet_distance",
     "kernel_distance",
@@ -144,6 +152,7 @@ __all__ = [
     "parzen_log_likelihood",
     "precision_recall",
     "sample_quality",
+    "to_arviz",
     "valid_objectives",
 ]
 

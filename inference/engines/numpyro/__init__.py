@@ -12,12 +12,14 @@ from inference.engines.numpyro.evaluation import (
     site_densities,
     structure,
 )
+from inference.engines.numpyro.freed import FreedGuide
 from inference.engines.numpyro.gradients import (
     gradient_moments,
     gradients,
     parameter_groups,
     snapshot,
 )
+from inference.engines.numpyro.mcmc import nuts
 from inference.engines.numpyro.pairs import parameters, rebuild
 from inference.engines.numpyro.posterior_draws import guide_draws, prior_draws, score_draws
 from inference.engines.numpyro.program import attach, inspect, loss
@@ -25,6 +27,7 @@ from inference.engines.numpyro.training import Trainer
 
 __all__ = [
     "Annealer",
+    "FreedGuide",
     "Trainer",
     "attach",
     "critic_scores",
@@ -39,6 +42,7 @@ __all__ = [
     "log_evidence",
     "log_weights",
     "loss",
+    "nuts",
     "parameter_groups",
     "parameters",
     "prior_draws",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,10 +15,13 @@ from jax import lax, random
 from numpy.typing import NDArray
 from numpyro.infer import SVI
 
-from inference.engines.numpyro.pairs import flatten, parts, public_names
-from inference.engines.numpyro.program import attach
+from inference.engines.moments import GradientMoments, welford
+from inference.engines.numpyro.pairs import StoredPair, flatten, nested, parts, public_names
+from inference.engines.numpyro.program import attach, traces
 from inference.engines.program import OWNED
 from inference.objectives import Objective
+
+_PAIR = jax.tree.structure((0, 0))
 
 
 def gradients(
@@ -65,3 +70,105 @@ def gradients(
     named = public_names(flatten(grads))
     arrays = {name: grad.astype(np.float64) for name, grad in named.items()}
     return arrays, np.asarray(losses, dtype=np.float64)
+
+
+def snapshot(pair: Any, batch: tuple[NDArray[Any], ...], seed: int) -> StoredPair:
+    """The pair at its present parameters, which nothing that is done with it changes.
+
+    Args:
+        pair: the pair.
+        batch: what model and guide take.
+        seed: of initial values that are drawn, where the pair has not been fitted.
+    """
+    arrays = tuple(map(jnp.asarray, batch))
+    both = traces(random.PRNGKey(seed), {}, *parts(pair), arrays, {})
+    values = {
+        name: site["value"]
+        for sites in both
+        for name, site in sites.items()
+        if site["type"] in ("param", "mutable")
+    }
+    return StoredPair(pair.wrapped if isinstance(pair, StoredPair) else pair, values)
+
+
+def parameter_groups(pair: StoredPair, batch: tuple[NDArray[Any], ...]) -> dict[str, str]:
+    """Whose each parameter is: `"model"`, `"guide"`, or `"shared"` by both."""
+    arrays = tuple(map(jnp.asarray, batch))
+    guide, model = traces(random.PRNGKey(0), {}, *parts(pair), arrays, {})
+    owners = {}
+    for name in pair.values:
+        within = {side for side, sites in (("model", model), ("guide", guide)) if name in sites}
+        group = within.pop() if len(within) == 1 else "shared"
+        owners |= dict.fromkeys(public_names(flatten({name: pair.values[name]})), group)
+    return owners
+
+
+def gradient_moments(
+    pair: StoredPair,
+    objective: Objective,
+    batch: tuple[NDArray[Any], ...],
+    *,
+    blocks: int,
+    block_size: int,
+    owned: Mapping[str, NDArray[Any]] | None = None,
+    seed: int = 0,
+) -> GradientMoments:
+    """Moments of the gradients of the objective's loss, by parameter as the optimiser sees it.
+
+    A block is one compiled loop; gradients follow one another as they do in training.
+
+    Args:
+        pair: what `snapshot` made.
+        objective: the objective.
+        batch: what model and guide take.
+        blocks: how many blocks.
+        block_size: gradients in each, every one from draws of its own.
+        owned: values of what the objective owns, as `Run.owned` has them.
+        seed: seed of the draws.
+    """
+    model, guide = parts(pair)
+    attached = attach(objective, model, guide) if objective.owns else guide
+    svi = SVI(model, attached, optax.sgd(0.0), objective)
+    args = tuple(map(jnp.asarray, batch))
+    state = svi.init(random.PRNGKey(seed), *args)
+    params, mutable = dict(svi.optim.get_params(state.optim_state)), dict(state.mutable_state or {})
+    constrain: Any = svi.constrain_fn  # known after init
+    for name, value in nested(owned or {}).items():
+        (params if name in params else mutable)[name] = value
+
+    def loss_of(params: dict[str, Any], key: Any, args: tuple[Any, ...]) -> Any:
+        given = {**constrain(params), **lax.stop_gradient(mutable)}
+        return svi.loss.loss(key, given, model, attached, *args)
+
+    def block(params: dict[str, Any], key: Any, args: tuple[Any, ...]) -> Any:
+        def one(carry: Any, numbered: Any) -> Any:
+            count, key = numbered
+            value = jax.value_and_grad(loss_of)(params, key, args)
+            pairs = jax.tree.map(functools.partial(welford, count), *carry, value)
+            return jax.tree.transpose(jax.tree.structure(value), _PAIR, pairs), None
+
+        zeros = jax.tree.map(jnp.zeros_like, (jnp.zeros(()), params))
+        numbered = jnp.arange(1, block_size + 1), random.split(key, block_size)
+        return lax.scan(one, (zeros, zeros), numbered)[0]
+
+    keys = random.split(random.PRNGKey(seed), blocks + 1)[1:]
+    compiled = jax.jit(block).lower(params, keys[0], args).compile()
+    means, squares, losses, seconds = [], [], [], []
+    for key in keys:
+        began = time.perf_counter()
+        (loss, mean), (_, square) = jax.block_until_ready(compiled(params, key, args))
+        seconds.append((time.perf_counter() - began) / block_size)
+        losses.append(float(loss))
+        means.append(public_names(flatten(mean)))
+        squares.append(public_names(flatten(square)))
+    return GradientMoments(
+        means=_stacked(means),
+        squares=_stacked(squares),
+        losses=np.array(losses),
+        seconds=np.array(seconds),
+        block_size=block_size,
+    )
+
+
+def _stacked(blocks: list[dict[str, Any]]) -> dict[str, NDArray[np.float64]]:
+    return {n: np.stack([part[n] for part in blocks], dtype=np.float64) for n in blocks[0]}

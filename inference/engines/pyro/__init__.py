@@ -12,6 +12,7 @@ from inference.engines.pyro.evaluation import (
     site_densities,
     structure,
 )
+from inference.engines.pyro.freed import FreedGuide
 from inference.engines.pyro.gradients import (
     gradient_moments,
     gradients,
@@ -25,6 +26,7 @@ from inference.engines.pyro.training import Trainer
 
 __all__ = [
     "Annealer",
+    "FreedGuide",
     "Trainer",
     "attach",
     "critic_scores",

@@ -1,0 +1,1 @@
+"""Gradient estimators under the microscope: bias, variance and signal-to-noise ratio."""
