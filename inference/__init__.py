@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from inference.evaluation.classification import classify
     from inference.evaluation.likelihood import Estimate, log_likelihood
     from inference.evaluation.posterior.active import active_units
+    from inference.evaluation.posterior.calibration import simulation_based_calibration
+    from inference.evaluation.posterior.gap import GapDecomposition, gap_decomposition
+    from inference.evaluation.posterior.pareto import ParetoShapes, psis_k_hat
+    from inference.evaluation.posterior.parts import BoundParts, bound_parts
+    from inference.evaluation.posterior.predictive import PredictiveCheck, predictive_check
+    from inference.evaluation.posterior.ranked import Calibration
+    from inference.evaluation.posterior.sampled import SampledEstimate
     from inference.evaluation.posterior_draws import to_arviz
     from inference.evaluation.samples.classifier_score import classifier_score
     from inference.evaluation.samples.digit_features import DigitFeatures
@@ -25,6 +32,9 @@ if TYPE_CHECKING:
     from inference.evaluation.samples.two_sample import mmd_test
     from inference.laboratory.estimators import estimator_report
     from inference.laboratory.report import EstimatorReport
+    from inference.mcmc.nuts import NUTS
+    from inference.mcmc.posterior import Posterior
+    from inference.mcmc.posterior_error import PosteriorError, posterior_error
     from inference.objectives import (
         CIWAE,
         ELBO,
@@ -89,6 +99,17 @@ _HOMES = {
     "bidirectional": "inference.evaluation.bidirectional",
     "classify": "inference.evaluation.classification",
     "active_units": "inference.evaluation.posterior.active",
+    "BoundParts": "inference.evaluation.posterior.parts",
+    "bound_parts": "inference.evaluation.posterior.parts",
+    "GapDecomposition": "inference.evaluation.posterior.gap",
+    "gap_decomposition": "inference.evaluation.posterior.gap",
+    "ParetoShapes": "inference.evaluation.posterior.pareto",
+    "psis_k_hat": "inference.evaluation.posterior.pareto",
+    "Calibration": "inference.evaluation.posterior.ranked",
+    "simulation_based_calibration": "inference.evaluation.posterior.calibration",
+    "PredictiveCheck": "inference.evaluation.posterior.predictive",
+    "predictive_check": "inference.evaluation.posterior.predictive",
+    "SampledEstimate": "inference.evaluation.posterior.sampled",
     "mmd_test": "inference.evaluation.samples.two_sample",
     "precision_recall": "inference.evaluation.samples.precision_recall",
     "frechet_distance": "inference.evaluation.samples.feature_distances",
@@ -103,6 +124,10 @@ _HOMES = {
     "fit": "inference.training.fit",
     "load_run": "inference.training.run",
     "log_likelihood": "inference.evaluation.likelihood",
+    "NUTS": "inference.mcmc.nuts",
+    "Posterior": "inference.mcmc.posterior",
+    "PosteriorError": "inference.mcmc.posterior_error",
+    "posterior_error": "inference.mcmc.posterior_error",
     "to_arviz": "inference.evaluation.posterior_draws",
 }
 
@@ -112,6 +137,7 @@ __all__ = [
     "IWAE",
     "MIWAE",
     "MMD",
+    "NUTS",
     "NVIL",
     "PIWAE",
     "REBAR",
@@ -121,6 +147,8 @@ __all__ = [
     "STL",
     "VIMCO",
     "Adversarial",
+    "BoundParts",
+    "Calibration",
     "ChiSquare",
     "Concrete",
     "DReG",
@@ -129,29 +157,41 @@ __all__ = [
     "Enumerated",
     "Estimate",
     "EstimatorReport",
+    "GapDecomposition",
     "InfoVAE",
     "Objective",
+    "ParetoShapes",
+    "Posterior",
+    "PosteriorError",
+    "PredictiveCheck",
     "Renyi",
     "Run",
+    "SampledEstimate",
     "TailAdaptive",
     "Validity",
     "WakeSleep",
     "active_units",
     "annealed_importance_sampling",
     "bidirectional",
+    "bound_parts",
     "classifier_score",
     "classify",
     "estimator_report",
     "fit",
     "frechet_distance",
+    "gap_decomposition",
     "kernel_distance",
     "load_run",
     "log_likelihood",
     "mmd_test",
     "mode_coverage",
     "parzen_log_likelihood",
+    "posterior_error",
     "precision_recall",
+    "predictive_check",
+    "psis_k_hat",
     "sample_quality",
+    "simulation_based_calibration",
     "to_arviz",
     "valid_objectives",
 ]

@@ -30,7 +30,7 @@ def load_arviz() -> Any:
 def inference_data(
     structure: Structure,
     posterior: Draws,
-    scored: ScoredDraws,
+    scored: ScoredDraws | None,
     *,
     log_weight: NDArray[Any] | None = None,
     prior: tuple[Draws, Draws] | None = None,
@@ -42,46 +42,41 @@ def inference_data(
     Args:
         structure: the model's sites.
         posterior: by site, (C, S, *batch, *event).
-        scored: the same draws scored, chain after chain: C * S of them.
+        scored: the same draws scored, chain after chain: C * S of them; None leaves out the groups
+            that need it.
         log_weight: log p(x, z) - log q(z | x), (C * S, N) or (C * S, 1).
         prior: latents and data from the model, (S, *batch, *event).
         sample_stats: further columns, (C, S).
         attrs: what to note on every group.
     """
     chains = next(iter(posterior.values())).shape[0] if posterior else 1
-    by_chain = {
-        group: {name: grouped(value, chains) for name, value in getattr(scored, group).items()}
-        for group in ("log_likelihood", "predictive")
-    }
-    kept = datum_plates(structure, set(scored.log_likelihood))
     dims, coords = dimensions(structure)
-    stats: dict[str, Any] = {"lp": grouped(scored.log_p.sum(1), chains), **(sample_stats or {})}
-    stat_dims: dict[str, list[str]] = {}
-    if log_weight is not None:
-        per_datum = bool(structure.shared_plates)
-        shape = tuple(plate.size for plate in structure.shared_plates)
-        stats["log_weight"] = grouped(log_weight.reshape(-1, *shape), chains)
-        stat_dims["log_weight"] = [_named(p.name) for p in structure.shared_plates if per_datum]
-    pointwise, pointwise_dims = {}, {}
-    for name, value in by_chain["log_likelihood"].items():
-        names = dims[name][: value.ndim - 2]
-        inner = [i for i, dim in enumerate(names) if kept and dim not in kept]
-        pointwise[name] = value.sum(tuple(2 + i for i in inner)) if inner else value
-        pointwise_dims[name] = [dim for i, dim in enumerate(names) if i not in inner]
-    az = load_arviz()
-    groups = {
+    groups: dict[str, Draws] = {
         "posterior": dict(posterior),
-        "log_likelihood": pointwise,
-        "posterior_predictive": by_chain["predictive"],
-        "observed_data": dict(scored.observed),
-        "sample_stats": stats,
+        "sample_stats": dict(sample_stats or {}),
     }
-    if prior is not None:
-        groups |= {
-            name: {site: value[None] for site, value in part.items()}
-            for name, part in zip(("prior", "prior_predictive"), prior, strict=True)
+    group_dims: dict[str, dict[str, list[str]]] = {"sample_stats": {}}
+    if scored is not None:
+        groups["sample_stats"] = {
+            "lp": grouped(scored.log_p.sum(1), chains),
+            **groups["sample_stats"],
         }
-    all_dims = {"log_likelihood": pointwise_dims, "sample_stats": stat_dims}
+        groups["log_likelihood"], group_dims["log_likelihood"] = pointwise(
+            structure, scored, chains
+        )
+        groups["posterior_predictive"] = {
+            n: grouped(v, chains) for n, v in scored.predictive.items()
+        }
+        groups["observed_data"] = scored.observed
+    if log_weight is not None:
+        shared = structure.shared_plates
+        cells = log_weight.reshape(-1, *(plate.size for plate in shared))
+        groups["sample_stats"] = {**groups["sample_stats"], "log_weight": grouped(cells, chains)}
+        group_dims["sample_stats"]["log_weight"] = [_named(plate.name) for plate in shared]
+    if prior is not None:
+        for name, part in zip(("prior", "prior_predictive"), prior, strict=True):
+            groups[name] = {site: value[None] for site, value in part.items()}
+    az = load_arviz()
     data = az.InferenceData()
     for group, values in groups.items():
         if not values:
@@ -91,7 +86,7 @@ def inference_data(
                 group: az.dict_to_dataset(
                     values,
                     coords=coords,
-                    dims=all_dims.get(group, dims),
+                    dims=group_dims.get(group, dims),
                     default_dims=[] if group == "observed_data" else None,
                     attrs=dict(attrs),
                 )
@@ -99,6 +94,21 @@ def inference_data(
             warn_on_custom_groups=False,
         )
     return data
+
+
+def pointwise(
+    structure: Structure, scored: ScoredDraws, chains: int
+) -> tuple[dict[str, NDArray[Any]], dict[str, list[str]]]:
+    """log p(x_n | z) by observed site, (C, S, N), summed within a datum; and its dimensions."""
+    kept = datum_plates(structure, set(scored.log_likelihood))
+    dims, _ = dimensions(structure)
+    values, names = {}, {}
+    for name, value in scored.log_likelihood.items():
+        batch = dims[name][: value.ndim - 1]
+        within = [place for place, dim in enumerate(batch) if kept and dim not in kept]
+        values[name] = grouped(value.sum(tuple(1 + place for place in within)), chains)
+        names[name] = [dim for place, dim in enumerate(batch) if place not in within]
+    return values, names
 
 
 def datum_plates(structure: Structure, observed: set[str]) -> set[str]:

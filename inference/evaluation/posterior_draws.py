@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.engines import engine_name, load_engine
-from inference.engines.posterior_draws import check_whole
+from inference.engines.posterior_draws import check_whole, propose_nothing
 from inference.engines.structure import Structure
 from inference.evaluation.arviz import inference_data
 from inference.training.arguments import check_pair_type, check_positive, check_seed, explaining
@@ -103,10 +103,11 @@ def description(
 ) -> dict[str, Any]:
     """Engine, pair, data id, seed and versions, as attributes that a file can hold."""
     told = describe_pair(pair, engine)
+    functions = [name for name in told.get("functions", ()) if name != propose_nothing.__name__]
     library = {"pyro": "pyro-ppl", "numpyro": "numpyro"}[engine]
     return {
         "engine": engine,
-        "pair": told.get("class") or ", ".join(told["functions"]),
+        "pair": told.get("class") or ", ".join(functions),
         "data": array_id(arrays),
         "seed": int(seed),
         "inference_library": library,

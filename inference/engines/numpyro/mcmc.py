@@ -1,0 +1,104 @@
+"""Markov chain Monte Carlo on NumPyro."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import random
+from numpy.typing import NDArray
+from numpyro.handlers import seed, substitute, trace
+from numpyro.infer import MCMC, NUTS
+
+from inference.engines.chains import Chains
+from inference.engines.numpyro.pairs import StoredPair, evaluating, flatten, parts, public_names
+from inference.engines.numpyro.program import inspect
+from inference.engines.posterior_draws import propose_nothing
+from inference.engines.structure import Structure
+from inference.errors import ObjectiveError
+
+_FIELDS = {
+    "diverging": "diverging",
+    "acceptance_rate": "accept_prob",
+    "n_steps": "num_steps",
+    "energy": "energy",
+}
+
+
+def nuts(
+    pair: Any,
+    check: Callable[[Structure], None],
+    batch: tuple[NDArray[Any], ...],
+    *,
+    num_warmup: int,
+    num_samples: int,
+    num_chains: int,
+    target_accept: float,
+    rng_seed: int,
+) -> Chains:
+    """Chains of the no-U-turn sampler over the latents of a model, its parameters held.
+
+    Args:
+        pair: the pair; its guide is not used.
+        check: refuses a structure.
+        batch: the data.
+        num_warmup: draws of each chain that adapt step size and mass, and are dropped.
+        num_samples: draws of each chain that are kept.
+        num_chains: how many, run side by side.
+        target_accept: acceptance probability that the step size is adapted to.
+        rng_seed: seed of starting points and moves.
+
+    Raises:
+        ObjectiveError: naming a discrete latent that cannot be summed over.
+    """
+    values = pair.values if isinstance(pair, StoredPair) else {}
+    model = parts(pair.wrapped if isinstance(pair, StoredPair) else pair)[0]
+    rows = tuple(map(jnp.asarray, batch))
+    with evaluating(pair):
+        check(inspect(model, propose_nothing, rows, {}))
+        run = trace(substitute(seed(model, random.PRNGKey(0)), data=values)).get_trace(*rows)
+        fixed = {n: s["value"] for n, s in run.items() if s["type"] in ("param", "mutable")}
+        summed = _summed(run)
+        sampler = MCMC(
+            NUTS(substitute(model, data=fixed), target_accept_prob=target_accept),
+            num_warmup=num_warmup,
+            num_samples=num_samples,
+            num_chains=num_chains,
+            chain_method="vectorized",
+            progress_bar=False,
+        )
+        key = random.PRNGKey(rng_seed)
+        sampler.run(key, *rows, extra_fields=tuple(_FIELDS.values()))
+        draws = jax.device_get(sampler.get_samples(group_by_chain=True))
+        extra = jax.device_get(sampler.get_extra_fields(group_by_chain=True))
+    return Chains(
+        draws=draws,
+        statistics={name: extra[field] for name, field in _FIELDS.items()},
+        held=tuple(public_names(flatten(fixed))),
+        summed=summed,
+    )
+
+
+def _summed(run: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """The discrete latents, all of which NumPyro is asked to sum over.
+
+    Raises:
+        ObjectiveError: naming the first that it is not asked to, or cannot.
+    """
+    found = []
+    for name, site in run.items():
+        if site["type"] != "sample" or site["is_observed"] or not site["fn"].support.is_discrete:
+            continue
+        can = site["fn"].has_enumerate_support and importlib.util.find_spec("funsor") is not None
+        if not can or site["infer"].get("enumerate") != "parallel":
+            raise ObjectiveError(
+                f"NUTS moves latents along the gradient of their density, but latent {name!r} is "
+                "discrete. If it has few values, install funsor and write the site with "
+                "infer={'enumerate': 'parallel'}, which sums it out; otherwise sum it out in the "
+                "model, or use a guide, with RWS() or VIMCO() for example."
+            )
+        found.append(name)
+    return tuple(found)
