@@ -17,7 +17,7 @@ function choice(name, legend, options, choose) {
 
 function legend(keys, state, redraw, highlight) {
   const box = make("div", { class: "legend", role: "group", "aria-label": "Shown" });
-  const inputs = keys.map((key, place) => {
+  const entries = keys.map((key, place) => {
     const label = make("label", { class: look(key.colour), title: key.label });
     const input = make("input", { type: "checkbox" });
     input.checked = true;
@@ -30,12 +30,11 @@ function legend(keys, state, redraw, highlight) {
     label.addEventListener("pointerenter", () => highlight(place));
     label.addEventListener("pointerleave", () => highlight(null));
     label.append(input, swatch, make("bdi", {}, key.label));
-    box.append(label);
-    return input;
+    return { label, input };
   });
   const all = (shown) => {
     keys.forEach((_, place) => state.hidden[shown ? "delete" : "add"](place));
-    for (const input of inputs) input.checked = shown;
+    for (const { input } of entries) input.checked = shown;
     redraw();
   };
   for (const [text, shown] of keys.length > 2 ? [["all", true], ["none", false]] : []) {
@@ -43,6 +42,7 @@ function legend(keys, state, redraw, highlight) {
     button.addEventListener("click", () => all(shown));
     box.append(button);
   }
+  box.append(...entries.map((entry) => entry.label));
   return box;
 }
 
@@ -63,7 +63,7 @@ function fillSection(place, section) {
     }));
   }
   if (place.id === "curves") {
-    controls.append(choice(`${place.id}-view`, "y axis", ["whole", "close"], (view) => {
+    controls.append(choice(`${place.id}-view`, "y axis", ["whole", "close-up"], (view) => {
       state.close = view === 1;
       redraw();
     }));
