@@ -13,6 +13,7 @@ from jax import random
 from numpy.typing import NDArray
 from numpyro.handlers import seed, substitute, trace
 
+from inference.engines.draws import Draws
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.pairs import StoredPair, evaluating, nested, parts
 from inference.engines.numpyro.program import NumPyroProgram, inspect
@@ -33,32 +34,79 @@ def log_weights(
         batch: data to find the structure with.
         rng_seed: seed; every chunk of data and set of particles has draws of its own.
     """
+
+    def total(draws: Draws, structure: Structure, held: Mapping[str, Any]) -> Any:
+        log_w = draws.likelihood_weight(structure.training_only, held)
+        return jax.nn.logsumexp(log_w, axis=0)
+
+    return _reading(pair, check, batch, rng_seed, total)
+
+
+def site_densities(
+    pair: Any,
+    check: Callable[..., None],
+    batch: tuple[NDArray[Any], ...],
+    rng_seed: int,
+    *,
+    divergences: bool = False,
+) -> Callable[..., Draws]:
+    """A function (rows, K, (chunk, set)) to log p and log q of K draws per datum, by site.
+
+    The function takes what that of `log_weights` takes; each density is (K, N), and the values that
+    were drawn are not kept.
+
+    Args:
+        pair: the pair.
+        check: refuses a structure that has no weights per datum.
+        batch: data to find the structure with.
+        rng_seed: seed; every chunk of data and set of particles has draws of its own.
+        divergences: whether to work out KL(q || p) where it is valid and known.
+    """
+
+    def every(draws: Draws, structure: Structure, held: Mapping[str, Any]) -> Any:
+        del structure, held
+        return draws.log_p_sites, draws.log_q_sites, draws.divergences
+
+    read = _reading(pair, check, batch, rng_seed, every, divergences=divergences)
+    return lambda *arguments: Draws(*read(*arguments), scored=frozenset())
+
+
+def _reading(
+    pair: Any,
+    check: Callable[..., None],
+    batch: tuple[NDArray[Any], ...],
+    rng_seed: int,
+    read: Callable[[Draws, Structure, Mapping[str, Any]], Any],
+    *,
+    divergences: bool = False,
+) -> Callable[..., Any]:
+    """A compiled function to what `read` takes from draws; see `log_weights`."""
     values = pair.values if isinstance(pair, StoredPair) else {}
     model, guide = parts(pair.wrapped if isinstance(pair, StoredPair) else pair)
     with evaluating(pair):
         check(inspect(model, guide, batch, {}))
 
-    def total(
+    def run(
         values: Any, rows: tuple[Any, ...], draw: Any, num_particles: int, held: dict[str, Any]
     ) -> Any:
         key = random.fold_in(random.fold_in(random.PRNGKey(rng_seed), draw[0]), draw[1])
         program = NumPyroProgram(key, values, model, guide, rows, {}, check)
         fixed = {n: jnp.broadcast_to(v, (num_particles, *v.shape)) for n, v in held.items()}
-        draws = program.draw(num_particles, values=fixed)
-        log_w = draws.likelihood_weight(program.structure.training_only, held)
-        return jax.nn.logsumexp(log_w, axis=0)
+        draws = program.draw(num_particles, divergences=divergences, values=fixed)
+        return read(draws, program.structure, held)
 
-    compiled = jax.jit(total, static_argnums=3)
+    compiled = jax.jit(run, static_argnums=3)
 
     def scored(
         rows: tuple[Any, ...],
         num_particles: int,
         draw: tuple[int, int],
         held: Mapping[str, NDArray[Any]] | None = None,
-    ) -> NDArray[Any]:
+    ) -> Any:
         # The data were checked once.
         with numpyro.validation_enabled(False), evaluating(pair):
-            return np.asarray(compiled(values, rows, draw, num_particles, dict(held or {})))
+            found = compiled(values, rows, draw, num_particles, dict(held or {}))
+            return jax.tree.map(np.asarray, found)
 
     return scored
 

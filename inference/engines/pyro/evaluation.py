@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from pyro import poutine
 
+from inference.engines.draws import Draws
 from inference.engines.program import OWNED
 from inference.engines.pyro import discrete
 from inference.engines.pyro.pairs import evaluating, parts
@@ -34,6 +35,61 @@ def log_weights(
         batch: data to find the structure with.
         rng_seed: seed; every chunk of data and set of particles has draws of its own.
     """
+
+    def total(draws: Draws, structure: Structure, held: Mapping[str, Any]) -> NDArray[Any]:
+        log_w = draws.likelihood_weight(structure.training_only, held)
+        return log_w.logsumexp(0).cpu().numpy()
+
+    return _reading(pair, check, batch, rng_seed, total)
+
+
+def site_densities(
+    pair: Any,
+    check: Callable[..., None],
+    batch: tuple[NDArray[Any], ...],
+    rng_seed: int,
+    *,
+    divergences: bool = False,
+) -> Callable[..., Draws]:
+    """A function (rows, K, (chunk, set)) to log p and log q of K draws per datum, by site.
+
+    The function takes what that of `log_weights` takes; each density is (K, N), and the values that
+    were drawn are not kept.
+
+    Args:
+        pair: the pair.
+        check: refuses a structure that has no weights per datum.
+        batch: data to find the structure with.
+        rng_seed: seed; every chunk of data and set of particles has draws of its own.
+        divergences: whether to work out KL(q || p) where it is valid and known.
+    """
+
+    def every(draws: Draws, structure: Structure, held: Mapping[str, Any]) -> Draws:
+        del structure, held
+        return as_arrays(draws)
+
+    return _reading(pair, check, batch, rng_seed, every, divergences=divergences)
+
+
+def as_arrays(draws: Draws) -> Draws:
+    """The densities of draws in numpy's arrays."""
+    fields = (draws.log_p_sites, draws.log_q_sites, draws.divergences)
+    log_p, log_q, known = (
+        {name: tensor.cpu().numpy() for name, tensor in field.items()} for field in fields
+    )
+    return Draws(log_p, log_q, known, draws.scored)
+
+
+def _reading(
+    pair: Any,
+    check: Callable[..., None],
+    batch: tuple[NDArray[Any], ...],
+    rng_seed: int,
+    read: Callable[[Draws, Structure, Mapping[str, Any]], Any],
+    *,
+    divergences: bool = False,
+) -> Callable[..., Any]:
+    """A function to what `read` takes from draws; see `log_weights`."""
     model, guide = parts(pair)
     args = tensors(pair, batch)
     with evaluating(pair):  # or batch normalisation would count this as one more batch
@@ -41,12 +97,12 @@ def log_weights(
         check(structure)
         broadcasts = vectorises(model, guide, args, {}, structure)
 
-    def total(
+    def scored(
         rows: tuple[Any, ...],
         num_particles: int,
         draw: tuple[int, int],
         held: Mapping[str, NDArray[Any]] | None = None,
-    ) -> NDArray[Any]:
+    ) -> Any:
         held = held or {}
         values = zip(held, tensors(pair, tuple(held.values())), strict=True)
         fixed = {name: value.expand(num_particles, *value.shape) for name, value in values}
@@ -54,11 +110,10 @@ def log_weights(
             args = tensors(pair, rows)
             own = inspect(model, guide, args, {}) if fixed else structure  # shapes of these rows
             program = PyroProgram(model, guide, args, {}, own, vectorised=broadcasts)
-            draws = program.draw(num_particles, values=fixed)
-            log_w = draws.likelihood_weight(structure.training_only, held)
-            return log_w.logsumexp(0).cpu().numpy()
+            draws = program.draw(num_particles, divergences=divergences, values=fixed)
+            return read(draws, structure, held)
 
-    return total
+    return scored
 
 
 def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
