@@ -115,7 +115,7 @@ def _panel(title: str, x: list[Json], y: Json, series: list[Json], *, note: str 
     if lost:
         log = x[0]["log"] or y["log"]
         why = "finite and, on a log axis, positive" if log else "finite"
-        note = f"{note} Not drawn: {lost} points whose values are not {why}.".strip()
+        note = f"{note} Not drawn, as their values are not {why}: {lost} of the points.".strip()
     return {"title": title, "x": x, "y": y, "series": series, "note": note}
 
 

@@ -92,7 +92,7 @@ _CHARTS = (("curves", "Learning curves"), ("latents", "Latent space"), ("lines",
 
 def _sheet(given: Sheet) -> dict[str, Any]:
     source, unknown = sheet(np.asarray(given.images), _ABREAST)
-    note = f"{unknown} pixels are not finite and left transparent" if unknown else ""
+    note = f"transparent, as they are not finite: {unknown} of the pixels" if unknown else ""
     return {"label": given.label, "count": len(given.images), "source": source, "note": note}
 
 

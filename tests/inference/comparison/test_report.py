@@ -149,7 +149,7 @@ def test_numbers_reach_the_page_as_they_were_given() -> None:
         values = np.asarray(curve.values)
         np.testing.assert_array_equal(drawn, np.where(np.isfinite(values), values, np.nan))
         np.testing.assert_array_equal(series["x"], [curve.steps, curve.seconds])
-    assert panel["note"] == "Not drawn: 2 points whose values are not finite."
+    assert panel["note"] == "Not drawn, as their values are not finite: 2 of the points."
 
 
 def test_what_is_not_finite_is_a_word_and_never_a_number() -> None:
@@ -175,7 +175,7 @@ def test_what_is_not_finite_is_a_word_and_never_a_number() -> None:
     assert len(figures["curves"]["panels"][0]["x"]) == 1  # no seconds were measured
     (series,) = figures["lines"]["panels"][0]["series"]
     assert (series["x"], series["y"]) == ([[None, 1.0, 2.0, 3.0]], [1.0, None, None, 2.0])
-    assert "3 points" in figures["lines"]["panels"][0]["note"]
+    assert "positive: 3 of the points" in figures["lines"]["panels"][0]["note"]
 
 
 def test_intervals_lie_where_value_and_spread_are() -> None:
@@ -212,7 +212,7 @@ def test_samples_are_the_images_that_were_given() -> None:
         np.testing.assert_array_equal(tile[..., 0][opaque], image[opaque])
     assert not picture[3].any()
     assert not picture[:, 4::5].any()
-    assert "1 pixels are not finite" in text
+    assert "not finite: 1 of the pixels" in text
 
 
 def test_points_keep_their_images_and_classes() -> None:

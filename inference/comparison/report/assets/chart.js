@@ -28,7 +28,8 @@ class Chart {
     this.tip = make("div", { class: "tip", role: "status", hidden: "" });
     const frame = make("div", { class: "frame" });
     frame.append(this.svg, this.tip);
-    this.figure.append(caption, make("bdi", { class: "axis" }, withUnit(panel.y)), frame);
+    const above = panel.y.name === panel.title ? panel.y.unit : withUnit(panel.y);
+    this.figure.append(caption, make("bdi", { class: "axis" }, above), frame);
     this.axis = make("bdi", { class: "axis below" });
     this.figure.append(this.axis);
     if (panel.atlas) {
