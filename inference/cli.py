@@ -1,4 +1,4 @@
-"""The `ppl-zoo` command: list and show models, train one, score a run, certify objectives.
+"""The `ppl-zoo` command: list and show models, train one, score a run, compare, certify.
 
 Frameworks are imported inside the commands that need them, so that `list` and `show` are quick.
 """
@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
+from inference.cli_comparison import compare_command, demo, report_command
 from inference.cli_text import (
     Commands,
     answering,
     check_data,
     console,
     data_options,
+    data_settings,
     hyperparameters,
     known_words,
+    load_data,
     parse_data_id,
     parse_settings,
     plain_warnings,
@@ -37,7 +40,6 @@ from ppl_models import create, info, list_models
 
 if TYPE_CHECKING:
     from inference.training.run import Run
-    from ppl_models.datasets import Dataset
 
 _DEFAULT_EPOCHS = 20
 _INTERRUPTED = 130  # what a shell calls a command that ended with Ctrl-C
@@ -60,6 +62,11 @@ app = typer.Typer(
 def main() -> None:
     """Run the `ppl-zoo` command."""
     app(prog_name="ppl-zoo")
+
+
+app.command("compare")(compare_command)
+app.command("report")(report_command)
+app.command()(demo)
 
 
 @app.callback(invoke_without_command=True)
@@ -192,14 +199,8 @@ def train(
     accepted = hyperparameters(card, engine)
     with answering():
         given = second_argument(labels, label_seed, quadrants)
-    dataset = _load(data, {**data_options(binarisation, data_seed), **given})
-    offered: dict[str, Any] = {"data_dim": dataset.train.shape[-1], "seed": seed}
-    if len(dataset.image_shape) == 2:
-        offered["image_shape"] = tuple(dataset.image_shape)
-    if dataset.y and dataset.y["train"].ndim > 1:
-        offered["condition_dim"] = dataset.y["train"].shape[1]
-    if labels is not None:
-        offered["classes"] = int(dataset.labels["train"].max()) + 1
+    dataset = load_data(data, {**data_options(binarisation, data_seed), **given})
+    offered: dict[str, Any] = {**data_settings(dataset), "seed": seed}
     with answering():
         chosen = parse_settings(settings or [], accepted)
         if bias_from_data and accepted and "data_mean" not in accepted:
@@ -270,7 +271,7 @@ def evaluate(
     with answering():
         recorded = str(RunFolder(run).read_spec().get("data", {}).get("id"))
         data, options = parse_data_id(recorded)
-    dataset = _load(data, options)
+    dataset = load_data(data, options)
     with answering(OSError):
         check_data(dataset, recorded, split)
         if figures is not None:
@@ -319,42 +320,6 @@ def evaluate(
     if figures is not None:
         with answering(OSError):
             _save_figures(fitted, x, figures, seed)
-
-
-@app.command()
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the two runs and the picture.")] = Path(
-        "runs/demo"
-    ),
-    epochs: Annotated[
-        int, typer.Option(min=1, help="Passes over the 1,297 training images.")
-    ] = 300,
-) -> None:
-    """Fit a VAE to handwritten digits on both engines; end with a table and a picture."""
-    from inference.evaluation.figures import overview
-    from inference.evaluation.likelihood import log_likelihood
-    from inference.training.fit import fit
-
-    data = _load("digits", {})
-    runs = {}
-    columns = ("engine", "test bound", "log-likelihood (iw, K=1000)", "seconds to fit")
-    table = Table(*columns, title=f"VAE, {data.data_id('test')}, nats per image")
-    for engine in ("numpyro", "pyro"):
-        console.print(f"Fitting the {engine} pair for {epochs} epochs.")
-        pair = create(
-            "vae", engine=engine, data_dim=64, latent_dim=8, hidden=(128,), data_mean=data.data_mean
-        )
-        with answering():
-            # A second demo shows the finished runs again.
-            run = runs[engine] = fit(pair, data, epochs=epochs, out=out / engine, resume=True)
-        bound = log_likelihood(run.pair, data.test, num_particles=1)
-        scored = log_likelihood(run.pair, data.test, num_particles=1000)
-        likelihood = f"{scored.mean:.2f} ± {scored.standard_error:.2f}"
-        table.add_row(engine, f"{bound.mean:.2f}", likelihood, f"{run.rows[-1]['seconds']:.1f}")
-    console.print(table)
-    picture = out / "digits.png"
-    overview(runs, data.test).savefig(picture, dpi=150)
-    console.print(f"Samples and reconstructions: {picture}", soft_wrap=True)
 
 
 @app.command()
@@ -446,13 +411,6 @@ def certify(
         console.print(f"FAILED: {len(failed)} beyond {LIMIT} after Bonferroni.")
         console.print(as_frame(*zip(*failed, strict=True)).to_string(index=False))
         raise typer.Exit(1)
-
-
-def _load(name: str, options: dict[str, Any]) -> Dataset:
-    from ppl_models.datasets import load
-
-    with answering(ValueError, TypeError, OSError):
-        return load(name, **options)
 
 
 def _save_figures(run: Run, x: tuple[Any, ...], folder: Path, seed: int) -> None:

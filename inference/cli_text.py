@@ -163,6 +163,26 @@ def data_options(binarisation: str | None, seed: int | None) -> dict[str, Any]:
     return options
 
 
+def load_data(name: str, options: Mapping[str, Any]) -> Dataset:
+    """A data set; what is wrong with name or options is a sentence and exit code 2."""
+    from ppl_models.datasets import load
+
+    with answering(ValueError, TypeError, OSError):
+        return load(name, **options)
+
+
+def data_settings(dataset: Dataset) -> dict[str, Any]:
+    """The hyperparameters that the data decide, for pairs that have them."""
+    settings: dict[str, Any] = {"data_dim": dataset.train.shape[-1]}
+    if len(dataset.image_shape) == 2:
+        settings["image_shape"] = tuple(dataset.image_shape)
+    if dataset.y and dataset.y["train"].ndim > 1:
+        settings["condition_dim"] = dataset.y["train"].shape[1]
+    if dataset.y and dataset.y["train"].ndim == 1 and dataset.labels:
+        settings["classes"] = int(dataset.labels["train"].max()) + 1
+    return settings
+
+
 def second_argument(
     labels: str | None, label_seed: int, quadrants: int | None
 ) -> dict[str, int | str]:

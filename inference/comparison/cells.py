@@ -41,7 +41,8 @@ class Cell:
         settings: keywords of `fit`, without budget and folder.
         budget: `epochs`, `steps` or `seconds`.
         data_id: what is trained and scored on.
-        folder: the comparison's folder.
+        run_folder: where the run is.
+        result_path: where its figures are.
     """
 
     pair: str
@@ -52,30 +53,22 @@ class Cell:
     settings: Mapping[str, Any] = field(repr=False)
     budget: Mapping[str, Any] = field(repr=False)
     data_id: str = field(repr=False)
-    folder: Path = field(repr=False)
+    run_folder: Path = field(repr=False)
+    result_path: Path = field(repr=False)
 
     @property
-    def name(self) -> str:
-        """The name of the cell's folder."""
-        return f"{_plain(self.pair)}--{_plain(self.objective)}--seed{self.seed}"
-
-    @property
-    def run_folder(self) -> Path:
-        """Where the run is."""
-        return self.folder / "runs" / self.name
-
-    @property
-    def result_path(self) -> Path:
-        """Where the figures are."""
-        return self.folder / "results" / f"{self.name}.json"
+    def key(self) -> tuple[str, str, int]:
+        """What tells the cell from the others."""
+        return self.pair, self.objective, self.seed
 
     def build(self) -> Any:
         """The untrained pair, with initial weights from the seed where it says how to make them."""
         if callable(self.untrained) and not hasattr(self.untrained, "model"):
             return self.untrained(self.seed)
         arguments = getattr(self.untrained, "hyperparameters", None)
+        kind: Any = type(self.untrained)
         if isinstance(arguments, dict) and "seed" in arguments:
-            return type(self.untrained)(**{**arguments, "seed": self.seed})
+            return kind(**{**arguments, "seed": self.seed})
         return self.untrained
 
 
@@ -104,6 +97,11 @@ class Result:
     figures: dict[str, Figure]
     why: str | None
     asked: str = field(repr=False)
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """The cell's."""
+        return self.pair, self.objective, self.seed
 
     @property
     def failed(self) -> bool:
@@ -247,6 +245,11 @@ def _keep(cell: Cell, result: Result) -> None:
         figure |= {key: None for key, v in figure.items() if isinstance(v, float) and math.isnan(v)}
     temporary.write_text(json.dumps(plain, indent=2), encoding="utf-8")
     temporary.replace(path)
+
+
+def folder_name(pair: str, objective: str, seed: int) -> str:
+    """The name of a cell's folder, whatever the labels hold."""
+    return f"{_plain(pair)}--{_plain(objective)}--seed{seed}"
 
 
 def _plain(label: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from inference.comparison.cells import Cell, Result, complete, finished, lost
+from inference.comparison.cells import Cell, Result, complete, finished, folder_name, lost
 from inference.comparison.comparison import Comparison
 from inference.comparison.execution import EXECUTORS, run_all
 from inference.comparison.metrics import Metric, chosen
@@ -96,7 +96,8 @@ def compare(
             settings={**settings, **own},
             budget=dict(budget),
             data_id=identity,
-            folder=folder,
+            run_folder=folder / "runs" / folder_name(pair, label, seed),
+            result_path=folder / "results" / f"{folder_name(pair, label, seed)}.json",
         )
         for pair, untrained in pairs.items()
         for label, (objective, own) in learning.items()
@@ -119,19 +120,17 @@ def _run(
     show: bool,
 ) -> list[Result]:
     """The results in the order of the cells."""
-    known = {cell.name: finished(cell, metrics) for cell in cells}
-    left = [cell for cell in cells if known[cell.name] is None]
+    known = {cell.key: finished(cell, metrics) for cell in cells}
+    left = [cell for cell in cells if known[cell.key] is None]
     work: Callable[[Cell, Any], Result] = partial(_work, metrics=metrics)
     missing = partial(lost, metrics=metrics)
     with tqdm(total=len(cells), initial=len(cells) - len(left), disable=not show) as bar:
         if left:
             done = run_all(work, left, (data, x), missing, workers=workers, executor=executor)
             for result in done:
-                key = (result.pair, result.objective, result.seed)
-                name = next(c.name for c in left if (c.pair, c.objective, c.seed) == key)
-                known[name] = result
+                known[result.key] = result
                 bar.update()
-    return [result for cell in cells if (result := known[cell.name]) is not None]
+    return [result for cell in cells if (result := known[cell.key]) is not None]
 
 
 def _work(cell: Cell, shared: tuple[Any, tuple[Any, ...]], metrics: Mapping[str, Metric]) -> Result:
@@ -204,7 +203,7 @@ def _check(
 
 
 def _seeds(seeds: Any) -> list[int]:
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
+    if not isinstance(seeds, Iterable):
         check_positive("seeds", seeds)
         return list(range(seeds))
     found = list(seeds)

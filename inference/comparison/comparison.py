@@ -40,11 +40,6 @@ class Comparison:
     holder: Any = field(repr=False, default=None)
 
     @property
-    def folder(self) -> Path:
-        """Where runs and results are."""
-        return self.cells[0].folder
-
-    @property
     def frame(self) -> pd.DataFrame:
         """One row for each run: labels, status, and each metric's figure."""
         return pd.DataFrame(
@@ -75,12 +70,13 @@ class Comparison:
         no star. The last column says what failed, and of how many seeds.
         """
         rows = [
-            {**{self._heading(name): str(row[name]) for name in self.metrics}, "": self.why(*key)}
+            {self._heading(name): str(row[name]) for name in self.metrics}
+            | {"failed": self.why(*key)}
             for key, row in self.summaries.items()
         ]
         index = pd.MultiIndex.from_tuples(list(self.summaries), names=["pair", "objective"])
         table = pd.DataFrame(rows, index=index)
-        return table if any(table[""]) else table.drop(columns="")
+        return table if any(table["failed"]) else table.drop(columns="failed")
 
     def why(self, pair: str, objective: str) -> str:
         """What went wrong with a pair under an objective; empty if nothing did."""
@@ -88,8 +84,8 @@ class Comparison:
         failed = [run for run in runs if run.why is not None]
         if not failed:
             return ""
-        count = "" if len(failed) == len(runs) else f" ({len(failed)} of {len(runs)} seeds)"
-        return f"failed{count}: {failed[0].why}"
+        count = "" if len(failed) == len(runs) else f"{len(failed)} of {len(runs)} seeds: "
+        return f"{count}{failed[0].why}"
 
     def run(self, pair: str, objective: str, seed: int | None = None) -> Run:
         """One of the runs, by its labels; the first seed's without `seed`.
@@ -119,16 +115,23 @@ class Comparison:
 
         return plot(self)
 
-    def to_html(self, path: str | Path) -> Path:
+    def to_html(self, path: str | Path, *, title: str = "Comparison") -> Path:
         """Write a report, one file that needs no network: table, curves, latents, samples.
+
+        Args:
+            path: of the HTML file; one of that name is replaced.
+            title: of the page.
 
         Returns:
             The path.
+
+        Raises:
+            ArgumentError: if it cannot be written there.
         """
         from inference.comparison.contents import contents
         from inference.comparison.report import write_report
 
-        return write_report(contents(self), path)
+        return write_report(contents(self, title), path)
 
     def __str__(self) -> str:
         return self.table().to_string()
@@ -144,4 +147,3 @@ class Comparison:
 def _value(result: Result, name: str) -> float | None:
     figure = result.figures.get(name)
     return None if figure is None else figure.value
-

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 Rows = list[dict[str, float]]
 
 
-def bounds(comparison: Comparison) -> dict[tuple[str, str], list[Rows]]:
-    """Histories with a validation bound in nats, one for each seed, by pair and objective."""
-    found: dict[tuple[str, str], list[Rows]] = defaultdict(list)
+def bounds(comparison: Comparison) -> dict[tuple[str, str], dict[int, Rows]]:
+    """Histories with a validation bound in nats, by seed, by pair and objective."""
+    found: dict[tuple[str, str], dict[int, Rows]] = defaultdict(dict)
     for cell, result in zip(comparison.cells, comparison.results, strict=True):
         if result.failed or getattr(cell.learning, "unit", Objective.unit) != Objective.unit:
             continue
         run: Run = comparison.run(cell.pair, cell.objective, cell.seed)
         if run.rows and "valid_bound" in run.rows[0]:
-            found[cell.pair, cell.objective].append(run.rows)
+            found[cell.pair, cell.objective][cell.seed] = run.rows
     return dict(found)
 
 
@@ -44,7 +44,8 @@ def plot(comparison: Comparison) -> Picture:
         )
     figure = Picture(figsize=(9, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    for position, ((pair, objective), runs) in enumerate(curves.items()):
+    for position, ((pair, objective), seeds) in enumerate(curves.items()):
+        runs = list(seeds.values())
         colour = f"C{position % 10}"
         style = ("-", "--", ":", "-.")[position // 10 % 4]
         for axes, key in ((left, "step"), (right, "seconds")):
@@ -60,8 +61,10 @@ def plot(comparison: Comparison) -> Picture:
     left.set_xlabel("step")
     left.set_ylabel("validation bound (nats per datum)")
     right.set_xlabel("seconds")
-    everything = np.concatenate([[row["valid_bound"] for row in r] for rs in curves.values() for r in rs])
-    low, high = np.quantile(everything, 0.1), everything.max()
+    everything = [
+        row["valid_bound"] for seeds in curves.values() for rows in seeds.values() for row in rows
+    ]
+    low, high = np.quantile(everything, 0.1), max(everything)
     left.set_ylim(low - 0.05 * (high - low) - 1e-9, high + 0.05 * (high - low) + 1e-9)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)

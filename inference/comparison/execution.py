@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -77,14 +78,20 @@ def _pool(
     threads = str(max(1, (os.cpu_count() or 1) // share))
     pool = ProcessPoolExecutor(
         max_workers=size,
-        env={name: threads for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")},
+        env=dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads),
         initializer=_keep,
         initargs=(shared,),
     )
     try:
-        futures = {pool.submit(_with_kept, work, job): number for number, job in jobs.items()}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        numbers: dict[Any, int] = {}
+        for number, job in jobs.items():
+            numbers[pool.submit(_with_kept, work, job)] = number
+        with warnings.catch_warnings():
+            # What jax has compiled grows from run to run; that loky then starts a worker afresh is
+            # what we want of it.
+            warnings.filterwarnings("ignore", "A worker was restarted")
+            for future in as_completed(list(numbers)):
+                yield numbers[future], future.result()
     finally:
         pool.shutdown(kill_workers=True)  # at once after Ctrl-C; what they had done is on disk
 
@@ -110,6 +117,7 @@ def _on_ray(
     """A Ray cluster: the one that is connected to, or one of so many workers on this machine."""
     try:
         import ray
+        from ray.exceptions import OutOfMemoryError, WorkerCrashedError
     except ImportError as error:
         raise ArgumentError(
             "executor='ray' needs Ray; install it with pip install 'ppl-model-zoo[scale]', or "
@@ -127,7 +135,7 @@ def _on_ray(
             job = waiting.pop(done)
             try:
                 yield ray.get(done)
-            except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
+            except (WorkerCrashedError, OutOfMemoryError):
                 yield lost(job)
     finally:
         if own:

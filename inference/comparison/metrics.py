@@ -8,7 +8,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,8 @@ from scipy.spatial.distance import pdist
 from inference.errors import ArgumentError
 from inference.evaluation.annealing import annealed_importance_sampling
 from inference.evaluation.likelihood import Estimate, log_likelihood
-from inference.evaluation.posterior import active_units
+from inference.evaluation.posterior.active import active_units
 from inference.evaluation.samples.two_sample import mmd_test
-from inference.objectives import Objective
 from inference.training.run import Run
 
 Better = Literal["higher", "lower"]
@@ -111,7 +110,7 @@ def mmd(run: Run, x: Arrays, *, num_samples: int = 1000, seed: int = 0) -> float
     real, drawn = (array.reshape(len(array), -1) for array in (x[0][:num_samples], drawn))
     median = float(np.median(pdist(real)))
     bandwidths = [median * 2.0**power for power in range(-2, 3)]
-    return mmd_test(real, drawn, bandwidths=bandwidths, num_permutations=1, seed=seed).statistic
+    return mmd_test(real, drawn, bandwidths=bandwidths, num_permutations=1, seed=seed).estimate
 
 
 def seconds(run: Run, x: Arrays) -> float:
@@ -145,7 +144,9 @@ def chosen(metrics: Mapping[str, Any] | Iterable[Any]) -> dict[str, Metric]:
     """
     if isinstance(metrics, str):
         metrics = [metrics]
-    named = metrics if isinstance(metrics, Mapping) else {str(each): each for each in metrics}
+    if not isinstance(metrics, Mapping):
+        metrics = {getattr(each, "__name__", each): each for each in metrics}
+    named = dict(metrics)
     if not named:
         raise ArgumentError("metrics must name at least one metric, such as 'log_likelihood'.")
     return {str(label): _metric(each) for label, each in named.items()}
@@ -156,7 +157,7 @@ def _metric(metric: Any) -> Metric:
         return metric
     if not isinstance(metric, str):
         if callable(metric):
-            return Metric(metric)
+            return Metric(cast("Callable[..., Any]", metric))
         raise ArgumentError(f"a metric must be a name or a function of (run, x); got {metric!r}.")
     name, _, rest = metric.partition(":")
     if name not in METRICS:

@@ -1,0 +1,167 @@
+"""`ppl-zoo compare`, `ppl-zoo report` and `ppl-zoo demo`."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+
+from inference.cli_text import (
+    answering,
+    check_data,
+    console,
+    data_settings,
+    hyperparameters,
+    load_data,
+    parse_data_id,
+    plain_warnings,
+)
+from inference.comparison.spec_file import Spec, read_spec
+from inference.errors import ArgumentError
+from ppl_models import create, info
+
+if TYPE_CHECKING:
+    from inference.comparison.comparison import Comparison
+    from ppl_models.datasets import Dataset
+
+_DEMO = Spec(
+    title="Belief net and VAE on handwritten digits",
+    data=("digits", {}),
+    pairs={
+        "belief net": ("sigmoid_belief", "numpyro", {"latent_dims": (64,), "bias_from_data": True}),
+        "VAE": ("vae", "numpyro", {"latent_dim": 8, "hidden": (128,), "bias_from_data": True}),
+        "VAE, Pyro": ("vae", "pyro", {"latent_dim": 8, "hidden": (128,), "bias_from_data": True}),
+    },
+    objectives={
+        "ELBO": "elbo",
+        "VIMCO(5)": "vimco:num_particles=5",
+        "RWS(5)": "rws:num_particles=5",
+    },
+    arguments={"seeds": 2, "budget": {"epochs": 150}, "workers": 2},
+)
+
+_out = Annotated[Path | None, typer.Option(help="Folder of the runs.", show_default=False)]
+_page = Annotated[
+    Path | None, typer.Option("--report", help="The HTML file.", show_default="OUT/report.html")
+]
+_workers = Annotated[int | None, typer.Option(min=1, help="Runs at a time.")]
+_executor = Annotated[
+    Literal["processes", "ray"] | None, typer.Option(help="Where they run.", show_default=False)
+]
+
+
+def compare_command(
+    spec: Annotated[Path, typer.Argument(help="A TOML file; README.md has one.")],
+    *,
+    out: _out = None,
+    report: _page = None,
+    workers: _workers = None,
+    executor: _executor = None,
+) -> None:
+    """Train pairs under objectives on equal terms; a table, and a report as one HTML file.
+
+    Given again it goes on where it was stopped.
+    """
+    with answering():
+        asked = read_spec(spec)
+    given = {"out": out, "workers": workers, "executor": executor}
+    _compare(asked, report, {"out": f"runs/{spec.stem}"}, given)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the runs and the report.")] = Path(
+        "runs/demo"
+    ),
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Passes over the 1,297 training images.")
+    ] = 150,
+) -> None:
+    """Compare a belief net and VAEs on handwritten digits, each under three objectives."""
+    _compare(_DEMO, None, {}, {"out": out, "budget": {"epochs": epochs}})
+
+
+def report_command(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs on the same data.")],
+    *,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Such as log_likelihood:num_particles=5000; repeatable.",
+            show_default="bound, log_likelihood, seconds",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
+) -> None:
+    """Ask the same of runs that are there already, and write a report."""
+    from inference.comparison.gathered import gather
+    from inference.training.folder import RunFolder
+
+    with answering():
+        recorded = str(RunFolder(runs[0]).read_spec().get("data", {}).get("id"))
+        name, options = parse_data_id(recorded)
+    data = load_data(name, options)
+    with answering(), plain_warnings():
+        check_data(data, recorded, "test")
+        asked = {"metrics": metric} if metric else {}
+        _show(gather(runs, data, **asked), out, "Runs")
+
+
+def _compare(spec: Spec, report: Path | None, usual: dict[str, Any], given: dict[str, Any]) -> None:
+    from inference.comparison.compare import compare
+
+    name, options = spec.data
+    data = load_data(name, options)
+    arguments = {**usual, **spec.arguments}
+    arguments |= {key: value for key, value in given.items() if value is not None}
+    with answering(ValueError, TypeError), plain_warnings():
+        pairs = {label: _pair(label, *entry, data) for label, entry in spec.pairs.items()}
+        comparison = compare(pairs, spec.objectives, data, **arguments)
+        _show(comparison, report or Path(arguments["out"], "report.html"), spec.title)
+
+
+def _pair(
+    label: str, model: str, engine: str | None, settings: dict[str, Any], data: Dataset
+) -> Any:
+    """A function of the seed that makes the pair, which is tried out once."""
+    card = info(model)
+    engine = engine or ("numpyro" if "numpyro" in card.engines else card.engines[0])
+    accepted = hyperparameters(card, engine)
+    chosen = dict(settings)
+    offered = data_settings(data)
+    if chosen.pop("bias_from_data", False):
+        if accepted and "data_mean" not in accepted:
+            raise ArgumentError(
+                f"pairs.{label}: {model!r} has no data_mean; leave bias_from_data out."
+            )
+        chosen["data_mean"] = data.data_mean
+    fitting = {key: offered[key] for key in offered if key in accepted or not accepted}
+    make = partial(_made, model, engine, {**fitting, **chosen})
+    try:
+        make(0)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"pairs.{label}: {error}") from error
+    return make
+
+
+def _made(model: str, engine: str, settings: dict[str, Any], seed: int) -> Any:
+    return create(model, engine=engine, **{"seed": seed, **settings})
+
+
+def _show(comparison: Comparison, path: Path, title: str) -> None:
+    """Print the table and write the report."""
+    table = comparison.table()
+    failed = table.pop("failed").to_dict() if "failed" in table else {}
+    shown = Table("pair", "objective", *map(str, table.columns))
+    for key, row in zip(table.index, table.itertuples(index=False), strict=True):
+        shown.add_row(*key, *row)
+    console.print(shown)
+    if any(cell.endswith("*") for cell in table.to_numpy().ravel()):
+        console.print("* better than each other row, by Welch's t-test over the seeds (5 %).")
+    for (pair, objective), why in failed.items():
+        if why:
+            console.print(f"{pair}, {objective} failed: {why}", soft_wrap=True)
+    console.print(f"data: {comparison.cells[0].data_id}", soft_wrap=True)
+    console.print(f"Report: {comparison.to_html(path, title=title)}", soft_wrap=True)
