@@ -1,0 +1,1 @@
+"""Algorithms side by side: one call, one table, one report."""
