@@ -132,14 +132,17 @@ class Scatter:
         name = f"scatter {self.label!r}"
         length = len(numbers(name, "x", self.x))
         numbers(name, "y", self.y, length)
-        if self.classes is not None and len(self.classes) != length:
-            raise ArgumentError(
-                f"{name}: classes must be one string for each of the {length} points, "
-                f"got {len(self.classes)}."
-            )
+        if self.classes is not None:
+            others = [each for each in self.classes if not isinstance(each, str)]
+            if others or len(self.classes) != length:
+                got = f"{others[0]!r} among them" if others else f"{len(self.classes)}"
+                raise ArgumentError(
+                    f"{name}: classes must be a string for each of the {length} points, got {got}."
+                )
         if self.images is not None:
             images = np.asarray(self.images)
-            if images.dtype != np.uint8 or images.ndim != 3 or len(images) != length:
+            fits = images.dtype == np.uint8 and images.ndim == 3 and len(images) == length
+            if not fits or 0 in images.shape[1:]:
                 raise ArgumentError(
                     f"{name}: images must be uint8 of shape ({length}, height, width), an image "
                     f"for each point; got {images.dtype} of shape {images.shape}."

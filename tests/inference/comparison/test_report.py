@@ -263,7 +263,9 @@ def test_a_failed_row_says_why() -> None:
         (lambda: Curve("c", "q", "", [1], [1, 2], [1]), "curve 'c': seconds must have shape (1,)"),
         (lambda: Curve("c", "q", "", ["x"], None, [1]), "curve 'c': steps must be numbers"),
         (lambda: Scatter("s", [[1, 2]], [1]), "scatter 's': x must have shape (T,)"),
-        (lambda: Scatter("s", [1, 2], [1, 2], ["a"]), "scatter 's': classes must be one string"),
+        (lambda: Scatter("s", [1, 2], [1, 2], ["a"]), "scatter 's': classes must be a string"),
+        (lambda: Scatter("s", [1], [1], [7]), "got 7 among them"),  # pyright: ignore[reportArgumentType]
+        (lambda: Scatter("s", [1], [1], None, images(1, 0)), "images must be uint8 of"),
         (lambda: Scatter("s", [1], [1], None, np.zeros((1, 2, 2))), "images must be uint8 of"),
         (lambda: Scatter("s", [1], [1], None, images(2)), "shape (1, height, width)"),
         (lambda: Sheet("s", np.zeros((2, 2))), "sheet 's': images must be numbers of shape (n, "),
@@ -290,7 +292,7 @@ def test_writing_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("inference.comparison.report.page.os.fsync", full)
     with pytest.raises(ArgumentError, match=r"report\.html.*No space left on device.*Name a file"):
         write_report(Content("second"), path)
-    assert "first" in path.read_text(encoding="utf-8")
+    assert path.read_bytes() == render(Content("first")).encode()
     assert list(path.parent.iterdir()) == [path]
     monkeypatch.undo()
     for wrong in (path / "below.html", path.parent, Path("/")):

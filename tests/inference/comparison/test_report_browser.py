@@ -270,10 +270,12 @@ def test_theme_follows_the_system_until_it_is_chosen(reader: Reader) -> None:
         seen[system] = reader.js(ground)
     assert seen == {"light": "rgb(252, 252, 251)", "dark": "rgb(21, 23, 27)"}
     radios = reader.all("#theme input")
-    for theme, expected in (("light", "light"), ("dark", "dark"), ("auto", "dark")):
-        radio = next(each for each in radios if each.get_attribute("value") == theme)
-        reader.js("arguments[0].click()", radio)
-        assert reader.js(ground) == seen[expected]
+    chosen = {radio.get_attribute("value"): radio for radio in radios}
+    for system in ("light", "dark"):
+        reader.emulate(system)
+        for theme, expected in (("light", "light"), ("dark", "dark"), ("auto", system)):
+            reader.js("arguments[0].click()", chosen[theme])
+            assert reader.js(ground) == seen[expected]
     radios[0].send_keys(Keys.ARROW_RIGHT)
     assert reader.js(ground) == seen["light"]
 
