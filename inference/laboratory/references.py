@@ -134,6 +134,11 @@ class References:
             site.family and not site.reparameterised for site in self.structure.proposals
         )
         if not exact and not self.draws:
+            if objective is self.objective:
+                raise ArgumentError(
+                    f"reference={objective!r} has to be sampled, which reference_draws=0 rules "
+                    "out; leave reference_draws out, or give gradients by parameter."
+                )
             return None
         moments = self.sampler(objective, 1 if exact else self.draws)
         gradient = {name: -mean.mean(0) for name, mean in moments.means.items()}

@@ -47,4 +47,5 @@ def effective_sample_sizes(
 def _effective(log_w: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     sets = len(log_w) // count
     grouped = log_w[: sets * count].reshape(sets, count, -1)
-    return np.exp(2 * np.logaddexp.reduce(grouped, 1) - np.logaddexp.reduce(2 * grouped, 1))
+    with np.errstate(invalid="ignore"):  # weights that are all zero have no effective size
+        return np.exp(2 * np.logaddexp.reduce(grouped, 1) - np.logaddexp.reduce(2 * grouped, 1))
