@@ -112,7 +112,8 @@ class FreedGuide:
         def guide(*args: Any) -> None:
             with numpyro.plate(self.plate.name, len(args[0]), dim=self.plate.dim):
                 for name, kind in self._kinds.items():
-                    numpyro.sample(name, distribution(kind, numpyro.param(PREFIX + name)))
+                    own: Any = numpyro.param(PREFIX + name)
+                    numpyro.sample(name, distribution(kind, own))
 
         free = {PREFIX + name: own for name, own in parameters.items()}
         return NumPyroProgram(key, values | free, self.model, guide, rows, {}, lambda found: None)
