@@ -9,6 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inference.comparison.compare import compare
+    from inference.comparison.comparison import Comparison
+    from inference.comparison.gathered import gather
+    from inference.comparison.metrics import Metric
     from inference.evaluation.annealing import annealed_importance_sampling
     from inference.evaluation.bidirectional import bidirectional
     from inference.evaluation.classification import classify
@@ -98,6 +102,10 @@ _HOMES = {
     "annealed_importance_sampling": "inference.evaluation.annealing",
     "bidirectional": "inference.evaluation.bidirectional",
     "classify": "inference.evaluation.classification",
+    "compare": "inference.comparison.compare",
+    "Comparison": "inference.comparison.comparison",
+    "gather": "inference.comparison.gathered",
+    "Metric": "inference.comparison.metrics",
     "active_units": "inference.evaluation.posterior.active",
     "BoundParts": "inference.evaluation.posterior.parts",
     "bound_parts": "inference.evaluation.posterior.parts",
@@ -150,6 +158,7 @@ __all__ = [
     "BoundParts",
     "Calibration",
     "ChiSquare",
+    "Comparison",
     "Concrete",
     "DReG",
     "DigitFeatures",
@@ -159,6 +168,7 @@ __all__ = [
     "EstimatorReport",
     "GapDecomposition",
     "InfoVAE",
+    "Metric",
     "Objective",
     "ParetoShapes",
     "Posterior",
@@ -176,10 +186,12 @@ __all__ = [
     "bound_parts",
     "classifier_score",
     "classify",
+    "compare",
     "estimator_report",
     "fit",
     "frechet_distance",
     "gap_decomposition",
+    "gather",
     "kernel_distance",
     "load_run",
     "log_likelihood",

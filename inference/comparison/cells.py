@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import math
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,7 +19,7 @@ from inference.errors import RunFolderError, ZooError
 from inference.objectives import ELBO, VIMCO, Objective
 from inference.objectives import describe_objective as describe
 from inference.training.fit import fit
-from inference.training.folder import RunFolder
+from inference.training.folder import RunFolder, write_whole
 from inference.training.run import Run, load_run
 from inference.training.spec import describe_pair, fingerprint
 
@@ -67,7 +66,8 @@ class Cell:
             return self.untrained(self.seed)
         arguments = getattr(self.untrained, "hyperparameters", None)
         kind: Any = type(self.untrained)
-        if isinstance(arguments, dict) and "seed" in arguments:
+        fitted = hasattr(self.untrained, "wrapped")  # its weights are meant to be kept
+        if isinstance(arguments, dict) and "seed" in arguments and not fitted:
             return kind(**{**arguments, "seed": self.seed})
         return self.untrained
 
@@ -135,24 +135,25 @@ def complete(cell: Cell, data: Any, x: tuple[Any, ...], metrics: Mapping[str, Me
         engine = engine_name(pair)
         run = _trained(cell, pair, engine, data)
         figures = {name: metric(run, x) for name, metric in metrics.items()}
-        result = _result(cell, metrics, engine, run.status, run.step, figures, None)
+        end = {"status": run.status, "step": run.step, "figures": figures, "why": None}
     except RunFolderError:
         raise  # the folder is not ours, or the disk is full: no cell's fault
     except Exception as error:
         why = str(error) if isinstance(error, ZooError) else f"{type(error).__name__}: {error}"
         reached = getattr(getattr(error, "run", None), "step", 0)
-        result = _result(cell, metrics, engine, "failed", reached, {}, why)
+        end = {"status": "failed", "step": reached, "figures": {}, "why": why}
+    result = Result(*cell.key, engine=engine, asked=_asked(cell, metrics), **end)
     _keep(cell, result)
     return result
 
 
-def lost(cell: Cell, metrics: Mapping[str, Metric]) -> Result:
+def lost(cell: Cell) -> Result:
     """The result of a cell whose process died twice; not kept, so that it is tried again."""
     why = (
         "the process that trained it died twice, as it does when memory runs out; lower "
         "batch_size=, num_particles= or workers=, and compare again: what is finished is kept."
     )
-    return _result(cell, metrics, "", "failed", 0, {}, why)
+    return Result(*cell.key, "", "failed", 0, {}, why, "")
 
 
 def _trained(cell: Cell, pair: Any, engine: str, data: Any) -> Run:
@@ -222,29 +223,13 @@ def _asked(cell: Cell, metrics: Mapping[str, Metric]) -> str:
     return ""
 
 
-def _result(
-    cell: Cell,
-    metrics: Mapping[str, Metric],
-    engine: str,
-    status: str,
-    step: int,
-    figures: dict[str, Figure],
-    why: str | None,
-) -> Result:
-    asked = _asked(cell, metrics)
-    return Result(cell.pair, cell.objective, cell.seed, engine, status, step, figures, why, asked)
-
-
 def _keep(cell: Cell, result: Result) -> None:
-    """Write the result under a temporary name and rename it; half a file never has the name."""
     path = cell.result_path
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     plain = asdict(result)
     for figure in plain["figures"].values():
         figure |= {key: None for key, v in figure.items() if isinstance(v, float) and math.isnan(v)}
-    temporary.write_text(json.dumps(plain, indent=2), encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, json.dumps(plain, indent=2).encode())
 
 
 def folder_name(pair: str, objective: str, seed: int) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -84,8 +86,7 @@ def compare(
     chosen_seeds = _seeds(seeds)
     x = _rows(data, test)
     identity = f"{_identity(data)} scored on {array_id(x)}"
-    holder = None if out is not None else tempfile.TemporaryDirectory(prefix="compare-")
-    folder = Path(holder.name if out is None and holder is not None else str(out))
+    folder = Path(tempfile.mkdtemp(prefix="compare-") if out is None else out)
     cells = [
         Cell(
             pair=pair,
@@ -104,9 +105,10 @@ def compare(
         for seed in chosen_seeds
     ]
     results = _run(cells, data, x, wanted, workers, executor, show=progress)
-    return Comparison(
-        cells=tuple(cells), results=tuple(results), metrics=wanted, data=data, x=x, holder=holder
-    )
+    comparison = Comparison(tuple(cells), tuple(results), wanted, data, x)
+    if out is None:
+        weakref.finalize(comparison, shutil.rmtree, folder, ignore_errors=True)
+    return comparison
 
 
 def _run(
@@ -123,10 +125,9 @@ def _run(
     known = {cell.key: finished(cell, metrics) for cell in cells}
     left = [cell for cell in cells if known[cell.key] is None]
     work: Callable[[Cell, Any], Result] = partial(_work, metrics=metrics)
-    missing = partial(lost, metrics=metrics)
     with tqdm(total=len(cells), initial=len(cells) - len(left), disable=not show) as bar:
         if left:
-            done = run_all(work, left, (data, x), missing, workers=workers, executor=executor)
+            done = run_all(work, left, (data, x), lost, workers=workers, executor=executor)
             for result in done:
                 known[result.key] = result
                 bar.update()

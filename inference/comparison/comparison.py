@@ -29,7 +29,6 @@ class Comparison:
         metrics: what was asked, by name.
         data: what was trained on.
         x: the rows that were scored.
-        holder: the temporary folder, if there is one.
     """
 
     cells: Sequence[Cell]
@@ -37,7 +36,6 @@ class Comparison:
     metrics: Mapping[str, Metric] = field(repr=False)
     data: Any = field(repr=False)
     x: tuple[Any, ...] = field(repr=False)
-    holder: Any = field(repr=False, default=None)
 
     @property
     def frame(self) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ T = TypeVar("T")
 Work = Callable[[Any], T]
 
 EXECUTORS = ("processes", "ray")
+_TRIES = 2
 
 
 def run_all(
@@ -30,7 +32,7 @@ def run_all(
         work: what to do; it may be any function, also of a notebook.
         jobs: one argument each.
         shared: the other argument, which is brought to each worker once.
-        lost: the result of a job whose process died twice.
+        lost: the result of a job whose process died twice, when it was alone.
         workers: how many jobs at a time; one stays in this process.
         executor: `"processes"` on this machine, or `"ray"`.
     """
@@ -62,12 +64,13 @@ def _in_processes(
             del left[number]
             yield result
     except BrokenProcessPool:
-        for number, job in list(left.items()):
-            try:
-                ((_, result),) = _pool(work, {number: job}, shared, 1, workers)
-            except BrokenProcessPool:
-                result = lost(job)
-            yield result
+        for job in left.values():
+            result = None
+            for _ in range(_TRIES):
+                with contextlib.suppress(BrokenProcessPool):
+                    ((_, result),) = _pool(work, {0: job}, shared, 1, workers)
+                    break
+            yield lost(job) if result is None else result
 
 
 def _pool(
@@ -128,7 +131,11 @@ def _on_ray(
         ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
     try:
         place = ray.put(shared)
-        task = ray.remote(max_retries=1)(work)
+
+        @ray.remote(max_retries=1)
+        def task(job: Any, shared: Any) -> T:
+            return work(job, shared)
+
         waiting = {task.remote(job, place): job for job in jobs}
         while waiting:
             (done,), _ = ray.wait(list(waiting), num_returns=1)

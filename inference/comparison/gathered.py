@@ -14,6 +14,7 @@ from inference.comparison.metrics import chosen
 from inference.errors import ArgumentError
 from inference.training.data import array_id
 from inference.training.run import Run, load_run
+from inference.training.spec import rebuild_pair
 
 PathLike = str | os.PathLike[str]
 
@@ -62,7 +63,7 @@ def gather(
             pair=pair,
             objective=objective,
             seed=run.spec["training"]["seed"],
-            untrained=run.pair,
+            untrained=rebuild_pair(run.spec["pair"]),
             learning=run.objective,
             settings={},
             budget=budget,

@@ -86,7 +86,7 @@ class RunFolder:
         """
         with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
-            _write(self.spec_path, json.dumps(spec, indent=2).encode())
+            write_whole(self.spec_path, json.dumps(spec, indent=2).encode())
             _flush_folder(self.path)
             (self.path / "checkpoints").mkdir(exist_ok=True)
 
@@ -119,7 +119,7 @@ class RunFolder:
             RunFolderError: if it cannot be written.
         """
         with self._writing():
-            _write(self.path / "history.csv", text.encode())
+            write_whole(self.path / "history.csv", text.encode())
 
     def checkpoints(self) -> list[Path]:
         """Complete checkpoints, oldest first."""
@@ -149,7 +149,7 @@ class RunFolder:
                 shutil.rmtree(leftover)
             temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=parent))
             for name, content in files.items():
-                _write(temporary / name, content)
+                write_whole(temporary / name, content)
             _flush_folder(temporary)
             temporary.rename(final)
             _flush_folder(parent)
@@ -210,14 +210,18 @@ def _contiguous(arrays: Arrays) -> Arrays:
     return {name: np.asarray(array, order="C") for name, array in arrays.items()}
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, flush it, and rename it."""
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name, flush it, and rename it: whole or not at all."""
     temporary = _unfinished(path)
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _unfinished(path: Path) -> Path:

@@ -24,6 +24,7 @@ from inference.comparison.report.images import sheet
 from inference.comparison.report.ranking import ranking
 from inference.comparison.report.text import as_json, finalize
 from inference.errors import ArgumentError
+from inference.training.folder import write_whole
 
 _SCRIPTS = ("scale.js", "chart.js", "section.js", "ranking.js", "page.js")
 _ABREAST = 12  # samples side by side
@@ -44,19 +45,13 @@ def write_report(content: Content, path: str | os.PathLike[str]) -> Path:
     """
     page = render(content).encode()
     target = Path(path)
-    unfinished = target.with_name(f".{target.name}.unfinished") if target.name else target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(target)
-    except OSError as error:
-        if unfinished.is_file() and unfinished != target:
-            unfinished.unlink()
+        write_whole(target, page)
+    except (OSError, ValueError) as error:  # a path without a name is a ValueError
+        what = getattr(error, "strerror", None) or error
         raise ArgumentError(
-            f"the report cannot be written to {str(target)!r}: {error.strerror or error}. Name a "
+            f"the report cannot be written to {str(target)!r}: {what}. Name a "
             "file in a folder that you may write to, with space left."
         ) from error
     return target
