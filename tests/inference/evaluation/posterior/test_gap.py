@@ -5,8 +5,12 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import linear_pairs as lp
 import numpy as np
+import numpyro
+import numpyro.distributions as ndist
 import pyro
 import pyro.distributions as pdist
 import pytest
@@ -17,6 +21,7 @@ from scipy.optimize import minimize
 from scipy.special import log_expit
 
 from inference import Estimate, GapDecomposition, gap_decomposition
+from inference.engines.numpyro.freed import distribution, freed
 from inference.errors import ArgumentError, DataError, ObjectiveError, ZooError
 from inference.evaluation import annealing
 from inference.evaluation.posterior import gap as gap_module
@@ -36,14 +41,10 @@ def check_sum(gap: GapDecomposition) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("engine", "family"), [("numpyro", "full"), ("pyro", "full"), ("pyro", "low-rank")]
-)
-def test_a_family_that_holds_the_posterior_has_no_approximation_gap(
-    engine: str, family: str
-) -> None:
+@pytest.mark.parametrize("family", ["full", "low-rank"])
+def test_a_family_that_holds_the_posterior_has_no_approximation_gap(family: str) -> None:
     """Amortisation is KL(guide || posterior); six standard errors, false failures below 1e-8."""
-    gap = gap_decomposition(lp.pair(engine, family, **OFF), X, reference="exact", **FEW)
+    gap = gap_decomposition(lp.pair("pyro", family, **OFF), X, reference="exact", **FEW)
     check_sum(gap)
     np.testing.assert_allclose(gap.log_likelihood.per_datum, lp.evidence(X), rtol=1e-5)
     np.testing.assert_allclose(gap.approximation.per_datum, 0, atol=2e-3)
@@ -218,11 +219,46 @@ def test_bad_arguments_are_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+def test_families_of_numpyro_keep_their_densities() -> None:
+    """What is freed and built again scores as before: 1e-5, of the order of float32's rounding."""
+    random = np.random.default_rng(0)
+    loc, factor = (random.normal(size=size).astype("float32") for size in ((4, 3), (4, 3, 2)))
+    value, one = random.normal(size=(4, 3)), np.eye(2)[random.integers(0, 2, (4, 3))]
+
+    @jax.jit
+    def scores(loc: Any, factor: Any) -> list[tuple[Any, Any]]:
+        found = []
+        tril = factor[0] @ factor[0].T + jnp.eye(3)
+        for fn, drawn in (
+            (ndist.Normal(0.3, jnp.exp(loc)).to_event(1), value),
+            (ndist.MultivariateNormal(loc[0], scale_tril=jnp.tril(tril)).expand([4]), value),
+            (ndist.LowRankMultivariateNormal(loc, factor, jnp.exp(loc)), value),
+            (ndist.Multinomial(total_count=1, logits=factor).to_event(1), one),
+        ):
+            kind = freed("z", {"fn": fn, "scale": None})
+            again: Any = distribution(kind, kind.parameters)
+            assert again.event_shape == fn.event_shape
+            assert all(len(part) == 4 for part in kind.parameters.values())
+            found.append((again.log_prob(drawn), fn.log_prob(drawn)))
+        return found
+
+    with numpyro.validation_enabled(False):
+        for again, before in scores(loc, factor):
+            np.testing.assert_allclose(again, before, rtol=1e-5, atol=1e-5)
+    for fn in (ndist.Laplace(loc, 1.0), ndist.Normal(loc, 1.0).mask(mask=False)):
+        with pytest.raises(ObjectiveError, match=r"'z' is (Laplace|MaskedDistribution)"):
+            freed("z", {"fn": fn, "scale": None})
+    with pytest.raises(ObjectiveError, match="without a mask or scale"):
+        freed("z", {"fn": ndist.Normal(loc, 1.0), "scale": 0.5})
+
+
 def test_annealing_is_a_reference_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """The guide is exact: the total gap is what annealing leaves, within its own error."""
-    short = functools.partial(annealing.annealed_importance_sampling, num_temperatures=60)
+    short = functools.partial(
+        annealing.annealed_importance_sampling, num_temperatures=20, num_chains=8
+    )
     monkeypatch.setattr(gap_module, "annealed_importance_sampling", short)
     gap = gap_decomposition(lp.pair("pyro"), X[:2], reference="ais", steps=1, num_draws=100)
     error = 6 * gap.total.per_datum_error + 0.02
     np.testing.assert_array_less(np.abs(gap.total.per_datum), error)
-    assert 0 < gap.log_likelihood.monte_carlo_error < 0.1
+    assert 0 < gap.log_likelihood.monte_carlo_error < 0.2
