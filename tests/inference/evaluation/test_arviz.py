@@ -30,7 +30,7 @@ from ppl_models import create
 
 mpl.use("Agg")
 az = load_arviz()
-DRAWS = 1000
+DRAWS = 500
 X = np.random.default_rng(5).normal(scale=1.5, size=(6, 4)).astype(np.float32)
 P = lg.parameters(4, 2)
 WEIGHT, MEAN, NOISE = P["weight"], P["mean"], float(np.exp(P["log_noise"]))
@@ -51,7 +51,7 @@ def local() -> dict[str, Any]:
 def wide() -> dict[str, Any]:
     x, y = lr.data()
     pairs = {engine: lr.pair(engine, *lr.posterior(x, y)) for engine in ENGINES}
-    return {e: to_arviz(pair, (x, y), num_draws=DRAWS) for e, pair in pairs.items()}
+    return {e: to_arviz(pair, (x, y), num_draws=1000) for e, pair in pairs.items()}
 
 
 def standard(z: Any, tests: int) -> None:
@@ -63,7 +63,7 @@ def standard(z: Any, tests: int) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_posterior_is_the_exact_conditional(engine: str, local: Any) -> None:
-    """1,000 draws, 24 entries with both engines: false-failure rate under 2e-6."""
+    """500 draws, 24 entries with both engines: false-failure rate under 2e-6."""
     precision = WEIGHT.T @ WEIGHT / NOISE**2 + np.eye(2)
     covariance = np.linalg.inv(precision)
     exact = (X - MEAN) @ WEIGHT @ covariance / NOISE**2
@@ -96,7 +96,7 @@ def test_scores_of_the_draws(engine: str, local: Any) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_predictive_draws_belong_to_their_latents(engine: str, local: Any) -> None:
-    """24,000 residuals and 12,000 prior latents per engine; false-failure rate under 1e-6."""
+    """12,000 residuals and 6,000 prior latents per engine; false-failure rate under 1e-6."""
     data = local[engine]
     for latents, made in (("posterior", "posterior_predictive"), ("prior", "prior_predictive")):
         z, x = data[latents]["z"].values, data[made]["x"].values
@@ -122,6 +122,7 @@ def test_engines_agree_on_names_and_shapes(local: Any, wide: Any, tmp_path: Any)
         assert list(data.posterior.coords["data"].values) == list(range(6))
         assert data.posterior.attrs["engine"] == engine
         assert data.posterior.attrs["data"] == local["pyro"].posterior.attrs["data"]
+    data = local["numpyro"]
     data.to_netcdf(tmp_path / "draws.nc")
     again = az.from_netcdf(tmp_path / "draws.nc")
     np.testing.assert_array_equal(again.posterior["z"], data.posterior["z"])
@@ -172,33 +173,37 @@ def test_global_latents(engine: str, wide: Any) -> None:
 
 
 def pixels(engine: str) -> tuple[Any, Any]:
-    """Columns in a plate of their own, the first two counting half and the third not at all."""
+    """Columns in a plate of their own, all counting half and the third not at all; an offset."""
     if engine == "pyro":
-        keep = torch.tensor([True, True, False, True])
+        keep: Any = torch.tensor([True, True, False, True])
 
-        def model(x):
-            with pyro.plate("data", len(x), dim=-2):
-                z = pyro.sample("z", pdist.Normal(torch.zeros(len(x), 1), 1.0))
-                twice = pyro.deterministic("twice", 2 * z, event_dim=0)
-                pixels, half = pyro.plate("pixels", 4, dim=-1), poutine.scale(scale=0.5)
-                with pixels, half, poutine.mask(mask=keep):
-                    pyro.sample("x", pdist.Normal(twice, 1.0), obs=x)
+        def model(x: Any = None, offset: Any = None, *, size=1):
+            rows = size if x is None else len(x)
+            with pyro.plate("data", rows, dim=-2):
+                z = pyro.sample("z", pdist.Normal(torch.zeros(rows, 1), 1.0))
+                mean = pyro.deterministic("mean", 2 * z + offset, event_dim=0)
+                columns, half = pyro.plate("pixels", 4, dim=-1), poutine.scale(scale=0.5)
+                with columns, half, poutine.mask(mask=keep):
+                    pyro.sample("x", pdist.Normal(mean, 0.01), obs=x)
+            return mean
 
-        def guide(x):
+        def guide(x, offset):
             with pyro.plate("data", len(x), dim=-2):
                 pyro.sample("z", pdist.Normal(x.mean(1, keepdim=True), 0.1))
 
         return model, guide
     keep = np.array([True, True, False, True])
 
-    def jax_model(x):
-        with numpyro.plate("data", len(x), dim=-2):
-            z = numpyro.sample("z", ndist.Normal(np.zeros((len(x), 1)), 1.0))
-            twice = numpyro.deterministic("twice", 2 * z)
+    def jax_model(x: Any = None, offset: Any = None, *, size=1):
+        rows = size if x is None else len(x)
+        with numpyro.plate("data", rows, dim=-2):
+            z = numpyro.sample("z", ndist.Normal(np.zeros((rows, 1)), 1.0))
+            mean = numpyro.deterministic("mean", 2 * z + offset)
             with numpyro.plate("pixels", 4, dim=-1), scale(scale=0.5), mask(mask=keep):
-                numpyro.sample("x", ndist.Normal(twice, 1.0), obs=x)
+                numpyro.sample("x", ndist.Normal(mean, 0.01), obs=x)
+        return mean
 
-    def jax_guide(x):
+    def jax_guide(x, offset):
         with numpyro.plate("data", len(x), dim=-2):
             numpyro.sample("z", ndist.Normal(x.mean(1, keepdims=True), 0.1))
 
@@ -208,27 +213,29 @@ def pixels(engine: str) -> tuple[Any, Any]:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_datum_is_a_cell_of_the_plates_that_all_share(engine: str) -> None:
     """Masks count in the pointwise log-likelihood, handlers' scales only in the joint density."""
-    data = to_arviz(pixels(engine), X, num_draws=5)
+    offset = 10.0 * np.arange(6, dtype=np.float32)[:, None]
+    data: Any = to_arviz(pixels(engine), (X, offset), num_draws=5)
     z = data.posterior["z"].values.astype(np.float64)
-    each = np.delete(norm.logpdf(X, 2 * z), 2, axis=-1).sum(-1)
+    each = np.delete(norm.logpdf(X, 2 * z + offset, 0.01), 2, axis=-1).sum(-1)
     assert set(data.log_likelihood) == {"x"}
     assert data.log_likelihood["x"].dims == ("chain", "draw", "data")
-    np.testing.assert_allclose(data.log_likelihood["x"], each, rtol=1e-4)
+    np.testing.assert_allclose(data.log_likelihood["x"], each, rtol=1e-3)
     joint = 0.5 * each + norm.logpdf(z)[..., 0]
-    np.testing.assert_allclose(data.sample_stats["lp"], joint.sum(-1), rtol=1e-4)
-    assert data.posterior_predictive["x"].dims == ("chain", "draw", "data", "pixels")
+    np.testing.assert_allclose(data.sample_stats["lp"], joint.sum(-1), rtol=1e-3)
+    made = data.posterior_predictive["x"]
+    assert made.dims == ("chain", "draw", "data", "pixels")
+    assert abs(made.values - 2 * z - offset).max() < 0.06  # six deviations
+    made = data.prior_predictive["x"].values - 2 * data.prior["z"].values - offset
+    assert abs(made).max() < 0.06
 
 
-CASES = [("pyro", name) for name in sorted(ROWS) if "pyro" in ROWS[name].engines]
-CASES += [("numpyro", "conditional-vae-classes")]
-
-
-@pytest.mark.parametrize(("engine", "name"), CASES)
-def test_pairs_of_the_zoo_with_all_that_they_take(engine: str, name: str) -> None:
+@pytest.mark.parametrize("name", [n for n in sorted(ROWS) if "pyro" in ROWS[n].engines])
+def test_pairs_of_the_zoo_with_all_that_they_take(name: str) -> None:
+    """On Pyro, where nothing has to be compiled."""
     row = ROWS[name]
     batch = row.batch(5)
-    pair = create(row.model, engine=engine, **row.hyperparameters)
-    data = to_arviz(pair, batch, num_draws=4)
+    pair = create(row.model, engine="pyro", **row.hyperparameters)
+    data: Any = to_arviz(pair, batch, num_draws=4)
     assert ("posterior" in data.groups()) == row.latent
     for site, observed in data.observed_data.items():
         assert data.log_likelihood[site].shape == (1, 4, 5)
@@ -243,12 +250,12 @@ def test_pairs_of_the_zoo_with_all_that_they_take(engine: str, name: str) -> Non
 def test_a_run_says_what_it_was() -> None:
     pair = create("ppca", engine="pyro", data_dim=4, latent_dim=2)
     run = fit(pair, X, objective=ELBO(num_particles=2), steps=2, progress=False)
-    data = run.to_arviz(X[:3], num_draws=2, seed=1)
+    data: Any = run.to_arviz(X[:3], num_draws=2, seed=1)
     assert data.posterior.attrs["objective"] == "elbo:num_particles=2"
     assert data.posterior.attrs["trained_on"] == run.spec["data"]["id"]
-    again = run.to_arviz(X[:3], num_draws=2, seed=1)
+    again: Any = run.to_arviz(X[:3], num_draws=2, seed=1)
     np.testing.assert_array_equal(data.posterior["z"], again.posterior["z"])
-    other = run.to_arviz(X[:3], num_draws=2, seed=2)
+    other: Any = run.to_arviz(X[:3], num_draws=2, seed=2)
     assert (data.posterior["z"] != other.posterior["z"]).all()
 
 
@@ -268,7 +275,7 @@ def subsampled(engine: str) -> tuple[Any, Any]:
 
     def jax_model(x):
         with numpyro.plate("rows", len(x), subsample_size=2) as index:
-            z = numpyro.sample("z", ndist.Normal(np.zeros(2), 1.0))
+            z: Any = numpyro.sample("z", ndist.Normal(np.zeros(2), 1.0))
             numpyro.sample("x", ndist.Normal(z[..., None], 1.0).to_event(1), obs=x[index])
 
     def jax_guide(x):
