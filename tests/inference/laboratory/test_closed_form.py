@@ -127,8 +127,8 @@ def test_enumeration_tells_the_biased_from_the_unbiased(engine: str) -> None:
     """NVIL that has not normalised yet is unbiased; Concrete is biased."""
     table = belief_net(engine)
     assert set(table.reference) == {"Enumerated(), exact"}
-    for found in table.itertuples():
-        assert (found.bias_p < UNLIKELY) == (found.label == "Concrete"), found
+    for label, p in zip(table.label, table.bias_p, strict=True):
+        assert (p < UNLIKELY) == (label == "Concrete"), p
     exact = tb.elbo(tb.parameters(), tb.data(6)) / 6
     found = row(table, "NVIL", 1, "guide")
     assert abs(found.bound - exact) < LIMIT * found.bound_error
