@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import linear_pairs as lp
 import numpy as np
+import pyro
+import pyro.distributions as pdist
 import pytest
+import torch
 from rows import ROWS
+from scipy.stats import multivariate_normal
 
-from inference import bound_parts
+from inference import bound_parts, gap_decomposition, psis_k_hat
 from inference.errors import ArgumentError
 from ppl_models import create
 
@@ -45,8 +49,40 @@ def test_parts_are_the_closed_forms_and_add_up(engine: str, family: str) -> None
         assert error.min() > 1e-4 or parts.closed_form == {"z"}
 
 
-def test_sites_that_are_for_training_only_are_left_out_and_labels_are_taken() -> None:
-    """The semi-supervised VAE's own classification term is no part of its likelihood."""
+def test_every_chunk_and_set_has_draws_of_its_own() -> None:
+    """One particle at a time for one datum at a time, four times the same datum."""
+    same = np.repeat(X[:1], 4, axis=0)
+    parts = bound_parts(lp.pair("pyro", **OFF), same, num_particles=2, chunk_size=1)
+    assert len(np.unique(parts.elbo.per_datum)) == 4
+    assert parts.elbo.per_datum_error.min() > 1e-4
+
+
+def steered(x: torch.Tensor) -> None:
+    with pyro.plate("data", len(x)):
+        z = pyro.sample("z", pdist.Normal(torch.zeros(len(x)), 1.0))
+        pyro.sample("x", pdist.Normal(z[..., None], 1.0).to_event(1), obs=x)
+        pyro.sample("hint", pdist.Normal(z, 1.0), obs=x[:, 0], infer={"training_only": True})
+
+
+def guide(x: torch.Tensor) -> None:
+    with pyro.plate("data", len(x)):
+        pyro.sample("z", pdist.Normal(x.mean(-1) * 0.75, 0.5))
+
+
+def test_sites_that_are_for_training_only_are_left_out() -> None:
+    """z ~ N(0, 1) and three x ~ N(z, 1): N(3/4 mean x, 1/4) is the posterior, the ELBO log p(x)."""
+    covariance = np.eye(3) + 1
+    exact = multivariate_normal(np.zeros(3), covariance).logpdf(X)  # pyright: ignore
+    parts = bound_parts((steered, guide), X, num_particles=500)
+    error = 6 * parts.elbo.per_datum_error + 1e-5
+    np.testing.assert_array_less(np.abs(parts.elbo.per_datum - exact), error)
+    gap = gap_decomposition((steered, guide), X, steps=1, num_draws=100)
+    np.testing.assert_allclose(gap.amortised.per_datum, exact, atol=1e-4)
+    np.testing.assert_allclose(gap.log_likelihood.per_datum, exact, atol=0.05)
+    assert (psis_k_hat((steered, guide), X, 200).per_datum == -np.inf).all()
+
+
+def test_labels_are_taken() -> None:
     row = ROWS["semi-supervised-vae"]
     batch = row.batch(6)
     pair = create(row.model, engine="pyro", **row.hyperparameters)
