@@ -14,8 +14,8 @@
 # More draws per datum make the importance-weighted bound tighter, so it should pay to take as many
 # as one can afford. For the model it does. But the guide's gradient drowns in its own noise: its
 # signal-to-noise ratio falls as 1/sqrt(K) (Rainforth et al. 2018, arXiv:1802.04537). Here a small
-# VAE of handwritten digits shows it, first under the microscope, then in training. It takes less
-# than a minute.
+# VAE of handwritten digits shows it, first under the microscope, then in training. It takes
+# about a minute.
 
 # %% [markdown]
 # ## A model to look at
