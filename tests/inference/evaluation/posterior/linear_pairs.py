@@ -31,11 +31,12 @@ def data(rows: int, seed: int = 0) -> NDArray[np.float32]:
     return draws.astype(np.float32)
 
 
-def evidence(x: NDArray[Any]) -> NDArray[np.float64]:
-    return np.atleast_1d(multivariate_normal(np.zeros(3), MARGINAL).logpdf(x))  # pyright: ignore
+def evidence(x: NDArray[Any]) -> NDArray[Any]:
+    density: Any = multivariate_normal(np.zeros(3), MARGINAL)  # pyright: ignore
+    return np.atleast_1d(density.logpdf(x))
 
 
-def guide_covariance(family: str, width: float) -> NDArray[np.float64]:
+def guide_covariance(family: str, width: float) -> NDArray[Any]:
     whole = np.diag(BEST_DIAGONAL**2) if family in ("diagonal", "sites") else COVARIANCE
     return width**2 * whole
 
@@ -74,7 +75,9 @@ def pair(engine: str, family: str = "full", *, width: float = 1.0, shift: float 
     def model(x: Any = None, *, size: int = 1) -> Any:
         with library.plate("data", size if x is None else len(x)):
             if family == "sites":
-                z = stack([library.sample(n, dist.Normal(constant(0.0), 1.0)) for n in "ab"], -1)
+                z = stack(
+                    [library.sample(n, dist.Normal(constant(np.zeros(())), 1.0)) for n in "ab"], -1
+                )
             else:
                 z = library.sample("z", dist.Normal(constant(np.zeros(2)), 1.0).to_event(1))
             mean = z @ constant(WEIGHT.T)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import linear_pairs as lp
 import numpy as np
 import pyro
@@ -16,7 +18,7 @@ from inference.errors import ArgumentError
 from ppl_models import create
 
 X = lp.data(11)
-OFF = {"width": 0.7, "shift": 0.3}
+OFF: Any = {"width": 0.7, "shift": 0.3}
 
 
 @pytest.mark.parametrize(
@@ -57,11 +59,14 @@ def test_every_chunk_and_set_has_draws_of_its_own() -> None:
     assert parts.elbo.per_datum_error.min() > 1e-4
 
 
+hint: Any = {"training_only": True}
+
+
 def steered(x: torch.Tensor) -> None:
     with pyro.plate("data", len(x)):
         z = pyro.sample("z", pdist.Normal(torch.zeros(len(x)), 1.0))
         pyro.sample("x", pdist.Normal(z[..., None], 1.0).to_event(1), obs=x)
-        pyro.sample("hint", pdist.Normal(z, 1.0), obs=x[:, 0], infer={"training_only": True})
+        pyro.sample("hint", pdist.Normal(z, 1.0), obs=x[:, 0], infer=hint)
 
 
 def guide(x: torch.Tensor) -> None:

@@ -168,7 +168,7 @@ def auxiliary(x: torch.Tensor) -> None:
         pyro.sample("c", pdist.Categorical(logits=torch.zeros(3)))
 
 
-def masked(x: torch.Tensor) -> None:
+def masked(x: Any) -> None:
     with pyro.plate("data", len(x)), pyro.poutine.mask(mask=x[:, 0] > 0):
         pyro.sample("c", pdist.Categorical(logits=torch.zeros(3)))
 
