@@ -19,7 +19,7 @@ from inference.cli_text import (
     parse_data_id,
     plain_warnings,
 )
-from inference.comparison.spec_file import Spec, read_spec
+from inference.comparison.spec_file import EXAMPLE, Spec, read_spec
 from inference.errors import ArgumentError
 from ppl_models import create, info
 
@@ -54,8 +54,9 @@ _executor = Annotated[
 
 
 def compare_command(
-    spec: Annotated[Path, typer.Argument(help="A TOML file; README.md has one.")],
+    spec: Annotated[Path | None, typer.Argument(help="A TOML file.", show_default=False)] = None,
     *,
+    example: Annotated[bool, typer.Option("--example", help="Print such a file.")] = False,
     out: _out = None,
     report: _page = None,
     workers: _workers = None,
@@ -65,7 +66,12 @@ def compare_command(
 
     Given again it goes on where it was stopped.
     """
+    if example:
+        console.print(EXAMPLE, end="")
+        return
     with answering():
+        if spec is None:
+            raise ArgumentError("name a TOML file; `ppl-zoo compare --example` prints one.")
         asked = read_spec(spec)
     given = {"out": out, "workers": workers, "executor": executor}
     _compare(asked, report, {"out": f"runs/{spec.stem}"}, given)

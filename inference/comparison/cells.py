@@ -12,10 +12,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from inference.comparison.chains import holds_chains, read_chains, sampled, training_arrays
 from inference.comparison.metrics import Figure, Metric
 from inference.engines import engine_name, load_engine
 from inference.engines.structure import Structure
 from inference.errors import RunFolderError, ZooError
+from inference.mcmc.nuts import NUTS
 from inference.objectives import ELBO, VIMCO, Objective
 from inference.objectives import describe_objective as describe
 from inference.training.fit import fit
@@ -42,6 +44,7 @@ class Cell:
         data_id: what is trained and scored on.
         run_folder: where the run is.
         result_path: where its figures are.
+        chains: where Markov chains of the same pair are, if they were asked for.
     """
 
     pair: str
@@ -54,6 +57,12 @@ class Cell:
     data_id: str = field(repr=False)
     run_folder: Path = field(repr=False)
     result_path: Path = field(repr=False)
+    chains: Path | None = field(repr=False, default=None)
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is a run of `fit`, and not of Markov chains."""
+        return not isinstance(self.learning, NUTS)
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -133,9 +142,17 @@ def complete(cell: Cell, data: Any, x: tuple[Any, ...], metrics: Mapping[str, Me
     try:
         pair = cell.build()
         engine = engine_name(pair)
-        run = _trained(cell, pair, engine, data)
-        figures = {name: metric(run, x) for name, metric in metrics.items()}
-        end = {"status": run.status, "step": run.step, "figures": figures, "why": None}
+        if isinstance(cell.learning, NUTS):
+            run = sampled(cell.learning, pair, data, cell.seed, cell.run_folder)
+            end = {"status": "finished", "step": run.diverging.size}
+        else:
+            run = _trained(cell, pair, engine, data)
+            end = {"status": run.status, "step": run.step}
+        reference = None
+        if cell.chains is not None and holds_chains(cell.chains):  # they may have failed
+            reference = read_chains(cell.chains, data)
+        figures = {name: metric(run, x, reference) for name, metric in metrics.items()}
+        end |= {"figures": figures, "why": None}
     except RunFolderError:
         raise  # the folder is not ours, or the disk is full: no cell's fault
     except Exception as error:
@@ -162,7 +179,7 @@ def _trained(cell: Cell, pair: Any, engine: str, data: Any) -> Run:
         done = RunFolder(cell.run_folder).load()
         budget["seconds"] -= 0 if done is None else done.progress["seconds"]
         if budget["seconds"] <= 0:
-            head = tuple(array[:2] for array in _arrays(data))
+            head = tuple(array[:2] for array in training_arrays(data))
             return load_run(cell.run_folder, pair=pair, batch=head, objective=None)
     return fit(
         pair,
@@ -188,7 +205,7 @@ def _judge(cell: Cell, pair: Any, engine: str, data: Any) -> Objective | None:
     if len(valid) == 0 or getattr(cell.learning, "unit", Objective.unit) != Objective.unit:
         return None
     structure: Structure = load_engine(engine).structure(
-        pair, tuple(array[:2] for array in _arrays(data))
+        pair, tuple(array[:2] for array in training_arrays(data))
     )
     for judge in (VIMCO(num_particles=_JUDGE_DRAWS), ELBO()):
         try:
@@ -199,21 +216,14 @@ def _judge(cell: Cell, pair: Any, engine: str, data: Any) -> Objective | None:
     return None
 
 
-def _arrays(data: Any) -> tuple[Any, ...]:
-    """The training arrays of what `fit` takes."""
-    if hasattr(data, "arrays"):
-        return data.arrays("train")
-    return data if isinstance(data, tuple) else (data,)
-
-
 def _asked(cell: Cell, metrics: Mapping[str, Metric]) -> str:
     """A hash of everything that the result depends on."""
     with contextlib.suppress(Exception):  # a pair that cannot be built is a result by itself
         pair = cell.build()
-        learning = cell.learning if isinstance(cell.learning, str) else describe(cell.learning)
         everything = {
             "pair": describe_pair(pair, engine_name(pair)),
-            "objective": learning,
+            "objective": repr(own) if isinstance(own := cell.learning, NUTS) else describe(own),
+            "chains": None if cell.chains is None else str(cell.chains.name),
             "settings": {key: fingerprint(value) for key, value in cell.settings.items()},
             "budget": dict(cell.budget),
             "data": cell.data_id,

@@ -32,6 +32,8 @@ def train_command(spec: dict[str, Any], folder: Path | None) -> str | None:
         if key not in _FROM_DATA and value is not None:
             text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
             words += ["--set", f"{key}={text}{',' if _is_one(value) else ''}"]
+    if hyperparameters.get("seed", training["seed"]) != training["seed"]:
+        words += ["--set", f"seed={hyperparameters['seed']}"]
     words += ["--bias-from-data"] if hyperparameters.get("data_mean") is not None else []
     words += ["--data", data["name"], *_data_options(data)]
     words += ["--objective", spec["objective"]]

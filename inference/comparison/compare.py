@@ -19,6 +19,7 @@ from inference.comparison.comparison import Comparison
 from inference.comparison.execution import EXECUTORS, run_all
 from inference.comparison.metrics import Metric, chosen
 from inference.errors import ArgumentError, DataError
+from inference.mcmc.nuts import NUTS
 from inference.objectives import Objective, parse_objective
 from inference.training.arguments import check_positive, check_seed
 from inference.training.data import array_id, as_arrays
@@ -58,7 +59,10 @@ def compare(
             pairs and `(model, guide)` tuples are taken as they are: with Pyro functions whose
             networks lie outside of them, pass such a function, or runs will share the networks.
         objectives: label to objective, string form, or a tuple of one and keywords of `fit` of its
-            own, such as `(IWAE(5), {"learning_rate": 3e-3})`. Both engines may mix.
+            own, such as `(IWAE(5), {"learning_rate": 3e-3})`. Both engines may mix. `NUTS()` is
+            one, too, for NumPyro models without data drawn afresh: its chains, those of the first
+            seed, are what the metric `"posterior_error"` compares the other runs of the pair with.
+            It has no budget but its own.
         data: a dataset, an array, or a tuple of arrays, as in `fit`.
         seeds: of initial weights, order of the data and draws; a number n means 0 to n - 1.
         budget: one of `{"steps": n}`, `{"epochs": n}` and `{"seconds": s}`, the same for all.
@@ -87,6 +91,14 @@ def compare(
     x = _rows(data, test)
     identity = f"{_identity(data)} scored on {array_id(x)}"
     folder = Path(tempfile.mkdtemp(prefix="compare-") if out is None else out)
+    first_chains = next((k for k, (each, _) in learning.items() if isinstance(each, NUTS)), None)
+
+    def chains(pair: str) -> Path | None:
+        """Those that a run's posterior is compared with: the first seed's."""
+        if first_chains is None:
+            return None
+        return folder / "runs" / folder_name(pair, first_chains, chosen_seeds[0])
+
     cells = [
         Cell(
             pair=pair,
@@ -99,6 +111,7 @@ def compare(
             data_id=identity,
             run_folder=folder / "runs" / folder_name(pair, label, seed),
             result_path=folder / "results" / f"{folder_name(pair, label, seed)}.json",
+            chains=None if isinstance(objective, NUTS) else chains(pair),
         )
         for pair, untrained in pairs.items()
         for label, (objective, own) in learning.items()
@@ -125,9 +138,11 @@ def _run(
     known = {cell.key: finished(cell, metrics) for cell in cells}
     left = [cell for cell in cells if known[cell.key] is None]
     work: Callable[[Cell, Any], Result] = partial(_work, metrics=metrics)
+    # Chains come first: guides are compared with them.
+    waves = [[c for c in left if c.fits is fits] for fits in (False, True)]
     with tqdm(total=len(cells), initial=len(cells) - len(left), disable=not show) as bar:
-        if left:
-            done = run_all(work, left, (data, x), lost, workers=workers, executor=executor)
+        for wave in filter(None, waves):
+            done = run_all(work, wave, (data, x), lost, workers=workers, executor=executor)
             for result in done:
                 known[result.key] = result
                 bar.update()
@@ -150,7 +165,7 @@ def _learning(objectives: Mapping[str, Any]) -> dict[str, tuple[Any, dict[str, A
         objective, own = given if isinstance(given, tuple) else (given, {})
         if isinstance(objective, str):
             objective = parse_objective(objective)
-        loss = isinstance(objective, Objective) or hasattr(objective, "loss")
+        loss = isinstance(objective, (Objective, NUTS)) or hasattr(objective, "loss")
         if isinstance(objective, type) or not loss:
             raise ArgumentError(
                 f"objectives[{label!r}] must be an objective such as ELBO(), its string form, or a "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from inference.comparison.cells import Cell, Result
+from inference.comparison.chains import Chains, read_chains
 from inference.comparison.metrics import Metric
 from inference.comparison.ranking import Summary, summaries
 from inference.errors import ArgumentError
 from inference.training.run import Run, load_run
 
 if TYPE_CHECKING:
+    from arviz import InferenceData
+
     from inference.evaluation.figures import Picture
+    from inference.laboratory.report import EstimatorReport
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +98,7 @@ class Comparison:
         """
         for cell, result in zip(self.cells, self.results, strict=True):
             same = (cell.pair, cell.objective) == (pair, objective)
-            if same and seed in (None, cell.seed) and not result.failed:
+            if same and seed in (None, cell.seed) and not result.failed and cell.fits:
                 head = tuple(array[:2] for array in self.x)
                 fitted = cell.build()
                 return load_run(cell.run_folder, pair=fitted, batch=head, objective=cell.learning)
@@ -102,6 +107,40 @@ class Comparison:
             f"there is no finished run of pair {pair!r}, objective {objective!r}"
             f"{'' if seed is None else f', seed {seed}'}; the runs are {known}."
         )
+
+    def chains(self, pair: str, objective: str, seed: int | None = None) -> Chains:
+        """The draws of one of the Markov chains, by its labels; the first seed's without `seed`.
+
+        Raises:
+            ArgumentError: if there are none, or they failed.
+        """
+        for cell, result in zip(self.cells, self.results, strict=True):
+            same = (cell.pair, cell.objective) == (pair, objective) and not cell.fits
+            if same and seed in (None, cell.seed) and not result.failed:
+                return read_chains(cell.run_folder, self.data)
+        raise ArgumentError(
+            f"there are no finished chains of pair {pair!r}, objective {objective!r}"
+            f"{'' if seed is None else f', seed {seed}'}; runs of fit are in Comparison.run."
+        )
+
+    def to_arviz(self, *, num_draws: int = 500, seed: int = 0) -> dict[str, InferenceData]:
+        """The guides' draws given the scored rows as `arviz.InferenceData`, by label.
+
+        One for each row of the table whose guide was trained, from its first seed; see
+        `inference.to_arviz` for the groups.
+
+        Args:
+            num_draws: draws of each guide.
+            seed: seed of the draws.
+        """
+        found = {}
+        for pair, objective in self.summaries:
+            with contextlib.suppress(ArgumentError):  # it failed, or has chains
+                run = self.run(pair, objective)
+                if getattr(run.objective, "uses_guide", True):
+                    label = f"{pair}, {objective}"
+                    found[label] = run.to_arviz(*self.x, num_draws=num_draws, seed=seed)
+        return found
 
     def plot(self) -> Picture:
         """Validation bound against steps and against seconds, a colour for each row of the table.
@@ -113,12 +152,20 @@ class Comparison:
 
         return plot(self)
 
-    def to_html(self, path: str | Path, *, title: str = "Comparison") -> Path:
+    def to_html(
+        self,
+        path: str | Path,
+        *,
+        title: str = "Comparison",
+        estimators: Mapping[str, EstimatorReport] | None = None,
+    ) -> Path:
         """Write a report, one file that needs no network: table, curves, latents, samples.
 
         Args:
             path: of the HTML file; one of that name is replaced.
             title: of the page.
+            estimators: heading to what `estimator_report` found, to be drawn as well: the
+                signal-to-noise ratio of the gradients against K.
 
         Returns:
             The path.
@@ -129,7 +176,7 @@ class Comparison:
         from inference.comparison.contents import contents
         from inference.comparison.report import write_report
 
-        return write_report(contents(self, title), path)
+        return write_report(contents(self, title, estimators or {}), path)
 
     def __str__(self) -> str:
         return self.table().to_string()

@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,11 @@ from inference.comparison.report import (
     Plot,
     Row,
     Scatter,
+    Series,
     Sheet,
 )
 from inference.errors import ZooError
+from inference.laboratory.report import EstimatorReport
 from inference.training.run import Run
 from inference.training.spec import versions
 
@@ -35,9 +38,12 @@ _POINTS = 400  # of a scatter
 _SAMPLES = 16
 
 
-def contents(comparison: Comparison, title: str, lines: tuple[Plot, ...] = ()) -> Content:
+def contents(
+    comparison: Comparison, title: str, estimators: Mapping[str, EstimatorReport]
+) -> Content:
     """The report of a comparison, from its results and from the first good run of each row."""
     names = list(comparison.metrics)
+    good = {result.key[:2] for result in comparison.results if not result.failed}
     runs = {key: run for key in comparison.summaries if (run := _first(comparison, *key))}
     return Content(
         title=title,
@@ -49,8 +55,8 @@ def contents(comparison: Comparison, title: str, lines: tuple[Plot, ...] = ()) -
         rows=tuple(
             Row(
                 (*key, _engine(comparison, *key)),
-                tuple(_cell(row[name]) for name in names) if key in runs else (),
-                comparison.why(*key) if key not in runs else None,
+                tuple(_cell(row[name]) for name in names) if key in good else (),
+                comparison.why(*key) if key not in good else None,
                 curve=_label(*key),
             )
             for key, row in comparison.summaries.items()
@@ -70,7 +76,7 @@ def contents(comparison: Comparison, title: str, lines: tuple[Plot, ...] = ()) -
             for key, run in runs.items()
             if run.image_shape is not None and (drawn := _drawn(comparison, run)) is not None
         ),
-        lines=lines,
+        lines=tuple(_ratios(heading, found) for heading, found in estimators.items()),
         commands=tuple(Command(_label(*key), _command(run)) for key, run in runs.items()),
     )
 
@@ -85,8 +91,20 @@ def _engine(comparison: Comparison, pair: str, objective: str) -> str:
 
 
 def _first(comparison: Comparison, pair: str, objective: str) -> Run | None:
-    good = any(not r.failed and r.key[:2] == (pair, objective) for r in comparison.results)
-    return comparison.run(pair, objective) if good else None
+    for cell, result in zip(comparison.cells, comparison.results, strict=True):
+        if cell.key[:2] == (pair, objective) and cell.fits and not result.failed:
+            return comparison.run(*cell.key)
+    return None
+
+
+def _ratios(heading: str, found: EstimatorReport) -> Plot:
+    """The signal-to-noise ratios of gradients against K, as `EstimatorReport.plot` draws them."""
+    series = []
+    by_line: Any = found.table().groupby(["label", "group"], sort=False)
+    for (label, group), rows in by_line:
+        series.append(Series(label, group, rows["num_particles"], rows["snr"]))
+    ratio = "signal-to-noise ratio of the gradient"
+    return Plot(heading, "K", ratio, tuple(series), log_x=True, log_y=True)
 
 
 def _cell(summary: Summary) -> Cell:

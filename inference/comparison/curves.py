@@ -22,7 +22,8 @@ def bounds(comparison: Comparison) -> dict[tuple[str, str], dict[int, Rows]]:
     """Histories with a validation bound in nats, by seed, by pair and objective."""
     found: dict[tuple[str, str], dict[int, Rows]] = defaultdict(dict)
     for cell, result in zip(comparison.cells, comparison.results, strict=True):
-        if result.failed or getattr(cell.learning, "unit", Objective.unit) != Objective.unit:
+        bounded = getattr(cell.learning, "unit", Objective.unit) == Objective.unit
+        if result.failed or not cell.fits or not bounded:
             continue
         run: Run = comparison.run(cell.pair, cell.objective, cell.seed)
         if run.rows and "valid_bound" in run.rows[0]:

@@ -7,18 +7,23 @@ import difflib
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
-from inference.errors import ArgumentError
+from inference.comparison.chains import Chains
+from inference.errors import ArgumentError, ObjectiveError, ZooError
 from inference.evaluation.annealing import annealed_importance_sampling
 from inference.evaluation.likelihood import Estimate, log_likelihood
 from inference.evaluation.posterior.active import active_units
+from inference.evaluation.posterior.pareto import psis_k_hat
+from inference.evaluation.posterior.parts import bound_parts
 from inference.evaluation.samples.two_sample import mmd_test
+from inference.mcmc.posterior_error import posterior_error
+from inference.objectives import Objective
 from inference.training.run import Run
 
 Better = Literal["higher", "lower"]
@@ -50,6 +55,8 @@ class Metric:
         better: `"higher"`, `"lower"`, or None where neither is.
         settings: keywords of `measure`.
         needs_guide: whether it means nothing for a run whose guide was not trained.
+        needs_chains: whether `measure` takes the chains of the same pair as `reference=`.
+        of_chains: what it is for chains themselves; None where it is nothing.
     """
 
     measure: Callable[..., Figure | float]
@@ -57,12 +64,28 @@ class Metric:
     better: Better | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     needs_guide: bool = False
+    needs_chains: bool = False
+    of_chains: Callable[[Chains], Figure | float] | None = None
 
-    def __call__(self, run: Run, x: Arrays) -> Figure:
-        """The figure of a run."""
-        if self.needs_guide and not getattr(run.objective, "uses_guide", True):
+    def __call__(self, run: Run | Chains, x: Arrays, reference: Chains | None = None) -> Figure:
+        """The figure of a run or of chains; where it cannot be had, a note says why."""
+        try:
+            return self._measured(run, x, reference)
+        except ZooError as error:
+            return Figure(None, note=str(error))
+
+    def _measured(self, run: Run | Chains, x: Arrays, reference: Chains | None) -> Figure:
+        if isinstance(run, Chains):
+            if self.of_chains is None:
+                return Figure(None, note="chains have no such figure")
+            found = self.of_chains(run)
+        elif self.needs_guide and not getattr(run.objective, "uses_guide", True):
             return Figure(None, note=f"{run.objective!r} trains no guide")
-        found = self.measure(run, x, **self.settings)
+        elif self.needs_chains and reference is None:
+            return Figure(None, note="no chains of the same pair to compare with; add NUTS()")
+        else:
+            chains = {"reference": reference} if self.needs_chains else {}
+            found = self.measure(run, x, **chains, **self.settings)
         figure = found if isinstance(found, Figure) else Figure(float(found))
         if figure.value is not None and not math.isfinite(figure.value):
             return Figure(None, note=f"it came to {figure.value}")
@@ -113,6 +136,46 @@ def mmd(run: Run, x: Arrays, *, num_samples: int = 1000, seed: int = 0) -> float
     return mmd_test(real, drawn, bandwidths=bandwidths, num_permutations=1, seed=seed).estimate
 
 
+def reconstruction(run: Run, x: Arrays, *, num_particles: int = 100, seed: int = 0) -> Figure:
+    """E_q[log p(x | z)]; see `inference.bound_parts`."""
+    return _estimate(bound_parts(run, x, num_particles=num_particles, seed=seed).reconstruction)
+
+
+def kl(run: Run, x: Arrays, *, num_particles: int = 100, seed: int = 0) -> Figure:
+    """What the latents cost, all together; see `inference.bound_parts`."""
+    parts = bound_parts(run, x, num_particles=num_particles, seed=seed)
+    return Figure(sum(part.mean for part in parts.kl.values()))
+
+
+def bad_weights(run: Run, x: Arrays, *, num_particles: int = 1000, seed: int = 0) -> float:
+    """Share of data whose importance weights have k-hat above its limit; see `psis_k_hat`."""
+    shapes = psis_k_hat(run, x, num_particles, seed=seed)
+    return len(shapes.bad) / len(shapes.per_datum)
+
+
+def posterior_distance(
+    run: Run, x: Arrays, *, reference: Chains, num_draws: int = 2000, seed: int = 0
+) -> float:
+    """Mean Wasserstein distance to the chains, in their deviations; see `posterior_error`."""
+    del x  # the chains are given the training data, so that the guide has to be, too
+    draws, given = reference.flat, reference.given
+    return posterior_error(run, draws, given, num_draws=num_draws, seed=seed).wasserstein
+
+
+def training_bound(run: Run, x: Arrays) -> float:
+    """The objective's own bound on the training data, mean since the last report."""
+    del x
+    if run.unit != Objective.unit:
+        raise ObjectiveError(f"{run.objective!r} is no bound; its unit is {run.unit}.")
+    return -run.rows[-1]["loss"]
+
+
+def of_chains_alone(run: Run, x: Arrays) -> Figure:
+    """Chains have it, and a fitted guide does not."""
+    del run, x
+    return Figure(None, note="no chains")
+
+
 def seconds(run: Run, x: Arrays) -> float:
     """Seconds in the training loop, compilation included."""
     del x
@@ -126,8 +189,20 @@ METRICS: dict[str, Metric] = {
     "exact": Metric(exact, NATS, "higher"),
     "ais": Metric(ais, NATS, "higher"),
     "active_units": Metric(active, "units", needs_guide=True),
+    "reconstruction": Metric(reconstruction, NATS, needs_guide=True),
+    "kl": Metric(kl, NATS, needs_guide=True),
+    "bad_weights": Metric(bad_weights, "share of data", "lower", needs_guide=True),
     "mmd": Metric(mmd, "", "lower"),
-    "seconds": Metric(seconds, "s", "lower"),
+    "training_bound": Metric(training_bound, NATS),
+    "posterior_error": Metric(
+        posterior_distance, "sd", "lower", needs_guide=True, needs_chains=True
+    ),
+    "r_hat": Metric(of_chains_alone, "", of_chains=lambda chains: chains.r_hat),
+    "ess": Metric(of_chains_alone, "draws", of_chains=lambda chains: chains.ess),
+    "divergences": Metric(
+        of_chains_alone, "draws", of_chains=lambda chains: float(chains.diverging.sum())
+    ),
+    "seconds": Metric(seconds, "s", "lower", of_chains=lambda chains: chains.seconds),
 }
 """The metrics that have a name."""
 
@@ -177,7 +252,7 @@ def _metric(metric: Any) -> Metric:
             settings[key] = ast.literal_eval(value)
         except (ValueError, SyntaxError) as error:
             raise ArgumentError(f"metric {metric!r}: {value!r} is no number.") from error
-    return Metric(known.measure, known.unit, known.better, settings, known.needs_guide)
+    return replace(known, settings=settings)
 
 
 def _estimate(estimate: Estimate) -> Figure:

@@ -29,6 +29,7 @@ latent_dim = 8
 ELBO = "elbo"
 IWAE = { objective = "iwae:num_particles=5", learning_rate = 3e-3 }
 """
+_SEE = "`ppl-zoo compare --example` prints one."
 _KEYS = {
     *("title", "data", "seeds", "budget", "metrics", "fit", "pairs", "objectives"),
     *("out", "workers", "executor"),
@@ -65,14 +66,14 @@ def read_spec(path: str | Path) -> Spec:
     except OSError as error:
         raise ArgumentError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ArgumentError(f"{path} is no TOML: {error}. For example:\n{EXAMPLE}") from error
+        raise ArgumentError(f"{path} is no TOML: {error}. {_SEE}") from error
     unknown = sorted(found.keys() - _KEYS)
     if unknown:
         known = ", ".join(sorted(_KEYS))
-        raise ArgumentError(f"{path}: there is no entry {unknown[0]!r}; there are {known}.")
+        raise ArgumentError(f"{path}: there is no entry {unknown[0]!r}; there are {known}. {_SEE}")
     for key in ("data", "budget", "pairs", "objectives"):
         if not found.get(key):
-            raise ArgumentError(f"{path}: the entry {key!r} is missing. For example:\n{EXAMPLE}")
+            raise ArgumentError(f"{path}: the entry {key!r} is missing. {_SEE}")
     for key in ("budget", "pairs", "objectives", "fit"):
         if not isinstance(found.get(key, {}), dict):
             raise ArgumentError(f"{path}: {key!r} must be a table, got {found[key]!r}.")

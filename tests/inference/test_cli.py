@@ -427,12 +427,3 @@ def test_evaluate_refuses_what_it_cannot_score(runs, tmp_path):
 def test_evaluate_refuses_other_data_than_the_run_had(tmp_path, identity, message):
     (tmp_path / "spec.json").write_text(json.dumps({"data": {"id": identity}}))
     assert message in refuse("evaluate", tmp_path)
-
-
-def test_demo_ends_with_a_table_and_a_picture_and_can_be_run_again(tmp_path):
-    for _ in range(2):
-        output = succeed("demo", "--epochs", "1", "--out", str(tmp_path / "demo"))
-        assert "test bound" in output
-        for engine in ("numpyro", "pyro"):
-            assert re.search(rf"{engine} .* -\d\d\.\d\d .* -\d\d\.\d\d ± \d\.\d\d", output)
-    assert (tmp_path / "demo" / "digits.png").stat().st_size > 10_000

@@ -11,7 +11,12 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 SOURCES = sorted(FOLDER.glob("*.py"))
-PICTURES = {"first_fit": 5, "same_generator_many_objectives": 2, "why_did_my_guide_get_worse": 1}
+PICTURES = {
+    "compare_objectives": 1,
+    "first_fit": 5,
+    "same_generator_many_objectives": 2,
+    "why_did_my_guide_get_worse": 1,
+}
 
 
 def test_there_are_notebooks() -> None:

@@ -19,8 +19,11 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
-def test_programs_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_programs_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """From top to bottom in one namespace, as a reader would paste them."""
+    monkeypatch.chdir(tmp_path)
     space: dict[str, Any] = {}
     for program in blocks("python"):
         exec(compile(program, "README.md", "exec"), space)
@@ -30,6 +33,8 @@ def test_programs_run(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "nats (iw, K=1000)" in printed
     assert "IWAE" in printed  # an objective that fits
+    assert re.search(r"belief net +ELBO +-\d+", printed)
+    assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
 def test_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -107,7 +108,7 @@ def test_other_settings_in_the_same_folder_are_refused_or_done_anew(whole):
     assert str(twelve(folder)) == str(whole)
     assert json.loads(known.read_text()) == json.loads(content)
     longer = twelve(folder, budget={"steps": 24}, seeds=(1,))
-    assert longer.frame["step"].eq(24).all()
+    assert set(longer.frame["step"]) == {24}
 
 
 def test_what_fails_is_a_row_that_says_why(tmp_path):
@@ -137,7 +138,7 @@ def test_what_fails_is_a_row_that_says_why(tmp_path):
     # A guide that nothing trained has no bound.
     assert found.summaries["vae", "mmd"]["bound"].mean is None
     assert "trains no guide" in found.summaries["vae", "mmd"]["bound"].note
-    assert math.isfinite(found.summaries["vae", "mmd"]["exact"].mean)
+    assert found.summaries["vae", "mmd"]["exact"].mean is not None
     assert str(grid()) == str(found)
 
 
@@ -160,7 +161,7 @@ def test_the_ranking_by_estimates_is_the_ranking_by_exact_evidence():
     assert list(frame.sort_values("log_likelihood:num_particles=500").index) == list(by_exact)
     gaps = frame["exact"] - frame["log_likelihood:num_particles=500"]
     assert gaps.abs().max() < np.diff(np.sort(frame["exact"])).min()  # else it were luck
-    assert (frame["bound"] < frame["exact"]).all()
+    assert max(frame["bound"] - frame["exact"]) < 0
 
 
 def test_the_ranking_of_a_belief_net_is_that_by_enumeration():
@@ -209,11 +210,13 @@ def test_a_best_is_marked_where_its_lead_exceeds_its_error(values, star):
     everything = [result for name, own in named.items() for result in outcome(name, own)]
     for better, sign in (("higher", 1), ("lower", -1)):
         turned = [
-            dataclasses.replace(result, figures={"m": Figure(sign * result.figures["m"].value)})
+            dataclasses.replace(
+                result, figures={"m": Figure(sign * (result.figures["m"].value or 0.0))}
+            )
             for result in everything
         ]
         metric = chosen({"m": "bound"})["m"]
-        metrics = {"m": type(metric)(metric.measure, "", better)}
+        metrics = {"m": dataclasses.replace(metric, better=better)}
         found = summaries(turned, metrics)
         assert [key[1] for key, row in found.items() if row["m"].best] == [star] * (
             star is not None
@@ -266,7 +269,8 @@ def test_curves_show_the_same_bound_for_all():
         metrics=("exact",),
         progress=False,
     )
-    assert found.frame["why"].str.contains("log_evidence").all()  # a metric that it does not have
+    assert not any(found.frame["why"])  # what cannot be asked fails no run
+    assert "log_evidence" in found.summaries["vae", "ELBO"]["exact"].note
     found = compare(
         {"vae": pair},
         {"ELBO": "elbo", "slow IWAE": (IWAE(50), {"learning_rate": 1e-12}), "MMD": "mmd"},
@@ -282,7 +286,7 @@ def test_curves_show_the_same_bound_for_all():
     assert found.run("vae", "slow IWAE").rows[-1]["valid_bound"] == pytest.approx(
         untrained.rows[-1]["valid_bound"], abs=1e-3
     )
-    drawn = {line.get_label() for line in found.plot().axes[0].lines}
+    drawn = {str(line.get_label()) for line in found.plot().axes[0].lines}
     assert {"vae, ELBO", "vae, slow IWAE"} <= drawn
     assert not any("MMD" in label for label in drawn)
 
@@ -342,12 +346,13 @@ def test_arguments_that_cannot_be_meant(changed, words):
 
 def test_other_arguments_that_cannot_be_meant():
     some, budget = rows(10), {"steps": 1}
+    wrong: Any = [ppca()]
     with pytest.raises(ArgumentError, match="pairs must map"):
-        compare([ppca()], {"ELBO": ELBO()}, some, budget=budget)
+        compare(wrong, {"ELBO": ELBO()}, some, budget=budget)
     with pytest.raises(ArgumentError, match=r"pairs\['a'\] must be a pair"):
         compare({"a": "vae"}, {"ELBO": ELBO()}, some, budget=budget)
     with pytest.raises(ArgumentError, match="objectives must map"):
-        compare({"a": ppca()}, ELBO(), some, budget=budget)
+        compare({"a": ppca()}, wrong, some, budget=budget)
     with pytest.raises(ArgumentError, match=r"objectives\['b'\] must be an objective"):
         compare({"a": ppca()}, {"b": ELBO}, some, budget=budget)
     with pytest.raises(ArgumentError, match=r"objectives\['b'\] has no argument 'lr'"):
