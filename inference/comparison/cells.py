@@ -252,4 +252,4 @@ def _plain(label: str) -> str:
     plain = re.sub(r"[^a-z0-9_.=,]+", "-", label.lower()).strip("-.")[:_LONGEST_NAME]
     if plain == label:
         return plain
-    return f"{plain}-{hashlib.sha256(label.encode()).hexdigest()[:6]}"
+    return f"{plain}-{hashlib.sha256(label.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"

@@ -114,17 +114,24 @@ def _cell(summary: Summary) -> Cell:
 
 
 def _facts(comparison: Comparison) -> dict[str, str]:
-    ((kind, amount),) = comparison.cells[0].budget.items()
+    budgets = dict.fromkeys(_words(cell.budget) for cell in comparison.cells if cell.fits)
     seeds = dict.fromkeys(str(cell.seed) for cell in comparison.cells)
-    return {
+    facts = {
         "data": comparison.cells[0].data_id,
         "rows scored": f"{len(comparison.x[0]):,}",
-        "budget of each run": f"{amount:,} {kind}",
+        "budget of each run": "; ".join(budgets) or "none",
         "seeds": ", ".join(seeds),
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
         "ppl-model-zoo": importlib.metadata.version("ppl-model-zoo"),
         "machine": f"{platform.machine()}, {platform.system()}, {os.cpu_count()} cores",
     }
+    good = {result.key[:2] for result in comparison.results if not result.failed}
+    partly = {_label(*key): comparison.why(*key) for key in good if comparison.why(*key)}
+    return facts | {f"failed: {label}": why for label, why in partly.items()}
+
+
+def _words(budget: Mapping[str, Any]) -> str:
+    return ", ".join(f"{amount:,} {kind}" for kind, amount in budget.items())
 
 
 def _curves(comparison: Comparison) -> tuple[Curve, ...]:
@@ -166,8 +173,9 @@ def _scatter(comparison: Comparison, key: tuple[str, str], run: Run) -> Scatter 
         return None
     site, z = next(iter(means.items()))
     z = z.reshape(len(z), -1).astype(np.float64)
+    test = getattr(comparison.data, "test", None)
     labels = getattr(comparison.data, "labels", {}).get("test")
-    same = len(comparison.x[0]) == (0 if labels is None else len(labels))
+    same = test is not None and np.array_equal(test, comparison.x[0])
     images = None
     if run.image_shape is not None:
         decoded = run.reconstruct(*x).reshape(len(z), *run.image_shape)

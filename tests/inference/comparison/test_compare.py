@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ import pandas as pd
 import pytest
 import tiny_belief_net as tiny
 from grid import COLUMNS, ppca, rows, twelve
+from report_contents import HOSTILE
 from scipy.stats import t as student
 
-from inference import ELBO, IWAE, MMD, NVIL, VIMCO, compare, fit, gather
+from inference import ELBO, IWAE, MMD, NVIL, VIMCO, compare, estimator_report, fit, gather
 from inference.comparison.cells import Result, folder_name
 from inference.comparison.metrics import Figure, chosen
 from inference.comparison.ranking import summaries
@@ -29,14 +31,6 @@ from ppl_models import create
 from ppl_models.datasets import load
 
 TIMEOUT = 240.0
-HOSTILE = (
-    '<script>alert("1")</script>',
-    "../../etc",
-    "a/b\\c",
-    "x" * 300,
-    "\u202e'\"&;\n",
-    "$\\frac{$",
-)
 
 
 @pytest.fixture(scope="module")
@@ -237,25 +231,58 @@ def test_the_lead_is_tested_as_welch_does():
         assert [key[1] for key, row in found.items() if row["m"].best] == star
 
 
+class Elements(HTMLParser):
+    """The elements of a page with the names of their attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[Any] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, [name for name, _ in attrs]))
+
+
 def test_labels_hold_anything(tmp_path):
-    names = {folder_name(label, "ELBO", 0) for label in HOSTILE}
-    assert len(names) == len(HOSTILE)
+    names = {folder_name(label, "ELBO", 0) for label in (*HOSTILE, "../../etc", ".", "a/b\\c")}
+    assert len(names) == len(HOSTILE) + 3
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_.=,") for name in names)
-    assert not any(name.startswith(".") or ".." in name.split("--")[0] for name in names)
-    found = compare(
-        {label: ppca() for label in HOSTILE[:2]},
-        {label: ELBO() for label in HOSTILE[3:]},
-        rows(20),
-        test=rows(10),
-        budget={"steps": 2},
-        metrics={HOSTILE[0]: "exact"},
-        out=tmp_path,
-        progress=False,
-    )
-    assert "<script" not in found._repr_html_()
-    assert {path.parent for path in results(tmp_path)} == {tmp_path / "results"}
-    assert len(list((tmp_path / "runs").iterdir())) == 6
-    assert found.run(HOSTILE[1], HOSTILE[4]).step == 2
+    assert not any(name.startswith((".", "..")) for name in names)
+
+    def pages(labels, out):
+        """As a report and as a notebook shows it."""
+        first, *others = labels
+        found = compare(
+            {label: ppca() for label in others},
+            {first: ELBO()},
+            rows(20),
+            test=rows(10),
+            budget={"steps": 2},
+            metrics={first: "exact"},
+            out=out,
+            progress=False,
+        )
+        assert {path.parent for path in results(out)} == {out / "results"}
+        assert len(list((out / "runs").iterdir())) == len(others)
+        assert found.run(others[-1], first).step == 2
+        measured = estimator_report(
+            found.run(others[0], first), {first: IWAE}, rows(5), num_draws=40, num_particles=(1, 2)
+        )
+        report = found.to_html(out / "report.html", title=first, estimators={first: measured})
+        return report.read_text(), found._repr_html_()
+
+    labels = list(HOSTILE)
+    hostile = pages(labels, tmp_path / "hostile")
+    harmless = pages([f"label {place}" for place in range(len(labels))], tmp_path / "harmless")
+    for bad, good in zip(hostile, harmless, strict=True):
+        assert Elements(bad).found == Elements(good).found
+    assert "signal-to-noise" in harmless[0]
+
+
+def test_the_report_has_the_tables_numbers(whole, tmp_path):
+    page = whole.to_html(tmp_path / "report.html").read_text()
+    for text in whole.table().to_numpy().ravel():
+        assert text.removesuffix(" *") in page
 
 
 def test_curves_show_the_same_bound_for_all():
