@@ -114,7 +114,9 @@ def asked(run: Run, data: Dataset, images: int, temperatures: int, seed: int) ->
 def main(
     only: Annotated[str | None, typer.Option(help=f"One of {', '.join(OBJECTIVES)}.")] = None,
     steps: Annotated[int, typer.Option(help="Steps of the generator.")] = 10_000,
-    images: Annotated[int, typer.Option(help="Test images for annealing; a quarter for bounds.")] = 100,
+    images: Annotated[
+        int, typer.Option(help="Test images for annealing; a quarter for bounds.")
+    ] = 100,
     temperatures: Annotated[int, typer.Option(help="Of annealing.")] = 500,
     seed: int = 0,
     runs: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/same_generator"),

@@ -219,7 +219,7 @@ def test_a_best_is_marked_where_its_lead_exceeds_its_error(values, star):
 
 def test_the_lead_is_tested_as_welch_does():
     # Degrees of freedom and t by hand; the difference is put on either side of the threshold.
-    a, others, level = np.array([0.0, 0.3, 0.5, 0.9]), 1, 0.05
+    a, others, level = np.array([0.0, 0.3, 0.5, 0.9]), 2, 0.05
     b = np.array([0.0, 0.1, 0.25])
     va, vb = a.var(ddof=1) / 4, b.var(ddof=1) / 3
     freedom = (va + vb) ** 2 / (va**2 / 3 + vb**2 / 2)
@@ -227,7 +227,8 @@ def test_the_lead_is_tested_as_welch_does():
     metrics = chosen({"m": "bound"})
     for factor, star in ((1.01, ["a"]), (0.99, [])):
         lead = needed * factor - (a.mean() - b.mean())
-        found = summaries([*outcome("a", list(a + lead)), *outcome("b", list(b))], metrics)
+        rivals = [*outcome("b", list(b)), *outcome("c", list(b))]
+        found = summaries([*outcome("a", list(a + lead)), *rivals], metrics)
         assert [key[1] for key, row in found.items() if row["m"].best] == star
 
 
