@@ -29,6 +29,7 @@ metrics = ["bound", "seconds"]
 
 [fit]
 batch_size = 50
+learning_rate = 1e-3
 
 [pairs.small]
 model = "vae"
@@ -76,7 +77,7 @@ def test_compare_prints_a_table_writes_a_report_and_goes_on(tmp_path):
     assert invoke("compare", spec, "--out", out) == first  # what is finished is read
     assert len(list((out / "runs").iterdir())) == 8
     rates = {load_run(run).spec["training"]["learning_rate"] for run in (out / "runs").iterdir()}
-    assert rates == {None, 3e-3}
+    assert rates == {1e-3, 3e-3}
     folders = sorted((out / "runs").glob("*elbo*"))
     report = invoke("report", *folders, "--metric", "bound", "--out", tmp_path / "two.html")
     assert "VAE (latent_dim=2, hidden=[8]" in report
