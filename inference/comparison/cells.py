@@ -143,10 +143,13 @@ def complete(cell: Cell, data: Any, x: tuple[Any, ...], metrics: Mapping[str, Me
         pair = cell.build()
         engine = engine_name(pair)
         if isinstance(cell.learning, NUTS):
-            run = sampled(cell.learning, pair, data, cell.seed, cell.run_folder)
+            what = f"{cell.learning!r} from seed {cell.seed} on {cell.data_id}"
+            run = sampled(cell.learning, pair, data, cell.seed, cell.run_folder, what)
             end = {"status": "finished", "step": run.diverging.size}
         else:
             run = _trained(cell, pair, engine, data)
+            if run.status == "interrupted":
+                raise KeyboardInterrupt  # the run is kept, and is no result yet
             end = {"status": run.status, "step": run.step}
         reference = None
         if cell.chains is not None and holds_chains(cell.chains):  # they may have failed

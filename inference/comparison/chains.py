@@ -67,16 +67,26 @@ def holds_chains(folder: Path) -> bool:
     return (folder / _FILE).exists()
 
 
-def sampled(sampler: NUTS, pair: Any, data: Any, seed: int, folder: Path) -> Chains:
-    """Draw the chains, or read them where they were drawn."""
+def sampled(sampler: NUTS, pair: Any, data: Any, seed: int, folder: Path, what: str) -> Chains:
+    """Draw the chains, or read them where they were drawn.
+
+    Raises:
+        RunFolderError: if others are there, or damaged ones.
+    """
     if not holds_chains(folder):
         found = sampler.sample(pair, data, seed=seed)
         folder.mkdir(parents=True, exist_ok=True)
         arrays: Mapping[str, Any] = {**found.draws, _DIVERGING: found.statistics["diverging"]}
         plain = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
-        facts = {"sampler": repr(sampler), "seed": seed, "seconds": found.seconds}
+        facts = {"what": what, "seconds": found.seconds}
         write_whole(folder / "chains.json", json.dumps(facts).encode())
         write_whole(folder / _FILE, save(plain))
+    facts = json.loads((folder / "chains.json").read_text())
+    if facts.get("what") != what:
+        raise RunFolderError(
+            f"{folder} holds other chains: {facts.get('what')}, and now {what}. Choose another "
+            "out=, or delete it."
+        )
     return read_chains(folder, data)
 
 

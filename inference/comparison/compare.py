@@ -113,7 +113,7 @@ def compare(
             result_path=folder / "results" / f"{folder_name(pair, label, seed)}.json",
             chains=None if isinstance(objective, NUTS) else chains(pair),
         )
-        for pair, untrained in pairs.items()
+        for pair, untrained in zip(map(str, pairs), pairs.values(), strict=True)
         for label, (objective, own) in learning.items()
         for seed in chosen_seeds
     ]

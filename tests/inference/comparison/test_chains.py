@@ -11,7 +11,8 @@ import pytest
 from numpyro.infer.autoguide import AutoMultivariateNormal, AutoNormal
 
 from inference import ELBO, NUTS, compare
-from inference.errors import ArgumentError
+from inference.errors import ArgumentError, RunFolderError
+from inference.mcmc.diagnostics import effective_sample_size, r_hat
 
 NOISE = 0.5
 
@@ -67,6 +68,10 @@ def test_guides_are_ranked_by_their_distance_to_the_chains(tmp_path):
     assert figures["ess"] > 100
     assert figures["r_hat"] < 1.05
     assert figures["divergences"] == 0
+    chains = found.chains("mean field", "NUTS").draws
+    bulk, tail = (effective_sample_size(chains, kind)["weight"] for kind in ("bulk", "tail"))
+    assert figures["r_hat"] == r_hat(chains)["weight"].max() > r_hat(chains)["weight"].min()
+    assert figures["ess"] == min(bulk.min(), tail.min()) < max(bulk.max(), tail.max())
     deviation = np.sqrt(np.diag(covariance))
     assert (np.abs(draws.mean(0) - mean) < 5 / np.sqrt(100) * deviation).all()
     assert (np.abs(draws.std(0) / deviation - 1) < 0.4).all()
@@ -75,6 +80,17 @@ def test_guides_are_ranked_by_their_distance_to_the_chains(tmp_path):
     assert "'weight'" in found.summaries["mean field", "SVI"]["bound"].note
     assert found.summaries["mean field", "SVI"]["training_bound"].mean is not None
     assert str(grid()) == str(found)  # chains and runs are read
+    with pytest.raises(RunFolderError, match="holds other chains"):
+        compare(
+            {"mean field": (model, AutoNormal(model))},
+            {"NUTS": NUTS(200, 250)},
+            problem(),
+            test=problem(),
+            budget={"steps": 1},
+            metrics=("ess",),
+            out=tmp_path,
+            progress=False,
+        )
     with pytest.raises(ArgumentError, match="no finished run"):
         found.run("mean field", "NUTS")
     posteriors: Any = found.to_arviz(num_draws=20)

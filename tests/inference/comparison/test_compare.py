@@ -27,6 +27,7 @@ from inference.comparison.cells import Result, folder_name
 from inference.comparison.metrics import Figure, chosen
 from inference.comparison.ranking import summaries
 from inference.errors import ArgumentError, DataError, RunFolderError
+from inference.training.progress import Progress
 from ppl_models import create
 from ppl_models.datasets import load
 
@@ -90,6 +91,25 @@ def test_killed_half_way_it_goes_on_and_ends_in_the_same_table(whole, tmp_path):
     pd.testing.assert_frame_equal(again.frame, whole.frame)
     assert str(again) == str(whole)
     assert {path: path.stat().st_mtime_ns for path in before} == before  # not done again
+
+
+def test_ctrl_c_stops_it_and_what_was_begun_goes_on(whole, tmp_path, monkeypatch):
+    advance, calls = Progress.advance, []
+
+    def pressed(self, step, loss):
+        calls.append(step)
+        if len(calls) == 12:  # in a run that is neither the first nor at its end
+            os.kill(os.getpid(), signal.SIGINT)
+        advance(self, step, loss)
+
+    monkeypatch.setattr(Progress, "advance", pressed)
+    monkeypatch.setattr("inference.training.loop._Pace.chunk", lambda self: 4)
+    with pytest.raises(KeyboardInterrupt):
+        twelve(tmp_path)
+    done = len(results(tmp_path))
+    assert 0 < done < 12
+    assert len(list((tmp_path / "runs").iterdir())) == done + 1
+    assert str(twelve(tmp_path)) == str(whole)
 
 
 def test_other_settings_in_the_same_folder_are_refused_or_done_anew(whole):
