@@ -39,10 +39,14 @@ class Owned:
         self._templates = params, rest
         self._values: Any = None
         self._state: Any = None
-        self._keep: Callable[[Any], None] = lambda state: None
+        self._keep: Callable[[Any], None] | None = None
 
-    def bind(self, values: Any, state: Any, keep: Callable[[Any], None]) -> Owned:
-        """Use these values, and hand on the state that a call leaves."""
+    def bind(self, values: Any, state: Any, keep: Callable[[Any], None] | None) -> Owned:
+        """Use these values, and hand on the state that a call leaves.
+
+        Without `keep` the module is not trained, and runs in evaluation mode: batch normalisation
+        must not see the data.
+        """
         self._values, self._state, self._keep = values, state, keep
         return self
 
@@ -61,8 +65,10 @@ class Owned:
         if self.rest:
             nnx.replace_by_pure_dict(rest, self._state)
         module = nnx.merge(self._graph, params, rest, copy=True)
+        if self._keep is None:
+            module.eval()
         output = call(module)
-        if self.rest:
+        if self.rest and self._keep is not None:
             _, _, left = nnx.split(module, nnx.Param, ...)
             self._state = lax.stop_gradient(nnx.to_pure_dict(left))
             self._keep(self._state)

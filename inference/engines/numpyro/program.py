@@ -229,7 +229,7 @@ class NumPyroProgram:
         """A flax NNX module as something that the objective owns."""
         owned = Owned(name, module)
         if not trained:
-            return owned.bind(owned.params, owned.rest, lambda new: None)
+            return owned.bind(owned.params, owned.rest, None)
         values = self._own(f"{OWNED}{name}$params", owned.params)
         state = self._own(OWNED_STATE + name, owned.rest) if owned.rest else {}
         return owned.bind(values, state, lambda new: self.keep(name, new))

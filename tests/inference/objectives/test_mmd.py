@@ -165,6 +165,27 @@ def test_code_space_uses_a_network_as_it_is(engine):
     np.testing.assert_allclose(coded.gradients["weight"], plain.gradients["weight"], rtol=1e-3)
 
 
+def test_a_network_of_codes_does_not_see_the_data(engine):
+    """Batch normalisation divides by the averages that it came with, not by the minibatch's."""
+    normalised: Any
+    if engine == "pyro":
+        normalised = torch.nn.BatchNorm1d(3, affine=False, eps=0.0)
+        normalised.running_var.fill_(0.25)
+    else:
+        from flax import nnx
+
+        normalised = nnx.BatchNorm(
+            3, use_bias=False, use_scale=False, epsilon=0.0, rngs=nnx.Rngs(0)
+        )
+        normalised.var[...] = jnp.full(3, 0.25)
+    coded = one_step(engine, MMD(bandwidths=1.0, features=normalised), data())
+    plain = one_step(engine, MMD(bandwidths=0.5), data())  # codes are 2 x
+    assert coded.value == pytest.approx(plain.value, rel=1e-4)
+    if engine == "pyro":
+        assert normalised.training  # as it was
+        assert float(normalised.running_mean.abs().max()) == 0
+
+
 def test_info_vae_is_the_elbo_at_its_corner(engine):
     """alpha = 0 and lambda = 1 leave the ELBO; its gradients are the same."""
     from inference.objectives import ELBO
