@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from inference import fit, load_run
+from inference import Adversarial, fit, load_run
 from ppl_models import create
 from ppl_models.datasets import Dataset
 
@@ -45,6 +45,20 @@ def bare(engine: str) -> tuple[Any, Any]:
     """A model and a guide without a class: x ~ Normal(weight z, scale), z ~ Normal(0, 1)."""
     functions = importlib.import_module(f"tiny_{engine}")
     return functions.model, functions.guide
+
+
+def learnt(learning: str, engine: str, **arguments: Any) -> Any:
+    """A fit of bare functions by the ELBO, or of a generator against a critic that takes turns."""
+    if learning == "elbo":
+        return quick(bare(engine), binary(), **arguments)
+    generator = create(
+        "mlp_generator", engine=engine, data_dim=WIDTH, latent_dim=2, hidden=(3,), noise_scale=1.0,
+        likelihood="gaussian",
+    )  # fmt: skip
+    against = Adversarial(
+        hidden=(4,), critic_steps=2, instance_noise=0.2, noise_steps=1000, freeze=0.9
+    )
+    return quick(generator, binary(), objective=against, **arguments)
 
 
 def loaded(engine: str, folder: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A run that never ends by itself, to be killed: python training_child.py ENGINE FOLDER."""
+"""A run that never ends by itself, to be killed: training_child.py ENGINE FOLDER LEARNING."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tiny_runs import bare, binary, quick
+from tiny_runs import learnt
 
 from inference.training import loop
 from inference.training.progress import Progress
@@ -16,7 +16,7 @@ from inference.training.progress import Progress
 ENDLESS = 10**6
 
 
-def main(engine: str, folder: str) -> None:
+def main(engine: str, folder: str, learning: str) -> None:
     # Reports, and so checkpoints, every six steps; a breath between, so that few steps are taken.
     fitting: Any = importlib.import_module("inference.training.fit")
     fitting._STEPS_BETWEEN_REPORTS = 1
@@ -27,7 +27,7 @@ def main(engine: str, folder: str) -> None:
 
         jax.config.update("jax_disable_most_optimizations", True)
     Path(folder).with_suffix(".begun").touch()
-    quick(bare(engine), binary(), steps=ENDLESS, out=folder, resume=True, checkpoint_seconds=0.0)
+    learnt(learning, engine, steps=ENDLESS, out=folder, resume=True, checkpoint_seconds=0.0)
 
 
 if __name__ == "__main__":
