@@ -89,7 +89,7 @@ def compare(
     _check(pairs, budget, workers, executor, settings, learning)
     chosen_seeds = _seeds(seeds)
     x = _rows(data, test)
-    identity = f"{_identity(data)} scored on {array_id(x)}"
+    identity = f"{_identity(data)}, scored on {scored_id(data, test)}"
     folder = Path(tempfile.mkdtemp(prefix="compare-") if out is None else out)
     first_chains = next((k for k, (each, _) in learning.items() if isinstance(each, NUTS)), None)
 
@@ -239,6 +239,13 @@ def _rows(data: Any, test: Any) -> tuple[np.ndarray[Any, Any], ...]:
     raise DataError(
         "the data have no test rows to score; pass test=, an array or a tuple of arrays."
     )
+
+
+def scored_id(data: Any, test: Any) -> str:
+    """What the rows to score are."""
+    if test is None and hasattr(data, "data_id"):
+        return str(data.data_id("test"))
+    return array_id(as_arrays(test))
 
 
 def _identity(data: Any) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from inference.comparison.cells import Cell, Result
+from inference.comparison.compare import scored_id
 from inference.comparison.comparison import Comparison
 from inference.comparison.metrics import chosen
 from inference.errors import ArgumentError
-from inference.training.data import array_id
+from inference.training.data import as_arrays
 from inference.training.run import Run, load_run
 from inference.training.spec import rebuild_pair
 
@@ -52,7 +53,7 @@ def gather(
                 f"{str(folder)!r} was trained on {run.spec['data']['id']}, not on {identity}; "
                 "figures on different data share no column. Report them apart."
             )
-    x = data.arrays("test") if test is None else test
+    x = data.arrays("test") if test is None else as_arrays(test)
     labels = _labels(runs)
     cells, results = [], []
     for (pair, objective), run, folder in sorted(
@@ -67,7 +68,7 @@ def gather(
             learning=run.objective,
             settings={},
             budget=budget,
-            data_id=f"{identity} scored on {array_id(x)}",
+            data_id=f"{identity}, scored on {scored_id(data, test)}",
             run_folder=Path(folder),
             result_path=Path(folder),
         )
