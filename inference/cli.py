@@ -15,6 +15,7 @@ import typer
 from rich.table import Table
 
 from inference.cli_comparison import compare_command, demo, report_command
+from inference.cli_scaffold import new
 from inference.cli_text import (
     Commands,
     answering,
@@ -67,6 +68,7 @@ def main() -> None:
 app.command("compare")(compare_command)
 app.command("report")(report_command)
 app.command()(demo)
+app.command()(new)
 
 
 @app.callback(invoke_without_command=True)
@@ -88,7 +90,7 @@ def list_command(
     engine: Annotated[str | None, typer.Option(help="Only models on numpyro or pyro.")] = None,
 ) -> None:
     """List the models."""
-    with answering(ValueError):
+    with answering(ValueError), plain_warnings():
         names = list_models(pattern, engine=engine)
         if not names:
             raise ArgumentError(

@@ -24,9 +24,9 @@ from rich.text import Text
 from tqdm import tqdm
 from typer.core import TyperGroup
 
-import ppl_models
 from inference.errors import ArgumentError, ZooError
 from ppl_models import Card
+from ppl_models._registry import find_place
 from ppl_models.datasets import list_datasets, options_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 console = Console(markup=False, emoji=False, highlight=False)
 _errors = Console(markup=False, emoji=False, highlight=False, stderr=True)
 
-_SUFFIX = {"pyro": "", "numpyro": "_numpyro"}
 _DATA_ID = re.compile(
     r"(?P<name>[^/+]+)(\+(?P<variant>[a-z0-9_=,]+))?/train/(?P<binarisation>[a-z]+)(/seed=(?P<seed>\d+))?/[0-9a-f]+"
 )
@@ -66,15 +65,7 @@ def hyperparameters(card: Card, engine: str) -> dict[str, Hyperparameter]:
     """
     if engine not in card.engines:
         return {}
-    source = Path(ppl_models.__file__).parent / card.family / f"{card.name}{_SUFFIX[engine]}.py"
-    public: list[str] = []
-    classes: dict[str, ast.ClassDef] = {}
-    for node in ast.parse(source.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ClassDef):
-            classes[node.name] = node
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            public = ast.literal_eval(node.value)
-    pair = classes[public[0]]
+    pair = find_place(card.name).pair_class(engine)
     meanings = _described(ast.get_docstring(pair) or "")
     for node in pair.body:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":

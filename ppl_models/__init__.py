@@ -3,7 +3,23 @@
 Importing this package imports no framework; `create` imports the one file that it needs.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ppl_models._pair import Card, Pair
 from ppl_models._registry import create, info, list_models
 
-__all__ = ["Card", "Pair", "create", "info", "list_models"]
+if TYPE_CHECKING:
+    from ppl_models._pyro_pair import PyroPair
+
+__all__ = ["Card", "Pair", "PyroPair", "create", "info", "list_models"]
+
+
+def __getattr__(name: str) -> Any:
+    """`PyroPair`, a torch module, only when it is asked for."""
+    if name == "PyroPair":
+        from ppl_models._pyro_pair import PyroPair
+
+        return PyroPair
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

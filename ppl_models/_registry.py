@@ -1,7 +1,18 @@
 """The registry: file names are model names, so listing imports no framework.
 
 `<family>/<name>.py` holds the Pyro pair and `<family>/<name>_numpyro.py` its NumPyro sibling. Each
-file names its pair class, alone, in `__all__`.
+file names its pair class, alone, in `__all__`; `cards/<name>.md` is the model's card.
+
+Other packages add models by an entry point in the group `ppl_models.models`:
+
+    [project.entry-points."ppl_models.models"]
+    my_model = "my_package"
+
+The value is a package, or a package in one (`"my_package.models"`), whose folder holds the same
+files under the same names: `my_model.py`, `my_model_numpyro.py`, or one of the two, and the card
+`my_model.md`. The pair classes derive from `ppl_models.PyroPair` and `ppl_models.Pair`. Nothing of
+the package runs before `create` is asked for one of its models; `ppl-zoo new my_model --into
+FOLDER` writes such a package. A plugin that is not so is left out with a warning.
 """
 
 from __future__ import annotations
@@ -9,28 +20,28 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import warnings
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from ppl_models._pair import Card, Pair
+from ppl_models._places import SUFFIX, Place
+from ppl_models._plugins import read_plugins, unusable
 
 _ROOT = Path(__file__).parent
 _NOT_FAMILIES = {"cards", "classical", "datasets", "networks"}
-_SUFFIX = {"pyro": "", "numpyro": "_numpyro"}
 
 
-def _modules() -> dict[str, dict[str, str]]:
-    """Model name to engine to dotted module, read from the folder alone."""
-    found: dict[str, dict[str, str]] = {}
+def _zoo() -> dict[str, Place]:
+    """The zoo's own models, read from the folder alone."""
+    found: dict[str, Place] = {}
     for path in sorted(_ROOT.glob("*/*.py")):
-        family, stem = path.parent.name, path.stem
-        if family in _NOT_FAMILIES or stem.startswith("_"):
-            continue
-        name = stem.removesuffix("_numpyro")
-        engine = "pyro" if name == stem else "numpyro"
-        found.setdefault(name, {})[engine] = f"ppl_models.{family}.{stem}"
+        family, name = path.parent.name, path.stem.removesuffix("_numpyro")
+        if family not in _NOT_FAMILIES and not name.startswith("_") and name not in found:
+            card = _ROOT / "cards" / f"{name}.md"
+            found[name] = Place.find(name, f"ppl_models.{family}", path.parent, card)
     return found
 
 
@@ -42,20 +53,33 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"{hint}Known: {', '.join(known)}."
 
 
-def _find(name: str) -> dict[str, str]:
-    modules = _modules()
-    if name not in modules:
-        raise ValueError(f"There is no model {name!r}. {_nearest(name, modules)}")
-    return modules[name]
+def find_place(name: str) -> Place:
+    """Where a model's files lie.
+
+    Raises:
+        ValueError: if the name is unknown, or that of a plugin that is left out.
+    """
+    zoo = _zoo()
+    if name in zoo:
+        return zoo[name]
+    plugins, broken = read_plugins(zoo)
+    if name in plugins:
+        return plugins[name]
+    for other, why in broken:
+        if other == name:
+            raise ValueError(why)
+    raise ValueError(f"There is no model {name!r}. {_nearest(name, {**zoo, **plugins})}")
 
 
 def _check_engine(engine: str) -> None:
-    if engine not in _SUFFIX:
-        raise ValueError(f"There is no engine {engine!r}. {_nearest(engine, _SUFFIX)}")
+    if engine not in SUFFIX:
+        raise ValueError(f"There is no engine {engine!r}. {_nearest(engine, SUFFIX)}")
 
 
 def list_models(pattern: str = "*", *, engine: str | None = None) -> list[str]:
-    """Names of the models whose name matches a shell pattern.
+    """Names of the models, plugins' too, whose name matches a shell pattern.
+
+    A plugin that cannot be used is left out with a warning that names it.
 
     Args:
         pattern: for example `"*vae*"`.
@@ -66,10 +90,14 @@ def list_models(pattern: str = "*", *, engine: str | None = None) -> list[str]:
     """
     if engine is not None:
         _check_engine(engine)
+    zoo = _zoo()
+    plugins, broken = read_plugins(zoo)
+    for _, why in broken:
+        warnings.warn(why, stacklevel=2)
     return [
         name
-        for name, engines in sorted(_modules().items())
-        if fnmatchcase(name, pattern) and (engine is None or engine in engines)
+        for name, place in sorted({**zoo, **plugins}.items())
+        if fnmatchcase(name, pattern) and (engine is None or engine in place.files)
     ]
 
 
@@ -79,9 +107,8 @@ def info(name: str) -> Card:
     Raises:
         ValueError: if the name is unknown; the nearest names are in the message.
     """
-    engines = _find(name)
-    family = next(iter(engines.values())).split(".")[1]
-    return Card.read(_ROOT / "cards" / f"{name}.md", family=family, engines=tuple(sorted(engines)))
+    place = find_place(name)
+    return Card.read(place.card, family=place.family, engines=tuple(sorted(place.files)))
 
 
 def create(name: str, *, engine: str = "numpyro", **hyperparameters: Any) -> Pair:
@@ -96,13 +123,14 @@ def create(name: str, *, engine: str = "numpyro", **hyperparameters: Any) -> Pai
     Raises:
         ValueError: if the model or the engine is unknown, or a hyperparameter is out of range.
         TypeError: if the pair has no such hyperparameter.
+        PluginError: a ValueError, if the model is a plugin's that fails to be imported, or whose
+            class is no pair of that engine.
     """
     _check_engine(engine)
-    engines = _find(name)
-    if engine not in engines:
-        raise ValueError(f"{name!r} has no {engine} pair; it exists for: {', '.join(engines)}.")
-    module = importlib.import_module(engines[engine])
-    pair_class = getattr(module, module.__all__[0])
+    place = find_place(name)
+    if engine not in place.files:
+        raise ValueError(f"{name!r} has no {engine} pair; it exists for: {', '.join(place.files)}.")
+    pair_class = _plugin_class(place, engine) if place.distribution else _class(place, engine)
     accepted = inspect.signature(pair_class).parameters
     unknown = sorted(set(hyperparameters) - set(accepted))
     if unknown:
@@ -110,3 +138,22 @@ def create(name: str, *, engine: str = "numpyro", **hyperparameters: Any) -> Pai
             f"{name!r} has no hyperparameter {unknown[0]!r}. {_nearest(unknown[0], accepted)}"
         )
     return pair_class(**hyperparameters)
+
+
+def _class(place: Place, engine: str) -> Any:
+    module = importlib.import_module(place.module(engine))
+    return getattr(module, module.__all__[0])
+
+
+def _plugin_class(place: Place, engine: str) -> type[Pair]:
+    """A plugin's pair class; whatever is wrong with it is said of the plugin."""
+    try:
+        found = _class(place, engine)
+    except Exception as error:  # a plugin may fail in any way when it is imported
+        why = f"importing {place.module(engine)} failed with {type(error).__name__}: {error}"
+        raise unusable(place, why) from error
+    if not (isinstance(found, type) and issubclass(found, Pair)):
+        raise unusable(place, f"{found!r} is no class that derives from ppl_models.Pair")
+    if getattr(found, "engine", None) != engine:
+        raise unusable(place, f"{found.__name__}.engine must be {engine!r}")
+    return found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -252,4 +254,21 @@ ROWS = {
         latent=False,
     ),
 }
+DRAWS: dict[str, Draw] = {draw.__name__: draw for draw in (binary, grey, real, signs)}
+
+
+def rows_in(folder: Path) -> dict[str, Row]:
+    """The rows of a folder's TOML files, which `ppl-zoo new` writes: `data` names one of DRAWS.
+
+    A row that needs functions of its own is written here instead.
+    """
+    found = {}
+    for path in sorted(folder.glob("*.toml")):
+        for name, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            engines = tuple(entry.pop("engines", ENGINES))
+            found[name] = Row(data=DRAWS[entry.pop("data")], engines=engines, **entry)
+    return found
+
+
+ROWS |= rows_in(Path(__file__).parent / "model_rows")
 PLACES = [(engine, name) for name, row in ROWS.items() for engine in row.engines]
