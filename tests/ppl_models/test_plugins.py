@@ -99,7 +99,7 @@ def test_nothing_of_a_plugin_runs_before_it_is_created(install: Install) -> None
     assert info("acme_net").family == "acme.models"
     printed = CliRunner().invoke(app, ["show", "acme_net"]).stdout
     assert "data_dim" in printed
-    assert not [module for module in sys.modules if module.startswith("acme")]
+    assert not [module for module in sys.modules if module.partition(".")[0] == "acme"]
     with pytest.raises(ValueError, match="no pyro pair; it exists for: numpyro"):
         create("acme_net", engine="pyro")
     with pytest.raises(PluginError, match="failed with RuntimeError: this ran"):
