@@ -54,6 +54,8 @@ class Site:
             (a model says so with `infer={"training_only": True}`).
         scorable: whether the density of any value is known, not only of the site's own draw; it is
             not for a flow whose transform has no inverse.
+        enumerated: whether the program marks it for enumeration (`infer={"enumerate": ...}`), so
+            that a loss which sums over such sites needs no draw of it.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Site:
     cardinality: int = 0
     training_only: bool = False
     scorable: bool = True
+    enumerated: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,11 @@ class Structure:
         """The observed sites that are no part of the likelihood."""
         return {site.name for site in self.observed if site.training_only}
 
+    @property
+    def marked_for_enumeration(self) -> set[str]:
+        """The model's latents that `TraceEnum_ELBO` sums over where the guide leaves them out."""
+        return {site.name for site in self.latents if site.enumerated}
+
     @cached_property
     def shared_plates(self) -> tuple[Plate, ...]:
         """The plates around every site, outermost first: one importance weight per cell."""
@@ -126,13 +134,19 @@ class Structure:
         """Full size over subsampled size of the shared plates; it multiplies the total bound."""
         return math.prod(plate.full_size / plate.size for plate in self.shared_plates)
 
-    @property
-    def data_scale(self) -> float:
-        """Full size over subsampled size of the plates around all observed sites."""
+    def data_scale(self, rows: int) -> float:
+        """How many data a row of the batch stands for: full size over subsampled size.
+
+        Of the plates around all observed sites those count whose subsample the batch is; a program
+        that is given all rows and chooses among them itself is scored for as many as it was given.
+
+        Args:
+            rows: how many the batch has.
+        """
         plates = frozenset[Plate]()
         if self.observed:
             plates = frozenset.intersection(*(site.plates for site in self.observed))
-        return math.prod(plate.full_size / plate.size for plate in plates)
+        return math.prod(p.full_size / p.size for p in plates if p.size == rows)
 
     @cached_property
     def nesting(self) -> int:

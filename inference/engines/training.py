@@ -49,6 +49,14 @@ class Settings:
         steps = max(1, len(self.arrays[0]) // self.batch_size) if self.arrays else 1
         object.__setattr__(self, "steps_per_epoch", steps)
 
+    @property
+    def full_batch(self) -> bool:
+        """Whether a batch is all rows; they keep their order then.
+
+        A guide may have parameters for each row, by position.
+        """
+        return bool(self.arrays) and self.batch_size == len(self.arrays[0])
+
     def sides(
         self, own_rate: float | None, phases: tuple[str, ...]
     ) -> tuple[tuple[float | None, int | None], tuple[float | None, int | None]]:

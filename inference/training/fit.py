@@ -67,7 +67,8 @@ def fit(
             to be reached ends the run.
         steps: gradient steps.
         seconds: time budget of this call, compilation included.
-        batch_size: rows of a minibatch; all rows where there are fewer.
+        batch_size: rows of a minibatch; all rows where there are fewer. Minibatches are shuffled;
+            all rows keep their order, as a guide with parameters for each row needs.
         learning_rate: step size; 1e-3 for the default Adam.
         optimizer: an optax transformation or constructor, or a `numpyro.optim` object; a
             torch.optim class, partial or instance, or a `pyro.optim` object.
@@ -176,7 +177,7 @@ def fit(
             patience=plain(patience),
             checkpoint_seconds=checkpoint_seconds,
             valid_rows=max(1, _ROWS_PER_VALIDATION // particles),
-            num_valid=round(len(prepared.valid[0]) * structure.data_scale) if prepared.valid else 0,
+            num_valid=round(len(prepared.valid[0]) * source.scale) if prepared.valid else 0,
         )
         loop = Loop(trainer, source, plan, folder, state)
         if checkpoint is not None:
@@ -260,7 +261,7 @@ def _begin(
     """Check pair, data and objective against each other on a first batch; initialise from it."""
     source: ArraySource | BatchSource
     if prepared.batches is None:
-        source = ArraySource(settings.arrays, settings.batch_size, settings.steps_per_epoch, 1.0)
+        source = ArraySource(settings.arrays, settings.batch_size, settings.steps_per_epoch)
     else:
         source = BatchSource(prepared.batches, pair)
     first = source.first()
@@ -268,17 +269,16 @@ def _begin(
     if isinstance(objective, Objective):
         objective.require(structure)
     else:
-        structure.check_match()
+        sums = any(base.__name__ == "TraceEnum_ELBO" for base in type(objective).__mro__)
+        structure.check_match(summed=structure.marked_for_enumeration if sums else ())
     if settings.judge is not None:
         settings.judge.require(structure)
     checked = settings.arrays or first
     check_support(structure, checked, "the data", binarise=settings.binarise, strict=False)
     if settings.valid:
         check_support(structure, settings.valid, "the validation data", strict=False)
-    if isinstance(source, ArraySource):
-        source.data_per_step *= structure.data_scale
-    else:
-        source.scale = structure.data_scale
+    source.scale = structure.data_scale(len(first[0]))
+    if isinstance(source, BatchSource):
         source.check = partial(check_support, structure, name="a batch", binarise=True)
     trainer.start(first)
     return source, structure

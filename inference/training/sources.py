@@ -17,6 +17,7 @@ class Source(Protocol):
     """Feeds a trainer and keeps count."""
 
     steps_per_epoch: int | None
+    scale: float  # data that a row stands for
 
     def first(self) -> Arrays:
         """A batch to initialise from."""
@@ -41,10 +42,10 @@ class ArraySource:
     are others in each epoch.
     """
 
-    def __init__(self, arrays: Arrays, batch_size: int, steps_per_epoch: int, scale: float) -> None:
+    def __init__(self, arrays: Arrays, batch_size: int, steps_per_epoch: int) -> None:
         self.arrays, self.batch_size = arrays, batch_size
         self.steps_per_epoch: int | None = steps_per_epoch
-        self.data_per_step = batch_size * scale
+        self.scale = 1.0
 
     def first(self) -> Arrays:
         """The first rows."""
@@ -56,7 +57,7 @@ class ArraySource:
         losses = trainer.run(state.step, state.step + count)
         state.step += len(losses)
         state.epoch = state.step // self.steps_per_epoch
-        return losses / self.data_per_step
+        return losses / (self.batch_size * self.scale)
 
     def epochs(self, state: Any) -> float:
         """Steps over steps per epoch."""

@@ -578,6 +578,7 @@ def _site(
         cardinality=discrete.family(site["fn"])[1],
         training_only=bool(site["infer"].get("training_only", False)),
         scorable=_scorable(site["fn"], site["value"]),
+        enumerated=bool(site["infer"].get("enumerate")),
     )
 
 

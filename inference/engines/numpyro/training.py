@@ -229,10 +229,12 @@ class Trainer:
 
         def advance(carry: Any) -> Any:
             step, state, rows, losses = carry
-            epoch, position = step // per_epoch, step % per_epoch
-            rows = lax.cond(position == 0, self._order_of, lambda _: rows, epoch)
-            chosen = lax.dynamic_slice_in_dim(rows, position * size, size)
-            batch = tuple(jnp.take(array, chosen, axis=0) for array in data)
+            batch = data
+            if not settings.full_batch:
+                epoch, position = step // per_epoch, step % per_epoch
+                rows = lax.cond(position == 0, self._order_of, lambda _: rows, epoch)
+                chosen = lax.dynamic_slice_in_dim(rows, position * size, size)
+                batch = tuple(jnp.take(array, chosen, axis=0) for array in data)
             state, loss = self._on_batch(state, step, batch)
             return step + 1, state, rows, losses.at[step - start].set(loss)
 

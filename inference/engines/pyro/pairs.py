@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from inference.engines.program import OWNED
 from inference.engines.pyro.program import inspect
+from inference.engines.pyro.reachable import networks
 from inference.errors import RunFolderError
 
 
@@ -100,10 +101,8 @@ def isolate(pair: Any, device: torch.device) -> StoredPair:
             twin.store["params"] = {n: t for n, t in stored.items() if id(t) not in own}
     else:
         twin = StoredPair(pair if isinstance(pair, tuple) else copy.deepcopy(pair))
-    for part in twin.wrapped if isinstance(twin.wrapped, tuple) else (twin.wrapped,):
-        for module in (part, *vars(part).values()) if hasattr(part, "__dict__") else (part,):
-            if isinstance(module, torch.nn.Module):
-                module.to(device)
+    for network in networks(twin.wrapped):
+        network.to(device)
     return twin
 
 
@@ -143,17 +142,16 @@ def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
 
 @contextlib.contextmanager
 def evaluating(pair: Any) -> Iterator[None]:
-    """Put a module's batch normalisation and dropout into evaluation mode, then back."""
-    module = getattr(pair, "wrapped", pair)
-    if not isinstance(module, torch.nn.Module):
-        yield
-        return
-    before = module.training
-    module.eval()
+    """Put the batch normalisation and dropout of a pair's networks into evaluation mode, then back."""
+    found = networks(getattr(pair, "wrapped", pair))
+    before = [(layer, layer.training) for network in found for layer in network.modules()]
+    for network in found:
+        network.eval()
     try:
         yield
     finally:
-        module.train(before)
+        for layer, mode in before:
+            layer.training = mode
 
 
 def stored_values(pair: StoredPair, *, owned: bool = False) -> dict[str, NDArray[Any]]:
@@ -195,7 +193,16 @@ def rebuild(pair: Any, values: Mapping[str, NDArray[Any]], batch: tuple[Any, ...
 
 def _state(pair: StoredPair, owned: bool) -> dict[str, torch.Tensor]:  # noqa: FBT001
     """Parameters, and state that is not trained such as batch normalisation's averages."""
-    module = pair.wrapped
-    own = dict(module.named_buffers()) if isinstance(module, torch.nn.Module) else {}
     params = unconstrained(pair)
-    return {n: t for n, t in params.items() if owned or not n.startswith(OWNED)} | own
+    return {n: t for n, t in params.items() if owned or not n.startswith(OWNED)} | buffers(pair)
+
+
+def buffers(pair: StoredPair) -> dict[str, torch.Tensor]:
+    """What the networks hold besides parameters; bare functions' networks have numbers for names."""
+    if isinstance(pair.wrapped, torch.nn.Module):
+        return dict(pair.wrapped.named_buffers())
+    return {
+        f"{number}.{name}": buffer
+        for number, network in enumerate(networks(pair.wrapped))
+        for name, buffer in network.named_buffers()
+    }

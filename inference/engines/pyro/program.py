@@ -640,6 +640,7 @@ def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:
         cardinality=discrete.family(site["fn"])[1],
         training_only=bool(site["infer"].get("training_only", False)),
         scorable=_scorable(site["fn"], site["value"]),
+        enumerated=bool(site["infer"].get("enumerate")),
     )
 
 

@@ -19,6 +19,7 @@ from inference.engines.program import OWNED, OWNED_STATE, is_owned
 from inference.engines.pyro.optimisers import build_optimiser, build_schedule
 from inference.engines.pyro.pairs import (
     StoredPair,
+    buffers,
     drop_owned,
     evaluating,
     isolate,
@@ -69,10 +70,7 @@ class Trainer:
         self.networks: dict[str, torch.nn.Module] = {}
         if isinstance(objective, Objective):
             self.objective = self._own_copy(objective)
-        wrapped = self.pair.wrapped
-        self.buffered = isinstance(wrapped, torch.nn.Module) and any(
-            True for _ in wrapped.buffers()
-        )
+        self.buffered = bool(buffers(self.pair))
         self.data = tuple(self._tensor(array) for array in settings.arrays)
         self.valid = tuple(self._tensor(array) for array in settings.valid)
         self.noise = torch.Generator(self.device).manual_seed(settings.seed)
@@ -183,8 +181,8 @@ class Trainer:
 
     def values(self) -> dict[str, NDArray[Any]]:
         """The trained values by public name, unconstrained, for `rebuild`."""
-        buffers = {OWNED + name: b.cpu().numpy().copy() for name, b in self._buffers().items()}
-        return stored_values(self.pair, owned=True) | buffers
+        own = {OWNED + name: b.cpu().numpy().copy() for name, b in self._buffers().items()}
+        return stored_values(self.pair, owned=True) | own
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that the next step depends on."""
@@ -251,6 +249,8 @@ class Trainer:
 
     def _minibatch(self, step: int) -> tuple[Any, ...]:
         settings = self.settings
+        if settings.full_batch:
+            return self._binarised(self.data)
         epoch, position = divmod(step, settings.steps_per_epoch)
         if self.order is None or self.order[0] != epoch:
             # A function of (seed, epoch) alone, so that a resumed run sees the same order.
@@ -315,6 +315,10 @@ class _Side:
         """Follow the gradient; with `waits` not if it is zero throughout, as between turns."""
         parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
         if not waits or any(p.grad is not None and bool(p.grad.any()) for p in parameters):
+            for parameter in parameters:
+                # No gradient in this batch, but in earlier ones: zero, as in both libraries' SVI.
+                if parameter.grad is None and parameter in self.optimiser.state:
+                    parameter.grad = torch.zeros_like(parameter)
             if self.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(parameters, self.clip_norm)
             self.optimiser.step()

@@ -1,0 +1,47 @@
+"""The networks that a pair uses: its own, and those that bare functions and methods reach."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Iterator
+from types import FunctionType, MethodType
+from typing import Any
+
+import torch
+
+_LIBRARIES = ("pyro", "torch")
+
+
+def networks(pair: Any) -> list[torch.nn.Module]:
+    """Every network of a pair or of a `(model, guide)` tuple, none of them a part of another.
+
+    Looked through are attributes of a pair, owners of methods, `functools.partial` and Pyro's
+    handlers, and what functions close over or name in their module.
+    """
+    seen: set[int] = set()
+    parts = pair if isinstance(pair, tuple) else (pair, *getattr(pair, "__dict__", {}).values())
+    found = [network for part in parts for network in _reached(part, seen)]
+    inner = {id(part) for network in found for part in list(network.modules())[1:]}
+    return [network for network in found if id(network) not in inner]
+
+
+def _reached(value: Any, seen: set[int]) -> Iterator[torch.nn.Module]:
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, torch.nn.Module):
+        yield value
+        return
+    beyond: list[Any] = []
+    if isinstance(value, functools.partial):
+        beyond = [value.func, *value.args, *value.keywords.values()]
+    elif isinstance(value, MethodType):
+        beyond = [value.__self__, *getattr(value.__self__, "__dict__", {}).values()]
+    elif isinstance(value, FunctionType) and value.__module__.split(".")[0] not in _LIBRARIES:
+        named = inspect.getclosurevars(value)
+        beyond = [*named.nonlocals.values(), *named.globals.values()]
+    elif callable(value) and not isinstance(value, type):  # an object with __call__
+        beyond = list(getattr(value, "__dict__", {}).values())
+    for part in beyond:
+        yield from _reached(part, seen)
