@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from rows import ROWS
+from rows import MODELS, ROWS
 from typer.testing import CliRunner
 
 from inference import annealed_importance_sampling, load_run, log_likelihood
@@ -83,7 +83,9 @@ def runs(tmp_path_factory):
 # What needs no framework
 
 
-@pytest.mark.parametrize("words", [["list"], ["show", "vae"], ["--help"], ["train", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["list"], ["show", "vae"], ["--help"], ["train", "--help"], ["new", "--help"]]
+)
 def test_quick_commands_import_nothing_heavy(words):
     program = (
         "import sys\n"
@@ -115,7 +117,7 @@ def test_list_takes_a_pattern_and_an_engine():
     assert "ppca" not in printed
 
 
-@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("name", MODELS)
 def test_show_prints_card_and_hyperparameters(name):
     card, printed = info(name), succeed("show", name)
     assert facts(printed)["reference"] == card.reference
@@ -136,7 +138,7 @@ def test_show_renders_markdown_and_no_markup(monkeypatch):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("name", MODELS)
 def test_hyperparameters_are_those_of_the_constructor(name, engine):
     card = info(name)
     if engine not in card.engines:

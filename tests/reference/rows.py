@@ -271,4 +271,5 @@ def rows_in(folder: Path) -> dict[str, Row]:
 
 
 ROWS |= rows_in(Path(__file__).parent / "model_rows")
+MODELS = sorted({row.model for row in ROWS.values()})
 PLACES = [(engine, name) for name, row in ROWS.items() for engine in row.engines]
