@@ -88,7 +88,7 @@ def package_files(name: str, engines: tuple[str, ...], folder: Path) -> dict[Pat
 
 
 def write(files: dict[Path, str]) -> None:
-    """Write new files, or none of them.
+    """Write new files; none of them if one is there already.
 
     Raises:
         ArgumentError: if one of them is there already.
