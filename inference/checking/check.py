@@ -1,0 +1,66 @@
+"""`check_pair`: what is wrong with a pair, found in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+# Imported in the order in which the checks run; each module registers its own.
+from inference.checking import (  # isort: skip
+    contract,  # noqa: F401
+    shapes,  # noqa: F401
+    support,  # noqa: F401
+    numerics,  # noqa: F401
+    rows,  # noqa: F401
+    parameters,  # noqa: F401
+    drawing,  # noqa: F401
+    bounds,  # noqa: F401
+    objectives,
+)
+from inference.checking.context import Context
+from inference.checking.registry import CHECKS, run, with_needs
+from inference.checking.report import Finding, Report
+from inference.errors import ArgumentError
+
+
+def check_pair(
+    pair: Any, *batch: Any, checks: Iterable[str] | None = None, engine: str | None = None
+) -> Report:
+    """Check a pair on some rows of data before it is trained.
+
+        print(check_pair(pair, x[:8]))
+
+    It reports mistakes and does not raise on them, whatever the pair does. The pair stays as it
+    is. A batch of 5 to 10 rows whose number is no other dimension of the pair shows most.
+
+    Args:
+        pair: a pair, or a `(model, guide)` tuple of any Pyro or NumPyro program.
+        *batch: the arrays that model and guide take, some rows of each.
+        checks: names of the checks to make, with those that they need; all without it.
+        engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
+
+    Returns:
+        The findings: passed, failed with the remedy, skipped with the reason.
+
+    Raises:
+        ArgumentError: if there is no check of a name.
+    """
+    names = list(CHECKS if checks is None else checks)
+    unknown = [name for name in names if name not in CHECKS]
+    if unknown:
+        raise ArgumentError(
+            f"checks must be among {', '.join(CHECKS)}; got {', '.join(map(repr, unknown))}."
+        )
+    context = Context(pair, batch, engine)
+    findings = list(run(with_needs(names), context))
+    if "objectives" in names:
+        findings += _refusals(context, findings)
+    return Report(tuple(findings))
+
+
+def _refusals(context: Context, findings: list[Finding]) -> list[Finding]:
+    """Why some objectives do not fit a pair that others do: nothing to mend."""
+    if not any(each.check == "objectives" and each.outcome == "passed" for each in findings):
+        return []
+    refused = objectives.validity(context).refused
+    return [Finding(f"objective {name}", "skipped", why) for name, why in refused.items()]

@@ -1,0 +1,225 @@
+"""Checks of the contract: both run, on the same sites, and say something about the data."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+import numpy as np
+
+from inference.checking.context import Context
+from inference.checking.registry import Mistake, Skip, check
+from inference.training.arguments import check_pair_type
+
+
+@check("pair-type", "the pair has a model and a guide, both callable.")
+def _pair_type(context: Context) -> Iterator[Mistake]:
+    check_pair_type(context.pair)
+    pair = context.pair
+    parts = pair if isinstance(pair, tuple) else (pair.model, pair.guide)
+    for name, part in zip(("model", "guide"), parts, strict=True):
+        if not callable(part):
+            yield Mistake(
+                f"the {name} should be a function, got {type(part).__name__}; write it as "
+                f"def {name}(x) or as a method."
+            )
+
+
+@check("engine", "the pair is written in Pyro or in NumPyro.", needs=("pair-type",))
+def _engine(context: Context) -> Iterator[Mistake]:
+    _ = context.engine
+    yield from ()
+
+
+@check("batch", "the batch has rows, as many in each array, and finite numbers.")
+def _batch(context: Context) -> Iterator[Mistake]:
+    arrays = [a for a in context.batch if isinstance(a, np.ndarray)]
+    if not arrays:
+        raise Skip("model and guide are called without arrays.")
+    rows = {len(a) for a in arrays if a.ndim}
+    if len(rows) > 1:
+        yield Mistake(
+            f"the arrays of the batch have {sorted(rows)} rows; they should have equally many. "
+            "Pass the same rows of each."
+        )
+    for position, array in enumerate(arrays):
+        if array.dtype.kind not in "biuf":
+            yield Mistake(
+                f"array {position} of the batch holds {array.dtype}, not numbers; convert it."
+            )
+        elif array.size == 0:
+            yield Mistake(
+                f"array {position} of the batch is empty, shape {array.shape}; pass rows."
+            )
+        elif array.dtype.kind == "f" and not np.isfinite(array).all():
+            bad = int(np.argwhere(~np.isfinite(array))[0][0])
+            yield Mistake(
+                f"array {position} of the batch is NaN or infinite in row {bad}; remove or impute "
+                "such rows, or leave the entries out with a mask."
+            )
+
+
+@check("same-arguments", "model and guide take the batch.", needs=("pair-type",))
+def _same_arguments(context: Context) -> Iterator[Mistake]:
+    pair = context.pair
+    parts = pair if isinstance(pair, tuple) else (pair.model, pair.guide)
+    for name, part in zip(("model", "guide"), parts, strict=True):
+        try:
+            signature = inspect.signature(part)
+        except (TypeError, ValueError):
+            continue
+        try:
+            signature.bind(*context.batch)
+        except TypeError as error:
+            yield Mistake(
+                f"{name}{signature} cannot be called with {len(context.batch)} arguments "
+                f"({error}); "
+                "model and guide are called alike, so give both the same arguments."
+            )
+
+
+@check("guide-runs", "the guide runs on the batch.", needs=("engine", "batch", "same-arguments"))
+def _guide_runs(context: Context) -> Iterator[Mistake]:
+    _ = context.guide
+    yield from ()
+
+
+@check("model-runs", "the model runs on the batch.", needs=("engine", "batch", "same-arguments"))
+def _model_runs(context: Context) -> Iterator[Mistake]:
+    _ = context.prior
+    yield from ()
+
+
+@check(
+    "runs-together",
+    "the model runs on the guide's draws, and every site has a log density.",
+    needs=("guide-runs", "model-runs"),
+)
+def _runs_together(context: Context) -> Iterator[Mistake]:
+    _ = context.model, context.structure
+    yield from ()
+
+
+@check(
+    "guide-proposes-all",
+    "the guide has a site for every latent of the model.",
+    needs=("guide-runs", "model-runs"),
+)
+def _proposes_all(context: Context) -> Iterator[Mistake]:
+    missing = {
+        name: run
+        for name, run in context.prior.sites.items()
+        if not run.site.observed and name not in context.guide.sites
+    }
+    if missing and all(run.site.family for run in missing.values()):
+        raise Skip(
+            f"the guide leaves the discrete {', '.join(map(repr, missing))} to exact summation, "
+            "which Enumerated() does and other objectives do not."
+        )
+    for name, run in missing.items():
+        yield Mistake(
+            f"the model draws {name!r}, which the guide does not propose; it would stay at its "
+            f"prior. Add a sample statement {name!r} to the guide, or observe it.",
+            name,
+            run.line,
+        )
+
+
+@check(
+    "guide-proposes-no-more",
+    "the guide draws nothing that the model does not draw.",
+    needs=("guide-runs", "model-runs"),
+)
+def _no_more(context: Context) -> Iterator[Mistake]:
+    for name, run in context.guide.sites.items():
+        if name in context.prior.sites or run.site.auxiliary or run.site.observed:
+            continue
+        yield Mistake(
+            f"the guide draws {name!r}, which the model does not; correct the name, remove the "
+            "statement, or mark it with infer={'is_auxiliary': True}.",
+            name,
+            run.line,
+        )
+
+
+@check("guide-observes-nothing", "the guide observes nothing.", needs=("guide-runs",))
+def _guide_observes(context: Context) -> Iterator[Mistake]:
+    for name, run in context.guide.sites.items():
+        if run.site.observed:
+            yield Mistake(
+                f"the guide observes {name!r}: its density would be subtracted from the bound. "
+                "Remove obs= there; only the model observes.",
+                name,
+                run.line,
+            )
+
+
+@check(
+    "latent-is-not-observed",
+    "no site is observed in the model and proposed by the guide.",
+    needs=("guide-runs", "model-runs"),
+)
+def _proposed_data(context: Context) -> Iterator[Mistake]:
+    for name, run in context.prior.sites.items():
+        proposed = context.guide.sites.get(name)
+        if run.site.observed and proposed is not None and not proposed.site.observed:
+            yield Mistake(
+                f"the guide draws {name!r}, which the model observes; remove it from the guide.",
+                name,
+                proposed.line,
+            )
+
+
+@check("model-observes", "the model observes data.", needs=("model-runs",))
+def _observes(context: Context) -> Iterator[Mistake]:
+    if not any(run.site.observed for run in context.prior.sites.values()):
+        yield Mistake(
+            "no site of the model is observed, so that there is no likelihood; pass the data to a "
+            "sample statement with obs=."
+        )
+
+
+@check(
+    "data-matter",
+    "the model's log density depends on the data.",
+    needs=("runs-together", "model-observes"),
+)
+def _data_matter(context: Context) -> Iterator[Mistake]:
+    if not context.batch or context.rows < 2:
+        raise Skip("it takes a batch of two rows or more.")
+    other = tuple(
+        np.roll(a, 1, axis=0) if isinstance(a, np.ndarray) and a.ndim else a for a in context.batch
+    )
+    if all(np.array_equal(a, b) for a, b in zip(other, context.batch, strict=True)):
+        raise Skip("all rows of the batch are equal.")
+    seen = context.probe.record("model", other, context.latents)
+    pairs = [(run, seen.sites[n]) for n, run in context.model.sites.items() if n in seen.sites]
+    same = all(
+        np.array_equal(a.value, b.value) and np.array_equal(a.log_prob, b.log_prob)
+        for a, b in pairs
+        if a.site.observed
+    )
+    if same:
+        name = next(n for n, run in context.model.sites.items() if run.site.observed)
+        yield Mistake(
+            f"what the model observes stays as it is when the rows of the batch change places, so "
+            f"it is not the data; give {name!r} obs= the batch.",
+            name,
+            context.line(name),
+        )
+
+
+@check("guide-sees-data", "the guide depends on the data.", needs=("runs-together",))
+def _guide_sees(context: Context) -> Iterator[Mistake]:
+    if not context.latents or context.rows < 2:
+        raise Skip("there are no latents, or one row only.")
+    backwards = np.arange(context.rows)[::-1]
+    other, _ = context.taken(backwards)
+    seen = context.probe.record("guide", other, context.latents).total
+    here = context.proposed.total
+    if np.isclose(seen, here, rtol=1e-7, atol=0):
+        raise Skip(
+            "the guide proposes the same for any data. That is right for latents of the whole data "
+            "set and for one parameter per datum, and wrong for an amortised guide."
+        )
+    yield from ()

@@ -1,0 +1,66 @@
+"""`explain`: the sites of a pair as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from inference.checking.context import Context
+from inference.checking.registry import in_words
+from inference.engines.recorded import RecordedSite, raising_line
+from inference.errors import PairError
+
+
+def explain(pair: Any, *batch: Any, engine: str | None = None) -> pd.DataFrame:
+    """The sites of model and guide on a batch, a row each, in the order in which they run.
+
+    Args:
+        pair: a pair, or a `(model, guide)` tuple of any Pyro or NumPyro program.
+        *batch: the arrays that model and guide take, some rows of each.
+        engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
+
+    Returns:
+        By site: `kind` (latent, observed, auxiliary), `distribution` in the model, `shape` (batch |
+        event), `plates`, `reparameterised` and `in_guide` (of a latent: whether the guide's draw
+        has a pathwise gradient, and the guide's distribution), `log_p` and `log_q` at one draw of
+        the guide's, in nats summed over the batch, and the `line` of the statement.
+
+    Raises:
+        PairError: if the pair fails on the batch; `check_pair` says more.
+    """
+    context = Context(pair, batch, engine)
+    try:
+        model, guide = context.model.sites, context.guide.sites
+    except Exception as error:
+        where = raising_line(error)
+        raise PairError(
+            f"the pair fails on this batch{f' at {where}' if where else ''}: {in_words(error)} "
+            "check_pair(pair, *batch) says what else is wrong."
+        ) from error
+    names = [*model, *(name for name in guide if name not in model)]
+    table = {name: _row(model.get(name), guide.get(name)) for name in names}
+    return pd.DataFrame.from_dict(table, orient="index").rename_axis("site")
+
+
+def _row(model: RecordedSite | None, guide: RecordedSite | None) -> dict[str, Any]:
+    run = model or guide
+    assert run is not None
+    site = run.site
+    plates = sorted(site.plates, key=lambda plate: plate.dim)
+    kind = "observed" if site.observed else "auxiliary" if model is None else "latent"
+    return {
+        "kind": kind,
+        "distribution": model.distribution if model else "",
+        "shape": f"{_words(site.batch_shape)} | {_words(site.event_shape)}",
+        "plates": ", ".join(f"{plate.name} ({plate.size})" for plate in plates),
+        "reparameterised": "" if guide is None else guide.site.reparameterised,
+        "in_guide": guide.distribution if guide else "",
+        "log_p": model.total if model else float("nan"),
+        "log_q": guide.total if guide else float("nan"),
+        "line": run.line,
+    }
+
+
+def _words(shape: tuple[int, ...]) -> str:
+    return " ".join(map(str, shape)) or "-"

@@ -1,0 +1,149 @@
+"""Checks of numbers: finite, repeatable, and the same in float32 as in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from inference.checking.context import Context
+from inference.checking.registry import Mistake, Skip, check
+from inference.engines.recorded import Recorded
+
+
+def _infinite(run: Recorded, part: str, at: str) -> Iterator[Mistake]:
+    for name, recorded in run.sites.items():
+        if not np.isfinite(recorded.log_prob).all():
+            bad = recorded.log_prob[~np.isfinite(recorded.log_prob)].flat[0]
+            yield Mistake(
+                f"the log density of {name!r} in the {part} is {bad} {at}; look for a logarithm of "
+                "0, a scale of 0, exp of a large number, or a value outside of the support.",
+                name,
+                recorded.line,
+            )
+
+
+@check("finite-log-q", "log q is finite at the guide's draws.", needs=("guide-runs",))
+def _log_q(context: Context) -> Iterator[Mistake]:
+    yield from _infinite(context.guide, "guide", "at its own draw")
+
+
+@check("finite-log-p", "log p is finite at the guide's draws.", needs=("runs-together",))
+def _log_p(context: Context) -> Iterator[Mistake]:
+    yield from _infinite(context.model, "model", "at the guide's draw")
+
+
+@check("finite-at-prior-draws", "log p is finite at draws from the prior.", needs=("model-runs",))
+def _prior(context: Context) -> Iterator[Mistake]:
+    yield from _infinite(context.prior, "model", "at a draw from the prior")
+
+
+@check("draws-are-finite", "the guide's draws are finite.", needs=("guide-runs",))
+def _draws(context: Context) -> Iterator[Mistake]:
+    for name, value in context.latents.items():
+        if not np.isfinite(value).all():
+            yield Mistake(
+                f"a draw of {name!r} is NaN or infinite; bound its scale, for example by softplus.",
+                name,
+                context.line(name),
+            )
+
+
+@check(
+    "float32-is-enough",
+    "log p and log q in float32 are those in float64.",
+    needs=("runs-together", "finite-log-p", "finite-log-q", "guide-proposes-all"),
+)
+def _double(context: Context) -> Iterator[Mistake]:
+    for part in ("model", "guide"):
+        if part == "guide" and not all(s.scorable for s in context.structure.proposals):
+            continue
+        single = context.model if part == "model" else context.proposed
+        try:
+            double = context.probe.record(part, context.batch, context.latents, double=True)
+        except Exception as error:
+            raise Skip(f"the pair does not run in float64 ({type(error).__name__}).") from error
+        for name, run in single.sites.items():
+            if name not in double.sites:
+                continue
+            was, now = run.total, double.sites[name].total
+            size = np.abs(run.log_prob).sum()
+            if not np.isclose(was, now, rtol=1e-3, atol=1e-3 + 1e-4 * size):
+                yield Mistake(
+                    f"log density of {name!r} in the {part} is {was:.6g} in float32 and {now:.6g} "
+                    "in float64; look for differences of large numbers, for log(1 - p) and for "
+                    "log of a sum of exp, which log1p, log_sigmoid and logsumexp do stably.",
+                    name,
+                    run.line,
+                )
+
+
+@check(
+    "repeatable",
+    "two runs from one seed are the same.",
+    needs=("guide-runs", "model-runs"),
+)
+def _repeatable(context: Context) -> Iterator[Mistake]:
+    for part, run in (("guide", context.guide), ("model", context.prior)):
+        again = context.probe.record(part, context.batch, rng_seed=20, fresh=True)
+        for name, recorded in run.sites.items():
+            other = again.sites.get(name)
+            same = other is not None and np.allclose(
+                recorded.value, other.value, 1e-4, 1e-5, equal_nan=True
+            )
+            close = other is not None and np.allclose(
+                recorded.log_prob, other.log_prob, 1e-4, 1e-4, equal_nan=True
+            )
+            if not (same and close):
+                yield Mistake(
+                    f"{name!r} in the {part} is not the same in a second run from the same seed: "
+                    "something is drawn outside of the framework (numpy.random, random), or kept "
+                    "from call to call. Draw with sample statements and keep no state.",
+                    name,
+                    recorded.line,
+                )
+                return
+
+
+@check(
+    "calls-leave-no-trace",
+    "a call on other rows changes nothing for these.",
+    needs=("runs-together", "repeatable"),
+)
+def _traceless(context: Context) -> Iterator[Mistake]:
+    if context.rows < 2:
+        raise Skip("it takes a batch of two rows or more.")
+    other, _ = context.taken(np.arange(context.rows)[::-1])
+    for part in ("guide", "model"):
+        context.probe.record(part, other, rng_seed=3, fresh=True)
+    after = context.probe.record("model", context.batch, context.latents, rng_seed=20, fresh=True)
+    if not np.isclose(after.total, context.model.total, rtol=1e-5, atol=1e-4):
+        yield Mistake(
+            f"log p of the batch was {context.model.total:.6g} and is {after.total:.6g} after a "
+            "call on other rows; let model and guide keep nothing from call to call."
+        )
+
+
+@check(
+    "pairs-share-nothing",
+    "a fresh copy of the pair gives the same densities.",
+    needs=("runs-together", "repeatable"),
+)
+def _alone(context: Context) -> Iterator[Mistake]:
+    fresh = context.fresh_probe()
+    again = fresh.record("guide", context.batch, rng_seed=20, fresh=True)
+    if not np.isclose(again.total, context.guide.total, rtol=1e-5, atol=1e-4):
+        yield Mistake(
+            f"log q was {context.guide.total:.6g} at first and is {again.total:.6g} from a fresh "
+            "start; parameters or state live outside of the pair. Make them attributes of "
+            "the pair, "
+            "param sites or registered modules."
+        )
+
+
+@check("no-warnings", "the libraries warn of nothing.", needs=("runs-together",))
+def _warnings(context: Context) -> Iterator[Mistake]:
+    for part, run in context.runs:
+        for text in run.warnings:
+            if "jax" not in text.lower() or "deprecat" not in text.lower():
+                yield Mistake(f"running the {part} warns: {text.splitlines()[0]} Mend the cause.")

@@ -1,0 +1,188 @@
+"""Checks of parameters: there are some, they are found, and each has a gradient that is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from inference.checking.context import Context
+from inference.checking.registry import Mistake, Skip, check
+
+_MANY = 3  # names to write out
+
+
+def _names(names: list[str]) -> str:
+    shown = ", ".join(map(repr, names[:_MANY]))
+    return shown + (f" and {len(names) - _MANY} more" if len(names) > _MANY else "")
+
+
+@check("has-parameters", "there is something to train.", needs=("runs-together",))
+def _some(context: Context) -> Iterator[Mistake]:
+    if not context.parameters:
+        yield Mistake(
+            "neither model nor guide has a parameter; register networks (pyro.module, nnx_module, "
+            "or a pair that is an nn.Module with pyro.module in model and guide) or write param "
+            "statements."
+        )
+
+
+@check("networks-are-registered", "every network is registered.", needs=("runs-together",))
+def _registered(context: Context) -> Iterator[Mistake]:
+    _ = context.parameters
+    for name in context.probe.unregistered():
+        yield Mistake(
+            f"the pair holds the network {name!r}, but model and guide register none of its "
+            "parameters, so it would never be trained; call pyro.module or nnx_module on it in the "
+            "model or guide that uses it."
+        )
+
+
+@check("parameters-are-finite", "parameters begin at finite values.", needs=("runs-together",))
+def _finite(context: Context) -> Iterator[Mistake]:
+    for name, parameter in context.parameters.items():
+        if not np.isfinite(parameter.value).all():
+            yield Mistake(f"parameter {name!r} begins at NaN or infinity; mend its initial value.")
+
+
+@check(
+    "parameters-in-range", "parameters begin inside of their constraint.", needs=("runs-together",)
+)
+def _inside(context: Context) -> Iterator[Mistake]:
+    for name, parameter in context.parameters.items():
+        if not parameter.inside:
+            yield Mistake(
+                f"parameter {name!r} begins outside of its constraint ({parameter.constraint}); "
+                "give an initial value inside."
+            )
+
+
+@check("parameters-are-trained", "no parameter is frozen.", needs=("has-parameters",))
+def _trained(context: Context) -> Iterator[Mistake]:
+    frozen = [n for n, parameter in context.parameters.items() if not parameter.trained]
+    if frozen:
+        yield Mistake(
+            f"{_names(frozen)} has requires_grad=False and stays as it is; if that is meant, "
+            "register it as a buffer, else remove requires_grad_(False)."
+        )
+
+
+_GRADIENTS = (
+    "runs-together",
+    "guide-proposes-all",
+    "has-parameters",
+    "finite-log-p",
+    "finite-log-q",
+)
+
+
+def _which(context: Context) -> list[str]:
+    """The gradients that the pair has."""
+    proposals = context.structure.proposals
+    found = ["model"]
+    if proposals and all(site.scorable for site in proposals):
+        found.append("guide")
+    if proposals and all(site.reparameterised for site in proposals):
+        found.append("path")
+    return found
+
+
+@check("gradients-exist", "gradients of log p and log q can be worked out.", needs=_GRADIENTS)
+def _exist(context: Context) -> Iterator[Mistake]:
+    for which in _which(context):
+        context.slopes(which)
+    yield from ()
+
+
+@check("gradients-are-finite", "gradients are finite.", needs=("gradients-exist",))
+def _finite_gradients(context: Context) -> Iterator[Mistake]:
+    for which in _which(context):
+        bad = [n for n, g in context.slopes(which).gradient.items() if not np.isfinite(g).all()]
+        if bad:
+            yield Mistake(
+                f"the gradient by {_names(bad)} is NaN or infinite though the density is finite; "
+                "look for sqrt or norm at 0, or where(...) around a branch that is not finite."
+            )
+            return
+
+
+def _without_gradient(context: Context, part: str) -> list[str]:
+    run = context.guide if part == "guide" else context.model
+    parameters = context.parameters
+    none = []
+    for name in dict.fromkeys(run.parameters):
+        slopes = [context.slopes(which).gradient.get(name) for which in _which(context)]
+        known = [slope for slope in slopes if slope is not None]
+        if known and parameters[name].trained and not any(slope.any() for slope in known):
+            none.append(name)
+    return none
+
+
+@check(
+    "model-parameters-have-gradients",
+    "every parameter of the model has a gradient.",
+    needs=("gradients-exist",),
+)
+def _model_gradients(context: Context) -> Iterator[Mistake]:
+    none = _without_gradient(context, "model")
+    if none:
+        yield Mistake(
+            f"the log density does not depend on the model's {_names(none)}, or its gradient is "
+            "cut; use it, remove it, or look for .detach(), .data, no_grad() or stop_gradient."
+        )
+
+
+@check(
+    "guide-parameters-have-gradients",
+    "every parameter of the guide has a gradient.",
+    needs=("gradients-exist",),
+)
+def _guide_gradients(context: Context) -> Iterator[Mistake]:
+    none = _without_gradient(context, "guide")
+    if none:
+        yield Mistake(
+            f"the bound does not depend on the guide's {_names(none)}, or its gradient is cut; use "
+            "it, remove it, or look for .detach(), .data, no_grad() or stop_gradient."
+        )
+
+
+def _agrees(context: Context, which: str, meaning: str) -> Iterator[Mistake]:
+    if which not in _which(context):
+        raise Skip(f"{meaning} has no such gradient: " + _WHY[which])
+    if not context.moved(which):
+        raise Skip(f"{meaning} has no parameters of its own.")
+    slopes = context.slopes(which)
+    size = np.sqrt(sum(float((slope**2).sum()) for slope in slopes.gradient.values()))
+    relative = 1e-4 if slopes.precise else 0.1  # in float32 the step is so long that it curves
+    allowed = slopes.rounding + relative * (size + abs(slopes.difference)) + 1e-6
+    if not abs(slopes.along - slopes.difference) <= allowed:
+        yield Mistake(
+            f"along one direction of the parameters the gradient of {meaning} is "
+            f"{slopes.along:.6g}, but finite differences give {slopes.difference:.6g}; a part of "
+            "it is cut off. Look for .detach(), .data, no_grad() or stop_gradient."
+        )
+
+
+_WHY = {
+    "guide": "there are no draws, or a flow without an inverse.",
+    "path": "there are no draws, or some without rsample.",
+}
+
+
+@check("gradient-of-log-p", "the gradient of log p is right.", needs=("gradients-are-finite",))
+def _of_log_p(context: Context) -> Iterator[Mistake]:
+    yield from _agrees(context, "model", "log p at fixed latents")
+
+
+@check("gradient-of-log-q", "the gradient of log q is right.", needs=("gradients-are-finite",))
+def _of_log_q(context: Context) -> Iterator[Mistake]:
+    yield from _agrees(context, "guide", "log q at fixed latents")
+
+
+@check(
+    "gradient-through-draws",
+    "the gradient through the guide's draws is right.",
+    needs=("gradients-are-finite",),
+)
+def _through_draws(context: Context) -> Iterator[Mistake]:
+    yield from _agrees(context, "path", "log p - log q at the guide's draws")

@@ -1,0 +1,127 @@
+"""Checks that rows are what they should be to each other: independent, and counted once each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from inference.checking.context import Context
+from inference.checking.registry import Mistake, Skip, check
+from inference.engines.recorded import Recorded
+
+_RELATIVE = 1e-3  # float32, and sums in another order
+
+
+def _runs(context: Context, index: np.ndarray) -> Iterator[tuple[str, Recorded, Recorded]]:
+    """Model and guide on all rows, and on the rows of an index at the same latents."""
+    if not context.data_plates:
+        raise Skip("there is no plate with a row for each row of the batch.")
+    batch, latents = context.taken(index)
+    for part in ("model", "guide"):
+        if part == "guide" and not all(s.scorable for s in context.structure.proposals):
+            continue
+        whole = context.model if part == "model" else context.proposed
+        yield part, whole, context.probe.record(part, batch, latents)
+
+
+def _compare(context: Context, index: np.ndarray, how: str, remedy: str) -> Iterator[Mistake]:
+    for part, whole, chosen in _runs(context, index):
+        for name, run in whole.sites.items():
+            expected = context.per_row(run)
+            other = chosen.sites.get(name)
+            if expected is None or other is None:
+                continue
+            axis = other.axis(context.data_plates)
+            came = np.broadcast_to(other.log_prob, other.site.batch_shape).astype(np.float64)
+            came = np.moveaxis(came, axis or 0, 0).reshape(came.shape[axis or 0], -1).sum(1)
+            want = expected[index]
+            size = np.abs(expected).max() + 1
+            if came.shape != want.shape or not np.allclose(came, want, _RELATIVE, 1e-4 * size):
+                row = 0 if came.shape != want.shape else int(np.abs(came - want).argmax())
+                yield Mistake(
+                    f"the log density of {name!r} in the {part} for row {int(index[row])} "
+                    f"should be "
+                    f"{want[row]:.6g} {how}, got {came[min(row, len(came) - 1)]:.6g}; {remedy}",
+                    name,
+                    run.line,
+                )
+
+
+@check(
+    "rows-change-places",
+    "rows in another order have the same densities in that order.",
+    needs=("runs-together", "guide-proposes-all", "local-latents-per-row"),
+)
+def _permuted(context: Context) -> Iterator[Mistake]:
+    if context.rows < 2:
+        raise Skip("it takes a batch of two rows or more.")
+    index = np.roll(np.arange(context.rows), 1)
+    yield from _compare(
+        context,
+        index,
+        "wherever the row stands",
+        "look for a reshape, a cumulative sum or an index that mixes rows.",
+    )
+
+
+@check(
+    "rows-alone",
+    "a row has the same density alone as in a batch.",
+    needs=("runs-together", "guide-proposes-all", "local-latents-per-row"),
+)
+def _alone(context: Context) -> Iterator[Mistake]:
+    if context.rows < 2:
+        raise Skip("it takes a batch of two rows or more.")
+    yield from _compare(
+        context,
+        np.array([context.rows - 1]),
+        "alone as well as in the batch",
+        "something in it is worked out over the batch, such as a mean, a softmax over dim 0, a "
+        "division by len(x), or batch normalisation.",
+    )
+
+
+@check(
+    "rows-count-once-each",
+    "the same rows twice have twice the log density.",
+    needs=("runs-together", "guide-proposes-all", "local-latents-per-row"),
+)
+def _duplicated(context: Context) -> Iterator[Mistake]:
+    index = np.concatenate([np.arange(context.rows)] * 2)
+    for part, whole, double in _runs(context, index):
+        local = sum(
+            s.total for s in whole.sites.values() if s.axis(context.data_plates) is not None
+        )
+        expected = whole.total + local
+        if not np.isclose(double.total, expected, _RELATIVE, 1e-3):
+            yield Mistake(
+                f"the {part}'s log density of the same {context.rows} rows twice should be "
+                f"{expected:.6g}, got {double.total:.6g}; sum over rows, do not average, and let "
+                "no scale depend on len(x) but for a plate's own."
+            )
+
+
+@check(
+    "other-batch-sizes",
+    "the pair takes batches of other sizes.",
+    needs=("runs-together",),
+)
+def _sizes(context: Context) -> Iterator[Mistake]:
+    if not context.data_plates or context.rows < 3:
+        raise Skip("it takes three rows, and a plate with a row for each row of the batch.")
+    fewer, _ = context.taken(np.arange(context.rows - 1))
+    for part in ("guide", "model"):
+        run = context.probe.record(part, fewer)
+        for name, site in run.sites.items():
+            was = (context.guide if part == "guide" else context.prior).sites.get(name)
+            if was is None or was.axis(context.data_plates) is None:
+                continue
+            sizes = {plate.size for plate in site.site.plates}
+            if context.rows - 1 not in sizes:
+                yield Mistake(
+                    f"with {context.rows - 1} rows, {name!r} in the {part} still lies in plates of "
+                    f"sizes {sorted(sizes)}; write the plate's size as len(x).",
+                    name,
+                    site.line,
+                )

@@ -1,0 +1,227 @@
+"""Checks of shapes, plates and silent broadcasting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from inference.checking.context import Context
+from inference.checking.registry import Mistake, Skip, check
+
+
+@check(
+    "same-event-shapes",
+    "latents have the same event shape in model and guide.",
+    needs=("guide-runs", "model-runs"),
+)
+def _event_shapes(context: Context) -> Iterator[Mistake]:
+    for name, run in context.prior.sites.items():
+        other = context.guide.sites.get(name)
+        if other is not None and run.site.event_shape != other.site.event_shape:
+            yield Mistake(
+                f"{name!r} has event shape {run.site.event_shape} in the model and "
+                f"{other.site.event_shape} in the guide; make them equal with .to_event().",
+                name,
+                other.line,
+            )
+
+
+@check(
+    "same-batch-shapes",
+    "latents have the same batch shape in model and guide.",
+    needs=("guide-runs", "model-runs"),
+)
+def _batch_shapes(context: Context) -> Iterator[Mistake]:
+    for name, run in context.prior.sites.items():
+        other = context.guide.sites.get(name)
+        if other is not None and run.site.batch_shape != other.site.batch_shape:
+            yield Mistake(
+                f"{name!r} has batch shape {run.site.batch_shape} in the model and "
+                f"{other.site.batch_shape} in the guide, which broadcasts without a word; "
+                f"give both "
+                "as many rows.",
+                name,
+                other.line,
+            )
+
+
+@check(
+    "same-plates",
+    "latents lie in the same plates in model and guide.",
+    needs=("guide-runs", "model-runs"),
+)
+def _plates(context: Context) -> Iterator[Mistake]:
+    for name, run in context.prior.sites.items():
+        other = context.guide.sites.get(name)
+        if other is None:
+            continue
+        ours, theirs = (
+            sorted((plate.dim, plate.size) for plate in each.site.plates) for each in (run, other)
+        )
+        if ours != theirs:
+            yield Mistake(
+                f"{name!r} lies in plates of (dim, size) {ours} in the model and {theirs} in the "
+                "guide; put both in the same plates.",
+                name,
+                other.line,
+            )
+
+
+@check(
+    "same-scale",
+    "latents have the same scale in model and guide.",
+    needs=("runs-together",),
+)
+def _scale(context: Context) -> Iterator[Mistake]:
+    for name, run in context.model.sites.items():
+        other = context.guide.sites.get(name)
+        if other is not None and not np.isclose(run.scale, other.scale):
+            yield Mistake(
+                f"log p of {name!r} is scaled by {run.scale:.4g} and log q by "
+                f"{other.scale:.4g}, so "
+                "that their difference is no divergence; use the same scale= and the same "
+                "subsample_size= in both.",
+                name,
+                other.line,
+            )
+
+
+@check(
+    "batch-dimensions-in-plates",
+    "every batch dimension lies in a plate.",
+    needs=("guide-runs", "model-runs"),
+)
+def _in_plates(context: Context) -> Iterator[Mistake]:
+    for part, run in (("model", context.prior), ("guide", context.guide)):
+        for name, recorded in run.sites.items():
+            site = recorded.site
+            covered = {plate.dim for plate in site.plates}
+            outside = [
+                dim
+                for dim in range(-len(site.batch_shape), 0)
+                if site.batch_shape[dim] > 1 and dim not in covered
+            ]
+            if outside:
+                yield Mistake(
+                    f"{name!r} in the {part} has batch shape {site.batch_shape}, of which "
+                    f"dimension "
+                    f"{outside[0]} lies in no plate; open a plate of that size around it, or make "
+                    "it part of the event with .to_event(1).",
+                    name,
+                    recorded.line,
+                )
+
+
+@check(
+    "plate-dimensions-agree",
+    "the plates around a site have the sizes of its batch shape.",
+    needs=("guide-runs", "model-runs"),
+)
+def _plate_sizes(context: Context) -> Iterator[Mistake]:
+    for run in (context.prior, context.guide):
+        for name, recorded in run.sites.items():
+            shape = recorded.site.batch_shape
+            for plate in recorded.site.plates:
+                if -plate.dim > len(shape) or shape[plate.dim] not in (plate.size,):
+                    yield Mistake(
+                        f"{name!r} has batch shape {shape}, but its plate {plate.name!r} is "
+                        f"of size "
+                        f"{plate.size} at dim {plate.dim}; give the plate the data's size.",
+                        name,
+                        recorded.line,
+                    )
+
+
+@check(
+    "values-fill-their-sites",
+    "observed values have the shape of their distribution.",
+    needs=("model-runs",),
+)
+def _broadcasting(context: Context) -> Iterator[Mistake]:
+    for name, recorded in context.prior.sites.items():
+        came, expected = recorded.value.shape, recorded.shape
+        if came == expected or recorded.value.size == 1:
+            continue
+        if not recorded.site.observed and _stripped(came) == _stripped(expected):
+            continue
+        yield Mistake(
+            f"{name!r} is given a value of shape {came}, but its distribution has batch shape "
+            f"{recorded.site.batch_shape} and event shape {recorded.site.event_shape}: the value "
+            f"is repeated over shape {expected} without a word. Give both the same shape; often "
+            "one of them needs .squeeze(-1) or [:, None], or the distribution .to_event(1).",
+            name,
+            recorded.line,
+        )
+
+
+def _stripped(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)
+
+
+@check(
+    "densities-fill-their-sites",
+    "log densities have the batch shape of their distribution.",
+    needs=("runs-together",),
+)
+def _density_shapes(context: Context) -> Iterator[Mistake]:
+    for _, run in context.runs:
+        for name, recorded in run.sites.items():
+            shape = recorded.log_prob.shape
+            if _stripped(shape) != _stripped(recorded.site.batch_shape):
+                yield Mistake(
+                    f"log_prob of {name!r} has shape {shape}, but its batch shape is "
+                    f"{recorded.site.batch_shape}: value and parameters broadcast against each "
+                    "other. Give the value the distribution's shape, or sum in log_prob.",
+                    name,
+                    recorded.line,
+                )
+
+
+@check(
+    "data-in-plate",
+    "the rows of the batch lie in a plate around all observed sites.",
+    needs=("model-observes",),
+)
+def _data_plate(context: Context) -> Iterator[Mistake]:
+    if context.rows < 2:
+        raise Skip("it takes a batch of two rows or more.")
+    for name, recorded in context.prior.sites.items():
+        site = recorded.site
+        if not site.observed or site.training_only:
+            continue
+        sizes = {plate.size for plate in site.plates}
+        full = {plate.full_size for plate in site.plates if plate.full_size != plate.size}
+        if full:
+            raise Skip("a plate of the pair takes a part of the rows itself.")
+        if context.rows not in sizes:
+            yield Mistake(
+                f"the batch has {context.rows} rows, but {name!r} lies in no plate of that size "
+                f"(its plates: {sorted(sizes) or 'none'}); open a pyro.plate('data', "
+                f"len(x)) around "
+                "the sites of one datum, so that they count as independent rows.",
+                name,
+                recorded.line,
+            )
+
+
+@check(
+    "local-latents-per-row",
+    "a latent of the data's plate has one density per row.",
+    needs=("runs-together", "data-in-plate"),
+)
+def _per_row(context: Context) -> Iterator[Mistake]:
+    for part, run in context.runs:
+        for name, recorded in run.sites.items():
+            if recorded.axis(context.data_plates) is None:
+                continue
+            axis = recorded.axis(context.data_plates)
+            assert axis is not None
+            shape = recorded.log_prob.shape
+            if len(shape) < -axis or shape[axis] != context.rows:
+                yield Mistake(
+                    f"log density of {name!r} in the {part} has shape {shape}, not one entry per "
+                    f"row ({context.rows}); do not average or sum over rows inside of log_prob.",
+                    name,
+                    recorded.line,
+                )

@@ -1,0 +1,157 @@
+"""Checks of supports: the data under the likelihood, the guide's draws under the prior."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from inference.checking.context import Context
+from inference.checking.registry import Mistake, Skip, check
+from inference.engines.recorded import RecordedSite
+
+
+def _range(run: RecordedSite) -> str:
+    return f"from {run.value.min():.4g} to {run.value.max():.4g}"
+
+
+@check(
+    "data-in-support", "the data lie in the support of the likelihood.", needs=("model-observes",)
+)
+def _data(context: Context) -> Iterator[Mistake]:
+    for name, run in context.prior.sites.items():
+        if run.site.observed and not run.supported.all():
+            yield Mistake(
+                f"{name!r} is {run.distribution} with support {run.site.support!r}, but observes "
+                f"values {_range(run)}; transform the data (for bytes: divide by 255 and "
+                "binarise), or choose a likelihood that has them.",
+                name,
+                run.line,
+            )
+
+
+@check(
+    "whole-numbers-where-counted",
+    "discrete likelihoods observe whole numbers.",
+    needs=("data-in-support",),
+)
+def _whole(context: Context) -> Iterator[Mistake]:
+    for name, run in context.prior.sites.items():
+        discrete = run.site.family in ("bernoulli", "categorical") or run.distribution in _COUNTS
+        if run.site.observed and discrete and not np.array_equal(run.value, np.rint(run.value)):
+            yield Mistake(
+                f"{name!r} is {run.distribution} but observes fractions, {_range(run)}; its score "
+                "of them is no log-likelihood. Binarise or round the data.",
+                name,
+                run.line,
+            )
+
+
+_COUNTS = ("Poisson", "Binomial", "NegativeBinomial", "Geometric", "BinomialLogits")
+
+
+@check(
+    "draws-in-support",
+    "the guide's draws lie in the support of the model's distribution.",
+    needs=("runs-together",),
+)
+def _draws(context: Context) -> Iterator[Mistake]:
+    for name, run in context.model.sites.items():
+        other = context.guide.sites.get(name)
+        if other is not None and not run.site.observed and not run.supported.all():
+            yield Mistake(
+                f"the guide ({other.distribution}) draws values {_range(other)} of {name!r}, but "
+                f"its support in the model ({run.distribution}) is {run.site.support!r}; choose a "
+                "guide with the same support, such as a LogNormal or Gamma for positive latents.",
+                name,
+                other.line,
+            )
+
+
+@check(
+    "guide-covers-support",
+    "the guide can draw whatever the model can.",
+    needs=("runs-together",),
+)
+def _covers(context: Context) -> Iterator[Mistake]:
+    continuous = ("real", "realvector")
+    for name, run in context.model.sites.items():
+        other = context.guide.sites.get(name)
+        if other is None or run.site.observed or other.distribution == "Delta":
+            continue
+        ours, theirs = run.site.support, other.site.support
+        narrow = theirs not in continuous and not other.site.family
+        if ours in continuous and narrow:
+            yield Mistake(
+                f"{name!r} is {run.distribution} in the model and may be any real number, but the "
+                f"guide ({other.distribution}) only draws from {theirs!r}; its posterior cannot be "
+                "met. Use a guide over the real numbers.",
+                name,
+                other.line,
+            )
+
+
+@check(
+    "same-values",
+    "discrete latents have as many values in the guide as in the model.",
+    needs=("runs-together",),
+)
+def _cardinality(context: Context) -> Iterator[Mistake]:
+    for name, run in context.model.sites.items():
+        other = context.guide.sites.get(name)
+        if other is None or run.site.observed:
+            continue
+        ours = run.site.family, run.site.cardinality
+        theirs = other.site.family, other.site.cardinality
+        if ours != theirs and ours[0] and theirs[0]:
+            yield Mistake(
+                f"{name!r} is {run.distribution} of {ours[1]} values in the model and "
+                f"{other.distribution} of {theirs[1]} in the guide; give both the same "
+                "kind and number of values.",
+                name,
+                other.line,
+            )
+
+
+@check(
+    "arguments-in-range",
+    "the distributions' arguments meet their constraints.",
+    needs=("guide-runs", "model-runs"),
+)
+def _arguments(context: Context) -> Iterator[Mistake]:
+    seen = set[tuple[str, str]]()
+    for part, run in (("model", context.prior), ("guide", context.guide)):
+        for name, recorded in run.sites.items():
+            for argument in recorded.invalid:
+                if (part, name) in seen:
+                    continue
+                seen.add((part, name))
+                yield Mistake(
+                    f"{recorded.distribution} of {name!r} in the {part} has {argument} outside of "
+                    "its constraint; pass a network's output through exp or softplus for a scale, "
+                    "through sigmoid or softmax for probabilities, or give logits=.",
+                    name,
+                    recorded.line,
+                )
+
+
+@check(
+    "finite-edges",
+    "rows of zeros and rows of ones have finite densities under a Bernoulli likelihood.",
+    needs=("runs-together", "data-in-support"),
+)
+def _edges(context: Context) -> Iterator[Mistake]:
+    sites = [r for r in context.model.sites.values() if r.site.observed]
+    if not any(r.site.family == "bernoulli" and r.site.argument == 0 for r in sites):
+        raise Skip("the first array is not observed by a Bernoulli likelihood.")
+    for value in (0, 1):
+        edge = (np.full_like(context.batch[0], value), *context.batch[1:])
+        run = context.probe.record("model", edge, context.latents)
+        for name, recorded in run.sites.items():
+            if recorded.site.observed and not np.isfinite(recorded.log_prob).all():
+                yield Mistake(
+                    f"{name!r} has no finite log density of a row of {value}s: some probability is "
+                    "exactly 0 or 1. Give Bernoulli logits= in place of probs=.",
+                    name,
+                    recorded.line,
+                )

@@ -1,0 +1,29 @@
+"""The objects that a pair holds or that its functions close over."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from types import FunctionType
+from typing import Any
+
+
+def objects_of(pair: Any) -> dict[str, Any]:
+    """Objects by name: attributes of the pair and of its parts, closures, globals that are used."""
+    pair = getattr(pair, "wrapped", pair)
+    parts = list(pair) if isinstance(pair, tuple) else [pair, pair.model, pair.guide]
+    found: dict[str, Any] = {}
+    for part in parts:
+        while isinstance(part, functools.partial):
+            found |= part.keywords
+            part = part.func
+        owner = getattr(part, "__self__", part)
+        if not isinstance(owner, FunctionType):
+            found |= vars(owner) if hasattr(owner, "__dict__") else {}
+            found |= getattr(owner, "_modules", {})  # of a torch module
+        function = getattr(part, "__func__", part)
+        if isinstance(function, FunctionType):
+            found |= inspect.getclosurevars(function).nonlocals
+            used = set(function.__code__.co_names)
+            found |= {n: v for n, v in function.__globals__.items() if n in used}
+    return found
