@@ -9,6 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inference.checking.check import check_pair
+    from inference.checking.explain import explain
+    from inference.checking.report import Finding, Report
     from inference.comparison.compare import compare
     from inference.comparison.comparison import Comparison
     from inference.comparison.gathered import gather
@@ -71,6 +74,10 @@ if TYPE_CHECKING:
     from inference.training.run import Run, load_run
 
 _HOMES = {
+    "check_pair": "inference.checking.check",
+    "explain": "inference.checking.explain",
+    "Finding": "inference.checking.report",
+    "Report": "inference.checking.report",
     "valid_objectives": "inference.objectives",
     "WakeSleep": "inference.objectives",
     "Validity": "inference.objectives",
@@ -166,6 +173,7 @@ __all__ = [
     "Enumerated",
     "Estimate",
     "EstimatorReport",
+    "Finding",
     "GapDecomposition",
     "InfoVAE",
     "Metric",
@@ -175,6 +183,7 @@ __all__ = [
     "PosteriorError",
     "PredictiveCheck",
     "Renyi",
+    "Report",
     "Run",
     "SampledEstimate",
     "TailAdaptive",
@@ -184,10 +193,12 @@ __all__ = [
     "annealed_importance_sampling",
     "bidirectional",
     "bound_parts",
+    "check_pair",
     "classifier_score",
     "classify",
     "compare",
     "estimator_report",
+    "explain",
     "fit",
     "frechet_distance",
     "gap_decomposition",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
+from inference.cli_checking import check_command
 from inference.cli_comparison import compare_command, demo, report_command
 from inference.cli_scaffold import new
 from inference.cli_text import (
@@ -69,6 +70,7 @@ app.command("compare")(compare_command)
 app.command("report")(report_command)
 app.command()(demo)
 app.command()(new)
+app.command("check")(check_command)
 
 
 @app.callback(invoke_without_command=True)

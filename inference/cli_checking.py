@@ -1,0 +1,93 @@
+"""`ppl-zoo check`: the findings of `check_pair` on a pair in a file."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from inference.cli_text import (
+    answering,
+    console,
+    data_options,
+    data_settings,
+    load_data,
+    parse_settings,
+)
+from inference.errors import ArgumentError
+
+
+def check_command(
+    pair: Annotated[str, typer.Argument(help="path/to/file.py:Class, or a (model, guide) tuple.")],
+    *,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Of the class; repeatable."),
+    ] = None,
+    data: Annotated[str, typer.Option(help="Data set that the rows are from.")] = "digits",
+    binarisation: Annotated[
+        str | None, typer.Option(help="dynamic, static, threshold or grey.", show_default="usual")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Rows of the batch.")] = 7,
+    checks: Annotated[
+        list[str] | None, typer.Option("--check", help="Make this check; repeatable.")
+    ] = None,
+) -> None:
+    """Check a pair before it is trained; the exit code is 1 if there is a mistake."""
+    dataset = load_data(data, data_options(binarisation, None))
+    batch = (dataset.train[:rows], *([dataset.y["train"][:rows]] if dataset.y else []))
+    with answering(OSError):
+        made = _made(_found(pair), parse_settings(settings or (), {}), data_settings(dataset))
+        from inference.checking.check import check_pair
+
+        report = check_pair(made, *batch, checks=checks or None)
+    console.print(str(report), soft_wrap=True)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _found(place: str) -> Any:
+    """What a file has under a name; running the file is importing it."""
+    path, colon, name = place.rpartition(":")
+    file = Path(path)
+    if not colon or not name.isidentifier() or file.suffix != ".py":
+        raise ArgumentError(f"PAIR must be path/to/file.py:Class, got {place!r}.")
+    if not file.is_file():
+        raise ArgumentError(f"there is no file {path}; name the file that the pair is in.")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(file.parent))  # as if the file were run: it may import its neighbours
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ArgumentError(
+            f"{path} cannot be imported: {type(error).__name__}: {error}."
+        ) from error
+    finally:
+        sys.path.remove(str(file.parent))
+    if not hasattr(module, name):
+        public = ", ".join(n for n in vars(module) if not n.startswith("_")) or "nothing"
+        raise ArgumentError(f"{path} has no {name!r}; it has {public}.")
+    return getattr(module, name)
+
+
+def _made(found: Any, settings: dict[str, Any], usual: dict[str, Any]) -> Any:
+    """The pair of a class, with what the data decide where the class takes it."""
+    if not inspect.isclass(found):
+        if settings:
+            raise ArgumentError("--set is for a class, and this is no class; leave it out.")
+        return found
+    accepted = inspect.signature(found).parameters
+    fitting = {key: value for key, value in {"seed": 0, **usual}.items() if key in accepted}
+    try:
+        return found(**{**fitting, **settings})
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"{found.__name__}{inspect.signature(found)} cannot be made: {error}. Give its "
+            "arguments with --set KEY=VALUE."
+        ) from error
