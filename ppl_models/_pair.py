@@ -77,7 +77,7 @@ class Card:
     Attributes:
         name: the model's name in the registry.
         title: what it is called in the literature.
-        family: the folder that it lives in.
+        family: the folder of the zoo that it lives in, or the package of a plugin.
         engines: the engines that have a pair.
         reference: authors, year, arXiv id.
         latents: site name to event shape, in the hyperparameters' names.
