@@ -115,12 +115,14 @@ def _check_alike(arrays: Arrays, held_out: Arrays) -> None:
 def as_arrays(data: Any) -> Arrays:
     """One array or a tuple or list of arrays as a tuple of numpy arrays; real numbers as float32.
 
+    So are truth values in the first, which are pixels; elsewhere they are a mask and stay.
+
     Raises:
         DataError: if an array does not hold numbers.
     """
     parts = data if isinstance(data, (tuple, list)) and any(map(_is_array, data)) else (data,)
     arrays = []
-    for part in parts:
+    for position, part in enumerate(parts):
         tensor: Any = part
         try:
             array = (
@@ -134,7 +136,8 @@ def as_arrays(data: Any) -> Arrays:
                 "with .astype('float32')."
             )
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
-            arrays.append(array.astype(np.float32) if array.dtype.kind in "bf" else array)
+            kinds = "f" if position else "bf"
+            arrays.append(array.astype(np.float32) if array.dtype.kind in kinds else array)
     return tuple(arrays)
 
 
@@ -186,7 +189,8 @@ def as_scored(pair: Any, arrays: Arrays) -> Arrays:
     """Whole numbers as float32 for pairs of the zoo, whose networks take real numbers."""
     if not hasattr(pair, "data_shape"):
         return arrays
-    return (arrays[0].astype(np.float32, copy=False), *arrays[1:])
+    given = (a.astype(np.float32) if a.dtype.kind == "b" else a for a in arrays[1:])
+    return (arrays[0].astype(np.float32, copy=False), *given)
 
 
 def check_support(

@@ -12,7 +12,9 @@ import numpy as np
 import numpyro
 from jax import lax, random
 from numpy.typing import NDArray
+from numpyro.handlers import block, seed
 from numpyro.infer import SVI
+from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.numpyro.optimisers import build_optimiser, by_owner
 from inference.engines.numpyro.pairs import StoredPair, evaluating, flatten, parts, stored
@@ -101,7 +103,12 @@ class Trainer:
 
     def inspect(self, batch: tuple[Any, ...]) -> Structure:
         """Sites and plates on one batch."""
-        return inspect(*parts(self.pair), self._batch(batch), {})
+        arrays, guide = self._batch(batch), parts(self.pair)[1]
+        if isinstance(guide, AutoGuide) and guide.prototype_trace is None:
+            # It draws its starting point from the first key that it sees: let that be SVI.init's.
+            with block():
+                seed(guide, random.split(random.PRNGKey(self.settings.seed), 3)[2])(*arrays)
+        return inspect(*parts(self.pair), arrays, {})
 
     def start(self, batch: tuple[Any, ...]) -> None:
         """Initialise parameters and optimiser as `SVI.init` does, from the seed."""

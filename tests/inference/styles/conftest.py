@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from compiling import quick_compilation
 
 from inference.training.loop import Loop
 
@@ -31,11 +32,7 @@ def losses(monkeypatch):
     return found
 
 
-@pytest.fixture(autouse=True)
-def _compile_quickly():
-    """NumPyro's fits compile: without optimisation."""
-    import jax
-
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+@pytest.fixture(scope="module", autouse=True)
+def _compile_quickly(tmp_path_factory):
+    with quick_compilation(tmp_path_factory):
+        yield

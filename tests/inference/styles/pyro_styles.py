@@ -399,24 +399,22 @@ def own_loss():
     return (pair.model, pair.guide), [(BINARY,)], simple_elbo
 
 
-# Style to whether ELBO() of the zoo has the same losses: it has where nothing is enumerated, no
-# closed form is used, and the scores of discrete draws are weighed alike.
-STYLES: dict[Any, bool] = {
-    vae_of_methods: True,
-    vae_of_a_class: False,
-    conditional_vae: True,
-    semi_supervised_enumerated: False,
-    semi_supervised_sampled: False,
-    deep_markov: True,
-    amortised_lda: False,
-    prod_lda: False,
-    sparse_gamma_def: False,
-    mixture: False,
-    bayesian_regression: True,
-    eight_schools: True,
-    eight_schools_not_centred: True,
-    list_of_guides: True,
-    easy_guide: True,
-    subsampled_inside: True,
-    own_loss: False,
-}
+STYLES: tuple[Any, ...] = (
+    vae_of_methods,
+    vae_of_a_class,
+    conditional_vae,
+    semi_supervised_enumerated,
+    semi_supervised_sampled,
+    deep_markov,
+    amortised_lda,
+    prod_lda,
+    sparse_gamma_def,
+    mixture,
+    bayesian_regression,
+    eight_schools,
+    eight_schools_not_centred,
+    list_of_guides,
+    easy_guide,
+    subsampled_inside,
+    own_loss,
+)

@@ -3,28 +3,13 @@ from __future__ import annotations
 import importlib
 
 import pytest
+from compiling import quick_compilation
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _compile_quickly(tmp_path_factory):
-    """NumPyro's fits compile: without optimisation, and once for all tests and workers."""
-    import jax
-
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if base.name.startswith("popen-") else base
-    settings = {
-        "jax_compilation_cache_dir": str(shared / "jax"),
-        "jax_persistent_cache_min_compile_time_secs": 0,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-    }
-    before = {name: getattr(jax.config, name) for name in settings}
-    for name, value in settings.items():
-        jax.config.update(name, value)
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
-    jax.config.update("jax_disable_most_optimizations", False)
+    with quick_compilation(tmp_path_factory):
+        yield
 
 
 @pytest.fixture(params=["pyro", "numpyro"])

@@ -1,0 +1,89 @@
+"""What cannot work on a program with global latents is refused by the latent's name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpyro_styles
+import pyro_styles
+import pytest
+import torch
+
+from inference import fit, log_likelihood, valid_objectives
+from inference.errors import PairError, ZooError
+
+# Style to the name of a latent outside of the data's plate, or None where every latent is inside.
+GLOBAL = {
+    (pyro_styles, "vae_of_methods"): None,
+    (pyro_styles, "conditional_vae"): None,
+    (pyro_styles, "deep_markov"): None,
+    (pyro_styles, "prod_lda"): None,
+    (pyro_styles, "subsampled_inside"): None,
+    (pyro_styles, "sparse_gamma_def"): "w_top",
+    (pyro_styles, "bayesian_regression"): "linear.weight",
+    (pyro_styles, "eight_schools"): "mu",
+    (pyro_styles, "easy_guide"): "mu",
+    (numpyro_styles, "flax_vae"): None,
+    (numpyro_styles, "sparse_gamma_def"): "w",
+    (numpyro_styles, "eight_schools"): "mu",
+}
+CASES = pytest.mark.parametrize(
+    ("module", "style", "latent"),
+    [(module, style, latent) for (module, style), latent in GLOBAL.items()],
+    ids=[f"{module.__name__}-{style}" for module, style in GLOBAL],
+)
+
+
+def pair_and_batch(module: Any, style: str) -> tuple[Any, tuple[np.ndarray, ...]]:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        pair, data, _ = getattr(module, style)()
+    return pair, data[0] if isinstance(data, list) else data
+
+
+@CASES
+def test_objectives_with_weights_per_datum(module, style, latent):
+    pair, batch = pair_and_batch(module, style)
+    validity = valid_objectives(pair, *batch)
+    assert "ELBO" in validity.valid
+    assert ("IWAE" in validity.valid) == (latent is None)
+    if latent is not None:
+        assert f"latent '{latent}' lies outside the data's plate" in validity.refused["IWAE"]
+        assert "use ELBO()" in validity.refused["IWAE"]
+
+
+@CASES
+def test_log_likelihood(module, style, latent):
+    pair, batch = pair_and_batch(module, style)
+    run = fit(pair, batch, steps=2, progress=False)
+    if latent is None:
+        assert np.isfinite(log_likelihood(run.pair, batch, num_particles=3).mean)
+        return
+    # A program with parameters for each row cannot even be looked at on two of them.
+    refusal = f"latent '{latent}' lies outside|the pair fails on a batch of shape"
+    with pytest.raises(ZooError, match=refusal):
+        log_likelihood(run.pair, batch, num_particles=3)
+
+
+@pytest.mark.parametrize("module", [pyro_styles, numpyro_styles])
+@pytest.mark.filterwarnings("ignore:.*enumerate:UserWarning")
+def test_a_site_to_sum_over_needs_a_loss_that_sums(module):
+    pair, batch = pair_and_batch(module, "mixture")
+    for objective in ("elbo", trace_elbo(module)):
+        with pytest.raises(PairError, match="no site for the model's latent 'assignment'"):
+            fit(pair, batch, objective=objective, steps=2, progress=False)
+
+
+def trace_elbo(module: Any) -> Any:
+    """The library's loss that draws what it is not told to sum over."""
+    from numpyro.infer import Trace_ELBO as InNumPyro
+    from pyro.infer import Trace_ELBO as InPyro
+
+    return InPyro() if module is pyro_styles else InNumPyro()
+
+
+def test_refusals_are_the_packages_own():
+    pair, batch = pair_and_batch(pyro_styles, "amortised_lda")
+    with pytest.raises(ZooError):
+        log_likelihood(pair, batch, num_particles=2)
