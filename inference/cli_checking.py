@@ -38,8 +38,13 @@ def check_command(
     ] = None,
 ) -> None:
     """Check a pair before it is trained; the exit code is 1 if there is a mistake."""
+    import numpy as np
+
     dataset = load_data(data, data_options(binarisation, None))
-    batch = (dataset.train[:rows], *([dataset.y["train"][:rows]] if dataset.y else []))
+    x = dataset.train[:rows]
+    if dataset.dynamic:  # the rows hold probabilities, which training draws from in each step
+        x = (np.random.default_rng(0).random(x.shape) < x).astype(np.float32)
+    batch = (x, *([dataset.y["train"][:rows]] if dataset.y else []))
     with answering(OSError):
         made = _made(_found(pair), parse_settings(settings or (), {}), data_settings(dataset))
         from inference.checking.check import check_pair
@@ -59,7 +64,8 @@ def _found(place: str) -> Any:
     if not file.is_file():
         raise ArgumentError(f"there is no file {path}; name the file that the pair is in.")
     spec = importlib.util.spec_from_file_location(file.stem, file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(file.parent))  # as if the file were run: it may import its neighbours
     try:

@@ -39,8 +39,12 @@ def _bounds(context: Context) -> tuple[Array, Array]:
     return vars(context)["bounds"]
 
 
-def _evidence(context: Context) -> tuple[Array, str]:
-    """log p(x) of each row, and where it is from."""
+def evidence(context: Context) -> tuple[Array, str]:
+    """Exact log p(x) of each row, and where it is from.
+
+    Raises:
+        Skip: where it is not known.
+    """
     if hasattr(context.pair, "log_evidence"):
         backend = load_engine(context.engine)
         exact = backend.log_evidence(context.pair, *context.batch)
@@ -97,7 +101,7 @@ _NEEDS = ("runs-together", "guide-proposes-all", "finite-log-p", "finite-log-q",
     needs=_NEEDS,
 )
 def _below(context: Context) -> Iterator[Mistake]:
-    exact, source = _evidence(context)
+    exact, source = evidence(context)
     bound = _bounds(context)[0].sum(1)
     error = bound.std(ddof=1) / np.sqrt(len(bound))
     if bound.mean() - exact.sum() > _ERRORS * error + 1e-3 * (1 + abs(exact.sum())):
@@ -114,7 +118,7 @@ def _below(context: Context) -> Iterator[Mistake]:
     needs=_NEEDS,
 )
 def _met(context: Context) -> Iterator[Mistake]:
-    exact, source = _evidence(context)
+    exact, source = evidence(context)
     _, log_w = _bounds(context)
     ratio = np.exp(log_w - exact)  # its mean is 1 for each row
     error = ratio.std(axis=0, ddof=1) / np.sqrt(len(ratio))

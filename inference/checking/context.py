@@ -38,10 +38,6 @@ class Context:
     @cached_property
     def probe(self) -> Any:
         """The engine's."""
-        return self.fresh_probe()
-
-    def fresh_probe(self) -> Any:
-        """A probe that has run nothing."""
         checking = importlib.import_module(f"inference.engines.{self.engine}.checking")
         return checking.Probe(self.pair, self.batch)
 

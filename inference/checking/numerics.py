@@ -130,8 +130,7 @@ def _traceless(context: Context) -> Iterator[Mistake]:
     needs=("runs-together", "repeatable"),
 )
 def _alone(context: Context) -> Iterator[Mistake]:
-    fresh = context.fresh_probe()
-    again = fresh.record("guide", context.batch, rng_seed=20, fresh=True)
+    again = context.probe.anew().record("guide", context.batch, rng_seed=20, fresh=True)
     if not np.isclose(again.total, context.guide.total, rtol=1e-5, atol=1e-4):
         yield Mistake(
             f"log q was {context.guide.total:.6g} at first and is {again.total:.6g} from a fresh "

@@ -108,19 +108,21 @@ def _duplicated(context: Context) -> Iterator[Mistake]:
     needs=("runs-together",),
 )
 def _sizes(context: Context) -> Iterator[Mistake]:
-    if not context.data_plates or context.rows < 3:
-        raise Skip("it takes three rows, and a plate with a row for each row of the batch.")
-    fewer, _ = context.taken(np.arange(context.rows - 1))
+    if not context.data_plates or context.rows < 2:
+        raise Skip("it takes two rows, and a plate with a row for each row of the batch.")
+    batch, latents = context.taken(np.array([context.rows - 1]))
     for part in ("guide", "model"):
-        run = context.probe.record(part, fewer)
+        if part == "guide" and not all(s.scorable for s in context.structure.proposals):
+            continue
+        run = context.probe.record(part, batch, latents)
         for name, site in run.sites.items():
             was = (context.guide if part == "guide" else context.prior).sites.get(name)
             if was is None or was.axis(context.data_plates) is None:
                 continue
             sizes = {plate.size for plate in site.site.plates}
-            if context.rows - 1 not in sizes:
+            if 1 not in sizes:
                 yield Mistake(
-                    f"with {context.rows - 1} rows, {name!r} in the {part} still lies in plates of "
+                    f"with one row, {name!r} in the {part} still lies in plates of "
                     f"sizes {sorted(sizes)}; write the plate's size as len(x).",
                     name,
                     site.line,

@@ -20,6 +20,8 @@ def _range(run: RecordedSite) -> str:
 )
 def _data(context: Context) -> Iterator[Mistake]:
     for name, run in context.prior.sites.items():
+        if run.site.family == "bernoulli" and run.value.min() >= 0 and run.value.max() <= 1:
+            continue  # fractions have a check of their own
         if run.site.observed and not run.supported.all():
             yield Mistake(
                 f"{name!r} is {run.distribution} with support {run.site.support!r}, but observes "
@@ -33,7 +35,7 @@ def _data(context: Context) -> Iterator[Mistake]:
 @check(
     "whole-numbers-where-counted",
     "discrete likelihoods observe whole numbers.",
-    needs=("data-in-support",),
+    needs=("model-observes",),
 )
 def _whole(context: Context) -> Iterator[Mistake]:
     for name, run in context.prior.sites.items():

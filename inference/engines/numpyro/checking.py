@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -52,7 +53,8 @@ class Probe:
         self.batch = batch
         self.values: dict[str, Any] = dict(pair.values) if stored else {}
         self.constraints: dict[str, Any] = {}
-        self._compiled: dict[str, tuple[Any, dict[str, Any]]] = {}
+        self._compiled: dict[str, tuple[Any, dict[str, Any], str]] = {}
+        self._asked: dict[str, set[str]] = {}
 
     def record(
         self,
@@ -85,13 +87,12 @@ class Probe:
             warnings.catch_warnings(record=True) as heard,
         ):
             warnings.simplefilter("always")
+            params = self._begin(part, arrays, batch, rng_seed)
+            given = jax.tree.map(_as_double if double else np.asarray, (arrays, params, held))
             if fresh or key not in self._compiled:
-                self._compiled[key] = self._compile(part, batch, size)
-            run, kept = self._compiled[key]
-            given = jax.tree.map(_as_double if double else np.asarray, (arrays, self.values, held))
+                self._compile(key, part, batch, size, (*given, rng_seed))
+            run, kept, _ = self._compiled[key]
             found = jax.device_get(run(*given, rng_seed))
-        for name, value in found["stored"].items():
-            self.values.setdefault(name, value)  # later runs start from the same parameters
         return Recorded(
             sites={
                 name: RecordedSite(
@@ -112,9 +113,9 @@ class Probe:
         )
 
     def _compile(
-        self, part: str, batch: tuple[Any, ...], size: int | None
-    ) -> tuple[Any, dict[str, Any]]:
-        """A compiled run to the arrays of a record, and what is no array, once it has run."""
+        self, key: str, part: str, batch: tuple[Any, ...], size: int | None, given: tuple[Any, ...]
+    ) -> None:
+        """Compile a run to the arrays of a record, unless it is the program that is known."""
         kept: dict[str, Any] = {}
 
         def run(
@@ -126,18 +127,48 @@ class Probe:
             kept["lines"] = lines
             kept["names"] = {n: _distribution(traced[n]["fn"]) for n in kept["sites"]}
             kept["asked"] = tuple(n for n, site in traced.items() if site["type"] == "param")
-            self._remember_constraints(traced)
             return {
                 "sites": {n: _arrays_of(traced[n]) for n in kept["sites"]},
-                "stored": {
-                    n: site["value"]
-                    for n, site in traced.items()
-                    if site["type"] in ("param", "mutable")
-                },
                 "returned": returned if isinstance(returned, jax.Array) else None,
             }
 
-        return jax.jit(run, compiler_options=_QUICKLY), kept
+        staged = jax.jit(run, compiler_options=_QUICKLY).trace(*given)
+        constants = jax.tree.map(np.asarray, staged.jaxpr.consts)
+        program = re.sub("0x[0-9a-f]+", "", str(staged.jaxpr)) + str(constants)
+        if key not in self._compiled or self._compiled[key][2] != program:
+            self._compiled[key] = (staged.lower().compile(), kept, program)
+
+    def _begin(
+        self, part: str, arrays: Arrays, batch: tuple[Any, ...], rng_seed: int
+    ) -> dict[str, Any]:
+        """The values of the parameters that a part asks for; later runs start from the same."""
+        if part not in self._asked:
+
+            def run(args: Arrays, params: dict[str, Any]) -> dict[str, Any]:
+                traced, *_ = self._trace(part, _merged(args, batch), params, {}, rng_seed)
+                for name, site in traced.items():
+                    if site["type"] == "param":
+                        given = site["kwargs"].get("constraint", constraints.real)
+                        self.constraints[name] = given
+                return {
+                    n: site["value"]
+                    for n, site in traced.items()
+                    if site["type"] in ("param", "mutable")
+                }
+
+            with jax.enable_x64(False):
+                compiled = jax.jit(run, compiler_options=_QUICKLY)
+                found = jax.device_get(compiled(arrays, self.values))
+            for name, value in found.items():
+                self.values.setdefault(name, value)
+            self._asked[part] = set(found)
+        return {n: v for n, v in self.values.items() if n in self._asked[part]}
+
+    def anew(self) -> Probe:
+        """A probe that has run nothing; what it would compile again it takes from this one."""
+        twin = Probe(self.pair, self.batch)
+        twin._compiled = dict(self._compiled)
+        return twin
 
     def log_weights(
         self, num_particles: int, sets: int, check: Callable[[Structure], None]
@@ -308,11 +339,6 @@ class Probe:
         steered = Steer(run, values=values)
         returned = steered(*args) if size is None else steered(None, *args[1:], size=size)
         return run.trace, lines.found, returned
-
-    def _remember_constraints(self, run: Mapping[str, Mapping[str, Any]]) -> None:
-        for name, site in run.items():
-            if site["type"] == "param":
-                self.constraints[name] = site["kwargs"].get("constraint", constraints.real)
 
 
 class _Lines(Messenger):

@@ -98,6 +98,10 @@ class Probe:
             warnings=tuple(dict.fromkeys(str(each.message) for each in heard)),
         )
 
+    def anew(self) -> Probe:
+        """A probe that has run nothing."""
+        return Probe(self.given, self.batch)
+
     def log_weights(
         self, num_particles: int, sets: int, check: Callable[[Structure], None]
     ) -> tuple[Array, Array]:

@@ -1,0 +1,79 @@
+"""The checks on NumPyro, whose shapes broadcast and whose distributions are not validated."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+from numpyro.distributions import constraints
+from tiny_belief_net import data, evidence, pair, parameters
+
+from inference import check_pair
+from inference.checking.bounds import evidence as exact_evidence
+from inference.checking.context import Context
+
+X = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+
+
+def generative(mean):
+    def model(x):
+        weight = numpyro.param("weight", jnp.linspace(-1, 1, 6).reshape(2, 3))
+        with numpyro.plate("data", len(x)):
+            z = numpyro.sample("z", dist.Normal(jnp.zeros(2), 1.0).to_event(1))
+            numpyro.sample("x", dist.Normal(mean(z, weight), 1.0).to_event(1), obs=x)
+
+    return model
+
+
+def guide(x, transform=lambda scale: scale):
+    slope = numpyro.param("slope", jnp.linspace(0.2, -0.3, 6).reshape(3, 2))
+    scale = numpyro.param("scale", jnp.full(2, 0.7), constraint=constraints.positive)
+    with numpyro.plate("data", len(x)):
+        numpyro.sample("z", dist.Normal(x @ slope, transform(scale)).to_event(1))
+
+
+def regression(x):
+    weight: Any = numpyro.param("weight", jnp.ones((2, 1)))
+    with numpyro.plate("data", len(x)):
+        z: Any = numpyro.sample("z", dist.Normal(jnp.zeros(2), 1.0).to_event(1))
+        numpyro.sample("y", dist.Normal(z @ weight, 1.0), obs=x[:, 0])
+
+
+def right(z, weight):
+    return z @ weight
+
+
+NOISE = np.random.default_rng(0)
+MISTAKES = {
+    "values-fill-their-sites": (regression, guide),
+    "arguments-in-range": (generative(right), lambda x: guide(x, lambda scale: scale - 1)),
+    "rows-alone": (generative(lambda z, weight: z @ weight - z.mean()), guide),
+    "repeatable": (generative(lambda z, weight: z @ weight + NOISE.normal()), guide),
+    "gradient-of-log-p": (
+        generative(lambda z, weight: z @ weight + jnp.sin(jax.lax.stop_gradient(z @ weight))),
+        guide,
+    ),
+}
+
+
+@pytest.mark.parametrize("check", MISTAKES)
+def test_mistake_is_found(check):
+    report = check_pair(MISTAKES[check], X, checks=[check])
+    assert check in {each.check for each in report.failed}, report
+    assert all(each.line.startswith("test_numpyro.py") for each in report.failed if each.site)
+
+
+def test_right_pair_of_one_latent_has_no_mistake():
+    report = check_pair((generative(right), guide), X)
+    assert not report.failed, report
+    assert len(report.passed) >= 50
+
+
+def test_evidence_by_enumeration_is_that_of_a_separate_computation():
+    values, x = parameters(), data(5)
+    context = Context(pair("pyro", values), (x,))
+    exact, _ = exact_evidence(context)
+    np.testing.assert_allclose(exact.sum(), evidence(values, x), rtol=1e-6)

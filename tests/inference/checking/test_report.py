@@ -1,0 +1,144 @@
+"""The report, the table of sites, the command, and the zoo's own pairs."""
+
+from pathlib import Path
+from typing import Any
+
+import mistakes
+import numpy as np
+import pytest
+import torch
+from mistakes import X, guide, model
+from one_gaussian import B, M, S
+from one_gaussian import X as POINTS
+from one_gaussian import pair as one_gaussian
+from rows import ROWS
+from scipy.stats import norm
+from typer.testing import CliRunner
+
+from inference import check_pair, explain
+from inference.checking.context import Context
+from inference.checking.registry import CHECKS
+from inference.cli import app
+from inference.errors import ArgumentError, PairError
+from ppl_models import create
+
+PYRO = [name for name, row in ROWS.items() if "pyro" in row.engines]
+
+
+@pytest.mark.parametrize("name", PYRO)
+def test_zoo_has_no_mistake(name):
+    row = ROWS[name]
+    pair: Any = create(row.model, engine="pyro", seed=0, **row.hyperparameters)
+    before = {n: p.detach().clone() for n, p in pair.named_parameters()}
+    report = check_pair(pair, *row.batch(5))
+    assert not report.failed, report
+    assert len(report.passed) >= 50
+    for each, parameter in pair.named_parameters():
+        assert torch.equal(parameter, before[each]), "the pair stays as it is"
+
+
+def test_at_least_45_checks_with_texts():
+    assert len(CHECKS) >= 45
+    assert all(each.text.endswith(".") for each in CHECKS.values())
+
+
+def test_report_counts_and_prints_every_finding():
+    report = check_pair((model, lambda x: None), X)
+    lines = str(report).splitlines()
+    assert len(lines) == len(report.findings) + 1
+    counts = len(report.passed), len(report.failed), len(report.skipped)
+    assert lines[-1] == "{} passed, {} failed, {} skipped".format(*counts)
+    failed = {each.check for each in report.failed}
+    assert "guide-proposes-all" in failed
+    assert all(each.message for each in report.findings)
+
+
+def test_finding_names_site_and_line():
+    report = check_pair((model, lambda x: None), X, checks=["guide-proposes-all"])
+    (finding,) = report.failed
+    assert finding.site == "z"
+    file, line = finding.line.split(":")
+    source = Path(mistakes.__file__).read_text().splitlines()
+    assert file == "mistakes.py"
+    assert 'pyro.sample("z"' in source[int(line) - 1]
+
+
+@pytest.mark.parametrize("pair", [None, 3, (model,), (model, "guide"), object()])
+def test_what_is_no_pair_is_a_finding(pair):
+    report = check_pair(pair, X)
+    assert [each.check for each in report.failed][:1] == ["pair-type"]
+
+
+def test_what_is_needed_and_failed_skips_the_rest():
+    report = check_pair((lambda x: 1 / 0, guide), X)
+    found = {each.check: each for each in report.findings}
+    assert "ZeroDivisionError" in found["model-runs"].message
+    assert found["model-runs"].line.startswith("test_report.py")
+    assert "'model-runs'" in found["runs-together"].message
+
+
+def test_unknown_check_is_refused():
+    with pytest.raises(ArgumentError, match=r"model-runs.*'no-such'"):
+        check_pair((model, guide), X, checks=["no-such"])
+
+
+def test_explain_has_the_densities_of_scipy():
+    table = explain(one_gaussian("pyro"), POINTS)
+    assert list(table.index) == ["z", "x"]
+    assert list(table["kind"]) == ["latent", "observed"]
+    assert table.loc["z", "shape"] == f"{len(POINTS)} | 1"
+    assert table.loc["z", "plates"] == f"data ({len(POINTS)})"
+    assert table.loc["z", "in_guide"] == "Normal"
+    assert table.loc["z", "line"].startswith("one_gaussian.py")
+    z = Context(one_gaussian("pyro"), (POINTS,)).latents["z"]
+    np.testing.assert_allclose(table.loc["z", "log_p"], norm.logpdf(z).sum(), rtol=1e-5)
+    log_q = norm.logpdf(z, POINTS / 2 + M, S).sum()
+    np.testing.assert_allclose(table.loc["z", "log_q"], log_q, rtol=1e-5)
+    log_lik = norm.logpdf(POINTS, z + B, 1).sum()
+    np.testing.assert_allclose(table.loc["x", "log_p"], log_lik, rtol=1e-5)
+
+
+def test_explain_says_where_a_pair_fails():
+    with pytest.raises(PairError, match=r"test_report.py:\d+.*ZeroDivisionError"):
+        explain((lambda x: 1 / 0, guide), X)
+
+
+PAIR = """
+import pyro, torch
+import pyro.distributions as dist
+
+class Tiny:
+    def __init__(self, data_dim):
+        self.data_dim = data_dim
+
+    def model(self, x):
+        bias = pyro.param("bias", lambda: torch.zeros(self.data_dim))
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(torch.zeros(2), 1.0).to_event(1))
+            logits = bias + z.sum(-1, keepdim=True)
+            pyro.sample("x", dist.Bernoulli(logits=logits).to_event(1), obs=x)
+
+    def guide(self, x):
+        slope = pyro.param("slope", lambda: torch.zeros(self.data_dim, 2))
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(x @ slope, 1.0).to_event(1))
+
+class Broken(Tiny):
+    def guide(self, x):
+        pass
+"""
+
+
+def test_command(tmp_path):
+    file = tmp_path / "tiny.py"
+    file.write_text(PAIR)
+    run = CliRunner().invoke(app, ["check", f"{file}:Tiny"])
+    assert run.exit_code == 0, run.output
+    assert " 0 failed" in run.output
+    run = CliRunner().invoke(app, ["check", f"{file}:Broken", "--check", "guide-proposes-all"])
+    assert run.exit_code == 1
+    assert "Add a sample statement 'z'" in run.output
+    for words in (["check", str(file)], ["check", f"{file}:Missing"]):
+        run = CliRunner().invoke(app, words)
+        assert run.exit_code == 2
+        assert "Traceback" not in run.output
