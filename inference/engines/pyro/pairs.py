@@ -142,7 +142,7 @@ def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
 
 @contextlib.contextmanager
 def evaluating(pair: Any) -> Iterator[None]:
-    """Put the batch normalisation and dropout of a pair's networks into evaluation mode, then back."""
+    """Put batch normalisation and dropout of a pair's networks in evaluation mode, then back."""
     found = networks(getattr(pair, "wrapped", pair))
     before = [(layer, layer.training) for network in found for layer in network.modules()]
     for network in found:
@@ -198,7 +198,7 @@ def _state(pair: StoredPair, owned: bool) -> dict[str, torch.Tensor]:  # noqa: F
 
 
 def buffers(pair: StoredPair) -> dict[str, torch.Tensor]:
-    """What the networks hold besides parameters; bare functions' networks have numbers for names."""
+    """What the networks hold besides parameters; those of bare functions are numbered."""
     if isinstance(pair.wrapped, torch.nn.Module):
         return dict(pair.wrapped.named_buffers())
     return {

@@ -337,6 +337,5 @@ STYLES: tuple[Any, ...] = (
     sparse_gamma_def,
     mixture,
     bayesian_regression,
-    eight_schools,
     eight_schools_not_centred,
 )

@@ -13,7 +13,7 @@ from numpyro.infer import SVI
 from numpyro.optim import Adam
 from numpyro_styles import (
     STYLES,
-    eight_schools,
+    bayesian_regression,
     equinox_vae,
     prod_lda,
     semi_supervised,
@@ -59,7 +59,7 @@ def test_trains_as_upstream(style, losses):
 # Of each way to hold parameters and state one.
 @pytest.mark.parametrize(
     "style",
-    [stax_conditional_vae, equinox_vae, prod_lda, semi_supervised, eight_schools],
+    [stax_conditional_vae, equinox_vae, prod_lda, semi_supervised, bayesian_regression],
     ids=lambda style: style.__name__,
 )
 def test_resumes_bit_for_bit(style, losses, tmp_path):
