@@ -359,18 +359,28 @@ def _arrays_of(run: Mapping[str, Any]) -> dict[str, Any]:
     while hasattr(base, "base_dist"):
         base = base.base_dist
     fits = {
-        name: jnp.all(constraint(base.__dict__[name]))
+        name: _meets(constraint, base.__dict__[name])
         for name, constraint in getattr(base, "arg_constraints", {}).items()
-        if base.__dict__.get(name) is not None and not getattr(constraint, "is_dependent", False)
+        if base.__dict__.get(name) is not None
     }
     support = getattr(fn, "support", None)
     return {
         "value": run["value"],
         "log_prob": _scored(run),
         "scale": 1.0 if run["scale"] is None else jnp.mean(run["scale"]),
-        "supported": True if support is None else support(run["value"]),
+        "supported": _meets(support, run["value"]),
         "fits": fits,
     }
+
+
+def _meets(constraint: Any, value: Any) -> Any:
+    """Whether a value meets a constraint; True where nothing is known of it."""
+    if constraint is None:
+        return True
+    try:
+        return jnp.all(constraint(value))
+    except (ValueError, NotImplementedError):  # it depends on other arguments
+        return True
 
 
 def _in_numpy(found: dict[str, Any]) -> dict[str, Any]:

@@ -77,3 +77,14 @@ def test_evidence_by_enumeration_is_that_of_a_separate_computation():
     context = Context(pair("pyro", values), (x,))
     exact, _ = exact_evidence(context)
     np.testing.assert_allclose(exact.sum(), evidence(values, x), rtol=1e-6)
+
+
+def test_constraints_that_depend_on_other_arguments_are_let_be():
+    def model(x):
+        bias: Any = numpyro.param("bias", jnp.zeros(3))
+        with numpyro.plate("data", len(x)):
+            z: Any = numpyro.sample("z", dist.Uniform(-jnp.ones(3), 1.0).to_event(1))
+            numpyro.sample("x", dist.Normal(z + bias, 1.0).to_event(1), obs=x)
+
+    report = check_pair((model, guide), X, checks=["arguments-in-range", "finite-at-prior-draws"])
+    assert not report.failed, report
