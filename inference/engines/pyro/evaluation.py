@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,12 @@ def log_weights(
         rng_seed: seed; every chunk of data and set of particles has draws of its own.
     """
 
-    def total(draws: Draws, structure: Structure, held: Mapping[str, Any]) -> NDArray[Any]:
+    def total(
+        draws: Draws, structure: Structure, held: Mapping[str, Any], num_particles: int
+    ) -> NDArray[Any]:
         log_w = draws.likelihood_weight(structure.training_only, held)
+        # Where nothing is drawn, all particles are one and the same.
+        log_w = log_w.expand(num_particles, *log_w.shape[1:])
         return log_w.logsumexp(0).cpu().numpy()
 
     return _reading(pair, check, batch, rng_seed, total)
@@ -64,9 +69,18 @@ def site_densities(
         divergences: whether to work out KL(q || p) where it is valid and known.
     """
 
-    def every(draws: Draws, structure: Structure, held: Mapping[str, Any]) -> Draws:
+    def every(
+        draws: Draws, structure: Structure, held: Mapping[str, Any], num_particles: int
+    ) -> Draws:
         del structure, held
-        return as_arrays(draws)
+        found = as_arrays(
+            draws
+        )  # (1, N) where nothing is drawn: all particles are one and the same
+        log_p, log_q = (
+            {name: np.broadcast_to(v, (num_particles, *v.shape[1:])) for name, v in field.items()}
+            for field in (found.log_p_sites, found.log_q_sites)
+        )
+        return replace(found, log_p_sites=log_p, log_q_sites=log_q)
 
     return _reading(pair, check, batch, rng_seed, every, divergences=divergences)
 
@@ -85,7 +99,7 @@ def _reading(
     check: Callable[..., None],
     batch: tuple[NDArray[Any], ...],
     rng_seed: int,
-    read: Callable[[Draws, Structure, Mapping[str, Any]], Any],
+    read: Callable[[Draws, Structure, Mapping[str, Any], int], Any],
     *,
     divergences: bool = False,
 ) -> Callable[..., Any]:
@@ -111,7 +125,7 @@ def _reading(
             own = inspect(model, guide, args, {}) if fixed else structure  # shapes of these rows
             program = PyroProgram(model, guide, args, {}, own, vectorised=broadcasts)
             draws = program.draw(num_particles, divergences=divergences, values=fixed)
-            return read(draws, structure, held)
+            return read(draws, structure, held, num_particles)
 
     return scored
 

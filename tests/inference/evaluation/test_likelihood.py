@@ -54,6 +54,17 @@ def test_importance_weighting_approaches_the_evidence_from_below(engine: str) ->
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_without_latents_every_number_of_particles_gives_the_likelihood(engine: str) -> None:
+    """A hidden Markov model whose states are summed over has nothing to draw."""
+    row = ROWS["hmm-summed"]
+    pair, batch = create(row.model, engine=engine, **row.hyperparameters), row.batch(5)
+    exact = log_likelihood(pair, batch, method="exact")
+    for count in (1, 32):
+        found = log_likelihood(pair, batch, num_particles=count)
+        np.testing.assert_allclose(found.per_datum, exact.per_datum, rtol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_chunks_give_estimates_of_the_same_quality(engine: str) -> None:
     """K = 5,000 in chunks of 100, against one chunk: both within 0.02 nat of the evidence."""
     pair = ppca(engine)
