@@ -1,3 +1,4 @@
+# type: ignore  # as users write them, without types: upstream's stubs refuse half of it
 """Pairs as people write them in NumPyro: one tiny program for each style of its examples.
 
 A style builds a fresh `(pair, batch, loss)`: `loss` is the one of `numpyro.infer` that such

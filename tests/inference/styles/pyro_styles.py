@@ -1,3 +1,4 @@
+# type: ignore  # as users write them, without types: upstream's stubs refuse half of it
 """Pairs as people write them in Pyro: one tiny program for each style of its examples.
 
 A style builds a fresh `(pair, batches, loss)`: `loss` is the one of `pyro.infer` that such programs

@@ -10,8 +10,8 @@ import numpy as np
 import pyro
 import pytest
 import torch
-from pyro.infer import SVI
-from pyro.optim import Adam
+from pyro.infer import SVI, Trace_ELBO
+from pyro.optim import Adam  # pyright: ignore[reportAttributeAccessIssue]
 from pyro_styles import (
     STYLES,
     bayesian_regression,
@@ -40,11 +40,11 @@ def by_svi(style: Any) -> list[float]:
     batches = [tuple(map(torch.tensor, batch)) for batch in batches]
     model, guide = pair if isinstance(pair, tuple) else (pair.model, pair.guide)
     with pyro.get_param_store().scope(), torch.random.fork_rng():
-        svi = SVI(model, guide, Adam({"lr": 0.01}), loss=loss)
+        svi: Any = SVI(model, guide, Adam({"lr": 0.01}), loss=loss)
         pyro.set_rng_seed(SEED)
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            pyro.infer.Trace_ELBO().loss(model, guide, *batches[0])
+            Trace_ELBO().loss(model, guide, *batches[0])
         pyro.set_rng_seed(SEED)
         return [svi.step(*batch) for batch in itertools.islice(itertools.cycle(batches), STEPS)]
 
