@@ -128,7 +128,10 @@ def _on_ray(
         ) from error
     own = not ray.is_initialized()
     if own:
-        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+        with warnings.catch_warnings():
+            # Ray forks to run other programs, which jax warns of; nothing of jax runs in them.
+            warnings.filterwarnings("ignore", r"os\.fork\(\) was called")
+            ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
     try:
         place = ray.put(shared)
 

@@ -73,7 +73,7 @@ def test_what_is_needed_and_failed_skips_the_rest():
     report = check_pair((lambda x: 1 / 0, guide), X)
     found = {each.check: each for each in report.findings}
     assert "ZeroDivisionError" in found["model-runs"].message
-    assert found["model-runs"].line.startswith("test_report.py")
+    assert found["model-runs"].line.startswith("test_findings.py")
     assert "'model-runs'" in found["runs-together"].message
 
 
@@ -99,7 +99,7 @@ def test_explain_has_the_densities_of_scipy():
 
 
 def test_explain_says_where_a_pair_fails():
-    with pytest.raises(PairError, match=r"test_report.py:\d+.*ZeroDivisionError"):
+    with pytest.raises(PairError, match=r"test_findings.py:\d+.*ZeroDivisionError"):
         explain((lambda x: 1 / 0, guide), X)
 
 
