@@ -31,7 +31,7 @@ from ppl_models._places import SUFFIX, Place
 from ppl_models._plugins import read_plugins, unusable
 
 _ROOT = Path(__file__).parent
-_NOT_FAMILIES = {"cards", "classical", "datasets", "networks"}
+_NOT_FAMILIES = {"cards", "classical", "datasets", "networks", "scaffold"}
 
 
 def _zoo() -> dict[str, Place]:

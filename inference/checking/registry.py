@@ -100,7 +100,7 @@ def run(checks: Iterable[Check], context: Context) -> Iterator[Finding]:
 
 def in_words(error: BaseException) -> str:
     """An exception of the pair's as a sentence."""
-    while type(error).__module__.startswith("inference") is False and error.__cause__ is not None:
+    while error.__cause__ is not None and not type(error).__module__.startswith("inference"):
         error = error.__cause__  # Pyro wraps what happened into a listing of shapes
     lines = str(error).strip().splitlines()
     said = lines[0].rstrip(".") if lines else "no message"

@@ -8,7 +8,6 @@ import tomllib
 from pathlib import Path
 from string import Template
 
-from inference.errors import ArgumentError
 from ppl_models import list_models
 from ppl_models._places import SUFFIX
 
@@ -24,7 +23,7 @@ def find_clone(folder: Path) -> Path:
     """The clone of the zoo that a folder is in.
 
     Raises:
-        ArgumentError: if it is in none.
+        ValueError: if it is in none.
     """
     for root in (folder, *folder.parents):
         project = root / "pyproject.toml"
@@ -33,7 +32,7 @@ def find_clone(folder: Path) -> Path:
         named = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {}).get("name")
         if named == _DISTRIBUTION:
             return root
-    raise ArgumentError(
+    raise ValueError(
         f"{folder} is in no clone of the zoo, where a new model goes to ppl_models/{_FAMILY}/; "
         "change to a clone, or pass --into FOLDER to write a package of your own."
     )
@@ -51,12 +50,12 @@ def model_files(name: str, engines: tuple[str, ...], clone: Path) -> dict[Path, 
         Path to text; nothing is written.
 
     Raises:
-        ArgumentError: if it is no name for a model, or there is a model of that name.
+        ValueError: if it is no name for a model, or there is a model of that name.
     """
     _check_name(name)
     for suffix in SUFFIX.values():
         for other in sorted(clone.glob(f"ppl_models/*/{name}{suffix}.py")):
-            raise ArgumentError(f"{other} exists; choose another name, or remove it.")
+            raise ValueError(f"{other} exists; choose another name, or remove it.")
     words = _words(name, engines)
     files = _pair_files(words, engines, clone / "ppl_models" / _FAMILY)
     files[clone / "ppl_models" / "cards" / f"{name}.md"] = _fill("card", words)
@@ -76,7 +75,7 @@ def package_files(name: str, engines: tuple[str, ...], folder: Path) -> dict[Pat
         Path to text; nothing is written.
 
     Raises:
-        ArgumentError: if it is no name for a model, or there is a model of that name.
+        ValueError: if it is no name for a model, or there is a model of that name.
     """
     _check_name(name)
     words = _words(name, engines)
@@ -91,11 +90,11 @@ def write(files: dict[Path, str]) -> None:
     """Write new files; none of them if one is there already.
 
     Raises:
-        ArgumentError: if one of them is there already.
+        ValueError: if one of them is there already.
     """
     for path in files:
         if path.exists():
-            raise ArgumentError(f"{path} exists; choose another name or folder, or remove it.")
+            raise ValueError(f"{path} exists; choose another name or folder, or remove it.")
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -103,24 +102,22 @@ def write(files: dict[Path, str]) -> None:
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or keyword.iskeyword(name) or len(name) > _LONGEST:
-        raise ArgumentError(
+        raise ValueError(
             f"NAME must be small letters and digits joined by _, at most {_LONGEST} and no word of "
             f"Python's own, such as demo_model; got {name!r}."
         )
     if name.endswith("_numpyro"):
-        raise ArgumentError(
+        raise ValueError(
             f"NAME {name!r} ends in _numpyro, which marks a pair's NumPyro file; pass "
             f"{name.removesuffix('_numpyro')!r} with --engine numpyro."
         )
     if _class_name(name) in _IMPORTED:
-        raise ArgumentError(
+        raise ValueError(
             f"NAME {name!r} would make a class {_class_name(name)}, which the file imports; choose "
             f"another, such as {name + '_model'!r}."
         )
     if name in list_models():
-        raise ArgumentError(
-            f"there is a model {name!r} (ppl-zoo show {name}); choose another name."
-        )
+        raise ValueError(f"there is a model {name!r} (ppl-zoo show {name}); choose another name.")
 
 
 def _class_name(name: str) -> str:
