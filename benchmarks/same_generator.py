@@ -50,13 +50,15 @@ from ppl_models.datasets import Dataset, load
 NOISE = 0.1  # standard deviation of the observation model, in grey levels from 0 to 1
 DRAWS = 10_000
 CHAINS = 8  # of annealing, for each image
+CRITIC = (256, 256)
 OBJECTIVES: dict[str, Objective] = {
     "elbo": ELBO(),
     "iwae": IWAE(num_particles=5),
     "mmd": MMD(),
-    "gan": Adversarial(hidden=(500, 500)),
+    # Without the noise it collapses onto one digit within a few thousand steps.
+    "gan": Adversarial(hidden=CRITIC, instance_noise=0.3),
     "wgan-gp": Adversarial(
-        loss="wasserstein", gradient_penalty=10.0, critic_steps=5, hidden=(500, 500)
+        loss="wasserstein", gradient_penalty=10.0, critic_steps=5, hidden=CRITIC
     ),
 }
 
@@ -113,7 +115,7 @@ def asked(run: Run, data: Dataset, images: int, temperatures: int, seed: int) ->
 
 def main(
     only: Annotated[str | None, typer.Option(help=f"One of {', '.join(OBJECTIVES)}.")] = None,
-    steps: Annotated[int, typer.Option(help="Steps of the generator.")] = 10_000,
+    steps: Annotated[int, typer.Option(help="Steps of the generator.")] = 5_000,
     images: Annotated[
         int, typer.Option(help="Test images for annealing; a quarter for bounds.")
     ] = 100,

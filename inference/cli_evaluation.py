@@ -1,0 +1,126 @@
+"""`ppl-zoo evaluate`: the log-likelihood of held-out data under a run, and its pictures."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from inference.cli_text import (
+    answering,
+    check_data,
+    console,
+    load_data,
+    parse_data_id,
+    plain_warnings,
+    print_facts,
+)
+from inference.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from inference.training.run import Run
+
+_RECONSTRUCTED = 12  # columns of the figure
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    *,
+    particles: Annotated[int, typer.Option(min=1, help="Draws from the guide per datum.")] = 1000,
+    method: Annotated[
+        Literal["iw", "exact", "ais"],
+        typer.Option(help="Importance-weighted, the model's closed form, or annealed."),
+    ] = "iw",
+    chains: Annotated[int, typer.Option(min=1, help="Annealed chains per datum.")] = 16,
+    temperatures: Annotated[
+        int, typer.Option(min=1, help="Distributions from the prior to the posterior.")
+    ] = 1000,
+    noise_scale: Annotated[
+        float | None,
+        typer.Option(help="Score by Gaussian noise around the model's mean (annealed only)."),
+    ] = None,
+    first: Annotated[int | None, typer.Option(min=1, help="Score so many rows only.")] = None,
+    every: Annotated[int, typer.Option(min=1, help="Score each such row: 10 for each tenth.")] = 1,
+    split: Annotated[Literal["train", "valid", "test"], typer.Option()] = "test",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
+    figures: Annotated[
+        Path | None,
+        typer.Option(help="Folder for pictures of learning curve, samples, reconstructions."),
+    ] = None,
+) -> None:
+    """Score a run by the log-likelihood of held-out data, in nats per datum."""
+    from inference.training.folder import RunFolder
+
+    with answering():
+        recorded = str(RunFolder(run).read_spec().get("data", {}).get("id"))
+        data, options = parse_data_id(recorded)
+    dataset = load_data(data, options)
+    with answering(OSError):
+        check_data(dataset, recorded, split)
+        if figures is not None:
+            figures.mkdir(parents=True, exist_ok=True)
+    from inference.evaluation.annealing import annealed_importance_sampling
+    from inference.evaluation.likelihood import log_likelihood
+    from inference.training.run import load_run
+
+    with answering():
+        if noise_scale is not None and method != "ais":
+            raise ArgumentError(
+                "--noise-scale is for --method ais only; leave it out, or add that."
+            )
+    arrays = dataset.arrays(split)
+    x = tuple(array[::every][:first] for array in arrays)
+    with answering(), plain_warnings():
+        fitted = load_run(run)
+        begun = time.perf_counter()
+        if method == "ais":
+            found = annealed_importance_sampling(
+                fitted.pair,
+                x,
+                num_chains=chains,
+                num_temperatures=temperatures,
+                noise_scale=noise_scale,
+                seed=seed,
+            )
+        else:
+            found = log_likelihood(
+                fitted.pair, x, num_particles=particles, method=method, seed=seed
+            )
+        spent = time.perf_counter() - begun
+    print_facts(
+        {
+            "run": str(run),
+            "engine": fitted.spec["pair"]["engine"],
+            "data": str(dataset.data_id(split)),
+            "rows": f"{len(x[0])} of {len(arrays[0])}",
+            "method": found.method,
+            "mean log-likelihood": f"{found.mean:.3f} nats per datum",
+            "standard error": f"{found.standard_error:.3f}",
+            "NLL": f"{-found.mean:.3f}",
+            "seconds": f"{spent:.1f}",
+        }
+    )
+    if figures is not None:
+        with answering(OSError):
+            _save_figures(fitted, x, figures, seed)
+
+
+def _save_figures(run: Run, x: tuple[Any, ...], folder: Path, seed: int) -> None:
+    import numpy as np
+
+    from inference.evaluation.figures import learning_curve, reconstructions, samples
+
+    figures = {"learning_curve": learning_curve(run.rows)}
+    if run.image_shape is None:
+        console.print("The rows are no pictures: only the learning curve is drawn.")
+    else:
+        given = (np.resize(array, (48, *array.shape[1:])) for array in x[1:])
+        figures["samples"] = samples(run, *given, rows=4, columns=12, seed=seed)
+        head = (array[:_RECONSTRUCTED] for array in x)
+        figures["reconstructions"] = reconstructions(run, *head, seed=seed)
+    for name, figure in figures.items():
+        path = folder / f"{name}.png"
+        figure.savefig(path, dpi=150)
+        console.print(str(path), soft_wrap=True)

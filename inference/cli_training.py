@@ -1,0 +1,144 @@
+"""`ppl-zoo train`: fit a model of the zoo to a data set and keep the run."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from inference.cli_text import (
+    answering,
+    console,
+    data_options,
+    data_settings,
+    hyperparameters,
+    load_data,
+    parse_settings,
+    plain_warnings,
+    print_run,
+    resume_command,
+    second_argument,
+)
+from inference.errors import ArgumentError
+from ppl_models import create, info
+
+_DEFAULT_EPOCHS = 20
+_INTERRUPTED = 130  # what a shell calls a command that ended with Ctrl-C
+
+_model = partial(typer.Option, rich_help_panel="Model")
+_data = partial(typer.Option, rich_help_panel="Data")
+_learning = partial(typer.Option, rich_help_panel="Learning")
+_budget = partial(typer.Option, rich_help_panel="Budget: the first to be spent ends the run")
+_folder = partial(typer.Option, rich_help_panel="Run")
+
+
+def train(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A model of `ppl-zoo list`.")],
+    *,
+    engine: Annotated[
+        str | None, _model(help="numpyro or pyro.", show_default="numpyro if the model has it")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        _model("--set", metavar="KEY=VALUE", help="latent_dim=20, hidden=200,200 ...; repeatable."),
+    ] = None,
+    bias_from_data: Annotated[
+        bool, _model("--bias-from-data", help="Begin with a bias that gives the data's mean.")
+    ] = False,
+    data: Annotated[str, _data(help="Data set: digits, mnist ...")] = "digits",
+    binarisation: Annotated[
+        str | None,
+        _data(help="dynamic, static, threshold or grey.", show_default="the data set's own"),
+    ] = None,
+    data_seed: Annotated[int | None, _data(min=0, help="Seed of the binarisation.")] = None,
+    labels: Annotated[
+        str | None,
+        _data(help="Give the pair labels: all, or so many training rows', for example 100."),
+    ] = None,
+    label_seed: Annotated[int, _data(min=0, help="Seed of the choice of labels.")] = 0,
+    quadrants: Annotated[
+        int | None,
+        _data(min=1, max=3, help="Give the pair so many quadrants and have it predict the others."),
+    ] = None,
+    objective: Annotated[str, _learning(help="For example iwae:num_particles=5.")] = "elbo",
+    batch_size: Annotated[int, _learning(help="Rows of a minibatch.")] = 100,
+    learning_rate: Annotated[
+        float | None, _learning(help="Step size of Adam.", show_default="0.001")
+    ] = None,
+    schedule: Annotated[
+        str | None, _learning(help="cosine: fall to 0 over the run.", show_default="constant")
+    ] = None,
+    clip_norm: Annotated[
+        float | None, _learning(help="Largest norm of a minibatch's gradient.")
+    ] = None,
+    seed: Annotated[
+        int, _learning(min=0, help="Seed of initial parameters, batch order and draws.")
+    ] = 0,
+    epochs: Annotated[
+        int | None,
+        _budget(help="Passes over the data.", show_default=f"{_DEFAULT_EPOCHS} without a budget"),
+    ] = None,
+    steps: Annotated[int | None, _budget(help="Gradient steps.")] = None,
+    seconds: Annotated[float | None, _budget(help="Seconds, compilation included.")] = None,
+    patience: Annotated[
+        int | None, _budget(help="Reports (epochs of 100 steps or more) without a better bound.")
+    ] = None,
+    device: Annotated[
+        str | None, _folder(help="cpu or cuda.", show_default="the engine's own")
+    ] = None,
+    out: Annotated[
+        Path | None, _folder(help="Run folder.", show_default="runs/NAME-ENGINE")
+    ] = None,
+    resume: Annotated[
+        bool, _folder("--resume", help="Go on with the run in --out, given the same options.")
+    ] = False,
+) -> None:
+    """Train a model and keep the run in a folder; Ctrl-C ends it early and keeps what was done."""
+    with answering(ValueError):
+        card = info(name)
+    if engine is None:
+        engine = "numpyro" if "numpyro" in card.engines else card.engines[0]
+    accepted = hyperparameters(card, engine)
+    with answering():
+        given = second_argument(labels, label_seed, quadrants)
+    dataset = load_data(data, {**data_options(binarisation, data_seed), **given})
+    offered: dict[str, Any] = {**data_settings(dataset), "seed": seed}
+    with answering():
+        chosen = parse_settings(settings or [], accepted)
+        if bias_from_data and accepted and "data_mean" not in accepted:
+            raise ArgumentError(f"{name!r} has no data_mean to set; leave --bias-from-data out.")
+        if bias_from_data:
+            offered["data_mean"] = dataset.data_mean
+    fitting = {key: offered[key] for key in offered if key in accepted or not accepted}
+    with answering(ValueError, TypeError, OverflowError, about={"seed": seed, **chosen}):
+        pair = create(name, engine=engine, **{**fitting, **chosen})
+    if epochs is None and steps is None and seconds is None:
+        epochs = _DEFAULT_EPOCHS
+        console.print(f"No --epochs, --steps or --seconds: training for {epochs} epochs.")
+    from inference.training.fit import fit
+
+    with answering(), plain_warnings():
+        run = fit(
+            pair,
+            dataset,
+            objective=objective,
+            epochs=epochs,
+            steps=steps,
+            seconds=seconds,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            clip_norm=clip_norm,
+            patience=patience,
+            seed=seed,
+            device=device,
+            out=out or Path("runs", f"{name}-{engine}"),
+            resume=resume,
+        )
+    print_run(run)
+    if run.status == "interrupted" and run.folder is not None:
+        console.print(f"Go on with: {resume_command(context, run.folder)}", soft_wrap=True)
+        raise typer.Exit(_INTERRUPTED)
