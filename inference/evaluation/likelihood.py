@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.engines import engine_name, load_engine
-from inference.engines.structure import Structure
-from inference.errors import ArgumentError
+from inference.engines.structure import Plate, Structure
+from inference.errors import ArgumentError, ObjectiveError, PairError
 from inference.training.arguments import (
     check_pair_type,
     check_positive,
@@ -25,6 +25,8 @@ from inference.training.data import (
     check_arrays,
     check_support,
 )
+
+_FEW = 2  # rows on which a pair is looked at
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def log_likelihood(
         method: `"iw"` or `"exact"`.
         seed: seed of the draws.
         chunk_size: largest number of particles times data to be decoded at once. It bounds the
-            memory, whatever K is.
+            memory, whatever K is. A program that is made for all rows is given all of them.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
 
     Returns:
@@ -83,7 +85,7 @@ def log_likelihood(
     Raises:
         ArgumentError: if an argument is out of range, or the pair has no closed form.
         DataError: if the pair cannot score the data.
-        ObjectiveError: if the pair has no weights per datum.
+        ObjectiveError: if the pair has no weights per datum, naming the latent or the plate.
     """
     check_pair_type(pair)
     check_seed(seed)
@@ -99,22 +101,82 @@ def log_likelihood(
     backend = load_engine(engine or engine_name(pair))
     arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else (x,)))
     check_arrays(pair, arrays, "x")
-    head = tuple(array[:2] for array in arrays)
+    structure, head = _seen(backend, pair, arrays)
     values = []
     if method == "exact":
-        check_support(explaining(lambda rows: backend.structure(pair, rows), head), arrays, "x")
+        check_support(structure, arrays, "x")
         for batch in _chunks(arrays, chunk_size):
             values.append(backend.log_evidence(pair, *batch))
     else:
         scored = check_scored(arrays)
+        scored(structure)
+        _check_rows(structure, len(head[0]))
         weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, int(seed)), head)
-        for number, batch in enumerate(_chunks(arrays, max(1, chunk_size // num_particles))):
+        at_once = max(1, chunk_size // num_particles)
+        if len(head[0]) > _FEW:  # the program takes all rows or none
+            at_once = len(head[0])
+        for number, batch in enumerate(_chunks(arrays, at_once)):
             values.append(importance_weighted(weights, batch, num_particles, chunk_size, number))
     per_datum = np.concatenate(values).astype(np.float64)
     count = len(per_datum)
     spread = per_datum.std(ddof=1) / math.sqrt(count) if count > 1 else math.nan
     label = "exact" if method == "exact" else f"iw, K={num_particles}"
     return Estimate(float(per_datum.mean()), float(spread), per_datum, label)
+
+
+def _seen(
+    backend: Any, pair: Any, arrays: tuple[NDArray[Any], ...]
+) -> tuple[Structure, tuple[NDArray[Any], ...]]:
+    """Sites and plates, and the rows on which they were found.
+
+    Two rows do, unless the program is made for so many rows as there are, with a parameter for each
+    of them, for example; then it is all rows.
+    """
+
+    def structure(rows: tuple[NDArray[Any], ...]) -> Structure:
+        return backend.structure(pair, rows)
+
+    few = tuple(array[:_FEW] for array in arrays)
+    try:
+        return explaining(structure, few), few
+    except PairError as error:
+        try:
+            return structure(arrays), arrays
+        except Exception:
+            raise error from error.__cause__
+
+
+def _check_rows(structure: Structure, rows: int) -> None:
+    """Refuse a structure that does not have one weight for each row.
+
+    Raises:
+        ObjectiveError: naming the plates that it has.
+    """
+    plates = structure.shared_plates
+    if math.prod(_cells(structure, plate) for plate in plates) == rows:
+        return
+    for plate in plates:
+        if plate.size < plate.full_size:
+            raise ObjectiveError(
+                f"log_likelihood weighs particles for each of {rows} rows, but plate "
+                f"{plate.name!r} takes {plate.size} of {plate.full_size} rows itself. Pass it the "
+                "size of the batch and no subsample_size, and let fit choose the rows."
+            )
+    sizes = (f"{plate.name!r} of size {_cells(structure, plate)}" for plate in plates)
+    named = ", ".join(sizes) or "no plate"
+    raise ObjectiveError(
+        f"log_likelihood weighs particles for each of {rows} rows, but around all sites there is "
+        f"{named}. Open one plate('data', len(x)) around the sites of one datum, and make the "
+        "dimensions within a datum part of the event with .to_event()."
+    )
+
+
+def _cells(structure: Structure, plate: Plate) -> int:
+    """A plate's size; that of one without a size is what its sites have."""
+    if plate.size >= 0:
+        return plate.size
+    shapes = (site.batch_shape for site in structure.model.values())
+    return max(shape[plate.dim] for shape in shapes if len(shape) >= -plate.dim)
 
 
 def _chunks(arrays: tuple[NDArray[Any], ...], rows: int) -> Iterator[tuple[NDArray[Any], ...]]:

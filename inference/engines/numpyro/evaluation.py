@@ -15,7 +15,7 @@ from numpyro.handlers import seed, substitute, trace
 
 from inference.engines.draws import Draws
 from inference.engines.numpyro import discrete
-from inference.engines.numpyro.pairs import StoredPair, evaluating, nested, parts
+from inference.engines.numpyro.pairs import StoredPair, evaluating, nested, parts, untouched_parts
 from inference.engines.numpyro.program import NumPyroProgram, inspect
 from inference.engines.structure import Structure
 
@@ -112,9 +112,9 @@ def _reading(
 
 
 def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
-    """Sites and plates of a pair on one batch."""
+    """Sites and plates of a pair on one batch; leaves nothing behind in a guide."""
     with evaluating(pair):
-        return inspect(*parts(pair), tuple(map(jnp.asarray, batch)), {})
+        return inspect(*untouched_parts(pair), tuple(map(jnp.asarray, batch)), {})
 
 
 def guide_log_probs(pair: Any, batch: tuple[NDArray[Any], ...], site: str) -> NDArray[Any]:

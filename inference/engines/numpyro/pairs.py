@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 from numpyro.handlers import substitute
+from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.numpyro.program import traces
 from inference.errors import RunFolderError
@@ -57,6 +59,17 @@ class StoredPair:
 def parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The model and the guide of a pair or of a tuple."""
     return pair if isinstance(pair, tuple) else (pair.model, pair.guide)
+
+
+def untouched_parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The model and the guide, for a look at some rows that leaves nothing behind in the guide.
+
+    An autoguide is made for the rows of its first run, so that until then a copy runs in its place.
+    """
+    model, guide = parts(pair)
+    if isinstance(guide, AutoGuide) and guide.prototype_trace is None:
+        return model, copy.deepcopy(guide, {id(guide.model): guide.model})
+    return model, guide
 
 
 _MODES = ("use_running_average", "deterministic")  # of batch normalisation and dropout in flax

@@ -13,11 +13,12 @@ import pyro
 import torch
 from numpy.typing import NDArray
 from pyro import poutine
+from pyro.contrib.easyguide import EasyGuide
 
 from inference.engines.draws import Draws
 from inference.engines.program import OWNED
 from inference.engines.pyro import discrete
-from inference.engines.pyro.pairs import evaluating, parts
+from inference.engines.pyro.pairs import evaluating, parts, untouched_parts
 from inference.engines.pyro.program import PyroProgram, inspect, samples, vectorises
 from inference.engines.structure import Structure
 
@@ -131,11 +132,17 @@ def _reading(
 
 
 def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
-    """Sites and plates of a pair on one batch; leaves no parameters behind in Pyro's store."""
+    """Sites and plates of a pair on one batch; leaves nothing behind in Pyro's store or a guide."""
     store: Any = pyro.get_param_store()
     known = {key: dict(value) for key, value in store.get_state().items()}
     with store.scope(known), repeatable(pair, 0):
-        return inspect(*parts(pair), tensors(pair, batch), {})
+        try:
+            return inspect(*untouched_parts(pair), tensors(pair, batch), {})
+        except Exception:
+            guide = parts(getattr(pair, "wrapped", pair))[1]
+            if isinstance(guide, EasyGuide):
+                guide.plates.clear()  # or it would keep those of a run that failed
+            raise
 
 
 def guide_log_probs(pair: Any, batch: tuple[NDArray[Any], ...], site: str) -> NDArray[Any]:

@@ -12,6 +12,8 @@ import numpy as np
 import pyro
 import torch
 from numpy.typing import NDArray
+from pyro.contrib.easyguide import EasyGuide
+from pyro.infer.autoguide.guides import AutoGuide
 
 from inference.engines.program import OWNED
 from inference.engines.pyro.program import inspect
@@ -87,6 +89,39 @@ def parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return pair if isinstance(pair, tuple) else (pair.model, pair.guide)
 
 
+def untouched_parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The model and the guide, for a look at some rows that leaves nothing behind in the guide.
+
+    An autoguide is made for the rows of its first run, so that until then a copy runs in its place.
+    """
+    model, guide = parts(pair)
+    if isinstance(guide, (AutoGuide, EasyGuide)) and guide.prototype_trace is None:
+        return model, _copy(guide, {id(guide.model): guide.model})
+    return model, guide
+
+
+def _copy(value: Any, memo: dict[int, Any] | None = None) -> Any:
+    """A deep copy in which autoguides keep their models.
+
+    An autoguide that is copied by Pyro loses its model, and so does the copy.
+    """
+    memo = {} if memo is None else memo
+    inside = (
+        module
+        for network in networks(getattr(value, "wrapped", value))
+        for module in network.modules()
+    )
+    guides = [(each, each._model, each.master) for each in inside if isinstance(each, AutoGuide)]
+    try:
+        twin = copy.deepcopy(value, memo)
+    finally:
+        for guide, models, master in guides:
+            guide._model, guide.master = models, master
+    for guide, models, _ in guides:
+        memo[id(guide)]._model = copy.deepcopy(models, memo)
+    return twin
+
+
 def isolate(pair: Any, device: torch.device) -> StoredPair:
     """A copy of the pair on a device, with its own store; a tuple of functions is not copied.
 
@@ -94,13 +129,13 @@ def isolate(pair: Any, device: torch.device) -> StoredPair:
     they are by Pyro's own SVI.
     """
     if isinstance(pair, StoredPair):
-        twin = copy.deepcopy(pair)
+        twin = _copy(pair)
         if isinstance(twin.wrapped, torch.nn.Module):  # its copy registers under a new name
             own = {id(tensor) for tensor in twin.wrapped.parameters()}
             stored = twin.store["params"]
             twin.store["params"] = {n: t for n, t in stored.items() if id(t) not in own}
     else:
-        twin = StoredPair(pair if isinstance(pair, tuple) else copy.deepcopy(pair))
+        twin = StoredPair(pair if isinstance(pair, tuple) else _copy(pair))
     for network in networks(twin.wrapped):
         network.to(device)
     return twin

@@ -358,6 +358,20 @@ def list_of_guides():
     return (schools, guide), [(EFFECT, ERROR)], Trace_ELBO()
 
 
+class Schools:
+    """An object whose guide is made from its model."""
+
+    def __init__(self) -> None:
+        self.guide = AutoNormal(self.model)
+
+    def model(self, y, error):
+        schools(y, error)
+
+
+def autoguide_of_a_class():
+    return Schools(), [(EFFECT, ERROR)], Trace_ELBO()
+
+
 class Easy(EasyGuide):
     def guide(self, y, error):
         group = self.group(match="mu|tau")
@@ -415,6 +429,7 @@ STYLES: tuple[Any, ...] = (
     eight_schools,
     eight_schools_not_centred,
     list_of_guides,
+    autoguide_of_a_class,
     easy_guide,
     subsampled_inside,
     own_loss,

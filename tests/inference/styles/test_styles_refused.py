@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from inference import fit, log_likelihood, valid_objectives
-from inference.errors import PairError, ZooError
+from inference.errors import ObjectiveError, PairError, ZooError
 
 # Style to the name of a latent outside of the data's plate, or None where every latent is inside.
 GLOBAL = {
@@ -60,10 +61,57 @@ def test_log_likelihood(module, style, latent):
     if latent is None and style != "subsampled_inside":
         assert np.isfinite(log_likelihood(run.pair, batch, num_particles=3).mean)
         return
-    # A program made for so many rows cannot even be looked at on two of them.
-    refusal = f"latent '{latent}' lies outside|the pair fails on a batch of shape"
-    with pytest.raises(ZooError, match=refusal):
+    refusal = f"weighs particles per datum, but latent '{latent}' lies outside the data's plate"
+    if latent is None:
+        refusal = "for each of 8 rows, but plate 'data' takes 3 of 8 rows itself. Pass it the size"
+    with pytest.raises(ObjectiveError, match=refusal):
         log_likelihood(run.pair, batch, num_particles=3)
+
+
+X = np.random.default_rng(3).normal(size=(6, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+def test_a_parameter_for_each_datum(engine):
+    """z ~ N(0, 1), x ~ N(z, 1) and the exact posterior, as a table of means: x ~ N(0, sqrt 2)."""
+    per_datum = log_likelihood(in_a_table(engine), X, num_particles=3).per_datum
+    exact = -(X[:, 0] ** 2) / 4 - np.log(4 * np.pi) / 2
+    np.testing.assert_allclose(per_datum, exact, rtol=1e-5)
+
+
+def in_a_table(engine: str) -> Any:
+    library, dist = (importlib.import_module(n) for n in (engine, f"{engine}.distributions"))
+    mean = torch.tensor(X / 2) if engine == "pyro" else X / 2
+
+    def model(x):
+        with library.plate("data", len(x)):
+            z = library.sample("z", dist.Normal(x * 0, 1.0).to_event(1))
+            library.sample("x", dist.Normal(z, 1.0).to_event(1), obs=x)
+
+    def guide(x):
+        with library.plate("data", len(x)):
+            library.sample("z", dist.Normal(library.param("mean", mean), 0.5**0.5).to_event(1))
+
+    return model, guide
+
+
+@pytest.mark.parametrize("module", [pyro_styles, numpyro_styles])
+@pytest.mark.parametrize("plates", [0, 2])
+def test_rows_that_have_no_weight_of_their_own(module, plates):
+    """Without a plate one weight for all rows would be given to each of them."""
+    engine = module.numpyro if module is numpyro_styles else module.pyro
+
+    def program(x):
+        if plates == 0:
+            engine.sample("x", module.dist.Normal(x * 0, 1.0).to_event(2), obs=x)
+            return
+        with engine.plate("units", 4, dim=-1), engine.plate("data", len(x), dim=-2):
+            engine.sample("x", module.dist.Normal(x * 0, 1.0), obs=x)
+
+    found = "'data' of size 2, 'units' of size 4" if plates else "no plate"
+    match = f"for each of 2 rows, but around all sites there is {found}. Open one"
+    with pytest.raises(ObjectiveError, match=match):
+        log_likelihood((program, lambda x: None), module.REAL, num_particles=3)
 
 
 @pytest.mark.parametrize("module", [pyro_styles, numpyro_styles])
