@@ -140,18 +140,20 @@ class Context:
         return {"model": ours, "guide": theirs - ours, "path": ours ^ theirs}[which]
 
     @cached_property
-    def _slopes(self) -> dict[str, Slopes]:
+    def _slopes(self) -> dict[tuple[str, int], Slopes]:
         return {}
 
-    def slopes(self, which: str) -> Slopes:
+    def slopes(self, which: str, rng_seed: int = 0) -> Slopes:
         """A gradient; see the engines' `Probe.slopes`."""
-        if which not in self._slopes:
+        key = which, rng_seed
+        if key not in self._slopes:
+            given = which, self.latents, self.moved(which)
             try:
-                found = self.probe.slopes(which, self.latents, self.moved(which))
+                found = self.probe.slopes(*given, rng_seed=rng_seed)
             except Exception:  # a program with float32 written into it
-                found = self.probe.slopes(which, self.latents, self.moved(which), double=False)
-            self._slopes[which] = found
-        return self._slopes[which]
+                found = self.probe.slopes(*given, rng_seed=rng_seed, double=False)
+            self._slopes[key] = found
+        return self._slopes[key]
 
 
 def _array(value: Any) -> Any:

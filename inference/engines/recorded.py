@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -128,6 +128,7 @@ class Slopes:
         gradient: derivative by each parameter, as the optimiser sees it.
         along: derivative along one random direction, from the gradient.
         difference: the same from a central difference.
+        size: how large the derivative along such a direction is, root mean square over its signs.
         rounding: how far the difference may be off, from the floats that the program uses.
         precise: whether the program computed in float64.
     """
@@ -135,8 +136,21 @@ class Slopes:
     gradient: Mapping[str, Array]
     along: float
     difference: float
+    size: float
     rounding: float
     precise: bool
+
+
+def nudge(noise: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """A random step of a parameter, shorter for a wider layer, so that its outputs move as far."""
+    return noise.normal(size=shape) / np.sqrt(max(shape, default=1))
+
+
+def sum_and_size(slopes: Iterable[Array], direction: Iterable[Array]) -> tuple[float, float]:
+    """The derivative along a direction, and its root mean square over the signs of its entries."""
+    terms = [(a.astype(np.float64) * b).ravel() for a, b in zip(slopes, direction, strict=True)]
+    every = np.concatenate([np.zeros(0), *terms])
+    return float(every.sum()), float(np.linalg.norm(every))
 
 
 def calling_line() -> str:

@@ -15,8 +15,10 @@ from pyro.distributions import constraints
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from inference.engines.closed_over import objects_of
+from inference.engines.pyro.evaluation import log_evidence
 from inference.engines.pyro.pairs import StoredPair, evaluating, isolate, unconstrained
 from inference.engines.pyro.program import (
     PyroProgram,
@@ -33,10 +35,12 @@ from inference.engines.recorded import (
     RecordedSite,
     Slopes,
     calling_line,
+    nudge,
+    sum_and_size,
 )
 from inference.engines.structure import Structure, can_draw
 
-_STEPS = {True: 1e-6, False: 1e-2}  # of central differences, in float64 and in float32
+_STEPS = {True: 1e-8, False: 1e-2}  # of central differences, in float64 and in float32
 _ROUNDING = {True: 1e-15, False: 1e-7}
 
 
@@ -129,6 +133,10 @@ class Probe:
             single = np.stack([drawn(1)[0] for _ in range(sets)])
             return single, np.stack([drawn(num_particles) for _ in range(sets)])
 
+    def log_evidence(self) -> Array:
+        """The pair's own closed form of log p(x), (N,)."""
+        return log_evidence(self.pair, *self.batch)
+
     def structure(self) -> Structure:
         """Sites and plates of model and guide, as objectives see them."""
         with self._apart(0), torch.no_grad(), warnings.catch_warnings():
@@ -197,11 +205,11 @@ class Probe:
         with warnings.catch_warnings(), self._apart(rng_seed, double=double):
             warnings.simplefilter("ignore")
             leaves = {n: t for n, t in unconstrained(self.pair).items() if t.requires_grad}
-            direction = {n: _noise(noise, t) * (n in along) for n, t in leaves.items()}
+            direction = {n: _nudge(noise, t) * (n in along) for n, t in leaves.items()}
             before = {n: t.detach().clone() for n, t in leaves.items()}
             try:
                 for leaf in leaves.values():
-                    leaf.data += shift * _noise(noise, leaf)
+                    leaf.data += shift * _nudge(noise, leaf)
                 centre = {n: t.detach().clone() for n, t in leaves.items()}
                 start = self._density(which, values, rng_seed, double=double)
                 slopes = (
@@ -222,11 +230,12 @@ class Probe:
             name: np.zeros(tuple(leaf.shape)) if slope is None else slope.numpy()
             for (name, leaf), slope in zip(leaves.items(), slopes, strict=True)
         }
-        total = sum(float((slope * direction[n].numpy()).sum()) for n, slope in gradient.items())
+        total, size = sum_and_size(gradient.values(), (d.numpy() for d in direction.values()))
         return Slopes(
             gradient=gradient,
             along=total,
             difference=(ends[0] - ends[1]) / (2 * step),
+            size=size,
             rounding=_ROUNDING[start.dtype == torch.float64] * (1 + abs(ends[0])) / step,
             precise=start.dtype == torch.float64,
         )
@@ -294,12 +303,32 @@ def _in_double(pair: StoredPair) -> Iterator[None]:
     for tensor in single.values():
         tensor.data = tensor.data.double()
     try:
-        yield
+        with _Doubling():
+            yield
     finally:
         torch.set_default_dtype(before)
         for tensor in single.values():
             tensor.data = tensor.data.float()
             tensor.grad = None
+
+
+class _Doubling(TorchFunctionMode):
+    """Reads float64 wherever a program says float32, as in `one_hot(y).float()`."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        func = torch.Tensor.double if func is torch.Tensor.float else func
+        wider = {torch.float32: torch.float64}
+        named = {
+            n: wider.get(v, v) if isinstance(v, torch.dtype) else v
+            for n, v in (kwargs or {}).items()
+        }
+        return func(*(wider.get(a, a) if isinstance(a, torch.dtype) else a for a in args), **named)
 
 
 class _Lines(Messenger):
@@ -349,8 +378,8 @@ def _log_prob(run: poutine.Trace) -> Tensor:
     return sum((_scored(node).sum() for _, node in samples(run)), start=torch.zeros(()))
 
 
-def _noise(noise: np.random.Generator, like: Tensor) -> Tensor:
-    return torch.tensor(noise.normal(size=tuple(like.shape)), dtype=like.dtype)
+def _nudge(noise: np.random.Generator, like: Tensor) -> Tensor:
+    return torch.tensor(nudge(noise, tuple(like.shape)), dtype=like.dtype)
 
 
 def _distribution(fn: Any) -> str:
