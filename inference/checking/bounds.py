@@ -8,34 +8,24 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.special import logsumexp
 
-from inference.checking.context import Context
+from inference.checking.context import PARTICLES, Context
 from inference.checking.registry import Mistake, Skip, check
 from inference.engines.recorded import Array, RecordedSite
-from inference.engines.structure import Structure
 from inference.errors import ObjectiveError, PairError
 
 _STATES = 32  # joint states to sum over
-_SETS, _PARTICLES = 24, 8
 _ERRORS = 6.0  # standard errors: one false alarm in 10^9 for Gaussian errors
-
-
-def _check_local(structure: Structure) -> None:
-    structure.check_match()
-    structure.check_observed()
-    structure.check_local("a bound per datum")
 
 
 def _bounds(context: Context) -> tuple[Array, Array]:
     """log w of single draws and log of the mean of K weights, each (sets, rows)."""
     if not context.structure.proposals:
         raise Skip("there is nothing to draw.")
-    if "bounds" not in vars(context):
-        try:
-            few, many = context.probe.log_weights(_PARTICLES, _SETS, _check_local)
-        except (ObjectiveError, PairError) as error:
-            raise Skip(f"there are no weights per datum: {error}") from error
-        vars(context)["bounds"] = few, logsumexp(many, axis=1) - np.log(_PARTICLES)
-    return vars(context)["bounds"]
+    try:
+        few, many = context.log_weights
+    except (ObjectiveError, PairError) as error:
+        raise Skip(f"there are no weights per datum: {error}") from error
+    return few, logsumexp(many, axis=1) - np.log(many.shape[1])
 
 
 def evidence(context: Context) -> tuple[Array, str]:
@@ -140,11 +130,11 @@ def _met(context: Context) -> Iterator[Mistake]:
 )
 def _rises(context: Context) -> Iterator[Mistake]:
     few, many = (bound.sum(1) for bound in _bounds(context))
-    error = np.hypot(few.std(ddof=1), many.std(ddof=1)) / np.sqrt(_SETS)
+    error = np.hypot(few.std(ddof=1), many.std(ddof=1)) / np.sqrt(len(few))
     if many.mean() < few.mean() - _ERRORS * error - 1e-3 * (1 + abs(few.mean())):
         yield Mistake(
-            f"with {_PARTICLES} particles the bound is {many.mean():.6g}, with one "
-            f"{few.mean():.6g}; "
-            "it should rise. Some operation mixes particles: networks must accept any leading "
-            "dimensions, so reshape with x.shape[:-1], and reduce over negative dims only."
+            f"with {PARTICLES} particles the bound is {many.mean():.6g}, with one "
+            f"{few.mean():.6g}; it should rise. Some operation mixes particles: networks must "
+            "accept any leading dimensions, so reshape with x.shape[:-1], and reduce over "
+            "negative dims only."
         )

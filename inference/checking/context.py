@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ from inference.engines import engine_name
 from inference.engines.recorded import Array, Parameter, Recorded, RecordedSite, Slopes
 from inference.engines.structure import Plate, Structure
 
-_SEED = 20  # of draws; any would do
+PARTICLES, _SETS = 8, 24  # of importance-weighted bounds
 
 
 class Context:
@@ -49,17 +50,17 @@ class Context:
     @cached_property
     def guide(self) -> Recorded:
         """A run of the guide."""
-        return self.probe.record("guide", self.batch, rng_seed=_SEED)
+        return self.probe.record("guide", self.batch)
 
     @cached_property
     def prior(self) -> Recorded:
         """A run of the model, its latents drawn from the prior."""
-        return self.probe.record("model", self.batch, rng_seed=_SEED)
+        return self.probe.record("model", self.batch)
 
     @cached_property
     def model(self) -> Recorded:
         """A run of the model at the guide's draws."""
-        return self.probe.record("model", self.batch, self.latents, rng_seed=_SEED)
+        return self.probe.record("model", self.batch, self.latents)
 
     @cached_property
     def latents(self) -> dict[str, Array]:
@@ -84,11 +85,62 @@ class Context:
 
     @cached_property
     def data_plates(self) -> dict[str, Plate]:
-        """The plates of as many rows as the batch has around all observed sites, by name."""
+        """The plates of as many rows as the batch has around all observed sites, by name.
+
+        None of them where the pair chooses its rows: then those of the batch may be anything.
+        """
         observed = [r.site for r in self.model.sites.values() if r.site.observed]
         plates = [site.plates for site in observed if not site.training_only]
+        if self.chooses_rows:
+            return {}
         shared = frozenset.intersection(*plates) if plates else frozenset[Plate]()
         return {plate.name: plate for plate in shared if plate.size == self.rows}
+
+    @property
+    def chooses_rows(self) -> bool:
+        """Whether a plate of the pair takes a part of what it is given."""
+        plates = (plate for run in self.model.sites.values() for plate in run.site.plates)
+        return any(plate.full_size != plate.size != self.rows for plate in plates)
+
+    @property
+    def holds_draws(self) -> bool:
+        """Whether the guide has a density of any draw: no point masses, no flow without inverse."""
+        proposed = [run for run in self.guide.sites.values() if not run.site.observed]
+        points = any(run.distribution == "Delta" for run in proposed)
+        return not points and all(site.scorable for site in self.structure.proposals)
+
+    def bound_to_rows(self, part: str) -> str:
+        """Why the model or the guide is made for these rows in this order; empty if it is not."""
+        run = self.guide if part == "guide" else self.model
+        if run.noisy:
+            return f"the {part} draws noise besides its sample statements, as dropout does."
+        if run.learning:
+            return f"the {part}'s networks are in training mode and normalise by their batch."
+        for name in run.parameters:
+            if self.rows in self.parameters[name].value.shape:
+                return f"parameter {name!r} has as many entries as the batch has rows."
+        placed = [each.axis(self.data_plates) is not None for each in run.sites.values()]
+        whole = any(
+            each.site.auxiliary and not local
+            for each, local in zip(run.sites.values(), placed, strict=True)
+        )
+        if part == "guide" and whole and any(placed):
+            return "the guide draws the latents of all rows at once."
+        return ""
+
+    @cached_property
+    def shorter(self) -> Context | None:
+        """The pair without its optional arguments; None if the batch has none of them."""
+        pair = self.pair
+        parts = pair if isinstance(pair, tuple) else (pair.model, pair.guide)
+        needed = 0
+        for part in parts:
+            for position, each in enumerate(inspect.signature(part).parameters.values()):
+                positional = each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+                if positional and each.default is each.empty:
+                    needed = max(needed, position + 1)
+        kept = self.batch[: max(needed, 1)]
+        return Context(pair, kept, self._engine) if len(kept) < len(self.batch) else None
 
     def line(self, site: str) -> str:
         """Where a site is, in the model or else in the guide."""
@@ -129,7 +181,7 @@ class Context:
     @cached_property
     def proposed(self) -> Recorded:
         """A run of the guide at its own draws, which are held."""
-        return self.probe.record("guide", self.batch, self.latents, rng_seed=_SEED)
+        return self.probe.record("guide", self.batch, self.latents)
 
     def moved(self, which: str) -> set[str]:
         """The parameters that a gradient is asked about.
@@ -138,6 +190,18 @@ class Context:
         """
         ours, theirs = set(self.model.parameters), set(self.guide.parameters)
         return {"model": ours, "guide": theirs - ours, "path": ours ^ theirs}[which]
+
+    @cached_property
+    def log_weights(self) -> tuple[Array, Array]:
+        """log p - log q per datum: of single draws, (sets, rows), and of sets of K draws.
+
+        The latter has shape (sets, K, rows).
+
+        Raises:
+            ObjectiveError: if there are no weights per datum.
+            PairError: if model and guide do not match.
+        """
+        return self.probe.log_weights(PARTICLES, _SETS, _check_local)
 
     @cached_property
     def _slopes(self) -> dict[tuple[str, int], Slopes]:
@@ -154,6 +218,12 @@ class Context:
                 found = self.probe.slopes(*given, rng_seed=rng_seed, double=False)
             self._slopes[key] = found
         return self._slopes[key]
+
+
+def _check_local(structure: Structure) -> None:
+    structure.check_match()
+    structure.check_observed()
+    structure.check_local("a bound per datum")
 
 
 def _array(value: Any) -> Any:

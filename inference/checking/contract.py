@@ -114,7 +114,7 @@ def _proposes_all(context: Context) -> Iterator[Mistake]:
     if missing and all(run.site.family for run in missing.values()):
         raise Skip(
             f"the guide leaves the discrete {', '.join(map(repr, missing))} to exact summation, "
-            "which Enumerated() does and other objectives do not."
+            "which Enumerated() and the library's own TraceEnum_ELBO do, and others do not."
         )
     for name, run in missing.items():
         yield Mistake(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -81,7 +82,7 @@ def _which(context: Context) -> list[str]:
     """The gradients that the pair has."""
     proposals = context.structure.proposals
     found = ["model"]
-    if proposals and all(site.scorable for site in proposals):
+    if proposals and context.holds_draws:
         found.append("guide")
     if proposals and all(site.reparameterised for site in proposals):
         found.append("path")
@@ -116,6 +117,11 @@ def _without_gradient(context: Context, part: str) -> list[str]:
         known = [slope for slope in slopes if slope is not None]
         if known and parameters[name].trained and not any(slope.any() for slope in known):
             none.append(name)
+    if none and context.shorter is not None:  # such as a classifier for rows without a label
+        with contextlib.suppress(Exception):
+            dead = _without_gradient(context.shorter, "model")
+            dead += _without_gradient(context.shorter, "guide")
+            return [name for name in none if name in dead]
     return none
 
 
@@ -152,6 +158,9 @@ def _agrees(context: Context, which: str, meaning: str) -> Iterator[Mistake]:
         raise Skip(f"{meaning} has no such gradient: " + _WHY[which])
     if not context.moved(which):
         raise Skip(f"{meaning} has no parameters of its own.")
+    drawn = {run.distribution for run in context.guide.sites.values()} & _REJECTING
+    if which == "path" and drawn:
+        raise Skip(f"a {min(drawn)} is drawn by rejection, which finite differences do not follow.")
     # The kink of a ReLU inside of the step is bad luck, which does not come twice.
     if not (_met(context.slopes(which)) or _met(context.slopes(which, rng_seed=1))):
         slopes = context.slopes(which)
@@ -169,8 +178,11 @@ def _met(slopes: Slopes) -> bool:
     return abs(slopes.along - slopes.difference) <= allowed
 
 
+_REJECTING = frozenset(
+    ["Beta", "Chi2", "Dirichlet", "FisherSnedecor", "Gamma", "InverseGamma", "StudentT", "VonMises"]
+)
 _WHY = {
-    "guide": "there are no draws, or a flow without an inverse.",
+    "guide": "there are no draws, a flow without an inverse, or point masses.",
     "path": "there are no draws, or some without rsample.",
 }
 

@@ -15,14 +15,23 @@ _RELATIVE = 1e-3  # float32, and sums in another order
 
 def _runs(context: Context, index: np.ndarray) -> Iterator[tuple[str, Recorded, Recorded]]:
     """Model and guide on all rows, and on the rows of an index at the same latents."""
-    if not context.data_plates:
-        raise Skip("there is no plate with a row for each row of the batch.")
     batch, latents = context.taken(index)
-    for part in ("model", "guide"):
-        if part == "guide" and not all(s.scorable for s in context.structure.proposals):
-            continue
+    for part in _parts(context):
         whole = context.model if part == "model" else context.proposed
         yield part, whole, context.probe.record(part, batch, latents)
+
+
+def _parts(context: Context) -> list[str]:
+    """Model and guide, as far as they can be run on other rows."""
+    if not context.data_plates:
+        raise Skip("there is no plate with a row for each row of the batch.")
+    if context.rows < 2:
+        raise Skip("it takes a batch of two rows or more.")
+    bound = {part: context.bound_to_rows(part) for part in ("model", "guide")}
+    free = [part for part, why in bound.items() if not why]
+    if not free:
+        raise Skip(bound["model"])
+    return [part for part in free if part == "model" or context.holds_draws]
 
 
 def _compare(context: Context, index: np.ndarray, how: str, remedy: str) -> Iterator[Mistake]:
@@ -54,8 +63,6 @@ def _compare(context: Context, index: np.ndarray, how: str, remedy: str) -> Iter
     needs=("runs-together", "guide-proposes-all", "local-latents-per-row"),
 )
 def _permuted(context: Context) -> Iterator[Mistake]:
-    if context.rows < 2:
-        raise Skip("it takes a batch of two rows or more.")
     index = np.roll(np.arange(context.rows), 1)
     yield from _compare(
         context,
@@ -71,8 +78,6 @@ def _permuted(context: Context) -> Iterator[Mistake]:
     needs=("runs-together", "guide-proposes-all", "local-latents-per-row"),
 )
 def _alone(context: Context) -> Iterator[Mistake]:
-    if context.rows < 2:
-        raise Skip("it takes a batch of two rows or more.")
     yield from _compare(
         context,
         np.array([context.rows - 1]),
@@ -108,13 +113,7 @@ def _duplicated(context: Context) -> Iterator[Mistake]:
     needs=("runs-together",),
 )
 def _sizes(context: Context) -> Iterator[Mistake]:
-    if not context.data_plates or context.rows < 2:
-        raise Skip("it takes two rows, and a plate with a row for each row of the batch.")
-    batch, latents = context.taken(np.array([context.rows - 1]))
-    for part in ("guide", "model"):
-        if part == "guide" and not all(s.scorable for s in context.structure.proposals):
-            continue
-        run = context.probe.record(part, batch, latents)
+    for part, _, run in _runs(context, np.array([context.rows - 1])):
         for name, site in run.sites.items():
             was = (context.guide if part == "guide" else context.prior).sites.get(name)
             if was is None or was.axis(context.data_plates) is None:

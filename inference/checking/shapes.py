@@ -99,7 +99,7 @@ def _in_plates(context: Context) -> Iterator[Mistake]:
             covered = {plate.dim for plate in site.plates}
             outside = [
                 dim
-                for dim in range(-len(site.batch_shape), 0)
+                for dim in range(recorded.stepped - len(site.batch_shape), 0)
                 if site.batch_shape[dim] > 1 and dim not in covered
             ]
             if outside:

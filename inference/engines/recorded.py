@@ -45,6 +45,7 @@ class RecordedSite:
         line: where the statement is, as `file.py:12`; empty if that is not known.
         supported: whether the value lies in the support of the distribution, entry by entry.
         invalid: arguments of the distribution that are outside of their constraint.
+        stepped: whether the first batch dimension counts the steps of a `scan`.
     """
 
     site: Site
@@ -55,6 +56,7 @@ class RecordedSite:
     line: str
     supported: Array
     invalid: tuple[str, ...] = ()
+    stepped: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -81,12 +83,16 @@ class Recorded:
         parameters: the names of the parameters that it asked for.
         returned: what the function returned, if that was an array.
         warnings: what the library warned of.
+        noisy: whether it drew random numbers outside of its sample statements, as dropout does.
+        learning: whether it changed the networks' state, as batch normalisation does in training.
     """
 
     sites: Mapping[str, RecordedSite]
     parameters: tuple[str, ...] = ()
     returned: Array | None = None
     warnings: tuple[str, ...] = ()
+    noisy: bool = False
+    learning: bool = False
 
     @property
     def total(self) -> float:

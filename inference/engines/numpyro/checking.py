@@ -11,13 +11,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax import random
+from jax import lax, random
 from numpyro.distributions import biject_to, constraints
 from numpyro.handlers import seed, substitute, trace
+from numpyro.infer.autoguide import AutoGuide
 from numpyro.primitives import Messenger
 
 from inference.engines.closed_over import objects_of
-from inference.engines.numpyro.pairs import StoredPair, evaluating, flatten, parts, public_names
+from inference.engines.numpyro.pairs import (
+    StoredPair,
+    evaluating,
+    flatten,
+    public_names,
+    untouched_parts,
+)
 from inference.engines.numpyro.program import NumPyroProgram, describe
 from inference.engines.numpyro.steer import Steer
 from inference.engines.recorded import (
@@ -56,7 +63,7 @@ class Probe:
     def __init__(self, pair: Any, batch: tuple[Any, ...]) -> None:
         stored = isinstance(pair, StoredPair)
         self.pair = pair
-        self.functions = parts(pair.wrapped if stored else pair)
+        self.functions = untouched_parts(pair.wrapped if stored else pair)
         self.batch = batch
         self.values: dict[str, Any] = dict(pair.values) if stored else {}
         self.constraints: dict[str, Any] = {}
@@ -106,6 +113,7 @@ class Probe:
                     site=site,
                     distribution=kept["names"][name],
                     line=kept["lines"].get(name, ""),
+                    stepped=name in kept["steps"],
                     **_in_numpy(found["sites"][name]),
                 )
                 for name, site in kept["sites"].items()
@@ -117,6 +125,12 @@ class Probe:
             ),
             returned=found["returned"],
             warnings=tuple(dict.fromkeys(str(each.message) for each in heard)),
+            noisy=kept["noisy"],
+            learning=any(
+                not np.array_equal(now, was)
+                for name, state in found["state"].items()
+                for now, was in zip(*map(jax.tree.leaves, (state, params[name])), strict=True)
+            ),
         )
 
     def _compile(
@@ -131,12 +145,13 @@ class Probe:
             full = _merged(args, batch)
             traced, lines, returned = self._trace(part, full, params, held, rng_seed, size)
             kept["sites"] = describe(traced, {}, full, can_draw=False).guide
-            kept["lines"] = lines
+            kept["lines"], kept["steps"], kept["noisy"] = lines.found, lines.steps, lines.noisy
             kept["names"] = {n: _distribution(traced[n]["fn"]) for n in kept["sites"]}
             kept["asked"] = tuple(n for n, site in traced.items() if site["type"] == "param")
             return {
                 "sites": {n: _arrays_of(traced[n]) for n in kept["sites"]},
                 "returned": returned if isinstance(returned, jax.Array) else None,
+                "state": {n: s["value"] for n, s in traced.items() if s["type"] == "mutable"},
             }
 
         staged = jax.jit(run, compiler_options=_QUICKLY).trace(*given)
@@ -164,6 +179,9 @@ class Probe:
                 }
 
             with jax.enable_x64(False):
+                if part == "guide" and isinstance(self.functions[1], AutoGuide):
+                    # What it makes for its first run would be a compiled function's, and lost.
+                    seed(self.functions[1], random.PRNGKey(rng_seed))(*_as_jax(batch))
                 compiled = jax.jit(run, compiler_options=_QUICKLY)
                 found = jax.device_get(compiled(arrays, self.values))
             for name, value in found.items():
@@ -191,17 +209,24 @@ class Probe:
             Of S single draws, (S, N), and of S sets of K draws, (S, K, N).
         """
 
-        def run(args: Arrays, params: dict[str, Any], key: Any) -> Any:
+        def run(args: Arrays, params: dict[str, Any], keys: Any) -> Any:
             full = _merged(args, self.batch)
-            program = NumPyroProgram(key, params, *self.functions, full, {}, check)
-            draws = program.draw(sets * num_particles)
-            return draws.likelihood_weight(program.structure.training_only)
+
+            def drawn(key: Any, count: int) -> Any:
+                program = NumPyroProgram(key, params, *self.functions, full, {}, check)
+                draws = program.draw(count)
+                return draws.likelihood_weight(program.structure.training_only)
+
+            # One by one, to be compared with draws under vmap: a callback can mix what vmap cannot.
+            single = lax.map(lambda key: drawn(key, 1)[0], keys[1:])
+            return single, drawn(keys[0], sets * num_particles)
 
         with evaluating(self.pair):
             compiled = jax.jit(run, compiler_options=_QUICKLY)
-            log_w = compiled(_arrays(self.batch), self.values, random.PRNGKey(1))
-        many = np.asarray(log_w, dtype=np.float64).reshape(sets, num_particles, -1)
-        return many[:, 0], many  # vmap keeps particles apart: a single draw is one of many
+            keys = random.split(random.PRNGKey(1), 1 + sets)
+            single, many = jax.device_get(compiled(_arrays(self.batch), self.values, keys))
+        shape = sets, num_particles, -1
+        return single.astype(np.float64), many.astype(np.float64).reshape(shape)
 
     def log_evidence(self) -> Array:
         """The pair's own closed form of log p(x), (N,)."""
@@ -213,16 +238,16 @@ class Probe:
         """Sites and plates of model and guide, as objectives see them."""
         kept: list[Structure] = []
 
-        def run(args: Arrays) -> None:
+        def run(args: Arrays, params: dict[str, Any]) -> None:
             full = _merged(args, self.batch)
             draws = can_draw(self.functions[0])
-            guide, *_ = self._trace("guide", full, self.values, {}, 0)
-            model, *_ = self._trace("model", full, self.values, _drawn(guide), 0)
+            guide, *_ = self._trace("guide", full, params, {}, 0)
+            model, *_ = self._trace("model", full, params, _drawn(guide), 0)
             kept.append(describe(guide, model, full, can_draw=draws))
 
         with evaluating(self.pair), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            jax.eval_shape(run, _arrays(self.batch))
+            jax.eval_shape(run, _arrays(self.batch), self.values)
         return kept[0]
 
     @property
@@ -335,7 +360,7 @@ class Probe:
 
         def constrain(free: dict[str, Any]) -> dict[str, Any]:
             back = {n: maps[n](v) if n in self._own else v for n, v in free.items()}
-            return {**_as_double(state), **back}
+            return {**jax.tree.map(jnp.asarray, _as_double(state)), **back}
 
         return free, constrain
 
@@ -347,25 +372,34 @@ class Probe:
         values: Mapping[str, Any],
         rng_seed: Any,
         size: int | None = None,
-    ) -> tuple[dict[str, Any], dict[str, str], Any]:
+    ) -> tuple[dict[str, Any], _Lines, Any]:
         lines = _Lines(self.functions[0 if part == "model" else 1])
         program = seed(lines, random.PRNGKey(rng_seed))
-        run: Any = trace(substitute(program, data=dict(params)))
+        # Inside of a scan only what is substituted is held.
+        run: Any = trace(substitute(program, data={**params, **values}))
         steered = Steer(run, values=values)
         returned = steered(*args) if size is None else steered(None, *args[1:], size=size)
-        return run.trace, lines.found, returned
+        return run.trace, lines, returned
 
 
 class _Lines(Messenger):
-    """Writes down where each sample statement is."""
+    """Notes where each sample statement is, which are in a scan, and whether there is noise."""
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         super().__init__(fn)
         self.found: dict[str, str] = {}
+        self.steps = set[str]()
+        self.noisy = False
 
     def process_message(self, msg: Any) -> None:
         if msg["type"] == "sample":
             self.found[msg["name"]] = calling_line()
+        self.noisy |= msg["type"] == "prng_key"
+
+    def postprocess_message(self, msg: Any) -> None:
+        if msg["type"] == "control_flow":
+            _, (run, _) = msg["value"]
+            self.steps |= set(getattr(run, "trace", ()))
 
 
 def _arrays_of(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -431,6 +465,10 @@ def _distribution(fn: Any) -> str:
 def _arrays(batch: tuple[Any, ...]) -> Arrays:
     """The arrays of a batch by position: what a compiled function takes."""
     return {n: value for n, value in enumerate(batch) if isinstance(value, np.ndarray)}
+
+
+def _as_jax(batch: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(jnp.asarray(v) if isinstance(v, np.ndarray) else v for v in batch)
 
 
 def _merged(arrays: Arrays, batch: tuple[Any, ...]) -> tuple[Any, ...]:

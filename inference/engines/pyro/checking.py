@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
@@ -19,7 +20,13 @@ from torch.overrides import TorchFunctionMode
 
 from inference.engines.closed_over import objects_of
 from inference.engines.pyro.evaluation import log_evidence
-from inference.engines.pyro.pairs import StoredPair, evaluating, isolate, unconstrained
+from inference.engines.pyro.pairs import (
+    StoredPair,
+    evaluating,
+    isolate,
+    unconstrained,
+    untouched_parts,
+)
 from inference.engines.pyro.program import (
     PyroProgram,
     describe,
@@ -38,7 +45,7 @@ from inference.engines.recorded import (
     nudge,
     sum_and_size,
 )
-from inference.engines.structure import Structure, can_draw
+from inference.engines.structure import Plate, Site, Structure, can_draw
 
 _STEPS = {True: 1e-8, False: 1e-2}  # of central differences, in float64 and in float32
 _ROUNDING = {True: 1e-15, False: 1e-7}
@@ -54,8 +61,10 @@ class Probe:
 
     def __init__(self, pair: Any, batch: tuple[Any, ...]) -> None:
         self.given = pair
+        self._begun = set[str]()
         try:
-            self.pair = isolate(pair, torch.device("cpu"))
+            ours = untouched_parts(pair) if isinstance(pair, tuple) else pair
+            self.pair = isolate(ours, torch.device("cpu"))
         except Exception:
             self.pair = StoredPair(pair)
         self.batch = batch
@@ -89,6 +98,7 @@ class Probe:
             warnings.catch_warnings(record=True) as heard,
         ):
             warnings.simplefilter("always")
+            self._begin(part, rng_seed)
             args = _tensors(batch, double=double)
             run, lines = self._trace(part, args, _held(values, double=double), size)
             described = describe(run, poutine.Trace(), args, can_draw=False).guide
@@ -101,6 +111,13 @@ class Probe:
             returned=returned.numpy().copy() if isinstance(returned, Tensor) else None,
             warnings=tuple(dict.fromkeys(str(each.message) for each in heard)),
         )
+
+    def _begin(self, part: str, rng_seed: int) -> None:
+        """Run once, so that parameters are drawn and no later run draws more than another."""
+        if part not in self._begun:
+            self._trace(part, _tensors(self.batch), {}, None)
+            self._begun.add(part)
+            torch.manual_seed(rng_seed)
 
     def anew(self) -> Probe:
         """A probe that has run nothing."""
@@ -145,7 +162,8 @@ class Probe:
             guide, _ = self._trace("guide", args, {}, None)
             held = {n: site["value"] for n, site in samples(guide) if not site["is_observed"]}
             model, _ = self._trace("model", args, held, None)
-            draws = can_draw(self.pair.model)
+            own = self.pair.wrapped[0] if isinstance(self.pair.wrapped, tuple) else None
+            draws = can_draw(own.forward if isinstance(own, torch.nn.Module) else self.pair.model)
             return describe(guide, model, args, can_draw=draws)
 
     @property
@@ -342,7 +360,7 @@ class _Lines(Messenger):
         self.found.setdefault(msg["name"], calling_line())
 
 
-def _recorded(node: Mapping[str, Any], site: Any, lines: Mapping[str, str]) -> RecordedSite:
+def _recorded(node: Mapping[str, Any], site: Site, lines: Mapping[str, str]) -> RecordedSite:
     fn = node["fn"]
     base = fn
     while hasattr(base, "base_dist"):
@@ -358,8 +376,9 @@ def _recorded(node: Mapping[str, Any], site: Any, lines: Mapping[str, str]) -> R
         and name in base.__dict__
         and not constraint.check(getattr(base, name)).all()
     )
+    plates = (dataclasses.replace(p, **_size(p, site)) for p in site.plates)
     return RecordedSite(
-        site=site,
+        site=dataclasses.replace(site, plates=frozenset(plates)),
         distribution=_distribution(fn),
         value=node["value"].numpy().copy(),
         log_prob=_scored(node).detach().numpy().copy(),
@@ -368,6 +387,14 @@ def _recorded(node: Mapping[str, Any], site: Any, lines: Mapping[str, str]) -> R
         supported=np.array(True) if support is None else support.check(node["value"]).numpy(),
         invalid=invalid,
     )
+
+
+def _size(plate: Plate, site: Site) -> dict[str, int]:
+    """What a plate takes from the data where the program gives it no size."""
+    if plate.size > 0:
+        return {}
+    size = site.batch_shape[plate.dim]
+    return {"size": size, "full_size": size}
 
 
 def _scored(node: Mapping[str, Any]) -> Tensor:
