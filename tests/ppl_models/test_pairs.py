@@ -44,10 +44,12 @@ def twins(row: str) -> tuple[Any, Any, tuple[np.ndarray, ...]]:
     """A NumPyro pair moved away from its start, and a Pyro pair with the same parameters."""
     batch = ROWS[row].batch(7)
     ours = build(row, "numpyro")
-    keys = iter(random.split(random.PRNGKey(1), 200))
+    away = np.random.default_rng(1)
     moved = jax.tree.map(
-        lambda value: value + 0.1 * random.normal(next(keys), value.shape),
-        numpyro_site_params(ours, batch),
+        lambda value: jax.numpy.asarray(
+            value + np.float32(0.1) * away.normal(size=value.shape).astype(np.float32)
+        ),
+        jax.device_get(numpyro_site_params(ours, batch)),
     )
     fitted, theirs = StoredPair(ours, moved), build(row, "pyro")
     values = {name: value.numpy() for name, value in theirs.named_buffers()}

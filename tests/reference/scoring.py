@@ -1,9 +1,13 @@
-"""Scores and gradients of a pair on either engine, at given parameters, for tests."""
+"""Scores and gradients of a pair on either engine, at given parameters, for tests.
+
+What NumPyro computes is one compiled program, as compiling each of its steps would take longer.
+"""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
+import jax
 import numpy as np
 import numpyro
 import torch
@@ -34,7 +38,7 @@ def kernel_names(values: Arrays) -> Arrays:
 def numpyro_site_params(pair: Any, batch: Batch) -> dict[str, Any]:
     """The parameter sites of a NumPyro pair with their initial values."""
     svi = SVI(pair.model, pair.guide, numpyro.optim.Adam(1e-3), ELBO())
-    return svi.get_params(svi.init(random.PRNGKey(0), *batch))
+    return jax.jit(lambda key: svi.get_params(svi.init(key, *batch)))(random.PRNGKey(0))
 
 
 def drawn_latents(pair: Any, batch: Batch, seed: int = 2) -> Arrays:
@@ -48,13 +52,17 @@ def drawn_latents(pair: Any, batch: Batch, seed: int = 2) -> Arrays:
             for name, site in nodes.items()
             if site["type"] == "sample" and not (site["is_observed"] or site_is_subsample(site))
         }
-    guide = numpyro.handlers.seed(pair.guide, random.PRNGKey(seed))
-    trace = numpyro.handlers.trace(guide).get_trace(*batch)
-    return {
-        name: np.asarray(site["value"])
-        for name, site in trace.items()
-        if site["type"] == "sample" and not site["is_observed"]
-    }
+
+    def draw(key: Any) -> dict[str, Any]:
+        guide = numpyro.handlers.seed(pair.guide, key)
+        trace = numpyro.handlers.trace(guide).get_trace(*batch)
+        return {
+            name: site["value"]
+            for name, site in trace.items()
+            if site["type"] == "sample" and not site["is_observed"]
+        }
+
+    return {name: np.asarray(v) for name, v in jax.jit(draw)(random.PRNGKey(seed)).items()}
 
 
 def log_densities(pair: Any, batch: Batch, z: Arrays) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -75,15 +83,20 @@ def log_densities(pair: Any, batch: Batch, z: Arrays) -> tuple[NDArray[Any], NDA
                 ]
                 scores.append(torch.stack([*sites, torch.zeros(len(data[0]))]).sum(0).numpy())
         return scores[0], scores[1]
-    scores = []
-    for program in (pair.model, pair.guide):
-        substituted = numpyro.handlers.substitute(
-            numpyro.handlers.seed(program, random.PRNGKey(0)), data=cast(Any, z)
-        )
-        trace = numpyro.handlers.trace(substituted).get_trace(*batch)
-        sites = [s["fn"].log_prob(s["value"]) for s in trace.values() if s["type"] == "sample"]
-        scores.append(np.asarray(sum(sites, np.zeros(len(batch[0]), np.float32))))
-    return scores[0], scores[1]
+
+    def score(z: Any, *batch: Any) -> list[Any]:
+        scores = []
+        for program in (pair.model, pair.guide):
+            substituted = numpyro.handlers.substitute(
+                numpyro.handlers.seed(program, random.PRNGKey(0)), data=z
+            )
+            trace = numpyro.handlers.trace(substituted).get_trace(*batch)
+            sites = [s["fn"].log_prob(s["value"]) for s in trace.values() if s["type"] == "sample"]
+            scores.append(sum(sites, np.zeros(len(batch[0]), np.float32)))
+        return scores
+
+    log_p, log_q = jax.jit(score)(z, *batch)
+    return np.asarray(log_p), np.asarray(log_q)
 
 
 def gradients(
