@@ -45,7 +45,7 @@ def _compare(context: Context, index: np.ndarray, how: str, remedy: str) -> Iter
             came = np.broadcast_to(other.log_prob, other.site.batch_shape).astype(np.float64)
             came = np.moveaxis(came, axis or 0, 0).reshape(came.shape[axis or 0], -1).sum(1)
             want = expected[index]
-            size = np.abs(expected).max() + 1
+            size = np.abs(expected[np.isfinite(expected)]).max(initial=0) + 1
             if came.shape != want.shape or not np.allclose(came, want, _RELATIVE, 1e-4 * size):
                 row = 0 if came.shape != want.shape else int(np.abs(came - want).argmax())
                 yield Mistake(

@@ -185,4 +185,8 @@ def _is_user(frame: FrameType) -> bool:
 
 
 def _place(frame: FrameType, line: int) -> str:
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    cells = getattr(getattr(shell, "compile", None), "_filename_map", {})
+    if frame.f_code.co_filename in cells:  # of a notebook, whose files have numbers for names
+        return f"In[{cells[frame.f_code.co_filename]}], line {line}"
     return f"{frame.f_code.co_filename.replace(chr(92), '/').rsplit('/', 1)[-1]}:{line}"

@@ -14,6 +14,7 @@ SOURCES = sorted(FOLDER.glob("*.py"))
 PICTURES = {
     "compare_objectives": 1,
     "first_fit": 5,
+    "first_pair": 3,
     "same_generator_many_objectives": 2,
     "why_did_my_guide_get_worse": 1,
 }
