@@ -59,9 +59,9 @@ def _inside(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check("parameters-are-trained", "no parameter is frozen.", needs=("has-parameters",))
+@check("parameters-are-trained", "no parameter is frozen.", needs=("runs-together",))
 def _trained(context: Context) -> Iterator[Mistake]:
-    frozen = [n for n, parameter in context.parameters.items() if not parameter.trained]
+    frozen = context.probe.frozen()
     if frozen:
         yield Mistake(
             f"{_names(frozen)} has requires_grad=False and stays as it is; if that is meant, "
@@ -110,12 +110,11 @@ def _finite_gradients(context: Context) -> Iterator[Mistake]:
 
 def _without_gradient(context: Context, part: str) -> list[str]:
     run = context.guide if part == "guide" else context.model
-    parameters = context.parameters
     none = []
     for name in dict.fromkeys(run.parameters):
         slopes = [context.slopes(which).gradient.get(name) for which in _which(context)]
         known = [slope for slope in slopes if slope is not None]
-        if known and parameters[name].trained and not any(slope.any() for slope in known):
+        if known and not any(slope.any() for slope in known):
             none.append(name)
     if none and context.shorter is not None:  # such as a classifier for rows without a label
         with contextlib.suppress(Exception):

@@ -96,10 +96,10 @@ def _covers(context: Context) -> Iterator[Mistake]:
 @check(
     "same-values",
     "discrete latents have as many values in the guide as in the model.",
-    needs=("runs-together",),
+    needs=("guide-runs", "model-runs"),
 )
 def _cardinality(context: Context) -> Iterator[Mistake]:
-    for name, run in context.model.sites.items():
+    for name, run in context.prior.sites.items():
         other = context.guide.sites.get(name)
         if other is None or run.site.observed:
             continue

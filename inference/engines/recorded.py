@@ -117,13 +117,11 @@ class Parameter:
         value: its value, in the space that the program sees.
         constraint: the name of its constraint.
         inside: whether the value meets it.
-        trained: whether an optimiser would be given it.
     """
 
     value: Array
     constraint: str = ""
     inside: bool = True
-    trained: bool = True
 
 
 @dataclass(frozen=True)

@@ -280,6 +280,10 @@ class Probe:
                 missing.append(name)
         return missing
 
+    def frozen(self) -> list[str]:
+        """Parameters that are set to stay as they are: nothing in NumPyro is."""
+        return []
+
     def slopes(
         self,
         which: str,

@@ -182,7 +182,6 @@ class Probe:
                     value=value.numpy().copy(),
                     constraint=type(constraint).__name__.strip("_").lower(),
                     inside=bool(constraint.check(value).all()),
-                    trained=bool(leaf.requires_grad),
                 )
         return found
 
@@ -190,13 +189,24 @@ class Probe:
         """Networks that the pair holds, and of which no parameter was asked for."""
         known = {id(tensor) for tensor in unconstrained(self.pair).values()}
         missing = []
-        for name, value in objects_of(self.pair).items():
-            if not isinstance(value, torch.nn.Module):
-                continue
-            own = [id(tensor) for tensor in value.parameters()]
+        for name, value in self._networks().items():
+            own = [id(tensor) for tensor in value.parameters() if tensor.requires_grad]
             if own and not any(tensor in known for tensor in own):
                 missing.append(name)
         return missing
+
+    def frozen(self) -> list[str]:
+        """Parameters of its networks that are set to stay as they are."""
+        return [
+            f"{name}.{inner}"
+            for name, network in self._networks().items()
+            for inner, tensor in network.named_parameters()
+            if not tensor.requires_grad
+        ]
+
+    def _networks(self) -> dict[str, torch.nn.Module]:
+        held = objects_of(self.pair).items()
+        return {name: value for name, value in held if isinstance(value, torch.nn.Module)}
 
     def slopes(
         self,

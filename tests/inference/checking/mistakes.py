@@ -66,24 +66,26 @@ class Mistake:
         pair: model and guide.
         word: part of the remedy or of the site's name, in the message.
         batch: what they are called with.
+        outcome: of the check; what may be right as well is skipped, with the reason.
     """
 
     check: str
     pair: Any
     word: str
     batch: tuple[Any, ...] = (X,)
+    outcome: str = "failed"
 
 
 MISTAKES: dict[str, Mistake] = {}
 
 
 def mistake(
-    check: str, word: str, *, batch: tuple[Any, ...] = (X,)
+    check: str, word: str, *, batch: tuple[Any, ...] = (X,), outcome: str = "failed"
 ) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
     """Add the pair that a function returns."""
 
     def add(make: Callable[[], Any]) -> Callable[[], Any]:
-        MISTAKES[make.__name__] = Mistake(check, make(), word, batch)
+        MISTAKES[make.__name__] = Mistake(check, make(), word, batch, outcome)
         return make
 
     return add

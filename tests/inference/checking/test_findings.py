@@ -23,6 +23,22 @@ from inference.errors import ArgumentError, PairError
 from ppl_models import create
 
 PYRO = [name for name, row in ROWS.items() if "pyro" in row.engines]
+# Each takes seconds to compile; `python -m benchmarks.check_time` checks the others as well.
+NUMPYRO = (
+    "deep-markov-linear",
+    "conditional-vae-classes",
+    "mlp-generator-batch-norm",
+)
+BATCH = 11  # rows, which is the size of nothing else in these pairs
+
+
+@pytest.mark.parametrize("name", NUMPYRO)
+def test_zoo_has_no_mistake_on_numpyro(name):
+    row = ROWS[name]
+    pair = create(row.model, engine="numpyro", seed=0, **row.hyperparameters)
+    report = check_pair(pair, *row.batch(BATCH))
+    assert not report.failed, report
+    assert len(report.passed) >= 55
 
 
 @pytest.mark.parametrize("name", PYRO)
@@ -30,7 +46,7 @@ def test_zoo_has_no_mistake(name):
     row = ROWS[name]
     pair: Any = create(row.model, engine="pyro", seed=0, **row.hyperparameters)
     before = {n: p.detach().clone() for n, p in pair.named_parameters()}
-    report = check_pair(pair, *row.batch(5))
+    report = check_pair(pair, *row.batch(BATCH))
     assert not report.failed, report
     assert len(report.passed) >= 50
     for each, parameter in pair.named_parameters():

@@ -42,12 +42,41 @@ def regression(x):
         numpyro.sample("y", dist.Normal(z @ weight, 1.0), obs=x[:, 0])
 
 
+def in_a_plate_of_one(x):
+    """Its ten densities count as if they were one row's: shapes broadcast over the plate."""
+    slope: Any = numpyro.param("slope", jnp.ones((3, 2)))
+    with numpyro.plate("data", 1):
+        numpyro.sample("z", dist.Normal(x @ slope, 1.0).to_event(1))
+
+
+def averaged(z):
+    """The mean over whatever stands between rows and columns: of one particle it is z."""
+    mean = np.reshape(z, (len(X), -1, 2)).mean(1)
+    return np.broadcast_to(mean, np.shape(z)).astype(np.float32)
+
+
+def called_back(x):
+    """All particles at once go through numpy, where nothing keeps them apart."""
+    with numpyro.plate("data", len(x)):
+        z: Any = numpyro.sample("z", dist.Normal(jnp.zeros(2), 1.0).to_event(1))
+        shape = jax.ShapeDtypeStruct(z.shape, z.dtype)
+        mean: Any = jax.pure_callback(averaged, shape, z, vmap_method="expand_dims")
+        numpyro.sample("x", dist.Normal(mean, 0.1).to_event(1), obs=x[:, :2])
+
+
+def near(x):
+    with numpyro.plate("data", len(x)):
+        numpyro.sample("z", dist.Normal(x[:, :2], 0.1).to_event(1))
+
+
 def right(z, weight):
     return z @ weight
 
 
 NOISE = np.random.default_rng(0)
 MISTAKES = {
+    "plate-dimensions-agree": (generative(right), in_a_plate_of_one),
+    "bound-rises-with-particles": (called_back, near),
     "values-fill-their-sites": (regression, guide),
     "arguments-in-range": (generative(right), lambda x: guide(x, lambda scale: scale - 1)),
     "rows-alone": (generative(lambda z, weight: z @ weight - z.mean()), guide),

@@ -1,0 +1,304 @@
+"""More pairs with one mistake each: types, single numbers, drawing data, and bounds."""
+
+from __future__ import annotations
+
+import warnings
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pyro
+import pyro.distributions as dist
+import torch
+from mistakes import BITS, X, generative, guide, heads, mistake, model, observe, prior, weight
+from pyro.distributions import constraints
+from torch import Tensor
+
+
+@mistake("pair-type", "should be a function")
+def guide_by_name() -> Any:
+    return model, "guide"
+
+
+@mistake("engine", "engine='pyro'")
+def written_in_neither() -> Any:
+    return print, print
+
+
+@mistake("guide-runs", "RuntimeError")
+def wrong_product_in_guide() -> Any:
+    def broken(x: Tensor) -> None:
+        slope, scale = heads()
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(x @ slope.T, scale).to_event(1))
+
+    return model, broken
+
+
+@mistake("runs-together", "RuntimeError")
+def guide_of_another_width() -> Any:
+    def wide(x: Tensor) -> None:
+        slope, _ = heads()
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(x * slope[:, 0], 1.0).to_event(1))
+
+    return model, wide
+
+
+@mistake("latent-is-not-observed", "remove it from the guide")
+def guide_draws_the_data() -> Any:
+    def drawing(x: Tensor) -> None:
+        guide(x)
+        with pyro.plate("rows", len(x)):
+            pyro.sample("x", dist.Normal(x, 1.0).to_event(1))
+
+    return model, drawing
+
+
+@mistake("guide-sees-data", "wrong for an amortised guide", outcome="skipped")
+def guide_without_data() -> Any:
+    def blind(x: Tensor) -> None:
+        slope, scale = heads()
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(slope[0], scale).to_event(1))
+
+    return model, blind
+
+
+@mistake("same-values", "number of values")
+def more_classes_in_guide() -> Any:
+    def three(x: Tensor) -> None:
+        with pyro.plate("data", len(x)):
+            k = pyro.sample("k", dist.Categorical(torch.ones(3)))
+            observe(k[..., None] * weight()[0], x)
+
+    def four(x: Tensor) -> None:
+        slope = pyro.param("slope", lambda: torch.zeros(3, 4))
+        with pyro.plate("data", len(x)):
+            pyro.sample("k", dist.Categorical(logits=x @ slope))
+
+    return three, four
+
+
+class Averaging(dist.Normal):
+    """log p of all rows at once."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return super().log_prob(value).mean(0)
+
+
+def averaging(x: Tensor) -> None:
+    with pyro.plate("data", len(x)):
+        pyro.sample("x", Averaging(prior()[:, 0] * weight()[0, 0], 1.0), obs=x[:, 0])
+
+
+@mistake("densities-fill-their-sites", "its batch shape is (5,)")
+def density_of_another_shape() -> Any:
+    return averaging, guide
+
+
+@mistake("local-latents-per-row", "one entry per row")
+def density_averaged_over_rows() -> Any:
+    return averaging, guide
+
+
+@mistake("draws-are-finite", "softplus")
+def draws_without_bound() -> Any:
+    def loose(x: Tensor) -> None:
+        slope, scale = heads()
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(x @ slope, (200 * scale).exp()).to_event(1))
+
+    return model, loose
+
+
+@mistake("finite-log-q", "at its own draw")
+def scale_of_zero() -> Any:
+    def sure(x: Tensor) -> None:
+        slope, scale = heads()
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(x @ slope, 0 * scale).to_event(1))
+
+    return model, sure
+
+
+@mistake("finite-log-p", "at the guide's draw")
+def logarithm_of_a_negative_draw() -> Any:
+    def positive(x: Tensor) -> None:
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.LogNormal(torch.zeros(2), 1.0).to_event(1))
+            observe(z.log() @ weight(), x)
+
+    return positive, guide
+
+
+@mistake("no-warnings", "beware")
+def program_that_warns() -> Any:
+    def warning(x: Tensor) -> None:
+        warnings.warn("beware.", stacklevel=1)
+        guide(x)
+
+    return model, warning
+
+
+@mistake("pairs-share-nothing", "fresh start")
+def start_that_depends_on_earlier_ones() -> Any:
+    starts: list[Tensor] = []
+
+    def counting() -> Tensor:
+        starts.append(torch.full((2,), 1.0 + len(starts)))
+        return starts[-1]
+
+    def other(x: Tensor) -> None:
+        slope, _ = heads()
+        scale = pyro.param("counted", counting, constraint=constraints.positive)
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(x @ slope, scale).to_event(1))
+
+    return model, other
+
+
+@mistake("parameters-in-range", "initial value inside")
+def begins_outside() -> Any:
+    def below(x: Tensor) -> None:
+        pyro.param("rate", torch.tensor(-1.0), constraint=constraints.positive)
+        model(x)
+
+    return below, guide
+
+
+@mistake("parameters-are-trained", "requires_grad_(False)")
+def frozen_network() -> Any:
+    network = torch.nn.Linear(2, 3).requires_grad_(requires_grad=False)
+
+    def frozen(x: Tensor) -> None:
+        pyro.module("network", network)
+        with pyro.plate("data", len(x)):
+            observe(network(prior()), x)
+
+    return frozen, guide
+
+
+@mistake("gradients-exist", "numpy()")
+def through_numpy() -> Any:
+    return generative(lambda z: torch.tensor((z @ weight()).numpy())), guide
+
+
+@mistake("gradient-of-log-q", "cut off")
+def half_detached_guide() -> Any:
+    def half(x: Tensor) -> None:
+        slope, scale = heads()
+        mean = x @ slope
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(mean + mean.detach().sin(), scale).to_event(1))
+
+    return model, half
+
+
+@mistake("model-draws", "TypeError")
+def draws_nothing() -> Any:
+    def eager(x: Tensor, *, size: int = 1) -> None:
+        del size
+        model(x)
+
+    return eager, guide
+
+
+def drawing(scale: float = 1.0, more: int = 0) -> Any:
+    """A model that draws so many rows more than it should, with a likelihood of its own."""
+
+    def drawn(x: Tensor | None = None, *, size: int = 1) -> Tensor:
+        with pyro.plate("data", size + more if x is None else len(x)):
+            mean = prior() @ weight()
+            spread = scale if x is None else 1.0
+            pyro.sample("x", dist.Normal(mean, spread).to_event(1), obs=x)
+        return mean
+
+    return drawn
+
+
+@mistake("draws-look-like-data", "`size` where x is None")
+def draws_a_row_more() -> Any:
+    return drawing(more=1), guide
+
+
+@mistake("returns-a-point", "end the model with such a return")
+def returns_nothing() -> Any:
+    def silent(x: Tensor | None = None, *, size: int = 1) -> None:
+        drawing()(x, size=size)
+
+    return silent, guide
+
+
+@mistake("draw-then-score", "same function")
+def draws_with_another_scale() -> Any:
+    return drawing(scale=3.0), guide
+
+
+def exact(evidence: float, counted: float) -> Any:
+    """A pair whose guide is the posterior, with a closed form off by `evidence` nats per row.
+
+    Its guide's density is counted so many times.
+    """
+
+    def exact_model(x: Tensor) -> None:
+        mean = pyro.param("mean", torch.tensor(0.0))
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(torch.zeros(3), 1.0).to_event(1))
+            observe(z + mean, x)
+
+    def posterior(x: Tensor) -> None:
+        mean = pyro.param("mean", torch.tensor(0.0))
+        with pyro.plate("data", len(x)), pyro.poutine.scale(scale=counted):
+            pyro.sample("z", dist.Normal((x - mean) / 2, 0.5**0.5).to_event(1))
+
+    def log_evidence(x: Tensor) -> Tensor:
+        return dist.Normal(0.0, 2.0**0.5).log_prob(x).sum(-1) + evidence
+
+    return SimpleNamespace(
+        model=exact_model, guide=posterior, log_evidence=log_evidence, engine="pyro"
+    )
+
+
+@mistake("bound-below-evidence", "above log p(x)")
+def density_counted_twice() -> Any:
+    return exact(evidence=0.0, counted=2.0)
+
+
+@mistake("evidence-met-by-weights", "average to 0.3679 times p(x)")
+def wrong_closed_form() -> Any:
+    return exact(evidence=1.0, counted=1.0)
+
+
+@mistake("bound-rises-with-particles", "mixes particles")
+def particles_reshaped_into_rows() -> Any:
+    def precise(x: Tensor) -> None:
+        scale = pyro.param("spread", torch.tensor(0.1), constraint=constraints.positive)
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(torch.zeros(3), 1.0).to_event(1))
+            mean = z.reshape(len(x), -1, 3).mean(1)  # of one particle it is z
+            pyro.sample("x", dist.Normal(mean, scale).to_event(1), obs=x)
+
+    def near(x: Tensor) -> None:
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(x, 0.1).to_event(1))
+
+    return precise, near
+
+
+@mistake("objectives", "no objective trains")
+def latent_that_nobody_proposes() -> Any:
+    return model, lambda x: pyro.param("unused", torch.ones(1)) and None
+
+
+@mistake("trains-by-default", "Enumerated", batch=(BITS,))
+def classes_left_to_the_model() -> Any:
+    def classes(x: Tensor) -> None:
+        with pyro.plate("data", len(x)):
+            k = pyro.sample("k", dist.Categorical(torch.ones(2)))
+            observe(weight()[k], x)
+
+    return classes, lambda x: pyro.param("unused", torch.ones(1)) and None
+
+
+assert X.shape == np.shape(BITS)
