@@ -10,7 +10,19 @@ import numpy as np
 import pyro
 import pyro.distributions as dist
 import torch
-from mistakes import BITS, X, generative, guide, heads, mistake, model, observe, prior, weight
+from mistakes import (
+    BITS,
+    X,
+    bernoulli,
+    generative,
+    guide,
+    heads,
+    mistake,
+    model,
+    observe,
+    prior,
+    weight,
+)
 from pyro.distributions import constraints
 from torch import Tensor
 
@@ -23,6 +35,21 @@ def guide_by_name() -> Any:
 @mistake("engine", "engine='pyro'")
 def written_in_neither() -> Any:
     return print, print
+
+
+@mistake("batch", "equally many", batch=(X, X[:3]))
+def arrays_of_unequal_length() -> Any:
+    return model, guide
+
+
+@mistake("batch", "not numbers", batch=(np.array(["a", "b"]),))
+def words_for_numbers() -> Any:
+    return model, guide
+
+
+@mistake("batch", "pass rows", batch=(X[:0],))
+def no_rows() -> Any:
+    return model, guide
 
 
 @mistake("guide-runs", "RuntimeError")
@@ -100,6 +127,61 @@ def density_of_another_shape() -> Any:
 @mistake("local-latents-per-row", "one entry per row")
 def density_averaged_over_rows() -> Any:
     return averaging, guide
+
+
+class AveragingInPlace(dist.Normal):
+    """The same, with a dimension left."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return super().log_prob(value).mean(0, keepdim=True)
+
+
+@mistake("local-latents-per-row", "one entry per row")
+def density_averaged_in_place() -> Any:
+    def averaged(x: Tensor) -> None:
+        with pyro.plate("data", len(x)):
+            loc = prior()[:, 0] * weight()[0, 0]
+            pyro.sample("x", AveragingInPlace(loc, 1.0), obs=x[:, 0])
+
+    return averaged, guide
+
+
+@mistake("data-in-support", "from -0.5 to 0.5", batch=(BITS - 0.5,))
+def centred_under_bernoulli() -> Any:
+    return bernoulli, guide
+
+
+@mistake("whole-numbers-where-counted", "Poisson", batch=(BITS / 2,))
+def fractions_under_poisson() -> Any:
+    def counts(x: Tensor) -> None:
+        with pyro.plate("data", len(x)):
+            rate = (prior() @ weight()).exp()
+            pyro.sample("x", dist.Poisson(rate, validate_args=False).to_event(1), obs=x)
+
+    return counts, guide
+
+
+@mistake("repeatable", "numpy.random")
+def proposal_drawn_by_numpy() -> Any:
+    state = np.random.default_rng(0)
+
+    def other(x: Tensor) -> None:
+        slope, scale = heads()
+        with pyro.plate("data", len(x)):  # the draw moves, its density does not
+            pyro.sample("z", dist.Normal(x @ slope + state.normal(), scale).to_event(1))
+
+    return model, other
+
+
+@mistake("float32-is-enough", "in the guide")
+def naive_logarithm_in_guide() -> Any:
+    def naive(x: Tensor) -> None:
+        slope, scale = heads()
+        with pyro.plate("data", len(x)):
+            mean = (1 + 1e-9 * (x @ slope).exp()).log() * 1e9
+            pyro.sample("z", dist.Normal(mean, scale).to_event(1))
+
+    return model, naive
 
 
 @mistake("draws-are-finite", "softplus")
@@ -222,12 +304,31 @@ def draws_a_row_more() -> Any:
     return drawing(more=1), guide
 
 
+@mistake("draws-look-like-data", "with obs=None")
+def data_that_are_not_drawn() -> Any:
+    def half(x: Tensor | None = None, *, size: int = 1) -> None:
+        with pyro.plate("data", size if x is None else len(x)):
+            mean = prior() @ weight()
+            if x is not None:
+                observe(mean, x)
+
+    return half, guide
+
+
 @mistake("returns-a-point", "end the model with such a return")
 def returns_nothing() -> Any:
     def silent(x: Tensor | None = None, *, size: int = 1) -> None:
         drawing()(x, size=size)
 
     return silent, guide
+
+
+@mistake("returns-a-point", "shape (5, 1)")
+def returns_a_column() -> Any:
+    def column(x: Tensor | None = None, *, size: int = 1) -> Tensor:
+        return drawing()(x, size=size)[:, :1]
+
+    return column, guide
 
 
 @mistake("draw-then-score", "same function")
@@ -299,6 +400,3 @@ def classes_left_to_the_model() -> Any:
             observe(weight()[k], x)
 
     return classes, lambda x: pyro.param("unused", torch.ones(1)) and None
-
-
-assert X.shape == np.shape(BITS)

@@ -1,0 +1,152 @@
+"""What is right, or somebody else's mistake, is not blamed; what has no meaning is skipped."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pyro
+import pyro.distributions as dist
+import pytest
+import rarer_mistakes  # noqa: F401  # adds to the table
+import torch
+from mistakes import MISTAKES, X, generative, guide, heads, model, observe, prior, weight
+from rarer_mistakes import exact
+from torch import Tensor
+
+from inference import check_pair
+
+
+def closed_over() -> None:
+    model(torch.tensor(X))
+
+
+def guide_closed_over() -> None:
+    guide(torch.tensor(X))
+
+
+def rows_on_the_left(x: Tensor) -> None:
+    with pyro.plate("data", len(x), dim=-2):
+        z = pyro.sample("z", dist.Normal(torch.zeros(len(x), 1, 2), 1.0).to_event(1))
+        pyro.sample("x", dist.Normal(z @ weight(), 1.0).to_event(1), obs=x[:, None])
+
+
+def guide_on_the_left(x: Tensor) -> None:
+    slope, scale = heads()
+    with pyro.plate("data", len(x), dim=-2):
+        pyro.sample("z", dist.Normal((x @ slope)[:, None], scale).to_event(1))
+
+
+def response_of_zero(x: Tensor) -> None:
+    with pyro.plate("data", len(x)):
+        observe(prior() @ weight() + x, torch.zeros_like(x))
+
+
+def warns_of_jax(x: Tensor) -> None:
+    warnings.warn("jax.old is deprecated", DeprecationWarning, stacklevel=1)
+    model(x)
+
+
+RIGHT = {
+    "one-row": ((model, guide), (X[:1],)),
+    "equal-rows": ((model, guide), (np.repeat(X[:1], 5, axis=0),)),
+    "no-arguments": ((closed_over, guide_closed_over), ()),
+    "dimension-of-one": ((rows_on_the_left, guide_on_the_left), (X,)),
+    "constant-response": ((response_of_zero, guide), (X,)),
+    "deprecations-of-jax": ((warns_of_jax, guide), (X,)),
+    "exact-posterior": (exact(evidence=0.0, counted=1.0), (X,)),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_program_has_no_mistake(name):
+    pair, batch = RIGHT[name]
+    report = check_pair(pair, *batch, engine="pyro")
+    assert not report.failed, report
+
+
+# A mistake, and checks that are not about it.
+OTHERS = {
+    "grey_under_bernoulli": ["data-in-support"],
+    "bytes_under_bernoulli": ["draws-in-support", "guide-covers-support"],
+    "guide_observes": ["guide-proposes-no-more", "latent-is-not-observed"],
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_mistake_is_not_blamed_on_others(name):
+    planted = MISTAKES[name]
+    report = check_pair(planted.pair, *planted.batch, checks=OTHERS[name])
+    found = {each.check: each.outcome for each in report.findings}
+    assert [found[check] for check in OTHERS[name]] == ["passed"] * len(OTHERS[name]), report
+
+
+# Checks that say nothing about the Gaussian pair, and why.
+SKIPPED = {
+    "finite-edges": "not observed by a Bernoulli likelihood",
+    "evidence-met-by-weights": "not known",
+    "model-draws": "takes no size=",
+}
+
+
+@pytest.mark.parametrize("check", SKIPPED)
+def test_what_has_no_meaning_is_skipped(check):
+    (finding,) = check_pair((model, guide), X, checks=[check]).findings[-1:]
+    assert finding.outcome == "skipped"
+    assert SKIPPED[check] in finding.message
+
+
+def test_weights_that_vary_too_much_are_not_judged():
+    pair: Any = exact(evidence=0.0, counted=1.0)
+
+    def far(x: Tensor) -> None:
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(x + 3, 0.2).to_event(1))
+
+    pair.guide = far
+    report = check_pair(pair, X, checks=["evidence-met-by-weights", "bound-below-evidence"])
+    found = {each.check: each for each in report.findings}
+    assert found["bound-below-evidence"].outcome == "passed"
+    assert "vary too much" in found["evidence-met-by-weights"].message
+
+
+def test_a_site_with_two_bad_arguments_is_one_finding():
+    def bad(x: Tensor) -> None:
+        slope, scale = heads()
+        with pyro.plate("data", len(x)):
+            nan = torch.full_like(x @ slope, torch.nan)
+            pyro.sample("z", dist.Normal(nan, -scale, validate_args=False).to_event(1))
+
+    report = check_pair((model, bad), X, checks=["arguments-in-range"])
+    assert len(report.failed) == 1
+
+
+def test_optional_arguments_may_hide_a_parameter_but_not_an_unused_one():
+    def optional(x: Tensor, y: Tensor | None = None) -> None:
+        alone, unused = pyro.param("alone", torch.ones(3)), pyro.param("unused", torch.ones(2))
+        del unused
+        shown = x if y is None else y
+        with pyro.plate("data", len(x)):
+            observe(prior() @ weight() + (alone if y is None else 0.0), shown)
+
+    def optional_guide(x: Tensor, y: Tensor | None = None) -> None:
+        del y
+        guide(x)
+
+    check = "model-parameters-have-gradients"
+    (finding,) = check_pair((optional, optional_guide), X, X, checks=[check]).failed
+    assert "'unused'" in finding.message
+    assert "alone" not in finding.message
+
+
+def test_kinks_are_not_blamed():
+    """Finite differences over a kink disagree along one direction, and agree along another."""
+    wide = torch.nn.Sequential(torch.nn.Linear(2, 200), torch.nn.ReLU(), torch.nn.Linear(200, 3))
+
+    def kinked(x: Tensor) -> None:
+        pyro.module("wide", wide)
+        generative(wide)(x)
+
+    checks = ["gradient-of-log-p", "gradient-through-draws"]
+    assert not check_pair((kinked, guide), X, checks=checks).failed
