@@ -28,9 +28,9 @@ TESTS = ("test_pairs.py", "test_registry.py")
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what a clone has of models and their tests."""
+    """A copy of what a clone has of models and their tests, but for one that was added to it."""
     clone = tmp_path_factory.mktemp("clones") / "a clone"
-    leave = shutil.ignore_patterns("__pycache__")
+    leave = shutil.ignore_patterns("__pycache__", "demo_model*")
     shutil.copytree(ROOT / "ppl_models", clone / "ppl_models", ignore=leave)
     shutil.copytree(ROOT / "tests" / "reference", clone / "tests" / "reference", ignore=leave)
     (clone / "tests" / "ppl_models").mkdir()
