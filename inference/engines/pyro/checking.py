@@ -1,31 +1,21 @@
-"""Runs of a pair on Pyro that leave a record: what the checker looks at."""
+"""Weights, evidence, structure and gradients of a pair on Pyro, for the checker."""
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
 import pyro
 import torch
-from pyro import poutine
 from pyro.distributions import constraints
-from pyro.distributions.util import scale_and_mask
-from pyro.poutine.messenger import Messenger
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from inference.engines.closed_over import objects_of
 from inference.engines.pyro.evaluation import log_evidence
 from inference.engines.pyro.pairs import (
-    StoredPair,
-    evaluating,
-    isolate,
     unconstrained,
-    untouched_parts,
 )
 from inference.engines.pyro.program import (
     PyroProgram,
@@ -34,90 +24,23 @@ from inference.engines.pyro.program import (
     samples,
     vectorises,
 )
-from inference.engines.pyro.steer import Steer
+from inference.engines.pyro.recorded_sites import log_prob_sum
+from inference.engines.pyro.recording import Recorder, held_at, tensors
 from inference.engines.recorded import (
     Array,
     Parameter,
-    Recorded,
-    RecordedSite,
     Slopes,
-    calling_line,
     nudge,
     sum_and_size,
 )
-from inference.engines.structure import Plate, Site, Structure, can_draw
+from inference.engines.structure import Structure, can_draw
 
 _STEPS = {True: 1e-8, False: 1e-2}  # of central differences, in float64 and in float32
 _ROUNDING = {True: 1e-15, False: 1e-7}
 
 
-class Probe:
-    """Runs a copy of a pair and records what it does; the pair stays as it is.
-
-    Args:
-        pair: a pair or a `(model, guide)` tuple.
-        batch: some rows of data; it decides the initial values of the parameters.
-    """
-
-    def __init__(self, pair: Any, batch: tuple[Any, ...]) -> None:
-        self.given = pair
-        self._begun = set[str]()
-        try:
-            ours = untouched_parts(pair) if isinstance(pair, tuple) else pair
-            self.pair = isolate(ours, torch.device("cpu"))
-        except Exception:
-            self.pair = StoredPair(pair)
-        self.batch = batch
-
-    def record(
-        self,
-        part: str,
-        batch: tuple[Any, ...],
-        values: Mapping[str, Array] | None = None,
-        *,
-        rng_seed: int = 0,
-        size: int | None = None,
-        double: bool = False,
-        fresh: bool = False,
-    ) -> Recorded:
-        """Run the model or the guide once.
-
-        Args:
-            part: `"model"` or `"guide"`.
-            batch: what it is called with.
-            values: latents at values.
-            rng_seed: seed of the draws.
-            size: let the model draw so many rows in place of the batch's first array.
-            double: whether to compute in float64.
-            fresh: no matter here: every run runs the Python code.
-        """
-        del fresh
-        with (
-            self._apart(rng_seed, double=double),
-            torch.no_grad(),
-            warnings.catch_warnings(record=True) as heard,
-        ):
-            warnings.simplefilter("always")
-            self._begin(part, rng_seed)
-            args = _tensors(batch, double=double)
-            run, lines = self._trace(part, args, _held(values, double=double), size)
-            described = describe(run, poutine.Trace(), args, can_draw=False).guide
-            nodes = dict(samples(run))
-            sites = {n: _recorded(nodes[n], site, lines) for n, site in described.items()}
-        returned = run.nodes["_RETURN"]["value"]
-        return Recorded(
-            sites=sites,
-            parameters=self._named(run),
-            returned=returned.numpy().copy() if isinstance(returned, Tensor) else None,
-            warnings=tuple(dict.fromkeys(str(each.message) for each in heard)),
-        )
-
-    def _begin(self, part: str, rng_seed: int) -> None:
-        """Run once, so that parameters are drawn and no later run draws more than another."""
-        if part not in self._begun:
-            self._trace(part, _tensors(self.batch), {}, None)
-            self._begun.add(part)
-            torch.manual_seed(rng_seed)
+class Probe(Recorder):
+    """Runs a copy of a pair, and works out what the checks ask of it; the pair stays as it is."""
 
     def anew(self) -> Probe:
         """A probe that has run nothing."""
@@ -138,7 +61,7 @@ class Probe:
         """
         with self._apart(1), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            args, functions = _tensors(self.batch), (self.pair.model, self.pair.guide)
+            args, functions = tensors(self.batch), (self.pair.model, self.pair.guide)
             known = inspect(*functions, args, {})
             check(known)
             outer = vectorises(*functions, args, {}, known)
@@ -158,7 +81,7 @@ class Probe:
         """Sites and plates of model and guide, as objectives see them."""
         with self._apart(0), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            args = _tensors(self.batch)
+            args = tensors(self.batch)
             guide, _ = self._trace("guide", args, {}, None)
             held = {n: site["value"] for n, site in samples(guide) if not site["is_observed"]}
             model, _ = self._trace("model", args, held, None)
@@ -271,169 +194,16 @@ class Probe:
     def _density(
         self, which: str, values: Mapping[str, Array], rng_seed: int, *, double: bool
     ) -> Tensor:
-        args = _tensors(self.batch, double=double)
+        args = tensors(self.batch, double=double)
         torch.manual_seed(rng_seed)
         if which != "path":
-            run, _ = self._trace(which, args, _held(values, double=double), None)
-            return _log_prob(run)
+            run, _ = self._trace(which, args, held_at(values, double=double), None)
+            return log_prob_sum(run)
         guide, _ = self._trace("guide", args, {}, None)
         held = {n: site["value"] for n, site in samples(guide)}
         model, _ = self._trace("model", args, held, None)
-        return _log_prob(model) - _log_prob(guide)
-
-    def _trace(
-        self, part: str, args: tuple[Any, ...], values: Mapping[str, Tensor], size: int | None
-    ) -> tuple[poutine.Trace, dict[str, str]]:
-        lines = _Lines()
-        function = self.pair.model if part == "model" else self.pair.guide
-        with Steer(values=values), lines:
-            tracer = poutine.trace(function)
-            if size is None:
-                run = tracer.get_trace(*args)
-            else:
-                run = tracer.get_trace(None, *args[1:], size=size)
-        return run, lines.found
-
-    def _named(self, run: poutine.Trace) -> tuple[str, ...]:
-        """Public names of the parameters in a trace."""
-        stored = self.pair.store["params"]
-        names = {id(tensor): name for name, tensor in unconstrained(self.pair).items()}
-        asked = (n for n, node in run.nodes.items() if node["type"] == "param")
-        return tuple(names[id(stored[name])] for name in asked if name in stored)
-
-    @contextlib.contextmanager
-    def _apart(self, rng_seed: int, *, double: bool = False) -> Iterator[None]:
-        """A store and a random state of the pair's own; evaluation mode; float64 if asked for."""
-        with (
-            self.pair.scope(),
-            torch.random.fork_rng(),
-            evaluating(self.pair),
-            pyro.validation_enabled(False),
-            _in_double(self.pair) if double else contextlib.nullcontext(),
-        ):
-            torch.manual_seed(rng_seed)
-            yield
-
-
-@contextlib.contextmanager
-def _in_double(pair: StoredPair) -> Iterator[None]:
-    """Parameters, buffers and new tensors in float64, and back again without a loss."""
-    store: Any = pyro.get_param_store()
-    modules = [
-        v for v in (pair.wrapped, *objects_of(pair).values()) if isinstance(v, torch.nn.Module)
-    ]
-    tensors: list[Tensor] = [*store._params.values()]
-    for module in modules:
-        tensors += [*module.parameters(), *module.buffers()]
-    single = {id(t): t for t in tensors if t.dtype == torch.float32}
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    for tensor in single.values():
-        tensor.data = tensor.data.double()
-    try:
-        with _Doubling():
-            yield
-    finally:
-        torch.set_default_dtype(before)
-        for tensor in single.values():
-            tensor.data = tensor.data.float()
-            tensor.grad = None
-
-
-class _Doubling(TorchFunctionMode):
-    """Reads float64 wherever a program says float32, as in `one_hot(y).float()`."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        func = torch.Tensor.double if func is torch.Tensor.float else func
-        wider = {torch.float32: torch.float64}
-        named = {
-            n: wider.get(v, v) if isinstance(v, torch.dtype) else v
-            for n, v in (kwargs or {}).items()
-        }
-        return func(*(wider.get(a, a) if isinstance(a, torch.dtype) else a for a in args), **named)
-
-
-class _Lines(Messenger):
-    """Writes down where each sample statement is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: dict[str, str] = {}
-
-    def _pyro_sample(self, msg: Any) -> None:
-        self.found.setdefault(msg["name"], calling_line())
-
-
-def _recorded(node: Mapping[str, Any], site: Site, lines: Mapping[str, str]) -> RecordedSite:
-    fn = node["fn"]
-    base = fn
-    while hasattr(base, "base_dist"):
-        base = base.base_dist
-    try:
-        named, support = dict(base.arg_constraints), fn.support
-    except (NotImplementedError, AttributeError):
-        named, support = {}, None
-    invalid = tuple(
-        name
-        for name, constraint in named.items()
-        if not constraints.is_dependent(constraint)
-        and name in base.__dict__
-        and not constraint.check(getattr(base, name)).all()
-    )
-    plates = (dataclasses.replace(p, **_size(p, site)) for p in site.plates)
-    return RecordedSite(
-        site=dataclasses.replace(site, plates=frozenset(plates)),
-        distribution=_distribution(fn),
-        value=node["value"].numpy().copy(),
-        log_prob=_scored(node).detach().numpy().copy(),
-        scale=float(torch.as_tensor(node["scale"]).double().mean()),
-        line=lines.get(site.name, ""),
-        supported=np.array(True) if support is None else support.check(node["value"]).numpy(),
-        invalid=invalid,
-    )
-
-
-def _size(plate: Plate, site: Site) -> dict[str, int]:
-    """What a plate takes from the data where the program gives it no size."""
-    if plate.size > 0:
-        return {}
-    size = site.batch_shape[plate.dim]
-    return {"size": size, "full_size": size}
-
-
-def _scored(node: Mapping[str, Any]) -> Tensor:
-    return scale_and_mask(node["fn"].log_prob(node["value"]), node["scale"], node["mask"])
-
-
-def _log_prob(run: poutine.Trace) -> Tensor:
-    return sum((_scored(node).sum() for _, node in samples(run)), start=torch.zeros(()))
+        return log_prob_sum(model) - log_prob_sum(guide)
 
 
 def _nudge(noise: np.random.Generator, like: Tensor) -> Tensor:
     return torch.tensor(nudge(noise, tuple(like.shape)), dtype=like.dtype)
-
-
-def _distribution(fn: Any) -> str:
-    while type(fn).__name__ in ("Independent", "ExpandedDistribution", "MaskedDistribution"):
-        fn = fn.base_dist
-    return type(fn).__name__
-
-
-def _held(values: Mapping[str, Array] | None, *, double: bool) -> dict[str, Tensor]:
-    arrays = _tensors(tuple((values or {}).values()), double=double)
-    return dict(zip(values or {}, arrays, strict=True))
-
-
-def _tensors(batch: tuple[Any, ...], *, double: bool = False) -> tuple[Any, ...]:
-    tensors = tuple(torch.tensor(a) if isinstance(a, np.ndarray) else a for a in batch)
-    if not double:
-        return tensors
-    return tuple(
-        t.double() if isinstance(t, Tensor) and t.is_floating_point() else t for t in tensors
-    )
