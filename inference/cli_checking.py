@@ -47,6 +47,7 @@ def check_command(
     batch = (x, *([dataset.y["train"][:rows]] if dataset.y else []))
     with answering(OSError):
         made = _made(_found(pair), parse_settings(settings or (), {}), data_settings(dataset))
+        _refuse_no_pair(made, pair)
         from inference.checking.check import check_pair
 
         report = check_pair(made, *batch, checks=checks or None)
@@ -71,15 +72,38 @@ def _found(place: str) -> Any:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
+        from inference.engines.recorded import raising_line
+
+        where = "" if isinstance(error, SyntaxError) else raising_line(error)  # it says so itself
         raise ArgumentError(
-            f"{path} cannot be imported: {type(error).__name__}: {error}."
+            f"{path} cannot be imported: {type(error).__name__}: {error}"
+            f"{f' ({where})' if where else ''}."
         ) from error
     finally:
         sys.path.remove(str(file.parent))
     if not hasattr(module, name):
-        public = ", ".join(n for n in vars(module) if not n.startswith("_")) or "nothing"
+        own = (
+            n
+            for n, value in vars(module).items()
+            if isinstance(value, tuple) or getattr(value, "__module__", "") == module.__name__
+        )
+        public = ", ".join(n for n in own if not n.startswith("_")) or "no class and no tuple"
         raise ArgumentError(f"{path} has no {name!r}; it has {public}.")
     return getattr(module, name)
+
+
+def _refuse_no_pair(made: Any, place: str) -> None:
+    """Before the checks, of which all but one would be skipped."""
+    if isinstance(made, tuple) and len(made) == 2:
+        return
+    missing = [name for name in ("model", "guide") if not hasattr(made, name)]
+    if missing:
+        file = place.rpartition(":")[0]
+        raise ArgumentError(
+            f"{place} is no pair: it has no {' and no '.join(missing)}. A pair is a class with the "
+            f"methods model and guide; of two functions, write pair = (model, guide) in {file} and "
+            f"pass {file}:pair."
+        )
 
 
 def _made(found: Any, settings: dict[str, Any], usual: dict[str, Any]) -> Any:
