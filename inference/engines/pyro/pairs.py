@@ -20,6 +20,8 @@ from inference.engines.pyro.program import inspect
 from inference.engines.pyro.reachable import networks
 from inference.errors import RunFolderError
 
+AVERAGE = "__baseline_avg_downstream_cost_"  # of Pyro's decaying baselines: state, not trained
+
 
 class StoredPair:
     """A pair with a parameter store of its own: what `fit` trains and what it returns.
@@ -207,6 +209,10 @@ def set_values(
     Raises:
         RunFolderError: if the names or shapes are not the pair's.
     """
+    with pair.scope():
+        for name in values:
+            if name.startswith(AVERAGE):  # known to the store from the first loss on
+                pyro.param(name, torch.zeros(values[name].shape))
     own = _state(pair, owned)
     if {n: tuple(t.shape) for n, t in own.items()} != {n: v.shape for n, v in values.items()}:
         raise RunFolderError(

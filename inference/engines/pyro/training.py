@@ -18,6 +18,7 @@ from pyro.infer import elbo as upstream
 from inference.engines.program import OWNED, OWNED_STATE, is_owned
 from inference.engines.pyro.optimisers import build_optimiser, build_schedule
 from inference.engines.pyro.pairs import (
+    AVERAGE,
     StoredPair,
     buffers,
     drop_owned,
@@ -289,8 +290,9 @@ class Trainer:
             return
         params = unconstrained(self.pair)
         new = [name for name in params if name not in self.names]
-        group = {"params": [params[name] for name in new]}
-        self.sides[""].optimiser.add_param_group(group)
+        trained = [params[name] for name in new if not name.startswith(AVERAGE)]
+        if trained:
+            self.sides[""].optimiser.add_param_group({"params": trained})
         self.names += new
 
 

@@ -25,6 +25,7 @@ from numpyro.distributions import constraints
 from numpyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
 from numpyro.infer.autoguide import (
     AutoDelta,
+    AutoGuideList,
     AutoMultivariateNormal,
     AutoNormal,
 )
@@ -243,6 +244,63 @@ def semi_supervised():
     return (model, guide), (BINARY, labels, np.arange(ROWS) < 3), TraceGraph_ELBO()
 
 
+def semi_supervised_enumerated():
+    """A label that the guide sums over, where a row has none."""
+
+    def model(x):
+        weight = numpyro.param("weight", 0.1 * jnp.ones((2, WIDTH)))
+        offset = numpyro.param("offset", jnp.linspace(-1, 1, LABELS * WIDTH).reshape(LABELS, WIDTH))
+        with numpyro.plate("data", len(x)):
+            label = numpyro.sample("label", dist.Categorical(logits=jnp.zeros(LABELS)))
+            z = numpyro.sample("z", dist.Normal(0, 1).expand([2]).to_event(1))
+            logits = z @ weight + offset[label]
+            numpyro.sample("x", dist.Bernoulli(logits=logits).to_event(1), obs=x)
+
+    def guide(x):
+        slope = numpyro.param("slope", jnp.linspace(-1, 1, WIDTH * LABELS).reshape(WIDTH, LABELS))
+        with numpyro.plate("data", len(x)):
+            infer = {"enumerate": "parallel"}
+            numpyro.sample("label", dist.Categorical(logits=x @ slope), infer=infer)
+            numpyro.sample("z", dist.Normal(x @ slope[:, :2], 0.5).to_event(1))
+
+    return (model, guide), (BINARY,), TraceEnum_ELBO()
+
+
+TOPICS, VOCABULARY, WORDS = 2, 5, 6
+DOCUMENTS = _random.integers(0, VOCABULARY, (ROWS, WORDS))
+
+
+def amortised_lda():
+    """Global topics, words in a plate within that of documents, a network for their topics."""
+
+    def model(docs):
+        with numpyro.plate("topics", TOPICS):
+            words = numpyro.sample("topic_words", dist.Dirichlet(jnp.ones(VOCABULARY)))
+        with numpyro.plate("documents", len(docs), dim=-2):
+            prior = dist.Dirichlet(jnp.ones(TOPICS))
+            topics = numpyro.sample("doc_topics", prior)
+            with numpyro.plate("words", WORDS, dim=-1):
+                infer = {"enumerate": "parallel"}
+                topic = numpyro.sample("word_topics", dist.Categorical(topics), infer=infer)
+                numpyro.sample("doc_words", dist.Categorical(words[topic]), obs=docs)
+
+    def guide(docs):
+        concentration = numpyro.param(
+            "words_posterior",
+            jnp.ones((TOPICS, VOCABULARY)),
+            constraint=constraints.greater_than(0.5),
+        )
+        predict = flax_module("predictor", Coder(TOPICS), input_shape=(VOCABULARY,))
+        with numpyro.plate("topics", TOPICS):
+            numpyro.sample("topic_words", dist.Dirichlet(concentration))
+        counts = jax.nn.one_hot(docs, VOCABULARY).sum(1)
+        with numpyro.plate("documents", len(docs), dim=-2):
+            topics = jax.nn.softmax(predict(counts))[:, None]
+            numpyro.sample("doc_topics", dist.Delta(topics, event_dim=1))
+
+    return (model, guide), (DOCUMENTS,), TraceEnum_ELBO()
+
+
 def sparse_gamma_def():
     """Global and local Gamma priors; the guide has parameters for each datum, by position."""
 
@@ -311,6 +369,22 @@ def eight_schools():
     return (schools, AutoNormal(schools)), (EFFECT, ERROR), Trace_ELBO()
 
 
+def list_of_guides():
+    """Parts of the latents to guides of different kinds, the prior tempered by `scale`."""
+
+    def model(y, error):
+        with handlers.scale(scale=0.5):
+            mu = numpyro.sample("mu", dist.Normal(0, 5))
+        with numpyro.plate("J", len(y)):
+            theta = numpyro.sample("theta", dist.Normal(mu, 5.0))
+            numpyro.sample("obs", dist.Normal(theta, error), obs=y)
+
+    guide = AutoGuideList(model)
+    guide.append(AutoDelta(handlers.block(model, hide=["theta"])))
+    guide.append(AutoNormal(handlers.block(model, hide=["mu"])))
+    return (model, guide), (EFFECT, ERROR), Trace_ELBO()
+
+
 def eight_schools_not_centred():
     """Reparameterised by a handler around the model, and the plate subsampled inside of it."""
 
@@ -335,8 +409,11 @@ STYLES: tuple[Any, ...] = (
     prod_lda,
     deep_markov,
     semi_supervised,
+    semi_supervised_enumerated,
+    amortised_lda,
     sparse_gamma_def,
     mixture,
     bayesian_regression,
+    list_of_guides,
     eight_schools_not_centred,
 )

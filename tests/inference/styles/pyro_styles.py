@@ -143,6 +143,38 @@ def semi_supervised_sampled():
     return (pair.model, pair.guide), [(BINARY, ONE_HOT), (BINARY,)], TraceGraph_ELBO()
 
 
+class Baselines(nn.Module):
+    """Discrete latents with baselines, one a network, one an average that decays over steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(WIDTH, 2), nn.Linear(2, WIDTH)
+        self.baseline = nn.Linear(WIDTH, 1)
+
+    def model(self, x):
+        pyro.module("decoder", self.decoder)
+        with pyro.plate("data", len(x)):
+            one = pyro.sample("one", dist.Bernoulli(x.new_full((len(x),), 0.3)))
+            two = pyro.sample("two", dist.Bernoulli(x.new_full((len(x),), 0.6)))
+            logits = self.decoder(torch.stack([one, two], -1))
+            pyro.sample("x", dist.Bernoulli(logits=logits).to_event(1), obs=x)
+
+    def guide(self, x):
+        pyro.module("encoder", self.encoder)
+        pyro.module("baseline", self.baseline)
+        by_network = {"nn_baseline": lambda x: self.baseline(x)[..., 0], "nn_baseline_input": x}
+        by_average = {"use_decaying_avg_baseline": True, "baseline_beta": 0.8}
+        with pyro.plate("data", len(x)):
+            one, two = self.encoder(x).unbind(-1)
+            pyro.sample("one", dist.Bernoulli(logits=one), infer={"baseline": by_network})
+            pyro.sample("two", dist.Bernoulli(logits=two), infer={"baseline": by_average})
+
+
+def baselines():
+    pair = Baselines()
+    return (pair.model, pair.guide), [(BINARY,)], TraceGraph_ELBO()
+
+
 class DeepMarkov(nn.Module):
     """`pyro.markov`, an annealed `poutine.scale`, and sequences of unequal length by a mask."""
 
@@ -420,6 +452,7 @@ STYLES: tuple[Any, ...] = (
     conditional_vae,
     semi_supervised_enumerated,
     semi_supervised_sampled,
+    baselines,
     deep_markov,
     amortised_lda,
     prod_lda,
