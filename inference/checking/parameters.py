@@ -111,7 +111,7 @@ def _finite_gradients(context: Context) -> Iterator[Mistake]:
 def _without_gradient(context: Context, part: str) -> list[str]:
     run = context.guide if part == "guide" else context.model
     none = []
-    for name in dict.fromkeys(run.parameters):
+    for name in dict.fromkeys(each for each in run.parameters if each not in run.baselines):
         slopes = [context.slopes(which).gradient.get(name) for which in _which(context)]
         known = [slope for slope in slopes if slope is not None]
         if known and not any(slope.any() for slope in known):

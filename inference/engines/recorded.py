@@ -84,6 +84,8 @@ class Recorded:
         returned: what the function returned, if that was an array.
         warnings: what the library warned of.
         noisy: whether it drew random numbers outside of its sample statements, as dropout does.
+        baselines: those of the parameters that belong to a site's baseline network, which makes its
+            gradient less noisy and has no part in the bound.
         learning: whether it changed the networks' state, as batch normalisation does in training.
     """
 
@@ -93,6 +95,7 @@ class Recorded:
     warnings: tuple[str, ...] = ()
     noisy: bool = False
     learning: bool = False
+    baselines: frozenset[str] = frozenset()
 
     @property
     def total(self) -> float:

@@ -92,6 +92,7 @@ class Recorder:
             parameters=self._named(run),
             returned=returned.numpy().copy() if isinstance(returned, Tensor) else None,
             warnings=tuple(dict.fromkeys(str(each.message) for each in heard)),
+            baselines=self._baselines(run),
         )
 
     def _begin(self, part: str, rng_seed: int) -> None:
@@ -120,6 +121,22 @@ class Recorder:
         names = {id(tensor): name for name, tensor in unconstrained(self.pair).items()}
         asked = (n for n, node in run.nodes.items() if node["type"] == "param")
         return tuple(names[id(stored[name])] for name in asked if name in stored)
+
+    def _baselines(self, run: poutine.Trace) -> frozenset[str]:
+        """Public names of the parameters that the baselines of sites depend on."""
+        found = set[str]()
+        named = unconstrained(self.pair)
+        for _, node in samples(run):
+            given = node["infer"].get("baseline", {})
+            if "nn_baseline" not in given:
+                continue
+            with torch.enable_grad():
+                out = given["nn_baseline"](given["nn_baseline_input"].detach()).sum()
+            if not out.requires_grad:
+                continue
+            slopes = torch.autograd.grad(out, list(named.values()), allow_unused=True)
+            found |= {n for n, s in zip(named, slopes, strict=True) if s is not None}
+        return frozenset(found)
 
     @contextlib.contextmanager
     def _apart(self, rng_seed: int, *, double: bool = False) -> Iterator[None]:
