@@ -76,7 +76,9 @@ def _plates(context: Context) -> Iterator[Mistake]:
 def _scale(context: Context) -> Iterator[Mistake]:
     for name, run in context.model.sites.items():
         other = context.guide.sites.get(name)
-        if other is not None and not np.isclose(run.scale, other.scale):
+        if other is None or other.distribution == "Delta":  # whose log q is 0, however scaled
+            continue
+        if not np.isclose(run.scale, other.scale):
             yield Mistake(
                 f"log p of {name!r} is scaled by {run.scale:.4g} and log q by "
                 f"{other.scale:.4g}, so "
