@@ -35,18 +35,20 @@ class SigmoidBeliefNet(Pair):
         hL_n ~ Bernoulli(logits = c_L)                             (latent_dims[-1],)
         hl_n ~ Bernoulli(logits = W_l s(h(l+1)_n) + c_l)           (latent_dims[l - 1],)
         x_n  ~ Bernoulli(logits = W_0 s(h1_n) + c_0)               (data_dim,)
-        guide: h1_n ~ Bernoulli(logits = V_1 s(x_n) + d_1), hl_n ~ Bernoulli(V_l s(h(l-1)_n) + d_l)
+        guide: h1_n ~ Bernoulli(logits = V_1 x_n + d_1), hl_n ~ Bernoulli(V_l s(h(l-1)_n) + d_l)
 
     With `autoregressive`, every layer of the model, x included, has connections from each of its
-    units to those after it, logits_i + sum_{j < i} A_ij s(h_j), as in a deep autoregressive network
-    (Gregor et al. 2014, arXiv:1310.8499); an autoregressive guide has them in the guide's layers.
-    Under `WakeSleep()` the pair is the Helmholtz machine of Hinton et al. 1995.
+    units to those after it, logits_i + sum_{j < i} A_ij s(h_j), of the data A_ij x_j, as in a deep
+    autoregressive network (Gregor et al. 2014, arXiv:1310.8499); an autoregressive guide has them
+    in the guide's layers. Under `WakeSleep()` the pair is the Helmholtz machine of Hinton et al.
+    1995.
 
     Args:
         data_dim: columns of x, which must be in {0, 1}.
         latent_dims: units of each layer, the one next to the data first.
-        units: `"binary"` or `"signed"`: whether layers are seen as {0, 1} or {-1, 1}. A site's
-            values are in {0, 1} either way.
+        units: `"binary"` or `"signed"`: whether the layers above the data are seen as {0, 1} or
+            {-1, 1}. Data are seen as they are (a background of -1 in 784 pixels moves every unit
+            of the guide at once, and more of them come to rest), and a site's values are in {0, 1}.
         autoregressive: whether the model's layers have connections within.
         guide: `"factorial"` or `"autoregressive"`.
         data_mean: mean of the training data, shape (data_dim,). When given, c_0 starts at its
@@ -83,12 +85,26 @@ class SigmoidBeliefNet(Pair):
         sizes = (data_dim, *self.latent_dims)
         above = (*self.latent_dims, None)
         self.decoder = nnx.List(
-            BinaryLayer(fan_in, size, random, autoregressive=lateral, signed=signed)
-            for size, fan_in in zip(sizes, above, strict=True)
+            BinaryLayer(
+                fan_in,
+                size,
+                random,
+                autoregressive=lateral,
+                neighbour_signed=signed,
+                units_signed=signed and depth > 0,
+            )
+            for depth, (size, fan_in) in enumerate(zip(sizes, above, strict=True))
         )
         self.encoder = nnx.List(
-            BinaryLayer(below, size, random, autoregressive=guide_lateral, signed=signed)
-            for below, size in pairwise(sizes)
+            BinaryLayer(
+                below,
+                size,
+                random,
+                autoregressive=guide_lateral,
+                neighbour_signed=signed and depth > 0,
+                units_signed=signed,
+            )
+            for depth, (below, size) in enumerate(pairwise(sizes))
         )
         if data_mean is not None:
             self.decoder[0].set_bias(output_bias(data_mean, data_dim, "bernoulli"))

@@ -74,7 +74,8 @@ class BinaryLayer(nn.Module):
         fan_in: size of the layer next to it; None for none, as at the top of a belief net.
         fan_out: number of units.
         autoregressive: whether each unit also sees those before it in the layer.
-        signed: whether the layers are seen as {-1, 1}.
+        neighbour_signed: whether the layer next to it is seen as {-1, 1}.
+        units_signed: whether its own units are, by those after them.
         generator: source of the Glorot uniform weights; biases and lateral weights begin at zero.
     """
 
@@ -85,10 +86,11 @@ class BinaryLayer(nn.Module):
         generator: torch.Generator,
         *,
         autoregressive: bool,
-        signed: bool,
+        neighbour_signed: bool,
+        units_signed: bool,
     ) -> None:
         super().__init__()
-        self.signed = signed
+        self.neighbour_signed, self.units_signed = neighbour_signed, units_signed
         self.bias = nn.Parameter(torch.zeros(fan_out))
         self.weight = None
         if fan_in is not None:
@@ -100,10 +102,10 @@ class BinaryLayer(nn.Module):
         """The distribution given the values in {0, 1} of the layer next to it, (..., fan_in)."""
         logits = self.bias
         if self.weight is not None and neighbour is not None:
-            logits = signal(neighbour, signed=self.signed) @ self.weight.T + logits
+            logits = signal(neighbour, signed=self.neighbour_signed) @ self.weight.T + logits
         if self.lateral is None:
             return dist.Bernoulli(logits=logits).to_event(1)
-        return AutoregressiveBernoulli(logits, self.lateral, signed=self.signed)
+        return AutoregressiveBernoulli(logits, self.lateral, signed=self.units_signed)
 
     def set_bias(self, bias: NDArray[Any]) -> None:
         """Set the bias, shape (fan_out,)."""

@@ -79,7 +79,8 @@ class BinaryLayer(nnx.Module):
         fan_in: size of the layer next to it; None for none, as at the top of a belief net.
         fan_out: number of units.
         autoregressive: whether each unit also sees those before it in the layer.
-        signed: whether the layers are seen as {-1, 1}.
+        neighbour_signed: whether the layer next to it is seen as {-1, 1}.
+        units_signed: whether its own units are, by those after them.
         rngs: source of the Glorot uniform weights; biases and lateral weights begin at zero.
     """
 
@@ -90,9 +91,10 @@ class BinaryLayer(nnx.Module):
         rngs: nnx.Rngs,
         *,
         autoregressive: bool,
-        signed: bool,
+        neighbour_signed: bool,
+        units_signed: bool,
     ) -> None:
-        self.signed = signed
+        self.neighbour_signed, self.units_signed = neighbour_signed, units_signed
         self.bias = nnx.Param(jnp.zeros(fan_out))
         glorot = nnx.initializers.glorot_uniform()
         weight = None if fan_in is None else glorot(rngs.params(), (fan_in, fan_out)).T
@@ -103,10 +105,10 @@ class BinaryLayer(nnx.Module):
         """The distribution given the values in {0, 1} of the layer next to it, (..., fan_in)."""
         logits = self.bias[...]
         if self.weight is not None and neighbour is not None:
-            logits = signal(neighbour, signed=self.signed) @ self.weight[...].T + logits
+            logits = signal(neighbour, signed=self.neighbour_signed) @ self.weight[...].T + logits
         if self.lateral is None:
             return dist.Bernoulli(logits=logits).to_event(1)
-        return AutoregressiveBernoulli(logits, self.lateral[...], signed=self.signed)
+        return AutoregressiveBernoulli(logits, self.lateral[...], signed=self.units_signed)
 
     def set_bias(self, bias: NDArray[Any]) -> None:
         """Set the bias, shape (fan_out,)."""

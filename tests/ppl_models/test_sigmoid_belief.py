@@ -53,19 +53,21 @@ def moved(engine: str, variant: str, seed: int = 3) -> tuple[Any, dict[str, NDAr
 def layer(
     values: dict[str, NDArray[Any]], name: str, below: Any, units: Any, *, signed: bool
 ) -> NDArray[Any]:
-    """log p(units | below), unit by unit in a loop."""
+    """log p(units | below), unit by unit in a loop; data, the lowest layer, are never signed."""
 
-    def seen(value: Any) -> Any:
-        return 2 * value - 1 if signed else value
+    def seen(value: Any, *, data: bool) -> Any:
+        return 2 * value - 1 if signed and not data else value
 
     total = 0.0
     for i in range(units.shape[-1]):
         logit = values[f"{name}.bias"][i]
         if below is not None:
-            logit = logit + seen(below) @ values[f"{name}.weight"][i]
+            logit = logit + seen(below, data=name == "encoder.0") @ values[f"{name}.weight"][i]
         for j in range(i):
             if f"{name}.lateral" in values:
-                logit = logit + values[f"{name}.lateral"][i, j] * seen(units[..., j])
+                logit = logit + values[f"{name}.lateral"][i, j] * seen(
+                    units[..., j], data=name == "decoder.0"
+                )
         total = total + np.where(units[..., i] == 1, log_expit(logit), log_expit(-logit))
     return np.asarray(total)
 
