@@ -34,8 +34,8 @@ HIDDEN = (64, 256, 256, 1024)
 NOISE_DIM = 10
 CODE_DIM = 32
 SAMPLES = 10_000
-BATCH = 1000
-IMAGE_BANDWIDTHS = (2.0, 5.0, 10.0, 20.0, 40.0, 80.0)
+BATCH = 500
+IMAGE_BANDWIDTHS = tuple(variance**0.5 for variance in (2.0, 5.0, 10.0, 20.0, 40.0, 80.0))
 CODE_BANDWIDTHS = (1.0, 2.0, 4.0, 8.0)  # codes have unit deviation
 
 
@@ -72,10 +72,14 @@ def matched(pair: Any, data: Any, bandwidths: Any, steps: int, seed: int, out: P
 
 
 def of_images(data: Dataset, steps: int, seed: int, runs: Path) -> tuple[NDArray[Any], float]:
-    """Samples of the generator of images, and seconds."""
-    pair = generator(data.train, seed, "sigmoid")
+    """Samples of the generator of images, clipped to greys, and seconds.
+
+    Its last layer is linear: through a sigmoid it begins by making black and white, which has the
+    data's variance, and stays there.
+    """
+    pair = generator(data.train, seed, "linear")
     run = matched(pair, data.train, IMAGE_BANDWIDTHS, steps, seed, runs / "gmmn")
-    return run.sample(SAMPLES, seed=seed), run.rows[-1]["seconds"]
+    return np.clip(run.sample(SAMPLES, seed=seed), 0, 1), run.rows[-1]["seconds"]
 
 
 def of_codes(
@@ -124,7 +128,7 @@ def picture(images: NDArray[Any]) -> Picture:
 
 def main(
     only: Annotated[str | None, typer.Option(help="gmmn or gmmn+ae.")] = None,
-    image_steps: Annotated[int, typer.Option(help="Of the generator of images.")] = 2_500,
+    image_steps: Annotated[int, typer.Option(help="Of the generator of images.")] = 5_000,
     code_steps: Annotated[int, typer.Option(help="Of the generator of codes.")] = 15_000,
     epochs: Annotated[int, typer.Option(help="Of the auto-encoder.")] = 30,
     seed: int = 0,
