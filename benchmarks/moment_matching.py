@@ -6,8 +6,8 @@ samples, their width chosen on the validation images. That ranks models wrongly 
 arXiv:1611.04273) and is here for comparison with the published figures alone.
 
     gmmn       compares images
-    gmmn+ae    makes codes of an auto-encoder and compares these; the auto-encoder is a `vae` whose
-               divergence hardly counts, its codes the guide's means, its images the decoder's
+    gmmn+ae    makes codes of an auto-encoder and compares these; the auto-encoder is a `vae`, its
+               codes the guide's means, its images the decoder's
 
 Every figure is kept in the run folder as soon as it is known, and a fit that was stopped goes on
 where it was.
@@ -32,11 +32,11 @@ from ppl_models.datasets import Dataset, load
 
 HIDDEN = (64, 256, 256, 1024)
 NOISE_DIM = 10
-CODE_DIM = 32
+CODE_DIM = 10
 SAMPLES = 10_000
 BATCH = 500
 IMAGE_BANDWIDTHS = tuple(variance**0.5 for variance in (2.0, 5.0, 10.0, 20.0, 40.0, 80.0))
-CODE_BANDWIDTHS = (1.0, 2.0, 4.0, 8.0)  # codes have unit deviation
+CODE_BANDWIDTHS = (0.5, 1.0, 2.0, 4.0)  # codes have unit deviation
 
 
 def generator(data: NDArray[np.float32], seed: int, output: str) -> Any:
@@ -98,7 +98,7 @@ def of_codes(
     auto = fit(
         encoder,
         black_and_white,
-        objective=ELBO(beta=0.05),
+        objective=ELBO(),
         epochs=epochs,
         schedule="cosine",
         seed=seed,
@@ -129,8 +129,8 @@ def picture(images: NDArray[Any]) -> Picture:
 def main(
     only: Annotated[str | None, typer.Option(help="gmmn or gmmn+ae.")] = None,
     image_steps: Annotated[int, typer.Option(help="Of the generator of images.")] = 5_000,
-    code_steps: Annotated[int, typer.Option(help="Of the generator of codes.")] = 15_000,
-    epochs: Annotated[int, typer.Option(help="Of the auto-encoder.")] = 30,
+    code_steps: Annotated[int, typer.Option(help="Of the generator of codes.")] = 5_000,
+    epochs: Annotated[int, typer.Option(help="Of the auto-encoder.")] = 15,
     seed: int = 0,
     runs: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/moment_matching"),
 ) -> None:
