@@ -405,6 +405,7 @@ def can_draw(model: Callable[..., Any]) -> bool:
     """Whether a model takes `size=`, the number of rows to draw."""
     while (wrapped := getattr(getattr(model, "__self__", None), "wrapped", None)) is not None:
         model = wrapped[0] if isinstance(wrapped, tuple) else wrapped.model  # of a fitted pair
+    model = getattr(model, "forward", model)  # a network's own call takes anything
     try:
         parameters = inspect.signature(model).parameters.values()
     except (TypeError, ValueError):

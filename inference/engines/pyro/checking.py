@@ -85,9 +85,7 @@ class Probe(Recorder):
             guide, _ = self._trace("guide", args, {}, None)
             held = {n: site["value"] for n, site in samples(guide) if not site["is_observed"]}
             model, _ = self._trace("model", args, held, None)
-            own = self.pair.wrapped[0] if isinstance(self.pair.wrapped, tuple) else None
-            draws = can_draw(own.forward if isinstance(own, torch.nn.Module) else self.pair.model)
-            return describe(guide, model, args, can_draw=draws)
+            return describe(guide, model, args, can_draw=can_draw(self.pair.model))
 
     @property
     def parameters(self) -> dict[str, Parameter]:

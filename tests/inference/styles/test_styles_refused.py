@@ -135,3 +135,9 @@ def test_refusals_are_the_packages_own():
     pair, batch = pair_and_batch(pyro_styles, "amortised_lda")
     with pytest.raises(ZooError):
         log_likelihood(pair, batch, num_particles=2)
+
+
+def test_a_network_that_takes_no_size_is_not_asked_to_draw():
+    """The call of a torch module takes any keyword, its `forward` those of the model."""
+    pair, batch = pair_and_batch(pyro_styles, "bayesian_regression")
+    assert "size=" in valid_objectives(pair, *batch).refused["MMD"]
