@@ -115,7 +115,7 @@ def asked(run: Run, data: Dataset, images: int, temperatures: int, seed: int) ->
 
 def main(
     only: Annotated[str | None, typer.Option(help=f"One of {', '.join(OBJECTIVES)}.")] = None,
-    steps: Annotated[int, typer.Option(help="Steps of the generator.")] = 5_000,
+    steps: Annotated[int, typer.Option(help="Steps of the generator.")] = 4_000,
     images: Annotated[
         int, typer.Option(help="Test images for annealing; a quarter for bounds.")
     ] = 100,
