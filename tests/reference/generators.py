@@ -43,12 +43,12 @@ class Step:
     codes: Array = field(default_factory=lambda: np.zeros(0))
 
 
-def one_step(engine: str, objective: Objective, x: NDArray[np.float32]) -> Step:
+def one_step(engine: str, objective: Objective, x: NDArray[np.float32], draws: int = ROWS) -> Step:
     pair = create("ppca", engine=engine, data_dim=WIDTH, latent_dim=LATENT, seed=1)
-    return {"numpyro": _numpyro, "pyro": _pyro}[engine](pair, objective, x)
+    return {"numpyro": _numpyro, "pyro": _pyro}[engine](pair, objective, x, draws)
 
 
-def _numpyro(pair: Any, objective: Objective, x: NDArray[np.float32]) -> Step:
+def _numpyro(pair: Any, objective: Objective, x: NDArray[np.float32], draws: int) -> Step:
     import jax
     from numpyro.infer import SVI
     from optax import sgd
@@ -72,12 +72,12 @@ def _numpyro(pair: Any, objective: Objective, x: NDArray[np.float32]) -> Step:
     program = NumPyroProgram(
         key, {**params, **carried}, pair.model, pair.guide, (x,), {}, objective.require
     )
-    z = np.asarray(program.generate(ROWS).latents["z"], dtype=np.float64)
+    z = np.asarray(program.generate(draws).latents["z"], dtype=np.float64)
     codes = np.asarray(program.propose()["z"], dtype=np.float64)
     return Step(-float(value), _named(gradients), _named(params), z, codes)
 
 
-def _pyro(pair: Any, objective: Objective, x: NDArray[np.float32]) -> Step:
+def _pyro(pair: Any, objective: Objective, x: NDArray[np.float32], draws: int) -> Step:
     import pyro
     import torch
 
@@ -97,7 +97,7 @@ def _pyro(pair: Any, objective: Objective, x: NDArray[np.float32]) -> Step:
         torch.manual_seed(7)
         structure = inspect(stored.model, stored.guide, (batch,), {})
         program = PyroProgram(stored.model, stored.guide, (batch,), {}, structure)
-        z = program.generate(ROWS).latents["z"].detach().double().numpy()
+        z = program.generate(draws).latents["z"].detach().double().numpy()
         codes = program.propose()["z"].detach().double().numpy()
         gradients = {
             name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in params.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -126,6 +127,29 @@ def test_gradient_penalty_matches_finite_differences(engine):
         np.testing.assert_allclose(step.gradients[name], wanted, rtol=2e-3, atol=2e-4)
 
 
+def test_gradient_penalty_is_between_data_and_draws(engine, monkeypatch):
+    """At a quarter of the datum and three of its draw, where the random share is a quarter."""
+    module = importlib.import_module(f"inference.engines.{engine}.program")
+    program = {"pyro": "PyroProgram", "numpyro": "NumPyroProgram"}[engine]
+    monkeypatch.setattr(getattr(module, program), "uniform", lambda self, like: 0 * like + 0.25)
+    values = []
+    for weight in (1e-9, 3.0):
+        objective = built("wasserstein", gradient_penalty=weight).during("critic")
+        values.append(one_step(engine, objective, data()))
+    bare, step = values
+    fixed = generated(step.params, step.z)
+
+    def penalty(params: Any) -> float:
+        between = 0.25 * data().astype(np.float64) + 0.75 * fixed
+        length = np.sqrt((slopes(params, between) ** 2).sum(1))
+        return 3.0 * ((length - 1) ** 2).mean()
+
+    expected = finite_differences(penalty, step.params)
+    for name in ("critic.0.weight", "critic.out.weight"):
+        found = step.gradients[name] - bare.gradients[name]
+        np.testing.assert_allclose(found, ROWS * expected[name], rtol=2e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("loss", ["non-saturating", "least-squares", "hinge"])
 def test_joint_critic_teaches_the_guide(engine, loss):
     """The guide descends the generator's loss with the two sides exchanged."""
@@ -168,6 +192,9 @@ def test_instance_noise_falls_to_zero(engine):
         )
         scales.append(float(objective._noise(carried)))  # pyright: ignore[reportArgumentType]
     assert scales == [0.5, 0.375, 0.25, 0.125, 0.0, 0.0]
+    fitted = stepping(engine, line(engine), Adversarial(instance_noise=0.5, noise_steps=4), 3)
+    counted = [float(_find(values, "objective.state.step")) for values in fitted]
+    assert counted == [1.0, 2.0, 3.0]
 
 
 def test_the_value_is_what_the_critic_tells_apart(engine):
@@ -303,7 +330,7 @@ def test_turns_are_exclusive(engine):
 
 
 def test_the_side_that_is_ahead_waits(engine):
-    """A critic moves in its turns exactly where its running accuracy is not above the limit."""
+    """A side moves in its turns exactly where the critic's running accuracy lets it."""
     objective = Adversarial(hidden=(4,), freeze=0.55, critic_learning_rate=0.05)
     values = list(stepping(engine, line(engine), objective, 60))
     waited = []
@@ -311,6 +338,14 @@ def test_the_side_that_is_ahead_waits(engine):
         accuracy = float(_find(values[step], "objective.state.accuracy"))
         still = _same(_sides(values[step - 1])[1], _sides(values[step])[1])
         assert still == (accuracy > 0.55)
+        waited.append(still)
+    assert any(waited)
+    assert not all(waited)
+    waited = []
+    for step in range(1, 60, 2):  # the generator's
+        accuracy = float(_find(values[step], "objective.state.accuracy"))
+        still = _same(_sides(values[step - 1])[0], _sides(values[step])[0])
+        assert still == (accuracy < 1 - 0.55)
         waited.append(still)
     assert any(waited)
     assert not all(waited)

@@ -132,9 +132,21 @@ def test_labels_multiply_the_kernel(engine):
     assert together == pytest.approx(sum(alone) / 4, rel=0.25)
 
 
+def test_bandwidths_of_the_data(engine):
+    """Multiples of the root mean square distance between two different rows."""
+    x = data().astype(np.float64)
+    squares = [((x[i] - x[j]) ** 2).sum() for i in range(ROWS) for j in range(i)]
+    typical = float(np.sqrt(np.mean(squares)))
+    chosen = one_step(engine, MMD(bandwidths=[m * typical for m in (0.25, 0.5, 1, 2, 4)]), data())
+    assert one_step(engine, MMD(), data()).value == pytest.approx(chosen.value, rel=1e-5)
+
+
 def test_sample_size_apart_from_the_data(engine):
-    step = one_step(engine, MMD(bandwidths=1.0, num_samples=50), data())
-    assert np.isfinite(step.value)
+    step = one_step(engine, MMD(bandwidths=WIDTHS, num_samples=9), data(), draws=9)
+    drawn = generated(step.params, step.z)
+    assert len(drawn) == 9
+    expected = by_loops(data().astype(np.float64), drawn, rbf, unbiased=True)
+    assert step.value == pytest.approx(-ROWS * expected, rel=1e-4)
     run = fit(
         create("ppca", engine=engine, data_dim=3, latent_dim=2),
         data(),
