@@ -141,10 +141,11 @@ def main(
     table.add_column("")
     for name in rows:
         table.add_column(name, justify="right")
-    for key in next(iter(rows.values())):
+    alike = ("features", "real", "generated")  # what the quality was asked with, in all rows
+    for key in (key for key in next(iter(rows.values())) if key not in alike):
         values = (row[key] for row in rows.values())
         table.add_row(key, *(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values))
-    Console().print(table)
+    Console(width=100).print(table)
     sample_rows(fitted).savefig(runs / "samples.png", dpi=120)
     print(f"seed {seed}; {data.data_id('train')}, test {data.data_id('test')}; {runs}/samples.png")
 
