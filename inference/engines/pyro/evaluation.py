@@ -74,9 +74,8 @@ def site_densities(
         draws: Draws, structure: Structure, held: Mapping[str, Any], num_particles: int
     ) -> Draws:
         del structure, held
-        found = as_arrays(
-            draws
-        )  # (1, N) where nothing is drawn: all particles are one and the same
+        found = as_arrays(draws)
+        # (1, N) where nothing is drawn: all particles are one and the same.
         log_p, log_q = (
             {name: np.broadcast_to(v, (num_particles, *v.shape[1:])) for name, v in field.items()}
             for field in (found.log_p_sites, found.log_q_sites)
