@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from inference.engines.per_datum import check_rows
 from inference.engines.structure import Structure
 from inference.errors import DataError, ObjectiveError, PairError
 
@@ -21,6 +22,7 @@ def check_annealable(structure: Structure, rows: int) -> None:
     """
     structure.check_observed()
     structure.check_local(WHAT)
+    check_rows(structure, rows, WHAT)
     if not structure.latents:
         raise ObjectiveError(
             f"{WHAT} moves latents, and this model draws none: its likelihood is what it scores. "

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.engines import engine_name, load_engine
+from inference.engines.per_datum import check_rows
 from inference.engines.structure import Structure
 from inference.errors import ArgumentError
 from inference.evaluation.likelihood import check_scored, importance_weighted
@@ -66,7 +67,8 @@ def classify(
     backend = load_engine(engine or engine_name(pair))
     (array,) = as_scored(pair, as_arrays((x,)))
     check_arrays(pair, (array,), "x")
-    structure = explaining(lambda rows: backend.structure(pair, rows), (array[:2],))
+    head = (array[:2],)
+    structure = explaining(lambda rows: backend.structure(pair, rows), head)
     classes = _classes(structure, site)
     particles = num_particles if method == "iw" else 1
     rows = max(1, chunk_size // particles)
@@ -74,7 +76,9 @@ def classify(
     if method == "guide":
         log_probs = [backend.guide_log_probs(pair, (chunk,), site) for chunk in chunks]
         return np.exp(np.concatenate(log_probs).astype(np.float64))
-    weights = backend.log_weights(pair, check_scored((array,)), (array[:2],), int(seed))
+    check_rows(structure, len(head[0]), "classify")
+    check = check_scored("classify", (array,))
+    weights = backend.log_weights(pair, check, head, int(seed))
     scores = [
         [
             importance_weighted(

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.engines import engine_name, load_engine
-from inference.engines.structure import Plate, Structure
-from inference.errors import ArgumentError, ObjectiveError, PairError
+from inference.engines.per_datum import check_rows
+from inference.engines.structure import Structure
+from inference.errors import ArgumentError, PairError
 from inference.training.arguments import (
     check_pair_type,
     check_positive,
@@ -108,9 +109,9 @@ def log_likelihood(
         for batch in _chunks(arrays, chunk_size):
             values.append(backend.log_evidence(pair, *batch))
     else:
-        scored = check_scored(arrays)
+        scored = check_scored("log_likelihood", arrays)
         scored(structure)
-        _check_rows(structure, len(head[0]))
+        check_rows(structure, len(head[0]), "log_likelihood")
         weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, int(seed)), head)
         at_once = max(1, chunk_size // num_particles)
         if len(head[0]) > _FEW:  # the program takes all rows or none
@@ -146,51 +147,23 @@ def _seen(
             raise error from error.__cause__
 
 
-def _check_rows(structure: Structure, rows: int) -> None:
-    """Refuse a structure that does not have one weight for each row.
-
-    Raises:
-        ObjectiveError: naming the plates that it has.
-    """
-    plates = structure.shared_plates
-    if math.prod(_cells(structure, plate) for plate in plates) == rows:
-        return
-    for plate in plates:
-        if plate.size < plate.full_size:
-            raise ObjectiveError(
-                f"log_likelihood weighs particles for each of {rows} rows, but plate "
-                f"{plate.name!r} takes {plate.size} of {plate.full_size} rows itself. Pass it the "
-                "size of the batch and no subsample_size, and let fit choose the rows."
-            )
-    sizes = (f"{plate.name!r} of size {_cells(structure, plate)}" for plate in plates)
-    named = ", ".join(sizes) or "no plate"
-    raise ObjectiveError(
-        f"log_likelihood weighs particles for each of {rows} rows, but around all sites there is "
-        f"{named}. Open one plate('data', len(x)) around the sites of one datum, and make the "
-        "dimensions within a datum part of the event with .to_event()."
-    )
-
-
-def _cells(structure: Structure, plate: Plate) -> int:
-    """A plate's size; that of one without a size is what its sites have."""
-    if plate.size >= 0:
-        return plate.size
-    shapes = (site.batch_shape for site in structure.model.values())
-    return max(shape[plate.dim] for shape in shapes if len(shape) >= -plate.dim)
-
-
 def _chunks(arrays: tuple[NDArray[Any], ...], rows: int) -> Iterator[tuple[NDArray[Any], ...]]:
     for start in range(0, len(arrays[0]), rows):
         yield tuple(array[start : start + rows] for array in arrays)
 
 
-def check_scored(arrays: tuple[NDArray[Any], ...]) -> Callable[[Structure], None]:
-    """Refuses a structure without weights per datum, and data outside of its supports."""
+def check_scored(what: str, arrays: tuple[NDArray[Any], ...]) -> Callable[[Structure], None]:
+    """Refuses a structure without weights per datum, and data outside of its supports.
+
+    Args:
+        what: wants the weights; named in errors.
+        arrays: all of the data.
+    """
 
     def check(structure: Structure) -> None:
         structure.check_match()
         structure.check_observed()
-        structure.check_local("log_likelihood")
+        structure.check_local(what)
         check_support(structure, arrays, "x")
 
     return check

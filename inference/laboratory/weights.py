@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.engines.per_datum import check_rows
 from inference.errors import ObjectiveError, PairError
 from inference.evaluation.likelihood import check_scored
 
@@ -32,7 +33,9 @@ def effective_sample_sizes(
         Kong, Liu & Wong 1994, Journal of the American Statistical Association 89.
     """
     try:
-        weights = backend.log_weights(pair, check_scored(batch), batch, seed)
+        check_rows(backend.structure(pair, batch), len(batch[0]), "effective_sample_sizes")
+        check = check_scored("effective_sample_sizes", batch)
+        weights = backend.log_weights(pair, check, batch, seed)
     except (ObjectiveError, PairError):
         return dict.fromkeys(counts, float("nan"))
     rows = len(batch[0])

@@ -121,7 +121,8 @@ def gap_decomposition(
     backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
     given = _reference(pair, arrays, reference, seed, chunk_size, engine)
     head = tuple(array[:2] for array in arrays)
-    freed = explaining(lambda rows: backend.FreedGuide(pair, check_scored(arrays), rows), head)
+    check = check_scored("gap_decomposition", arrays)
+    freed = explaining(lambda rows: backend.FreedGuide(pair, check, rows), head)
     structure = freed.structure
     pathwise = all(site.reparameterised and site.scorable for site in structure.proposals)
     objective = STL(num_particles) if pathwise else RLOO(num_particles)

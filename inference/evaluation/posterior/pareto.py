@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from inference.engines.per_datum import check_rows
 from inference.errors import DivergenceError
 from inference.evaluation._psis import pareto_shapes
 from inference.evaluation.likelihood import check_scored
@@ -102,12 +103,13 @@ def psis_k_hat(
     check_at_least("num_particles", num_particles, 100)
     backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
     head = tuple(array[:2] for array in arrays)
-    check = check_scored(arrays)
-    hidden = explaining(lambda rows: backend.structure(pair, rows), head).training_only
+    check = check_scored("psis_k_hat", arrays)
+    structure = explaining(lambda rows: backend.structure(pair, rows), head)
+    check_rows(structure, len(head[0]), "psis_k_hat")
     densities = explaining(lambda rows: backend.site_densities(pair, check, rows, int(seed)), head)
     shapes = []
     for _, draws in chunked(arrays, num_particles, chunk_size, densities):
-        log_w = draws.likelihood_weight(hidden).T  # (n, K)
+        log_w = draws.likelihood_weight(structure.training_only).T  # (n, K)
         if np.isposinf(log_w).any() or np.isneginf(log_w).all(1).any():
             raise DivergenceError(
                 "the importance weights of some data are all zero, or one is infinite: the guide "

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from inference.engines.draws import Draws
+from inference.engines.per_datum import check_rows
 from inference.evaluation.likelihood import check_scored
 from inference.evaluation.posterior._draws import check_at_least, chunked, understood
 from inference.evaluation.posterior.sampled import SampledEstimate, from_data
@@ -76,8 +77,9 @@ def bound_parts(
     check_at_least("num_particles", num_particles, 2)
     backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
     head = tuple(array[:2] for array in arrays)
-    check = check_scored(arrays)
+    check = check_scored("bound_parts", arrays)
     structure = explaining(lambda rows: backend.structure(pair, rows), head)
+    check_rows(structure, len(head[0]), "bound_parts")
     counted = {site.name for site in structure.observed} - structure.training_only
     densities = explaining(
         lambda rows: backend.site_densities(pair, check, rows, int(seed), divergences=True), head

@@ -104,7 +104,7 @@ def predictive_check(
         )
     backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
     structure = explaining(lambda rows: backend.structure(pair, rows), arrays)
-    check_scored(arrays)(structure)
+    check_scored("predictive_check", arrays)(structure)
     check_whole(structure, "predictive_check")
     if not any(site.argument == 0 for site in structure.observed):
         raise ObjectiveError(

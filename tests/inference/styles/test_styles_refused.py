@@ -11,7 +11,14 @@ import pyro_styles
 import pytest
 import torch
 
-from inference import fit, log_likelihood, valid_objectives
+from inference import (
+    annealed_importance_sampling,
+    bound_parts,
+    fit,
+    log_likelihood,
+    psis_k_hat,
+    valid_objectives,
+)
 from inference.errors import ObjectiveError, PairError, ZooError
 
 # Style to the name of a latent outside of the data's plate, or None where every latent is inside.
@@ -97,21 +104,33 @@ def in_a_table(engine: str) -> Any:
 
 @pytest.mark.parametrize("module", [pyro_styles, numpyro_styles])
 @pytest.mark.parametrize("plates", [0, 2])
-def test_rows_that_have_no_weight_of_their_own(module, plates):
+@pytest.mark.parametrize(
+    "estimate", [log_likelihood, bound_parts, psis_k_hat, annealed_importance_sampling]
+)
+def test_rows_that_have_no_weight_of_their_own(module, plates, estimate):
     """Without a plate one weight for all rows would be given to each of them."""
     engine = module.numpyro if module is numpyro_styles else module.pyro
 
-    def program(x):
+    def within(x, sample):
         if plates == 0:
-            engine.sample("x", module.dist.Normal(x * 0, 1.0).to_event(2), obs=x)
-            return
+            return sample(lambda loc: module.dist.Normal(loc, 1.0).to_event(2))
         with engine.plate("units", 4, dim=-1), engine.plate("data", len(x), dim=-2):
-            engine.sample("x", module.dist.Normal(x * 0, 1.0), obs=x)
+            return sample(lambda loc: module.dist.Normal(loc, 1.0))
+
+    def model(x):
+        def sample(normal):
+            engine.sample("x", normal(engine.sample("z", normal(x * 0))), obs=x)
+
+        within(x, sample)
+
+    def guide(x):
+        within(x, lambda normal: engine.sample("z", normal(x * 0)))
 
     found = "'data' of size 2, 'units' of size 4" if plates else "no plate"
+    name = estimate.__name__.replace("annealed_importance_", "annealed importance ")
     match = f"for each of 2 rows, but around all sites there is {found}. Open one"
-    with pytest.raises(ObjectiveError, match=match):
-        log_likelihood((program, lambda x: None), module.REAL, num_particles=3)
+    with pytest.raises(ObjectiveError, match=f"^{name} needs a weight {match}"):
+        estimate((model, guide), module.REAL)
 
 
 @pytest.mark.parametrize("module", [pyro_styles, numpyro_styles])
