@@ -37,6 +37,7 @@ from ppl_models import create
 from ppl_models.datasets import labelled, load
 
 ACTIVE = 0.1  # least variance of a latent's posterior mean over the data; an idle latent has less
+ACTIVATION = "elu"  # of all networks
 DRAWS = 10  # of each image's features, for training and for testing
 BATCH = 300
 LABELLED = 1 / 3  # of the training rows, by repetition
@@ -118,7 +119,7 @@ class Features:
         )  # of which training makes black and white
         images = grey.train[: budget.images]
         vae = create(
-            "vae", hidden=(500, 500), latent_dim=50, activation="softplus", data_mean=grey.data_mean
+            "vae", hidden=(500, 500), latent_dim=50, activation=ACTIVATION, data_mean=grey.data_mean
         )
         self.run = fit(
             vae,
@@ -176,6 +177,7 @@ def by_m2_on_pixels(work: Task, budget: Budget, out: Path) -> tuple[float, float
         "semi_supervised_vae",
         latent_dim=50,
         hidden=(500,),
+        activation=ACTIVATION,
         alpha=budget.pixel_alpha,
         data_mean=work.train.mean(0),
         seed=work.seed,
@@ -201,6 +203,7 @@ def by_m2_on_features(
         data_dim=len(features.active),
         latent_dim=10,
         hidden=(500,),
+        activation=ACTIVATION,
         likelihood="gaussian",
         alpha=budget.feature_alpha,
         seed=work.seed,
@@ -273,7 +276,7 @@ def main(
     seed: Annotated[int | None, typer.Option(help="Of the labels and of training.")] = None,
     runs: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/semi_supervised"),
     m1_epochs: int = 60,
-    feature_steps: int = 30_000,
+    feature_steps: int = 12_000,
     pixel_steps: int = 15_000,
     feature_alpha: float = 2.0,
     pixel_alpha: float = 20.0,

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from typer.core import TyperGroup
 
 from inference.errors import ArgumentError, ZooError
+from inference.literals import literal
 from ppl_models import Card
 from ppl_models._registry import find_place
 from ppl_models.datasets import list_datasets, options_of
@@ -89,7 +90,7 @@ def _described(docstring: str) -> dict[str, str]:
 
 
 def parse_settings(items: Sequence[str], accepted: dict[str, Hyperparameter]) -> dict[str, Any]:
-    """Hyperparameters from `KEY=VALUE` words: Python literals, and bare words as strings.
+    """Hyperparameters from `KEY=VALUE` words: see `literal`.
 
     Args:
         items: for example `["latent_dim=20", "hidden=200,200", "activation=relu"]`.
@@ -105,17 +106,10 @@ def parse_settings(items: Sequence[str], accepted: dict[str, Hyperparameter]) ->
             raise ArgumentError(
                 f"--set must be KEY=VALUE, for example --set latent_dim=20; got {item!r}."
             )
-        value = _value(text)
-        listed = key in accepted and isinstance(_value(accepted[key].default), tuple)
+        value = literal(text)
+        listed = key in accepted and isinstance(literal(accepted[key].default), tuple)
         settings[key] = (value,) if listed and not isinstance(value, (tuple, list)) else value
     return settings
-
-
-def _value(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError):
-        return text
 
 
 def parse_data_id(identity: str) -> tuple[str, dict[str, Any]]:

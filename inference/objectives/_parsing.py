@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 import inspect
 import re
 from typing import Any
 
 from inference.errors import ArgumentError
+from inference.literals import literal
 from inference.objectives._objective import Objective, in_words
 from inference.objectives.adversarial import Adversarial
 from inference.objectives.concrete import Concrete
@@ -79,10 +79,7 @@ def parse_objective(text: str) -> Objective:
             raise ArgumentError(f"objective {text!r}: write {item!r} as keyword=value.")
         if key.strip() in keywords:
             raise ArgumentError(f"objective {text!r}: {key.strip()!r} is given twice.")
-        try:
-            keywords[key.strip()] = ast.literal_eval(value.strip())
-        except (ValueError, SyntaxError):
-            keywords[key.strip()] = value.strip()  # a bare word such as auto
+        keywords[key.strip()] = literal(value.strip())
     accepted = inspect.signature(cls).parameters
     try:
         return cls(**keywords)

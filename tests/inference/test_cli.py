@@ -169,6 +169,7 @@ def test_version_and_help(capsys, monkeypatch):
 def test_settings_are_literals_or_bare_words():
     accepted = {"hidden": Hyperparameter("(200, 200)", "")}
     items = ["latent_dim=20", "hidden=20,10", "activation=relu", "scale=1e-2", "mean=None", "s=a=b"]
+    items += ["attention=true", "tied=False"]
     assert parse_settings(items, accepted) == {
         "latent_dim": 20,
         "hidden": (20, 10),
@@ -176,6 +177,8 @@ def test_settings_are_literals_or_bare_words():
         "scale": 0.01,
         "mean": None,
         "s": "a=b",
+        "attention": True,
+        "tied": False,
     }
     assert parse_settings(["hidden=5"], accepted) == {"hidden": (5,)}
 
