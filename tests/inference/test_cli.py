@@ -15,15 +15,9 @@ from typer.testing import CliRunner
 
 from inference import annealed_importance_sampling, load_run, log_likelihood
 from inference.cli import app, main
-from inference.cli_text import (
-    Hyperparameter,
-    _in_options,
-    console,
-    data_options,
-    hyperparameters,
-    parse_data_id,
-    parse_settings,
-)
+from inference.cli.data import data_options, parse_data_id
+from inference.cli.settings import Hyperparameter, hyperparameters, parse_settings
+from inference.cli.text import _in_options, console
 from inference.errors import ArgumentError
 from inference.training.progress import Progress
 from ppl_models import create, info, list_models

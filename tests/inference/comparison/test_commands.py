@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from inference import fit, load_run
 from inference.cli import app
-from inference.cli_comparison import _DEMO, _pair
-from inference.cli_text import console, load_data
+from inference.cli.comparison import _DEMO, _pair
+from inference.cli.data import load_data
+from inference.cli.text import console
 from inference.comparison.commands import train_command
 from inference.comparison.spec_file import EXAMPLE, read_spec
 from inference.engines import load_engine

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from inference.cli_text import parse_data_id
+from inference.cli.data import parse_data_id
 from ppl_models.datasets import grid, list_datasets, load, ring
 
 BOTH = {"ring": ring, "grid": grid}

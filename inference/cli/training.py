@@ -8,19 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from inference.cli_text import (
-    answering,
-    console,
-    data_options,
-    data_settings,
-    hyperparameters,
-    load_data,
-    parse_settings,
-    plain_warnings,
-    print_run,
-    resume_command,
-    second_argument,
-)
+from inference.cli.data import data_options, data_settings, load_data, second_argument
+from inference.cli.settings import hyperparameters, parse_settings
+from inference.cli.text import answering, console, plain_warnings, print_run, resume_command
 from inference.errors import ArgumentError
 from ppl_models import create, info
 

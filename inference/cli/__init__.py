@@ -11,20 +11,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from inference.cli_certificate import certify
-from inference.cli_checking import check_command
-from inference.cli_comparison import compare_command, demo, report_command
-from inference.cli_evaluation import evaluate
-from inference.cli_scaffold import new
-from inference.cli_text import (
-    Commands,
-    answering,
-    console,
-    hyperparameters,
-    plain_warnings,
-    print_facts,
-)
-from inference.cli_training import train
+from inference.cli.certificate import certify
+from inference.cli.checking import check_command
+from inference.cli.comparison import compare_command, demo, report_command
+from inference.cli.evaluation import evaluate
+from inference.cli.scaffold import new
+from inference.cli.settings import hyperparameters
+from inference.cli.text import Commands, answering, console, plain_warnings, print_facts
+from inference.cli.training import train
 from inference.errors import ArgumentError
 from ppl_models import info, list_models
 

@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from inference.cli_text import (
-    answering,
-    check_data,
-    console,
-    load_data,
-    parse_data_id,
-    plain_warnings,
-    print_facts,
-)
+from inference.cli.data import check_data, load_data, parse_data_id
+from inference.cli.text import answering, console, plain_warnings, print_facts
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:

@@ -9,16 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from inference.cli_text import (
-    answering,
-    check_data,
-    console,
-    data_settings,
-    hyperparameters,
-    load_data,
-    parse_data_id,
-    plain_warnings,
-)
+from inference.cli.data import check_data, data_settings, load_data, parse_data_id
+from inference.cli.settings import hyperparameters
+from inference.cli.text import answering, console, plain_warnings
 from inference.comparison.spec_file import EXAMPLE, Spec, read_spec
 from inference.errors import ArgumentError
 from ppl_models import create, info

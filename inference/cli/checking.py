@@ -10,14 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from inference.cli_text import (
-    answering,
-    console,
-    data_options,
-    data_settings,
-    load_data,
-    parse_settings,
-)
+from inference.cli.data import data_options, data_settings, load_data
+from inference.cli.settings import parse_settings
+from inference.cli.text import answering, console
 from inference.errors import ArgumentError
 
 

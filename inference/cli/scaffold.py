@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from inference.cli_text import answering, console, plain_warnings
+from inference.cli.text import answering, console, plain_warnings
 from ppl_models.scaffold.files import find_clone, model_files, package_files, write
 
 

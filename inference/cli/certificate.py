@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from inference.cli_text import answering, console, known_words, progress_bar, whole_numbers
+from inference.cli.text import answering, console, known_words, progress_bar, whole_numbers
 
 
 def certify(

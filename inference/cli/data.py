@@ -1,0 +1,113 @@
+"""Data sets as words: options, ids, and what they decide about a pair."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from inference.cli.text import answering
+from inference.errors import ArgumentError
+from ppl_models.datasets import list_datasets, options_of
+
+if TYPE_CHECKING:
+    from ppl_models.datasets import Dataset
+
+_DATA_ID = re.compile(
+    r"(?P<name>[^/+]+)(\+(?P<variant>[a-z0-9_=,]+))?/train/(?P<binarisation>[a-z]+)(/seed=(?P<seed>\d+))?/[0-9a-f]+"
+)
+
+
+def parse_data_id(identity: str) -> tuple[str, dict[str, Any]]:
+    """Name and options with which `ppl_models.datasets.load` gives the data of an id again.
+
+    Args:
+        identity: for example `"mnist/train/dynamic/seed=0/0123456789ab"`.
+
+    Raises:
+        ArgumentError: if it is the id of something else, such as an array.
+    """
+    found = _DATA_ID.fullmatch(identity)
+    if found is None:
+        raise ArgumentError(
+            f"the run was trained on {identity!r}, which is no data set of ppl_models.datasets; "
+            "score it in Python with inference.log_likelihood(inference.load_run(RUN).pair, x)."
+        )
+    seed = found["seed"]
+    options = data_options(found["binarisation"], None if seed is None else int(seed))
+    for part in filter(None, (found["variant"] or "").split(",")):
+        key, _, value = part.partition("=")
+        options[key] = int(value) if value.isdecimal() else value
+    if found["name"] in list_datasets():
+        # What is no option of `load`, such as real values, is a property of the data set.
+        accepted = options_of(found["name"])
+        options = {key: value for key, value in options.items() if key in accepted}
+    return found["name"], options
+
+
+def data_options(binarisation: str | None, seed: int | None) -> dict[str, Any]:
+    """Keywords for `ppl_models.datasets.load`, without what was not given."""
+    options: dict[str, Any] = {} if seed is None else {"seed": seed}
+    if binarisation is not None:
+        grey = binarisation.lower() in ("grey", "none")
+        options["binarisation"] = None if grey else binarisation
+    return options
+
+
+def load_data(name: str, options: Mapping[str, Any]) -> Dataset:
+    """A data set; what is wrong with name or options is a sentence and exit code 2."""
+    from ppl_models.datasets import load
+
+    with answering(ValueError, TypeError, OSError):
+        return load(name, **options)
+
+
+def data_settings(dataset: Dataset) -> dict[str, Any]:
+    """The hyperparameters that the data decide, for pairs that have them."""
+    settings: dict[str, Any] = {"data_dim": dataset.train.shape[-1]}
+    if len(dataset.image_shape) == 2:
+        settings["image_shape"] = tuple(dataset.image_shape)
+    if dataset.y and dataset.y["train"].ndim > 1:
+        settings["condition_dim"] = dataset.y["train"].shape[1]
+    if dataset.y and dataset.y["train"].ndim == 1 and dataset.labels:
+        settings["classes"] = int(dataset.labels["train"].max()) + 1
+    return settings
+
+
+def second_argument(
+    labels: str | None, label_seed: int, quadrants: int | None
+) -> dict[str, int | str]:
+    """Keywords for `ppl_models.datasets.load` from the options of the second argument.
+
+    Raises:
+        ArgumentError: if `labels` is no count.
+    """
+    options: dict[str, int | str] = {}
+    if labels is not None:
+        if labels != "all" and not labels.isdecimal():
+            raise ArgumentError(f"--labels must be all or a count such as 100; got {labels!r}.")
+        options = {"labels": "all"}
+        if labels != "all":
+            options = {"labels": int(labels), "label_seed": label_seed}
+    if quadrants is not None:
+        options["quadrants"] = quadrants
+    return options
+
+
+def check_data(dataset: Dataset, recorded: str, split: str) -> None:
+    """Refuse other data than the run's, and a split that cannot be scored.
+
+    Raises:
+        ArgumentError: saying which data the run was trained on, or which splits there are.
+    """
+    found = str(dataset.data_id("train"))
+    if found != recorded:
+        raise ArgumentError(
+            f"the run was trained on {recorded}, but this machine has {found}; point the "
+            "environment variable PPL_DATA at the files that the run was trained on."
+        )
+    if split == "train" and dataset.dynamic:
+        raise ArgumentError(
+            "--split train holds grey values here, which each step of the training binarised "
+            "afresh; score --split valid or --split test."
+        )
