@@ -46,7 +46,8 @@ def filterbank(parameters: Tensor, size: int, side: int) -> Filterbank:
         delta = (side - 1) / (size - 1) exp(p_3),   sigma^2 = exp(p_2),
         mu_i = g + (i - (size + 1) / 2) delta,   i = 1..size,   intensity = exp(p_4)
 
-    so that parameters of zero cover the image. Pixels are numbered from 1 to `side`.
+    so that with parameters of zero the outer filters are at the edges. Pixels are numbered from 1
+    to `side`.
     """
     centre = (side + 1) / 2 * (parameters[..., :2] + 1)
     variance, stride, intensity = parameters[..., 2:].exp().split(1, dim=-1)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ppl_models.networks.attention import PARAMETERS, filterbank
 from ppl_models.networks.recurrent import LSTM, linear
+from ppl_models.networks.windows import tiling
 
 State = Sequence[Tensor]  # output and memory of the decoder, and the canvas
 
@@ -38,7 +41,7 @@ class Reader(nn.Module):
             data_dim if read_size is None else 2 * read_size**2, 4 * hidden, generator, bias=False
         )
         if read_size is not None:
-            self.window = linear(hidden, PARAMETERS, generator)
+            self.window = _window(hidden, tiling(read_size, self.side), generator)
         self.feedback = linear(hidden, 4 * hidden, generator, bias=False)
         self.cell = LSTM(hidden, generator)
         self.proposal = linear(hidden, 2 * latent_dim, generator)
@@ -77,7 +80,8 @@ class Painter(nn.Module):
         self.latent = linear(latent_dim, 4 * hidden, generator, bias=False)
         self.cell = LSTM(hidden, generator)
         if write_size is not None:
-            self.window = linear(hidden, PARAMETERS, generator)
+            stride = self.side / write_size  # an intensity with which a stroke adds what it says
+            self.window = _window(hidden, tiling(write_size, self.side, stride**-2), generator)
         self.stroke = linear(hidden, data_dim if write_size is None else write_size**2, generator)
 
     def forward(self, z: Tensor, drawn: State) -> State:
@@ -88,3 +92,11 @@ class Painter(nn.Module):
         if self.write_size is not None:
             stroke = filterbank(self.window(h), self.write_size, self.side).write(stroke)
         return h, c, canvas + stroke
+
+
+def _window(hidden: int, start: NDArray[np.float32], generator: torch.Generator) -> nn.Linear:
+    """Where the decoder's output puts a grid, and where it is at the start."""
+    layer = linear(hidden, PARAMETERS, generator)
+    with torch.no_grad():
+        layer.bias.copy_(torch.from_numpy(start))
+    return layer

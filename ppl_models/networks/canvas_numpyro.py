@@ -8,9 +8,11 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from numpy.typing import ArrayLike
 
 from ppl_models.networks.attention_numpyro import PARAMETERS, filterbank
 from ppl_models.networks.recurrent_numpyro import LSTM, linear
+from ppl_models.networks.windows import tiling
 
 State = Sequence[jax.Array]  # output and memory of the decoder, and the canvas
 
@@ -38,7 +40,7 @@ class Reader(nnx.Module):
             data_dim if read_size is None else 2 * read_size**2, 4 * hidden, rngs, bias=False
         )
         if read_size is not None:
-            self.window = linear(hidden, PARAMETERS, rngs)
+            self.window = _window(hidden, tiling(read_size, self.side), rngs)
         self.feedback = linear(hidden, 4 * hidden, rngs, bias=False)
         self.cell = LSTM(hidden, rngs)
         self.proposal = linear(hidden, 2 * latent_dim, rngs)
@@ -76,7 +78,8 @@ class Painter(nnx.Module):
         self.latent = linear(latent_dim, 4 * hidden, rngs, bias=False)
         self.cell = LSTM(hidden, rngs)
         if write_size is not None:
-            self.window = linear(hidden, PARAMETERS, rngs)
+            stride = self.side / write_size  # an intensity with which a stroke adds what it says
+            self.window = _window(hidden, tiling(write_size, self.side, stride**-2), rngs)
         self.stroke = linear(hidden, data_dim if write_size is None else write_size**2, rngs)
 
     def __call__(self, z: jax.Array, drawn: State) -> State:
@@ -87,3 +90,10 @@ class Painter(nnx.Module):
         if self.write_size is not None:
             stroke = filterbank(self.window(h), self.write_size, self.side).write(stroke)
         return h, c, canvas + stroke
+
+
+def _window(hidden: int, start: ArrayLike, rngs: nnx.Rngs) -> nnx.Linear:
+    """Where the decoder's output puts a grid, and where it is at the start."""
+    layer = linear(hidden, PARAMETERS, rngs)
+    layer.bias = nnx.Param(jnp.asarray(start))
+    return layer

@@ -1,8 +1,11 @@
-"""Whether a grid of filters fits an image; it imports no framework."""
+"""Grids of filters over an image: whether one fits, where it starts; it imports no framework."""
 
 from __future__ import annotations
 
 import math
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ppl_models.networks.arguments import check_size
 
@@ -26,3 +29,16 @@ def check_windows(data_dim: int, read_size: int, write_size: int) -> tuple[int, 
                 "filters has to fit into it."
             )
     return read_size, write_size
+
+
+def tiling(size: int, side: int, intensity: float = 1.0) -> NDArray[np.float32]:
+    """The parameters of `filterbank`, (5,), with which a grid sees, or paints, all of the image.
+
+    The filters are `side / size` apart and half as wide. With parameters of zero they would be one
+    pixel wide, and a grid of two by two would look at the four corners, where most images are
+    empty: nothing would ever draw it elsewhere.
+    """
+    stride = side / size
+    apart = stride * max(size - 1, 1) / max(side - 1, 1)
+    wanted = (1.0, 1.0, (stride / 2) ** 2, apart, intensity)
+    return np.log(wanted).astype(np.float32)

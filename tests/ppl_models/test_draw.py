@@ -23,6 +23,7 @@ from inference.engines.pyro.pairs import rebuild
 from inference.engines.pyro.program import vectorises
 from ppl_models import create
 from ppl_models.networks import attention, attention_numpyro
+from ppl_models.networks.windows import tiling
 
 SIDE, STEPS, LATENT = 4, 3, 2
 SMALL: dict[str, Any] = {"data_dim": SIDE**2, "latent_dim": LATENT, "hidden": 5, "steps": STEPS}
@@ -201,6 +202,42 @@ def test_a_constant_image_looks_the_same_through_any_grid(engine: str) -> None:
         seen = np.asarray(bank.read(array(np.full((6, 36), 0.7))))
         gain = np.exp(np.concatenate([PARAMETERS, extreme])[:, 4:])
         np.testing.assert_allclose(seen, 0.7 * gain * np.ones(size**2), rtol=1e-5)
+
+
+@both
+@pytest.mark.parametrize(("size", "side"), [(1, 4), (2, 28), (5, 28), (12, 28)])
+def test_a_grid_starts_over_all_of_the_image(engine: str, size: int, side: int) -> None:
+    """No pixel is seen much less than another, and strokes of one cover the image with ones."""
+    stride = side / size
+    start = tiling(size, side, stride**-2).astype(np.float64)
+    bank, array = bank_of(engine, start, size, side)
+    pixels = np.eye(side**2)
+    weights = np.stack([np.asarray(bank.read(array(pixel))).sum() for pixel in pixels])
+    assert weights.min() > 0.25 * weights.mean()
+    painted = np.asarray(bank.write(array(np.ones(size**2))))
+    np.testing.assert_allclose(painted.mean(), 1, rtol=1e-4)
+    assert painted.min() > 0.25
+    assert painted.max() < 2
+
+
+@both
+def test_the_first_glance_sees_the_middle_of_the_image(engine: str) -> None:
+    """A grid of two by two at the corners sees nothing of a digit and never learns to."""
+    pair: Any = create("draw", engine=engine, attention=True, hidden=16, steps=1)
+    blank = np.zeros((1, 28, 28), dtype=np.float32)
+    full = blank.copy()
+    full[:, 9:19, 9:19] = 1
+    found = []
+    for image in (blank, full):  # with the same noise
+        x = image.reshape(1, -1)
+        if engine == "pyro":
+            torch.manual_seed(0)
+            found.append(poutine.trace(pair.guide).get_trace(torch.tensor(x)).nodes["z"]["value"])
+        else:
+            guide = numpyro.handlers.seed(pair.guide, 0)
+            found.append(numpyro.handlers.trace(guide).get_trace(x)["z"]["value"])
+    first, second = (np.asarray(z.detach() if engine == "pyro" else z) for z in found)
+    assert np.abs(first - second).max() > 1e-3
 
 
 def test_gradients_through_the_filters_are_finite_differences() -> None:
