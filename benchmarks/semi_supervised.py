@@ -37,9 +37,10 @@ from ppl_models import create
 from ppl_models.datasets import labelled, load
 
 ACTIVE = 0.1  # least variance of a latent's posterior mean over the data; an idle latent has less
-ACTIVATION = "elu"  # of all networks
+ACTIVATION = "elu"  # of M2; M1 has a choice
 DRAWS = 10  # of each image's features, for training and for testing
-BATCH = 300
+BATCH = 300  # of features
+PIXEL_BATCH = 100
 LABELLED = 1 / 3  # of the training rows, by repetition
 LABELS = (100, 1_000)
 SEEDS = (0, 1, 2)
@@ -50,6 +51,7 @@ class Budget:
     """How long to train, on how much, and where everything is kept."""
 
     runs: Path
+    m1_activation: str
     m1_epochs: int
     feature_steps: int
     pixel_steps: int
@@ -119,14 +121,18 @@ class Features:
         )  # of which training makes black and white
         images = grey.train[: budget.images]
         vae = create(
-            "vae", hidden=(500, 500), latent_dim=50, activation=ACTIVATION, data_mean=grey.data_mean
+            "vae",
+            hidden=(500, 500),
+            latent_dim=50,
+            activation=budget.m1_activation,
+            data_mean=grey.data_mean,
         )
         self.run = fit(
             vae,
             Rows(images, None, dynamic=True),
             epochs=budget.m1_epochs,
             schedule="cosine",
-            out=budget.runs / "m1",
+            out=budget.runs / f"m1-{budget.m1_activation}",
             resume=True,
         )
         mean, scale = self._posterior(images)
@@ -187,7 +193,7 @@ def by_m2_on_pixels(work: Task, budget: Budget, out: Path) -> tuple[float, float
         np.concatenate([np.full(len(work.train), -1), np.tile(y, work.repeats)]),
         dynamic=True,
     )
-    run = trained(pair, rows, budget.pixel_steps, 1e-3, work.seed, out)
+    run = trained(pair, rows, budget.pixel_steps, PIXEL_BATCH, 1e-3, work.seed, out)
     return work.error(classify(run.pair, work.test).argmax(1)), seconds(run)
 
 
@@ -213,20 +219,22 @@ def by_m2_on_features(
         np.concatenate([np.full(DRAWS * len(work.train), -1), np.tile(y, copies)]),
         dynamic=False,
     )
-    run = trained(pair, rows, budget.feature_steps, 3e-3, work.seed, out)
+    run = trained(pair, rows, budget.feature_steps, BATCH, 3e-3, work.seed, out)
     seen = features.draws(work.test, DRAWS, work.seed)
     chances = sum(classify(run.pair, each) for each in seen)
     return work.error(np.asarray(chances).argmax(1)), seconds(run)
 
 
-def trained(pair: Any, rows: Rows, steps: int, rate: float, seed: int, out: Path) -> Run:
+def trained(
+    pair: Any, rows: Rows, steps: int, batch: int, rate: float, seed: int, out: Path
+) -> Run:
     """M2 under the exact sum over the classes."""
     return fit(
         pair,
         rows,
         objective=Enumerated(),
         steps=steps,
-        batch_size=BATCH,
+        batch_size=batch,
         learning_rate=rate,
         schedule="cosine",
         seed=seed,
@@ -242,7 +250,8 @@ def seconds(run: Run) -> float:
 
 def measured(row: str, count: int, seed: int, budget: Budget) -> tuple[float, float]:
     """Test error in per cent and seconds of one piece, from the run folder if it is there."""
-    name = f"{row}-labels{count}-seed{seed}"
+    m1 = f"-{budget.m1_activation}" if row.startswith("m1") else ""
+    name = f"{row}{m1}-labels{count}-seed{seed}"
     kept = budget.runs / f"{name}.json"
     settings = {key: str(value) for key, value in vars(budget).items() if key != "runs"}
     if kept.exists():
@@ -275,9 +284,10 @@ def main(
     labels: Annotated[int | None, typer.Option(help="100 or 1000, or another number.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the labels and of training.")] = None,
     runs: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/semi_supervised"),
+    m1_activation: Annotated[str, typer.Option(help="Of M1's networks: elu or softplus.")] = "elu",
     m1_epochs: int = 60,
     feature_steps: int = 12_000,
-    pixel_steps: int = 15_000,
+    pixel_steps: int = 10_000,
     feature_alpha: float = 2.0,
     pixel_alpha: float = 20.0,
     images: Annotated[int, typer.Option(help="Training images; fewer are a trial.")] = 50_000,
@@ -285,7 +295,16 @@ def main(
     """Train what is asked for and not yet in the run folder, and print a table."""
     if only is not None and only not in ROWS:
         raise typer.BadParameter(f"--only must be one of {', '.join(ROWS)}, got {only!r}.")
-    budget = Budget(runs, m1_epochs, feature_steps, pixel_steps, feature_alpha, pixel_alpha, images)
+    budget = Budget(
+        runs,
+        m1_activation,
+        m1_epochs,
+        feature_steps,
+        pixel_steps,
+        feature_alpha,
+        pixel_alpha,
+        images,
+    )
     counts = LABELS if labels is None else (labels,)
     seeds = SEEDS if seed is None else (seed,)
     table = Table(title="Test error in per cent, mean ± standard deviation over label seeds")
