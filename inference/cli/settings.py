@@ -7,15 +7,12 @@ import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from inference.errors import ArgumentError
 from inference.literals import literal
 from ppl_models import Card
 from ppl_models._registry import find_place
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

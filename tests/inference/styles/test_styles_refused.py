@@ -14,12 +14,15 @@ import torch
 from inference import (
     annealed_importance_sampling,
     bound_parts,
+    classify,
     fit,
     log_likelihood,
     psis_k_hat,
     valid_objectives,
 )
+from inference.engines import load_engine
 from inference.errors import ObjectiveError, PairError, ZooError
+from inference.laboratory.weights import effective_sample_sizes
 
 # Style to the name of a latent outside of the data's plate, or None where every latent is inside.
 GLOBAL = {
@@ -131,6 +134,23 @@ def test_rows_that_have_no_weight_of_their_own(module, plates, estimate):
     match = f"for each of 2 rows, but around all sites there is {found}. Open one"
     with pytest.raises(ObjectiveError, match=f"^{name} needs a weight {match}"):
         estimate((model, guide), module.REAL)
+
+
+@pytest.mark.parametrize("module", [pyro_styles, numpyro_styles])
+def test_classes_of_rows_that_have_no_weight_of_their_own(module):
+    engine = module.numpyro if module is numpyro_styles else module.pyro
+
+    def program(x, observed):
+        with engine.plate("units", 4, dim=-1), engine.plate("data", len(x), dim=-2):
+            y = engine.sample("y", module.dist.Categorical(logits=(x * 0)[:, None, :3]))
+            if observed:
+                engine.sample("x", module.dist.Normal(x * 0 + y, 1.0), obs=x)
+
+    pair = (lambda x: program(x, observed=True), lambda x: program(x, observed=False))
+    with pytest.raises(ObjectiveError, match=r"^classify needs a weight for each of 2 rows, but"):
+        classify(pair, module.REAL, method="iw", num_particles=3, engine=engine.__name__)
+    backend, batch = load_engine(engine.__name__), (np.asarray(module.REAL),)
+    assert np.isnan(effective_sample_sizes(backend, pair, batch, [2], seed=0)[2])
 
 
 @pytest.mark.parametrize("module", [pyro_styles, numpyro_styles])
