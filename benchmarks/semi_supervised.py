@@ -38,9 +38,9 @@ from ppl_models.datasets import labelled, load
 
 ACTIVE = 0.1  # least variance of a latent's posterior mean over the data; an idle latent has less
 ACTIVATION = "elu"  # of M2; M1 has a choice
+RATE = 3e-3  # of M2, at first
 DRAWS = 10  # of each image's features, for training and for testing
-BATCH = 300  # of features
-PIXEL_BATCH = 100
+PIXEL_LATENTS = 3  # beside the class, few: what z can say by itself, the class need not
 LABELLED = 1 / 3  # of the training rows, by repetition
 LABELS = (100, 1_000)
 SEEDS = (0, 1, 2)
@@ -52,9 +52,12 @@ class Budget:
 
     runs: Path
     m1_activation: str
+    m1_latents: int
     m1_epochs: int
     feature_steps: int
+    feature_batch: int
     pixel_steps: int
+    pixel_batch: int
     feature_alpha: float
     pixel_alpha: float
     images: int
@@ -123,7 +126,7 @@ class Features:
         vae = create(
             "vae",
             hidden=(500, 500),
-            latent_dim=50,
+            latent_dim=budget.m1_latents,
             activation=budget.m1_activation,
             data_mean=grey.data_mean,
         )
@@ -132,7 +135,7 @@ class Features:
             Rows(images, None, dynamic=True),
             epochs=budget.m1_epochs,
             schedule="cosine",
-            out=budget.runs / f"m1-{budget.m1_activation}",
+            out=budget.runs / f"m1-{budget.m1_activation}-{budget.m1_latents}",
             resume=True,
         )
         mean, scale = self._posterior(images)
@@ -140,7 +143,7 @@ class Features:
         self.centre, self.spread = mean.mean(0), np.sqrt(mean.var(0) + (scale**2).mean(0))
 
     def _posterior(self, x: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Mean and standard deviation of every latent, each (N, 50)."""
+        """Mean and standard deviation of every latent, each (N, latents)."""
         guide = handlers.seed(self.run.pair.guide, random.PRNGKey(0))
         posterior = handlers.trace(guide).get_trace(x)["z"]["fn"]
         return np.asarray(posterior.mean), np.sqrt(posterior.variance)
@@ -181,7 +184,7 @@ def by_m2_on_pixels(work: Task, budget: Budget, out: Path) -> tuple[float, float
     x, y = work.few
     pair = create(
         "semi_supervised_vae",
-        latent_dim=50,
+        latent_dim=PIXEL_LATENTS,
         hidden=(500,),
         activation=ACTIVATION,
         alpha=budget.pixel_alpha,
@@ -193,7 +196,7 @@ def by_m2_on_pixels(work: Task, budget: Budget, out: Path) -> tuple[float, float
         np.concatenate([np.full(len(work.train), -1), np.tile(y, work.repeats)]),
         dynamic=True,
     )
-    run = trained(pair, rows, budget.pixel_steps, PIXEL_BATCH, 1e-3, work.seed, out)
+    run = trained(pair, rows, budget.pixel_steps, budget.pixel_batch, work.seed, out)
     return work.error(classify(run.pair, work.test).argmax(1)), seconds(run)
 
 
@@ -208,7 +211,7 @@ def by_m2_on_features(
         "semi_supervised_vae",
         data_dim=len(features.active),
         latent_dim=10,
-        hidden=(500,),
+        hidden=(200,),
         activation=ACTIVATION,
         likelihood="gaussian",
         alpha=budget.feature_alpha,
@@ -219,15 +222,13 @@ def by_m2_on_features(
         np.concatenate([np.full(DRAWS * len(work.train), -1), np.tile(y, copies)]),
         dynamic=False,
     )
-    run = trained(pair, rows, budget.feature_steps, BATCH, 3e-3, work.seed, out)
+    run = trained(pair, rows, budget.feature_steps, budget.feature_batch, work.seed, out)
     seen = features.draws(work.test, DRAWS, work.seed)
     chances = sum(classify(run.pair, each) for each in seen)
     return work.error(np.asarray(chances).argmax(1)), seconds(run)
 
 
-def trained(
-    pair: Any, rows: Rows, steps: int, batch: int, rate: float, seed: int, out: Path
-) -> Run:
+def trained(pair: Any, rows: Rows, steps: int, batch: int, seed: int, out: Path) -> Run:
     """M2 under the exact sum over the classes."""
     return fit(
         pair,
@@ -235,7 +236,7 @@ def trained(
         objective=Enumerated(),
         steps=steps,
         batch_size=batch,
-        learning_rate=rate,
+        learning_rate=RATE,
         schedule="cosine",
         seed=seed,
         out=out,
@@ -250,7 +251,7 @@ def seconds(run: Run) -> float:
 
 def measured(row: str, count: int, seed: int, budget: Budget) -> tuple[float, float]:
     """Test error in per cent and seconds of one piece, from the run folder if it is there."""
-    m1 = f"-{budget.m1_activation}" if row.startswith("m1") else ""
+    m1 = f"-{budget.m1_activation}-{budget.m1_latents}" if row.startswith("m1") else ""
     name = f"{row}{m1}-labels{count}-seed{seed}"
     kept = budget.runs / f"{name}.json"
     settings = {key: str(value) for key, value in vars(budget).items() if key != "runs"}
@@ -285,10 +286,13 @@ def main(
     seed: Annotated[int | None, typer.Option(help="Of the labels and of training.")] = None,
     runs: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/semi_supervised"),
     m1_activation: Annotated[str, typer.Option(help="Of M1's networks: elu or softplus.")] = "elu",
+    m1_latents: int = 15,
     m1_epochs: int = 60,
-    feature_steps: int = 12_000,
-    pixel_steps: int = 10_000,
-    feature_alpha: float = 2.0,
+    feature_steps: int = 60_000,
+    feature_batch: int = 100,
+    pixel_steps: int = 20_000,
+    pixel_batch: int = 50,
+    feature_alpha: float = 0.1,
     pixel_alpha: float = 20.0,
     images: Annotated[int, typer.Option(help="Training images; fewer are a trial.")] = 50_000,
 ) -> None:
@@ -298,9 +302,12 @@ def main(
     budget = Budget(
         runs,
         m1_activation,
+        m1_latents,
         m1_epochs,
         feature_steps,
+        feature_batch,
         pixel_steps,
+        pixel_batch,
         feature_alpha,
         pixel_alpha,
         images,
