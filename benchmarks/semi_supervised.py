@@ -56,6 +56,7 @@ class Budget:
     m1_epochs: int
     feature_steps: int
     feature_batch: int
+    feature_hidden: int
     pixel_steps: int
     pixel_batch: int
     feature_alpha: float
@@ -130,14 +131,16 @@ class Features:
             activation=budget.m1_activation,
             data_mean=grey.data_mean,
         )
-        self.run = fit(
+        out = budget.runs / f"m1-{budget.m1_activation}-{budget.m1_latents}"
+        run = fit(
             vae,
             Rows(images, None, dynamic=True),
             epochs=budget.m1_epochs,
             schedule="cosine",
-            out=budget.runs / f"m1-{budget.m1_activation}-{budget.m1_latents}",
+            out=out,
             resume=True,
         )
+        self.run = whole(run, out)
         mean, scale = self._posterior(images)
         self.active = np.flatnonzero(mean.var(0) > ACTIVE)
         self.centre, self.spread = mean.mean(0), np.sqrt(mean.var(0) + (scale**2).mean(0))
@@ -211,7 +214,7 @@ def by_m2_on_features(
         "semi_supervised_vae",
         data_dim=len(features.active),
         latent_dim=10,
-        hidden=(200,),
+        hidden=(budget.feature_hidden,),
         activation=ACTIVATION,
         likelihood="gaussian",
         alpha=budget.feature_alpha,
@@ -230,7 +233,7 @@ def by_m2_on_features(
 
 def trained(pair: Any, rows: Rows, steps: int, batch: int, seed: int, out: Path) -> Run:
     """M2 under the exact sum over the classes."""
-    return fit(
+    run = fit(
         pair,
         rows,
         objective=Enumerated(),
@@ -242,6 +245,14 @@ def trained(pair: Any, rows: Rows, steps: int, batch: int, seed: int, out: Path)
         out=out,
         resume=True,
     )
+    return whole(run, out)
+
+
+def whole(run: Run, out: Path) -> Run:
+    """The run, unless it was stopped on the way: no figure comes from a part of one."""
+    if run.status != "finished":
+        raise SystemExit(f"{out} is {run.status}; give the same command again to go on from there.")
+    return run
 
 
 def seconds(run: Run) -> float:
@@ -290,6 +301,7 @@ def main(
     m1_epochs: int = 60,
     feature_steps: int = 60_000,
     feature_batch: int = 100,
+    feature_hidden: int = 200,
     pixel_steps: int = 20_000,
     pixel_batch: int = 50,
     feature_alpha: float = 0.1,
@@ -306,6 +318,7 @@ def main(
         m1_epochs,
         feature_steps,
         feature_batch,
+        feature_hidden,
         pixel_steps,
         pixel_batch,
         feature_alpha,
