@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.neighbors import KNeighborsClassifier
 
+from benchmarks.finished import finished
 from inference import ELBO, Adversarial, fit
 from ppl_models import create
 from ppl_models.datasets import Dataset, load
@@ -55,15 +56,17 @@ def codes_of(name: str, data: Dataset, steps: int, seed: int) -> dict[str, NDArr
         seed=seed,
     )
     objective = OBJECTIVES[name]
-    run = fit(
-        pair,
-        data.train,
-        objective=ELBO() if objective is None else objective,
-        steps=1 if objective is None else steps,
-        learning_rate=1e-12 if objective is None else 2e-4,  # one step that moves nothing
-        optimizer=functools.partial(optax.adam, b1=0.5),
-        seed=seed,
-        progress=False,
+    run = finished(
+        fit(
+            pair,
+            data.train,
+            objective=ELBO() if objective is None else objective,
+            steps=1 if objective is None else steps,
+            learning_rate=1e-12 if objective is None else 2e-4,  # one step that moves nothing
+            optimizer=functools.partial(optax.adam, b1=0.5),
+            seed=seed,
+            progress=False,
+        )
     )
     return {split: run.latents(getattr(data, split))["z"] for split in ("train", "test")}
 

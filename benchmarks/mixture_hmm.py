@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.finished import finished
 from inference import Enumerated, fit, log_likelihood
 from ppl_models import create
 from ppl_models.classical import hmm_em, mixture_em
@@ -62,15 +63,17 @@ def line(model: str, kind: str, engine: str, best: Any, batch: tuple, em_seconds
     pair = create(model, engine=engine, **moved(best))
     before = log_likelihood(pair, batch, 1, method="exact").mean
     began = time.perf_counter()
-    run = fit(
-        pair,
-        batch,
-        objective=Enumerated() if model == "mixture" else "elbo",
-        steps=STEPS,
-        batch_size=len(batch[0]),
-        learning_rate=0.1,
-        schedule="cosine",
-        progress=False,
+    run = finished(
+        fit(
+            pair,
+            batch,
+            objective=Enumerated() if model == "mixture" else "elbo",
+            steps=STEPS,
+            batch_size=len(batch[0]),
+            learning_rate=0.1,
+            schedule="cosine",
+            progress=False,
+        )
     )
     seconds = time.perf_counter() - began
     exact = log_likelihood(run.pair, batch, 1, method="exact").mean

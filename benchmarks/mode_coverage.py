@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.finished import finished
 from inference import MMD, Adversarial, fit, mode_coverage
 from inference.objectives import describe_objective
 from ppl_models import create
@@ -100,17 +101,19 @@ def train(row: str, data: str, seed: int, budget: Budget) -> Piece:
     objective, mixture = ROWS[row], MIXTURES[data]
     turns = len(objective.phases) or 1  # steps of `fit` for one of the generator
     pair = create("mlp_generator", engine="numpyro", likelihood="gaussian", seed=seed, **GENERATOR)
-    run = fit(
-        pair,
-        load(data, seed=seed).train,
-        objective=objective,
-        steps=budget.steps * turns,
-        batch_size=budget.batch,
-        learning_rate=LEARNING_RATE,
-        optimizer=partial(optax.adam, b1=B1),
-        schedule="cosine",
-        seed=seed,
-        progress=False,
+    run = finished(
+        fit(
+            pair,
+            load(data, seed=seed).train,
+            objective=objective,
+            steps=budget.steps * turns,
+            batch_size=budget.batch,
+            learning_rate=LEARNING_RATE,
+            optimizer=partial(optax.adam, b1=B1),
+            schedule="cosine",
+            seed=seed,
+            progress=False,
+        )
     )
     draws = run.sample(DRAWS, seed=seed)
     found = mode_coverage(draws, mixture.centres(), mixture.SCALE)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.finished import finished
 from inference import ELBO, MMD, Run, fit, parzen_log_likelihood
 from inference.evaluation.figures import Picture
 from ppl_models import create
@@ -57,17 +58,19 @@ def generator(data: NDArray[np.float32], seed: int, output: str) -> Any:
 
 def matched(pair: Any, data: Any, bandwidths: Any, steps: int, seed: int, out: Path) -> Run:
     """The generator under the root of the MMD."""
-    return fit(
-        pair,
-        data,
-        objective=MMD(bandwidths=bandwidths, unbiased=False, sqrt=True, num_samples=BATCH),
-        steps=steps,
-        batch_size=BATCH,
-        learning_rate=1e-3,
-        schedule="cosine",
-        seed=seed,
-        out=out,
-        resume=True,
+    return finished(
+        fit(
+            pair,
+            data,
+            objective=MMD(bandwidths=bandwidths, unbiased=False, sqrt=True, num_samples=BATCH),
+            steps=steps,
+            batch_size=BATCH,
+            learning_rate=1e-3,
+            schedule="cosine",
+            seed=seed,
+            out=out,
+            resume=True,
+        )
     )
 
 
@@ -95,15 +98,17 @@ def of_codes(
         data_mean=data.data_mean,
         seed=seed,
     )
-    auto = fit(
-        encoder,
-        black_and_white,
-        objective=ELBO(),
-        epochs=epochs,
-        schedule="cosine",
-        seed=seed,
-        out=runs / "auto-encoder",
-        resume=True,
+    auto = finished(
+        fit(
+            encoder,
+            black_and_white,
+            objective=ELBO(),
+            epochs=epochs,
+            schedule="cosine",
+            seed=seed,
+            out=runs / "auto-encoder",
+            resume=True,
+        )
     )
     codes = np.concatenate([auto.latents(part)["z"] for part in np.array_split(data.train, 10)])
     centre, scale = codes.mean(0), codes.std(0)

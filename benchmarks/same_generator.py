@@ -30,6 +30,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.finished import finished
 from inference import (
     ELBO,
     IWAE,
@@ -78,17 +79,19 @@ def trained(name: str, data: Dataset, steps: int, seed: int, runs: Path) -> Run:
         data_mean=data.data_mean,
         seed=seed,
     )
-    return fit(
-        pair,
-        data,
-        objective=objective,
-        steps=steps * max(1, len(objective.phases)),
-        batch_size=200,
-        learning_rate=3e-4,
-        optimizer=functools.partial(optax.adam, b1=0.5),
-        seed=seed,
-        out=runs / name,
-        resume=True,
+    return finished(
+        fit(
+            pair,
+            data,
+            objective=objective,
+            steps=steps * max(1, len(objective.phases)),
+            batch_size=200,
+            learning_rate=3e-4,
+            optimizer=functools.partial(optax.adam, b1=0.5),
+            seed=seed,
+            out=runs / name,
+            resume=True,
+        )
     )
 
 

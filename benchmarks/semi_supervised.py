@@ -32,6 +32,7 @@ from rich.table import Table
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
+from benchmarks.finished import finished
 from inference import Enumerated, Run, classify, fit
 from ppl_models import create
 from ppl_models.datasets import labelled, load
@@ -131,16 +132,16 @@ class Features:
             activation=budget.m1_activation,
             data_mean=grey.data_mean,
         )
-        out = budget.runs / f"m1-{budget.m1_activation}-{budget.m1_latents}"
-        run = fit(
-            vae,
-            Rows(images, None, dynamic=True),
-            epochs=budget.m1_epochs,
-            schedule="cosine",
-            out=out,
-            resume=True,
+        self.run = finished(
+            fit(
+                vae,
+                Rows(images, None, dynamic=True),
+                epochs=budget.m1_epochs,
+                schedule="cosine",
+                out=budget.runs / f"m1-{budget.m1_activation}-{budget.m1_latents}",
+                resume=True,
+            )
         )
-        self.run = whole(run, out)
         mean, scale = self._posterior(images)
         self.active = np.flatnonzero(mean.var(0) > ACTIVE)
         self.centre, self.spread = mean.mean(0), np.sqrt(mean.var(0) + (scale**2).mean(0))
@@ -233,26 +234,20 @@ def by_m2_on_features(
 
 def trained(pair: Any, rows: Rows, steps: int, batch: int, seed: int, out: Path) -> Run:
     """M2 under the exact sum over the classes."""
-    run = fit(
-        pair,
-        rows,
-        objective=Enumerated(),
-        steps=steps,
-        batch_size=batch,
-        learning_rate=RATE,
-        schedule="cosine",
-        seed=seed,
-        out=out,
-        resume=True,
+    return finished(
+        fit(
+            pair,
+            rows,
+            objective=Enumerated(),
+            steps=steps,
+            batch_size=batch,
+            learning_rate=RATE,
+            schedule="cosine",
+            seed=seed,
+            out=out,
+            resume=True,
+        )
     )
-    return whole(run, out)
-
-
-def whole(run: Run, out: Path) -> Run:
-    """The run, unless it was stopped on the way: no figure comes from a part of one."""
-    if run.status != "finished":
-        raise SystemExit(f"{out} is {run.status}; give the same command again to go on from there.")
-    return run
 
 
 def seconds(run: Run) -> float:

@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import hand_written_jax as by_hand
+from benchmarks.finished import finished
 from benchmarks.hand_written_torch import torch_loop
 from inference import ELBO, IWAE, STL, VIMCO, DReG, fit
 from inference.objectives import Objective
@@ -108,14 +109,16 @@ def fit_seconds(case: Case, dataset: Any) -> float:
         hidden = (case.hidden,) * 2
         pair = create("vae", engine=case.engine, hidden=hidden, latent_dim=by_hand.LATENT)
     warm = max(100, ROWS // case.batch_size)  # the first row ends with the warm-up
-    history = fit(
-        pair,
-        dataset,
-        objective=case.objective,
-        steps=warm * 2 + case.steps,
-        batch_size=case.batch_size,
-        progress=False,
-        engine=case.engine,
+    history = finished(
+        fit(
+            pair,
+            dataset,
+            objective=case.objective,
+            steps=warm * 2 + case.steps,
+            batch_size=case.batch_size,
+            progress=False,
+            engine=case.engine,
+        )
     ).history
     first, last = history.iloc[0], history.iloc[-1]
     return float((last["seconds"] - first["seconds"]) / (last["step"] - first["step"]))

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.special import expit
 
+from benchmarks.finished import finished
 from inference import RWS, Enumerated, fit
 
 HIDDEN, VISIBLE = 6, 12
@@ -101,17 +102,19 @@ def trained(engine: str, objective: Any, *, seed: int, steps: int = STEPS, net: 
     model, guide = belief_net(engine, HIDDEN, VISIBLE, seed=seed)
     if isinstance(objective, Enumerated):
         guide = _nothing  # so that the model's latents are summed over: maximum likelihood
-    run = fit(
-        (model, guide),
-        data("train", net=net),
-        objective=objective,
-        steps=steps,
-        batch_size=50,
-        learning_rate=0.01,
-        schedule="cosine",
-        seed=seed,
-        progress=False,
-        engine=engine,
+    run = finished(
+        fit(
+            (model, guide),
+            data("train", net=net),
+            objective=objective,
+            steps=steps,
+            batch_size=50,
+            learning_rate=0.01,
+            schedule="cosine",
+            seed=seed,
+            progress=False,
+            engine=engine,
+        )
     )
     return log_likelihood(run.parameters, data("test", net=net))
 
