@@ -41,7 +41,6 @@ ACTIVE = 0.1  # least variance of a latent's posterior mean over the data; an id
 ACTIVATION = "elu"  # of M2; M1 has a choice
 RATE = 3e-3  # of M2, at first
 DRAWS = 10  # of each image's features, for training and for testing
-PIXEL_LATENTS = 3  # beside the class, few: what z can say by itself, the class need not
 LABELLED = 1 / 3  # of the training rows, by repetition
 LABELS = (100, 1_000)
 SEEDS = (0, 1, 2)
@@ -60,6 +59,7 @@ class Budget:
     feature_hidden: int
     pixel_steps: int
     pixel_batch: int
+    pixel_latents: int
     feature_alpha: float
     pixel_alpha: float
     images: int
@@ -188,7 +188,7 @@ def by_m2_on_pixels(work: Task, budget: Budget, out: Path) -> tuple[float, float
     x, y = work.few
     pair = create(
         "semi_supervised_vae",
-        latent_dim=PIXEL_LATENTS,
+        latent_dim=budget.pixel_latents,
         hidden=(500,),
         activation=ACTIVATION,
         alpha=budget.pixel_alpha,
@@ -299,6 +299,7 @@ def main(
     feature_hidden: int = 200,
     pixel_steps: int = 20_000,
     pixel_batch: int = 50,
+    pixel_latents: int = 3,
     feature_alpha: float = 0.1,
     pixel_alpha: float = 20.0,
     images: Annotated[int, typer.Option(help="Training images; fewer are a trial.")] = 50_000,
@@ -316,6 +317,7 @@ def main(
         feature_hidden,
         pixel_steps,
         pixel_batch,
+        pixel_latents,
         feature_alpha,
         pixel_alpha,
         images,
