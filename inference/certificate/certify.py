@@ -304,8 +304,10 @@ def _owned(objective: Any, case: Case) -> Arrays:
     random = np.random.default_rng(0)
     values: Arrays = {}
     if isinstance(objective, NVIL):
-        values["baseline.1.weight"] = 0.5 * random.normal(size=(objective.hidden, 1))
-        values["state.mean"] = np.array(-2.0)
+        for site in case.guide:
+            last = 0.5 * random.normal(size=(objective.hidden, 1))
+            values[f"baseline.{site.name}.1.weight"] = last
+            values[f"state.mean.{site.name}"] = np.array(-2.0)
     if isinstance(objective, REBAR):
         for site in case.guide:
             values[f"scale.{site.name}"] = np.array(0.7)

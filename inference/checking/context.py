@@ -223,7 +223,7 @@ class Context:
 def _check_local(structure: Structure) -> None:
     structure.check_match()
     structure.check_observed()
-    structure.check_local("a bound per datum")
+    structure.check_likelihood("a bound per datum")
 
 
 def _array(value: Any) -> Any:

@@ -21,7 +21,7 @@ def check_annealable(structure: Structure, rows: int) -> None:
         ObjectiveError: naming the first site that is not.
     """
     structure.check_observed()
-    structure.check_local(WHAT)
+    structure.check_likelihood(WHAT)
     check_rows(structure, rows, WHAT)
     if not structure.latents:
         raise ObjectiveError(

@@ -8,6 +8,23 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Cells:
+    """Log densities entry by entry, each (K, *batch) with the batch of the deepest site.
+
+    Attributes:
+        log_p_sites: the model's, by site, times mask and scale.
+        log_q_sites: the guide's, likewise.
+        divergences: KL(q || p) where it is known, likewise.
+        scores: log q of the sites whose draw carries no gradient, without mask and scale.
+    """
+
+    log_p_sites: Mapping[str, Any]
+    log_q_sites: Mapping[str, Any]
+    divergences: Mapping[str, Any]
+    scores: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Draws:
     """K draws of every latent for each of N data, and their log densities in nats.
 
@@ -20,6 +37,7 @@ class Draws:
         values: the drawn values per site, each (K, *batch, *event); see `Structure.padded_shape`.
         logits: the guide's logits at sites of a discrete family, shaped as their values (with one
             more dimension where these are integers).
+        cells: where a draw is scored, the log densities before the sum over a datum: see `Cells`.
     """
 
     log_p_sites: Mapping[str, Any]
@@ -28,6 +46,7 @@ class Draws:
     scored: frozenset[str]
     values: Mapping[str, Any] = field(default_factory=dict)
     logits: Mapping[str, Any] = field(default_factory=dict)
+    cells: Cells | None = None
 
     @property
     def log_p(self) -> Any:
@@ -61,9 +80,3 @@ class Draws:
         log_p = sum(self.log_p_sites[k] for k in self.log_p_sites if k not in self.divergences)
         log_q = sum(self.log_q_sites[k] for k in self.log_q_sites if k not in self.divergences)
         return log_p - log_q - sum(self.divergences.values())
-
-    @property
-    def log_q_scored(self) -> Any | None:
-        """log q of the sites in `scored`, shape (K, N); None if every draw is reparameterised."""
-        terms = [self.log_q_sites[k] for k in self.log_q_sites if k in self.scored]
-        return sum(terms) if terms else None

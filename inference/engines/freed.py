@@ -42,7 +42,7 @@ def check_freeable(structure: Structure, rows: int) -> None:
     """
     structure.check_match()
     structure.check_observed()
-    structure.check_local(WHAT)
+    structure.check_likelihood(WHAT)
     if not structure.latents:
         raise ObjectiveError(
             f"{WHAT} compares guides, and this model draws no latents: its likelihood is what it "

@@ -195,18 +195,16 @@ class Program(Protocol):
         ...
 
     def total(self, per_datum: Any) -> Any:
-        """Sum (N,) over the data, times the scale of subsampled shared plates."""
+        """Sum (N,) over the data, times what scales a datum.
+
+        That is the one scale of all its sites (of plates, of handlers, of rows), or, where sites
+        differ, the scale of subsampled shared plates. Where latents lie outside of the weights,
+        log p - log q of their one draw is added.
+        """
         ...
 
     def logmeanexp(self, values: Any) -> Any:
         """log of the mean of exp over the first axis: (K, N) to (N,)."""
-        ...
-
-    def score(self, signal: Any, log_q_scored: Any | None) -> Any:
-        """A score-function term: zero in value, signal * grad log q in gradient; (K, N).
-
-        The gradient is zero too where every draw is reparameterised (`log_q_scored` is None).
-        """
         ...
 
     def diagonal(self, values: Any) -> Any:

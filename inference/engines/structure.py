@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.engines.scales import TracedScale, odd_one_out, same_scale
 from inference.errors import ObjectiveError, PairError
 
 
@@ -56,6 +57,10 @@ class Site:
             not for a flow whose transform has no inverse.
         enumerated: whether the program marks it for enumeration (`infer={"enumerate": ...}`), so
             that a loss which sums over such sites needs no draw of it.
+        scale: factor on its log density, from plates and handlers: a number, an array that
+            broadcasts over the batch, or what is known of one that is being compiled.
+        parents: the latents that its distribution depends on; None if that is not known, and it
+            may be all that were drawn before it.
     """
 
     name: str
@@ -73,6 +78,8 @@ class Site:
     training_only: bool = False
     scorable: bool = True
     enumerated: bool = False
+    scale: Any = field(default=1.0, compare=False)
+    parents: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,12 +91,14 @@ class Structure:
         guide: the guide's sites by name.
         can_draw: whether the model draws rows of data: `model(None, size=n)`.
         labelled: whether the pair is given whole numbers besides x.
+        outside: latents that no importance weight is of: see `nested`.
     """
 
     model: Mapping[str, Site]
     guide: Mapping[str, Site]
     can_draw: bool = False
     labelled: bool = False
+    outside: frozenset[str] = frozenset()
 
     @property
     def observed(self) -> list[Site]:
@@ -125,9 +134,85 @@ class Structure:
     def shared_plates(self) -> tuple[Plate, ...]:
         """The plates around every site, outermost first: one importance weight per cell."""
         everywhere: frozenset[Plate] | None = None
-        for site in (*self.model.values(), *self.proposals):
+        for site in self.weighed:
             everywhere = site.plates if everywhere is None else everywhere & site.plates
         return tuple(sorted(everywhere or (), key=lambda plate: plate.dim))
+
+    @cached_property
+    def weighed(self) -> list[Site]:
+        """The sites that importance weights are of: all, but for those that lie outside."""
+        every = (*self.model.values(), *self.proposals)
+        return [site for site in every if site.name not in self.outside]
+
+    @cached_property
+    def globals(self) -> frozenset[str]:
+        """Latents in none of the data's plates, where no plate is around all sites."""
+        if self.shared_plates or not self.observed:
+            return frozenset()
+        data = frozenset.intersection(*(site.plates for site in self.observed))
+        if not data:
+            return frozenset()
+        every = (*self.latents, *self.proposals)
+        return frozenset(site.name for site in every if not site.plates & data)
+
+    @cached_property
+    def nested(self) -> Structure:
+        """The structure in which each datum is weighed given one draw of the globals.
+
+        It is this one where there are no globals beside local latents.
+        """
+        names = {site.name for site in (*self.latents, *self.proposals)}
+        if not self.globals or self.globals == names:
+            return self
+        return replace(self, outside=self.globals)
+
+    @property
+    def follows_scores(self) -> bool:
+        """Whether it matters which costs a draw can change: some draw is scored beside others."""
+        return len(self.proposals) > 1 and not all(s.reparameterised for s in self.proposals)
+
+    def with_parents(
+        self, model: Mapping[str, frozenset[str]], guide: Mapping[str, frozenset[str]]
+    ) -> Structure:
+        """The structure with the latents that each site depends on."""
+        return replace(
+            self,
+            model={n: replace(site, parents=model[n]) for n, site in self.model.items()},
+            guide={n: replace(site, parents=guide[n]) for n, site in self.guide.items()},
+        )
+
+    def is_local(self, name: str) -> bool:
+        """Whether the guide draws a site anew for each datum."""
+        plates = self.nested.shared_plates
+        return bool(plates) and self.guide[name].plates >= set(plates)
+
+    @cached_property
+    def odd_scale(self) -> tuple[str, str] | None:
+        """The first site whose scale is not that of the other sites of a datum, and why.
+
+        Sites that are for training only may weigh what they like.
+        """
+        return self._odd([site for site in self.weighed if not site.training_only])
+
+    @cached_property
+    def unscaled(self) -> frozenset[str]:
+        """The sites whose scale stays outside of a logarithm: what the latents have in common.
+
+        An observed site may have another one, which then tempers the likelihood. Empty where the
+        latents have several, or a scale of zero: then every scale is a part of its site's term.
+        """
+        counted = [site for site in self.weighed if not site.training_only]
+        latents = [site for site in counted if not site.observed] or counted
+        if not latents or self._odd(latents) is not None:
+            return frozenset()
+        outside = latents[0].scale
+        if not isinstance(outside, TracedScale) and not np.all(outside):
+            return frozenset()
+        return frozenset(s.name for s in counted if same_scale(s.scale, outside))
+
+    def _odd(self, sites: Iterable[Site]) -> tuple[str, str] | None:
+        dims = {plate.dim for plate in self.shared_plates}
+        return odd_one_out(((site.name, site.scale) for site in sites), dims)
 
     @cached_property
     def scale(self) -> float:
@@ -162,9 +247,18 @@ class Structure:
 
     def spread(self, per_datum: Any, site: Site) -> Any:
         """(K, N) values in a shape that broadcasts over a site's (K, *batch, *event) values."""
+        return per_datum.reshape(len(per_datum), *self.row_shape, *(1 for _ in site.event_shape))
+
+    @cached_property
+    def row_shape(self) -> tuple[int, ...]:
+        """The batch of the deepest site with ones for all but the shared plates."""
         kept = {plate.dim: plate.size for plate in self.shared_plates}
-        batch = [kept.get(dim, 1) for dim in range(-self.nesting, 0)]
-        return per_datum.reshape(len(per_datum), *batch, *(1 for _ in site.event_shape))
+        return tuple(kept.get(dim, 1) for dim in range(-self.nesting, 0))
+
+    def framed(self, log_prob: Any) -> Any:
+        """A (*batch,) log density with as many batch dimensions as the deepest site has."""
+        missing = self.nesting - log_prob.ndim
+        return log_prob.reshape((1,) * missing + tuple(log_prob.shape)) if missing else log_prob
 
     def gather(self, values: Any) -> Any:
         """Sum (K, *batch, *event) values over all but the particles and shared plates: (K, N)."""
@@ -304,8 +398,8 @@ class Structure:
                 "ELBO(), which is the exact log-likelihood where the model has no latents."
             )
 
-    def check_pathwise_weights(self, objective: str) -> None:
-        """Check for a pathwise bound with weights per datum: data, local latents, gradients.
+    def check_pathwise(self, objective: str) -> None:
+        """Check for a pathwise bound per datum: data, local latents, gradients.
 
         Raises:
             ObjectiveError: naming the site that does not fit.
@@ -313,6 +407,15 @@ class Structure:
         self.check_observed()
         self.check_local(objective)
         self.check_reparameterised(objective)
+
+    def check_pathwise_weights(self, objective: str) -> None:
+        """Check for a pathwise bound with importance weights per datum.
+
+        Raises:
+            ObjectiveError: naming the site that does not fit.
+        """
+        self.check_pathwise(objective)
+        self.check_weights(objective)
 
     def check_generates(self, objective: str, draw: str) -> None:
         """Check that the model draws data, and that a gradient goes through what it draws.
@@ -367,22 +470,52 @@ class Structure:
                 )
 
     def check_local(self, objective: str) -> None:
-        """Check that every latent belongs to one datum, so that weights per datum make sense.
+        """Check that every latent belongs to one datum, so that values per datum make sense.
 
         Raises:
             ObjectiveError: naming the first latent outside the plates of the data.
         """
         data_plates = frozenset.intersection(*(site.plates for site in self.observed))
-        shared = set(self.shared_plates)
-        sites = (*self.model.values(), *self.proposals)
-        if data_plates and not shared:
-            outside = [s for s in (*self.latents, *self.proposals) if not s.plates >= data_plates]
+        if data_plates and not self.shared_plates:
+            outside = [s for s in self.weighed if not s.observed and not s.plates >= data_plates]
             raise ObjectiveError(
                 f"{objective} weighs particles per datum, but latent {outside[0].name!r} lies "
                 f"outside the data's plate {_plates(data_plates)}. Put it inside, or use "
                 "ELBO(), which needs no weights."
             )
-        for site in sites:
+        if data_plates:
+            return
+        for site in self.weighed:
+            if math.prod(site.batch_shape) > 1:
+                raise ObjectiveError(
+                    f"{objective} weighs particles per datum, but site {site.name!r} has batch "
+                    f"shape {site.batch_shape} and the data lie in no plate. Open a "
+                    "plate('data', len(x)) around the sites of one datum, or use ELBO()."
+                )
+
+    def check_outside(self, objective: str) -> None:
+        """Check that the latents that no weight is of have a pathwise gradient.
+
+        Raises:
+            ObjectiveError: naming the first that has none.
+        """
+        for site in self.proposals:
+            if site.name in self.outside and not site.reparameterised:
+                raise ObjectiveError(
+                    f"{objective} draws the global latent {site.name!r} once and differentiates "
+                    "through the draw, but it is not reparameterised. Use RLOO(num_particles) or "
+                    "ELBO(), which score it."
+                )
+
+    def check_weights(self, objective: str) -> None:
+        """Check for importance weights per datum: local latents, and scales outside the logarithm.
+
+        Raises:
+            ObjectiveError: naming the first latent, plate or site that does not fit.
+        """
+        self.check_local(objective)
+        shared = set(self.shared_plates)
+        for site in self.weighed:
             for plate in site.plates - shared:
                 if plate.full_size != plate.size:
                     raise ObjectiveError(
@@ -390,15 +523,28 @@ class Structure:
                         f"site {site.name!r} subsamples within a datum, so that its scale would be "
                         "inside. Do not subsample that plate, or use ELBO()."
                     )
-        if data_plates:
-            return
-        for site in sites:
-            if math.prod(site.batch_shape) > 1:
-                raise ObjectiveError(
-                    f"{objective} weighs particles per datum, but site {site.name!r} has batch "
-                    f"shape {site.batch_shape} and the data lie in no plate. Open a "
-                    "plate('data', len(x)) around the sites of one datum, or use ELBO()."
-                )
+        odd = self._odd(site for site in self.weighed if not site.observed)
+        if odd is not None:
+            raise ObjectiveError(
+                f"{objective} weighs draws of the guide's, which a scale stays outside of, but "
+                f"site {odd[0]!r} {odd[1]}. Put the latents of a datum, in model and guide, under "
+                "the same scale, or use ELBO(), which takes any."
+            )
+
+    def check_likelihood(self, what: str) -> None:
+        """Check for a likelihood per datum: weights, and no site that counts more than others.
+
+        Raises:
+            ObjectiveError: naming the first latent, plate or site that does not fit.
+        """
+        self.check_weights(what)
+        if self.odd_scale is not None:
+            name, why = self.odd_scale
+            raise ObjectiveError(
+                f"{what} is about the likelihood of a datum, and leaves out a scale that all of "
+                f"its sites share, but site {name!r} {why}. Take the scale out of the program, or "
+                "put all sites of a datum, in model and guide, under it."
+            )
 
 
 def can_draw(model: Callable[..., Any]) -> bool:

@@ -163,7 +163,7 @@ def check_scored(what: str, arrays: tuple[NDArray[Any], ...]) -> Callable[[Struc
     def check(structure: Structure) -> None:
         structure.check_match()
         structure.check_observed()
-        structure.check_local(what)
+        structure.check_likelihood(what)
         check_support(structure, arrays, "x")
 
     return check

@@ -31,6 +31,7 @@ class Objective(ABC):
 
     can_infer_discrete: ClassVar[bool] = True  # read by numpyro.infer.SVI; check() is exact
     multi_sample_guide: ClassVar[bool] = False  # read by numpyro.infer.SVI
+    nests: ClassVar[bool] = False  # whether data are weighed given one draw of global latents
     unit: str = "nats per datum"  # of the value; anything else is no bound on a likelihood
     owns: bool = False  # whether the objective has parameters or state of its own
     phase: str | None = None  # whose turn it is; None: everybody's
@@ -97,22 +98,31 @@ class Objective(ABC):
         del structure
         return getattr(self, "num_outer", 1) * getattr(self, "num_particles", 1)
 
-    def require(self, structure: Structure) -> None:
+    def seen(self, structure: Structure) -> Structure:
+        """The structure as the objective looks at it: which latents its weights are of."""
+        return structure.nested if self.nests else structure
+
+    def require(self, structure: Structure) -> Structure:
         """Refuse a pair whose model and guide do not match, or that `check` refuses.
+
+        Returns:
+            The structure as the objective looks at it.
 
         Raises:
             PairError: naming the sites that do not match.
             ObjectiveError: naming the site, and the objectives that would work.
         """
+        seen = self.seen(structure)
         if self.uses_guide:
-            structure.check_match(summed=self.summed(structure))
+            structure.check_match(summed=self.summed(seen))
         try:
-            self.check(structure)
+            self.check(seen)
         except ObjectiveError as error:
             from inference.objectives.validity import valid_for
 
             names = ", ".join(valid_for(structure).valid) or "none"
             raise ObjectiveError(f"{error} Objectives that fit this pair: {names}.") from None
+        return seen
 
     def attach(self, model: Any, guide: Any) -> tuple[Any, Any]:
         """Model and guide for `numpyro.infer.SVI`, which has to be told what an objective owns.
@@ -149,12 +159,6 @@ class Objective(ABC):
         given = {n: in_words(v) for n, v in self.arguments().items()}
         words = [f"{n}={v!r}" for n, v in given.items() if v != usual[n].default]
         return f"{type(self).__name__}({', '.join(words)})"
-
-
-def _named(value: Any) -> Any:
-    """The setting in words: of a network, of either engine, its class."""
-    plain = value is None or isinstance(value, (bool, int, float, str, tuple))
-    return value if plain else type(value).__name__
 
 
 def check_num_particles(count: int, name: str = "num_particles", *, least: int = 1) -> int:

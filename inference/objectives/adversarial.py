@@ -221,7 +221,7 @@ class Adversarial(Objective):
                 "labels; say how many there are with classes=."
             )
         if self.joint:
-            structure.check_pathwise_weights(repr(self))
+            structure.check_pathwise(repr(self))
         for site in structure.latents if self.jacobian_clamp else ():
             if not site.reparameterised:
                 raise ObjectiveError(

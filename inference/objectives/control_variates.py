@@ -16,6 +16,7 @@ from inference.objectives._objective import (
     check_temperature,
     gradient_only,
 )
+from inference.objectives._score import through_draws
 
 if TYPE_CHECKING:
     from inference.engines.draws import Draws
@@ -76,9 +77,7 @@ class REBAR(Objective):
     def surrogate(self, program: Program) -> Any:
         """mean_k of log w_k and of each site's gradient by its logits, summed over the data."""
         draws = program.draw(self.num_particles)
-        log_w = draws.log_w  # (K, N)
-        # The score of one takes back the gradient of -log q in log w, which is zero on average.
-        per_datum = log_w + program.score(program.ops.exp(0 * log_w), draws.log_q_scored)
+        per_datum = through_draws(program, draws)  # (K, N)
         for site in program.structure.proposals:
             if site.name in draws.scored:
                 per_datum = per_datum + self._site_term(program, draws, site)
@@ -183,9 +182,7 @@ class DisARM(Objective):
     def surrogate(self, program: Program) -> Any:
         """mean_k of log w_k and of each site's gradient by its logits, summed over the data."""
         draws = program.draw(self.num_particles)
-        log_w = draws.log_w  # (K, N)
-        # The score of one takes back the gradient of -log q in log w, which is zero on average.
-        per_datum = log_w + program.score(program.ops.exp(0 * log_w), draws.log_q_scored)
+        per_datum = through_draws(program, draws)  # (K, N)
         for site in program.structure.proposals:
             if site.name in draws.scored:
                 per_datum = per_datum + self._site_term(program, draws, site)

@@ -46,7 +46,7 @@ class STL(Objective):
 
     def check(self, structure: Structure) -> None:
         """Needs an observed site, local latents, and reparameterised draws with an inverse."""
-        structure.check_pathwise_weights(repr(self))
+        structure.check_pathwise(repr(self))
         structure.check_scorable(repr(self))
 
 

@@ -11,6 +11,7 @@ from inference.objectives._objective import (
     check_number,
     gradient_only,
 )
+from inference.objectives._score import score_terms, through_draws
 
 if TYPE_CHECKING:
     from inference.engines.draws import Draws
@@ -24,7 +25,8 @@ class ELBO(Objective):
         L = E_q[log p(x | z)] - beta KL(q(z | x) || p(z))  <=  log p(x)   for beta >= 1
 
     Its gradient goes through the draws where they are reparameterised. A site z_s without a
-    reparameterised draw adds the score-function term stop(log w) * log q(z_s | x), which is
+    reparameterised draw adds the score-function term stop(c_s) * log q(z_s | x), where c_s are the
+    terms of log w that the draw can change: those downstream of it, in its own plates. That is
     unbiased and noisy. With a closed form of KL(q || p) the divergence is not sampled; in a
     hierarchy that is done only for sites where it is valid (the model's parents of z are drawn
     before z by the guide).
@@ -75,41 +77,40 @@ class ELBO(Objective):
         if self.analytic_kl is True:
             self._check_all_closed_form(program.structure, draws.divergences)
         elbo = draws.elbo  # (K, N)
-        if (self.beta, self.warmup_steps, self.free_bits) == (1, 0, 0):
-            learnt = elbo
-        else:
-            learnt = self._weighted(program, draws)
-        per_datum = learnt + program.score(learnt, draws.log_q_scored)
-        if learnt is not elbo:
-            per_datum = gradient_only(program, per_datum) + program.stop(elbo)
+        weights = self._weights(program, draws)
+        if not weights and not draws.scored:
+            return program.total(elbo.mean(0))
+        learnt = through_draws(program, draws, weights) + score_terms(program, draws, weights)
+        per_datum = gradient_only(program, learnt) + program.stop(elbo)
         return program.total(per_datum.mean(0))
 
     def bound(self, program: Program) -> Any:
         """The plain ELBO."""
         return ELBO(self.num_particles, self.analytic_kl).surrogate(program)
 
-    def _weighted(self, program: Program, draws: Draws) -> Any:
-        """log p(x | z) - beta_t * (divergences that are not free), (K, N)."""
+    def _weights(self, program: Program, draws: Draws) -> dict[str, Any]:
+        """beta_t, or zero while a divergence is free, by latent; nothing for the plain ELBO."""
+        if (self.beta, self.warmup_steps, self.free_bits) == (1, 0, 0):
+            return {}
         beta: Any = self.beta
         if self.warmup_steps:
             step = program.state("step", 0.0)
             program.keep("step", step + 1)
             ramp = step / self.warmup_steps
             beta = self.beta * program.ops.where(ramp < 1, ramp, 1.0)
-        learnt = sum(draws.log_p_sites[site.name] for site in program.structure.observed)
+        weights = {}
         latents = [site.name for site in program.structure.latents]
         for name in dict.fromkeys([*latents, *draws.log_q_sites]):
-            if name in draws.divergences:
-                divergence = draws.divergences[name]
-            else:
-                divergence = draws.log_q_sites[name] - draws.log_p_sites.get(name, 0.0)
-            weight = beta
+            weights[name] = beta
             if self.free_bits:
+                if name in draws.divergences:
+                    divergence = draws.divergences[name]
+                else:
+                    divergence = draws.log_q_sites[name] - draws.log_p_sites.get(name, 0.0)
                 # The clamp max(free_bits, mean KL) has this gradient.
                 above = program.stop(divergence.mean()) > self.free_bits
-                weight = beta * program.ops.where(above, 1.0, 0.0)
-            learnt = learnt - weight * divergence
-        return learnt
+                weights[name] = beta * program.ops.where(above, 1.0, 0.0)
+        return weights
 
     def check(self, structure: Structure) -> None:
         """Needs an observed site and a guide that matches."""

@@ -26,7 +26,9 @@ class Enumerated(Objective):
     Without continuous latents neither value nor gradient has any noise. Continuous latents are
     drawn once per state and keep their pathwise gradient. A discrete latent that the guide leaves
     out is summed over in the model, log sum_b p(x, b, z), which is tighter than any guide for it;
-    with no guide site at all, L is log p(x).
+    with no guide site at all, L is log p(x). Continuous latents outside of the data's plate are
+    drawn once, and the states of each datum summed given that draw; discrete ones are summed over
+    where there are no others.
 
     All joint states of a datum are scored, 2^H for H units: this is for few units, and refused
     above 16,384 states.
@@ -35,6 +37,8 @@ class Enumerated(Objective):
         The sum is that of parallel enumeration in `TraceEnum_ELBO`, without its elimination of one
         variable at a time: Obermeyer et al. 2019, arXiv:1902.03210.
     """
+
+    nests = True
 
     def surrogate(self, program: Program) -> Any:
         """sum_b q(b) log w_b, (states, N) to (N,), summed over the data."""
@@ -48,7 +52,10 @@ class Enumerated(Objective):
             log_p = program.draw(repeats, values=everything).log_p  # (states, N)
             return program.total(program.logmeanexp(log_p) + math.log(repeats))
         draws = program.draw(count, values={n: ops.array(v) for n, v in states.items()})
-        log_q_discrete = sum(draws.log_q_sites[site.name] for site in proposed)
+        log_q_discrete: Any = 0.0  # as such: masks and scales belong to the costs
+        if draws.cells is not None:
+            scores = draws.cells.scores
+            log_q_discrete = sum(structure.gather(scores[site.name]) for site in proposed)
         inner = draws.log_w  # (states, N)
         if summed:
             more, repeats = _grid(structure, summed), _count(structure, summed)
@@ -64,8 +71,18 @@ class Enumerated(Objective):
     def check(self, structure: Structure) -> None:
         """Needs local latents, finitely many discrete states, and gradients elsewhere."""
         structure.check_observed()
-        structure.check_local(repr(self))
         proposed, summed = self._sites(structure)
+        if summed:
+            structure.check_weights(repr(self))
+        elif structure.shared_plates or not structure.globals:
+            structure.check_local(repr(self))
+        for site in (*structure.proposals, *summed):
+            if site.name in structure.outside and not site.reparameterised:
+                raise ObjectiveError(
+                    f"{self!r} sums over the states of each datum given one draw of the globals, "
+                    f"but the global {site.name!r} is discrete and lies beside local latents. Use "
+                    "RLOO(num_particles) or ELBO(), with a guide for it."
+                )
         named = {site.name for site in proposed}
         for site in structure.proposals:
             if not site.reparameterised and site.name not in named:
@@ -94,7 +111,8 @@ class Enumerated(Objective):
 
     def _sites(self, structure: Structure) -> tuple[list[Site], list[Site]]:
         """The discrete sites of the guide, and those of the model alone."""
-        proposed = [s for s in structure.proposals if s.family and not s.reparameterised]
+        local = (site for site in structure.proposals if site.name not in structure.outside)
+        proposed = [site for site in local if site.family and not site.reparameterised]
         known = {site.name for site in structure.proposals}
         summed = [s for s in structure.latents if s.family and s.name not in known]
         return proposed, summed

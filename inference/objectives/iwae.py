@@ -26,6 +26,12 @@ class IWAE(Objective):
     gradient is pathwise. That of the model improves with K; that of the guide has a
     signal-to-noise ratio that falls as 1/sqrt(K) (Rainforth et al. 2018, arXiv:1802.04537).
 
+    Latents g outside of the data's plate are drawn once, and local ones weighed given that draw:
+
+        L_K = E_q[ log p(g) - log q(g) + sum_n log 1/K sum_k p(x_n, z_nk | g) / q(z_nk | x_n, g) ]
+
+    which is a bound on log p(x) too, tight in the local latents alone.
+
     Args:
         num_particles: K, the number of draws per datum.
 
@@ -36,6 +42,8 @@ class IWAE(Objective):
         Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519.
     """
 
+    nests = True
+
     def __init__(self, num_particles: int) -> None:
         self.num_particles = check_num_particles(num_particles)
 
@@ -45,7 +53,7 @@ class IWAE(Objective):
         return program.total(program.logmeanexp(log_w))
 
     def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents, and reparameterised draws."""
+        """Needs an observed site, local latents to weigh, and reparameterised draws."""
         structure.check_pathwise_weights(repr(self))
 
 
@@ -68,6 +76,8 @@ class MIWAE(Objective):
         Rainforth et al. 2018, arXiv:1802.04537.
     """
 
+    nests = True
+
     def __init__(self, num_outer: int, num_particles: int) -> None:
         self.num_outer = check_num_particles(num_outer, "num_outer")
         self.num_particles = check_num_particles(num_particles)
@@ -79,7 +89,7 @@ class MIWAE(Objective):
         return program.total(program.logmeanexp(grouped).mean(0))
 
     def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents, and reparameterised draws."""
+        """Needs an observed site, local latents to weigh, and reparameterised draws."""
         structure.check_pathwise_weights(repr(self))
 
 
@@ -121,7 +131,7 @@ class PIWAE(Objective):
         return program.total(program.logmeanexp(log_w) + term.sum(0))
 
     def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents, and reparameterised draws."""
+        """Needs an observed site, local latents to weigh, and reparameterised draws."""
         structure.check_pathwise_weights(repr(self))
         structure.check_scorable(repr(self))
 
@@ -145,6 +155,8 @@ class CIWAE(Objective):
         Rainforth et al. 2018, arXiv:1802.04537.
     """
 
+    nests = True
+
     def __init__(self, num_particles: int, beta: float) -> None:
         self.num_particles = check_num_particles(num_particles)
         self.beta = check_number(beta, "beta", above=0, below=1)
@@ -156,5 +168,5 @@ class CIWAE(Objective):
         return program.total(bound)
 
     def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents, and reparameterised draws."""
+        """Needs an observed site, local latents to weigh, and reparameterised draws."""
         structure.check_pathwise_weights(repr(self))

@@ -12,6 +12,7 @@ from inference.objectives._objective import (
     check_number,
     gradient_only,
 )
+from inference.objectives._score import score_terms, through_draws
 
 if TYPE_CHECKING:
     from inference.engines.program import Program
@@ -21,16 +22,17 @@ if TYPE_CHECKING:
 class NVIL(Objective):
     """The ELBO, its score-function term weighed by a centred and scaled learning signal.
 
-        grad = (log w - C(x) - c) / max(1, sigma) * grad log q(z | x) + pathwise terms
+        grad = (f - C(x) - c) / max(1, sigma) * grad log q(z | x) + pathwise terms
 
-    C(x) is a network of the data, trained to predict the signal (least squares); c and sigma are
-    running averages of the signal's mean and standard deviation over earlier steps, so that none
-    of the three depends on the draw that it weighs. Without scaling the gradient is unbiased for
-    the ELBO's; with it, the part of the guide that is learnt by its score is the unbiased gradient
-    divided by max(1, sigma), which acts on the step size. Sites with a reparameterised draw keep
-    their pathwise gradient, unscaled.
+    for each site z, where f are the terms of log w that its draw can change. C(x) is a network of
+    the data, trained to predict the signal f (least squares); c and sigma are running averages of
+    the signal's mean and standard deviation over earlier steps, so that none of the three depends
+    on the draw that it weighs. Without scaling the gradient is unbiased for the ELBO's; with it,
+    what a site learns by its score is the unbiased gradient divided by its max(1, sigma), which
+    acts on the step size. Sites with a reparameterised draw keep their pathwise gradient, unscaled.
+    A latent outside of the data's plate has c and sigma, and no network: its signal is of all data.
 
-    The objective owns the network and the averages: see `Objective.attach`.
+    The objective owns the networks and the averages: see `Objective.attach`.
 
     Args:
         baseline: `"mlp"` for a network with one hidden layer (tanh), or None for none.
@@ -72,33 +74,39 @@ class NVIL(Objective):
     def surrogate(self, program: Program) -> Any:
         """mean_k of log w_k and of the score terms, (K, N) to (N,), summed over the data."""
         draws = program.draw(self.num_particles)
-        log_w = draws.log_w  # (K, N)
-        signal, regression = program.stop(log_w), 0.0
-        mean = program.state("mean", 0.0) if self.centre else 0.0
-        if self.baseline is not None:
-            inputs = program.observed  # (N, D)
-            weights = network(program, "baseline", inputs.shape[-1], self.hidden)
-            predicted, _ = apply(program, weights, inputs)  # (N,)
-            regression = gradient_only(program, -0.5 * (signal - mean - predicted) ** 2)
-            signal = signal - program.stop(predicted)
-        centred = signal - mean
-        scaled = centred / self._scale(program, centred)
-        if self.centre:
-            program.keep("mean", self.decay * mean + (1 - self.decay) * signal.mean())
-        # The one takes back the gradient of -log q in log w, which is zero on average.
-        score = program.score(scaled + 1, draws.log_q_scored)
-        return program.total((log_w + score + regression).mean(0))
+        regressions: list[Any] = []
+
+        def control(name: str, signal: Any) -> Any:
+            mean = program.state(f"mean.{name}", 0.0) if self.centre else 0.0
+            if self.baseline is not None and program.structure.is_local(name):
+                predicted = self._predicted(program, name)
+                missed = -0.5 * (signal - mean - predicted) ** 2
+                regressions.append(program.structure.gather(gradient_only(program, missed)))
+                signal = signal - program.stop(predicted)
+            if self.centre:
+                program.keep(f"mean.{name}", self.decay * mean + (1 - self.decay) * signal.mean())
+            centred = signal - mean
+            return centred / self._scale(program, name, centred)
+
+        learnt = through_draws(program, draws) + score_terms(program, draws, control=control)
+        return program.total((learnt + sum(regressions)).mean(0))
 
     def check(self, structure: Structure) -> None:
-        """Needs an observed site and local latents: the baseline is per datum."""
+        """Needs an observed site."""
         structure.check_observed()
-        structure.check_local(repr(self))
 
-    def _scale(self, program: Program, centred: Any) -> Any:
+    def _predicted(self, program: Program, name: str) -> Any:
+        """The network's prediction of a site's signal for each datum, (1, *batch)."""
+        inputs = program.observed  # (N, D)
+        weights = network(program, f"baseline.{name}", inputs.shape[-1], self.hidden)
+        predicted, _ = apply(program, weights, inputs)  # (N,)
+        return predicted.reshape(1, *program.structure.nested.row_shape)
+
+    def _scale(self, program: Program, name: str, centred: Any) -> Any:
         """max(1, sigma) of earlier steps."""
         if not self.normalise:
             return 1.0
-        variance = program.state("variance", 0.0)
+        variance = program.state(f"variance.{name}", 0.0)
         now = (centred**2).mean()
-        program.keep("variance", self.decay * variance + (1 - self.decay) * now)
+        program.keep(f"variance.{name}", self.decay * variance + (1 - self.decay) * now)
         return program.ops.sqrt(program.ops.where(variance > 1, variance, 1.0))

@@ -33,6 +33,8 @@ class Renyi(Objective):
         Li & Turner 2016, arXiv:1602.02311.
     """
 
+    nests = True
+
     def __init__(self, alpha: float, num_particles: int) -> None:
         self.alpha = check_number(alpha, "alpha")
         self.num_particles = check_num_particles(num_particles)

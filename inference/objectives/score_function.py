@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inference.objectives._objective import Objective, check_num_particles
+from inference.objectives._score import score_of, score_terms, through_draws
 
 if TYPE_CHECKING:
     from inference.engines.program import Program
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
 class RLOO(Objective):
     """The ELBO of K draws, each draw's score weighed against the mean of the others.
 
-        grad = 1/K sum_k (f_k - 1/(K-1) sum_j!=k f_j) grad log q(z_k | x) + pathwise terms,
-        f_k = log p(x, z_k) - log q(z_k | x)
+        grad = 1/K sum_k (f_k - 1/(K-1) sum_j!=k f_j) grad log q(z_k | x) + pathwise terms
 
-    Unbiased for the ELBO's gradient. Sites with a reparameterised draw keep their pathwise
-    gradient; without any other site this is `ELBO(K, analytic_kl=False)`.
+    where f_k are, for each site, the terms of log p(x, z_k) - log q(z_k | x) that its draw can
+    change. Unbiased for the ELBO's gradient, with latents for each datum and outside of the data's
+    plate. Sites with a reparameterised draw keep their pathwise gradient; without any other site
+    this is `ELBO(K, analytic_kl=False)`.
 
     Args:
         num_particles: K, at least 2.
@@ -36,15 +38,20 @@ class RLOO(Objective):
     def surrogate(self, program: Program) -> Any:
         """Mean over the draws, (K, N) to (N,), summed over the data."""
         draws = program.draw(self.num_particles)
-        f = draws.log_w  # (K, N)
-        centred = (f - f.mean(0)) * (self.num_particles / (self.num_particles - 1))
-        # The one takes back the gradient of -log q in f, which is zero on average.
-        return program.total((f + program.score(centred + 1, draws.log_q_scored)).mean(0))
+        excess = self.num_particles / (self.num_particles - 1)
+
+        def less_the_others(name: str, signal: Any) -> Any:
+            del name
+            return (signal - signal.mean(0)) * excess
+
+        learnt = through_draws(program, draws)  # (K, N)
+        return program.total(
+            (learnt + score_terms(program, draws, control=less_the_others)).mean(0)
+        )
 
     def check(self, structure: Structure) -> None:
-        """Needs an observed site and local latents: the baseline is per datum."""
+        """Needs an observed site."""
         structure.check_observed()
-        structure.check_local(repr(self))
 
 
 class VIMCO(Objective):
@@ -55,7 +62,9 @@ class VIMCO(Objective):
 
     where L_-k is the bound with w_k replaced by the geometric mean of the others, and w~ are the
     normalised weights. Unbiased for the gradient of L, with the baselines that a single score
-    weight L would lack. Sites with a reparameterised draw keep their pathwise gradient.
+    weight L would lack. Sites with a reparameterised draw keep their pathwise gradient. Global
+    latents, outside of the data's plate, are drawn once and local ones weighed given them: see
+    `IWAE`.
 
     Args:
         num_particles: K, at least 2.
@@ -66,6 +75,8 @@ class VIMCO(Objective):
     References:
         Mnih & Rezende 2016, arXiv:1602.06725.
     """
+
+    nests = True
 
     def __init__(self, num_particles: int) -> None:
         self.num_particles = check_num_particles(num_particles, least=2)
@@ -79,9 +90,10 @@ class VIMCO(Objective):
         # Row k of the (K, K, N) array holds the weights with the k-th replaced.
         replaced = log_w[:, None] + program.diagonal(others - log_w)
         signal = bound - program.logmeanexp(replaced)  # (K, N)
-        return program.total(bound + program.score(signal, draws.log_q_scored).sum(0))
+        return program.total(bound + score_of(program, draws, signal).sum(0))
 
     def check(self, structure: Structure) -> None:
-        """Needs an observed site and local latents."""
+        """Needs an observed site and local latents; global ones only with a pathwise gradient."""
         structure.check_observed()
-        structure.check_local(repr(self))
+        structure.check_weights(repr(self))
+        structure.check_outside(repr(self))

@@ -60,10 +60,11 @@ def valid_for(structure: Structure) -> Validity:
 
 
 def _refusal(objective: Objective, structure: Structure) -> str | None:
+    seen = objective.seen(structure)
     try:
         if objective.uses_guide:
-            structure.check_match(summed=objective.summed(structure))
-        objective.check(structure)
+            structure.check_match(summed=objective.summed(seen))
+        objective.check(seen)
     except (ObjectiveError, PairError) as error:
         return str(error)
     return None

@@ -70,7 +70,7 @@ class RWS(Objective):
     def check(self, structure: Structure) -> None:
         """Needs local latents; for the sleep phase, data that are arguments of the guide."""
         structure.check_observed()
-        structure.check_local(repr(self))
+        structure.check_weights(repr(self))
         structure.check_scorable(repr(self))
         if self.guide_phase != "wake":
             structure.check_dreams(repr(self))

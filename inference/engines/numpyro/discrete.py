@@ -54,11 +54,31 @@ def relaxed_draw(fn: Any, key: Array, temperature: Any, *, hard: bool) -> Array:
 
 def relaxed_log_prob(fn: Any, value: Array) -> Array:
     """The log probability, extended linearly from discrete to relaxed values; batch-shaped."""
+    if isinstance(fn, dist.MaskedDistribution):
+        return jnp.where(fn._mask, relaxed_log_prob(fn.base_dist, value), 0.0)
+    if isinstance(fn, dist.Independent):
+        inner = relaxed_log_prob(fn.base_dist, value)
+        return inner.sum(tuple(range(-fn.reinterpreted_batch_ndims, 0)))
+    if isinstance(fn, dist.ExpandedDistribution):
+        return relaxed_log_prob(fn.base_dist, value)
     alpha = logits(fn)
     if family(fn)[0] == "bernoulli":
-        score = value * alpha - jax.nn.softplus(alpha)
-        return score.sum(tuple(range(-len(fn.event_shape), 0))) if fn.event_shape else score
-    return (value * alpha).sum(tuple(range(-len(fn.event_shape), 0)))
+        return value * alpha - jax.nn.softplus(alpha)
+    return (value * alpha).sum(-1)
+
+
+def unmasked(fn: Any) -> Any:
+    """The distribution without the masks that are wrapped around it."""
+    if isinstance(fn, dist.MaskedDistribution):
+        return unmasked(fn.base_dist)
+    if isinstance(fn, (dist.Independent, dist.ExpandedDistribution)):
+        inner = unmasked(fn.base_dist)
+        if inner is fn.base_dist:
+            return fn
+        if isinstance(fn, dist.Independent):
+            return inner.to_event(fn.reinterpreted_batch_ndims)
+        return inner.expand(fn.batch_shape)
+    return fn
 
 
 def _logits(base: Any) -> Any:

@@ -19,8 +19,9 @@ from numpyro.distributions.kl import kl_divergence
 from numpyro.handlers import block, replay, seed, substitute, trace, uncondition
 from numpyro.primitives import mutable
 
-from inference.engines.draws import Draws
+from inference.engines.draws import Cells, Draws
 from inference.engines.numpyro import discrete
+from inference.engines.numpyro.dataflow import parents_of
 from inference.engines.numpyro.networks import Owned
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.steer import Steer
@@ -32,6 +33,7 @@ from inference.engines.program import (
     Relaxation,
     split_weights,
 )
+from inference.engines.scales import TracedScale
 from inference.engines.structure import Plate, Site, Structure, can_draw
 from inference.errors import ObjectiveError
 
@@ -53,12 +55,15 @@ class NumPyroProgram:
         guide: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-        check: Callable[[Structure], None],
+        check: Callable[[Structure], Structure | None],
+        *,
+        nests: bool = False,
     ) -> None:
         self.rng_key, self.params = rng_key, dict(params)
         self.model, self.guide = model, getattr(guide, "unattached", guide)
         self.args, self.kwargs = args, kwargs
         self.check = check
+        self.nests = nests  # whether globals are drawn once and local latents weighed given them
         self.owned: dict[str, Any] | None = None  # what `attach` finds out: see parameter()
         self.attached = hasattr(guide, "unattached")
         self._network_state: dict[str, Any] = {}
@@ -67,6 +72,10 @@ class NumPyroProgram:
         self._observed: Array | None = None
         self._draws = 0
         self._rows_fixed = False
+        self._outside: Any = 1.0  # the scale that stays outside of the weights, as a site has it
+        self._scale: Any = 1.0  # the same as a number or (N,)
+        self._held: dict[str, Array] = {}  # the globals' draw
+        self._of_globals: Any = 0.0  # its log p - log q
 
     @property
     def structure(self) -> Structure:
@@ -102,23 +111,47 @@ class NumPyroProgram:
         """Draw and score in one pass; the only particle of a first draw uses the key as it is."""
         steer = functools.partial(Steer, detach=detach, relax=relax)
         particle = functools.partial(self._particle, steer=steer, divergences=divergences)
+        self._hold_globals()
         key = self._next_key(num_particles)
+        values = dict(values or {})
         if num_particles == 1:
-            one = {name: value[0] for name, value in (values or {}).items()}
+            one = {name: value[0] for name, value in values.items()}
             result = jax.tree.map(lambda leaf: leaf[None], particle(key, one))
         else:
             keys = random.split(key, num_particles)
-            result = jax.vmap(particle)(keys, dict(values or {}))
+            result = jax.vmap(particle)(keys, values)
         self._network_state = jax.tree.map(lambda leaf: leaf[0], result["mutable"])
         self._observed = result["observed"][0]
-        scored = {site.name for site in self.structure.proposals if not site.reparameterised}
+        self._scale = self._outside if result["scale"] is None else result["scale"][0]
         return Draws(
             log_p_sites=result["log_p"],
             log_q_sites=result["log_q"],
             divergences=result["divergences"],
-            scored=frozenset(scored),
+            scored=frozenset(site.name for site in self._scored),
             values=self._padded(result["values"]),
             logits=self._padded(result["logits"]),
+            cells=Cells(**result["cells"]) if result["cells"] else None,
+        )
+
+    @property
+    def _scored(self) -> list[Site]:
+        """The guide's sites whose draw carries no gradient."""
+        return [site for site in self.structure.proposals if not site.reparameterised]
+
+    def _hold_globals(self) -> None:
+        """Draw the latents that lie outside of the weights, once for all particles."""
+        if not self.nests or self._held or not self.structure.outside:
+            return
+        key, outside = self._next_key(1), self.structure.outside
+        guide_trace, model_trace = traces(
+            key, self.params, self.model, self.guide, self.args, self.kwargs
+        )
+        self._held = {n: s["value"] for n, s in _samples(guide_trace) if n in outside}
+        self._of_globals = _sum(
+            sign * (_scored_density(site) * _scale_of(site)).sum()
+            for sign, sites in ((1, model_trace), (-1, guide_trace))
+            for name, site in _samples(sites)
+            if name in outside
         )
 
     def weighted(
@@ -138,6 +171,7 @@ class NumPyroProgram:
         first = jax.vmap(functools.partial(self._particle, steer=Steer, divergences=False))
         result = first(keys, {})
         self._network_state = jax.tree.map(lambda leaf: leaf[0], result["mutable"])
+        self._scale = self._outside if result["scale"] is None else result["scale"][0]
         log_p, log_q = (_sum(result[name].values()) for name in ("log_p", "log_q"))
         log_w = lax.stop_gradient(log_p - log_q)
         weights = lax.stop_gradient(weigh(log_w))
@@ -155,6 +189,7 @@ class NumPyroProgram:
             both = traces(
                 key, params, self.model, self.guide, self.args, self.kwargs, fixed, guide_params
             )
+            self._scale_outside(both[1])
             log_q, log_p = (_sum(self._log_prob(site) for _, site in _samples(t)) for t in both)
             return log_p, log_q
 
@@ -290,21 +325,16 @@ class NumPyroProgram:
         return lax.stop_gradient(value)
 
     def total(self, per_datum: Array) -> Array:
-        """Sum (N,) over the data, times the scale of subsampled shared plates."""
-        return per_datum.sum() * self.structure.scale
+        """Sum (N,) over the data, times what scales a datum, and the globals' own term."""
+        if jnp.ndim(self._scale) == 0:
+            return per_datum.sum() * self._scale + self._of_globals
+        return (per_datum * self._scale).sum() + self._of_globals
 
     def logmeanexp(self, values: Array) -> Array:
         """log of the mean of exp over the first axis: (K, N) to (N,)."""
         if len(values) == 1:
             return values[0]
         return jax.nn.logsumexp(values, axis=0) - math.log(len(values))
-
-    def score(self, signal: Array, log_q_scored: Array | None) -> Array:
-        """A score-function term: zero in value, signal * grad log q in gradient; (K, N)."""
-        if log_q_scored is None:
-            return jnp.zeros_like(signal)
-        signal = lax.stop_gradient(signal)
-        return signal * (log_q_scored - lax.stop_gradient(log_q_scored))
 
     def diagonal(self, values: Array) -> Array:
         """A (K, K, N) array with (K, N) values on its diagonal and zeros elsewhere."""
@@ -342,8 +372,37 @@ class NumPyroProgram:
     def _describe(self, guide_trace: Trace, model_trace: Trace) -> None:
         if self._structure is None:
             draws = can_draw(self.model)
-            self._structure = describe(guide_trace, model_trace, self.args, can_draw=draws)
-            self.check(self._structure)
+            found = describe(guide_trace, model_trace, self.args, can_draw=draws)
+            found = self.check(found) or found
+            self._structure = self._with_parents(found, guide_trace, model_trace)
+
+    def _with_parents(self, found: Structure, guide_trace: Trace, model_trace: Trace) -> Structure:
+        """Find out what each site depends on, where that makes scores less noisy."""
+        if not found.follows_scores:
+            return found
+        every = (*_samples(guide_trace), *_samples(model_trace))
+        latents = {n: site["value"] for n, site in every if not site["is_observed"]}
+
+        def densities(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+            both = traces(
+                self.rng_key,
+                self.params,
+                self.model,
+                self.guide,
+                self.args,
+                self.kwargs,
+                functools.partial(Steer, values=values),
+            )
+            of_guide, of_model = (
+                {n: (_scored_density(site), _scale_of(site)) for n, site in _samples(each)}
+                for each in both
+            )
+            return of_model, of_guide
+
+        try:
+            return found.with_parents(*parents_of(densities, latents))
+        except Exception:  # whatever it is: in doubt, a site depends on all before it
+            return found
 
     def _particle(
         self, key: Array, values: dict[str, Array], *, steer: Any, divergences: bool
@@ -354,6 +413,7 @@ class NumPyroProgram:
             for name, value in values.items()
             for site in [self.structure.model.get(name) or self.structure.guide[name]]
         }
+        given = self._held | given
         guide_trace, model_trace = traces(
             key,
             self.params,
@@ -369,7 +429,25 @@ class NumPyroProgram:
             for name in self.structure.closed_form_sites():
                 divergence = _divergence(guide_trace[name], model_trace[name])
                 if divergence is not None:
-                    known[name] = self._per_datum(divergence, guide_trace[name])
+                    known[name] = divergence
+        scale = self._scale_outside(model_trace)
+        outside = self.structure.outside
+        model = {n: site for n, site in _samples(model_trace) if n not in outside}
+        guide = {n: site for n, site in _samples(guide_trace) if n not in outside}
+        log_p = {name: _scored_density(site) for name, site in model.items()}
+        log_q = {name: _scored_density(site) for name, site in guide.items()}
+        cells: dict[str, dict[str, Array]] = {}
+        if self._scored:
+            cells = {
+                "log_p_sites": {n: self._cell(value, model[n]) for n, value in log_p.items()},
+                "log_q_sites": {n: self._cell(value, guide[n]) for n, value in log_q.items()},
+                "divergences": {n: self._cell(value, guide[n]) for n, value in known.items()},
+                "scores": {
+                    site.name: self.structure.framed(_score(guide_trace[site.name]))
+                    for site in self._scored
+                    if site.name not in outside
+                },
+            }
         observed = [
             self._flat(site["value"], name)
             for name, site in _samples(model_trace)
@@ -377,9 +455,11 @@ class NumPyroProgram:
         ]
         latents = [*_samples(guide_trace), *_samples(model_trace)]
         return {
-            "log_p": {name: self._log_prob(site) for name, site in _samples(model_trace)},
-            "log_q": {name: self._log_prob(site) for name, site in _samples(guide_trace)},
-            "divergences": known,
+            "log_p": {n: self._per_datum(value, model[n]) for n, value in log_p.items()},
+            "log_q": {n: self._per_datum(value, guide[n]) for n, value in log_q.items()},
+            "divergences": {n: self._per_datum(value, guide[n]) for n, value in known.items()},
+            "cells": cells,
+            "scale": scale,
             "values": {name: s["value"] for name, s in latents if not s["is_observed"]},
             "logits": {
                 name: discrete.logits(site["fn"])
@@ -403,34 +483,64 @@ class NumPyroProgram:
         """An observed value as (N, D), in float32."""
         site = self.structure.model[name]
         batch = len(site.batch_shape)
-        kept = [batch + plate.dim for plate in self.structure.shared_plates]
+        plates = self.structure.nested.shared_plates  # of the data, globals or not
+        kept = [batch + plate.dim for plate in plates]
         rest = [dim for dim in range(batch + len(site.event_shape)) if dim not in kept]
-        size = math.prod(plate.size for plate in self.structure.shared_plates)
+        size = math.prod(plate.size for plate in plates)
         whole = jnp.broadcast_to(value, site.batch_shape + site.event_shape)
         return whole.transpose(*kept, *rest).reshape(size, -1).astype(jnp.float32)
 
     def _log_prob(self, site: Mapping[str, Any]) -> Array:
-        if site.get("soft"):
-            return self._per_datum(discrete.relaxed_log_prob(site["fn"], site["value"]), site)
-        if site.get("intermediates"):
-            return self._per_datum(site["fn"].log_prob(site["value"], site["intermediates"]), site)
-        return self._per_datum(site["fn"].log_prob(site["value"]), site)
+        return self._per_datum(_scored_density(site), site)
+
+    def _scale_outside(self, model_trace: Trace) -> Array | None:
+        """Note what multiplies a datum's bound: one scale of all its sites, or the shared plates'.
+
+        Found for each run, because the weights of rows may come with the batch; (N,) or a scalar
+        if it is no plain number.
+        """
+        weighing = (site for n, site in _samples(model_trace) if n in self.structure.unscaled)
+        site = next(weighing, None)
+        self._outside = self.structure.scale if site is None else _scale_of(site)
+        if jnp.ndim(self._outside) == 0:
+            return self._outside if isinstance(self._outside, jax.Array) else None
+        framed = self.structure.framed(jnp.asarray(self._outside))
+        return jnp.broadcast_to(framed, self.structure.row_shape).reshape(-1)
+
+    def _scaled(self, log_prob: Array, site: Mapping[str, Any]) -> Array:
+        """Times the site's scale, as far as that is not outside: see total()."""
+        if site["name"] in self.structure.unscaled:
+            return log_prob
+        scale = _ratio(_scale_of(site), self._outside)
+        return log_prob if isinstance(scale, (int, float)) and scale == 1 else scale * log_prob
+
+    def _cell(self, log_prob: Array, site: Mapping[str, Any]) -> Array:
+        """A log density entry by entry, (*batch,)."""
+        return self.structure.framed(self._scaled(log_prob, site))
 
     def _per_datum(self, log_prob: Array, site: Mapping[str, Any]) -> Array:
         """Apply the scale and sum the plates that are not shared: (N,)."""
-        structure = self.structure
-        # The shared plates' own scale belongs outside the logarithm: see total().
-        scale = 1.0 if site["scale"] is None else site["scale"]
-        if structure.scale != 1:
-            scale = scale / structure.scale
-        if not (isinstance(scale, (int, float)) and scale == 1):
-            log_prob = scale * log_prob
-        shared = structure.shared_plates
+        log_prob = self._scaled(log_prob, site)
+        shared = self.structure.shared_plates
         rank = max([jnp.ndim(log_prob), *(-plate.dim for plate in shared)])
         log_prob = jnp.reshape(log_prob, (1,) * (rank - jnp.ndim(log_prob)) + jnp.shape(log_prob))
         kept = {plate.dim % rank for plate in shared}
         private = tuple(dim for dim in range(rank) if dim not in kept)
         return log_prob.sum(private).reshape(-1)
+
+
+def program_of(
+    objective: Any,
+    rng_key: Array,
+    params: Mapping[str, Any],
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> NumPyroProgram:
+    """A program on a batch, to be checked against the objective."""
+    check, nests = objective.require, objective.nests
+    return NumPyroProgram(rng_key, params, model, guide, args, kwargs, check, nests=nests)
 
 
 def loss(
@@ -443,7 +553,7 @@ def loss(
     **kwargs: Any,
 ) -> dict[str, Any]:
     """The negative surrogate of an objective, for `numpyro.infer.SVI`."""
-    program = NumPyroProgram(rng_key, params, model, guide, args, kwargs, objective.require)
+    program = program_of(objective, rng_key, params, model, guide, args, kwargs)
     value = -objective.surrogate(program)
     return {"loss": value, "mutable_state": program.mutable_state}
 
@@ -457,8 +567,7 @@ def bound(
     *args: Any,
 ) -> Array:
     """The bound of an objective on a batch, for evaluation."""
-    program = NumPyroProgram(rng_key, params, model, guide, args, {}, objective.require)
-    return objective.bound(program)
+    return objective.bound(program_of(objective, rng_key, params, model, guide, args, {}))
 
 
 def attach(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> Any:
@@ -469,7 +578,7 @@ def attach(objective: Any, model: Callable[..., Any], guide: Callable[..., Any])
         owned: dict[str, Any] = {}
 
         def surrogate(key: Array) -> Array:
-            program = NumPyroProgram(key, {}, model, guide, args, kwargs, objective.require)
+            program = program_of(objective, key, {}, model, guide, args, kwargs)
             program.owned = owned
             return objective.surrogate(program)
 
@@ -579,7 +688,43 @@ def _site(
         training_only=bool(site["infer"].get("training_only", False)),
         scorable=_scorable(site["fn"], site["value"]),
         enumerated=bool(site["infer"].get("enumerate")),
+        scale=_described(site),
     )
+
+
+def _described(site: Mapping[str, Any]) -> Any:
+    """A site's scale as a `Site` has it."""
+    scale = _scale_of(site)
+    try:
+        found = np.asarray(scale, dtype=np.float64)
+        return found if found.ndim else float(found)
+    except jax.errors.TracerArrayConversionError:
+        sizes = {frame.name: frame.size for frame in site["cond_indep_stack"]}
+        return TracedScale(site.get("scales", ()), math.prod(sizes.values()), jnp.shape(scale))
+
+
+def _scale_of(site: Mapping[str, Any]) -> Any:
+    """The factor on a site's log density, from plates and handlers."""
+    return 1.0 if site["scale"] is None else site["scale"]
+
+
+def _ratio(scale: Any, outside: Any) -> Any:
+    known = isinstance(outside, (int, float))
+    return scale if known and outside == 1 else scale / outside
+
+
+def _scored_density(site: Mapping[str, Any]) -> Array:
+    """The log density of a site's value with its mask, before scale and sums."""
+    if site.get("soft"):
+        return discrete.relaxed_log_prob(site["fn"], site["value"])
+    if site.get("intermediates"):
+        return site["fn"].log_prob(site["value"], site["intermediates"])
+    return site["fn"].log_prob(site["value"])
+
+
+def _score(site: Mapping[str, Any]) -> Array:
+    """The log density of a draw, whether it is masked or not: what was drawn has a score."""
+    return discrete.unmasked(site["fn"]).log_prob(site["value"])
 
 
 def _scorable(fn: Any, value: Array) -> bool:

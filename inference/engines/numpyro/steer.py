@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jax import Array, lax
-from numpyro.primitives import Messenger
+from numpyro.handlers import scale
+from numpyro.primitives import _PYRO_STACK, Messenger
 
 from inference.engines.numpyro.discrete import family, relaxed_draw
 from inference.engines.program import Relaxation
@@ -32,7 +33,11 @@ class Steer(Messenger):
 
     def process_message(self, msg: Any) -> None:
         """Choose the value of a latent site."""
-        if msg["type"] != "sample" or msg["is_observed"]:
+        if msg["type"] != "sample":
+            return
+        # A scale that is compiled has no value to compare, but the handlers' own have identities.
+        msg["scales"] = tuple(id(each.scale) for each in _PYRO_STACK if isinstance(each, scale))
+        if msg["is_observed"]:
             return
         msg["soft"] = self.relax is not None and family(msg["fn"])[0] in ("bernoulli", "one-hot")
         if msg["name"] in self.values:

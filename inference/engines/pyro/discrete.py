@@ -6,6 +6,7 @@ from typing import Any
 
 import pyro.distributions as dist
 import torch
+from pyro.distributions.util import scale_and_mask
 from torch import Tensor
 
 _WRAPPERS = (
@@ -56,12 +57,33 @@ def relaxed_draw(fn: Any, temperature: Any, *, hard: bool) -> Tensor:
 
 def relaxed_log_prob(fn: Any, value: Tensor) -> Tensor:
     """The log probability, extended linearly from discrete to relaxed values; batch-shaped."""
+    if isinstance(fn, dist.MaskedDistribution):
+        inner = relaxed_log_prob(fn.base_dist, value)
+        return scale_and_mask(inner, mask=fn._mask)
+    if isinstance(fn, torch.distributions.Independent):
+        inner = relaxed_log_prob(fn.base_dist, value)
+        count = fn.reinterpreted_batch_ndims
+        return inner.sum(tuple(range(-count, 0))) if count else inner
+    if isinstance(fn, dist.ExpandedDistribution):
+        return relaxed_log_prob(fn.base_dist, value)
     alpha = logits(fn)
-    score = value * alpha
     if family(fn)[0] == "bernoulli":
-        score = score - torch.nn.functional.softplus(alpha)
-    event = tuple(range(-len(fn.event_shape), 0))
-    return score.sum(event) if event else score
+        return value * alpha - torch.nn.functional.softplus(alpha)
+    return (value * alpha).sum(-1)
+
+
+def unmasked(fn: Any) -> Any:
+    """The distribution without the masks that are wrapped around it."""
+    if isinstance(fn, dist.MaskedDistribution):
+        return unmasked(fn.base_dist)
+    if isinstance(fn, (torch.distributions.Independent, dist.ExpandedDistribution)):
+        inner = unmasked(fn.base_dist)
+        if inner is fn.base_dist:
+            return fn
+        if isinstance(fn, torch.distributions.Independent):
+            return dist.Independent(inner, fn.reinterpreted_batch_ndims)
+        return inner.expand(fn.batch_shape)
+    return fn
 
 
 def _base(fn: Any) -> Any:

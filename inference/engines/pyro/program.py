@@ -20,7 +20,7 @@ from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 from torch.distributions import kl_divergence
 
-from inference.engines.draws import Draws
+from inference.engines.draws import Cells, Draws
 from inference.engines.program import (
     OWNED,
     OWNED_STATE,
@@ -30,9 +30,11 @@ from inference.engines.program import (
     split_weights,
 )
 from inference.engines.pyro import discrete
+from inference.engines.pyro.dataflow import parents_of
 from inference.engines.pyro.networks import Owned
 from inference.engines.pyro.ops import Ops
 from inference.engines.pyro.steer import Steer
+from inference.engines.scales import in_words, same_scale
 from inference.engines.structure import Plate, Site, Structure, can_draw
 from inference.errors import ObjectiveError
 
@@ -63,6 +65,9 @@ class PyroProgram:
         self._shared = structure.shared_plates
         self._rows: dict[str, Tensor] = {}
         self._observed: dict[str, Tensor] = {}
+        self._outside: Any = structure.scale  # the scale that stays outside of the weights
+        self._held: dict[str, Tensor] = {}  # the globals' draw
+        self._of_globals: Any = 0.0  # its log p - log q
 
     @property
     def observed(self) -> Tensor:
@@ -82,6 +87,7 @@ class PyroProgram:
     ) -> Draws:
         """Draw and score in one pass of the guide and one of the model."""
         values = values or {}
+        self._hold_globals()
         each = [
             self._draw(
                 count,
@@ -101,7 +107,22 @@ class PyroProgram:
             scored=each[0].scored,
             values=_stacked([draws.values for draws in each]),
             logits=_stacked([draws.logits for draws in each]),
+            cells=_stacked_cells([draws.cells for draws in each]),
         )
+
+    def _hold_globals(self) -> None:
+        """Draw the latents that lie outside of the weights, once for all particles."""
+        outside = self.structure.outside
+        if not outside or self._held:
+            return
+        guide_sites = self._trace_guide(1, Steer(values=self._rows))
+        drawn = {name: site["value"] for name, site in guide_sites.items()}
+        model_sites = self._trace_model(1, Steer(values=self._rows | drawn))
+        self._held = {name: value for name, value in drawn.items() if name in outside}
+        for sign, sites in ((1, model_sites), (-1, guide_sites)):
+            for name in outside & set(sites):
+                term = (_density(sites[name]) * sites[name]["scale"]).sum()
+                self._of_globals = self._of_globals + sign * term
 
     def _draw(
         self,
@@ -114,29 +135,63 @@ class PyroProgram:
     ) -> Draws:
         if num_particles == 1:  # without a particle plate, sites have no dimension for it
             values = {name: v[0].reshape(self._shape(name)) for name, v in values.items()}
+        values = self._held | values
         steer = functools.partial(Steer, detach=detach, relax=relax)
         guide_sites = self._trace_guide(num_particles, steer(values=self._rows | values))
         latents = {name: site["value"] for name, site in guide_sites.items()} | values
         model_sites = self._trace_model(num_particles, steer(values=self._rows | latents))
-        known = {}
+        self._note_scale(model_sites, guide_sites)
+        exact = {}
         if divergences:
             for name in self.structure.closed_form_sites():
                 divergence = _divergence(guide_sites[name], model_sites[name])
                 if divergence is not None:
-                    known[name] = self._per_datum(divergence, guide_sites[name])
+                    exact[name] = divergence
+        known = {n: self._per_datum(value, guide_sites[n]) for n, value in exact.items()}
         proposed = {n: site for n, site in guide_sites.items() if not site["is_observed"]}
         summed = {n: model_sites[n] for n in values if n not in proposed}
+        outside = self.structure.outside
+        scored = {n: s for n, s in proposed.items() if not s["fn"].has_rsample and n not in outside}
+        cells = None
+        if scored:
+            cells = Cells(
+                log_p_sites=_Lazy(_without(model_sites, outside), self._cell),
+                log_q_sites=_Lazy(_without(guide_sites, outside), self._cell),
+                divergences={n: self._as_cell(v, guide_sites[n]) for n, v in exact.items()},
+                scores=_Lazy(scored, lambda site: self._framed(_score(site))),
+            )
         return Draws(
-            log_p_sites=_Lazy(model_sites, self._log_prob),
-            log_q_sites=_Lazy(guide_sites, self._log_prob),
+            log_p_sites=_Lazy(_without(model_sites, outside), self._log_prob),
+            log_q_sites=_Lazy(_without(guide_sites, outside), self._log_prob),
             divergences=known,
-            scored=frozenset(n for n, site in guide_sites.items() if not site["fn"].has_rsample),
+            scored=frozenset(scored),
             values=_Lazy(proposed | summed, lambda site: self._padded(site["name"], site["value"])),
             logits=_Lazy(
                 {n: site for n, site in proposed.items() if discrete.family(site["fn"])[0]},
                 lambda site: self._padded(site["name"], discrete.logits(site["fn"])),
             ),
+            cells=cells,
         )
+
+    def _note_scale(self, *parts: Mapping[str, Any]) -> None:
+        """Note what multiplies a datum's bound, and that all its sites still agree on it.
+
+        Found for each run, because a weight of rows, or a factor that rises with the steps, may
+        come with the batch.
+        """
+        sites = itertools.chain(*(part.items() for part in parts))
+        weighing = [(n, site["scale"]) for n, site in sites if n in self.structure.unscaled]
+        if not weighing:
+            self._outside = self.structure.scale
+            return
+        first, self._outside = weighing[0]
+        for name, scale in weighing:
+            if not _equal(scale, self._outside):
+                raise ObjectiveError(
+                    f"site {name!r} has scale {in_words(_plain(scale))} and {first!r} "
+                    f"{in_words(_plain(self._outside))}, which were equal in an earlier batch. Fit "
+                    "the batches in which all sites of a datum have one scale on their own."
+                )
 
     def weighted(
         self,
@@ -182,6 +237,7 @@ class PyroProgram:
         }
         steer = Steer(values=self._rows | copies)
         model_sites = self._trace_model(num_particles, steer)
+        self._note_scale(model_sites, guide_sites)
         log_p = sum(self._log_prob(site) for site in model_sites.values())
         log_q = sum(self._log_prob(site) for site in guide_sites.values())
         if not again:
@@ -300,19 +356,17 @@ class PyroProgram:
         return value.detach()
 
     def total(self, per_datum: Tensor) -> Tensor:
-        """Sum (N,) over the data, times the scale of subsampled shared plates."""
-        return per_datum.sum() * self.structure.scale
+        """Sum (N,) over the data, times what scales a datum, and the globals' own term."""
+        scale = self._outside
+        if isinstance(scale, Tensor) and scale.dim():
+            shape = self.structure.row_shape
+            per_datum = per_datum * self.structure.framed(scale).expand(shape).reshape(-1)
+            return per_datum.sum() + self._of_globals
+        return per_datum.sum() * scale + self._of_globals
 
     def logmeanexp(self, values: Tensor) -> Tensor:
         """log of the mean of exp over the first axis: (K, N) to (N,)."""
         return values[0] if len(values) == 1 else values.logsumexp(0) - math.log(len(values))
-
-    def score(self, signal: Tensor, log_q_scored: Tensor | None) -> Tensor:
-        """A score-function term: zero in value, signal * grad log q in gradient; (K, N)."""
-        if log_q_scored is None:
-            return torch.zeros_like(signal)
-        signal = signal.detach()
-        return signal * (log_q_scored - log_q_scored.detach())
 
     def diagonal(self, values: Tensor) -> Tensor:
         """A (K, K, N) array with (K, N) values on its diagonal and zeros elsewhere."""
@@ -368,27 +422,44 @@ class PyroProgram:
     def _flat(self, value: Tensor, name: str) -> Tensor:
         """An observed value as (N, D), in float32."""
         site = self.structure.model[name]
+        plates = self.structure.nested.shared_plates  # of the data, globals or not
         batch = len(site.batch_shape)
-        kept = [batch + plate.dim for plate in self._shared]
+        kept = [batch + plate.dim for plate in plates]
         rest = [dim for dim in range(batch + len(site.event_shape)) if dim not in kept]
-        size = math.prod(plate.size for plate in self._shared)
+        size = math.prod(plate.size for plate in plates)
         whole = value.expand(site.batch_shape + site.event_shape)
         return whole.permute(*kept, *rest).reshape(size, -1).float()
 
     def _log_prob(self, site: Mapping[str, Any]) -> Tensor:
-        if (site["infer"] or {}).get("soft"):
-            return self._per_datum(discrete.relaxed_log_prob(site["fn"], site["value"]), site)
-        return self._per_datum(site["fn"].log_prob(site["value"]), site)
+        return self._per_datum(_density(site), site)
+
+    def _cell(self, site: Mapping[str, Any]) -> Tensor:
+        return self._as_cell(_density(site), site)
+
+    def _as_cell(self, log_prob: Tensor, site: Mapping[str, Any]) -> Tensor:
+        """A log density entry by entry, (K, *batch)."""
+        return self._framed(self._scaled(log_prob, site))
+
+    def _framed(self, log_prob: Tensor) -> Tensor:
+        """With as many batch dimensions as the deepest site has, behind that of the particles."""
+        rank = self.structure.nesting + 1
+        return log_prob.reshape((1,) * (rank - log_prob.dim()) + log_prob.shape)
+
+    def _scaled(self, log_prob: Tensor, site: Mapping[str, Any]) -> Tensor:
+        """Times mask and scale, the latter as far as it is not outside: see total()."""
+        scale: Any = 1.0
+        if site["name"] not in self.structure.unscaled:
+            scale, outside = site["scale"], self._outside
+            if isinstance(outside, Tensor) or outside != 1:
+                scale = scale / outside
+        if site["mask"] is not None or not (isinstance(scale, (int, float)) and scale == 1):
+            log_prob = scale_and_mask(log_prob, scale, site["mask"])
+        return log_prob
 
     def _per_datum(self, log_prob: Tensor, site: Mapping[str, Any]) -> Tensor:
         """Apply mask and scale and sum the plates that are not shared: (K, N)."""
-        # The shared plates' own scale belongs outside the logarithm: see total().
-        outside = self.structure.scale
-        scale = site["scale"] if outside == 1 else site["scale"] / outside
-        if site["mask"] is not None or not (isinstance(scale, (int, float)) and scale == 1):
-            log_prob = scale_and_mask(log_prob, scale, site["mask"])
+        log_prob = self._framed(self._scaled(log_prob, site))
         rank = self.structure.nesting + 1
-        log_prob = log_prob.reshape((1,) * (rank - log_prob.dim()) + log_prob.shape)
         kept = {0} | {plate.dim % rank for plate in self._shared}
         private = [dim for dim in range(rank) if dim not in kept]
         return (log_prob.sum(private) if private else log_prob).reshape(len(log_prob), -1)
@@ -505,13 +576,30 @@ def program(
     key = (model, guide, shapes, sorted(kwargs))
     remembered = objective.__dict__.get("_pyro_structure")
     if remembered is None or remembered[0] != key:
-        structure = inspect(model, guide, args, kwargs)
-        objective.require(structure)
+        structure = objective.require(inspect(model, guide, args, kwargs))
+        if structure.follows_scores:
+            structure = _with_parents(structure, model, guide, args, kwargs)
         vectorised = vectorises(model, guide, args, kwargs, structure)
         remembered = objective.__dict__["_pyro_structure"] = (key, structure, vectorised)
     _, structure, vectorised = remembered
     owner = _owner(objective, model, guide) if objective.owns else 0
     return PyroProgram(model, guide, args, kwargs, structure, vectorised=vectorised, owner=owner)
+
+
+def _with_parents(
+    structure: Structure,
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Structure:
+    """Find out what each site depends on, where that makes scores less noisy."""
+    run_guide, run_model = (functools.partial(f, *args, **kwargs) for f in (guide, model))
+    try:
+        with _quietly():
+            return structure.with_parents(*parents_of(run_guide, run_model, samples))
+    except Exception:  # whatever it is: in doubt, a site depends on all before it
+        return structure
 
 
 def inspect(
@@ -641,7 +729,38 @@ def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:
         training_only=bool(site["infer"].get("training_only", False)),
         scorable=_scorable(site["fn"], site["value"]),
         enumerated=bool(site["infer"].get("enumerate")),
+        scale=_plain(site["scale"]),
     )
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two scales are equal; numbers at once, because every step asks."""
+    if one is other or (isinstance(one, float | int) and isinstance(other, float | int)):
+        return one is other or one == other
+    return same_scale(_plain(one), _plain(other))
+
+
+def _plain(scale: Any) -> Any:
+    """A scale as a number or an array."""
+    if not isinstance(scale, Tensor):
+        return float(scale)
+    return scale.detach().cpu().double().numpy() if scale.dim() else float(scale)
+
+
+def _density(site: Mapping[str, Any]) -> Tensor:
+    """The log density of a site's value, before mask, scale and sums."""
+    if (site["infer"] or {}).get("soft"):
+        return discrete.relaxed_log_prob(site["fn"], site["value"])
+    return site["fn"].log_prob(site["value"])
+
+
+def _score(site: Mapping[str, Any]) -> Tensor:
+    """The log density of a draw, whether it is masked or not: what was drawn has a score."""
+    return discrete.unmasked(site["fn"]).log_prob(site["value"])
+
+
+def _without(sites: Mapping[str, Any], names: frozenset[str]) -> Mapping[str, Any]:
+    return {n: site for n, site in sites.items() if n not in names} if names else sites
 
 
 def _scorable(fn: Any, value: Tensor) -> bool:
@@ -657,6 +776,18 @@ def _scorable(fn: Any, value: Tensor) -> bool:
 
 def _stacked(parts: list[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+def _stacked_cells(parts: list[Cells | None]) -> Cells | None:
+    cells = [part for part in parts if part is not None]
+    if not cells:
+        return None
+    return Cells(
+        log_p_sites=_stacked([part.log_p_sites for part in cells]),
+        log_q_sites=_stacked([part.log_q_sites for part in cells]),
+        divergences=_stacked([part.divergences for part in cells]),
+        scores=_stacked([part.scores for part in cells]),
+    )
 
 
 def _divergence(guide_site: Mapping[str, Any], model_site: Mapping[str, Any]) -> Tensor | None:

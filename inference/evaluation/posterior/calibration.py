@@ -132,7 +132,7 @@ def _simulated(
     structure = explaining(lambda rows: backend.structure(pair, rows), arrays)
     structure.check_match()
     structure.check_observed()
-    structure.check_local("simulation_based_calibration")
+    structure.check_likelihood("simulation_based_calibration")
     for site in structure.latents:
         if site.batch_shape != (count,):
             raise ObjectiveError(

@@ -19,7 +19,7 @@ import torch
 from jax import random
 from rows import ENGINES
 
-from inference import ELBO, IWAE
+from inference import ELBO, IWAE, DReG
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, ObjectiveError, PairError, ZooError
 from inference.objectives import Objective
@@ -101,7 +101,7 @@ def pair(engine: str, fault: str) -> SimpleNamespace:
         ("shape", ELBO(), PairError, ["'z'", "()", "(3,)", "to_event"]),
         ("unobserved", ELBO(), ObjectiveError, ["observes no site", "obs="]),
         ("discrete", IWAE(2), ObjectiveError, ["'z'", "not reparameterised", "VIMCO"]),
-        ("global latent", IWAE(2), ObjectiveError, ["'theta'", "'data'", "ELBO()"]),
+        ("global latent", DReG(2), ObjectiveError, ["'theta'", "'data'", "ELBO()"]),
         ("no plate", IWAE(2), ObjectiveError, ["'z'", "(6,)", "plate('data', len(x))"]),
     ],
 )

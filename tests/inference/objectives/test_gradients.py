@@ -91,6 +91,7 @@ def test_the_scale_inside_the_logarithm_is_caught(
 ) -> None:
     """Planted: upstream's RenyiELBO puts the plate's scale on each site before the logsumexp."""
     monkeypatch.setattr(Structure, "scale", 1.0)
+    monkeypatch.setattr(Structure, "unscaled", frozenset())
     largest, limit = subsampled_z(engine, IWAE(2))
     assert largest > limit
 

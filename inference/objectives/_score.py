@@ -1,0 +1,104 @@
+"""The gradient of a bound that is a sum of costs, for draws with and without a pathwise gradient.
+
+    grad E_q[sum of costs] = E_q[ grad of the costs through the draws
+                                  + sum_s (costs downstream of z_s) grad log q(z_s) ]
+
+over the draws z_s that have no gradient of their own.
+
+The score of a draw is that of its log q as such: scales and masks belong to the costs. Of the
+costs each score sees those that its draw can change, entry by entry in the plates that they share.
+
+References:
+    Ranganath, Gerrish & Blei 2014, arXiv:1401.0118; Schulman et al. 2015, arXiv:1506.05254.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from inference.engines.influence import Cost, downstream
+from inference.objectives._objective import gradient_only
+
+if TYPE_CHECKING:
+    from inference.engines.draws import Cells, Draws
+    from inference.engines.program import Program
+
+Weights = Mapping[str, Any]
+
+
+def through_draws(program: Program, draws: Draws, weights: Weights | None = None) -> Any:
+    """log w with its gradient through the draws alone, (K, N).
+
+    log q of a draw without a pathwise gradient is held: its own gradient is zero on average.
+
+    Args:
+        program: the program.
+        draws: draws and their log densities.
+        weights: factors on the divergences of latents, by site; one where there is none.
+    """
+    total: Any = 0.0
+    for cost in _costs(draws, draws, weights or {}):
+        held = cost.side == "guide" and cost.site in draws.scored
+        total = total + (program.stop(cost.value) if held else cost.value)
+    return total
+
+
+def score_terms(
+    program: Program,
+    draws: Draws,
+    weights: Weights | None = None,
+    *,
+    control: Callable[[str, Any], Any] = lambda name, signal: signal,
+) -> Any:
+    """The gradient by the scores of all draws without a pathwise one, zero in value; (K, N).
+
+    Args:
+        program: the program.
+        draws: draws and their log densities.
+        weights: factors on the divergences of latents, by site; one where there is none.
+        control: from a site and its signal, (K, *batch), to the signal less a control variate that
+            does not depend on the draw.
+    """
+    if draws.cells is None:
+        return 0.0
+    costs = [
+        Cost(cost.side, cost.site, program.stop(cost.value))
+        for cost in _costs(draws.cells, draws, weights or {})
+    ]
+    total: Any = 0.0
+    for name, log_q in draws.cells.scores.items():
+        signal = control(name, downstream(program.structure, costs, name))
+        term = program.stop(signal) * gradient_only(program, log_q)
+        total = total + program.structure.gather(term)
+    return total
+
+
+def score_of(program: Program, draws: Draws, signal: Any) -> Any:
+    """signal * grad log q of all draws without a pathwise gradient, zero in value; (K, N).
+
+    Args:
+        program: the program.
+        draws: draws and their log densities.
+        signal: one for each draw and datum, (K, N).
+    """
+    if draws.cells is None:
+        return 0.0 * signal
+    log_q = sum(program.structure.gather(score) for score in draws.cells.scores.values())
+    return program.stop(signal) * gradient_only(program, log_q)
+
+
+def _costs(source: Draws | Cells, draws: Draws, weights: Weights) -> Iterator[Cost]:
+    """What each site adds to the bound, per datum or entry by entry."""
+    known = draws.divergences
+    log_p, log_q = source.log_p_sites, source.log_q_sites
+    for name in (n for n in log_p if n not in known):
+        yield Cost("model", name, _times(weights.get(name), log_p[name]))
+    for name in (n for n in log_q if n not in known):
+        yield Cost("guide", name, -_times(weights.get(name), log_q[name]))
+    for name in known:
+        yield Cost("divergence", name, -_times(weights.get(name), source.divergences[name]))
+
+
+def _times(weight: Any, value: Any) -> Any:
+    return value if weight is None else weight * value
