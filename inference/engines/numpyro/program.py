@@ -542,6 +542,15 @@ def _samples(trace: Trace) -> list[tuple[str, Mapping[str, Any]]]:
     return [(name, site) for name, site in trace.items() if site["type"] == "sample"]
 
 
+def computed(trace: Trace) -> dict[str, Array]:
+    """What the program computed in `numpyro.deterministic` statements, by their names."""
+    return {
+        name: jnp.asarray(site["value"])
+        for name, site in trace.items()
+        if site["type"] == "deterministic"
+    }
+
+
 def _mutable(trace: Trace) -> dict[str, Any]:
     """The networks' new state."""
     return {

@@ -607,12 +607,28 @@ def describe(
 
 
 def samples(trace: poutine.Trace) -> list[tuple[str, Any]]:
-    """The sample sites of a trace, without the index draws of subsampled plates."""
+    """The sample sites of a trace, without the index draws of subsampled plates.
+
+    Nor are values that the program only computes, to Pyro observed draws of a masked Delta.
+    """
     return [
         (name, site)
         for name, site in trace.nodes.items()
-        if site["type"] == "sample" and not site_is_subsample(site)
+        if site["type"] == "sample" and not site_is_subsample(site) and not _is_computed(site)
     ]
+
+
+def computed(trace: poutine.Trace) -> dict[str, Tensor]:
+    """What the program computed in `pyro.deterministic` statements, by their names."""
+    return {
+        name: cast(Tensor, site["value"])
+        for name, site in trace.nodes.items()
+        if site["type"] == "sample" and _is_computed(site)
+    }
+
+
+def _is_computed(site: Any) -> bool:
+    return bool(site["infer"].get("_deterministic", False))
 
 
 def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:

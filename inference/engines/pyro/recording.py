@@ -22,6 +22,7 @@ from inference.engines.pyro.pairs import (
     untouched_parts,
 )
 from inference.engines.pyro.program import (
+    computed,
     describe,
     samples,
 )
@@ -90,6 +91,7 @@ class Recorder:
         return Recorded(
             sites=sites,
             parameters=self._named(run),
+            computed={n: v.detach().numpy().copy() for n, v in computed(run).items()},
             returned=returned.numpy().copy() if isinstance(returned, Tensor) else None,
             warnings=tuple(dict.fromkeys(str(each.message) for each in heard)),
             baselines=self._baselines(run),
