@@ -227,3 +227,15 @@ def _per_row(context: Context) -> Iterator[Mistake]:
                     name,
                     recorded.line,
                 )
+
+
+@check(
+    "particles-at-once",
+    "all particles go through the pair at once.",
+    needs=("runs-together", "guide-proposes-all"),
+)
+def _particles(context: Context) -> Iterator[Mistake]:
+    found = context.probe.obstacle(context.structure)
+    if found is not None:
+        raise Skip(str(found), found.site, found.line)
+    yield from ()

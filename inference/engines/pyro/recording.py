@@ -14,6 +14,7 @@ from pyro import poutine
 from torch import Tensor
 
 from inference.engines.pyro.doubling import in_double
+from inference.engines.pyro.looking import random_states, untouched
 from inference.engines.pyro.pairs import (
     StoredPair,
     evaluating,
@@ -22,12 +23,12 @@ from inference.engines.pyro.pairs import (
     untouched_parts,
 )
 from inference.engines.pyro.program import (
-    computed,
     describe,
     samples,
 )
 from inference.engines.pyro.recorded_sites import Lines, recorded
 from inference.engines.pyro.steer import Steer
+from inference.engines.pyro.tracing import computed
 from inference.engines.recorded import (
     Array,
     Recorded,
@@ -145,8 +146,9 @@ class Recorder:
         """A store and a random state of the pair's own; evaluation mode; float64 if asked for."""
         with (
             self.pair.scope(),
-            torch.random.fork_rng(),
+            random_states(),
             evaluating(self.pair),
+            untouched(self.pair.model, self.pair.guide),
             pyro.validation_enabled(False),
             in_double(self.pair) if double else contextlib.nullcontext(),
         ):
