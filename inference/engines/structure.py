@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.engines.densities import miscounted
 from inference.errors import ObjectiveError, PairError
 
 
@@ -56,6 +57,8 @@ class Site:
             not for a flow whose transform has no inverse.
         enumerated: whether the program marks it for enumeration (`infer={"enumerate": ...}`), so
             that a loss which sums over such sites needs no draw of it.
+        value_shape: shape of the value that the site has, drawn or observed; None if not known.
+        density_shape: shape of the log density of that value; None if not known.
     """
 
     name: str
@@ -73,6 +76,8 @@ class Site:
     training_only: bool = False
     scorable: bool = True
     enumerated: bool = False
+    value_shape: tuple[int, ...] | None = None
+    density_shape: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -197,6 +202,7 @@ class Structure:
         Raises:
             PairError: naming the sites that differ.
         """
+        self.check_densities()
         latents = {site.name: site for site in self.latents}
         proposals = {site.name: site for site in self.proposals if not site.auxiliary}
         missing = sorted(set(latents) - set(proposals) - set(summed))
@@ -227,12 +233,27 @@ class Structure:
                     f"{_plates(proposals[name].plates)} in the guide; put both in the same plates."
                 )
 
-    def check_observed(self) -> None:
-        """Check that the model observes something.
+    def check_densities(self) -> None:
+        """Check that no log density counts a value more than once.
 
         Raises:
+            PairError: naming the first site of which one does.
+        """
+        observed = [site.plates for site in self.observed]
+        of_data = frozenset.intersection(*observed) if observed else frozenset[Plate]()
+        for part, sites in (("model", self.model), ("guide", self.guide)):
+            for site in sites.values():
+                if said := miscounted(site, part, of_data):
+                    raise PairError(said)
+
+    def check_observed(self) -> None:
+        """Check that the model observes something, and each value of it once.
+
+        Raises:
+            PairError: naming a site that counts a value more than once.
             ObjectiveError: if it does not, so that no likelihood exists.
         """
+        self.check_densities()
         if not self.observed:
             raise ObjectiveError(
                 "the model observes no site, so it has no likelihood to maximise. Pass the data to "

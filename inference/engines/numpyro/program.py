@@ -588,7 +588,19 @@ def _site(
         training_only=bool(site["infer"].get("training_only", False)),
         scorable=_scorable(site["fn"], site["value"]),
         enumerated=bool(site["infer"].get("enumerate")),
+        value_shape=tuple(jnp.shape(site["value"])),
+        density_shape=_density_shape(site),
     )
+
+
+def _density_shape(site: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """The shape of a log density; None where there is none, which others report in better words."""
+    given = (site["intermediates"],) if site.get("intermediates") else ()
+    try:
+        found: Any = jax.eval_shape(lambda: site["fn"].log_prob(site["value"], *given))
+        return tuple(found.shape)
+    except Exception:
+        return None
 
 
 def _scorable(fn: Any, value: Array) -> bool:

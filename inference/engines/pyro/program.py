@@ -592,6 +592,7 @@ def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:
     while (base := getattr(support, "base_constraint", None)) is not None:
         support = base
     positions = [position for position, arg in enumerate(args) if arg is site["value"]]
+    density_shape = _density_shape(site["fn"], site["value"])  # before a flow forgets its draw
     plates = frozenset(
         Plate(frame.name, frame.dim, int(frame.size), int(frame.full_size or frame.size))
         for frame in site["cond_indep_stack"]
@@ -613,7 +614,17 @@ def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:
         training_only=bool(site["infer"].get("training_only", False)),
         scorable=_scorable(site["fn"], site["value"]),
         enumerated=bool(site["infer"].get("enumerate")),
+        value_shape=tuple(site["value"].shape),
+        density_shape=density_shape,
     )
+
+
+def _density_shape(fn: Any, value: Tensor) -> tuple[int, ...] | None:
+    """The shape of a log density; None where there is none, which others report in better words."""
+    try:
+        return tuple(fn.log_prob(value).shape)
+    except Exception:
+        return None
 
 
 def _scorable(fn: Any, value: Tensor) -> bool:

@@ -93,7 +93,7 @@ class Recorder:
             sites=sites,
             parameters=self._named(run),
             computed={n: v.detach().numpy().copy() for n, v in computed(run).items()},
-            returned=returned.numpy().copy() if isinstance(returned, Tensor) else None,
+            returned=returned.detach().numpy().copy() if isinstance(returned, Tensor) else None,
             warnings=tuple(dict.fromkeys(str(each.message) for each in heard)),
             baselines=self._baselines(run),
         )
