@@ -128,7 +128,7 @@ class Recorder:
     def _baselines(self, run: poutine.Trace) -> frozenset[str]:
         """Public names of the parameters that the baselines of sites depend on."""
         found = set[str]()
-        named = unconstrained(self.pair)
+        named = {n: t for n, t in unconstrained(self.pair).items() if t.requires_grad}
         for _, node in samples(run):
             given = node["infer"].get("baseline", {})
             if "nn_baseline" not in given:

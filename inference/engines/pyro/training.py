@@ -21,6 +21,7 @@ from inference.engines.pyro.optimisers import build_optimiser, build_schedule
 from inference.engines.pyro.pairs import (
     AVERAGE,
     StoredPair,
+    detach_kept,
     drop_owned,
     evaluating,
     isolate,
@@ -218,7 +219,9 @@ class Trainer:
         twin._pyro_owners = []  # shared by the objective's phases
         for name, network in objective.networks.items():
             if isinstance(network, torch.nn.Module):  # anything else is refused in the first step
-                self.networks[name] = copy.deepcopy(network).to(self.device)
+                kept: dict[int, Any] = {}
+                detach_kept(network, kept)
+                self.networks[name] = copy.deepcopy(network, kept).to(self.device)
                 setattr(twin, name, self.networks[name])
         return twin
 
