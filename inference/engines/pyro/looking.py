@@ -155,7 +155,8 @@ def copied(value: Any, known: dict[int, Any] | None = None) -> Any:
     if isinstance(value, Tensor) and not isinstance(value, torch.nn.Parameter):
         made = value.detach().clone().requires_grad_(value.requires_grad)
     elif type(value) in (list, tuple):
-        made = type(value)(copied(each, known) for each in value)
+        parts = [copied(each, known) for each in value]
+        made = parts if isinstance(value, list) else tuple(parts)
     elif type(value) is dict:
         made = {key: copied(each, known) for key, each in value.items()}
     known[id(value)] = made

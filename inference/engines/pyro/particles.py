@@ -93,6 +93,7 @@ def obstacle(
     pair = model, guide
     with quietly(), untouched(*pair):
         own, named = arguments(args, kwargs)
+        found: Obstacle | None = None
         with _moved(pair) as moved:
             if moved:
                 found = _difference(pair, own, named, structure)
@@ -153,7 +154,7 @@ def _difference(
 
 def _misshapen(
     both: tuple[poutine.Trace, poutine.Trace],
-    together: list[dict[str, Tensor]],
+    together: list[dict[str, Any]],
     count: int,
     structure: Structure,
     lines: Mapping[str, str],
@@ -207,7 +208,7 @@ def _rows(both: tuple[poutine.Trace, poutine.Trace]) -> dict[str, Tensor]:
     }
 
 
-def _densities(trace: poutine.Trace, skip: set[str] | None = None) -> dict[str, Tensor]:
+def _densities(trace: poutine.Trace, skip: set[str] | None = None) -> dict[str, Any]:
     return {
         name: scale_and_mask(site["fn"].log_prob(site["value"]), site["scale"], site["mask"])
         for name, site in samples(trace)

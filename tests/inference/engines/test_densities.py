@@ -166,7 +166,7 @@ def density(x: np.ndarray) -> float:
     return float(norm.logpdf(x.astype(np.float64)).sum())
 
 
-RIGHT: dict[str, tuple[Any, Any, np.ndarray, float]] = {
+RIGHT: dict[str, tuple[Any, Any, np.ndarray, Any]] = {
     "weights": (weights_and_data, weights, LINE, density(LINE)),
     "times-on-the-left": (line_of_times, nothing, TABLE, density(TABLE)),
     "constant": (constant_response, nothing, LINE, density(LINE) + 5 * norm.logpdf(1.0)),

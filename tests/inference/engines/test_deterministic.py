@@ -36,14 +36,14 @@ def pair(engine: str, *, computes: bool) -> tuple[Any, Any]:
         return lib.deterministic(name, value, **kind)
 
     def model(x: Any) -> None:
-        w = lib.param("w", array(np.float32([[0.5, -0.4, 1.0], [0.2, 0.3, -1.0]])))
+        w = lib.param("w", array(np.array([[0.5, -0.4, 1.0], [0.2, 0.3, -1.0]], "f4")))
         with lib.plate("data", len(x)):
             z = lib.sample("z", dist.Bernoulli(logits=array(np.zeros((4, 2), "f4"))).to_event(1))
             logits = noted("logits", z @ w)
             lib.sample("x", dist.Bernoulli(logits=logits).to_event(1), obs=x)
 
     def guide(x: Any) -> None:
-        v = lib.param("v", array(np.float32([[0.1, 0.4], [0.3, -0.2], [-0.5, 0.6]])))
+        v = lib.param("v", array(np.array([[0.1, 0.4], [0.3, -0.2], [-0.5, 0.6]], "f4")))
         with lib.plate("data", len(x)):
             z = lib.sample("z", dist.Bernoulli(logits=x @ v).to_event(1))
             noted("twice", 2 * z)
@@ -78,9 +78,9 @@ def test_the_same_objectives_fit(engine: str) -> None:
 def test_a_record_keeps_it_apart_from_the_sites(engine: str) -> None:
     checking = importlib.import_module(f"inference.engines.{engine}.checking")
     probe = checking.Probe(pair(engine, computes=True), (X,))
-    z = np.float32([[0, 1], [1, 1], [1, 0], [0, 0]])
+    z = np.array([[0, 1], [1, 1], [1, 0], [0, 0]], "f4")
     run = probe.record("model", (X,), {"z": z})
-    w = np.float32([[0.5, -0.4, 1.0], [0.2, 0.3, -1.0]])
+    w = np.array([[0.5, -0.4, 1.0], [0.2, 0.3, -1.0]], "f4")
     assert set(run.sites) == {"z", "x"}
     assert set(run.computed) == {"logits"}
     np.testing.assert_allclose(run.computed["logits"], z @ w, rtol=1e-5)
@@ -89,7 +89,7 @@ def test_a_record_keeps_it_apart_from_the_sites(engine: str) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_posterior_draws_keep_it(engine: str) -> None:
     data: Any = to_arviz(pair(engine, computes=True), X, num_draws=3)
-    z, w = data.posterior["z"].values, np.float32([[0.5, -0.4, 1.0], [0.2, 0.3, -1.0]])
+    z, w = data.posterior["z"].values, np.array([[0.5, -0.4, 1.0], [0.2, 0.3, -1.0]], "f4")
     np.testing.assert_allclose(data.posterior["logits"].values, z @ w, rtol=1e-5)
     assert set(data.observed_data) == {"x"}
 
@@ -99,11 +99,13 @@ def test_pyro_observes_the_rest_of_a_partly_observed_site() -> None:
 
     def model(x: torch.Tensor) -> None:
         with pyro.plate("data", len(x)):
-            known = torch.tensor([True, True, False, True])
+            known: Any = torch.tensor([True, True, False, True])
             pyro.sample("x", pdist.Normal(torch.zeros(4), 1.0), obs=x, obs_mask=known)
 
+    hidden: Any = torch.tensor([False, False, True, False])
+
     def guide(x: torch.Tensor) -> None:
-        with pyro.plate("data", len(x)), pyro.poutine.mask(mask=torch.tensor([0, 0, 1, 0]).bool()):
+        with pyro.plate("data", len(x)), pyro.poutine.mask(mask=hidden):
             pyro.sample("x_unobserved", pdist.Normal(torch.zeros(4), 1.0))
 
     x = torch.tensor([0.3, -1.0, 0.0, 2.0])

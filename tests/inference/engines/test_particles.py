@@ -134,7 +134,7 @@ def test_pairs_of_the_zoo_run_all_at_once(name: str) -> None:
     row = ROWS[name]
     batch = tuple(torch.tensor(array) for array in row.batch(5))
     with pyro.get_param_store().scope():
-        both = create(row.model, engine="pyro", **row.hyperparameters)
+        both: Any = create(row.model, engine="pyro", **row.hyperparameters)
         for training in (False, True):
             both.train(training)
             structure = inspect(both.model, both.guide, batch, {})

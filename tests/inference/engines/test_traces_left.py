@@ -61,7 +61,8 @@ def after(loss: Any, how: str, kind: str, steps: int = 50) -> float:
         if how == "fit":
             run = fit(both, X, objective=loss, steps=steps, learning_rate=0.02, progress=False)
             return float(-log_likelihood(run.pair, X).mean)
-        svi, x = SVI(*both, adam(), loss), torch.tensor(X)
+        svi: Any = SVI(*both, adam(), loss)
+        x = torch.tensor(X)
         for _ in range(steps):
             # Upstream's loss can only take a tensor that its transforms have not seen before.
             svi.step(x.clone() if isinstance(loss, Trace_ELBO) else x)
@@ -93,7 +94,7 @@ class Counting(nn.Module):
         self.train()
         if self.remembered is None:
             self.remembered = self.out.weight.exp()
-        random.random(), np.random.random(), torch.rand(1)
+        _ = random.random(), np.random.random(), torch.rand(1)
         return self.out(self.spectral(self.norm(x))) + 0 * self.remembered.sum()
 
 
@@ -105,7 +106,8 @@ def networked(network: Any) -> tuple[Any, Any]:
 
     def guide(x: Tensor) -> None:
         pyro.module("network", network)
-        loc, log_scale = network(x).chunk(2, -1)
+        both: Any = network(x)
+        loc, log_scale = both.chunk(2, -1)
         with pyro.plate("data", len(x)):
             pyro.sample("z", dist.Normal(loc, log_scale.exp()).to_event(1))
 

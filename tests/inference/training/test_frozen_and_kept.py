@@ -49,8 +49,9 @@ class Lazy(PyroModule):
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.encoder, self.decoder = PyroModule[nn.Linear](3, 2), PyroModule[nn.Linear](2, 3)
-        self.scale = PyroParam(torch.tensor(0.5), dist.constraints.positive)
+        linear: Any = PyroModule[nn.Linear]
+        self.encoder, self.decoder = linear(3, 2), linear(2, 3)
+        self.scale: Any = PyroParam(torch.tensor(0.5), dist.constraints.positive)
         self.decoder.weight.requires_grad_(False)
 
     def model(self, x: Tensor) -> None:
