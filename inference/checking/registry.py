@@ -11,7 +11,17 @@ from inference.engines.recorded import raising_line
 
 
 class Skip(Exception):  # noqa: N818  (it is no error)
-    """A check has no meaning for this pair; the message says why."""
+    """A check has no meaning for this pair, or finds what is no mistake; the message says why.
+
+    Args:
+        message: why.
+        site: the site that it is about, if it is about one.
+        line: where in the user's code.
+    """
+
+    def __init__(self, message: str, site: str | None = None, line: str = "") -> None:
+        super().__init__(message)
+        self.site, self.line = site, line
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,7 @@ def run(checks: Iterable[Check], context: Context) -> Iterator[Finding]:
         try:
             mistakes = list(each.body(context))
         except Skip as reason:
-            yield Finding(each.name, "skipped", str(reason))
+            yield Finding(each.name, "skipped", str(reason), reason.site, reason.line)
             continue
         except Exception as error:  # the pair is the user's: anything can come
             mistakes = [Mistake(in_words(error), line=raising_line(error))]

@@ -8,6 +8,7 @@ import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.registry import Mistake, Skip, check
+from inference.engines.densities import outside_plates, repeated_value
 
 
 @check(
@@ -106,10 +107,7 @@ def _in_plates(context: Context) -> Iterator[Mistake]:
             ]
             if outside:
                 yield Mistake(
-                    f"{name!r} in the {part} has batch shape {site.batch_shape}, of which "
-                    f"dimension "
-                    f"{outside[0]} lies in no plate; open a plate of that size around it, or make "
-                    "it part of the event with .to_event(1).",
+                    outside_plates(name, part, site.batch_shape, outside[0]),
                     name,
                     recorded.line,
                 )
@@ -148,10 +146,13 @@ def _broadcasting(context: Context) -> Iterator[Mistake]:
         if not recorded.site.observed and _stripped(came) == _stripped(expected):
             continue
         yield Mistake(
-            f"{name!r} is given a value of shape {came}, but its distribution has batch shape "
-            f"{recorded.site.batch_shape} and event shape {recorded.site.event_shape}: the value "
-            f"is repeated over shape {expected} without a word. Give both the same shape; often "
-            "one of them needs .squeeze(-1) or [:, None], or the distribution .to_event(1).",
+            repeated_value(
+                name,
+                came,
+                recorded.site.batch_shape,
+                recorded.site.event_shape,
+                recorded.log_prob.shape + recorded.site.event_shape,
+            ),
             name,
             recorded.line,
         )
@@ -227,3 +228,15 @@ def _per_row(context: Context) -> Iterator[Mistake]:
                     name,
                     recorded.line,
                 )
+
+
+@check(
+    "particles-at-once",
+    "all particles go through the pair at once.",
+    needs=("runs-together", "guide-proposes-all"),
+)
+def _particles(context: Context) -> Iterator[Mistake]:
+    found = context.probe.obstacle(context.structure)
+    if found is not None:
+        raise Skip(str(found), found.site, found.line)
+    yield from ()

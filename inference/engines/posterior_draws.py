@@ -36,12 +36,15 @@ class ScoredDraws:
         predictive: data drawn from the model at those latents by observed site, each
             (S, *batch, *event).
         observed: the data by observed site, each (*batch, *event).
+        computed: what the model computed at those latents in its `deterministic` statements, by
+            name, each (S, *shape).
         log_p: log p(x, z) in nats, shaped as `GuideDraws.log_q`; scales count.
     """
 
     log_likelihood: Mapping[str, NDArray[Any]]
     predictive: Mapping[str, NDArray[Any]]
     observed: Mapping[str, NDArray[Any]]
+    computed: Mapping[str, NDArray[Any]]
     log_p: NDArray[Any]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -81,6 +81,7 @@ class Recorded:
     Attributes:
         sites: the sample statements in order.
         parameters: the names of the parameters that it asked for.
+        computed: the values of its `deterministic` statements, by name; they have no density.
         returned: what the function returned, if that was an array.
         warnings: what the library warned of.
         noisy: whether it drew random numbers outside of its sample statements, as dropout does.
@@ -91,6 +92,7 @@ class Recorded:
 
     sites: Mapping[str, RecordedSite]
     parameters: tuple[str, ...] = ()
+    computed: Mapping[str, Array] = field(default_factory=dict)
     returned: Array | None = None
     warnings: tuple[str, ...] = ()
     noisy: bool = False

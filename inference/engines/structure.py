@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.engines.densities import miscounted
 from inference.engines.scales import TracedScale, odd_one_out, same_scale
 from inference.errors import ObjectiveError, PairError
 
@@ -61,6 +62,8 @@ class Site:
             broadcasts over the batch, or what is known of one that is being compiled.
         parents: the latents that its distribution depends on; None if that is not known, and it
             may be all that were drawn before it.
+        value_shape: shape of the value that the site has, drawn or observed; None if not known.
+        density_shape: shape of the log density of that value; None if not known.
     """
 
     name: str
@@ -80,6 +83,8 @@ class Site:
     enumerated: bool = False
     scale: Any = field(default=1.0, compare=False)
     parents: frozenset[str] | None = None
+    value_shape: tuple[int, ...] | None = None
+    density_shape: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -291,6 +296,7 @@ class Structure:
         Raises:
             PairError: naming the sites that differ.
         """
+        self.check_densities()
         latents = {site.name: site for site in self.latents}
         proposals = {site.name: site for site in self.proposals if not site.auxiliary}
         missing = sorted(set(latents) - set(proposals) - set(summed))
@@ -321,12 +327,27 @@ class Structure:
                     f"{_plates(proposals[name].plates)} in the guide; put both in the same plates."
                 )
 
-    def check_observed(self) -> None:
-        """Check that the model observes something.
+    def check_densities(self) -> None:
+        """Check that no log density counts a value more than once.
 
         Raises:
+            PairError: naming the first site of which one does.
+        """
+        observed = [site.plates for site in self.observed]
+        of_data = frozenset.intersection(*observed) if observed else frozenset[Plate]()
+        for part, sites in (("model", self.model), ("guide", self.guide)):
+            for site in sites.values():
+                if said := miscounted(site, part, of_data):
+                    raise PairError(said)
+
+    def check_observed(self) -> None:
+        """Check that the model observes something, and each value of it once.
+
+        Raises:
+            PairError: naming a site that counts a value more than once.
             ObjectiveError: if it does not, so that no likelihood exists.
         """
+        self.check_densities()
         if not self.observed:
             raise ObjectiveError(
                 "the model observes no site, so it has no likelihood to maximise. Pass the data to "

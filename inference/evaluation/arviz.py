@@ -57,6 +57,8 @@ def inference_data(
     }
     group_dims: dict[str, dict[str, list[str]]] = {"sample_stats": {}}
     if scored is not None:
+        made = {name: grouped(value, chains) for name, value in scored.computed.items()}
+        groups["posterior"] = {**made, **posterior}
         groups["sample_stats"] = {
             "lp": grouped(scored.log_p.sum(1), chains),
             **groups["sample_stats"],

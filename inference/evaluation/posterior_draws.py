@@ -33,7 +33,8 @@ def to_arviz(
 
     With S draws z ~ q(z | x) of the guide's, as one chain:
 
-        posterior               the latents, (1, S, *plates, *event)
+        posterior               the latents, (1, S, *plates, *event), and what the model computes
+                                from them in `deterministic` statements
         log_likelihood          log p(x_n | z) in nats by observed site, (1, S, N)
         posterior_predictive    data drawn from the model at those latents
         prior, prior_predictive latents and data drawn from the model

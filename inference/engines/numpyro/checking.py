@@ -84,6 +84,10 @@ class Probe(Recorder):
         shape = sets, num_particles, -1
         return single.astype(np.float64), many.astype(np.float64).reshape(shape)
 
+    def obstacle(self, structure: Structure) -> None:
+        """Why particles go through the pair one by one: they never do, under `vmap`."""
+        del structure
+
     def log_evidence(self) -> Array:
         """The pair's own closed form of log p(x), (N,)."""
         own = self.pair.log_evidence

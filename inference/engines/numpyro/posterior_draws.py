@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from numpyro.handlers import seed, substitute, trace, uncondition
 
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
-from inference.engines.numpyro.program import NumPyroProgram, inspect
+from inference.engines.numpyro.program import NumPyroProgram, computed, inspect
 from inference.engines.numpyro.steer import Steer
 from inference.engines.posterior_draws import GuideDraws, ScoredDraws, propose_nothing
 from inference.engines.structure import Structure, can_draw
@@ -81,6 +81,7 @@ def score_draws(
         return {
             "log_likelihood": {n: scored[n]["fn"].log_prob(scored[n]["value"]) for n in names},
             "predictive": {n: made[n]["value"] for n in names},
+            "computed": computed(scored),
             "log_p": draws.likelihood_weight(structure.training_only)[0],
         }
 

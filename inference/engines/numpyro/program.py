@@ -651,6 +651,15 @@ def _samples(trace: Trace) -> list[tuple[str, Mapping[str, Any]]]:
     return [(name, site) for name, site in trace.items() if site["type"] == "sample"]
 
 
+def computed(trace: Trace) -> dict[str, Array]:
+    """What the program computed in `numpyro.deterministic` statements, by their names."""
+    return {
+        name: jnp.asarray(site["value"])
+        for name, site in trace.items()
+        if site["type"] == "deterministic"
+    }
+
+
 def _mutable(trace: Trace) -> dict[str, Any]:
     """The networks' new state."""
     return {
@@ -688,19 +697,22 @@ def _site(
         training_only=bool(site["infer"].get("training_only", False)),
         scorable=_scorable(site["fn"], site["value"]),
         enumerated=bool(site["infer"].get("enumerate")),
-        scale=_described(site),
+        scale=_described(site, full),
+        value_shape=tuple(jnp.shape(site["value"])),
+        density_shape=_density_shape(site),
     )
 
 
-def _described(site: Mapping[str, Any]) -> Any:
+def _described(site: Mapping[str, Any], full: Mapping[str, int]) -> Any:
     """A site's scale as a `Site` has it."""
     scale = _scale_of(site)
     try:
         found = np.asarray(scale, dtype=np.float64)
         return found if found.ndim else float(found)
     except jax.errors.TracerArrayConversionError:
-        sizes = {frame.name: frame.size for frame in site["cond_indep_stack"]}
-        return TracedScale(site.get("scales", ()), math.prod(sizes.values()), jnp.shape(scale))
+        frames = site["cond_indep_stack"]
+        factor = math.prod(full.get(f.name, f.size) / f.size for f in frames)
+        return TracedScale(site.get("scales", ()), factor, jnp.shape(scale))
 
 
 def _scale_of(site: Mapping[str, Any]) -> Any:
@@ -725,6 +737,16 @@ def _scored_density(site: Mapping[str, Any]) -> Array:
 def _score(site: Mapping[str, Any]) -> Array:
     """The log density of a draw, whether it is masked or not: what was drawn has a score."""
     return discrete.unmasked(site["fn"]).log_prob(site["value"])
+
+
+def _density_shape(site: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """The shape of a log density; None where there is none, which others report in better words."""
+    given = (site["intermediates"],) if site.get("intermediates") else ()
+    try:
+        found: Any = jax.eval_shape(lambda: site["fn"].log_prob(site["value"], *given))
+        return tuple(found.shape)
+    except Exception:
+        return None
 
 
 def _scorable(fn: Any, value: Array) -> bool:

@@ -22,7 +22,7 @@ from inference.engines.numpyro.pairs import (
     public_names,
     untouched_parts,
 )
-from inference.engines.numpyro.program import describe
+from inference.engines.numpyro.program import computed, describe
 from inference.engines.numpyro.recorded_sites import (
     Lines,
     arrays_of,
@@ -118,6 +118,7 @@ class Recorder:
                 for name in kept["asked"]
                 for public in public_names(flatten({name: self.values[name]}))
             ),
+            computed=found["computed"],
             returned=found["returned"],
             warnings=tuple(dict.fromkeys(str(each.message) for each in heard)),
             noisy=kept["noisy"],
@@ -145,6 +146,7 @@ class Recorder:
             kept["asked"] = tuple(n for n, site in traced.items() if site["type"] == "param")
             return {
                 "sites": {n: arrays_of(traced[n]) for n in kept["sites"]},
+                "computed": computed(traced),
                 "returned": returned if isinstance(returned, jax.Array) else None,
                 "state": {n: s["value"] for n, s in traced.items() if s["type"] == "mutable"},
             }

@@ -17,6 +17,7 @@ from inference.engines.pyro.evaluation import log_evidence
 from inference.engines.pyro.pairs import (
     unconstrained,
 )
+from inference.engines.pyro.particles import Obstacle, obstacle
 from inference.engines.pyro.program import (
     PyroProgram,
     describe,
@@ -72,6 +73,12 @@ class Probe(Recorder):
 
             single = np.stack([drawn(1)[0] for _ in range(sets)])
             return single, np.stack([drawn(num_particles) for _ in range(sets)])
+
+    def obstacle(self, structure: Structure) -> Obstacle | None:
+        """Why particles go through the pair one by one, if they do."""
+        with self._apart(1):
+            functions = self.pair.model, self.pair.guide
+            return obstacle(*functions, tensors(self.batch), {}, structure)
 
     def log_evidence(self) -> Array:
         """The pair's own closed form of log p(x), (N,)."""

@@ -18,6 +18,7 @@ from pyro.contrib.easyguide import EasyGuide
 from inference.engines.draws import Draws
 from inference.engines.program import OWNED
 from inference.engines.pyro import discrete
+from inference.engines.pyro.looking import random_states, untouched
 from inference.engines.pyro.pairs import evaluating, parts, untouched_parts
 from inference.engines.pyro.program import PyroProgram, inspect, samples, vectorises
 from inference.engines.structure import Structure
@@ -236,11 +237,12 @@ def _seed(*numbers: int) -> int:
 
 @contextlib.contextmanager
 def repeatable(pair: Any, rng_seed: int) -> Iterator[None]:
-    """A random state of its own, no gradients, evaluation mode."""
+    """A random state of its own, no gradients, evaluation mode; nothing is left behind."""
     with (
-        torch.random.fork_rng(),
+        random_states(),
         torch.no_grad(),
         evaluating(pair),
+        untouched(*parts(pair)),
         pyro.validation_enabled(False),
     ):
         torch.manual_seed(rng_seed)

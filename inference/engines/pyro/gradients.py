@@ -118,13 +118,17 @@ def parameter_groups(pair: StoredPair, batch: tuple[NDArray[Any], ...]) -> dict[
         program = PyroProgram(model, guide, args, {}, structure, vectorised=False)
         drawn = program.draw(1)
         held = {site.name: drawn.values[site.name].detach() for site in structure.proposals}
-        leaves = unconstrained(pair)
+        leaves = _trained(pair)
         of_guide = _reached(drawn.log_q, leaves)
         of_model = _reached(program.draw(1, values=held).log_p, leaves)
     groups = dict.fromkeys(leaves, "shared")
     groups |= dict.fromkeys(of_model - of_guide, "model")
     groups |= dict.fromkeys(of_guide - of_model, "guide")
     return {name: groups[name] for name in leaves if name in of_model | of_guide}
+
+
+def _trained(pair: StoredPair) -> dict[str, torch.Tensor]:
+    return {name: leaf for name, leaf in unconstrained(pair).items() if leaf.requires_grad}
 
 
 def _reached(total: Any, leaves: Mapping[str, torch.Tensor]) -> set[str]:
@@ -168,7 +172,7 @@ def gradient_moments(
             loss_of(pair.model, pair.guide, *args)
         start = stored_values(pair, owned=True) | start
         start |= {name: value for name, value in (owned or {}).items() if name in start}
-        leaves = unconstrained(pair)
+        leaves = _trained(pair)
         moving = objective.owns or len(start) > len(leaves)  # state, averages of normalisation
         for _ in range(blocks):
             mean = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -108,6 +108,7 @@ def _copy(value: Any, memo: dict[int, Any] | None = None) -> Any:
     An autoguide that is copied by Pyro loses its model, and so does the copy.
     """
     memo = {} if memo is None else memo
+    detach_kept(getattr(value, "wrapped", value), memo)
     inside = (
         module
         for network in networks(getattr(value, "wrapped", value))
@@ -122,6 +123,23 @@ def _copy(value: Any, memo: dict[int, Any] | None = None) -> Any:
     for guide, models, _ in guides:
         memo[id(guide)]._model = copy.deepcopy(models, memo)
     return twin
+
+
+def detach_kept(value: Any, memo: dict[int, Any]) -> None:
+    """Have `copy.deepcopy` detach what networks keep of their last run, such as an activation.
+
+    Torch copies no tensor that has a gradient's history; the copy makes its own in its first run.
+    """
+    waiting = [vars(value)] if hasattr(value, "__dict__") else [value]
+    waiting += [vars(m) for network in networks(value) for m in network.modules()]
+    seen = set[int]()
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, torch.Tensor) and not one.is_leaf:
+            memo[id(one)] = one.detach().clone()
+        elif isinstance(one, (dict, list, tuple)) and id(one) not in seen:
+            seen.add(id(one))
+            waiting += one.values() if isinstance(one, dict) else one
 
 
 def isolate(pair: Any, device: torch.device) -> StoredPair:
@@ -150,13 +168,19 @@ def unconstrained(pair: StoredPair) -> dict[str, torch.Tensor]:
     """
     own: dict[int, str] = {}
     if isinstance(pair.wrapped, torch.nn.Module):
-        own = {id(tensor): name for name, tensor in pair.wrapped.named_parameters()}
+        named = pair.wrapped.named_parameters()
+        own = {id(tensor): uncompiled(name) for name, tensor in named}
     params = pyro.get_param_store()._params if pair._active else pair.store["params"]
     return {own.get(id(t), _public(name)): t for name, t in params.items()}
 
 
 def _public(name: str) -> str:
-    return re.sub(r"^objective#\d+\.", OWNED, name).replace("$$$", ".")
+    return uncompiled(re.sub(r"^objective#\d+\.", OWNED, name).replace("$$$", "."))
+
+
+def uncompiled(name: str) -> str:
+    """A name without what `torch.compile` puts into it, so that either module reads the other's."""
+    return name.replace("_orig_mod.", "")
 
 
 def drop_owned(pair: StoredPair) -> None:
@@ -213,7 +237,10 @@ def set_values(
         for name in values:
             if name.startswith(AVERAGE):  # known to the store from the first loss on
                 pyro.param(name, torch.zeros(values[name].shape))
-    own = _state(pair, owned)
+    own, values = _state(pair, owned), {uncompiled(n): value for n, value in values.items()}
+    # Folders of earlier versions hold no frozen parameters, which then stay as the pair has them.
+    for name in frozen(pair).keys() - values.keys():
+        del own[name]
     if {n: tuple(t.shape) for n, t in own.items()} != {n: v.shape for n, v in values.items()}:
         raise RunFolderError(
             "the checkpoint holds other parameters than this pair; resume with the pair that wrote "
@@ -235,15 +262,31 @@ def rebuild(pair: Any, values: Mapping[str, NDArray[Any]], batch: tuple[Any, ...
 def _state(pair: StoredPair, owned: bool) -> dict[str, torch.Tensor]:  # noqa: FBT001
     """Parameters, and state that is not trained such as batch normalisation's averages."""
     params = unconstrained(pair)
-    return {n: t for n, t in params.items() if owned or not n.startswith(OWNED)} | buffers(pair)
+    shown = {n: t for n, t in params.items() if owned or not n.startswith(OWNED)}
+    return frozen(pair) | shown | buffers(pair)
+
+
+def frozen(pair: StoredPair) -> dict[str, torch.Tensor]:
+    """Parameters that are not trained and that Pyro's store does not hold, by name."""
+    stored = pyro.get_param_store()._params if pair._active else pair.store["params"]
+    known = {id(tensor) for tensor in stored.values()}
+    return {
+        name: tensor
+        for name, tensor in _named(pair, lambda network: network.named_parameters())
+        if not tensor.requires_grad and id(tensor) not in known
+    }
 
 
 def buffers(pair: StoredPair) -> dict[str, torch.Tensor]:
     """What the networks hold besides parameters; those of bare functions are numbered."""
-    if isinstance(pair.wrapped, torch.nn.Module):
-        return dict(pair.wrapped.named_buffers())
-    return {
-        f"{number}.{name}": buffer
-        for number, network in enumerate(networks(pair.wrapped))
-        for name, buffer in network.named_buffers()
-    }
+    return dict(_named(pair, lambda network: network.named_buffers()))
+
+
+def _named(
+    pair: StoredPair, of: Callable[[torch.nn.Module], Iterable[tuple[str, torch.Tensor]]]
+) -> Iterator[tuple[str, torch.Tensor]]:
+    whole = isinstance(pair.wrapped, torch.nn.Module)
+    found = [pair.wrapped] if whole else networks(pair.wrapped)
+    for number, network in enumerate(found):
+        for name, tensor in of(network):
+            yield uncompiled(name if whole else f"{number}.{name}"), tensor

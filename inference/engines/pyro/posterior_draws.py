@@ -16,6 +16,7 @@ from inference.engines.pyro.evaluation import repeatable, tensors
 from inference.engines.pyro.pairs import parts
 from inference.engines.pyro.program import PyroProgram, inspect, samples, vectorises
 from inference.engines.pyro.steer import Steer
+from inference.engines.pyro.tracing import computed
 from inference.engines.structure import Structure, can_draw
 
 Rows = tuple[Any, ...]
@@ -78,12 +79,14 @@ def score_draws(
             values = {name: value[index] for name, value in given.items()}
             draws = program.draw(1, values={name: value[None] for name, value in values.items()})
             with Steer(values=values):
-                scored = _observed(poutine.trace(model).get_trace(*args), hidden)
+                run = poutine.trace(model).get_trace(*args)
+            scored = _observed(run, hidden)
             made = _generated(model, args, values)
             each.append(
                 {
                     "log_likelihood": {n: _masked_log_prob(site) for n, site in scored.items()},
                     "predictive": {n: made[n]["value"] for n in scored},
+                    "computed": computed(run),
                     "log_p": {"": draws.likelihood_weight(hidden)[0]},
                 }
             )
@@ -91,6 +94,7 @@ def score_draws(
         log_likelihood=_stacked([one["log_likelihood"] for one in each]),
         predictive=_stacked([one["predictive"] for one in each]),
         observed={name: _whole(site).cpu().numpy() for name, site in scored.items()},
+        computed=_stacked([one["computed"] for one in each]),
         log_p=_stacked([one["log_p"] for one in each])[""],
     )
 
@@ -129,11 +133,9 @@ def _generated(
 
 
 def _observed(trace: poutine.Trace, hidden: set[str]) -> dict[str, Any]:
-    """The sites that observe data; what a model computes is observed too, to Pyro."""
+    """The sites that observe data."""
     return {
-        name: site
-        for name, site in samples(trace)
-        if site["is_observed"] and name not in hidden and not site["infer"].get("_deterministic")
+        name: site for name, site in samples(trace) if site["is_observed"] and name not in hidden
     }
 
 

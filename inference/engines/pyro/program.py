@@ -8,6 +8,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -31,14 +32,24 @@ from inference.engines.program import (
 )
 from inference.engines.pyro import discrete
 from inference.engines.pyro.dataflow import parents_of
+from inference.engines.pyro.looking import (
+    Kept,
+    arguments,
+    forget,
+    quietly,
+    transforms_of,
+    untouched,
+)
 from inference.engines.pyro.networks import Owned
 from inference.engines.pyro.ops import Ops
+from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.steer import Steer
+from inference.engines.pyro.tracing import PARTICLES, samples, trace_pair, with_particles
 from inference.engines.scales import in_words, same_scale
 from inference.engines.structure import Plate, Site, Structure, can_draw
 from inference.errors import ObjectiveError
 
-_PARTICLES = "num_particles_vectorized"
+_REMEMBERED = 4  # structures: of training and validation batches, whole and last ones
 
 
 class PyroProgram:
@@ -398,12 +409,12 @@ class PyroProgram:
     ) -> dict[str, Any]:
         """The sample sites of a run, and the rows that its plates chose."""
         with steer:
-            run = _with_particles(program, num_particles, self.structure.nesting)
+            run = with_particles(program, num_particles, self.structure.nesting)
             nodes = poutine.trace(run).get_trace(*args, **self.kwargs)
         self._rows |= {
             name: cast(Tensor, node["value"])
             for name, node in nodes.nodes.items()
-            if node["type"] == "sample" and site_is_subsample(node) and name != _PARTICLES
+            if node["type"] == "sample" and site_is_subsample(node) and name != PARTICLES
         }
         return dict(samples(nodes))
 
@@ -569,21 +580,42 @@ def program(
 ) -> PyroProgram:
     """A program on a batch, checked against the objective.
 
-    The structure of the last pair and batch shapes is remembered on the objective, because to find
-    it costs one run of the pair.
+    The structure of the last pairs and batch shapes is remembered on the objective, because to find
+    it costs some runs of the pair.
     """
     shapes = [getattr(arg, "shape", arg) for arg in (*args, *kwargs.values())]
     key = (model, guide, shapes, sorted(kwargs))
-    remembered = objective.__dict__.get("_pyro_structure")
-    if remembered is None or remembered[0] != key:
-        structure = objective.require(inspect(model, guide, args, kwargs))
+    remembered: list[_Remembered] = objective.__dict__.setdefault("_pyro_structure", [])
+    known = next((one for one in remembered if one.holds(key)), None)
+    if known is None:
+        found, transforms = look(model, guide, args, kwargs)
+        structure = objective.require(found)
         if structure.follows_scores:
             structure = _with_parents(structure, model, guide, args, kwargs)
         vectorised = vectorises(model, guide, args, kwargs, structure)
-        remembered = objective.__dict__["_pyro_structure"] = (key, structure, vectorised)
-    _, structure, vectorised = remembered
+        layers = [(layer, layer.training) for layer in Kept((model, guide)).modules]
+        known = _Remembered(key, structure, vectorised, transforms, layers)
+        remembered[:] = [known, *remembered[: _REMEMBERED - 1]]
+    forget(known.transforms)  # the parameters have moved since they saw these data
     owner = _owner(objective, model, guide) if objective.owns else 0
-    return PyroProgram(model, guide, args, kwargs, structure, vectorised=vectorised, owner=owner)
+    return PyroProgram(
+        model, guide, args, kwargs, known.structure, vectorised=known.vectorised, owner=owner
+    )
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    """What a look at a pair found, which holds for batches of these shapes in these modes."""
+
+    key: Any
+    structure: Structure
+    vectorised: bool
+    transforms: list[Any]
+    layers: list[tuple[torch.nn.Module, bool]]  # with their modes
+
+    def holds(self, key: Any) -> bool:
+        """Whether a batch is of this kind; normalisation mixes rows in training mode only."""
+        return self.key == key and all(layer.training == mode for layer, mode in self.layers)
 
 
 def _with_parents(
@@ -594,9 +626,10 @@ def _with_parents(
     kwargs: Mapping[str, Any],
 ) -> Structure:
     """Find out what each site depends on, where that makes scores less noisy."""
-    run_guide, run_model = (functools.partial(f, *args, **kwargs) for f in (guide, model))
     try:
-        with _quietly():
+        with quietly(), untouched(model, guide):
+            own, named = arguments(args, kwargs)
+            run_guide, run_model = (functools.partial(f, *own, **named) for f in (guide, model))
             return structure.with_parents(*parents_of(run_guide, run_model, samples))
     except Exception:  # whatever it is: in doubt, a site depends on all before it
         return structure
@@ -608,74 +641,24 @@ def inspect(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> Structure:
-    """Run the pair once, leaving torch's random state as it was, and describe its sites."""
-    with _quietly():
-        both = trace_pair(model, guide, args, kwargs)
-    return describe(*both, args, can_draw=can_draw(model))
+    """Run the pair once on copies of its arguments, leave nothing behind, describe its sites."""
+    return look(model, guide, args, kwargs)[0]
 
 
-def trace_pair(
+def look(
     model: Callable[..., Any],
     guide: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
-    num_particles: int = 1,
-    nesting: int = 0,
-) -> tuple[poutine.Trace, poutine.Trace]:
-    """Trace the guide, then the model on its draws; particles on a plate outside of `nesting`."""
-    guide = _with_particles(guide, num_particles, nesting)
-    model = _with_particles(model, num_particles, nesting)
-    guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
-    replayed = poutine.replay(model, trace=guide_trace)
-    return guide_trace, poutine.trace(replayed).get_trace(*args, **kwargs)
-
-
-def _with_particles(
-    program: Callable[..., Any], num_particles: int, nesting: int
-) -> Callable[..., Any]:
-    """The program under a plate for its particles, outside of all its own plates."""
-    if num_particles == 1:
-        return program
-    return pyro.plate(_PARTICLES, num_particles, dim=-nesting - 1)(program)
-
-
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Run without gradients, without a trace in the random state, and without warnings.
-
-    What upstream only warns about is refused by name, from the structure.
-    """
-    with (
-        torch.no_grad(),
-        torch.random.fork_rng(),
-        warnings.catch_warnings(),
-        pyro.validation_enabled(False),
-    ):
-        warnings.simplefilter("ignore")
-        yield
-
-
-def vectorises(
-    model: Callable[..., Any],
-    guide: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    structure: Structure,
-) -> bool:
-    """Whether the pair runs under an outer particle plate; if not, particles run one by one."""
-    nesting = structure.nesting
-    try:
-        with _quietly():
-            traces = trace_pair(model, guide, args, kwargs, 2, nesting)
-            for trace in traces:
-                trace.compute_log_prob()
-    except (RuntimeError, ValueError, IndexError):
-        return False
-    return all(
-        len(site["fn"].batch_shape) == nesting + 1 and site["fn"].batch_shape[0] == 2
-        for trace in traces
-        for _, site in samples(trace)
-    )
+) -> tuple[Structure, list[Any]]:
+    """The structure, and the transforms of the pair's flows; nothing is left behind."""
+    with quietly(), untouched(model, guide):
+        own, named = arguments(args, kwargs)
+        both = trace_pair(model, guide, own, named)
+        structure = describe(*both, own, can_draw=can_draw(model))
+        transforms = transforms_of(both)
+        forget(transforms)
+    return structure, transforms
 
 
 def describe(
@@ -694,24 +677,16 @@ def describe(
     )
 
 
-def samples(trace: poutine.Trace) -> list[tuple[str, Any]]:
-    """The sample sites of a trace, without the index draws of subsampled plates."""
-    return [
-        (name, site)
-        for name, site in trace.nodes.items()
-        if site["type"] == "sample" and not site_is_subsample(site)
-    ]
-
-
 def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:
     support = getattr(site["fn"], "support", None)
     while (base := getattr(support, "base_constraint", None)) is not None:
         support = base
     positions = [position for position, arg in enumerate(args) if arg is site["value"]]
+    density_shape = _density_shape(site["fn"], site["value"])  # before a flow forgets its draw
     plates = frozenset(
         Plate(frame.name, frame.dim, int(frame.size), int(frame.full_size or frame.size))
         for frame in site["cond_indep_stack"]
-        if frame.vectorized and frame.name != _PARTICLES
+        if frame.vectorized and frame.name != PARTICLES
     )
     return Site(
         name=name,
@@ -730,6 +705,8 @@ def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:
         scorable=_scorable(site["fn"], site["value"]),
         enumerated=bool(site["infer"].get("enumerate")),
         scale=_plain(site["scale"]),
+        value_shape=tuple(site["value"].shape),
+        density_shape=density_shape,
     )
 
 
@@ -761,6 +738,14 @@ def _score(site: Mapping[str, Any]) -> Tensor:
 
 def _without(sites: Mapping[str, Any], names: frozenset[str]) -> Mapping[str, Any]:
     return {n: site for n, site in sites.items() if n not in names} if names else sites
+
+
+def _density_shape(fn: Any, value: Tensor) -> tuple[int, ...] | None:
+    """The shape of a log density; None where there is none, which others report in better words."""
+    try:
+        return tuple(fn.log_prob(value).shape)
+    except Exception:
+        return None
 
 
 def _scorable(fn: Any, value: Tensor) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Iterator
-from types import FunctionType, MethodType
+from types import FunctionType, MethodType, NoneType
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ def networks(pair: Any) -> list[torch.nn.Module]:
     """Every network of a pair or of a `(model, guide)` tuple, none of them a part of another.
 
     Looked through are attributes of a pair, owners of methods, `functools.partial` and Pyro's
-    handlers, and what functions close over or name in their module.
+    handlers, what functions close over or name in their module, and lists, tuples and dictionaries.
     """
     seen: set[int] = set()
     parts = pair if isinstance(pair, tuple) else (pair, *getattr(pair, "__dict__", {}).values())
@@ -38,9 +38,16 @@ def _reached(value: Any, seen: set[int]) -> Iterator[torch.nn.Module]:
         beyond = [value.func, *value.args, *value.keywords.values()]
     elif isinstance(value, MethodType):
         beyond = [value.__self__, *getattr(value.__self__, "__dict__", {}).values()]
+        wrapped = getattr(value.__self__, "__dict__", {}).get("wrapped")
+        if not isinstance(wrapped, (torch.nn.Module, tuple, NoneType)):  # a fitted pair's
+            beyond += [wrapped, *getattr(wrapped, "__dict__", {}).values()]
     elif isinstance(value, FunctionType) and value.__module__.split(".")[0] not in _LIBRARIES:
         named = inspect.getclosurevars(value)
         beyond = [*named.nonlocals.values(), *named.globals.values()]
+    elif isinstance(value, (list, tuple)):
+        beyond = list(value)
+    elif isinstance(value, dict):
+        beyond = list(value.values())
     elif callable(value) and not isinstance(value, type):  # an object with __call__
         beyond = list(getattr(value, "__dict__", {}).values())
     for part in beyond:

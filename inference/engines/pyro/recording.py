@@ -14,6 +14,7 @@ from pyro import poutine
 from torch import Tensor
 
 from inference.engines.pyro.doubling import in_double
+from inference.engines.pyro.looking import random_states, untouched
 from inference.engines.pyro.pairs import (
     StoredPair,
     evaluating,
@@ -27,6 +28,7 @@ from inference.engines.pyro.program import (
 )
 from inference.engines.pyro.recorded_sites import Lines, recorded
 from inference.engines.pyro.steer import Steer
+from inference.engines.pyro.tracing import computed
 from inference.engines.recorded import (
     Array,
     Recorded,
@@ -90,7 +92,8 @@ class Recorder:
         return Recorded(
             sites=sites,
             parameters=self._named(run),
-            returned=returned.numpy().copy() if isinstance(returned, Tensor) else None,
+            computed={n: v.detach().numpy().copy() for n, v in computed(run).items()},
+            returned=returned.detach().numpy().copy() if isinstance(returned, Tensor) else None,
             warnings=tuple(dict.fromkeys(str(each.message) for each in heard)),
             baselines=self._baselines(run),
         )
@@ -125,7 +128,7 @@ class Recorder:
     def _baselines(self, run: poutine.Trace) -> frozenset[str]:
         """Public names of the parameters that the baselines of sites depend on."""
         found = set[str]()
-        named = unconstrained(self.pair)
+        named = {n: t for n, t in unconstrained(self.pair).items() if t.requires_grad}
         for _, node in samples(run):
             given = node["infer"].get("baseline", {})
             if "nn_baseline" not in given:
@@ -143,8 +146,9 @@ class Recorder:
         """A store and a random state of the pair's own; evaluation mode; float64 if asked for."""
         with (
             self.pair.scope(),
-            torch.random.fork_rng(),
+            random_states(),
             evaluating(self.pair),
+            untouched(self.pair.model, self.pair.guide),
             pyro.validation_enabled(False),
             in_double(self.pair) if double else contextlib.nullcontext(),
         ):

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
 
 from inference.engines.program import OWNED, OWNED_STATE, is_owned
+from inference.engines.pyro.looking import random_states, untouched
 from inference.engines.pyro.optimisers import build_optimiser, build_schedule
 from inference.engines.pyro.pairs import (
     AVERAGE,
     StoredPair,
-    buffers,
+    detach_kept,
     drop_owned,
     evaluating,
     isolate,
@@ -28,7 +29,7 @@ from inference.engines.pyro.pairs import (
     stored_values,
     unconstrained,
 )
-from inference.engines.pyro.program import bound, inspect, program, release
+from inference.engines.pyro.program import bound, inspect, release
 from inference.engines.structure import Structure
 from inference.engines.training import Settings
 from inference.errors import ArgumentError
@@ -71,7 +72,6 @@ class Trainer:
         self.networks: dict[str, torch.nn.Module] = {}
         if isinstance(objective, Objective):
             self.objective = self._own_copy(objective)
-        self.buffered = bool(buffers(self.pair))
         self.data = tuple(self._tensor(array) for array in settings.arrays)
         self.valid = tuple(self._tensor(array) for array in settings.valid)
         self.noise = torch.Generator(self.device).manual_seed(settings.seed)
@@ -103,7 +103,7 @@ class Trainer:
         owning = isinstance(self.objective, Objective) and self.objective.owns
         if owning and unconstrained(self.pair):
             # Brings what the objective owns into being; without gradients nothing moves.
-            with torch.no_grad(), torch.random.fork_rng(), self._evaluating():
+            with torch.no_grad(), random_states(), self._evaluating():
                 self.turns[0](self.pair.model, self.pair.guide, *self._batch(batch))
         params = unconstrained(self.pair)
         if not params:
@@ -152,7 +152,7 @@ class Trainer:
     def evaluate(self, rows: int) -> float:
         """The judge's bound summed over the validation set, from a fixed seed."""
         total = 0.0
-        with torch.random.fork_rng(), torch.no_grad(), self._evaluating():
+        with random_states(), torch.no_grad(), self._evaluating():
             torch.manual_seed(self.settings.seed)
             for first in range(0, len(self.valid[0]), rows):
                 batch = tuple(array[first : first + rows] for array in self.valid)
@@ -219,7 +219,9 @@ class Trainer:
         twin._pyro_owners = []  # shared by the objective's phases
         for name, network in objective.networks.items():
             if isinstance(network, torch.nn.Module):  # anything else is refused in the first step
-                self.networks[name] = copy.deepcopy(network).to(self.device)
+                kept: dict[int, Any] = {}
+                detach_kept(network, kept)
+                self.networks[name] = copy.deepcopy(network, kept).to(self.device)
                 setattr(twin, name, self.networks[name])
         return twin
 
@@ -233,10 +235,11 @@ class Trainer:
 
     @contextlib.contextmanager
     def _evaluating(self) -> Iterator[None]:
-        """Evaluation mode, of the objective's networks too."""
+        """Evaluation mode, of the objective's networks too, with no trace in the pair's."""
         with contextlib.ExitStack() as stack:
             for part in (self.pair, *self.networks.values()):
                 stack.enter_context(evaluating(part))
+            stack.enter_context(untouched(self.pair.model, self.pair.guide))
             yield
 
     def _tensor(self, array: Any) -> Any:
@@ -246,12 +249,13 @@ class Trainer:
         return array.to(self.device) if isinstance(array, torch.Tensor) else array
 
     def _batch(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(self._tensor(array) for array in batch)
+        return tuple(_alias(self._tensor(array)) for array in batch)
 
     def _minibatch(self, step: int) -> tuple[Any, ...]:
         settings = self.settings
         if settings.full_batch:
-            return self._binarised(self.data)
+            # New tensors of the same numbers: transforms know by identity what they saw before.
+            return self._binarised(tuple(_alias(array) for array in self.data))
         epoch, position = divmod(step, settings.steps_per_epoch)
         if self.order is None or self.order[0] != epoch:
             # A function of (seed, epoch) alone, so that a resumed run sees the same order.
@@ -275,11 +279,6 @@ class Trainer:
             upstreams: Any = self.objective
             return _number(upstreams.loss_and_grads(self.pair.model, self.pair.guide, *batch))
         objective: Any = self.turns[step % len(self.turns)]
-        if self.buffered and isinstance(objective, Objective):
-            # To find the structure the objective runs the pair; not in training mode, where batch
-            # normalisation would count this as one more batch.
-            with evaluating(self.pair):
-                program(objective, self.pair.model, self.pair.guide, batch, {})
         loss = objective(self.pair.model, self.pair.guide, *batch)
         loss.backward()
         return loss.item()
@@ -359,6 +358,10 @@ class _Side:
         self.optimiser.load_state_dict({"state": slots, "param_groups": plain["groups"]})
         if self.schedule is not None:
             self.schedule.load_state_dict(self.schedule.state_dict() | plain["schedule"])
+
+
+def _alias(array: Any) -> Any:
+    return array.view_as(array) if isinstance(array, torch.Tensor) else array
 
 
 def _plain(state: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -371,20 +372,32 @@ def wrong_closed_form() -> Any:
     return exact(evidence=1.0, counted=1.0)
 
 
-@mistake("bound-rises-with-particles", "mixes particles")
-def particles_reshaped_into_rows() -> Any:
+def _averaged(mean_of: Callable[[Tensor, int], Tensor]) -> Any:
     def precise(x: Tensor) -> None:
         scale = pyro.param("spread", torch.tensor(0.1), constraint=constraints.positive)
         with pyro.plate("data", len(x)):
             z = pyro.sample("z", dist.Normal(torch.zeros(3), 1.0).to_event(1))
-            mean = z.reshape(len(x), -1, 3).mean(1)  # of one particle it is z
-            pyro.sample("x", dist.Normal(mean, scale).to_event(1), obs=x)
+            pyro.sample("x", dist.Normal(mean_of(z, len(x)), scale).to_event(1), obs=x)
 
     def near(x: Tensor) -> None:
         with pyro.plate("data", len(x)):
             pyro.sample("z", dist.Normal(x, 0.1).to_event(1))
 
     return precise, near
+
+
+@mistake("particles-at-once", "one by one", outcome="skipped")
+def particles_reshaped_into_rows() -> Any:
+    return _averaged(lambda z, rows: z.reshape(rows, -1, 3).mean(1))  # of one particle it is z
+
+
+@mistake("bound-rises-with-particles", "mixes particles")
+def many_particles_averaged() -> Any:
+    def mean_of(z: Tensor, rows: int) -> Tensor:
+        few = z.dim() == 2 or len(z) < 8  # as many as are looked at before particles go at once
+        return z if few else z.reshape(rows, -1, 3).mean(1)
+
+    return _averaged(mean_of)
 
 
 @mistake("objectives", "no objective trains")

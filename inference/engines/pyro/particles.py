@@ -1,0 +1,269 @@
+"""Whether particles can ride on a dimension of their own, decided by what they compute."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyro
+import torch
+from pyro import poutine
+from pyro.distributions.util import scale_and_mask
+from pyro.poutine.util import site_is_subsample
+from torch import Tensor
+
+from inference.engines.pyro.looking import (
+    Kept,
+    arguments,
+    forget,
+    quietly,
+    transforms_of,
+    untouched,
+)
+from inference.engines.pyro.steer import Steer
+from inference.engines.pyro.tracing import PARTICLES, samples, trace_pair
+from inference.engines.recorded import calling_line, raising_line
+from inference.engines.structure import Structure
+
+_COUNTS = (2, 3, 5, 7, 11, 13, 17)  # of particles to look with: one that is no other dimension
+_CLOSE = 2e-4  # densities differ by rounding, relative to the site's largest
+_REMEDY = (
+    "Count dimensions from the right (dim=-1, z[..., 0], x.mean(-1)) and leave those on the left "
+    "alone, and all particles go at once; layers that mix rows or draw noise keep them apart."
+)
+_log = logging.getLogger("inference")
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why particles go through a pair one by one.
+
+    Attributes:
+        why: what came out differently, or was raised.
+        site: the site at which that was seen, if it was at one.
+        line: where in the user's code.
+    """
+
+    why: str
+    site: str | None = None
+    line: str = ""
+
+    def __str__(self) -> str:
+        where = f" ({self.line})" if self.line else ""
+        return f"particles go through the pair one by one{where}: {self.why}. {_REMEDY}"
+
+
+def vectorises(
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    structure: Structure,
+) -> bool:
+    """Whether the pair runs under an outer particle plate; if not, a line in the log says why."""
+    found = obstacle(model, guide, args, kwargs, structure)
+    if found is not None:
+        _say(str(found))
+    return found is None
+
+
+@functools.lru_cache(maxsize=1024)
+def _say(line: str) -> None:
+    """Once, however often a pair is looked at."""
+    _log.warning(line)
+
+
+def obstacle(
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    structure: Structure,
+) -> Obstacle | None:
+    """What keeps particles from an outer plate, or None.
+
+    Some particles are scored at once, and each of them alone at the same draws: all log densities
+    have to be the same, site by site, and so have the networks' averages. Parameters are moved a
+    little meanwhile, because much that is wrong cannot be seen of layers that begin at zero.
+    """
+    pair = model, guide
+    with quietly(), untouched(*pair):
+        own, named = arguments(args, kwargs)
+        found: Obstacle | None = None
+        with _moved(pair) as moved:
+            if moved:
+                found = _difference(pair, own, named, structure)
+                if found is None:
+                    return None
+        still = _difference(pair, own, named, structure)
+        if still is not None or not moved:
+            return still
+        return found if found is not None and found.site is not None else None
+
+
+def _difference(
+    pair: tuple[Callable[..., Any], Callable[..., Any]],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    structure: Structure,
+) -> Obstacle | None:
+    model, guide = pair
+    count = _count(args, structure)
+    lines = _Lines()
+    with untouched(model, guide) as kept:
+        try:
+            with lines:
+                both = trace_pair(model, guide, args, kwargs, count, structure.nesting)
+            together = [_densities(trace) for trace in both]
+        except Exception as error:  # whatever a program raises on one more dimension
+            said = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
+            why = f"with a dimension for {count} of them it raised {type(error).__name__}: {said}"
+            return Obstacle(why, None, raising_line(error))
+        wrong = _misshapen(both, together, count, structure, lines.found)
+        if wrong is not None:
+            return wrong
+        averages = kept.state()
+        steered = _values(both, structure)
+        for index in range(count):
+            kept.restore()
+            values = {name: each[index] for name, each in steered.items()} | _rows(both)
+            with Steer(values=values):
+                alone = [poutine.trace(part).get_trace(*args, **kwargs) for part in (guide, model)]
+            for part, trace, whole in zip(("guide", "model"), alone, together, strict=True):
+                skip = {n for n, s in structure.guide.items() if not s.scorable and part == "guide"}
+                for name, expected in _densities(trace, skip).items():
+                    found = whole[name][index] if name in whole else None
+                    if found is None or not _same(found, expected):
+                        return Obstacle(
+                            f"log density of {name!r} in the {part} is "
+                            f"{_sum(found)} nats for one of {count} at once and {_sum(expected)} "
+                            "for the same alone",
+                            name,
+                            lines.found.get(name, ""),
+                        )
+            forget(transforms_of(alone))
+            if index == 0 and not all(map(_same, averages, kept.state())):
+                return Obstacle(f"the networks' averages are others with {count} of them at once")
+        forget(transforms_of(both))
+    return None
+
+
+def _misshapen(
+    both: tuple[poutine.Trace, poutine.Trace],
+    together: list[dict[str, Any]],
+    count: int,
+    structure: Structure,
+    lines: Mapping[str, str],
+) -> Obstacle | None:
+    """A site that has no dimension for particles where it belongs."""
+    rank = structure.nesting + 1
+    for trace, densities in zip(both, together, strict=True):
+        for name, site in samples(trace):
+            shape, density = tuple(site["fn"].batch_shape), densities[name]
+            # A density that no draw has a part in may be one and the same for all.
+            density = density.reshape((1,) * (rank - density.dim()) + density.shape)
+            if len(density) == 1:
+                densities[name] = density.expand(count, *density.shape[1:])
+            known = structure.model.get(name) or structure.guide.get(name)
+            right = known is not None and len(shape) == density.dim() == rank
+            if not right or shape[0] != count:
+                why = f"with {count} of them {name!r} has batch shape {shape}"
+                return Obstacle(why, name, lines.get(name, ""))
+    return None
+
+
+def _count(args: tuple[Any, ...], structure: Structure) -> int:
+    """A number of particles that no other dimension has."""
+    taken = {size for arg in args for size in getattr(arg, "shape", ())}
+    for site in (*structure.model.values(), *structure.guide.values()):
+        taken |= {*site.batch_shape, *site.event_shape}
+    return next((count for count in _COUNTS if count not in taken), _COUNTS[-1] + 2)
+
+
+def _values(
+    both: tuple[poutine.Trace, poutine.Trace], structure: Structure
+) -> dict[str, list[Tensor]]:
+    """The draws of each particle, in the shapes that they have without a dimension for it."""
+    found = {}
+    for trace in both:
+        for name, site in samples(trace):
+            if not site["is_observed"]:
+                own = structure.guide.get(name) or structure.model[name]
+                shape = own.batch_shape + own.event_shape
+                found[name] = [value.reshape(shape) for value in site["value"]]
+    return found
+
+
+def _rows(both: tuple[poutine.Trace, poutine.Trace]) -> dict[str, Tensor]:
+    """The rows that subsampled plates chose."""
+    return {
+        name: site["value"]
+        for trace in both
+        for name, site in trace.nodes.items()
+        if site["type"] == "sample" and site_is_subsample(site) and name != PARTICLES
+    }
+
+
+def _densities(trace: poutine.Trace, skip: set[str] | None = None) -> dict[str, Any]:
+    return {
+        name: scale_and_mask(site["fn"].log_prob(site["value"]), site["scale"], site["mask"])
+        for name, site in samples(trace)
+        if name not in (skip or ())
+    }
+
+
+def _same(found: Tensor, expected: Tensor) -> bool:
+    if found.numel() != expected.numel():
+        return False
+    found, expected = found.reshape(-1).double(), expected.reshape(-1).double()
+    if not found.numel():
+        return True
+    sizes = expected[expected.isfinite()].abs()
+    largest = float(sizes.max()) if sizes.numel() else 0.0
+    return torch.allclose(found, expected, rtol=0, atol=_CLOSE * (1 + largest), equal_nan=True)
+
+
+def _sum(density: Tensor | None) -> str:
+    return "missing" if density is None else f"{float(density.double().sum()):.6g}"
+
+
+@contextlib.contextmanager
+def _moved(pair: tuple[Callable[..., Any], Callable[..., Any]]) -> Iterator[bool]:
+    """Parameters and averages of normalisation a little off; whether there are any."""
+    kept = Kept(pair)
+    store: Any = pyro.get_param_store()
+    leaves = {id(t): t for t in store._params.values()}
+    leaves |= {id(t): t for module in kept.modules for t in module.parameters()}
+    real = [leaf for leaf in leaves.values() if leaf.is_floating_point()]
+    before = [leaf.detach().clone() for leaf in real]
+    noise = torch.Generator().manual_seed(0)
+    for leaf in real:
+        step = torch.randn(leaf.shape, generator=noise) / max(leaf.shape, default=1) ** 0.5
+        leaf.data.add_(0.1 * step.to(leaf))
+    for module in kept.modules:
+        for name in ("running_mean", "running_var"):
+            average = getattr(module, name, None)
+            if isinstance(average, Tensor):
+                factor = 0.5 + torch.rand(average.shape, generator=noise).to(average)
+                average.mul_(factor).add_(0.1 * factor)
+    try:
+        yield bool(real)
+    finally:
+        for leaf, value in zip(real, before, strict=True):
+            leaf.data.copy_(value)
+        kept.restore()
+
+
+class _Lines(poutine.messenger.Messenger):
+    """Writes down where each sample statement is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, str] = {}
+
+    def _pyro_sample(self, msg: Any) -> None:
+        self.found.setdefault(msg["name"], calling_line())
