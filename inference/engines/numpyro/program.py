@@ -15,12 +15,12 @@ from jax import Array, lax, random
 from numpy.typing import NDArray
 from numpyro import param
 from numpyro.distributions import TransformedDistribution
-from numpyro.distributions.kl import kl_divergence
 from numpyro.handlers import block, replay, seed, substitute, trace, uncondition
 from numpyro.primitives import mutable
 
 from inference.engines.draws import Draws
 from inference.engines.numpyro import discrete
+from inference.engines.numpyro.divergences import divergence
 from inference.engines.numpyro.networks import Owned
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.steer import Steer
@@ -367,9 +367,9 @@ class NumPyroProgram:
         known = {}
         if divergences:
             for name in self.structure.closed_form_sites():
-                divergence = _divergence(guide_trace[name], model_trace[name])
-                if divergence is not None:
-                    known[name] = self._per_datum(divergence, guide_trace[name])
+                exact = divergence(guide_trace[name], model_trace[name])
+                if exact is not None:
+                    known[name] = self._per_datum(exact, guide_trace[name])
         observed = [
             self._flat(site["value"], name)
             for name, site in _samples(model_trace)
@@ -612,10 +612,3 @@ def _scaled_backward(factor: Array, gradient: Array) -> tuple[Array, Array]:
 
 
 _scaled.defvjp(_scaled_forward, _scaled_backward)
-
-
-def _divergence(guide_site: Mapping[str, Any], model_site: Mapping[str, Any]) -> Array | None:
-    try:
-        return kl_divergence(guide_site["fn"], model_site["fn"])
-    except NotImplementedError:
-        return None

@@ -18,7 +18,6 @@ from pyro import poutine
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
-from torch.distributions import kl_divergence
 
 from inference.engines.draws import Draws
 from inference.engines.program import (
@@ -30,6 +29,7 @@ from inference.engines.program import (
     split_weights,
 )
 from inference.engines.pyro import discrete
+from inference.engines.pyro.divergences import divergence
 from inference.engines.pyro.networks import Owned
 from inference.engines.pyro.ops import Ops
 from inference.engines.pyro.steer import Steer
@@ -121,9 +121,9 @@ class PyroProgram:
         known = {}
         if divergences:
             for name in self.structure.closed_form_sites():
-                divergence = _divergence(guide_sites[name], model_sites[name])
-                if divergence is not None:
-                    known[name] = self._per_datum(divergence, guide_sites[name])
+                exact = divergence(guide_sites[name], model_sites[name])
+                if exact is not None:
+                    known[name] = self._per_datum(exact, guide_sites[name])
         proposed = {n: site for n, site in guide_sites.items() if not site["is_observed"]}
         summed = {n: model_sites[n] for n in values if n not in proposed}
         return Draws(
@@ -657,10 +657,3 @@ def _scorable(fn: Any, value: Tensor) -> bool:
 
 def _stacked(parts: list[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-
-
-def _divergence(guide_site: Mapping[str, Any], model_site: Mapping[str, Any]) -> Tensor | None:
-    try:
-        return kl_divergence(guide_site["fn"], model_site["fn"])
-    except NotImplementedError:
-        return None
