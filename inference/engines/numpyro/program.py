@@ -21,6 +21,7 @@ from numpyro.primitives import mutable
 from inference.engines.draws import Draws
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.divergences import divergence
+from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.networks import Owned
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.steer import Steer
@@ -32,7 +33,7 @@ from inference.engines.program import (
     Relaxation,
     split_weights,
 )
-from inference.engines.structure import Plate, Site, Structure, can_draw
+from inference.engines.structure import Plate, Site, Structure, can_draw, says
 from inference.errors import ObjectiveError
 
 _LATER = 2**31 - 1  # more than a key is ever split into
@@ -342,7 +343,9 @@ class NumPyroProgram:
     def _describe(self, guide_trace: Trace, model_trace: Trace) -> None:
         if self._structure is None:
             draws = can_draw(self.model)
-            self._structure = describe(guide_trace, model_trace, self.args, can_draw=draws)
+            factors = sources(self.model, model_trace, self.args, self.kwargs)
+            both = guide_trace, model_trace
+            self._structure = describe(*both, self.args, can_draw=draws, factors=factors)
             self.check(self._structure)
 
     def _particle(
@@ -518,20 +521,30 @@ def inspect(
 ) -> Structure:
     """Run the pair once and describe its sites."""
     both = traces(random.PRNGKey(0), {}, model, guide, args, kwargs)
-    return describe(*both, args, can_draw=can_draw(model))
+    factors = sources(model, both[1], args, kwargs)
+    return describe(*both, args, can_draw=can_draw(model), factors=factors)
 
 
 def describe(
-    guide_trace: Trace, model_trace: Trace, args: tuple[Any, ...], *, can_draw: bool
+    guide_trace: Trace,
+    model_trace: Trace,
+    args: tuple[Any, ...],
+    *,
+    can_draw: bool,
+    factors: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Structure:
-    """Sites and plates of two traces."""
+    """Sites and plates of two traces, given what the model's factors are computed from."""
+    known = factors or {}
     full = {
         name: site["args"][0]
         for name, site in (*guide_trace.items(), *model_trace.items())
         if site["type"] == "plate"
     }
     return Structure(
-        model={name: _site(name, site, full, args) for name, site in _samples(model_trace)},
+        model={
+            name: _site(name, site, full, args, known.get(name))
+            for name, site in _samples(model_trace)
+        },
         guide={name: _site(name, site, full, args) for name, site in _samples(guide_trace)},
         can_draw=can_draw,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
@@ -552,7 +565,11 @@ def _mutable(trace: Trace) -> dict[str, Any]:
 
 
 def _site(
-    name: str, site: Mapping[str, Any], full: Mapping[str, int], args: tuple[Any, ...]
+    name: str,
+    site: Mapping[str, Any],
+    full: Mapping[str, int],
+    args: tuple[Any, ...],
+    factor: tuple[str, ...] | None = None,
 ) -> Site:
     support = getattr(site["fn"], "support", None)
     while (base := getattr(support, "base_constraint", None)) is not None:
@@ -579,6 +596,9 @@ def _site(
         training_only=bool(site["infer"].get("training_only", False)),
         scorable=_scorable(site["fn"], site["value"]),
         enumerated=bool(site["infer"].get("enumerate")),
+        normalised=says(site["fn"], "normalised", usual=True) and not factor,
+        sequential=says(site["fn"], "sequential", usual=False),
+        factor=factor,
     )
 
 

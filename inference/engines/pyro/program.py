@@ -30,10 +30,11 @@ from inference.engines.program import (
 )
 from inference.engines.pyro import discrete
 from inference.engines.pyro.divergences import divergence
+from inference.engines.pyro.factors import sources
 from inference.engines.pyro.networks import Owned
 from inference.engines.pyro.ops import Ops
 from inference.engines.pyro.steer import Steer
-from inference.engines.structure import Plate, Site, Structure, can_draw
+from inference.engines.structure import Plate, Site, Structure, can_draw, says
 from inference.errors import ObjectiveError
 
 _PARTICLES = "num_particles_vectorized"
@@ -523,7 +524,8 @@ def inspect(
     """Run the pair once, leaving torch's random state as it was, and describe its sites."""
     with _quietly():
         both = trace_pair(model, guide, args, kwargs)
-    return describe(*both, args, can_draw=can_draw(model))
+        factors = sources(model, both[1], args, kwargs)
+    return describe(*both, args, can_draw=can_draw(model), factors=factors)
 
 
 def trace_pair(
@@ -596,10 +598,14 @@ def describe(
     args: tuple[Any, ...],
     *,
     can_draw: bool,
+    factors: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Structure:
-    """Sites and plates of two traces."""
+    """Sites and plates of two traces, given what the model's factors are computed from."""
+    known = factors or {}
     return Structure(
-        model={name: _site(name, site, args) for name, site in samples(model_trace)},
+        model={
+            name: _site(name, site, args, known.get(name)) for name, site in samples(model_trace)
+        },
         guide={name: _site(name, site, args) for name, site in samples(guide_trace)},
         can_draw=can_draw,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
@@ -615,7 +621,12 @@ def samples(trace: poutine.Trace) -> list[tuple[str, Any]]:
     ]
 
 
-def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:
+def _site(
+    name: str,
+    site: Mapping[str, Any],
+    args: tuple[Any, ...],
+    factor: tuple[str, ...] | None = None,
+) -> Site:
     support = getattr(site["fn"], "support", None)
     while (base := getattr(support, "base_constraint", None)) is not None:
         support = base
@@ -641,6 +652,9 @@ def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:
         training_only=bool(site["infer"].get("training_only", False)),
         scorable=_scorable(site["fn"], site["value"]),
         enumerated=bool(site["infer"].get("enumerate")),
+        normalised=says(site["fn"], "normalised", usual=True) and not factor,
+        sequential=says(site["fn"], "sequential", usual=False),
+        factor=factor,
     )
 
 
