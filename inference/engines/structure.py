@@ -362,12 +362,12 @@ class Structure:
         self.check_local(objective)
         self.check_reparameterised(objective)
 
-    def check_generates(self, objective: str, draw: str) -> None:
+    def check_generates(self, objective: str, draw: str | None) -> None:
         """Check that the model draws data, and that a gradient goes through what it draws.
 
         Args:
             objective: its name.
-            draw: one of `inference.engines.program.DRAWS`.
+            draw: one of `inference.engines.program.DRAWS`; None where the latents alone are used.
 
         Raises:
             ObjectiveError: naming the first site that does not fit, and what would.
@@ -397,7 +397,7 @@ class Structure:
                 f"under draw='mean' its mean depends on its own draw and is no datum. {remedy}"
             )
         for site in (*self.latents, generated):
-            if site is generated and draw == "mean":
+            if site is generated and draw in ("mean", None):
                 continue
             if site.reparameterised:
                 continue
@@ -409,7 +409,7 @@ class Structure:
                 remedy = f"'mean'{', ' + remedy if remedy else ''}"
             raise ObjectiveError(
                 f"{objective} differentiates through the model's draws, but that of {site.name!r} "
-                f"under draw={draw!r} carries no gradient. "
+                f"under draw={draw or 'mean'!r} carries no gradient. "
                 + (f"Use draw={remedy}." if remedy else "It needs a reparameterised draw.")
             )
 
@@ -475,7 +475,7 @@ def unwrapped(fn: Any) -> Iterator[Any]:
             waiting += list(inside.get(name, ()))
 
 
-def says(fn: Any, name: str, usual: bool) -> bool:  # noqa: FBT001
+def says(fn: Any, name: str, *, usual: bool = False) -> bool:
     """What a distribution, or one that it wraps, says of itself in an attribute; or the usual."""
     found = [bool(getattr(part, name, usual)) for part in unwrapped(fn)]
     return usual if all(value == usual for value in found) else not usual
