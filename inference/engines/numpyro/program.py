@@ -298,7 +298,7 @@ class NumPyroProgram:
         """log of the mean of exp over the first axis: (K, N) to (N,)."""
         if len(values) == 1:
             return values[0]
-        return jax.nn.logsumexp(values, axis=0) - math.log(len(values))
+        return logmeanexp(values)
 
     def score(self, signal: Array, log_q_scored: Array | None) -> Array:
         """A score-function term: zero in value, signal * grad log q in gradient; (K, N)."""
@@ -611,6 +611,13 @@ def _scorable(fn: Any, value: Array) -> bool:
     except NotImplementedError:
         return False
     return True
+
+
+def logmeanexp(values: Array) -> Array:
+    """log of the mean of exp over the first axis, -inf and without gradient where all are -inf."""
+    possible = lax.stop_gradient(values.max(0)) != -jnp.inf  # true of NaN, which stays one
+    total = jax.nn.logsumexp(jnp.where(possible, values, 0.0), axis=0)
+    return jnp.where(possible, total, -jnp.inf) - math.log(len(values))
 
 
 def _sum(terms: Iterable[Array]) -> Array:

@@ -26,6 +26,7 @@ from inference.engines.program import (
     RELAXED_AT,
     Generated,
     Relaxation,
+    check_same_sites,
     split_weights,
 )
 from inference.engines.pyro import discrete
@@ -306,7 +307,7 @@ class PyroProgram:
 
     def logmeanexp(self, values: Tensor) -> Tensor:
         """log of the mean of exp over the first axis: (K, N) to (N,)."""
-        return values[0] if len(values) == 1 else values.logsumexp(0) - math.log(len(values))
+        return values[0] if len(values) == 1 else logmeanexp(values)
 
     def score(self, signal: Tensor, log_q_scored: Tensor | None) -> Tensor:
         """A score-function term: zero in value, signal * grad log q in gradient; (K, N)."""
@@ -352,7 +353,10 @@ class PyroProgram:
             for name, node in nodes.nodes.items()
             if node["type"] == "sample" and site_is_subsample(node) and name != _PARTICLES
         }
-        return dict(samples(nodes))
+        sites = dict(samples(nodes))
+        kind = "guide" if program is self.guide else "model"
+        check_same_sites(kind, sites, getattr(self.structure, kind))
+        return sites
 
     def _shape(self, name: str) -> tuple[int, ...]:
         site = self.structure.model.get(name) or self.structure.guide[name]
@@ -667,6 +671,13 @@ def _scorable(fn: Any, value: Tensor) -> bool:
     except (KeyError, NotImplementedError):
         return False
     return True
+
+
+def logmeanexp(values: Tensor) -> Tensor:
+    """log of the mean of exp over the first axis, -inf and without gradient where all are -inf."""
+    possible = values.detach().amax(0) != -math.inf  # true of NaN, which stays one
+    total = torch.where(possible, values, 0.0).logsumexp(0)
+    return torch.where(possible, total, -math.inf) - math.log(len(values))
 
 
 def _stacked(parts: list[Mapping[str, Tensor]]) -> dict[str, Tensor]:
