@@ -21,10 +21,12 @@ def explain(pair: Any, *batch: Any, engine: str | None = None) -> pd.DataFrame:
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
 
     Returns:
-        By site: `kind` (latent, observed, auxiliary), `distribution` in the model, `shape` (batch |
-        event), `plates`, `reparameterised` and `in_guide` (of a latent: whether the guide's draw
-        has a pathwise gradient, and the guide's distribution), `log_p` and `log_q` at one draw of
-        the guide's, in nats summed over the batch, and the `line` of the statement.
+        By site: `kind` (latent, observed, auxiliary; of a factor statement `constant factor`, which
+            only weighs the rows, or `factor`, with which there is no likelihood), `distribution` in
+            the model, `shape` (batch | event), `plates`, `reparameterised` and `in_guide` (of a
+            latent: whether the guide's draw has a pathwise gradient, and the guide's distribution),
+            `log_p` and `log_q` at one draw of the guide's, in nats summed over the batch, and the
+            `line` of the statement.
 
     Raises:
         PairError: if the pair fails on the batch; `check_pair` says more.
@@ -40,6 +42,9 @@ def explain(pair: Any, *batch: Any, engine: str | None = None) -> pd.DataFrame:
         ) from error
     names = [*model, *(name for name in guide if name not in model)]
     table = {name: _row(model.get(name), guide.get(name)) for name in names}
+    for name in (name for name, run in model.items() if run.distribution == "Unit"):
+        constant = context.structure.model[name].factor == ()
+        table[name]["kind"] = "constant factor" if constant else "factor"
     return pd.DataFrame.from_dict(table, orient="index").rename_axis("site")
 
 

@@ -43,7 +43,18 @@ def check_annealable(structure: Structure, rows: int) -> None:
 
 
 def likelihood_sites(structure: Structure, noise_scale: float | None) -> list[str]:
-    """The observed sites that count; with noise of its own, x is scored by that."""
+    """The observed sites that count; with noise of its own, x is scored by that.
+
+    Raises:
+        ObjectiveError: if that noise has no mean to lie around.
+    """
+    for site in structure.observed:
+        if noise_scale is not None and site.name == "x" and site.sequential:
+            raise ObjectiveError(
+                f"{WHAT} with noise_scale= puts noise around the mean that the model returns, but "
+                "'x' is drawn entry by entry and its mean depends on its own draw. Leave out "
+                "noise_scale=, so that the site's own density counts."
+            )
     return [
         site.name
         for site in structure.observed

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from inference.engines.draws import Draws
-from inference.engines.structure import Structure
+from inference.engines.structure import Site, Structure
+from inference.errors import ObjectiveError
 
 OWNED = "objective."  # how the names of what an objective owns begin, among parameter sites
 OWNED_STATE = "objective.state."
@@ -227,3 +228,25 @@ def split_weights(model_weight: Any, guide_weight: Any, ops: Any) -> tuple[Any, 
     whole = ops.where(model_weight > least, model_weight, least)
     safe = ops.where(whole > 0, whole, 1.0)
     return whole, ops.where(whole > 0, guide_weight / safe, 0.0)
+
+
+def check_same_sites(kind: str, found: Iterable[str], known: Mapping[str, Site]) -> None:
+    """Refuse a draw that has other sites than the first, which is what was looked at.
+
+    Args:
+        kind: model or guide, for the error.
+        found: names of the draw's sites.
+        known: the sites of the first draw.
+
+    Raises:
+        ObjectiveError: naming the sites that differ.
+    """
+    names = set(found)
+    if names == set(known):
+        return
+    differ = ", ".join(repr(name) for name in sorted(names ^ set(known)))
+    raise ObjectiveError(
+        f"the {kind} draws other sites from one draw to the next: {differ} is not in all of them. "
+        "Gradients and weights are worked out site by site, so draw every site each time: choose "
+        "between values with where(), or give the choice to a mask or a mixture."
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from inference.engines.densities import miscounted
 from inference.engines.scales import TracedScale, odd_one_out, same_scale
 from inference.errors import ObjectiveError, PairError
+
+DATA, LATENTS, PARAMETERS = "the data", "the latents", "the parameters"
+"""What a factor statement's value may be computed from, in words for errors."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,12 @@ class Site:
             may be all that were drawn before it.
         value_shape: shape of the value that the site has, drawn or observed; None if not known.
         density_shape: shape of the log density of that value; None if not known.
+        normalised: whether its density integrates to one over the values of the site. A class of
+            distributions says that it does not with an attribute `normalised = False`.
+        sequential: whether one entry of a draw is drawn given others of the same draw, so that the
+            mean of such a law depends on its own draw (`sequential = True` on the class).
+        factor: of a `factor` statement what its value is computed from, among `DATA`, `LATENTS` and
+            `PARAMETERS`; empty for a constant, which only weighs the rows; None at other sites.
     """
 
     name: str
@@ -85,6 +94,9 @@ class Site:
     parents: frozenset[str] | None = None
     value_shape: tuple[int, ...] | None = None
     density_shape: tuple[int, ...] | None = None
+    normalised: bool = True
+    sequential: bool = False
+    factor: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -340,18 +352,54 @@ class Structure:
                 if said := miscounted(site, part, of_data):
                     raise PairError(said)
 
-    def check_observed(self) -> None:
-        """Check that the model observes something, and each value of it once.
+    def check_observed(self, *, likelihood: bool = True) -> None:
+        """Check that the model observes something, each value once, and that it has a likelihood.
+
+        Args:
+            likelihood: whether a value of log p(x) or a bound on it is wanted. Without it, a
+                density that is known up to a constant is enough.
 
         Raises:
             PairError: naming a site that counts a value more than once.
-            ObjectiveError: if it does not, so that no likelihood exists.
+            ObjectiveError: if it does not, or a site's density is not normalised, naming it.
         """
         self.check_densities()
-        if not self.observed:
+        if likelihood:
+            self._check_normalised()
+        if all(site.factor == () for site in self.observed):
             raise ObjectiveError(
                 "the model observes no site, so it has no likelihood to maximise. Pass the data to "
                 "a sample statement with obs=."
+            )
+
+    def _check_normalised(self) -> None:
+        """Check that p(x, z) and q(z | x) are densities, not densities times an unknown constant.
+
+        A factor is none where its value changes with the parameters, the latents or the data; as a
+        constant it only weighs the rows. What is marked as for training only is no part of the
+        likelihood. Factors of a guide are left alone: autoguides write their Jacobians so.
+        """
+        for site in (*self.model.values(), *self.guide.values()):
+            if site.normalised or site.training_only:
+                continue
+            will_do = (
+                "Objectives that compare draws in place of likelihoods, MMD and Adversarial, take "
+                "such a model if it draws data; contrastive objectives, which would learn it as it "
+                "is, are not here."
+            )
+            if site.factor is None:
+                raise ObjectiveError(
+                    f"the distribution of site {site.name!r} says normalised = False: its log_prob "
+                    "is known up to a constant, which the parameters may change, so that nothing "
+                    f"made of it is a likelihood or a bound on one. {will_do}"
+                )
+            raise ObjectiveError(
+                f"the model's factor {site.name!r} changes with {' and '.join(site.factor)}, so "
+                "that the model's density need not integrate to one, and nothing made of it is a "
+                "likelihood or a bound on one. If it is the log density of data or latents, write "
+                "it as a distribution with this log_prob in a sample statement. If it only steers "
+                "training, write sample(name, Unit(...), obs=..., infer={'training_only': True}). "
+                f"{will_do}"
             )
 
     def check_reparameterised(self, objective: str) -> None:
@@ -439,11 +487,12 @@ class Structure:
         self.check_weights(objective)
 
     def check_generates(self, objective: str, draw: str) -> None:
+    def check_generates(self, objective: str, draw: str | None) -> None:
         """Check that the model draws data, and that a gradient goes through what it draws.
 
         Args:
             objective: its name.
-            draw: one of `inference.engines.program.DRAWS`.
+            draw: one of `inference.engines.program.DRAWS`; None where the latents alone are used.
 
         Raises:
             ObjectiveError: naming the first site that does not fit, and what would.
@@ -459,8 +508,21 @@ class Structure:
                 "observes the pair's first argument as it is; pass it to a sample statement with "
                 "obs=."
             )
-        for site in (*self.latents, self.generated):
-            if site is self.generated and draw == "mean":
+        generated = self.generated
+        if draw == "mean" and generated.sequential:
+            remedy = (
+                "Use draw='sample'."
+                if generated.reparameterised
+                else "Its draws carry no gradient either; use an objective on its likelihood, such "
+                "as ELBO()."
+            )
+            raise ObjectiveError(
+                f"{objective} compares what the model returns with the data, but "
+                f"{generated.name!r} is drawn entry by entry, each given others of the same draw: "
+                f"under draw='mean' its mean depends on its own draw and is no datum. {remedy}"
+            )
+        for site in (*self.latents, generated):
+            if site is generated and draw in ("mean", None):
                 continue
             if site.reparameterised:
                 continue
@@ -472,7 +534,7 @@ class Structure:
                 remedy = f"'mean'{', ' + remedy if remedy else ''}"
             raise ObjectiveError(
                 f"{objective} differentiates through the model's draws, but that of {site.name!r} "
-                f"under draw={draw!r} carries no gradient. "
+                f"under draw={draw or 'mean'!r} carries no gradient. "
                 + (f"Use draw={remedy}." if remedy else "It needs a reparameterised draw.")
             )
 
@@ -566,6 +628,38 @@ class Structure:
                 f"its sites share, but site {name!r} {why}. Take the scale out of the program, or "
                 "put all sites of a datum, in model and guide, under it."
             )
+
+
+def unwrapped(fn: Any) -> Iterator[Any]:
+    """A distribution, what it wraps, and so on, components of mixtures among them."""
+    waiting = [fn]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        inside = vars(part) if hasattr(part, "__dict__") else {}
+        for name in ("base_dist", "_component_distribution", "component_distribution"):
+            waiting += [inside[name]] if name in inside else []
+        for name in ("_component_distributions", "component_distributions"):
+            waiting += list(inside.get(name, ()))
+
+
+def says(fn: Any, name: str, *, usual: bool = False) -> bool:
+    """What a distribution, or one that it wraps, says of itself in an attribute; or the usual."""
+    found = [bool(getattr(part, name, usual)) for part in unwrapped(fn)]
+    return usual if all(value == usual for value in found) else not usual
+
+
+def data_arguments(seen: Iterable[int | None]) -> set[int]:
+    """Positions of the arguments that are data, not what the data are given.
+
+    Args:
+        seen: by observed site the position of the argument that it observes; None for a part of
+            one, or something made of it.
+    """
+    positions = set(seen)
+    if positions and None not in positions:
+        return {position for position in positions if position is not None}
+    return {0, *(position for position in positions if position is not None)}
 
 
 def can_draw(model: Callable[..., Any]) -> bool:

@@ -102,7 +102,7 @@ class NUTS:
             )
 
         def check(structure: Structure) -> None:
-            structure.check_observed()
+            structure.check_observed(likelihood=False)
             check_whole(structure, "NUTS")
             check_support(structure, prepared.arrays, "data")
             if not structure.latents:

@@ -211,9 +211,18 @@ def check_temperature(value: float, name: str = "temperature") -> float:
 
 
 def normalised_weights(program: Program, log_w: Any) -> Any:
-    """Self-normalised weights of K draws per datum, (K, N); without a gradient."""
+    """Self-normalised weights of K draws per datum, (K, N); without a gradient.
+
+    They are zero, all of them, where no draw has any.
+    """
     log_w = program.stop(log_w)
-    return program.ops.exp(log_w - program.logmeanexp(log_w)) / len(log_w)
+    mean = program.logmeanexp(log_w)
+    return program.ops.exp(log_w - program.ops.where(mean == -math.inf, 0.0, mean)) / len(log_w)
+
+
+def weighed(program: Program, weights: Any, values: Any) -> Any:
+    """weights * values, zero where the weight is, though the value be -inf."""
+    return weights * program.ops.where(weights == 0, 0.0, values)
 
 
 def gradient_only(program: Program, term: Any) -> Any:

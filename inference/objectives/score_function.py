@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from inference.objectives._objective import Objective, check_num_particles
@@ -60,11 +61,11 @@ class VIMCO(Objective):
         L = log 1/K sum_k w_k
         grad = sum_k (L - L_-k) grad log q(z_k | x) + sum_k w~_k grad log w_k
 
-    where L_-k is the bound with w_k replaced by the geometric mean of the others, and w~ are the
-    normalised weights. Unbiased for the gradient of L, with the baselines that a single score
-    weight L would lack. Sites with a reparameterised draw keep their pathwise gradient. Global
-    latents, outside of the data's plate, are drawn once and local ones weighed given them: see
-    `IWAE`.
+    where L_-k is the bound with w_k replaced by the geometric mean of the others, or zero where all
+    of these have no weight, and w~ are the normalised weights. Unbiased for the gradient of L, with
+    the baselines that a single score weight L would lack. Sites with a reparameterised draw keep
+    their pathwise gradient. Global latents, outside of the data's plate, are drawn once and local
+    ones weighed given them: see `IWAE`.
 
     Args:
         num_particles: K, at least 2.
@@ -86,10 +87,15 @@ class VIMCO(Objective):
         draws = program.draw(self.num_particles)
         log_w = draws.log_w  # (K, N)
         bound = program.logmeanexp(log_w)  # (N,)
-        others = (log_w.sum(0) - log_w) / (self.num_particles - 1)  # geometric means, (K, N)
+        where = program.ops.where
+        nil = where(log_w == -math.inf, 1.0, 0.0)  # draws that the model cannot have made
+        known = where(nil > 0, 0.0, log_w)
+        others = (known.sum(0) - known) / (self.num_particles - 1)  # geometric means, (K, N)
+        others = where(nil.sum(0) - nil > 0, -math.inf, others)
         # Row k of the (K, K, N) array holds the weights with the k-th replaced.
-        replaced = log_w[:, None] + program.diagonal(others - log_w)
-        signal = bound - program.logmeanexp(replaced)  # (K, N)
+        itself = program.diagonal(program.ops.exp(0 * known)) > 0
+        without = program.logmeanexp(where(itself, others[:, None], log_w[:, None]))  # (K, N)
+        signal = where(bound == -math.inf, 0.0, bound) - where(without == -math.inf, 0.0, without)
         return program.total(bound + score_of(program, draws, signal).sum(0))
 
     def check(self, structure: Structure) -> None:

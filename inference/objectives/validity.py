@@ -43,9 +43,14 @@ def valid_objectives(pair: Any, *batch: Any, engine: str | None = None) -> Valid
 
     Raises:
         ArgumentError: if the engine cannot be told.
+        PairError: if the pair fails on the batch, with the line of the program.
     """
+    from inference.training.arguments import check_pair_type, explaining
+
+    check_pair_type(pair)
     backend = load_engine(engine or engine_name(pair))
-    return valid_for(backend.structure(pair, tuple(map(np.asarray, batch))))
+    arrays = tuple(map(np.asarray, batch))
+    return valid_for(explaining(lambda rows: backend.structure(pair, rows), arrays))
 
 
 def valid_for(structure: Structure) -> Validity:

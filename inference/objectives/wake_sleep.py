@@ -9,6 +9,7 @@ from inference.objectives._objective import (
     check_num_particles,
     gradient_only,
     normalised_weights,
+    weighed,
 )
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ class RWS(Objective):
         draws = program.draw(self.num_particles, detach=True)
         log_w = draws.log_w  # (K, N)
         weights = normalised_weights(program, log_w)
-        learnt = (weights * draws.log_p).sum(0)  # (N,)
+        learnt = weighed(program, weights, draws.log_p).sum(0)  # (N,)
         share = 0.5 if self.guide_phase == "both" else 1.0
         if self.guide_phase != "sleep":
-            learnt = learnt + share * (weights * draws.log_q).sum(0)
+            learnt = learnt + share * weighed(program, weights, draws.log_q).sum(0)
         if self.guide_phase != "wake":
             learnt = learnt + share * program.dream()
         bound = program.stop(program.logmeanexp(log_w))

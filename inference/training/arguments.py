@@ -6,6 +6,7 @@ import numbers
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from inference.engines.recorded import raising_line
 from inference.errors import ArgumentError, PairError, ZooError
 
 T = TypeVar("T")
@@ -102,7 +103,7 @@ def explaining(run: Callable[[tuple[Any, ...]], T], batch: tuple[Any, ...]) -> T
     """Run a pair for the first time.
 
     Raises:
-        PairError: if it fails, naming the shapes that it was given.
+        PairError: if it fails, naming the shapes that it was given and the line of the program.
     """
     try:
         return run(batch)
@@ -110,8 +111,10 @@ def explaining(run: Callable[[tuple[Any, ...]], T], batch: tuple[Any, ...]) -> T
         raise
     except Exception as error:
         shapes = ", ".join(str(array.shape) for array in batch)
+        where = raising_line(error)
         raise PairError(
-            f"the pair fails on a batch of shape {shapes}: {type(error).__name__}: "
+            f"the pair fails on a batch of shape {shapes}{f' at {where}' if where else ''}: "
+            f"{type(error).__name__}: "
             f"{str(error).strip().splitlines()[0] if str(error).strip() else 'no message'} "
             "Call model and guide on such a batch by hand to see where."
         ) from error

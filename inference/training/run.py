@@ -75,7 +75,7 @@ class Run:
         return getattr(self.objective, "unit", "nats per datum")
 
     def sample(
-        self, size: int, *given: ArrayLike, seed: int = 0, mean: bool = True
+        self, size: int, *given: ArrayLike, seed: int = 0, mean: bool | None = None
     ) -> NDArray[Any]:
         """Draw rows from the model: likelihood means, or data with `mean=False`; (size, D).
 
@@ -83,22 +83,38 @@ class Run:
             size: how many.
             *given: what the model takes besides x, such as labels, `size` rows each.
             seed: seed of the draws.
-            mean: whether to return the likelihood's means.
+            mean: whether to return the likelihood's means; None where it has one that is no draw's
+                own. That of a sequential site, such as an autoregressive one, depends on the site's
+                draw, and None returns the draw.
+
+        Raises:
+            ArgumentError: if the mean is asked for of a model whose x is a sequential site.
         """
         means, draws = self._engine.draw(self.pair, size, seed, *_arrays(given))
-        return means if mean else draws
+        if means is None and mean:
+            raise ArgumentError(
+                "mean=True asks for the likelihood's mean, but 'x' is drawn entry by entry, each "
+                "given others of the same draw: its mean depends on its own draw. Leave out mean= "
+                "for draws."
+            )
+        return draws if means is None or mean is False else means
 
     def latents(self, *x: ArrayLike, seed: int = 0) -> dict[str, NDArray[Any]]:
         """The guide's mean of each latent given data, by site name, each with N rows."""
         return self._engine.encode(self.pair, *self._scored(x), rng_seed=seed)
 
     def reconstruct(self, *x: ArrayLike, seed: int = 0) -> NDArray[Any]:
-        """The likelihood's mean at the guide's mean of the latents, shape (N, D)."""
+        """The likelihood's mean at the guide's mean of the latents, shape (N, D).
+
+        Of a sequential site, whose mean depends on its own draw, it is a draw at these latents.
+        """
         given = self._scored(x)[1:]
         return self._engine.decode(self.pair, self.latents(*x, seed=seed), seed, *given)
 
     def decode(self, *given: ArrayLike, **latents: ArrayLike) -> NDArray[Any]:
         """The likelihood's mean at given latents, by site name, each with N rows.
+
+        Of a sequential site, whose mean depends on its own draw, it is a draw.
 
         Args:
             *given: what the model takes besides x, such as labels.

@@ -14,6 +14,7 @@ from jax import lax, random
 from numpyro.distributions import biject_to, constraints
 
 from inference.engines.closed_over import objects_of
+from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.pairs import (
     evaluating,
     flatten,
@@ -103,7 +104,8 @@ class Probe(Recorder):
             draws = can_draw(self.functions[0])
             guide, *_ = self._trace("guide", full, params, {}, 0)
             model, *_ = self._trace("model", full, params, drawn(guide), 0)
-            kept.append(describe(guide, model, full, can_draw=draws))
+            factors = sources(self.functions[0], model, full, {})
+            kept.append(describe(guide, model, full, can_draw=draws, factors=factors))
 
         with evaluating(self.pair), warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -17,7 +17,7 @@ from inference.engines.draws import Draws
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.pairs import StoredPair, evaluating, nested, parts, untouched_parts
 from inference.engines.numpyro.program import NumPyroProgram, inspect
-from inference.engines.structure import Structure
+from inference.engines.structure import Structure, says
 
 
 def log_weights(
@@ -145,8 +145,11 @@ def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
 
 def draw(
     pair: Any, size: int, rng_seed: int, *given: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """`size` rows from the model: the likelihood's means and the draws of `x`, given the rest."""
+) -> tuple[NDArray[Any] | None, NDArray[Any]]:
+    """`size` rows from the model: the likelihood's means and the draws of `x`, given the rest.
+
+    There are no means where that of `x` depends on its own draw.
+    """
     means: dict[str, Any] = {}
 
     def model() -> None:
@@ -154,7 +157,8 @@ def draw(
 
     with evaluating(pair):
         run = trace(seed(model, random.PRNGKey(rng_seed))).get_trace()
-    return np.asarray(means["x"]), np.asarray(run["x"]["value"])
+    known = None if says(run["x"]["fn"], "sequential") else np.asarray(means["x"])
+    return known, np.asarray(run["x"]["value"])
 
 
 def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDArray[Any]]:
@@ -189,9 +193,12 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
 def decode(
     pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0, *given: NDArray[Any]
 ) -> NDArray[Any]:
-    """The likelihood's mean at given latents, each with N rows."""
+    """The likelihood's mean at given latents, each with N rows; of a sequential `x` a draw."""
     size = len(next(iter(latents.values())))
     values: dict[str, Any] = {name: jnp.asarray(value) for name, value in latents.items()}
     model = substitute(seed(parts(pair)[0], random.PRNGKey(rng_seed)), data=values)
     with evaluating(pair):
-        return np.asarray(model(None, *map(jnp.asarray, given), size=size))
+        run = trace(model)
+        mean = run(None, *map(jnp.asarray, given), size=size)
+    x = run.trace.get("x")
+    return np.asarray(x["value"] if x and says(x["fn"], "sequential") else mean)

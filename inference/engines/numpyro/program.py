@@ -15,13 +15,14 @@ from jax import Array, lax, random
 from numpy.typing import NDArray
 from numpyro import param
 from numpyro.distributions import TransformedDistribution
-from numpyro.distributions.kl import kl_divergence
 from numpyro.handlers import block, replay, seed, substitute, trace, uncondition
 from numpyro.primitives import mutable
 
 from inference.engines.draws import Cells, Draws
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.dataflow import parents_of
+from inference.engines.numpyro.divergences import divergence
+from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.networks import Owned
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.steer import Steer
@@ -34,7 +35,7 @@ from inference.engines.program import (
     split_weights,
 )
 from inference.engines.scales import TracedScale
-from inference.engines.structure import Plate, Site, Structure, can_draw
+from inference.engines.structure import Plate, Site, Structure, can_draw, says
 from inference.errors import ObjectiveError
 
 _LATER = 2**31 - 1  # more than a key is ever split into
@@ -334,7 +335,7 @@ class NumPyroProgram:
         """log of the mean of exp over the first axis: (K, N) to (N,)."""
         if len(values) == 1:
             return values[0]
-        return jax.nn.logsumexp(values, axis=0) - math.log(len(values))
+        return logmeanexp(values)
 
     def diagonal(self, values: Array) -> Array:
         """A (K, K, N) array with (K, N) values on its diagonal and zeros elsewhere."""
@@ -372,7 +373,9 @@ class NumPyroProgram:
     def _describe(self, guide_trace: Trace, model_trace: Trace) -> None:
         if self._structure is None:
             draws = can_draw(self.model)
-            found = describe(guide_trace, model_trace, self.args, can_draw=draws)
+            factors = sources(self.model, model_trace, self.args, self.kwargs)
+            both = guide_trace, model_trace
+            found = describe(*both, self.args, can_draw=draws, factors=factors)
             found = self.check(found) or found
             self._structure = self._with_parents(found, guide_trace, model_trace)
 
@@ -427,9 +430,9 @@ class NumPyroProgram:
         known = {}
         if divergences:
             for name in self.structure.closed_form_sites():
-                divergence = _divergence(guide_trace[name], model_trace[name])
-                if divergence is not None:
-                    known[name] = divergence
+                exact = divergence(guide_trace[name], model_trace[name])
+                if exact is not None:
+                    known[name] = exact
         scale = self._scale_outside(model_trace)
         outside = self.structure.outside
         model = {n: site for n, site in _samples(model_trace) if n not in outside}
@@ -627,20 +630,30 @@ def inspect(
 ) -> Structure:
     """Run the pair once and describe its sites."""
     both = traces(random.PRNGKey(0), {}, model, guide, args, kwargs)
-    return describe(*both, args, can_draw=can_draw(model))
+    factors = sources(model, both[1], args, kwargs)
+    return describe(*both, args, can_draw=can_draw(model), factors=factors)
 
 
 def describe(
-    guide_trace: Trace, model_trace: Trace, args: tuple[Any, ...], *, can_draw: bool
+    guide_trace: Trace,
+    model_trace: Trace,
+    args: tuple[Any, ...],
+    *,
+    can_draw: bool,
+    factors: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Structure:
-    """Sites and plates of two traces."""
+    """Sites and plates of two traces, given what the model's factors are computed from."""
+    known = factors or {}
     full = {
         name: site["args"][0]
         for name, site in (*guide_trace.items(), *model_trace.items())
         if site["type"] == "plate"
     }
     return Structure(
-        model={name: _site(name, site, full, args) for name, site in _samples(model_trace)},
+        model={
+            name: _site(name, site, full, args, known.get(name))
+            for name, site in _samples(model_trace)
+        },
         guide={name: _site(name, site, full, args) for name, site in _samples(guide_trace)},
         can_draw=can_draw,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
@@ -670,7 +683,11 @@ def _mutable(trace: Trace) -> dict[str, Any]:
 
 
 def _site(
-    name: str, site: Mapping[str, Any], full: Mapping[str, int], args: tuple[Any, ...]
+    name: str,
+    site: Mapping[str, Any],
+    full: Mapping[str, int],
+    args: tuple[Any, ...],
+    factor: tuple[str, ...] | None = None,
 ) -> Site:
     support = getattr(site["fn"], "support", None)
     while (base := getattr(support, "base_constraint", None)) is not None:
@@ -700,6 +717,9 @@ def _site(
         scale=_described(site, full),
         value_shape=tuple(jnp.shape(site["value"])),
         density_shape=_density_shape(site),
+        normalised=says(site["fn"], "normalised", usual=True) and not factor,
+        sequential=says(site["fn"], "sequential", usual=False),
+        factor=factor,
     )
 
 
@@ -760,6 +780,13 @@ def _scorable(fn: Any, value: Array) -> bool:
     return True
 
 
+def logmeanexp(values: Array) -> Array:
+    """log of the mean of exp over the first axis, -inf and without gradient where all are -inf."""
+    possible = lax.stop_gradient(values.max(0)) != -jnp.inf  # true of NaN, which stays one
+    total = jax.nn.logsumexp(jnp.where(possible, values, 0.0), axis=0)
+    return jnp.where(possible, total, -jnp.inf) - math.log(len(values))
+
+
 def _sum(terms: Iterable[Array]) -> Array:
     return sum(terms, start=jnp.zeros(()))
 
@@ -779,10 +806,3 @@ def _scaled_backward(factor: Array, gradient: Array) -> tuple[Array, Array]:
 
 
 _scaled.defvjp(_scaled_forward, _scaled_backward)
-
-
-def _divergence(guide_site: Mapping[str, Any], model_site: Mapping[str, Any]) -> Array | None:
-    try:
-        return kl_divergence(guide_site["fn"], model_site["fn"])
-    except NotImplementedError:
-        return None

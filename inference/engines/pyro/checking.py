@@ -14,6 +14,7 @@ from torch import Tensor
 
 from inference.engines.closed_over import objects_of
 from inference.engines.pyro.evaluation import log_evidence
+from inference.engines.pyro.factors import sources
 from inference.engines.pyro.pairs import (
     unconstrained,
 )
@@ -92,7 +93,9 @@ class Probe(Recorder):
             guide, _ = self._trace("guide", args, {}, None)
             held = {n: site["value"] for n, site in samples(guide) if not site["is_observed"]}
             model, _ = self._trace("model", args, held, None)
-            return describe(guide, model, args, can_draw=can_draw(self.pair.model))
+            factors = sources(self.pair.model, model, args, {})
+            draws = can_draw(self.pair.model)
+            return describe(guide, model, args, can_draw=draws, factors=factors)
 
     @property
     def parameters(self) -> dict[str, Parameter]:

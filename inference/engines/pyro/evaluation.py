@@ -21,7 +21,7 @@ from inference.engines.pyro import discrete
 from inference.engines.pyro.looking import random_states, untouched
 from inference.engines.pyro.pairs import evaluating, parts, untouched_parts
 from inference.engines.pyro.program import PyroProgram, inspect, samples, vectorises
-from inference.engines.structure import Structure
+from inference.engines.structure import Structure, says
 
 
 def log_weights(
@@ -183,13 +183,17 @@ def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
 
 def draw(
     pair: Any, size: int, rng_seed: int, *given: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """`size` rows from the model: the likelihood's means and the draws of `x`, given the rest."""
+) -> tuple[NDArray[Any] | None, NDArray[Any]]:
+    """`size` rows from the model: the likelihood's means and the draws of `x`, given the rest.
+
+    There are no means where that of `x` depends on its own draw.
+    """
     with repeatable(pair, rng_seed):
         run = poutine.trace(parts(pair)[0]).get_trace(None, *tensors(pair, given), size=size)
         means: Any = run.nodes["_RETURN"]["value"]
         draws: Any = run.nodes["x"]["value"]
-        return means.cpu().numpy(), draws.cpu().numpy()
+        known = None if says(run.nodes["x"]["fn"], "sequential") else means.cpu().numpy()
+        return known, draws.cpu().numpy()
 
 
 @torch.no_grad()
@@ -224,11 +228,15 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
 def decode(
     pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0, *given: NDArray[Any]
 ) -> NDArray[Any]:
-    """The likelihood's mean at given latents, each with N rows."""
+    """The likelihood's mean at given latents, each with N rows; of a sequential `x` a draw."""
     names, values = list(latents), tensors(pair, tuple(latents.values()))
     with repeatable(pair, rng_seed):
         model = poutine.condition(parts(pair)[0], data=dict(zip(names, values, strict=True)))
-        return model(None, *tensors(pair, given), size=len(values[0])).cpu().numpy()
+        run = poutine.trace(model).get_trace(None, *tensors(pair, given), size=len(values[0]))
+        x = run.nodes.get("x")
+        drawn = x is not None and says(x["fn"], "sequential")
+        shown: Any = run.nodes["x" if drawn else "_RETURN"]["value"]
+        return shown.cpu().numpy()
 
 
 def _seed(*numbers: int) -> int:

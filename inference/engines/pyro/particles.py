@@ -7,7 +7,7 @@ import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pyro
 import torch
@@ -201,7 +201,7 @@ def _values(
 def _rows(both: tuple[poutine.Trace, poutine.Trace]) -> dict[str, Tensor]:
     """The rows that subsampled plates chose."""
     return {
-        name: site["value"]
+        name: cast(Tensor, site["value"])
         for trace in both
         for name, site in trace.nodes.items()
         if site["type"] == "sample" and site_is_subsample(site) and name != PARTICLES

@@ -19,7 +19,6 @@ from pyro import poutine
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
-from torch.distributions import kl_divergence
 
 from inference.engines.draws import Cells, Draws
 from inference.engines.program import (
@@ -28,10 +27,13 @@ from inference.engines.program import (
     RELAXED_AT,
     Generated,
     Relaxation,
+    check_same_sites,
     split_weights,
 )
 from inference.engines.pyro import discrete
 from inference.engines.pyro.dataflow import parents_of
+from inference.engines.pyro.divergences import divergence
+from inference.engines.pyro.factors import sources
 from inference.engines.pyro.looking import (
     Kept,
     arguments,
@@ -46,7 +48,7 @@ from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.steer import Steer
 from inference.engines.pyro.tracing import PARTICLES, samples, trace_pair, with_particles
 from inference.engines.scales import in_words, same_scale
-from inference.engines.structure import Plate, Site, Structure, can_draw
+from inference.engines.structure import Plate, Site, Structure, can_draw, says
 from inference.errors import ObjectiveError
 
 _REMEMBERED = 4  # structures: of training and validation batches, whole and last ones
@@ -155,9 +157,9 @@ class PyroProgram:
         exact = {}
         if divergences:
             for name in self.structure.closed_form_sites():
-                divergence = _divergence(guide_sites[name], model_sites[name])
-                if divergence is not None:
-                    exact[name] = divergence
+                found = divergence(guide_sites[name], model_sites[name])
+                if found is not None:
+                    exact[name] = found
         known = {n: self._per_datum(value, guide_sites[n]) for n, value in exact.items()}
         proposed = {n: site for n, site in guide_sites.items() if not site["is_observed"]}
         summed = {n: model_sites[n] for n in values if n not in proposed}
@@ -377,7 +379,7 @@ class PyroProgram:
 
     def logmeanexp(self, values: Tensor) -> Tensor:
         """log of the mean of exp over the first axis: (K, N) to (N,)."""
-        return values[0] if len(values) == 1 else values.logsumexp(0) - math.log(len(values))
+        return values[0] if len(values) == 1 else logmeanexp(values)
 
     def diagonal(self, values: Tensor) -> Tensor:
         """A (K, K, N) array with (K, N) values on its diagonal and zeros elsewhere."""
@@ -416,7 +418,10 @@ class PyroProgram:
             for name, node in nodes.nodes.items()
             if node["type"] == "sample" and site_is_subsample(node) and name != PARTICLES
         }
-        return dict(samples(nodes))
+        sites = dict(samples(nodes))
+        kind = "guide" if program is self.guide else "model"
+        check_same_sites(kind, sites, getattr(self.structure, kind))
+        return sites
 
     def _shape(self, name: str) -> tuple[int, ...]:
         site = self.structure.model.get(name) or self.structure.guide[name]
@@ -655,7 +660,8 @@ def look(
     with quietly(), untouched(model, guide):
         own, named = arguments(args, kwargs)
         both = trace_pair(model, guide, own, named)
-        structure = describe(*both, own, can_draw=can_draw(model))
+        factors = sources(model, both[1], own, named)
+        structure = describe(*both, own, can_draw=can_draw(model), factors=factors)
         transforms = transforms_of(both)
         forget(transforms)
     return structure, transforms
@@ -667,17 +673,26 @@ def describe(
     args: tuple[Any, ...],
     *,
     can_draw: bool,
+    factors: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Structure:
-    """Sites and plates of two traces."""
+    """Sites and plates of two traces, given what the model's factors are computed from."""
+    known = factors or {}
     return Structure(
-        model={name: _site(name, site, args) for name, site in samples(model_trace)},
+        model={
+            name: _site(name, site, args, known.get(name)) for name, site in samples(model_trace)
+        },
         guide={name: _site(name, site, args) for name, site in samples(guide_trace)},
         can_draw=can_draw,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
     )
 
 
-def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:
+def _site(
+    name: str,
+    site: Mapping[str, Any],
+    args: tuple[Any, ...],
+    factor: tuple[str, ...] | None = None,
+) -> Site:
     support = getattr(site["fn"], "support", None)
     while (base := getattr(support, "base_constraint", None)) is not None:
         support = base
@@ -707,6 +722,9 @@ def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:
         scale=_plain(site["scale"]),
         value_shape=tuple(site["value"].shape),
         density_shape=density_shape,
+        normalised=says(site["fn"], "normalised", usual=True) and not factor,
+        sequential=says(site["fn"], "sequential", usual=False),
+        factor=factor,
     )
 
 
@@ -759,6 +777,13 @@ def _scorable(fn: Any, value: Tensor) -> bool:
     return True
 
 
+def logmeanexp(values: Tensor) -> Tensor:
+    """log of the mean of exp over the first axis, -inf and without gradient where all are -inf."""
+    possible = values.detach().amax(0) != -math.inf  # true of NaN, which stays one
+    total = torch.where(possible, values, 0.0).logsumexp(0)
+    return torch.where(possible, total, -math.inf) - math.log(len(values))
+
+
 def _stacked(parts: list[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
@@ -773,10 +798,3 @@ def _stacked_cells(parts: list[Cells | None]) -> Cells | None:
         divergences=_stacked([part.divergences for part in cells]),
         scores=_stacked([part.scores for part in cells]),
     )
-
-
-def _divergence(guide_site: Mapping[str, Any], model_site: Mapping[str, Any]) -> Tensor | None:
-    try:
-        return kl_divergence(guide_site["fn"], model_site["fn"])
-    except NotImplementedError:
-        return None

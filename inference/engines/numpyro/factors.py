@@ -1,0 +1,99 @@
+"""What the factor statements of a NumPyro model depend on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import random
+from numpyro.distributions import Unit
+from numpyro.handlers import seed, substitute, trace
+
+from inference.engines.structure import DATA, LATENTS, PARAMETERS, data_arguments, unwrapped
+
+Trace = Mapping[str, Mapping[str, Any]]
+
+
+def is_factor(fn: Any) -> bool:
+    """Whether a site's distribution is that of a factor statement."""
+    return any(isinstance(part, Unit) for part in unwrapped(fn))
+
+
+def sources(
+    model: Callable[..., Any],
+    model_trace: Trace,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> dict[str, tuple[str, ...]]:
+    """By factor statement of a model, what its value is computed from; one more run if it has any.
+
+    The run is written out as a jaxpr, in which the factors are followed back to data, latents and
+    parameters. Factors that upstream's reparameterisations put in place of a prior are left out.
+    """
+    sites = {name: site for name, site in model_trace.items() if site["type"] == "sample"}
+    every = [name for name, site in sites.items() if is_factor(site["fn"])]
+    if not every:
+        return {}
+    seen = [
+        next((i for i, arg in enumerate(args) if arg is site["value"]), None)
+        for name, site in sites.items()
+        if site["is_observed"] and name not in every
+    ]
+    given = {
+        DATA: {i: jnp.asarray(args[i]) for i in data_arguments(seen) if _is_array(args, i)},
+        LATENTS: {n: site["value"] for n, site in sites.items() if not site["is_observed"]},
+        PARAMETERS: {n: s["value"] for n, s in model_trace.items() if s["type"] == "param"},
+    }
+    rest = {n: s["value"] for n, s in model_trace.items() if s["type"] in ("mutable", "plate")}
+
+    def values(given: dict[str, Any]) -> list[Any]:
+        substituted = rest | given[PARAMETERS] | given[LATENTS]
+        run = trace(substitute(seed(model, random.PRNGKey(0)), data=substituted))
+        own = [given[DATA].get(position, arg) for position, arg in enumerate(args)]
+        found = run.get_trace(*own, **kwargs)
+        return [jnp.asarray(_value(found[name]["fn"])) for name in every]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        jaxpr = jax.make_jaxpr(values)(given).jaxpr
+    named = [path[0].key for path, _ in jax.tree_util.tree_flatten_with_path(given)[0]]
+    found = _flow(jaxpr, [{name} for name in named])
+    known = {name: tuple(sorted(names)) for name, names in zip(every, found, strict=True)}
+    return {name: () if _replaces_a_prior(name, sites) else known[name] for name in every}
+
+
+def _value(fn: Any) -> Any:
+    units = (part for part in unwrapped(fn) if isinstance(part, Unit))
+    return next(units).log_factor
+
+
+def _is_array(args: tuple[Any, ...], position: int) -> bool:
+    return position < len(args) and hasattr(args[position], "dtype")
+
+
+def _replaces_a_prior(name: str, sites: Trace) -> bool:
+    """Whether it is a prior's density that NeuTraReparam or CircularReparam has written out."""
+    if name.startswith("_") and name.endswith("_log_prob"):
+        return any(other.endswith("_shared_latent") for other in sites)
+    return name.removesuffix("_factor") + "_unwrapped" in sites
+
+
+def _flow(jaxpr: Any, inputs: list[set[str]]) -> list[set[str]]:
+    """What each output of a jaxpr is computed from."""
+    known: dict[Any, set[str]] = dict(zip(jaxpr.invars, inputs, strict=True))
+
+    def of(variable: Any) -> set[str]:
+        return set() if hasattr(variable, "val") else known.get(variable, set())  # of a literal
+
+    for equation in jaxpr.eqns:
+        each = [of(variable) for variable in equation.invars]
+        inner = equation.params.get("jaxpr")
+        if equation.primitive.name in ("jit", "pjit") and inner is not None:
+            found = _flow(inner.jaxpr, each)
+        else:
+            found = [set().union(*each)] * len(equation.outvars)
+        known |= dict(zip(equation.outvars, found, strict=True))
+    return [of(variable) for variable in jaxpr.outvars]
