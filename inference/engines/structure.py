@@ -137,8 +137,26 @@ class Structure:
     def data_scale(self, rows: int) -> float:
         """How many data a row of the batch stands for: full size over subsampled size.
 
-        Of the plates around all observed sites those count whose subsample the batch is; a program
-        that is given all rows and chooses among them itself is scored for as many as it was given.
+        Those plates count whose subsample the batch is; a program that is given all rows and
+        chooses among them itself is scored for as many as it was given. Where observed sites
+        differ, such as a term on the parameters beside the data, those that observe an argument
+        of the pair decide.
+
+        Args:
+            rows: how many the batch has.
+        """
+        data = [site for site in self.observed if site.argument is not None] or self.observed
+        scales = (
+            math.prod(p.full_size / p.size for p in site.plates if p.size == rows) for site in data
+        )
+        return max(scales, default=1.0)
+
+    def is_sum_over(self, rows: int) -> bool:
+        """Whether the bound of a batch is a sum over its rows, so that it can be taken in parts.
+
+        It is not where a latent lies outside of the data's plate, such as a weight that all data
+        share: its divergence would count once for each part. (Where the plate is a subsample of a
+        known whole it counts by the part's share.)
 
         Args:
             rows: how many the batch has.
@@ -146,7 +164,10 @@ class Structure:
         plates = frozenset[Plate]()
         if self.observed:
             plates = frozenset.intersection(*(site.plates for site in self.observed))
-        return math.prod(p.full_size / p.size for p in plates if p.size == rows)
+        latents = (*self.latents, *self.proposals)
+        if plates:
+            return all(site.plates >= plates for site in latents)
+        return all(rows in (*site.batch_shape, *site.event_shape) for site in latents)
 
     @cached_property
     def nesting(self) -> int:

@@ -75,7 +75,10 @@ def fit(
         schedule: factor on the learning rate: `"cosine"`, a function of the step, or a
             torch.optim.lr_scheduler class or partial (Pyro).
         clip_norm: largest global norm of the minibatch's gradient.
-        valid: validation data in place of the dataset's own.
+        valid: validation data in place of the dataset's own. The bound is in nats per datum of
+            theirs, however many they are; what a latent outside of the data's plate costs is
+            shared by as many data as the plate says there are in all, or by the validation data
+            where it says no more than the rows at hand (they are scored at once then).
         valid_objective: whose bound is reported on the validation data, in place of the
             objective's own: the same for several runs, it makes their curves comparable.
         patience: stop after this many reports without a better validation bound, and return the
@@ -176,8 +179,10 @@ def fit(
             report_every=_report_every(settings) if prepared.arrays else None,
             patience=plain(patience),
             checkpoint_seconds=checkpoint_seconds,
-            valid_rows=max(1, _ROWS_PER_VALIDATION // particles),
-            num_valid=round(len(prepared.valid[0]) * source.scale) if prepared.valid else 0,
+            valid_rows=_valid_rows(structure, source.rows, particles, len(prepared.valid[0]))
+            if prepared.valid
+            else 1,
+            num_valid=len(prepared.valid[0]) if prepared.valid else 0,
         )
         loop = Loop(trainer, source, plan, folder, state)
         if checkpoint is not None:
@@ -277,7 +282,6 @@ def _begin(
     check_support(structure, checked, "the data", binarise=settings.binarise, strict=False)
     if settings.valid:
         check_support(structure, settings.valid, "the validation data", strict=False)
-    source.scale = structure.data_scale(len(first[0]))
     if isinstance(source, BatchSource):
         source.check = partial(check_support, structure, name="a batch", binarise=True)
     trainer.start(first)
@@ -296,6 +300,13 @@ def _total_steps(
 def _report_every(settings: Settings) -> int:
     per_epoch = settings.steps_per_epoch
     return per_epoch * -(-_STEPS_BETWEEN_REPORTS // per_epoch)
+
+
+def _valid_rows(structure: Structure, rows: int, particles: int, num_valid: int) -> int:
+    """Validation rows to score at a time: all of them if the bound is no sum over rows."""
+    at_once = max(1, _ROWS_PER_VALIDATION // particles)
+    whole = structure.data_scale(rows) == 1.0 and not structure.is_sum_over(rows)
+    return max(at_once, num_valid) if whole else at_once
 
 
 def _open(

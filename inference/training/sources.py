@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +13,30 @@ from inference.errors import DataError
 from inference.training.data import Arrays, batches_of
 
 
+class Steps(NamedTuple):
+    """What some steps came to.
+
+    Attributes:
+        losses: of each step, in nats per datum of its batch, shape (steps,).
+        rows: data in each step's batch, shape (steps,).
+    """
+
+    losses: NDArray[np.float64]
+    rows: NDArray[np.int64]
+
+
 class Source(Protocol):
     """Feeds a trainer and keeps count."""
 
     steps_per_epoch: int | None
-    scale: float  # data that a row stands for
+    rows: int  # of a batch, as far as is known before it comes
 
     def first(self) -> Arrays:
         """A batch to initialise from."""
         ...
 
-    def advance(self, trainer: Trainer, state: Any, count: int) -> NDArray[np.float64]:
-        """Take up to `count` steps and move the state on; the losses in nats per datum.
+    def advance(self, trainer: Trainer, state: Any, count: int) -> Steps:
+        """Take up to `count` steps and move the state on.
 
         There may be none, where an epoch turns out to have ended.
         """
@@ -43,21 +55,21 @@ class ArraySource:
     """
 
     def __init__(self, arrays: Arrays, batch_size: int, steps_per_epoch: int) -> None:
-        self.arrays, self.batch_size = arrays, batch_size
+        self.arrays, self.rows = arrays, batch_size
         self.steps_per_epoch: int | None = steps_per_epoch
-        self.scale = 1.0
 
     def first(self) -> Arrays:
         """The first rows."""
-        return tuple(array[: self.batch_size] for array in self.arrays)
+        return tuple(array[: self.rows] for array in self.arrays)
 
-    def advance(self, trainer: Trainer, state: Any, count: int) -> NDArray[np.float64]:
+    def advance(self, trainer: Trainer, state: Any, count: int) -> Steps:
         """Take up to `count` steps."""
         assert self.steps_per_epoch is not None
         losses = trainer.run(state.step, state.step + count)
         state.step += len(losses)
         state.epoch = state.step // self.steps_per_epoch
-        return losses / (self.batch_size * self.scale)
+        stands_for = self.rows * trainer.data_scale(self.first())
+        return Steps(losses / stands_for, np.full(len(losses), self.rows))
 
     def epochs(self, state: Any) -> float:
         """Steps over steps per epoch."""
@@ -70,7 +82,7 @@ class BatchSource:
 
     def __init__(self, batches: Iterable[Any], pair: Any) -> None:
         self.batches, self.pair = batches, pair
-        self.scale = 1.0
+        self.rows = 1
         self.steps_per_epoch: int | None = None
         self.check: Callable[[Arrays], None] = lambda batch: None
         self._opened: Iterator[Arrays] | None = None
@@ -86,13 +98,15 @@ class BatchSource:
             raise DataError("the iterable of batches is empty; it must yield at least one.")
         if isinstance(self.batches, Iterator):
             self._opened = _chain(batch, batches)
+        self.rows = len(batch[0])
         return batch
 
-    def advance(self, trainer: Trainer, state: Any, count: int) -> NDArray[np.float64]:
+    def advance(self, trainer: Trainer, state: Any, count: int) -> Steps:
         """Take up to `count` steps, but not past the end of an epoch."""
         if self._refused is not None:
             raise self._refused
         losses: list[float] = []
+        rows: list[int] = []
         if self._under_way is None:
             self._under_way = self._begin(state.position)
         while len(losses) < count:
@@ -109,12 +123,14 @@ class BatchSource:
                 self._end(state)
                 break
             loss = trainer.run_batch(batch, state.step)
-            losses.append(loss / (len(batch[0]) * self.scale))
+            rows.append(len(batch[0]))
+            # The whole that a subsample stands for is the same however many rows it has.
+            losses.append(loss / (rows[-1] * trainer.data_scale(batch)))
             state.step += 1
             state.position += 1
             if not np.isfinite(losses[-1]):
                 break
-        return np.array(losses)
+        return Steps(np.array(losses), np.array(rows, dtype=np.int64))
 
     def epochs(self, state: Any) -> float:
         """Completed epochs."""
