@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -56,6 +56,10 @@ class Site:
             not for a flow whose transform has no inverse.
         enumerated: whether the program marks it for enumeration (`infer={"enumerate": ...}`), so
             that a loss which sums over such sites needs no draw of it.
+        by_row: whether the support comes with the rows, such as totals of a Binomial, so that
+            `inside` is about these rows only.
+        is_nan: whether the log density of some element is not a number, on data with missing
+            values; it is not where the program masks them.
     """
 
     name: str
@@ -73,6 +77,8 @@ class Site:
     training_only: bool = False
     scorable: bool = True
     enumerated: bool = False
+    by_row: bool = False
+    is_nan: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,12 +90,17 @@ class Structure:
         guide: the guide's sites by name.
         can_draw: whether the model draws rows of data: `model(None, size=n)`.
         labelled: whether the pair is given whole numbers besides x.
+        on: the structure of the same pair on other rows, given as arrays; None while a step is
+            being compiled.
     """
 
     model: Mapping[str, Site]
     guide: Mapping[str, Site]
     can_draw: bool = False
     labelled: bool = False
+    on: Callable[[tuple[Any, ...]], Structure] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     @property
     def observed(self) -> list[Site]:
@@ -110,6 +121,12 @@ class Structure:
     def generated(self) -> Site:
         """The site that makes the data: it observes the pair's first argument."""
         return next(site for site in self.observed if site.argument == 0)
+
+    @property
+    def unscored(self) -> list[str]:
+        """Sites whose log density is not a number on these rows, which have missing values."""
+        sites = (*self.model.values(), *self.guide.values())
+        return [site.name for site in sites if site.is_nan]
 
     @property
     def training_only(self) -> set[str]:
@@ -432,6 +449,17 @@ def can_draw(model: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return False
     return any(p.name == "size" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def comes_with_rows(support: Any) -> bool:
+    """Whether a constraint holds an array, such as the limits of each row, and not one number."""
+    parts = list(getattr(support, "__dict__", {}).values())
+    inner = [each for part in parts for each in (part if isinstance(part, (list, tuple)) else ())]
+    return any(
+        math.prod(part.shape) > 1 if hasattr(part, "shape") else comes_with_rows(part)
+        for part in (*parts, *inner)
+        if hasattr(part, "shape") or hasattr(part, "__dict__")
+    )
 
 
 def _names(names: Iterable[str]) -> str:

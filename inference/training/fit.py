@@ -14,12 +14,13 @@ from inference.engines.training import Settings, Trainer
 from inference.errors import ArgumentError, DivergenceError, RunFolderError
 from inference.objectives import Objective, describe_objective, parse_objective
 from inference.training.arguments import check_arguments, explaining
-from inference.training.data import TrainingData, array_id, check_support, prepare
+from inference.training.data import TrainingData, array_id, prepare
 from inference.training.folder import Checkpoint, RunFolder
 from inference.training.loop import Loop, Plan, State
 from inference.training.run import Run
 from inference.training.sources import ArraySource, BatchSource
 from inference.training.spec import describe_pair, difference, fingerprint, plain, versions
+from inference.training.support import check_support
 
 _STEPS_BETWEEN_REPORTS = 100  # reports are at ends of epochs, and at least so many steps apart
 _ROWS_PER_VALIDATION = 2000  # rows times particles to score at a time
@@ -121,7 +122,7 @@ def fit(
     if isinstance(valid_objective, str):
         valid_objective = parse_objective(valid_objective)
     name = engine or engine_name(pair)
-    prepared = prepare(pair, data, valid)
+    prepared = prepare(pair, data, valid, engine=name)
     if patience is not None and not prepared.valid:
         raise ArgumentError("patience= needs validation data; pass valid=.")
     _check_judge(valid_objective, objective, prepared)
@@ -162,7 +163,7 @@ def fit(
         )
 
     with trainer.running():
-        source, structure = _begin(pair, trainer, objective, prepared, settings)
+        source, structure = _begin(pair, name, trainer, objective, prepared, settings)
         particles = getattr(objective, "num_particles", 1)
         if isinstance(objective, Objective):
             particles = objective.draws_per_datum(structure)
@@ -261,14 +262,19 @@ def _check_judge(judge: Any, objective: Any, prepared: TrainingData) -> None:
 
 
 def _begin(
-    pair: Any, trainer: Trainer, objective: Any, prepared: TrainingData, settings: Settings
+    pair: Any,
+    engine: str,
+    trainer: Trainer,
+    objective: Any,
+    prepared: TrainingData,
+    settings: Settings,
 ) -> tuple[ArraySource | BatchSource, Structure]:
     """Check pair, data and objective against each other on a first batch; initialise from it."""
     source: ArraySource | BatchSource
     if prepared.batches is None:
         source = ArraySource(settings.arrays, settings.batch_size, settings.steps_per_epoch)
     else:
-        source = BatchSource(prepared.batches, pair)
+        source = BatchSource(prepared.batches, pair, engine)
     first = source.first()
     structure = explaining(trainer.inspect, first)
     if isinstance(objective, Objective):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -80,8 +81,9 @@ class ArraySource:
 class BatchSource:
     """Batches of the caller's: a list, a data loader, any iterable."""
 
-    def __init__(self, batches: Iterable[Any], pair: Any) -> None:
-        self.batches, self.pair = batches, pair
+    def __init__(self, batches: Iterable[Any], pair: Any, engine: str | None = None) -> None:
+        self.batches = batches
+        self.read = partial(batches_of, pair=pair, engine=engine)
         self.rows = 1
         self.steps_per_epoch: int | None = None
         self.check: Callable[[Arrays], None] = lambda batch: None
@@ -92,7 +94,7 @@ class BatchSource:
 
     def first(self) -> Arrays:
         """The first batch; of an iterator it is put back."""
-        batches = batches_of(self.batches, self.pair)
+        batches = self.read(self.batches)
         batch = next(batches, None)
         if batch is None:
             raise DataError("the iterable of batches is empty; it must yield at least one.")
@@ -142,7 +144,7 @@ class BatchSource:
                 "the iterator of batches is used up after one epoch; pass something that can be "
                 "gone through again, such as a list or a data loader, or set epochs=1."
             )
-        batches, self._opened = self._opened or batches_of(self.batches, self.pair), None
+        batches, self._opened = self._opened or self.read(self.batches), None
         for number in range(position):  # a resumed run goes on where the epoch was left
             if next(batches, None) is None:
                 raise DataError(

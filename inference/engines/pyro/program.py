@@ -8,6 +8,8 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -33,7 +35,7 @@ from inference.engines.pyro import discrete
 from inference.engines.pyro.networks import Owned
 from inference.engines.pyro.ops import Ops
 from inference.engines.pyro.steer import Steer
-from inference.engines.structure import Plate, Site, Structure, can_draw
+from inference.engines.structure import Plate, Site, Structure, can_draw, comes_with_rows
 from inference.errors import ObjectiveError
 
 _PARTICLES = "num_particles_vectorized"
@@ -260,13 +262,21 @@ class PyroProgram:
         """A trained tensor that the objective owns."""
         owned = self._stored_as(name)
         device = next((a.device for a in self.args if isinstance(a, Tensor)), None)
-        value = pyro.param(owned, lambda: torch.tensor(initial, device=device))
+        real = self._real_type if np.asarray(initial).dtype.kind == "f" else None
+        value = pyro.param(owned, lambda: torch.tensor(initial, device=device, dtype=real))
         if value.shape != initial.shape:
             raise ObjectiveError(
                 f"the objective's {name!r} has shape {tuple(value.shape)} from an earlier batch "
                 f"and should have {initial.shape}; give every batch the same columns."
             )
         return value
+
+    @property
+    def _real_type(self) -> torch.dtype:
+        """What the pair computes in, so that what the objective owns can be joined to it."""
+        known = (*self.args, *pyro.get_param_store()._params.values())
+        double = any(isinstance(t, Tensor) and t.dtype == torch.float64 for t in known)
+        return torch.float64 if double else torch.get_default_dtype()
 
     def _stored_as(self, name: str) -> str:
         """What the objective owns, in the store that all pairs share."""
@@ -366,14 +376,14 @@ class PyroProgram:
         return value.reshape(-1, *shape, *beyond)
 
     def _flat(self, value: Tensor, name: str) -> Tensor:
-        """An observed value as (N, D), in float32."""
+        """An observed value as (N, D), in real numbers."""
         site = self.structure.model[name]
         batch = len(site.batch_shape)
         kept = [batch + plate.dim for plate in self._shared]
         rest = [dim for dim in range(batch + len(site.event_shape)) if dim not in kept]
         size = math.prod(plate.size for plate in self._shared)
         whole = value.expand(site.batch_shape + site.event_shape)
-        return whole.permute(*kept, *rest).reshape(size, -1).float()
+        return whole.permute(*kept, *rest).reshape(size, -1).to(self._real_type)
 
     def _log_prob(self, site: Mapping[str, Any]) -> Tensor:
         if (site["infer"] or {}).get("soft"):
@@ -523,7 +533,13 @@ def inspect(
     """Run the pair once, leaving torch's random state as it was, and describe its sites."""
     with _quietly():
         both = trace_pair(model, guide, args, kwargs)
-    return describe(*both, args, can_draw=can_draw(model))
+    device = next((arg.device for arg in args if isinstance(arg, Tensor)), None)
+
+    def on(rows: tuple[Any, ...]) -> Structure:
+        tensors = tuple(torch.tensor(np.asarray(array), device=device) for array in rows)
+        return inspect(model, guide, tensors, kwargs)
+
+    return replace(describe(*both, args, can_draw=can_draw(model)), on=on)
 
 
 def trace_pair(
@@ -598,6 +614,10 @@ def describe(
     can_draw: bool,
 ) -> Structure:
     """Sites and plates of two traces."""
+    if any(map(_has_nan, args)):
+        with torch.no_grad():
+            model_trace.compute_log_prob()
+            guide_trace.compute_log_prob()
     return Structure(
         model={name: _site(name, site, args) for name, site in samples(model_trace)},
         guide={name: _site(name, site, args) for name, site in samples(guide_trace)},
@@ -615,11 +635,22 @@ def samples(trace: poutine.Trace) -> list[tuple[str, Any]]:
     ]
 
 
+def _inside(support: Any, device: torch.device, array: NDArray[Any]) -> NDArray[np.bool_]:
+    return support.check(torch.tensor(array, device=device)).cpu().numpy()
+
+
+def _has_nan(arg: Any) -> bool:
+    """Whether a tensor has missing values."""
+    real = isinstance(arg, Tensor) and arg.is_floating_point()
+    return real and bool(arg.isnan().any())
+
+
 def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:
     support = getattr(site["fn"], "support", None)
     while (base := getattr(support, "base_constraint", None)) is not None:
         support = base
-    positions = [position for position, arg in enumerate(args) if arg is site["value"]]
+    given = site["infer"].get("given", site["value"])  # without what was filled in: see `filling`
+    positions = [position for position, arg in enumerate(args) if arg is given]
     plates = frozenset(
         Plate(frame.name, frame.dim, int(frame.size), int(frame.full_size or frame.size))
         for frame in site["cond_indep_stack"]
@@ -634,13 +665,15 @@ def _site(name: str, site: Mapping[str, Any], args: tuple[Any, ...]) -> Site:
         plates=plates,
         auxiliary=bool(site["infer"].get("is_auxiliary", False)),
         support=type(support).__name__.strip("_").lower(),
-        inside=None if support is None else lambda a: support.check(torch.tensor(a)).numpy(),
+        inside=None if support is None else partial(_inside, support, site["value"].device),
         argument=positions[0] if positions else None,
         family=discrete.family(site["fn"])[0],
         cardinality=discrete.family(site["fn"])[1],
         training_only=bool(site["infer"].get("training_only", False)),
         scorable=_scorable(site["fn"], site["value"]),
         enumerated=bool(site["infer"].get("enumerate")),
+        by_row=comes_with_rows(support),
+        is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),
     )
 
 

@@ -185,6 +185,7 @@ class Trainer:
     def fitted(self, values: dict[str, NDArray[Any]]) -> StoredPair:
         """The trained pair, with values that `values()` gave."""
         set_values(self.pair, {n: value for n, value in values.items() if not is_owned(n)})
+        self.pair.fills = False
         drop_owned(self.pair)
         if isinstance(self.objective, Objective):
             release(self.objective, self.pair.model, self.pair.guide)
@@ -251,6 +252,7 @@ class Trainer:
 
     def _tensor(self, array: Any) -> Any:
         if isinstance(array, np.ndarray):
+            self.pair.fills |= array.dtype.kind == "f" and bool(np.isnan(array).any())
             # A copy, because torch cannot mark a tensor as read-only.
             return torch.from_numpy(np.array(array)).to(self.device)
         return array.to(self.device) if isinstance(array, torch.Tensor) else array
