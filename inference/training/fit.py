@@ -89,7 +89,9 @@ def fit(
         device: for example `"cpu"`, `"cuda"`; the engine's default without it.
         out: a run folder, to which checkpoints are written.
         resume: continue the run in `out`, bit for bit as if it had never stopped, or begin it if
-            there is none. The arguments must be the same, except that the budget may grow.
+            there is none. Batches that shuffle themselves (a DataLoader) do so by `seed`, or by
+            generators of theirs, whose state is kept; where it cannot be, a warning says so. The
+            arguments must be the same, except that the budget may grow.
         checkpoint_seconds: shortest time between two checkpoints.
         progress: show progress; `"auto"` chooses a bar or plain lines.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
@@ -163,14 +165,24 @@ def fit(
         )
 
     with trainer.running():
-        source, structure = _begin(pair, name, trainer, objective, prepared, settings)
+        source, structure = _begin(
+            pair,
+            name,
+            trainer,
+            objective,
+            prepared,
+            settings,
+            kept=None if checkpoint is None else checkpoint.state,
+            repeatable=out is not None,
+        )
         particles = getattr(objective, "num_particles", 1)
         if isinstance(objective, Objective):
             particles = objective.draws_per_datum(structure)
         if valid_objective is not None:
             particles = valid_objective.draws_per_datum(structure)
         if checkpoint is not None:
-            trainer.restore(checkpoint.state)
+            own = source.state()
+            trainer.restore({k: v for k, v in checkpoint.state.items() if k not in own})
         if folder is not None:
             folder.create(spec)  # nothing is written before everything has been checked
         plan = Plan(
@@ -268,13 +280,18 @@ def _begin(
     objective: Any,
     prepared: TrainingData,
     settings: Settings,
+    *,
+    kept: Mapping[str, Any] | None,
+    repeatable: bool,
 ) -> tuple[ArraySource | BatchSource, Structure]:
     """Check pair, data and objective against each other on a first batch; initialise from it."""
     source: ArraySource | BatchSource
     if prepared.batches is None:
         source = ArraySource(settings.arrays, settings.batch_size, settings.steps_per_epoch)
     else:
-        source = BatchSource(prepared.batches, pair, engine)
+        source = BatchSource(
+            prepared.batches, pair, engine, seed=settings.seed, kept=kept, repeatable=repeatable
+        )
     first = source.first()
     structure = explaining(trainer.inspect, first)
     if isinstance(objective, Objective):

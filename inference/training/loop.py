@@ -250,7 +250,7 @@ class Loop:
         elif self._finite - finite:
             self._diverge(f"{min(self._finite - finite)} became NaN or infinite")
         self.good = Checkpoint(
-            state=self.trainer.state(),
+            state=self.trainer.state() | self.source.state(),
             values=values,
             progress=self.state.as_dict(),
             best=self.best,
