@@ -140,7 +140,12 @@ def double(engine: str):
         with jax.enable_x64(True):
             yield lambda name, **shape: create(name, engine=engine, **shape)
         return
-    yield lambda name, **shape: create(name, engine=engine, **shape).double()
+
+    def make(name: str, **shape: Any) -> Any:
+        pair: Any = create(name, engine=engine, **shape)
+        return pair.double()
+
+    yield make
 
 
 OBJECTIVES = {

@@ -31,18 +31,13 @@ def library(engine: str) -> SimpleNamespace:
         import pyro as ppl
         import torch as xp
 
-        def hidden(mask):
-            return ppl.poutine.mask(mask=mask)
-
-        isnan, where, zeros = xp.isnan, xp.where, xp.zeros
+        hidden: Callable[..., Any] = ppl.poutine.mask
     else:
         import jax.numpy as xp
         import numpyro as ppl
 
-        def hidden(mask):
-            return ppl.handlers.mask(mask=mask)
-
-        isnan, where, zeros = xp.isnan, xp.where, xp.zeros
+        hidden = ppl.handlers.mask
+    isnan, where, zeros = xp.isnan, xp.where, xp.zeros
     dist = importlib.import_module(f"{engine}.distributions")
     return SimpleNamespace(
         ppl=ppl, dist=dist, xp=xp, hidden=hidden, isnan=isnan, where=where, zeros=zeros
@@ -71,7 +66,7 @@ CASES = {
     "binomial": (
         lambda w, n: w.dist.Binomial(n, w.zeros(len(n)) + 0.5),
         (COUNTS, TOTALS),
-        stats.binom(TOTALS, 0.5).logpmf(COUNTS),
+        stats.binom.logpmf(COUNTS, TOTALS, 0.5),
     ),
     "uniform": (
         lambda w, top: w.dist.Uniform(w.zeros(len(top)), top),
