@@ -119,7 +119,7 @@ def test_orders_differ_between_epochs_and_between_seeds(engine):
     seen: list[bytes] = []
 
     class Watched(DataLoader):
-        def __iter__(self):
+        def __iter__(self) -> Any:
             for (batch,) in super().__iter__():
                 seen.append(batch.numpy().tobytes())
                 yield batch
@@ -134,9 +134,11 @@ def test_orders_differ_between_epochs_and_between_seeds(engine):
 
 
 def test_nothing_of_the_callers_random_numbers_is_used_up(engine):
-    torch.manual_seed(0), np.random.seed(0), random.seed(0)
+    for seed in (torch.manual_seed, np.random.seed, random.seed):
+        seed(0)
     right = torch.rand(1), np.random.random(), random.random()
-    torch.manual_seed(0), np.random.seed(0), random.seed(0)
+    for seed in (torch.manual_seed, np.random.seed, random.seed):
+        seed(0)
     quick(vae(engine), DataLoader(Noisy(), 8, shuffle=True), steps=2)
     assert right == (torch.rand(1), np.random.random(), random.random())
 
