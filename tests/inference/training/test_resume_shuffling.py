@@ -102,19 +102,6 @@ def test_a_resumed_run_is_the_run_that_never_stopped(kind, stop, engine, tmp_pat
     assert_same_rows(whole.rows, resumed.rows)
 
 
-def test_lasting_workers(tmp_path):
-    def loader() -> Any:
-        return DataLoader(
-            TENSORS, 12, shuffle=True, num_workers=1, persistent_workers=True,
-            multiprocessing_context="fork",
-        )  # fmt: skip
-
-    whole = quick(vae("pyro"), loader(), steps=4)
-    quick(vae("pyro"), loader(), steps=3, out=tmp_path / "run")
-    resumed = quick(vae("pyro"), loader(), steps=4, out=tmp_path / "run", resume=True)
-    assert_same_parameters(whole.parameters, resumed.parameters)
-
-
 def test_orders_differ_between_epochs_and_between_seeds(engine):
     seen: list[bytes] = []
 
