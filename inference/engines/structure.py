@@ -73,6 +73,10 @@ class Site:
             mean of such a law depends on its own draw (`sequential = True` on the class).
         factor: of a `factor` statement what its value is computed from, among `DATA`, `LATENTS` and
             `PARAMETERS`; empty for a constant, which only weighs the rows; None at other sites.
+        by_row: whether the support comes with the rows, such as totals of a Binomial, so that
+            `inside` is about these rows only.
+        is_nan: whether the log density of some element is not a number, on data with missing
+            values; it is not where the program masks them.
     """
 
     name: str
@@ -97,6 +101,8 @@ class Site:
     normalised: bool = True
     sequential: bool = False
     factor: tuple[str, ...] | None = None
+    by_row: bool = False
+    is_nan: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,8 @@ class Structure:
         can_draw: whether the model draws rows of data: `model(None, size=n)`.
         labelled: whether the pair is given whole numbers besides x.
         outside: latents that no importance weight is of: see `nested`.
+        on: the structure of the same pair on other rows, given as arrays; None while a step is
+            being compiled.
     """
 
     model: Mapping[str, Site]
@@ -116,6 +124,9 @@ class Structure:
     can_draw: bool = False
     labelled: bool = False
     outside: frozenset[str] = frozenset()
+    on: Callable[[tuple[Any, ...]], Structure] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     @property
     def observed(self) -> list[Site]:
@@ -136,6 +147,12 @@ class Structure:
     def generated(self) -> Site:
         """The site that makes the data: it observes the pair's first argument."""
         return next(site for site in self.observed if site.argument == 0)
+
+    @property
+    def unscored(self) -> list[str]:
+        """Sites whose log density is not a number on these rows, which have missing values."""
+        sites = (*self.model.values(), *self.guide.values())
+        return [site.name for site in sites if site.is_nan]
 
     @property
     def training_only(self) -> set[str]:
@@ -239,8 +256,26 @@ class Structure:
     def data_scale(self, rows: int) -> float:
         """How many data a row of the batch stands for: full size over subsampled size.
 
-        Of the plates around all observed sites those count whose subsample the batch is; a program
-        that is given all rows and chooses among them itself is scored for as many as it was given.
+        Those plates count whose subsample the batch is; a program that is given all rows and
+        chooses among them itself is scored for as many as it was given. Where observed sites
+        differ, such as a term on the parameters beside the data, those that observe an argument
+        of the pair decide.
+
+        Args:
+            rows: how many the batch has.
+        """
+        data = [site for site in self.observed if site.argument is not None] or self.observed
+        scales = (
+            math.prod(p.full_size / p.size for p in site.plates if p.size == rows) for site in data
+        )
+        return max(scales, default=1.0)
+
+    def is_sum_over(self, rows: int) -> bool:
+        """Whether the bound of a batch is a sum over its rows, so that it can be taken in parts.
+
+        It is not where a latent lies outside of the data's plate, such as a weight that all data
+        share: its divergence would count once for each part. (Where the plate is a subsample of a
+        known whole it counts by the part's share.)
 
         Args:
             rows: how many the batch has.
@@ -248,7 +283,10 @@ class Structure:
         plates = frozenset[Plate]()
         if self.observed:
             plates = frozenset.intersection(*(site.plates for site in self.observed))
-        return math.prod(p.full_size / p.size for p in plates if p.size == rows)
+        latents = (*self.latents, *self.proposals)
+        if plates:
+            return all(site.plates >= plates for site in latents)
+        return all(rows in (*site.batch_shape, *site.event_shape) for site in latents)
 
     @cached_property
     def nesting(self) -> int:
@@ -486,7 +524,6 @@ class Structure:
         self.check_pathwise(objective)
         self.check_weights(objective)
 
-    def check_generates(self, objective: str, draw: str) -> None:
     def check_generates(self, objective: str, draw: str | None) -> None:
         """Check that the model draws data, and that a gradient goes through what it draws.
 
@@ -672,6 +709,17 @@ def can_draw(model: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return False
     return any(p.name == "size" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def comes_with_rows(support: Any) -> bool:
+    """Whether a constraint holds an array, such as the limits of each row, and not one number."""
+    parts = list(getattr(support, "__dict__", {}).values())
+    inner = [each for part in parts for each in (part if isinstance(part, (list, tuple)) else ())]
+    return any(
+        math.prod(part.shape) > 1 if hasattr(part, "shape") else comes_with_rows(part)
+        for part in (*parts, *inner)
+        if hasattr(part, "shape") or hasattr(part, "__dict__")
+    )
 
 
 def _names(names: Iterable[str]) -> str:

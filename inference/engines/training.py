@@ -93,8 +93,16 @@ class Trainer(Protocol):
         """Take one step on a batch that the caller brought; its loss."""
         ...
 
+    def data_scale(self, batch: tuple[Any, ...]) -> float:
+        """How many data a row of this batch stands for; see `Structure.data_scale`."""
+        ...
+
     def evaluate(self, rows: int) -> float:
-        """The judge's bound summed over the validation set, `rows` data at a time."""
+        """The judge's bound summed over the validation set, `rows` data at a time.
+
+        Each part is divided by what its rows stand for (`data_scale`), so that it does not matter
+        how many rows a part has, nor how many the training data have.
+        """
         ...
 
     def symptom(self) -> str:

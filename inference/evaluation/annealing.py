@@ -20,7 +20,8 @@ from inference.training.arguments import (
     check_seed,
     explaining,
 )
-from inference.training.data import Arrays, as_arrays, as_scored, check_arrays, check_support
+from inference.training.data import Arrays, check_arrays, scored_arrays
+from inference.training.support import check_support
 
 SCHEDULES = ("sigmoid", "linear")
 TARGET = 0.65  # acceptance rate at which Hamiltonian Monte Carlo is most efficient (Neal 2011)
@@ -105,8 +106,8 @@ def annealed_importance_sampling(
         pair, num_chains, num_temperatures, leapfrog_steps, noise_scale, schedule, seed, chunk_size
     )
     backend = load_engine(engine or engine_name(pair))
-    arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else (x,)))
-    check_arrays(pair, arrays, "x")
+    arrays = scored_arrays(pair, x, engine)
+    check_arrays(pair, arrays, "x", engine=engine)
     head = tuple(array[:2] for array in arrays)
     annealer = explaining(
         lambda rows: backend.Annealer(

@@ -18,7 +18,7 @@ from inference.training.arguments import (
     check_seed,
     explaining,
 )
-from inference.training.data import as_arrays, as_scored, check_arrays
+from inference.training.data import check_arrays, scored_arrays
 
 
 def classify(
@@ -65,8 +65,8 @@ def classify(
     if method not in ("guide", "iw"):
         raise ArgumentError(f"method must be 'guide' or 'iw', got {method!r}.")
     backend = load_engine(engine or engine_name(pair))
-    (array,) = as_scored(pair, as_arrays((x,)))
-    check_arrays(pair, (array,), "x")
+    (array,) = scored_arrays(pair, (x,), engine)
+    check_arrays(pair, (array,), "x", engine=engine)
     head = (array[:2],)
     structure = explaining(lambda rows: backend.structure(pair, rows), head)
     classes = _classes(structure, site)

@@ -20,12 +20,8 @@ from inference.training.arguments import (
     check_seed,
     explaining,
 )
-from inference.training.data import (
-    as_arrays,
-    as_scored,
-    check_arrays,
-    check_support,
-)
+from inference.training.data import check_arrays, scored_arrays
+from inference.training.support import check_support
 
 _FEW = 2  # rows on which a pair is looked at
 
@@ -100,8 +96,8 @@ def log_likelihood(
             "method='iw'."
         )
     backend = load_engine(engine or engine_name(pair))
-    arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else (x,)))
-    check_arrays(pair, arrays, "x")
+    arrays = scored_arrays(pair, x, engine)
+    check_arrays(pair, arrays, "x", engine=engine)
     structure, head = _seen(backend, pair, arrays)
     values = []
     if method == "exact":

@@ -13,8 +13,9 @@ from inference.engines.posterior_draws import check_whole, propose_nothing
 from inference.engines.structure import Structure
 from inference.evaluation.arviz import inference_data
 from inference.training.arguments import check_pair_type, check_positive, check_seed, explaining
-from inference.training.data import array_id, as_arrays, as_scored, check_arrays, check_support
+from inference.training.data import array_id, check_arrays, scored_arrays
 from inference.training.spec import describe_pair, versions
+from inference.training.support import check_support
 
 if TYPE_CHECKING:
     from arviz import InferenceData
@@ -74,8 +75,8 @@ def to_arviz(
     check_positive("num_draws", num_draws)
     name = engine or engine_name(pair)
     backend = load_engine(name)
-    arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else (x,)))
-    check_arrays(pair, arrays, "x")
+    arrays = scored_arrays(pair, x, engine)
+    check_arrays(pair, arrays, "x", engine=engine)
     seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(3)]
 
     def check(structure: Structure) -> None:

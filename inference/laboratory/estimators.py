@@ -19,8 +19,9 @@ from inference.laboratory.requested import Request, check_comparable, particle_c
 from inference.laboratory.weights import effective_sample_sizes
 from inference.objectives import Objective
 from inference.training.arguments import check_pair_type, check_positive, check_seed, explaining
-from inference.training.data import as_arrays, as_scored, check_arrays, check_support
+from inference.training.data import check_arrays, scored_arrays
 from inference.training.run import Run
+from inference.training.support import check_support
 
 _BLOCKS = 20  # of independent draws, for error bars
 _FEWEST = 2 * _BLOCKS
@@ -101,8 +102,8 @@ def estimator_report(
         check_comparable("reference", reference)
     wanted = requests(objectives, particle_counts(num_particles))
     backend = load_engine(engine or engine_name(pair))
-    arrays = as_scored(pair, as_arrays(batch if isinstance(batch, tuple) else (batch,)))
-    check_arrays(pair, arrays, "batch")
+    arrays = scored_arrays(pair, batch, engine)
+    check_arrays(pair, arrays, "batch", engine=engine)
     fixed = explaining(lambda rows: backend.snapshot(pair, rows, seed), arrays)
     structure = backend.structure(fixed, arrays)
     check_support(structure, arrays, "batch")

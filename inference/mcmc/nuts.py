@@ -14,8 +14,9 @@ from inference.engines.structure import Structure
 from inference.errors import ArgumentError, DataError, ObjectiveError
 from inference.mcmc.posterior import Posterior
 from inference.training.arguments import check_pair_type, check_positive, check_seed, explaining
-from inference.training.data import check_support, prepare
+from inference.training.data import prepare
 from inference.training.run import Run
+from inference.training.support import check_support
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from inference.errors import ArgumentError, DataError
 from inference.mcmc.diagnostics import effective_sample_size, monte_carlo_error
 from inference.mcmc.posterior import Posterior
 from inference.training.arguments import check_pair_type, check_positive, check_seed, explaining
-from inference.training.data import as_arrays, as_scored, check_arrays, check_support
+from inference.training.data import as_arrays, check_arrays, scored_arrays
 from inference.training.run import Run
+from inference.training.support import check_support
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,8 +120,8 @@ def posterior_error(
         if not isinstance(reference, Posterior):
             raise ArgumentError("x is needed: draws by site do not say what data they are given.")
         x = reference.data
-    arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else (x,)))
-    check_arrays(pair, arrays, "x")
+    arrays = scored_arrays(pair, x, engine)
+    check_arrays(pair, arrays, "x", engine=engine)
 
     def check(structure: Structure) -> None:
         structure.check_match()

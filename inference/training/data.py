@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.engines.structure import Structure
-from inference.errors import DataError
+from inference.engines import engine_name, load_engine
+from inference.errors import ArgumentError, DataError
+from inference.training.arrays import as_array, is_array
+from inference.training.support import check_finite
 
 Arrays = tuple[NDArray[Any], ...]
 
@@ -38,7 +40,7 @@ class TrainingData:
     image_shape: tuple[int, int] | None
 
 
-def prepare(pair: Any, data: Any, valid: Any = None) -> TrainingData:
+def prepare(pair: Any, data: Any, valid: Any = None, *, engine: str | None = None) -> TrainingData:
     """Understand data and validation data, and check them against the pair.
 
     Args:
@@ -48,11 +50,12 @@ def prepare(pair: Any, data: Any, valid: Any = None) -> TrainingData:
             pairs that take one, `dynamic` tells whether it is binarised afresh in each step, and
             `data_id(split)` what it is.
         valid: validation data in place of the dataset's own.
+        engine: whose the pair is, where it cannot be told from it.
 
     Raises:
         DataError: if it is none of these, or an array cannot be scored by the pair.
     """
-    found = _understood(pair, data, valid)
+    found = _understood(pair, data, valid, engine)
     _check_alike(found.arrays, found.valid)
     return replace(
         found,
@@ -61,17 +64,19 @@ def prepare(pair: Any, data: Any, valid: Any = None) -> TrainingData:
     )
 
 
-def _understood(pair: Any, data: Any, valid: Any) -> TrainingData:
+def _understood(pair: Any, data: Any, valid: Any, engine: str | None) -> TrainingData:
+    real = precision_of(pair, engine)
+    read, check = partial(as_arrays, real=real), partial(check_arrays, engine=engine)
     if hasattr(data, "train") and hasattr(data, "valid"):
         given = getattr(data, "y", None) or {}
-        train = as_arrays(data.train) + (as_arrays(given["train"]) if given else ())
-        held_out = as_arrays(data.valid if valid is None else valid)
+        train = read(data.train) + (read(given["train"]) if given else ())
+        held_out = read(data.valid if valid is None else valid)
         if valid is None and given:
-            held_out += as_arrays(given["valid"])
+            held_out += read(given["valid"])
         shape = getattr(data, "image_shape", None)
-        check_arrays(pair, train, "train")
+        check(pair, train, "train")
         if len(held_out[0]):
-            check_arrays(pair, held_out, "valid")
+            check(pair, held_out, "valid")
         return TrainingData(
             arrays=train,
             valid=held_out if len(held_out[0]) else (),
@@ -80,17 +85,17 @@ def _understood(pair: Any, data: Any, valid: Any) -> TrainingData:
             identity=str(data.data_id("train")) if hasattr(data, "data_id") else array_id(train),
             image_shape=shape if shape is not None and len(shape) == 2 else None,
         )
-    held_out = () if valid is None else as_arrays(valid)
+    held_out = () if valid is None else read(valid)
     if held_out:
-        check_arrays(pair, held_out, "valid")
-    if _is_array(data) or (isinstance(data, tuple) and all(_is_array(part) for part in data)):
-        arrays = as_arrays(data)
-        check_arrays(pair, arrays, "data")
+        check(pair, held_out, "valid")
+    if is_array(data) or (isinstance(data, tuple) and any(map(is_array, data))):
+        arrays = read(data)
+        check(pair, arrays, "data")
         return TrainingData(arrays, held_out, None, False, array_id(arrays), None)
     if isinstance(data, Iterable) and not isinstance(data, (str, bytes, dict)):
         name = f"iterable/{type(data).__name__}"
         if isinstance(data, list):  # all of it is here, so that a resumed run can tell it
-            name = f"list/{array_id(tuple(part for item in data for part in _batch(item)))}"
+            name = f"list/{array_id(tuple(part for item in data for part in _batch(item, real)))}"
         return TrainingData((), held_out, data, False, name, None)
     raise DataError(
         "data must be a dataset from ppl_models.datasets.load, a numpy array, a tuple of arrays, "
@@ -112,37 +117,54 @@ def _check_alike(arrays: Arrays, held_out: Arrays) -> None:
             )
 
 
-def as_arrays(data: Any) -> Arrays:
-    """One array or a tuple or list of arrays as a tuple of numpy arrays; real numbers as float32.
+def as_arrays(data: Any, real: Any = np.float32) -> Arrays:
+    """One array or a tuple or list of arrays as a tuple of numpy arrays; real numbers as `real`.
 
-    So are truth values in the first, which are pixels; elsewhere they are a mask and stay.
+    So are truth values in the first, which are pixels; elsewhere they are a mask and stay. See
+    `inference.training.arrays.as_array` for what an array may be.
 
     Raises:
         DataError: if an array does not hold numbers.
     """
-    parts = data if isinstance(data, (tuple, list)) and any(map(_is_array, data)) else (data,)
-    arrays = []
-    for position, part in enumerate(parts):
-        tensor: Any = part
-        try:
-            array = (
-                tensor.detach().cpu().numpy() if hasattr(tensor, "detach") else np.asarray(tensor)
-            )
-        except ValueError as error:
-            raise DataError(f"data cannot be made an array ({error}); pass equal rows.") from error
-        if array.dtype.kind not in "biuf":
-            raise DataError(
-                f"data must hold real numbers, got dtype {array.dtype}; convert it, for example "
-                "with .astype('float32')."
-            )
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
-            kinds = "f" if position else "bf"
-            arrays.append(array.astype(np.float32) if array.dtype.kind in kinds else array)
-    return tuple(arrays)
+    if isinstance(data, dict):
+        raise DataError(
+            f"data is a dictionary of {', '.join(map(repr, data)) or 'nothing'}; pass a tuple of "
+            "arrays in the order of the model's arguments, such as (batch['x'], batch['y'])."
+        )
+    several = isinstance(data, (tuple, list)) and any(map(is_array, data))
+    parts = data if several else (data,)
+    return tuple(as_array(part, real, first=not place) for place, part in enumerate(parts))
 
 
-def check_arrays(pair: Any, arrays: Arrays, name: str) -> None:
+def scored_arrays(pair: Any, x: Any, engine: str | None = None) -> Arrays:
+    """The argument of an evaluation, an array or a tuple of them, in the pair's own precision.
+
+    Raises:
+        DataError: if an array does not hold numbers.
+    """
+    real = precision_of(pair, engine)
+    parts = enumerate(x if isinstance(x, tuple) else (x,))
+    return as_scored(pair, tuple(as_array(part, real, first=not place) for place, part in parts))
+
+
+def precision_of(pair: Any, engine: str | None = None) -> Any:
+    """The type of real numbers that the pair computes in: numpy's float32 or float64."""
+    try:
+        return load_engine(engine or engine_name(pair)).precision(pair)
+    except ArgumentError:  # of a pair whose engine cannot be told; that is refused elsewhere
+        return np.float32
+
+
+def check_arrays(pair: Any, arrays: Arrays, name: str, *, engine: str | None = None) -> None:
     """Check shape, emptiness and finiteness of a batch or a whole data set.
+
+    NaN is let through where a program of one's own masks it: where every site still has a density.
+
+    Args:
+        pair: the pair.
+        arrays: the batch or data set.
+        name: what to call it in a message.
+        engine: whose the pair is, where it cannot be told from it.
 
     Raises:
         DataError: naming the array, what was expected and what came.
@@ -171,13 +193,7 @@ def check_arrays(pair: Any, arrays: Arrays, name: str) -> None:
             f"{name} must have shape (N, {', '.join(map(str, shape))}) for this pair, got "
             f"{arrays[0].shape}; {hint}."
         )
-    for array in arrays:
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            bad = np.argwhere(~np.isfinite(array))
-            raise DataError(
-                f"{name} has {len(bad)} values that are NaN or infinite, the first in row "
-                f"{int(bad[0][0])}; remove or impute those rows."
-            )
+    check_finite(pair, arrays, name, engine)
     if hasattr(pair, "check_batch"):
         try:
             pair.check_batch(*arrays)
@@ -186,50 +202,12 @@ def check_arrays(pair: Any, arrays: Arrays, name: str) -> None:
 
 
 def as_scored(pair: Any, arrays: Arrays) -> Arrays:
-    """Whole numbers as float32 for pairs of the zoo, whose networks take real numbers."""
+    """Whole numbers as real ones for pairs of the zoo, whose networks take real numbers."""
     if not hasattr(pair, "data_shape"):
         return arrays
-    given = (a.astype(np.float32) if a.dtype.kind == "b" else a for a in arrays[1:])
-    return (arrays[0].astype(np.float32, copy=False), *given)
-
-
-def check_support(
-    structure: Structure, arrays: Arrays, name: str, *, binarise: bool = False, strict: bool = True
-) -> None:
-    """Check that the data lie in the support of the sites that observe them.
-
-    Args:
-        structure: the pair's sites.
-        arrays: the batch or data set.
-        name: what to call it in a message.
-        binarise: whether the first array is drawn from before it is scored.
-        strict: whether values strictly between 0 and 1 under a Bernoulli likelihood are refused
-            (a score of them is no log-likelihood) or only warned about.
-
-    Raises:
-        DataError: naming the site, its support, and the range that came.
-    """
-    for site in structure.observed:
-        if site.argument is None or site.inside is None or site.argument >= len(arrays):
-            continue
-        array = arrays[site.argument]
-        low, high = array.min(), array.max()
-        if site.support == "boolean":
-            if low < 0 or high > 1:
-                raise DataError(
-                    f"{name} has values from {low:.4g} to {high:.4g}, but site {site.name!r} is "
-                    "Bernoulli and needs values in [0, 1]; scale it (for bytes: divide by 255) and "
-                    "binarise it, or use likelihood='gaussian'."
-                )
-            if not binarise and not _is_binary(array):
-                _grey(name, site.name, strict=strict)
-            continue
-        if not all(site.inside(chunk).all() for chunk in np.array_split(array, _chunks(array))):
-            raise DataError(
-                f"{name} has values from {low:.4g} to {high:.4g}, some outside the support "
-                f"({site.support}) of site {site.name!r}; transform the data or choose another "
-                "likelihood."
-            )
+    real = precision_of(pair)
+    given = (a.astype(real) if a.dtype.kind == "b" else a for a in arrays[1:])
+    return (arrays[0].astype(real, copy=False), *given)
 
 
 def array_id(arrays: Arrays) -> str:
@@ -241,40 +219,18 @@ def array_id(arrays: Arrays) -> str:
     return f"array/{digest.hexdigest()[:12]}"
 
 
-def batches_of(iterable: Iterable[Any], pair: Any) -> Iterator[Arrays]:
+def batches_of(iterable: Iterable[Any], pair: Any, engine: str | None = None) -> Iterator[Arrays]:
     """One pass over an iterable of batches, each checked.
 
     Raises:
         DataError: if a batch is not an array or a tuple of arrays that the pair can score.
     """
+    real = precision_of(pair, engine)
     for item in iterable:
-        batch = as_scored(pair, _batch(item))
-        check_arrays(pair, batch, "a batch")
+        batch = as_scored(pair, _batch(item, real))
+        check_arrays(pair, batch, "a batch", engine=engine)
         yield batch
 
 
-def _grey(name: str, site: str, *, strict: bool) -> None:
-    message = (
-        f"{name} has values strictly between 0 and 1, but site {site!r} is Bernoulli: its score of "
-        "them is a cross-entropy, not a log-likelihood. Binarise the data, for example with "
-        "load(..., binarisation='dynamic')"
-    )
-    if strict:
-        raise DataError(message + ", or use likelihood='gaussian'.")
-    warnings.warn(message + ".", UserWarning, stacklevel=4)
-
-
-def _batch(item: Any) -> Arrays:
-    return as_arrays(tuple(item) if isinstance(item, list) else item)
-
-
-def _is_binary(array: NDArray[Any]) -> bool:
-    return all(((c == 0) | (c == 1)).all() for c in np.array_split(array, _chunks(array)))
-
-
-def _chunks(array: NDArray[Any]) -> int:
-    return max(1, array.size // 10_000_000)
-
-
-def _is_array(value: Any) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "dtype")
+def _batch(item: Any, real: Any) -> Arrays:
+    return as_arrays(tuple(item) if isinstance(item, list) else item, real)

@@ -14,12 +14,13 @@ from inference.engines.training import Settings, Trainer
 from inference.errors import ArgumentError, DivergenceError, RunFolderError
 from inference.objectives import Objective, describe_objective, parse_objective
 from inference.training.arguments import check_arguments, explaining
-from inference.training.data import TrainingData, array_id, check_support, prepare
+from inference.training.data import TrainingData, array_id, prepare
 from inference.training.folder import Checkpoint, RunFolder
 from inference.training.loop import Loop, Plan, State
 from inference.training.run import Run
 from inference.training.sources import ArraySource, BatchSource
 from inference.training.spec import describe_pair, difference, fingerprint, plain, versions
+from inference.training.support import check_support
 
 _STEPS_BETWEEN_REPORTS = 100  # reports are at ends of epochs, and at least so many steps apart
 _ROWS_PER_VALIDATION = 2000  # rows times particles to score at a time
@@ -75,7 +76,10 @@ def fit(
         schedule: factor on the learning rate: `"cosine"`, a function of the step, or a
             torch.optim.lr_scheduler class or partial (Pyro).
         clip_norm: largest global norm of the minibatch's gradient.
-        valid: validation data in place of the dataset's own.
+        valid: validation data in place of the dataset's own. The bound is in nats per datum of
+            theirs, however many they are; what a latent outside of the data's plate costs is
+            shared by as many data as the plate says there are in all, or by the validation data
+            where it says no more than the rows at hand (they are scored at once then).
         valid_objective: whose bound is reported on the validation data, in place of the
             objective's own: the same for several runs, it makes their curves comparable.
         patience: stop after this many reports without a better validation bound, and return the
@@ -85,7 +89,9 @@ def fit(
         device: for example `"cpu"`, `"cuda"`; the engine's default without it.
         out: a run folder, to which checkpoints are written.
         resume: continue the run in `out`, bit for bit as if it had never stopped, or begin it if
-            there is none. The arguments must be the same, except that the budget may grow.
+            there is none. Batches that shuffle themselves (a DataLoader) do so by `seed`, or by
+            generators of theirs, whose state is kept; where it cannot be, a warning says so. The
+            arguments must be the same, except that the budget may grow.
         checkpoint_seconds: shortest time between two checkpoints.
         progress: show progress; `"auto"` chooses a bar or plain lines.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
@@ -118,7 +124,7 @@ def fit(
     if isinstance(valid_objective, str):
         valid_objective = parse_objective(valid_objective)
     name = engine or engine_name(pair)
-    prepared = prepare(pair, data, valid)
+    prepared = prepare(pair, data, valid, engine=name)
     if patience is not None and not prepared.valid:
         raise ArgumentError("patience= needs validation data; pass valid=.")
     _check_judge(valid_objective, objective, prepared)
@@ -159,14 +165,24 @@ def fit(
         )
 
     with trainer.running():
-        source, structure = _begin(pair, trainer, objective, prepared, settings)
+        source, structure = _begin(
+            pair,
+            name,
+            trainer,
+            objective,
+            prepared,
+            settings,
+            kept=None if checkpoint is None else checkpoint.state,
+            repeatable=out is not None,
+        )
         particles = getattr(objective, "num_particles", 1)
         if isinstance(objective, Objective):
             particles = objective.draws_per_datum(structure)
         if valid_objective is not None:
             particles = valid_objective.draws_per_datum(structure)
         if checkpoint is not None:
-            trainer.restore(checkpoint.state)
+            own = source.state()
+            trainer.restore({k: v for k, v in checkpoint.state.items() if k not in own})
         if folder is not None:
             folder.create(spec)  # nothing is written before everything has been checked
         plan = Plan(
@@ -176,8 +192,10 @@ def fit(
             report_every=_report_every(settings) if prepared.arrays else None,
             patience=plain(patience),
             checkpoint_seconds=checkpoint_seconds,
-            valid_rows=max(1, _ROWS_PER_VALIDATION // particles),
-            num_valid=round(len(prepared.valid[0]) * source.scale) if prepared.valid else 0,
+            valid_rows=_valid_rows(structure, source.rows, particles, len(prepared.valid[0]))
+            if prepared.valid
+            else 1,
+            num_valid=len(prepared.valid[0]) if prepared.valid else 0,
         )
         loop = Loop(trainer, source, plan, folder, state)
         if checkpoint is not None:
@@ -256,14 +274,24 @@ def _check_judge(judge: Any, objective: Any, prepared: TrainingData) -> None:
 
 
 def _begin(
-    pair: Any, trainer: Trainer, objective: Any, prepared: TrainingData, settings: Settings
+    pair: Any,
+    engine: str,
+    trainer: Trainer,
+    objective: Any,
+    prepared: TrainingData,
+    settings: Settings,
+    *,
+    kept: Mapping[str, Any] | None,
+    repeatable: bool,
 ) -> tuple[ArraySource | BatchSource, Structure]:
     """Check pair, data and objective against each other on a first batch; initialise from it."""
     source: ArraySource | BatchSource
     if prepared.batches is None:
         source = ArraySource(settings.arrays, settings.batch_size, settings.steps_per_epoch)
     else:
-        source = BatchSource(prepared.batches, pair)
+        source = BatchSource(
+            prepared.batches, pair, engine, seed=settings.seed, kept=kept, repeatable=repeatable
+        )
     first = source.first()
     structure = explaining(trainer.inspect, first)
     if isinstance(objective, Objective):
@@ -277,7 +305,6 @@ def _begin(
     check_support(structure, checked, "the data", binarise=settings.binarise, strict=False)
     if settings.valid:
         check_support(structure, settings.valid, "the validation data", strict=False)
-    source.scale = structure.data_scale(len(first[0]))
     if isinstance(source, BatchSource):
         source.check = partial(check_support, structure, name="a batch", binarise=True)
     trainer.start(first)
@@ -296,6 +323,13 @@ def _total_steps(
 def _report_every(settings: Settings) -> int:
     per_epoch = settings.steps_per_epoch
     return per_epoch * -(-_STEPS_BETWEEN_REPORTS // per_epoch)
+
+
+def _valid_rows(structure: Structure, rows: int, particles: int, num_valid: int) -> int:
+    """Validation rows to score at a time: all of them if the bound is no sum over rows."""
+    at_once = max(1, _ROWS_PER_VALIDATION // particles)
+    whole = structure.data_scale(rows) == 1.0 and not structure.is_sum_over(rows)
+    return max(at_once, num_valid) if whole else at_once
 
 
 def _open(

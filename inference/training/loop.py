@@ -8,7 +8,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -19,9 +19,10 @@ from inference.engines.training import Trainer
 from inference.errors import DataError, DivergenceError
 from inference.training.folder import Checkpoint, RunFolder
 from inference.training.progress import Progress
-from inference.training.sources import Source
+from inference.training.sources import Source, Steps
 
 _LONGEST_WINDOW = 1000  # steps between rows where the length of an epoch is not known
+_EMPTY = (0.0, 0, 0)  # a window without steps
 _SECONDS_PER_CHUNK = 0.25  # how long Ctrl-C and the progress bar may have to wait
 
 
@@ -60,7 +61,9 @@ class State:
         position: batches taken of the epoch that is under way, where batches are the caller's.
         seconds: time spent in the loop.
         rows: the history.
-        window: sum of the losses since the last row, and their number.
+        window: what the next row averages: the losses of the steps since the last one, each times
+            the data in its batch, and summed; the number of these data; the number of steps. (An
+            older checkpoint has the sum of the losses and the number of steps.)
         best: best validation bound, in nats per datum.
         stale: reports since then.
         status: why the run ended.
@@ -73,7 +76,7 @@ class State:
     position: int = 0
     seconds: float = 0.0
     rows: list[dict[str, float]] = field(default_factory=list)
-    window: tuple[float, int] = (0.0, 0)
+    window: tuple[float, ...] = _EMPTY
     best: float = -math.inf
     stale: int = 0
     status: str = "running"
@@ -125,6 +128,9 @@ class Loop:
         state, plan = self.state, self.plan
         if state.status == "stopped early":
             return
+        if len(state.window) == 2:
+            total, count = state.window
+            state.window = (total * self.source.rows, count * self.source.rows, int(count))
         begun, before = time.monotonic(), state.seconds
         pace = _Pace()
         bar = Progress(
@@ -138,14 +144,14 @@ class Loop:
                 limit = min(self._next_report(), plan.steps or math.inf)
                 count = int(min(limit - state.step, pace.chunk()))
                 try:
-                    losses = pace.time(lambda n=count: self.source.advance(self.trainer, state, n))
+                    taken = pace.time(lambda n=count: self.source.advance(self.trainer, state, n))
                 except DataError:
                     self._save(force=True)
                     raise
                 state.seconds = before + time.monotonic() - begun
-                if len(losses):
-                    self._account(losses)
-                    bar.advance(state.step, float(losses[-1]))
+                if len(taken.losses):
+                    self._account(taken)
+                    bar.advance(state.step, float(taken.losses[-1]))
                 reported = self._report_due()
                 if reported:
                     self._report(bar)
@@ -153,7 +159,7 @@ class Loop:
                     state.status = self._verdict(begun, interrupted)
                 if reported and state.status == "running":
                     self._save(force=False)
-            if state.window[1]:
+            if state.window[-1]:
                 state.closing = self._row(bar)
             self._save(force=True)
 
@@ -171,25 +177,27 @@ class Loop:
     def _next_report(self) -> float:
         every, step = self.plan.report_every, self.state.step
         if every is None:
-            return step + _LONGEST_WINDOW - self.state.window[1]
+            return step + _LONGEST_WINDOW - self.state.window[-1]
         return (step // every + 1) * every
 
     def _report_due(self) -> bool:
-        if self.state.window[1] == 0:
+        if self.state.window[-1] == 0:
             return False
         if self.plan.report_every is None:
-            return self.state.position == 0 or self.state.window[1] >= _LONGEST_WINDOW
+            return self.state.position == 0 or self.state.window[-1] >= _LONGEST_WINDOW
         return self.state.step % self.plan.report_every == 0
 
-    def _account(self, losses: NDArray[np.float64]) -> None:
+    def _account(self, taken: Steps) -> None:
         """Add losses to the window; end the run if the last is not finite."""
-        if not np.isfinite(losses[-1]):
+        if not np.isfinite(taken.losses[-1]):
             symptom = self.trainer.symptom()
-            self._diverge(f"the loss became {losses[-1]}{symptom and f' ({symptom})'}")
-        total, count = self.state.window
-        for loss in losses.tolist():  # one by one: the sum must not depend on the chunks
-            total += loss
-        self.state.window = (total, count + len(losses))
+            self._diverge(f"the loss became {taken.losses[-1]}{symptom and f' ({symptom})'}")
+        total, data, count = self.state.window
+        # One by one: the sum must not depend on the chunks.
+        for loss, rows in zip(taken.losses.tolist(), taken.rows.tolist(), strict=True):
+            total += loss * rows
+            data += rows
+        self.state.window = (total, data, count + len(taken.losses))
 
     def _diverge(self, what: str) -> NoReturn:
         """Save the last good state and say where it is."""
@@ -209,8 +217,8 @@ class Loop:
     def _row(self, bar: Progress) -> dict[str, float]:
         """A row of the history for the steps since the last; validates."""
         state, plan = self.state, self.plan
-        total, count = state.window
-        row = {"step": state.step, "epoch": self.source.epochs(state), "loss": total / count}
+        total, data, _ = state.window
+        row = {"step": state.step, "epoch": self.source.epochs(state), "loss": total / data}
         if plan.num_valid:
             row["valid_bound"] = self.trainer.evaluate(plan.valid_rows) / plan.num_valid
             bar.validated(row["valid_bound"])
@@ -220,7 +228,7 @@ class Loop:
         """Add a row to the history; count towards early stopping."""
         state, patience = self.state, self.plan.patience
         row = self._row(bar)
-        state.window = (0.0, 0)
+        state.window = _EMPTY
         state.rows.append(row)
         if "valid_bound" in row:
             state.stale += 1
@@ -242,7 +250,7 @@ class Loop:
         elif self._finite - finite:
             self._diverge(f"{min(self._finite - finite)} became NaN or infinite")
         self.good = Checkpoint(
-            state=self.trainer.state(),
+            state=self.trainer.state() | self.source.state(),
             values=values,
             progress=self.state.as_dict(),
             best=self.best,
@@ -286,12 +294,12 @@ class _Pace:
             return 1 + 7 * self.calls
         return max(1, int(self.rate * _SECONDS_PER_CHUNK))
 
-    def time(self, advance: Any) -> NDArray[np.float64]:
+    def time(self, advance: Callable[[], Steps]) -> Steps:
         begun = time.monotonic()
-        losses = advance()
+        taken = advance()
         self.calls += 1
-        self.rate = len(losses) / max(time.monotonic() - begun, 1e-9)
-        return losses
+        self.rate = len(taken.losses) / max(time.monotonic() - begun, 1e-9)
+        return taken
 
 
 @contextlib.contextmanager

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.engines import load_engine
 from inference.engines.program import is_owned
 from inference.errors import ArgumentError, RunFolderError
 from inference.objectives import parse_objective
-from inference.training.data import as_arrays, as_scored
+from inference.training.arrays import as_array
+from inference.training.data import as_arrays, precision_of, scored_arrays
 from inference.training.folder import RunFolder
 from inference.training.loop import State
 from inference.training.spec import rebuild_pair
@@ -90,7 +90,7 @@ class Run:
         Raises:
             ArgumentError: if the mean is asked for of a model whose x is a sequential site.
         """
-        means, draws = self._engine.draw(self.pair, size, seed, *_arrays(given))
+        means, draws = self._engine.draw(self.pair, size, seed, *self._read(given))
         if means is None and mean:
             raise ArgumentError(
                 "mean=True asks for the likelihood's mean, but 'x' is drawn entry by entry, each "
@@ -120,8 +120,8 @@ class Run:
             *given: what the model takes besides x, such as labels.
             **latents: real ones as float32, whole numbers as they are.
         """
-        arrays = dict(zip(latents, _arrays(tuple(latents.values())), strict=True))
-        return self._engine.decode(self.pair, arrays, 0, *_arrays(given))
+        arrays = dict(zip(latents, self._read(tuple(latents.values())), strict=True))
+        return self._engine.decode(self.pair, arrays, 0, *self._read(given))
 
     def to_arviz(self, *x: ArrayLike, num_draws: int = 500, seed: int = 0) -> InferenceData:
         """Draws of the latents given data, and what they predict, for ArviZ's tables and plots.
@@ -162,11 +162,11 @@ class Run:
         return load_engine(self.spec["pair"]["engine"])
 
     def _scored(self, x: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
-        return as_scored(self.pair, as_arrays(tuple(map(np.asarray, x))))
+        return scored_arrays(self.pair, x, self.spec["pair"]["engine"])
 
-
-def _arrays(values: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
-    return as_arrays(tuple(map(np.asarray, values))) if values else ()
+    def _read(self, values: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
+        real = precision_of(self.pair, self.spec["pair"]["engine"])
+        return tuple(as_array(value, real, first=not place) for place, value in enumerate(values))
 
 
 def load_run(
@@ -211,7 +211,8 @@ def load_run(
     if checkpoint.best is not None and not state.best_at_end:
         values = checkpoint.best
     kept = {name: array for name, array in values.items() if not is_owned(name)}
-    fitted = engine.rebuild(untrained, kept, as_arrays(batch) if batch else ())
+    real = precision_of(untrained, spec["pair"]["engine"])
+    fitted = engine.rebuild(untrained, kept, as_arrays(batch, real) if batch else ())
     if objective is None:
         with contextlib.suppress(ArgumentError):  # a loss of the libraries, or a critic of yours
             objective = parse_objective(spec["objective"])

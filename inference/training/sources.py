@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+import contextlib
+import json
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.engines.random_streams import RandomStreams, keeps_hidden_state
 from inference.engines.training import Trainer
 from inference.errors import DataError
 from inference.training.data import Arrays, batches_of
+
+_STATE = "batches"  # name of a source's state among a checkpoint's arrays
+
+
+class Steps(NamedTuple):
+    """What some steps came to.
+
+    Attributes:
+        losses: of each step, in nats per datum of its batch, shape (steps,).
+        rows: data in each step's batch, shape (steps,).
+    """
+
+    losses: NDArray[np.float64]
+    rows: NDArray[np.int64]
 
 
 class Source(Protocol):
     """Feeds a trainer and keeps count."""
 
     steps_per_epoch: int | None
-    scale: float  # data that a row stands for
+    rows: int  # of a batch, as far as is known before it comes
 
     def first(self) -> Arrays:
         """A batch to initialise from."""
         ...
 
-    def advance(self, trainer: Trainer, state: Any, count: int) -> NDArray[np.float64]:
-        """Take up to `count` steps and move the state on; the losses in nats per datum.
+    def advance(self, trainer: Trainer, state: Any, count: int) -> Steps:
+        """Take up to `count` steps and move the state on.
 
         There may be none, where an epoch turns out to have ended.
         """
@@ -32,6 +52,10 @@ class Source(Protocol):
 
     def epochs(self, state: Any) -> float:
         """How many epochs have been done, with a fraction where it is known."""
+        ...
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What decides the batches to come, besides the trainer's state; part of a checkpoint."""
         ...
 
 
@@ -43,34 +67,64 @@ class ArraySource:
     """
 
     def __init__(self, arrays: Arrays, batch_size: int, steps_per_epoch: int) -> None:
-        self.arrays, self.batch_size = arrays, batch_size
+        self.arrays, self.rows = arrays, batch_size
         self.steps_per_epoch: int | None = steps_per_epoch
-        self.scale = 1.0
 
     def first(self) -> Arrays:
         """The first rows."""
-        return tuple(array[: self.batch_size] for array in self.arrays)
+        return tuple(array[: self.rows] for array in self.arrays)
 
-    def advance(self, trainer: Trainer, state: Any, count: int) -> NDArray[np.float64]:
+    def advance(self, trainer: Trainer, state: Any, count: int) -> Steps:
         """Take up to `count` steps."""
         assert self.steps_per_epoch is not None
         losses = trainer.run(state.step, state.step + count)
         state.step += len(losses)
         state.epoch = state.step // self.steps_per_epoch
-        return losses / (self.batch_size * self.scale)
+        stands_for = self.rows * trainer.data_scale(self.first())
+        return Steps(losses / stands_for, np.full(len(losses), self.rows))
 
     def epochs(self, state: Any) -> float:
         """Steps over steps per epoch."""
         assert self.steps_per_epoch is not None
         return state.step / self.steps_per_epoch
 
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Nothing: the order is a function of seed and epoch."""
+        return {}
+
 
 class BatchSource:
-    """Batches of the caller's: a list, a data loader, any iterable."""
+    """Batches of the caller's: a list, a data loader, any iterable.
 
-    def __init__(self, batches: Iterable[Any], pair: Any) -> None:
-        self.batches, self.pair = batches, pair
-        self.scale = 1.0
+    Args:
+        batches: the iterable.
+        pair: whose data they are.
+        engine: the pair's.
+        seed: of the random numbers that the iterable takes from the libraries' global state.
+        kept: `state()` of the run to go on with, if there is one.
+        repeatable: whether to say so if the run could not be resumed bit for bit.
+    """
+
+    def __init__(
+        self,
+        batches: Iterable[Any],
+        pair: Any,
+        engine: str | None = None,
+        *,
+        seed: int = 0,
+        kept: Mapping[str, NDArray[Any]] | None = None,
+        repeatable: bool = False,
+    ) -> None:
+        self.batches, self.repeatable = batches, repeatable
+        # A list has its order; everything else may draw it.
+        self.streams = None if isinstance(batches, list) else RandomStreams(batches, seed)
+        self._digest = 0  # of the batches of the epoch that is under way
+        self._expected: int | None = None  # of those before a resumed run's first
+        if self.streams is not None and kept:
+            self._restore(kept)
+        self._epoch_began = None if self.streams is None else self.streams.state()
+        self.read = partial(batches_of, pair=pair, engine=engine)
+        self.rows = 1
         self.steps_per_epoch: int | None = None
         self.check: Callable[[Arrays], None] = lambda batch: None
         self._opened: Iterator[Arrays] | None = None
@@ -80,26 +134,79 @@ class BatchSource:
 
     def first(self) -> Arrays:
         """The first batch; of an iterator it is put back."""
-        batches = batches_of(self.batches, self.pair)
-        batch = next(batches, None)
+        before = None if self.streams is None else self.streams.state()
+        batches = self.read(self.batches)
+        batch = self._next(batches)
         if batch is None:
             raise DataError("the iterable of batches is empty; it must yield at least one.")
         if isinstance(self.batches, Iterator):
             self._opened = _chain(batch, batches)
+        elif self.streams is not None and before is not None:
+            self.streams.restore(before)  # the first epoch begins with this batch
+            if self.repeatable:
+                self._say_what_cannot_be_repeated(batch)
+                self.streams.restore(before)
+        self.rows = len(batch[0])
         return batch
 
-    def advance(self, trainer: Trainer, state: Any, count: int) -> NDArray[np.float64]:
+    def _say_what_cannot_be_repeated(self, batch: Arrays) -> None:
+        """Warn where batches have a state that cannot be written down."""
+        if getattr(self.batches, "persistent_workers", False):
+            # They were started by the first batch, which drew a number more than ever after.
+            assert self.streams is not None
+            before = self.streams.state()
+            batch = self._next(self.read(self.batches)) or batch
+            self.streams.restore(before)
+        again = self._next(self.read(self.batches))
+        if again is not None and _same(batch, again):
+            if not keeps_hidden_state(self.batches):
+                return
+            why = "its workers outlive an epoch and have random state of their own"
+        else:
+            why = "gone through twice from the same random state, it begins with other batches"
+        warnings.warn(
+            f"the {type(self.batches).__name__} of batches cannot be resumed bit for bit: {why}. "
+            "Draw the order from a generator that is an attribute of it, or from the global "
+            "random numbers of torch, numpy or Python (for a DataLoader: without "
+            "persistent_workers).",
+            UserWarning,
+            stacklevel=4,
+        )
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Where the iterable's random numbers stood as the epoch began, and what came of them."""
+        if self.streams is None:
+            return {}
+        under_way = self._under_way is not None
+        began = self._epoch_began if under_way else self.streams.state()
+        plain = {"began": began, "digest": self._digest if under_way else 0}
+        return {_STATE: np.frombuffer(json.dumps(plain).encode(), dtype=np.uint8).copy()}
+
+    def _restore(self, kept: Mapping[str, NDArray[Any]]) -> None:
+        assert self.streams is not None
+        if _STATE in kept:  # older checkpoints have none
+            plain = json.loads(kept[_STATE].tobytes())
+            self._expected = plain["digest"]
+            self.streams.restore(plain["began"])
+
+    def _next(self, batches: Iterator[Arrays]) -> Arrays | None:
+        with contextlib.nullcontext() if self.streams is None else self.streams.drawing():
+            return next(batches, None)
+
+    def advance(self, trainer: Trainer, state: Any, count: int) -> Steps:
         """Take up to `count` steps, but not past the end of an epoch."""
         if self._refused is not None:
             raise self._refused
         losses: list[float] = []
+        rows: list[int] = []
         if self._under_way is None:
             self._under_way = self._begin(state.position)
         while len(losses) < count:
             try:
-                batch = next(self._under_way, None)
+                batch = self._next(self._under_way)
                 if batch is not None:
                     self.check(batch)
+                    self._note(batch)
             except DataError as error:
                 if not losses:
                     raise
@@ -109,12 +216,14 @@ class BatchSource:
                 self._end(state)
                 break
             loss = trainer.run_batch(batch, state.step)
-            losses.append(loss / (len(batch[0]) * self.scale))
+            rows.append(len(batch[0]))
+            # The whole that a subsample stands for is the same however many rows it has.
+            losses.append(loss / (rows[-1] * trainer.data_scale(batch)))
             state.step += 1
             state.position += 1
             if not np.isfinite(losses[-1]):
                 break
-        return np.array(losses)
+        return Steps(np.array(losses), np.array(rows, dtype=np.int64))
 
     def epochs(self, state: Any) -> float:
         """Completed epochs."""
@@ -126,14 +235,32 @@ class BatchSource:
                 "the iterator of batches is used up after one epoch; pass something that can be "
                 "gone through again, such as a list or a data loader, or set epochs=1."
             )
-        batches, self._opened = self._opened or batches_of(self.batches, self.pair), None
+        if self.streams is not None and self._opened is None:
+            self._epoch_began = self.streams.state()
+        batches, self._opened = self._opened or self.read(self.batches), None
+        self._digest = 0
         for number in range(position):  # a resumed run goes on where the epoch was left
-            if next(batches, None) is None:
+            batch = self._next(batches)
+            if batch is None:
                 raise DataError(
                     f"the run stopped after {position} batches of an epoch, but the iterable has "
                     f"only {number}; pass the batches that the run began with."
                 )
+            self._note(batch)
+        if position and self._expected is not None and self._digest != self._expected:
+            raise DataError(
+                f"the first {position} batches of the iterable are not those that the run began "
+                "this epoch with, so that it cannot be resumed bit for bit. Pass the batches that "
+                "the run began with, in an order that is drawn from a generator of theirs, or from "
+                "the global random numbers of torch, numpy or Python."
+            )
+        self._expected = None
         return batches
+
+    def _note(self, batch: Arrays) -> None:
+        if self.streams is not None and self.repeatable:
+            for array in batch:
+                self._digest = zlib.crc32(np.ascontiguousarray(array).tobytes(), self._digest)
 
     def _end(self, state: Any) -> None:
         if state.position == 0:
@@ -144,6 +271,10 @@ class BatchSource:
         state.epoch += 1
         state.position, self._under_way = 0, None
         self._used_up = isinstance(self.batches, Iterator)
+
+
+def _same(one: Arrays, other: Arrays) -> bool:
+    return [array.tobytes() for array in one] == [array.tobytes() for array in other]
 
 
 def _chain(first: Arrays, rest: Iterator[Arrays]) -> Iterator[Arrays]:

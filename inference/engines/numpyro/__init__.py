@@ -22,6 +22,7 @@ from inference.engines.numpyro.gradients import (
 from inference.engines.numpyro.mcmc import nuts
 from inference.engines.numpyro.pairs import parameters, rebuild
 from inference.engines.numpyro.posterior_draws import guide_draws, prior_draws, score_draws
+from inference.engines.numpyro.precision import precision
 from inference.engines.numpyro.program import attach, inspect, loss
 from inference.engines.numpyro.training import Trainer
 
@@ -45,6 +46,7 @@ __all__ = [
     "nuts",
     "parameter_groups",
     "parameters",
+    "precision",
     "prior_draws",
     "rebuild",
     "score_draws",

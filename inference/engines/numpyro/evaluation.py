@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -113,8 +115,10 @@ def _reading(
 
 def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
     """Sites and plates of a pair on one batch; leaves nothing behind in a guide."""
-    with evaluating(pair):
-        return inspect(*untouched_parts(pair), tuple(map(jnp.asarray, batch)), {})
+    # NumPyro's own checks would make a density of minus infinity out of one that is NaN.
+    with numpyro.validation_enabled(False), evaluating(pair):
+        found = inspect(*untouched_parts(pair), tuple(map(jnp.asarray, batch)), {})
+    return replace(found, on=partial(structure, pair))
 
 
 def guide_log_probs(pair: Any, batch: tuple[NDArray[Any], ...], site: str) -> NDArray[Any]:

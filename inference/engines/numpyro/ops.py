@@ -23,7 +23,7 @@ class Ops:
     @staticmethod
     def real(values: jax.Array) -> jax.Array:
         """The array in real numbers."""
-        return values if Ops.is_real(values) else values.astype(jnp.float32)
+        return values if Ops.is_real(values) else values.astype(jnp.result_type(float))
 
     @staticmethod
     def concatenate(parts: Sequence[jax.Array]) -> jax.Array:

@@ -6,12 +6,14 @@ import functools
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax, random
+from jax.core import Tracer
 from numpy.typing import NDArray
 from numpyro import param
 from numpyro.distributions import TransformedDistribution
@@ -35,7 +37,14 @@ from inference.engines.program import (
     split_weights,
 )
 from inference.engines.scales import TracedScale
-from inference.engines.structure import Plate, Site, Structure, can_draw, says
+from inference.engines.structure import (
+    Plate,
+    Site,
+    Structure,
+    can_draw,
+    comes_with_rows,
+    says,
+)
 from inference.errors import ObjectiveError
 
 _LATER = 2**31 - 1  # more than a key is ever split into
@@ -290,15 +299,15 @@ class NumPyroProgram:
         Raises:
             ObjectiveError: under a plain SVI, which has not been told of it.
         """
-        return self._own(OWNED + name, initial)
+        return self._own(OWNED + name, _in_precision(initial))
 
     def state(self, name: str, initial: Any) -> Array:
         """A number or array that the objective carries from step to step."""
-        return self._own(OWNED_STATE + name, np.asarray(initial, dtype=np.float32))
+        return self._own(OWNED_STATE + name, _in_precision(np.asarray(initial, np.float32)))
 
     def keep(self, name: str, value: Array) -> None:
         """Set it for the next step."""
-        self._own_state[OWNED_STATE + name] = lax.stop_gradient(value)
+        self._own_state[OWNED_STATE + name] = _in_precision(lax.stop_gradient(value))
 
     def _own(self, name: str, initial: Any) -> Array:
         if self.owned is not None:
@@ -483,7 +492,7 @@ class NumPyroProgram:
         return shaped
 
     def _flat(self, value: Array, name: str) -> Array:
-        """An observed value as (N, D), in float32."""
+        """An observed value as (N, D), in real numbers."""
         site = self.structure.model[name]
         batch = len(site.batch_shape)
         plates = self.structure.nested.shared_plates  # of the data, globals or not
@@ -491,7 +500,7 @@ class NumPyroProgram:
         rest = [dim for dim in range(batch + len(site.event_shape)) if dim not in kept]
         size = math.prod(plate.size for plate in plates)
         whole = jnp.broadcast_to(value, site.batch_shape + site.event_shape)
-        return whole.transpose(*kept, *rest).reshape(size, -1).astype(jnp.float32)
+        return whole.transpose(*kept, *rest).reshape(size, -1).astype(jnp.result_type(float))
 
     def _log_prob(self, site: Mapping[str, Any]) -> Array:
         return self._per_datum(_scored_density(site), site)
@@ -631,7 +640,11 @@ def inspect(
     """Run the pair once and describe its sites."""
     both = traces(random.PRNGKey(0), {}, model, guide, args, kwargs)
     factors = sources(model, both[1], args, kwargs)
-    return describe(*both, args, can_draw=can_draw(model), factors=factors)
+
+    def on(rows: tuple[Any, ...]) -> Structure:
+        return inspect(model, guide, tuple(map(jnp.asarray, rows)), kwargs)
+
+    return replace(describe(*both, args, can_draw=can_draw(model), factors=factors), on=on)
 
 
 def describe(
@@ -649,12 +662,16 @@ def describe(
         for name, site in (*guide_trace.items(), *model_trace.items())
         if site["type"] == "plate"
     }
+    missing = any(map(_has_nan, args))
     return Structure(
         model={
-            name: _site(name, site, full, args, known.get(name))
+            name: _site(name, site, full, args, known.get(name), missing=missing)
             for name, site in _samples(model_trace)
         },
-        guide={name: _site(name, site, full, args) for name, site in _samples(guide_trace)},
+        guide={
+            name: _site(name, site, full, args, missing=missing)
+            for name, site in _samples(guide_trace)
+        },
         can_draw=can_draw,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
     )
@@ -682,12 +699,31 @@ def _mutable(trace: Trace) -> dict[str, Any]:
     }
 
 
+def _in_precision(value: Any) -> Any:
+    """Real numbers in what jax computes in, for what is carried from step to step."""
+    real = getattr(value, "dtype", None) in (np.float32, np.float64)
+    return value.astype(jnp.result_type(float)) if real else value
+
+
+def _has_nan(arg: Any) -> bool:
+    """Whether an array has missing values, as far as it is known and not being compiled for."""
+    known = hasattr(arg, "dtype") and not isinstance(arg, Tracer)
+    return known and jnp.issubdtype(arg.dtype, jnp.floating) and bool(np.isnan(arg).any())
+
+
+def _is_nan(site: Mapping[str, Any]) -> bool:
+    found = jnp.isnan(site["fn"].log_prob(site["value"])).any()
+    return not isinstance(found, Tracer) and bool(found)
+
+
 def _site(
     name: str,
     site: Mapping[str, Any],
     full: Mapping[str, int],
     args: tuple[Any, ...],
     factor: tuple[str, ...] | None = None,
+    *,
+    missing: bool = False,
 ) -> Site:
     support = getattr(site["fn"], "support", None)
     while (base := getattr(support, "base_constraint", None)) is not None:
@@ -720,6 +756,8 @@ def _site(
         normalised=says(site["fn"], "normalised", usual=True) and not factor,
         sequential=says(site["fn"], "sequential", usual=False),
         factor=factor,
+        by_row=comes_with_rows(support),
+        is_nan=missing and _is_nan(site),
     )
 
 

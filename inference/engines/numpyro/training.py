@@ -18,7 +18,7 @@ from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.numpyro.optimisers import build_optimiser, by_owner
 from inference.engines.numpyro.pairs import StoredPair, evaluating, flatten, parts, stored
-from inference.engines.numpyro.program import attach, inspect
+from inference.engines.numpyro.program import attach, describe, inspect, traces
 from inference.engines.numpyro.program import bound as bound_of
 from inference.engines.program import OWNED, OWNED_STATE, is_owned
 from inference.engines.structure import Structure
@@ -86,6 +86,7 @@ class Trainer:
             self.svi_of[phase] = SVI(model, guide, optimiser, loss=objective.during(phase))
         self.order_key, self.noise_key = random.split(random.PRNGKey(settings.seed ^ 0x5EED))
         self.svi_state: Any = None
+        self.scales: dict[int, float] = {}
         self._rows: Any = None  # the order of the epoch that is under way
         self._order = jax.jit(self._order_of)
         self._loop = jax.jit(self._steps)
@@ -151,6 +152,23 @@ class Trainer:
                 tail = tuple(array[whole * rows :] for array in self.valid)
                 total += float(self._bound(self.svi_state, tail, 1))
         return total
+
+    def data_scale(self, batch: tuple[Any, ...]) -> float:
+        """How many data a row of this batch stands for; looked up once per number of rows."""
+        rows = len(batch[0])
+        if rows not in self.scales:
+            with evaluating(self.pair):
+
+                def look(values: Any, batch: tuple[Any, ...]) -> None:
+                    self.scales[rows] = self._scale_of(random.PRNGKey(0), values, batch)
+
+                jax.eval_shape(look, self._values(self.svi_state), self._batch(batch))
+        return self.scales[rows]
+
+    def _scale_of(self, key: Any, values: dict[str, Any], batch: tuple[Any, ...]) -> float:
+        """As `data_scale`, under tracing, where to look costs nothing at run time."""
+        both = traces(key, values, *parts(self.pair), batch, {})
+        return describe(*both, batch, can_draw=False).data_scale(len(batch[0]))
 
     def symptom(self) -> str:
         """What was wrong in the last step, as far as the objective can tell."""
@@ -267,12 +285,14 @@ class Trainer:
 
         def bound(chunk: Any) -> Any:
             key, batch = chunk
+            scale = self._scale_of(key, values, batch)
             if self.settings.judge is not None:
-                return bound_of(self.settings.judge, key, values, *parts(self.pair), *batch)
+                return bound_of(self.settings.judge, key, values, *parts(self.pair), *batch) / scale
             if self.ours:
                 objective, model, guide = self.svi.loss, self.svi.model, self.svi.guide
-                return bound_of(objective, key, values, model, guide, *batch)
-            return -self.svi.loss.loss(key, values, self.svi.model, self.svi.guide, *batch)
+                return bound_of(objective, key, values, model, guide, *batch) / scale
+            loss = self.svi.loss.loss(key, values, self.svi.model, self.svi.guide, *batch)
+            return -loss / scale
 
         split = tuple(a.reshape(chunks, -1, *a.shape[1:]) for a in valid)
         return lax.map(bound, (keys, split)).sum()

@@ -21,6 +21,7 @@ from inference.engines.pyro.gradients import (
 )
 from inference.engines.pyro.pairs import parameters, rebuild
 from inference.engines.pyro.posterior_draws import guide_draws, prior_draws, score_draws
+from inference.engines.pyro.precision import precision
 from inference.engines.pyro.program import attach, inspect, loss
 from inference.engines.pyro.training import Trainer
 
@@ -43,6 +44,7 @@ __all__ = [
     "loss",
     "parameter_groups",
     "parameters",
+    "precision",
     "prior_draws",
     "rebuild",
     "score_draws",

@@ -6,6 +6,7 @@ import contextlib
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -137,7 +138,8 @@ def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
     known = {key: dict(value) for key, value in store.get_state().items()}
     with store.scope(known), repeatable(pair, 0):
         try:
-            return inspect(*untouched_parts(pair), tensors(pair, batch), {})
+            found = inspect(*untouched_parts(pair), tensors(pair, batch), {})
+            return replace(found, on=partial(structure, pair))
         except Exception:
             guide = parts(getattr(pair, "wrapped", pair))[1]
             if isinstance(guide, EasyGuide):

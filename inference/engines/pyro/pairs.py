@@ -16,6 +16,7 @@ from pyro.contrib.easyguide import EasyGuide
 from pyro.infer.autoguide.guides import AutoGuide
 
 from inference.engines.program import OWNED
+from inference.engines.pyro.filling import Fill
 from inference.engines.pyro.program import inspect
 from inference.engines.pyro.reachable import networks
 from inference.errors import RunFolderError
@@ -39,6 +40,7 @@ class StoredPair:
     def __init__(self, wrapped: Any, store: dict[str, Any] | None = None) -> None:
         self.wrapped = wrapped
         self.store: dict[str, Any] = store or {"params": {}, "constraints": {}}
+        self.fills = False  # whether missing values under a mask are filled in: see `filling`
         self._active = False
 
     @contextlib.contextmanager
@@ -61,7 +63,7 @@ class StoredPair:
 
     def model(self, *args: Any, **kwargs: Any) -> Any:
         """The wrapped model, with the stored parameters."""
-        with self.scope():
+        with self.scope(), Fill() if self.fills else contextlib.nullcontext():
             return parts(self.wrapped)[0](*args, **kwargs)
 
     def guide(self, *args: Any, **kwargs: Any) -> Any:

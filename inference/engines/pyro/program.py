@@ -8,7 +8,8 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -48,7 +49,14 @@ from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.steer import Steer
 from inference.engines.pyro.tracing import PARTICLES, samples, trace_pair, with_particles
 from inference.engines.scales import in_words, same_scale
-from inference.engines.structure import Plate, Site, Structure, can_draw, says
+from inference.engines.structure import (
+    Plate,
+    Site,
+    Structure,
+    can_draw,
+    comes_with_rows,
+    says,
+)
 from inference.errors import ObjectiveError
 
 _REMEMBERED = 4  # structures: of training and validation batches, whole and last ones
@@ -329,13 +337,21 @@ class PyroProgram:
         """A trained tensor that the objective owns."""
         owned = self._stored_as(name)
         device = next((a.device for a in self.args if isinstance(a, Tensor)), None)
-        value = pyro.param(owned, lambda: torch.tensor(initial, device=device))
+        real = self._real_type if np.asarray(initial).dtype.kind == "f" else None
+        value = pyro.param(owned, lambda: torch.tensor(initial, device=device, dtype=real))
         if value.shape != initial.shape:
             raise ObjectiveError(
                 f"the objective's {name!r} has shape {tuple(value.shape)} from an earlier batch "
                 f"and should have {initial.shape}; give every batch the same columns."
             )
         return value
+
+    @property
+    def _real_type(self) -> torch.dtype:
+        """What the pair computes in, so that what the objective owns can be joined to it."""
+        known = (*self.args, *pyro.get_param_store()._params.values())
+        double = any(isinstance(t, Tensor) and t.dtype == torch.float64 for t in known)
+        return torch.float64 if double else torch.get_default_dtype()
 
     def _stored_as(self, name: str) -> str:
         """What the objective owns, in the store that all pairs share."""
@@ -436,7 +452,7 @@ class PyroProgram:
         return value.reshape(-1, *shape, *beyond)
 
     def _flat(self, value: Tensor, name: str) -> Tensor:
-        """An observed value as (N, D), in float32."""
+        """An observed value as (N, D), in real numbers."""
         site = self.structure.model[name]
         plates = self.structure.nested.shared_plates  # of the data, globals or not
         batch = len(site.batch_shape)
@@ -444,7 +460,7 @@ class PyroProgram:
         rest = [dim for dim in range(batch + len(site.event_shape)) if dim not in kept]
         size = math.prod(plate.size for plate in plates)
         whole = value.expand(site.batch_shape + site.event_shape)
-        return whole.permute(*kept, *rest).reshape(size, -1).float()
+        return whole.permute(*kept, *rest).reshape(size, -1).to(self._real_type)
 
     def _log_prob(self, site: Mapping[str, Any]) -> Tensor:
         return self._per_datum(_density(site), site)
@@ -647,7 +663,13 @@ def inspect(
     kwargs: Mapping[str, Any],
 ) -> Structure:
     """Run the pair once on copies of its arguments, leave nothing behind, describe its sites."""
-    return look(model, guide, args, kwargs)[0]
+    device = next((arg.device for arg in args if isinstance(arg, Tensor)), None)
+
+    def on(rows: tuple[Any, ...]) -> Structure:
+        tensors = tuple(torch.tensor(np.asarray(array), device=device) for array in rows)
+        return inspect(model, guide, tensors, kwargs)
+
+    return replace(look(model, guide, args, kwargs)[0], on=on)
 
 
 def look(
@@ -677,6 +699,10 @@ def describe(
 ) -> Structure:
     """Sites and plates of two traces, given what the model's factors are computed from."""
     known = factors or {}
+    if any(map(_has_nan, args)):
+        with torch.no_grad():
+            model_trace.compute_log_prob()
+            guide_trace.compute_log_prob()
     return Structure(
         model={
             name: _site(name, site, args, known.get(name)) for name, site in samples(model_trace)
@@ -685,6 +711,16 @@ def describe(
         can_draw=can_draw,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
     )
+
+
+def _inside(support: Any, device: torch.device, array: NDArray[Any]) -> NDArray[np.bool_]:
+    return support.check(torch.tensor(array, device=device)).cpu().numpy()
+
+
+def _has_nan(arg: Any) -> bool:
+    """Whether a tensor has missing values."""
+    real = isinstance(arg, Tensor) and arg.is_floating_point()
+    return real and bool(arg.isnan().any())
 
 
 def _site(
@@ -696,7 +732,8 @@ def _site(
     support = getattr(site["fn"], "support", None)
     while (base := getattr(support, "base_constraint", None)) is not None:
         support = base
-    positions = [position for position, arg in enumerate(args) if arg is site["value"]]
+    given = site["infer"].get("given", site["value"])  # without what was filled in: see `filling`
+    positions = [position for position, arg in enumerate(args) if arg is given]
     density_shape = _density_shape(site["fn"], site["value"])  # before a flow forgets its draw
     plates = frozenset(
         Plate(frame.name, frame.dim, int(frame.size), int(frame.full_size or frame.size))
@@ -712,7 +749,7 @@ def _site(
         plates=plates,
         auxiliary=bool(site["infer"].get("is_auxiliary", False)),
         support=type(support).__name__.strip("_").lower(),
-        inside=None if support is None else lambda a: support.check(torch.tensor(a)).numpy(),
+        inside=None if support is None else partial(_inside, support, site["value"].device),
         argument=positions[0] if positions else None,
         family=discrete.family(site["fn"])[0],
         cardinality=discrete.family(site["fn"])[1],
@@ -725,6 +762,8 @@ def _site(
         normalised=says(site["fn"], "normalised", usual=True) and not factor,
         sequential=says(site["fn"], "sequential", usual=False),
         factor=factor,
+        by_row=comes_with_rows(support),
+        is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),
     )
 
 

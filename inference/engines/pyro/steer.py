@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
 from inference.engines.program import Relaxation
 from inference.engines.pyro.discrete import family, relaxed_draw
+
+
+def _as_drawn(fn: Any, value: Tensor) -> Tensor:
+    """A value in the precision of the distribution's own draws, if that is the higher one."""
+    if value.dtype != torch.float32:
+        return value
+    while (base := getattr(fn, "base_dist", None)) is not None:
+        fn = base
+    known = (vars(fn).get(name) for name in fn.arg_constraints)
+    double = any(isinstance(part, Tensor) and part.dtype == torch.float64 for part in known)
+    return value.double() if double else value
 
 
 class Steer(Messenger):
@@ -33,7 +45,7 @@ class Steer(Messenger):
     def _pyro_sample(self, msg: Any) -> None:
         name = msg["name"]
         if name in self.values and not msg["is_observed"]:
-            msg["value"], msg["done"] = self.values[name], True
+            msg["value"], msg["done"] = _as_drawn(msg["fn"], self.values[name]), True
         if msg["is_observed"] or site_is_subsample(msg) or self.relax is None:
             return
         if family(msg["fn"])[0] not in ("bernoulli", "one-hot"):

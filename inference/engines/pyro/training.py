@@ -77,6 +77,7 @@ class Trainer:
         self.noise = torch.Generator(self.device).manual_seed(settings.seed)
         self.order: tuple[int, torch.Tensor] | None = None
         self.names: list[str] = []
+        self.scales: dict[int, float] = {}
         self.sides: dict[str, _Side] = {}
         phases = getattr(objective, "phases", ())
         self.turns = [self.objective.during(phase) for phase in phases] or [self.objective]
@@ -158,12 +159,21 @@ class Trainer:
                 batch = tuple(array[first : first + rows] for array in self.valid)
                 model, guide = self.pair.model, self.pair.guide
                 judge = self.settings.judge or self.objective
+                scale = self.data_scale(batch)
                 if isinstance(judge, Objective):
-                    total += float(bound(judge, model, guide, *batch))
+                    total += float(bound(judge, model, guide, *batch)) / scale
                     continue
                 loss = getattr(self.objective, "loss", self.objective)
-                total -= _number(loss(model, guide, *batch))
+                total -= _number(loss(model, guide, *batch)) / scale
         return total
+
+    def data_scale(self, batch: tuple[Any, ...]) -> float:
+        """How many data a row of this batch stands for; looked up once per number of rows."""
+        rows = len(batch[0])
+        if rows not in self.scales:
+            with evaluating(self.pair):
+                self.scales[rows] = self.inspect(batch).data_scale(rows)
+        return self.scales[rows]
 
     def symptom(self) -> str:
         """What was wrong in the last step, as far as the objective can tell."""
@@ -175,6 +185,7 @@ class Trainer:
     def fitted(self, values: dict[str, NDArray[Any]]) -> StoredPair:
         """The trained pair, with values that `values()` gave."""
         set_values(self.pair, {n: value for n, value in values.items() if not is_owned(n)})
+        self.pair.fills = False
         drop_owned(self.pair)
         if isinstance(self.objective, Objective):
             release(self.objective, self.pair.model, self.pair.guide)
@@ -244,6 +255,7 @@ class Trainer:
 
     def _tensor(self, array: Any) -> Any:
         if isinstance(array, np.ndarray):
+            self.pair.fills |= array.dtype.kind == "f" and bool(np.isnan(array).any())
             # A copy, because torch cannot mark a tensor as read-only.
             return torch.from_numpy(np.array(array)).to(self.device)
         return array.to(self.device) if isinstance(array, torch.Tensor) else array

@@ -15,7 +15,7 @@ from inference.engines.structure import Structure
 from inference.errors import ArgumentError, DivergenceError
 from inference.evaluation.annealing import Chunk, chunks
 from inference.training.arguments import check_pair_type, check_positive, check_seed
-from inference.training.data import as_arrays, as_scored, check_arrays
+from inference.training.data import check_arrays, scored_arrays
 from inference.training.run import Run
 
 Arrays = tuple[NDArray[Any], ...]
@@ -39,8 +39,8 @@ def understood(
     check_pair_type(pair)
     check_seed(seed)
     check_positive("chunk_size", chunk_size)
-    arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else (x,)))
-    check_arrays(pair, arrays, "x")
+    arrays = scored_arrays(pair, x, engine)
+    check_arrays(pair, arrays, "x", engine=engine)
     return load_engine(engine or engine_name(pair)), pair, arrays
 
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError
 from inference.training.arguments import check_pair_type, check_positive, check_seed
-from inference.training.data import as_arrays, as_scored, check_arrays
+from inference.training.data import check_arrays, scored_arrays
 from inference.training.run import Run
 
 
@@ -51,8 +51,8 @@ def active_units(
     check_seed(seed)
     check_positive("threshold", threshold, whole=False)
     check_positive("num_draws", num_draws)
-    arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else (x,)))
-    check_arrays(pair, arrays, "x")
+    arrays = scored_arrays(pair, x, engine)
+    check_arrays(pair, arrays, "x", engine=engine)
     if num_draws < 2 or len(arrays[0]) < 2:
         raise ArgumentError(
             f"a variance needs num_draws and rows of x of at least 2, got num_draws={num_draws} "

@@ -25,7 +25,7 @@ def losses(monkeypatch):
     account = Loop._account
 
     def noting(self, taken):
-        found.parts.append(taken)
+        found.parts.append(taken.losses)
         account(self, taken)
 
     monkeypatch.setattr(Loop, "_account", noting)

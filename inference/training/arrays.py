@@ -1,0 +1,110 @@
+"""One array in numpy, from whatever holds numbers: tensors, tables, sparse matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.errors import DataError
+
+
+def is_array(value: Any) -> bool:
+    """Whether something is an array or a table by itself, and not a collection of them."""
+    return hasattr(value, "shape") and (hasattr(value, "dtype") or hasattr(value, "to_numpy"))
+
+
+def as_array(part: Any, real: Any = np.float32, *, first: bool = True) -> NDArray[Any]:
+    """The numbers of an array, a table or a list as a numpy array, in the machine's byte order.
+
+    Tensors of torch and arrays of jax may lie on any device; what they have that numpy does not,
+    such as bfloat16, becomes `real`. Tables (pandas) give their columns in order; a missing entry
+    is NaN. Sparse matrices are written out.
+
+    Args:
+        part: what holds the numbers.
+        real: the type of real numbers.
+        first: whether truth values are pixels, and so real numbers; elsewhere they are a mask.
+
+    Raises:
+        DataError: if it does not hold numbers, or its mask would be lost.
+    """
+    _refuse_masked(part)
+    try:
+        array = _native(_numpy(part))
+    except DataError:
+        raise
+    except ValueError as error:
+        raise DataError(f"data cannot be made an array ({error}); pass equal rows.") from error
+    if array.dtype.kind not in "biuf":
+        raise DataError(
+            f"data must hold real numbers, got dtype {array.dtype}; convert it, for example "
+            "with .astype('float32')."
+        )
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+        if array.dtype.kind in ("bf" if first else "f"):
+            array = array.astype(real)
+    return np.asarray(array, order="C")  # no reversed rows, which torch does not take
+
+
+def _refuse_masked(part: Any) -> None:
+    if not isinstance(part, np.ma.MaskedArray) or not np.ma.is_masked(part):
+        return
+    raise DataError(
+        f"data is a masked array with {int(np.ma.count_masked(part))} masked values, and the "
+        "program would score what lies under the mask. Pass the mask as an argument of its own, "
+        "(x.filled(0), ~np.ma.getmaskarray(x)), to a program that masks those values "
+        "(dist.Normal(...).mask(seen)), or leave those rows out."
+    )
+
+
+def _numpy(part: Any) -> NDArray[Any]:
+    if hasattr(part, "detach"):
+        return _of_torch(part)
+    if hasattr(part, "to_numpy") and not hasattr(part, "__jax_array__"):
+        return _of_table(part)
+    for dense in ("toarray", "todense"):  # scipy's sparse matrices, jax's
+        if hasattr(part, dense):
+            return np.asarray(getattr(part, dense)())
+    return np.asarray(part)
+
+
+def _of_torch(tensor: Any) -> NDArray[Any]:
+    tensor = tensor.detach()
+    if tensor.device.type == "meta":
+        raise DataError("data is a tensor on the device 'meta', which holds no numbers; load it.")
+    if tensor.is_sparse or "sparse" in str(tensor.layout):
+        tensor = tensor.to_dense()
+    tensor = tensor.cpu().resolve_conj().resolve_neg()
+    try:
+        return tensor.numpy()
+    except TypeError:  # no such type in numpy, as bfloat16
+        return tensor.float().numpy()
+
+
+def _of_table(table: Any) -> NDArray[Any]:
+    """The columns of a table side by side, or the entries of one column."""
+    array = np.asarray(table.to_numpy())
+    if array.dtype.kind != "O":
+        return array
+    columns = table.dtypes if hasattr(table, "columns") else None
+    kinds = [(table.name, table.dtype)] if columns is None else columns.items()
+    bad = [str(name) for name, dtype in kinds if getattr(dtype, "kind", "O") not in "biuf"]
+    if bad:
+        raise DataError(
+            f"data must hold real numbers, but the table's column {', '.join(map(repr, bad))} "
+            "does not; drop it, or code it in numbers, for example with .cat.codes."
+        )
+    return np.asarray(table.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _native(array: NDArray[Any]) -> NDArray[Any]:
+    """In the machine's byte order, and in types that numpy itself has."""
+    if array.dtype.kind == "V" and array.dtype.names is None and "float" in array.dtype.name:
+        return array.astype(np.float32)  # bfloat16 and smaller
+    if array.dtype.kind == "V" and "int" in array.dtype.name:
+        return array.astype(np.int32)
+    if not array.dtype.isnative:
+        return array.astype(array.dtype.newbyteorder("="))
+    return array
