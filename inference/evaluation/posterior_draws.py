@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.engines import engine_name, load_engine
 from inference.engines.posterior_draws import check_whole, propose_nothing
 from inference.engines.structure import Structure
 from inference.evaluation.arviz import inference_data
-from inference.training.arguments import check_pair_type, check_positive, check_seed, explaining
-from inference.training.data import array_id, as_arrays, as_scored, check_arrays, check_support
+from inference.pairs import fitted_on
+from inference.training.arguments import check_positive, check_seed, explaining
+from inference.training.data import array_id, check_support
 from inference.training.spec import describe_pair, versions
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def to_arviz(
     All groups are held in memory, S times the size of the data each for the predictive ones.
 
     Args:
-        pair: a fitted pair: `run.pair`.
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
         x: data, shape (N, D); a tuple where the pair takes more than one array.
         num_draws: S.
         seed: seed of the draws.
@@ -68,13 +68,10 @@ def to_arviz(
         ObjectiveError: if the model observes nothing, or a plate takes a part of its rows.
         PairError: if model and guide do not match.
     """
-    check_pair_type(pair)
     check_seed(seed)
     check_positive("num_draws", num_draws)
-    name = engine or engine_name(pair)
-    backend = load_engine(name)
-    arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else (x,)))
-    check_arrays(pair, arrays, "x")
+    given = fitted_on(pair, x, engine=engine)
+    name, backend, pair, arrays = given.engine, given.backend, given.pair, given.arrays
     seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(3)]
 
     def check(structure: Structure) -> None:

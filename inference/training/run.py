@@ -15,6 +15,7 @@ from inference.engines import load_engine
 from inference.engines.program import is_owned
 from inference.errors import ArgumentError, RunFolderError
 from inference.objectives import parse_objective
+from inference.pairs import as_given, unpacked
 from inference.training.data import as_arrays, as_scored
 from inference.training.folder import RunFolder
 from inference.training.loop import State
@@ -121,7 +122,9 @@ class Run:
 
         attrs = {"objective": self.spec["objective"], "trained_on": self.spec["data"]["id"]}
         engine = self.spec["pair"]["engine"]
-        return to_arviz(self.pair, x, num_draws=num_draws, seed=seed, engine=engine, attrs=attrs)
+        return to_arviz(
+            self.pair, unpacked(x), num_draws=num_draws, seed=seed, engine=engine, attrs=attrs
+        )
 
     def critic(self, *batch: ArrayLike) -> NDArray[Any]:
         """The score of each datum by the critic of an adversarial objective, shape (N,).
@@ -146,7 +149,7 @@ class Run:
         return load_engine(self.spec["pair"]["engine"])
 
     def _scored(self, x: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
-        return as_scored(self.pair, as_arrays(tuple(map(np.asarray, x))))
+        return as_scored(self.pair, as_given(unpacked(x), "x"))
 
 
 def _arrays(values: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
