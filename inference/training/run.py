@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 class Run:
     """One fitted pair with its spec, history and parameters.
 
+    It can be copied and pickled, as far as its pair can: classes and functions of a module can,
+    lambdas and functions inside of functions need cloudpickle. A run folder holds no pickle.
+
     Attributes:
         pair: the fitted pair; it takes the place of the untrained one everywhere.
         parameters: name to array, as the model sees them.
