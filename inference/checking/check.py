@@ -21,6 +21,7 @@ from inference.checking.context import Context
 from inference.checking.registry import CHECKS, run, with_needs
 from inference.checking.report import Finding, Report
 from inference.errors import ArgumentError
+from inference.pairs import as_pair, unpacked
 
 
 def check_pair(
@@ -34,8 +35,8 @@ def check_pair(
     is. A batch of 5 to 10 rows whose number is no other dimension of the pair shows most.
 
     Args:
-        pair: a pair, or a `(model, guide)` tuple of any Pyro or NumPyro program.
-        *batch: the arrays that model and guide take, some rows of each.
+        pair: a pair, a run, or a `(model, guide)` tuple of any Pyro or NumPyro program.
+        *batch: the arrays that model and guide take, some rows of each; or a tuple of them.
         checks: names of the checks to make, with those that they need; all without it.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
 
@@ -51,7 +52,8 @@ def check_pair(
         raise ArgumentError(
             f"checks must be among {', '.join(CHECKS)}; got {', '.join(map(repr, unknown))}."
         )
-    context = Context(pair, batch, engine)
+    inner, own = as_pair(pair)
+    context = Context(inner, unpacked(batch), engine or own)
     findings = list(run(with_needs(names), context))
     if "objectives" in names:
         findings += _refusals(context, findings)

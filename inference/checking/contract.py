@@ -9,7 +9,7 @@ import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.registry import Mistake, Skip, check
-from inference.training.arguments import check_pair_type
+from inference.pairs import check_pair_type
 
 
 @check("pair-type", "the pair has a model and a guide, both callable.")

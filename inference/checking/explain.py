@@ -10,14 +10,15 @@ from inference.checking.context import Context
 from inference.checking.registry import in_words
 from inference.engines.recorded import RecordedSite, raising_line
 from inference.errors import PairError
+from inference.pairs import as_pair, unpacked
 
 
 def explain(pair: Any, *batch: Any, engine: str | None = None) -> pd.DataFrame:
     """The sites of model and guide on a batch, a row each, in the order in which they run.
 
     Args:
-        pair: a pair, or a `(model, guide)` tuple of any Pyro or NumPyro program.
-        *batch: the arrays that model and guide take, some rows of each.
+        pair: a pair, a run, or a `(model, guide)` tuple of any Pyro or NumPyro program.
+        *batch: the arrays that model and guide take, some rows of each; or a tuple of them.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
 
     Returns:
@@ -31,7 +32,8 @@ def explain(pair: Any, *batch: Any, engine: str | None = None) -> pd.DataFrame:
     Raises:
         PairError: if the pair fails on the batch; `check_pair` says more.
     """
-    context = Context(pair, batch, engine)
+    inner, own = as_pair(pair)
+    context = Context(inner, unpacked(batch), engine or own)
     try:
         model, guide = context.model.sites, context.guide.sites
     except Exception as error:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 class Comparison:
     """Pairs under objectives, trained on equal terms and asked the same.
 
+    It can be pickled where pairs and metrics can; a copy reads its runs from the same folder, which
+    without `out=` is there as long as the first comparison is.
+
     Attributes:
         cells: what was trained, one for each pair, objective and seed.
         results: what became of each, in the same order.

@@ -8,6 +8,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -183,6 +184,13 @@ def seconds(run: Run, x: Arrays) -> float:
 
 
 NATS = "nats per datum"
+
+
+def divergences(chains: Chains) -> float:
+    """How many draws of the chains diverged."""
+    return float(chains.diverging.sum())
+
+
 METRICS: dict[str, Metric] = {
     "bound": Metric(bound, NATS, "higher", needs_guide=True),
     "log_likelihood": Metric(iw, NATS, "higher", needs_guide=True),
@@ -197,12 +205,10 @@ METRICS: dict[str, Metric] = {
     "posterior_error": Metric(
         posterior_distance, "sd", "lower", needs_guide=True, needs_chains=True
     ),
-    "r_hat": Metric(of_chains_alone, "", of_chains=lambda chains: chains.r_hat),
-    "ess": Metric(of_chains_alone, "draws", of_chains=lambda chains: chains.ess),
-    "divergences": Metric(
-        of_chains_alone, "draws", of_chains=lambda chains: float(chains.diverging.sum())
-    ),
-    "seconds": Metric(seconds, "s", "lower", of_chains=lambda chains: chains.seconds),
+    "r_hat": Metric(of_chains_alone, "", of_chains=attrgetter("r_hat")),
+    "ess": Metric(of_chains_alone, "draws", of_chains=attrgetter("ess")),
+    "divergences": Metric(of_chains_alone, "draws", of_chains=divergences),
+    "seconds": Metric(seconds, "s", "lower", of_chains=attrgetter("seconds")),
 }
 """The metrics that have a name."""
 

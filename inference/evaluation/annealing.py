@@ -10,17 +10,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.engines import engine_name, load_engine
 from inference.engines.annealable import check_start
 from inference.errors import ArgumentError, DivergenceError
 from inference.evaluation.likelihood import Estimate
+from inference.pairs import fitted_on
 from inference.training.arguments import (
-    check_pair_type,
     check_positive,
     check_seed,
     explaining,
 )
-from inference.training.data import Arrays, check_arrays, scored_arrays
+from inference.training.data import Arrays
 from inference.training.support import check_support
 
 SCHEDULES = ("sigmoid", "linear")
@@ -79,7 +78,7 @@ def annealed_importance_sampling(
     finitely many values cannot be moved.
 
     Args:
-        pair: a fitted pair: `run.pair`.
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
         x: data, shape (N, D); a tuple where the pair takes more than one array.
         num_chains: C.
         num_temperatures: T.
@@ -103,11 +102,10 @@ def annealed_importance_sampling(
         ObjectiveError: if a latent cannot be moved; it is named.
     """
     check_annealing(
-        pair, num_chains, num_temperatures, leapfrog_steps, noise_scale, schedule, seed, chunk_size
+        num_chains, num_temperatures, leapfrog_steps, noise_scale, schedule, seed, chunk_size
     )
-    backend = load_engine(engine or engine_name(pair))
-    arrays = scored_arrays(pair, x, engine)
-    check_arrays(pair, arrays, "x", engine=engine)
+    given = fitted_on(pair, x, engine=engine)
+    backend, pair, arrays = given.backend, given.pair, given.arrays
     head = tuple(array[:2] for array in arrays)
     annealer = explaining(
         lambda rows: backend.Annealer(
@@ -128,7 +126,6 @@ def annealed_importance_sampling(
 
 
 def check_annealing(
-    pair: Any,
     num_chains: int,
     num_temperatures: int,
     leapfrog_steps: int,
@@ -142,7 +139,6 @@ def check_annealing(
     Raises:
         ArgumentError: naming the argument.
     """
-    check_pair_type(pair)
     check_seed(seed)
     check_positive("num_chains", num_chains)
     check_positive("num_temperatures", num_temperatures)

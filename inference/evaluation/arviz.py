@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import os
+import sys
+import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,14 +24,48 @@ if TYPE_CHECKING:
 
 Draws = Mapping[str, NDArray[Any]]
 _OWN_DIMENSIONS = ("chain", "draw")  # ArviZ's
+_PREVIEW = "arviz.preview"
+_PARTS = ("base", "stats", "plots")
+_IMPORTING = threading.Lock()
 
 
 def load_arviz() -> Any:
-    """The library, without the announcement of its next version that it makes once a day."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        import arviz
-    return arviz
+    """The library, without the announcement of its next version that it makes once a day.
+
+    It keeps the day of the last announcement in a file of the user's cache. Processes that begin
+    together take that file from one another, and where the cache cannot be written there is no
+    file: either way its import fails. Whether to announce anything it asks its own module
+    `preview`, by what that says is installed; while it is imported, it is told that all is. And it
+    looks for settings in the user's home folder, which there has to be, if only by name.
+    """
+    with _IMPORTING:
+        if "arviz" not in sys.modules:
+            informed: Any = ModuleType(_PREVIEW)
+            informed.info = "\n".join(f"arviz_{part} available" for part in _PARTS)
+            sys.modules[_PREVIEW] = informed
+            try:
+                with _some_home(), warnings.catch_warnings():
+                    warnings.simplefilter("ignore", FutureWarning)
+                    importlib.import_module("arviz")
+            finally:
+                sys.modules.pop(_PREVIEW, None)
+            importlib.import_module(_PREVIEW)  # the real one takes its place
+        return importlib.import_module("arviz")
+
+
+@contextlib.contextmanager
+def _some_home() -> Iterator[None]:
+    """An empty home folder for a user who has none, as in a container that runs as any number."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = os.devnull
+        try:
+            yield
+        finally:
+            del os.environ["HOME"]
+    else:
+        yield
 
 
 def inference_data(

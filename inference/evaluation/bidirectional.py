@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.engines import engine_name, load_engine
 from inference.evaluation.annealing import (
     AnnealedEstimate,
     Chunk,
@@ -24,8 +23,9 @@ from inference.evaluation.annealing import (
     sweep,
     temperatures,
 )
+from inference.pairs import as_given, fitted, unpacked
 from inference.training.arguments import check_positive, explaining
-from inference.training.data import as_arrays, as_scored
+from inference.training.data import as_scored
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def bidirectional(
     off on real data is about the gap on simulated data, as long as the model is about right.
 
     Args:
-        pair: a fitted pair: `run.pair`.
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
         size: number of data to draw.
         given: what the model takes besides x, `size` rows each.
         num_chains: C.
@@ -112,11 +112,12 @@ def bidirectional(
         ObjectiveError: if a latent cannot be moved; it is named.
     """
     check_annealing(
-        pair, num_chains, num_temperatures, leapfrog_steps, noise_scale, schedule, seed, chunk_size
+        num_chains, num_temperatures, leapfrog_steps, noise_scale, schedule, seed, chunk_size
     )
     check_positive("size", size)
-    backend = load_engine(engine or engine_name(pair))
-    others = as_arrays(given) if given else ()
+    understood = fitted(pair, engine=engine)
+    backend, pair = understood.backend, understood.pair
+    others = as_given(unpacked(given), "given") if given else ()
     (draws,) = Seeds(seed, 0)(4, 1)
     x, latents = explaining(
         lambda rows: backend.simulate(pair, size, int(draws), noise_scale, *rows), others

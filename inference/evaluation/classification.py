@@ -7,23 +7,21 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.engines import engine_name, load_engine
 from inference.engines.per_datum import check_rows
 from inference.engines.structure import Structure
-from inference.errors import ArgumentError
+from inference.errors import ArgumentError, DataError
 from inference.evaluation.likelihood import check_scored, importance_weighted
+from inference.pairs import fitted_on
 from inference.training.arguments import (
-    check_pair_type,
     check_positive,
     check_seed,
     explaining,
 )
-from inference.training.data import check_arrays, scored_arrays
 
 
 def classify(
     pair: Any,
-    x: ArrayLike,
+    x: ArrayLike | tuple[ArrayLike],
     *,
     method: Literal["guide", "iw"] = "guide",
     num_particles: int = 100,
@@ -42,8 +40,8 @@ def classify(
     which needs as many passes as there are classes.
 
     Args:
-        pair: a fitted pair: `run.pair`.
-        x: data, shape (N, D).
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
+        x: data, shape (N, D), or a tuple of that alone: the classes are what is asked for.
         method: `"guide"` or `"iw"`.
         num_particles: K; not used by `"guide"`.
         site: name of the latent: one whole number for each datum.
@@ -58,15 +56,19 @@ def classify(
         ArgumentError: if an argument is out of range, or the pair has no such latent.
         DataError: if the pair cannot take the data.
     """
-    check_pair_type(pair)
     check_seed(seed)
     check_positive("num_particles", num_particles)
     check_positive("chunk_size", chunk_size)
     if method not in ("guide", "iw"):
         raise ArgumentError(f"method must be 'guide' or 'iw', got {method!r}.")
-    backend = load_engine(engine or engine_name(pair))
-    (array,) = scored_arrays(pair, (x,), engine)
-    check_arrays(pair, (array,), "x", engine=engine)
+    given = fitted_on(pair, x, engine=engine)
+    backend, pair = given.backend, given.pair
+    array, *labels = given.arrays
+    if labels:
+        raise DataError(
+            f"classify finds the labels of x, so that x is one array; got {len(given.arrays)} "
+            "arrays. Pass x without its labels."
+        )
     head = (array[:2],)
     structure = explaining(lambda rows: backend.structure(pair, rows), head)
     classes = _classes(structure, site)

@@ -10,17 +10,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.engines import engine_name, load_engine
 from inference.engines.per_datum import check_rows
 from inference.engines.structure import Structure
 from inference.errors import ArgumentError, PairError
+from inference.pairs import draws_nothing, fitted_on
 from inference.training.arguments import (
-    check_pair_type,
     check_positive,
     check_seed,
     explaining,
 )
-from inference.training.data import check_arrays, scored_arrays
 from inference.training.support import check_support
 
 _FEW = 2  # rows on which a pair is looked at
@@ -64,10 +62,11 @@ def log_likelihood(
         log p(x) ~ log 1/K sum_k p(x, z_k) / q(z_k | x),
 
     which is below log p(x) in expectation and rises with K (Burda et al. 2016, arXiv:1509.00519).
-    `"exact"` asks the pair's own `log_evidence(x)`, where it has a closed form.
+    `"exact"` asks the pair's own `log_evidence(x)`, where it has a closed form. A model without
+    latents needs neither: its likelihood is what it scores, and `Estimate.method` is `"exact"`.
 
     Args:
-        pair: a fitted pair: `run.pair`.
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
         x: data, shape (N, D); a tuple where the pair takes more than one array.
         num_particles: K; not used by `"exact"`.
         method: `"iw"` or `"exact"`.
@@ -84,23 +83,25 @@ def log_likelihood(
         DataError: if the pair cannot score the data.
         ObjectiveError: if the pair has no weights per datum, naming the latent or the plate.
     """
-    check_pair_type(pair)
     check_seed(seed)
     check_positive("num_particles", num_particles)
     check_positive("chunk_size", chunk_size)
     if method not in ("iw", "exact"):
         raise ArgumentError(f"method must be 'iw' or 'exact', got {method!r}.")
-    if method == "exact" and not hasattr(pair, "log_evidence"):
+    given = fitted_on(pair, x, engine=engine)
+    backend, pair, arrays = given.backend, given.pair, given.arrays
+    structure, head = _seen(backend, pair, arrays)
+    scores = draws_nothing(structure)
+    closed = method == "exact" and hasattr(pair, "log_evidence")
+    if method == "exact" and not (closed or scores):
         raise ArgumentError(
             "method='exact' needs a pair with log_evidence(x), which this one does not have; use "
             "method='iw'."
         )
-    backend = load_engine(engine or engine_name(pair))
-    arrays = scored_arrays(pair, x, engine)
-    check_arrays(pair, arrays, "x", engine=engine)
-    structure, head = _seen(backend, pair, arrays)
+    if scores:
+        num_particles = 1
     values = []
-    if method == "exact":
+    if closed:
         check_support(structure, arrays, "x")
         for batch in _chunks(arrays, chunk_size):
             values.append(backend.log_evidence(pair, *batch))
@@ -117,7 +118,7 @@ def log_likelihood(
     per_datum = np.concatenate(values).astype(np.float64)
     count = len(per_datum)
     spread = per_datum.std(ddof=1) / math.sqrt(count) if count > 1 else math.nan
-    label = "exact" if method == "exact" else f"iw, K={num_particles}"
+    label = "exact" if closed or scores else f"iw, K={num_particles}"
     return Estimate(float(per_datum.mean()), float(spread), per_datum, label)
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.engines import engine_name, load_engine
 from inference.engines.posterior_draws import check_whole, propose_nothing
 from inference.engines.structure import Structure
 from inference.evaluation.arviz import inference_data
-from inference.training.arguments import check_pair_type, check_positive, check_seed, explaining
-from inference.training.data import array_id, check_arrays, scored_arrays
+from inference.pairs import fitted_on
+from inference.training.arguments import check_positive, check_seed, explaining
+from inference.training.data import array_id
 from inference.training.spec import describe_pair, versions
 from inference.training.support import check_support
 
@@ -57,7 +57,7 @@ def to_arviz(
     All groups are held in memory, S times the size of the data each for the predictive ones.
 
     Args:
-        pair: a fitted pair: `run.pair`.
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
         x: data, shape (N, D); a tuple where the pair takes more than one array.
         num_draws: S.
         seed: seed of the draws.
@@ -70,13 +70,10 @@ def to_arviz(
         ObjectiveError: if the model observes nothing, or a plate takes a part of its rows.
         PairError: if model and guide do not match.
     """
-    check_pair_type(pair)
     check_seed(seed)
     check_positive("num_draws", num_draws)
-    name = engine or engine_name(pair)
-    backend = load_engine(name)
-    arrays = scored_arrays(pair, x, engine)
-    check_arrays(pair, arrays, "x", engine=engine)
+    given = fitted_on(pair, x, engine=engine)
+    name, backend, pair, arrays = given.engine, given.backend, given.pair, given.arrays
     seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(3)]
 
     def check(structure: Structure) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.engines import engine_name, load_engine
 from inference.engines.moments import GradientMoments
 from inference.engines.program import OWNED
 from inference.errors import ArgumentError, DivergenceError, ObjectiveError, PairError
@@ -18,8 +17,8 @@ from inference.laboratory.report import GROUPS, EstimatorReport, Measurement
 from inference.laboratory.requested import Request, check_comparable, particle_counts, requests
 from inference.laboratory.weights import effective_sample_sizes
 from inference.objectives import Objective
-from inference.training.arguments import check_pair_type, check_positive, check_seed, explaining
-from inference.training.data import check_arrays, scored_arrays
+from inference.pairs import fitted_on
+from inference.training.arguments import check_positive, check_seed, explaining
 from inference.training.run import Run
 from inference.training.support import check_support
 
@@ -61,9 +60,9 @@ def estimator_report(
     the bias are NaN unless a reference is given.
 
     Args:
-        pair: a fitted pair, a run, or a `(model, guide)` tuple. Of a run, what its objective has
-            learnt beside the pair, such as a baseline, is used where an objective of that class is
-            asked for; elsewhere it is at its initial value.
+        pair: a run, its pair, or a `(model, guide)` tuple of functions. Of a run, what its
+            objective has learnt beside the pair, such as a baseline, is used where an objective of
+            that class is asked for; elsewhere it is at its initial value.
         objectives: label to an objective; or to a function of K such as `IWAE` or
             `lambda k: MIWAE(2, k)`; or to a string form, which stands for every K if it leaves out
             `num_particles`.
@@ -90,8 +89,6 @@ def estimator_report(
         Rainforth et al. 2018, arXiv:1802.04537; Tucker et al. 2019, arXiv:1810.04152.
     """
     run = pair if isinstance(pair, Run) else None
-    pair = pair.pair if isinstance(pair, Run) else pair
-    check_pair_type(pair)
     check_seed(seed)
     check_positive("num_draws", num_draws)
     if num_draws is None or num_draws < _FEWEST:
@@ -101,10 +98,9 @@ def estimator_report(
     if isinstance(reference, Objective):
         check_comparable("reference", reference)
     wanted = requests(objectives, particle_counts(num_particles))
-    backend = load_engine(engine or engine_name(pair))
-    arrays = scored_arrays(pair, batch, engine)
-    check_arrays(pair, arrays, "batch", engine=engine)
-    fixed = explaining(lambda rows: backend.snapshot(pair, rows, seed), arrays)
+    given = fitted_on(pair, batch, engine=engine, name="batch")
+    backend, arrays = given.backend, given.arrays
+    fixed = explaining(lambda rows: backend.snapshot(given.pair, rows, seed), arrays)
     structure = backend.structure(fixed, arrays)
     check_support(structure, arrays, "batch")
     bench = _Bench(backend, fixed, arrays, run, seed)
@@ -138,8 +134,7 @@ def estimator_report(
         for measurement in _measured(request, bench, references, num_draws, sizes)
     ]
     draws = -(-num_draws // _BLOCKS) * _BLOCKS
-    name = engine or engine_name(pair)
-    return EstimatorReport(tuple(found), refused, draws, len(arrays[0]), name)
+    return EstimatorReport(tuple(found), refused, draws, len(arrays[0]), given.engine)
 
 
 class _Bench:

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from inference.engines import engine_name, load_engine
 from inference.engines.posterior_draws import check_whole, propose_nothing
 from inference.engines.structure import Structure
 from inference.errors import ArgumentError, DataError, ObjectiveError
 from inference.mcmc.posterior import Posterior
-from inference.training.arguments import check_pair_type, check_positive, check_seed, explaining
+from inference.pairs import as_pair, fitted
+from inference.training.arguments import check_positive, check_seed, explaining
 from inference.training.data import prepare
-from inference.training.run import Run
 from inference.training.support import check_support
 
 
@@ -66,8 +65,8 @@ class NUTS:
         keep the values that they have in the pair. `Posterior.held` names them.
 
         Args:
-            pair: a pair, a run, a `(model, guide)` tuple, or a NumPyro model by itself. A guide is
-                not used.
+            pair: a run, its pair, a `(model, guide)` tuple of functions, or a NumPyro model by
+                itself. A guide is not used.
             data: an array, a tuple of arrays, or a dataset, of which the training rows count.
             seed: seed of starting points and moves.
             engine: `"numpyro"`, where it cannot be told from the pair.
@@ -79,12 +78,13 @@ class NUTS:
                 takes a part of its rows.
             PairError: if the model fails on the data.
         """
-        pair = pair.pair if isinstance(pair, Run) else pair
-        if callable(pair) and not hasattr(pair, "model"):
-            pair = (pair, propose_nothing)
-        check_pair_type(pair)
         check_seed(seed)
-        if (engine or engine_name(pair)) != "numpyro":
+        inner, _ = as_pair(pair)
+        if callable(inner) and not isinstance(inner, type) and not hasattr(inner, "model"):
+            pair = (inner, propose_nothing)
+        given = fitted(pair, engine=engine)
+        pair, backend = given.pair, given.backend
+        if given.engine != "numpyro":
             raise ArgumentError(
                 "NUTS runs on NumPyro models, and this one is Pyro's. Write it in NumPyro, or "
                 "pass its sibling, which for the zoo's is create(name, engine='numpyro'); "
@@ -112,7 +112,6 @@ class NUTS:
                     "prior, with a sample statement in place of a parameter."
                 )
 
-        backend = load_engine("numpyro")
         start = time.perf_counter()
         chains = explaining(
             lambda rows: backend.nuts(

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.engines import engine_name, load_engine
 from inference.engines.posterior_draws import check_whole
 from inference.engines.structure import Structure
 from inference.errors import ArgumentError, DataError
 from inference.mcmc.diagnostics import effective_sample_size, monte_carlo_error
 from inference.mcmc.posterior import Posterior
-from inference.training.arguments import check_pair_type, check_positive, check_seed, explaining
-from inference.training.data import as_arrays, check_arrays, scored_arrays
-from inference.training.run import Run
+from inference.pairs import fitted_on
+from inference.training.arguments import check_positive, check_seed, explaining
+from inference.training.data import as_arrays
 from inference.training.support import check_support
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def posterior_error(
     Entries in which the reference is constant, as half of a triangular matrix, are left out.
 
     Args:
-        pair: a fitted pair or a run, of either engine.
+        pair: a run, its pair, or a `(model, guide)` tuple of functions, of either engine.
         reference: what `NUTS.sample` returns, or independent draws by site, (S', *batch, *event).
             Sites of the pair that it lacks are left out.
         x: data, shape (N, D); a tuple where the pair takes more than one array. The reference's
@@ -109,8 +108,6 @@ def posterior_error(
             shapes, or are not finite.
         PairError: if model and guide do not match.
     """
-    pair = pair.pair if isinstance(pair, Run) else pair
-    check_pair_type(pair)
     check_seed(seed)
     check_positive("num_draws", num_draws)
     if num_draws < _LEAST_DRAWS:
@@ -120,8 +117,8 @@ def posterior_error(
         if not isinstance(reference, Posterior):
             raise ArgumentError("x is needed: draws by site do not say what data they are given.")
         x = reference.data
-    arrays = scored_arrays(pair, x, engine)
-    check_arrays(pair, arrays, "x", engine=engine)
+    given = fitted_on(pair, x, engine=engine)
+    backend, pair, arrays = given.backend, given.pair, given.arrays
 
     def check(structure: Structure) -> None:
         structure.check_match()
@@ -129,7 +126,6 @@ def posterior_error(
         check_support(structure, arrays, "x")
         _check_sites(structure, chains)
 
-    backend = load_engine(engine or engine_name(pair))
     drawn = explaining(
         lambda rows: backend.guide_draws(pair, check, rows, num_draws, int(seed)), arrays
     )

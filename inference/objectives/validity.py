@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from inference.engines import engine_name, load_engine
 from inference.engines.structure import Structure
 from inference.errors import ObjectiveError, PairError
 from inference.objectives._objective import Objective
 from inference.objectives._parsing import EXAMPLES
+from inference.pairs import as_given, fitted, unpacked
+from inference.training.arguments import explaining
+from inference.training.data import scored_arrays
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,20 @@ def valid_objectives(pair: Any, *batch: Any, engine: str | None = None) -> Valid
     Runs the pair once, on some rows of data, and asks each objective with its usual settings.
 
     Args:
-        pair: a pair, or a `(model, guide)` tuple of any Pyro or NumPyro program.
-        *batch: the arrays that model and guide take, some rows of each.
+        pair: a pair, a run, or a `(model, guide)` tuple of any Pyro or NumPyro program.
+        *batch: the arrays that model and guide take, some rows of each; or a tuple of them.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
 
     Raises:
-        ArgumentError: if the engine cannot be told.
+        ArgumentError: if it is no pair, or the engine cannot be told.
+        DataError: if the batch holds no arrays of numbers.
         PairError: if the pair fails on the batch, with the line of the program.
     """
-    from inference.training.arguments import check_pair_type, explaining
-
-    check_pair_type(pair)
-    backend = load_engine(engine or engine_name(pair))
-    arrays = tuple(map(np.asarray, batch))
-    return valid_for(explaining(lambda rows: backend.structure(pair, rows), arrays))
+    given = fitted(pair, engine=engine)
+    arrays: tuple[Any, ...] = ()
+    if batch:
+        arrays = scored_arrays(given.pair, as_given(unpacked(batch), "batch"), given.engine)
+    return valid_for(explaining(lambda rows: given.backend.structure(given.pair, rows), arrays))
 
 
 def valid_for(structure: Structure) -> Validity:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from inference.engines.recorded import raising_line
 from inference.errors import ArgumentError, PairError, ZooError
+from inference.pairs import check_pair_type
 
 T = TypeVar("T")
 
@@ -58,20 +59,6 @@ def check_arguments(
         check_positive("checkpoint_seconds", checkpoint_seconds, whole=False)
     if progress not in (True, False, "auto"):
         raise ArgumentError(f"progress must be True, False or 'auto', got {progress!r}.")
-
-
-def check_pair_type(pair: Any) -> None:
-    """Check that something can be a pair.
-
-    Raises:
-        ArgumentError: if it is neither an object with model and guide nor a tuple of two.
-    """
-    functions = pair if isinstance(pair, tuple) else ()
-    if len(functions) != 2 and not (hasattr(pair, "model") and hasattr(pair, "guide")):
-        raise ArgumentError(
-            "pair must be a pair such as ppl_models.create makes, or a (model, guide) tuple of "
-            f"functions; got {type(pair).__name__}."
-        )
 
 
 def check_seed(seed: Any) -> None:

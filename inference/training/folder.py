@@ -19,6 +19,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from inference.errors import RunFolderError
 
 Arrays = dict[str, NDArray[Any]]
 _KEEP = 2
+_SUFFIX = ".unfinished"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class RunFolder:
                 return True
             foreign = self.path.exists() and (
                 # All that a kill at the very beginning can leave behind is half a spec.
-                not self.path.is_dir() or set(self.path.iterdir()) - {_unfinished(self.spec_path)}
+                not self.path.is_dir() or set(self.path.iterdir()) - _unfinished(self.spec_path)
             )
         if foreign:
             raise RunFolderError(
@@ -86,6 +88,8 @@ class RunFolder:
         """
         with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
+            for leftover in _unfinished(self.spec_path) | _unfinished(self.path / "history.csv"):
+                leftover.unlink(missing_ok=True)
             write_whole(self.spec_path, json.dumps(spec, indent=2).encode())
             _flush_folder(self.path)
             (self.path / "checkpoints").mkdir(exist_ok=True)
@@ -211,10 +215,14 @@ def _contiguous(arrays: Arrays) -> Arrays:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, flush it, and rename it: whole or not at all."""
-    temporary = _unfinished(path)
+    """Write a file under a temporary name, flush it, and rename it: whole or not at all.
+
+    The name is of this call alone: of two processes that write the file at once, the later one's
+    stays, and neither fails.
+    """
+    temporary = path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}{_SUFFIX}")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -224,8 +232,13 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
-def _unfinished(path: Path) -> Path:
-    return path.with_name(f".{path.name}.unfinished")
+def _unfinished(path: Path) -> set[Path]:
+    """What kills have left of a file's temporary ones."""
+    return set(path.parent.glob(f"{_prefix(path)}*{_SUFFIX}"))
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}."
 
 
 def _flush_folder(path: Path) -> None:

@@ -14,6 +14,7 @@ from inference.engines import load_engine
 from inference.engines.program import is_owned
 from inference.errors import ArgumentError, RunFolderError
 from inference.objectives import parse_objective
+from inference.pairs import as_given, unpacked
 from inference.training.arrays import as_array
 from inference.training.data import as_arrays, precision_of, scored_arrays
 from inference.training.folder import RunFolder
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Run:
     """One fitted pair with its spec, history and parameters.
+
+    It can be copied and pickled, as far as its pair can: classes and functions of a module can,
+    lambdas and functions inside of functions need cloudpickle. A run folder holds no pickle.
 
     Attributes:
         pair: the fitted pair; it takes the place of the untrained one everywhere.
@@ -137,7 +141,9 @@ class Run:
 
         attrs = {"objective": self.spec["objective"], "trained_on": self.spec["data"]["id"]}
         engine = self.spec["pair"]["engine"]
-        return to_arviz(self.pair, x, num_draws=num_draws, seed=seed, engine=engine, attrs=attrs)
+        return to_arviz(
+            self.pair, unpacked(x), num_draws=num_draws, seed=seed, engine=engine, attrs=attrs
+        )
 
     def critic(self, *batch: ArrayLike) -> NDArray[Any]:
         """The score of each datum by the critic of an adversarial objective, shape (N,).
@@ -162,7 +168,7 @@ class Run:
         return load_engine(self.spec["pair"]["engine"])
 
     def _scored(self, x: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
-        return scored_arrays(self.pair, x, self.spec["pair"]["engine"])
+        return scored_arrays(self.pair, as_given(unpacked(x), "x"), self.spec["pair"]["engine"])
 
     def _read(self, values: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
         real = precision_of(self.pair, self.spec["pair"]["engine"])

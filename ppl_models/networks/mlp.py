@@ -10,13 +10,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+
+def leaky_relu(x: Tensor) -> Tensor:
+    """x above zero and x / 5 below; it has a name, so that a pair can be pickled."""
+    return nn.functional.leaky_relu(x, 0.2)
+
+
 ACTIVATION_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "relu": torch.relu,
     "softplus": nn.functional.softplus,
     "elu": nn.functional.elu,
     "silu": nn.functional.silu,
-    "leaky-relu": lambda x: nn.functional.leaky_relu(x, 0.2),
+    "leaky-relu": leaky_relu,
 }
 
 

@@ -11,13 +11,19 @@ import jax.numpy as jnp
 from flax import nnx
 from numpy.typing import NDArray
 
+
+def leaky_relu(x: jax.Array) -> jax.Array:
+    """x above zero and x / 5 below; it has a name, so that a pair can be pickled."""
+    return nnx.leaky_relu(x, 0.2)
+
+
 ACTIVATION_FUNCTIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "tanh": jnp.tanh,
     "relu": nnx.relu,
     "softplus": nnx.softplus,
     "elu": nnx.elu,
     "silu": nnx.silu,
-    "leaky-relu": lambda x: nnx.leaky_relu(x, 0.2),
+    "leaky-relu": leaky_relu,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import jupytext
+import matplotlib.font_manager  # noqa: F401  # a new machine's list of fonts; a kernel says that it makes it
 import nbformat
 import pytest
 from nbclient import NotebookClient

@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from numpyro.handlers import substitute
 from numpyro.infer.autoguide import AutoGuide
 
+from inference.engines.numpyro.pickling import register
 from inference.engines.numpyro.program import traces
 from inference.errors import RunFolderError
+
+register()  # of whatever a pair holds
 
 
 class StoredPair:

@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.engines import engine_name, load_engine
 from inference.engines.draws import Draws
 from inference.engines.structure import Structure
 from inference.errors import ArgumentError, DivergenceError
 from inference.evaluation.annealing import Chunk, chunks
-from inference.training.arguments import check_pair_type, check_positive, check_seed
-from inference.training.data import check_arrays, scored_arrays
-from inference.training.run import Run
+from inference.pairs import fitted_on
+from inference.training.arguments import check_positive, check_seed
 
 Arrays = tuple[NDArray[Any], ...]
 
@@ -29,19 +27,16 @@ def understood(
     chunk_size: int,
     engine: str | None,
 ) -> tuple[Any, Any, Arrays]:
-    """The engine, the pair of a run, and the data as arrays, checked.
+    """The engine, the pair, and the data as arrays, checked.
 
     Raises:
         ArgumentError: if an argument is out of range.
         DataError: if the pair cannot take the data.
     """
-    pair = pair.pair if isinstance(pair, Run) else pair
-    check_pair_type(pair)
     check_seed(seed)
     check_positive("chunk_size", chunk_size)
-    arrays = scored_arrays(pair, x, engine)
-    check_arrays(pair, arrays, "x", engine=engine)
-    return load_engine(engine or engine_name(pair)), pair, arrays
+    given = fitted_on(pair, x, engine=engine)
+    return given.backend, given.pair, given.arrays
 
 
 def passed(structure: Structure) -> None:

@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError
-from inference.training.arguments import check_pair_type, check_positive, check_seed
-from inference.training.data import check_arrays, scored_arrays
-from inference.training.run import Run
+from inference.pairs import fitted_on
+from inference.training.arguments import check_positive, check_seed
 
 
 def active_units(
@@ -32,7 +30,7 @@ def active_units(
     variance over x; that much is subtracted, which makes the estimate unbiased.
 
     Args:
-        pair: a fitted pair or a run.
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
         x: data, shape (N, D), of two rows or more; a tuple where the pair takes several arrays.
         threshold: the least variance of an active entry.
         num_draws: how many runs of the guide are averaged, two or more.
@@ -46,19 +44,16 @@ def active_units(
         ArgumentError: if an argument is out of range.
         DataError: if the pair cannot take the data.
     """
-    pair = pair.pair if isinstance(pair, Run) else pair
-    check_pair_type(pair)
     check_seed(seed)
     check_positive("threshold", threshold, whole=False)
     check_positive("num_draws", num_draws)
-    arrays = scored_arrays(pair, x, engine)
-    check_arrays(pair, arrays, "x", engine=engine)
+    given = fitted_on(pair, x, engine=engine)
+    backend, pair, arrays = given.backend, given.pair, given.arrays
     if num_draws < 2 or len(arrays[0]) < 2:
         raise ArgumentError(
             f"a variance needs num_draws and rows of x of at least 2, got num_draws={num_draws} "
             f"and {len(arrays[0])} rows."
         )
-    backend = load_engine(engine or engine_name(pair))
     seeds = np.random.SeedSequence(seed).generate_state(num_draws)
     runs = [backend.encode(pair, *arrays, rng_seed=int(each)) for each in seeds]
     counts = {}

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.engines import engine_name, load_engine
 from inference.engines.structure import Structure, can_draw
 from inference.errors import ArgumentError, ObjectiveError
 from inference.evaluation.posterior._draws import Arrays, check_at_least, passed
 from inference.evaluation.posterior.ranked import Calibration
 from inference.evaluation.posterior.uniformity import rank_tests
-from inference.training.arguments import check_pair_type, check_seed, explaining
-from inference.training.data import as_arrays, as_scored, check_arrays
-from inference.training.run import Run
+from inference.pairs import as_given, fitted
+from inference.training.arguments import check_seed, explaining
+from inference.training.data import as_scored, check_arrays
 
 Latents = Mapping[str, NDArray[Any]]
 Statistic = Callable[[Latents, NDArray[Any]], ArrayLike]
@@ -29,7 +28,7 @@ def simulation_based_calibration(
     pair: Any,
     posterior: Posterior | None = None,
     *,
-    given: tuple[ArrayLike, ...] = (),
+    given: ArrayLike | tuple[ArrayLike, ...] = (),
     num_simulations: int = 2000,
     num_draws: int = 99,
     statistics: Mapping[str, Statistic] | None = None,
@@ -50,7 +49,8 @@ def simulation_based_calibration(
     of scale would have been seen; with 2,000 simulations and a rate of .001 it is about a tenth.
 
     Args:
-        pair: a fitted pair or a run, whose model draws data: `model(None, size=n)`.
+        pair: a run, its pair, or a `(model, guide)` tuple of functions, whose model draws data:
+            `model(None, size=n)`.
         posterior: what to examine in place of the guide: a function (x, ..., num_draws=, seed=) to
             draws by latent, (num_draws, N, *event), given x and what is `given`.
         given: what the model takes besides x, `num_simulations` rows each.
@@ -77,9 +77,8 @@ def simulation_based_calibration(
         raise ArgumentError(
             f"false_alarm_rate must be a number between 0 and 1, got {false_alarm_rate!r}."
         )
-    pair = pair.pair if isinstance(pair, Run) else pair
-    check_pair_type(pair)
-    backend = load_engine(engine or engine_name(pair))
+    understood = fitted(pair, engine=engine)
+    backend, pair = understood.backend, understood.pair
     seeds = [int(one) for one in np.random.SeedSequence(int(seed)).generate_state(4)]
     arrays, structure, truth = _simulated(backend, pair, given, num_simulations, seeds[0])
     sites = [site.name for site in structure.latents]
@@ -117,7 +116,7 @@ def simulation_based_calibration(
 
 
 def _simulated(
-    backend: Any, pair: Any, given: tuple[ArrayLike, ...], count: int, seed: int
+    backend: Any, pair: Any, given: ArrayLike | tuple[ArrayLike, ...], count: int, seed: int
 ) -> tuple[Arrays, Structure, Latents]:
     """Data that the model drew, the pair's sites on them, and the latents that made them."""
     if not can_draw(pair[0] if isinstance(pair, tuple) else pair.model):
@@ -125,7 +124,7 @@ def _simulated(
             "simulation_based_calibration draws data from the model, but its signature has no "
             "size=; write model(x=None, *, size=1), drawing `size` rows where x is None."
         )
-    others = as_arrays(given) if given else ()
+    others = () if isinstance(given, tuple) and not given else as_given(given, "given")
     x, values = explaining(lambda rows: backend.simulate(pair, count, seed, None, *rows), others)
     arrays = as_scored(pair, (x, *others))
     check_arrays(pair, arrays, "what the model drew")

@@ -92,7 +92,7 @@ def gap_decomposition(
     Bernoulli, categorical or one-hot, at one or more sites.
 
     Args:
-        pair: a fitted pair or a run.
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
         x: data, shape (N, D); a tuple where the pair takes more than one array.
         steps: optimiser steps.
         learning_rate: step size of Adam, which falls to zero along a cosine.

@@ -84,7 +84,7 @@ def psis_k_hat(
     lower: see `ParetoShapes.threshold`.
 
     Args:
-        pair: a fitted pair or a run.
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
         x: data, shape (N, D); a tuple where the pair takes more than one array.
         num_particles: K, at least 100.
         seed: seed of the draws.

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from inference.engines.draws import Draws
 from inference.engines.per_datum import check_rows
 from inference.evaluation.likelihood import check_scored
 from inference.evaluation.posterior._draws import check_at_least, chunked, understood
 from inference.evaluation.posterior.sampled import SampledEstimate, from_data
+from inference.pairs import draws_nothing
 from inference.training.arguments import explaining
 
 
@@ -55,10 +56,11 @@ def bound_parts(
 
     A latent's divergence is taken in closed form where there is a valid one, and otherwise averaged
     over K draws. In a hierarchy the closed form depends on the latents drawn before, over which
-    it is averaged.
+    it is averaged. A model without latents has the exact log-likelihood as its reconstruction and
+    no errors, and each `method` is `"exact"`.
 
     Args:
-        pair: a fitted pair or a run.
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
         x: data, shape (N, D); a tuple where the pair takes more than one array.
         num_particles: K, at least 2.
         seed: seed of the draws.
@@ -80,6 +82,9 @@ def bound_parts(
     check = check_scored("bound_parts", arrays)
     structure = explaining(lambda rows: backend.structure(pair, rows), head)
     check_rows(structure, len(head[0]), "bound_parts")
+    exact = draws_nothing(structure)
+    if exact:
+        num_particles = 1
     counted = {site.name for site in structure.observed} - structure.training_only
     densities = explaining(
         lambda rows: backend.site_densities(pair, check, rows, int(seed), divergences=True), head
@@ -92,17 +97,24 @@ def bound_parts(
         known = frozenset(draws.divergences)
         parts = {"elbo": reconstruction - sum(kl.values()), "reconstruction": reconstruction}
         found.append({**parts, **{("kl", name): value for name, value in kl.items()}})
-    method = f"K={num_particles}"
+    method = "exact" if exact else f"K={num_particles}"
     joined = {
         key: from_data(
             np.concatenate([part[key].mean(0) for part in found]),
-            np.concatenate([part[key].std(0, ddof=1) for part in found]) / num_particles**0.5,
+            np.concatenate([_error(part[key]) for part in found]),
             method,
         )
         for key in found[0]
     }
     elbo, reconstruction = joined.pop("elbo"), joined.pop("reconstruction")
     return BoundParts(elbo, reconstruction, {key[1]: part for key, part in joined.items()}, known)
+
+
+def _error(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard error of the mean over K draws, (N,); none where one says it all."""
+    if len(values) == 1:
+        return np.zeros(values.shape[1])
+    return values.std(0, ddof=1) / len(values) ** 0.5
 
 
 def divergences(draws: Draws, names: list[str]) -> dict[str, Any]:

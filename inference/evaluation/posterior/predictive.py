@@ -79,7 +79,7 @@ def predictive_check(
         p = (1 + #{T(x') >= T(x)}) / (1 + num_draws)
 
     Args:
-        pair: a fitted pair or a run.
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
         x: data, shape (N, D); a tuple where the pair takes more than one array, of which the
             others are given to the replicates too.
         statistic: T, of all rows together: an array in the shape of x to a number or an array.

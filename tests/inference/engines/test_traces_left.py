@@ -128,7 +128,7 @@ def state(network: Counting) -> dict[str, Any]:
 
 
 LOOKS: dict[str, Callable[[Any], Any]] = {
-    "inspect": lambda both: inspect(*both, (torch.tensor(X),), {}),
+    "inspect": lambda both: inspect(both[0], both[1], (torch.tensor(X),), {}),
     "valid_objectives": lambda both: valid_objectives(both, X),
     "log_likelihood": lambda both: log_likelihood(both, X, num_particles=2),
     "check_pair": lambda both: check_pair(both, X[:7], checks=["runs-together", "repeatable"]),

@@ -22,15 +22,14 @@ STILL = 1e-12  # a step that moves nothing
 def pair(engine: str, *, subsampled: bool, shared: bool) -> tuple[Any, Any]:
     """x ~ Normal(loc, 1), and beside the plate a latent that the data do not depend on."""
     if engine == "pyro":
-        import pyro as ppl
-        import torch as xp
+        import torch
 
-        zero = xp.tensor(0.0)
+        zero: Any = torch.tensor(0.0)
     else:
-        import jax.numpy as xp
-        import numpyro as ppl
+        import jax.numpy as jnp
 
-        zero = xp.zeros(())
+        zero = jnp.zeros(())
+    ppl: Any = importlib.import_module(engine)
     dist = importlib.import_module(f"{engine}.distributions")
 
     def model(x):
@@ -79,7 +78,7 @@ def test_a_judges_bound_and_an_upstream_loss_too(engine, monkeypatch):
     upstream = importlib.import_module(f"{engine}.infer").Trace_ELBO()
     program = pair(engine, subsampled=True, shared=False)
     for arguments in ({"objective": upstream}, {"valid_objective": "elbo"}):
-        keywords = {"objective": "elbo"} | arguments
+        keywords: Any = {"objective": "elbo"} | arguments
         run = fit(
             program, X, learning_rate=STILL, progress=False, valid=V, batch_size=6, steps=1,
             **keywords,

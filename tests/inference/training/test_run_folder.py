@@ -57,7 +57,7 @@ def killed_at(call: int):
     def deadly(function):
         def operation(*args, **kwargs):
             nonlocal count
-            if function is not real_open or "w" in str(args[1:2]):
+            if function is not real_open or set("wx") & set(str(args[1:2])):
                 count += 1
                 if count == call:
                     raise Killed

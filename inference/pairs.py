@@ -1,0 +1,176 @@
+"""What evaluators are given: a fitted pair in any of its forms, and the data to look at it on.
+
+A fitted pair is what `fit` returns, that run's `pair`, or a `(model, guide)` tuple of functions.
+Data are an array, or a tuple of arrays where model and guide take more than one. Every evaluator
+begins here, so that all of them take the same and refuse the same in the same words.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from numpy.typing import ArrayLike
+
+from inference.engines import ENGINES, engine_name, load_engine
+from inference.engines.structure import Structure
+from inference.errors import ArgumentError, DataError
+from inference.training.data import Arrays, check_arrays, scored_arrays
+
+_FORMS = "a pair such as ppl_models.create makes, a run, or a (model, guide) tuple of functions"
+
+
+@runtime_checkable
+class FittedRun(Protocol):
+    """A run, as far as evaluators look at it."""
+
+    pair: Any
+    spec: dict[str, Any]
+    rows: list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted pair with its engine and with data, all of them checked.
+
+    Attributes:
+        engine: `"pyro"` or `"numpyro"`.
+        backend: the engine itself.
+        pair: the pair, or the tuple of functions.
+        arrays: the data, N rows each; empty where none were given.
+    """
+
+    engine: str
+    backend: Any
+    pair: Any
+    arrays: Arrays = ()
+
+
+def fitted(pair: Any, *, engine: str | None = None) -> Fitted:
+    """Understand a pair in any of its forms.
+
+    Args:
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
+        engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
+
+    Raises:
+        ArgumentError: if it is no pair, or its engine cannot be told or is another one.
+    """
+    inner, own = as_pair(pair)
+    check_pair_type(inner)
+    declared = own or getattr(inner, "engine", None)
+    if engine is not None and declared in ENGINES and engine in ENGINES and engine != declared:
+        raise ArgumentError(
+            f"engine={engine!r}, but the pair is written for {declared!r}; leave engine= out."
+        )
+    name = engine or own or engine_name(inner)
+    return Fitted(name, load_engine(name), inner)
+
+
+def fitted_on(
+    pair: Any,
+    x: ArrayLike | tuple[ArrayLike, ...],
+    *,
+    engine: str | None = None,
+    name: str = "x",
+) -> Fitted:
+    """Understand a pair in any of its forms, and data for it.
+
+    Args:
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
+        x: data, shape (N, D); a tuple where the pair takes more than one array.
+        engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
+        name: of the data, in errors.
+
+    Raises:
+        ArgumentError: if it is no pair, or its engine cannot be told or is another one.
+        DataError: if the pair cannot take the data.
+    """
+    found = fitted(pair, engine=engine)
+    arrays = scored_arrays(found.pair, as_given(x, name), found.engine)
+    check_arrays(found.pair, arrays, name, engine=found.engine)
+    return Fitted(found.engine, found.backend, found.pair, arrays)
+
+
+def as_pair(value: Any) -> tuple[Any, str | None]:
+    """The pair of a run, or whose model and guide a tuple holds; and the engine, where known.
+
+    Anything else is returned as it is.
+    """
+    engine = None
+    if isinstance(value, FittedRun):
+        value, engine = value.pair, value.spec.get("pair", {}).get("engine")
+    if isinstance(value, tuple) and len(value) == 2:
+        owner = getattr(value[0], "__self__", None)
+        if owner is not None and value == (
+            getattr(owner, "model", None),
+            getattr(owner, "guide", None),
+        ):
+            value = owner
+    return value, engine
+
+
+def as_given(x: Any, name: str) -> tuple[Any, ...]:
+    """One array or a tuple of arrays as a tuple.
+
+    Raises:
+        DataError: if it is a dataset, or holds nothing.
+    """
+    splits = [split for split in ("train", "valid", "test") if hasattr(x, split)]
+    if len(splits) > 1:
+        raise DataError(
+            f"{name} must be an array or a tuple of arrays, got a dataset; pass one of its splits, "
+            f"such as data.{splits[-1]}."
+        )
+    parts = x if isinstance(x, tuple) else (x,)
+    if not parts:
+        raise DataError(f"{name} is an empty tuple; pass an array or a tuple of arrays.")
+    return parts
+
+
+def unpacked(batch: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arrays of `f(*batch)`, of which `f((x, y))` is another way to write `f(x, y)`."""
+    if len(batch) == 1 and isinstance(batch[0], tuple) and any(map(_is_array, batch[0])):
+        return batch[0]
+    return batch
+
+
+def draws_nothing(structure: Structure) -> bool:
+    """Whether there is no latent in model or guide, so that the likelihood needs no draws."""
+    return not structure.latents and not structure.proposals
+
+
+def check_pair_type(pair: Any) -> None:
+    """Check that something can be a pair.
+
+    Raises:
+        ArgumentError: if it is neither an object with model and guide nor a tuple of two.
+    """
+    if isinstance(pair, tuple):
+        if len(pair) == 2 and all(callable(part) for part in pair):
+            return
+        held = ", ".join(type(part).__name__ for part in pair)
+        raise ArgumentError(
+            f"pair must be {_FORMS}; got a tuple of ({held}). Pass two functions: (model, guide)."
+        )
+    remedy = ""
+    if isinstance(pair, type):
+        remedy = f" Pass an instance of the class: {pair.__name__}(...)."
+    elif isinstance(pair, FittedRun):
+        remedy = " Pass its pair: run.pair."
+    elif hasattr(pair, "model") and hasattr(pair, "guide"):
+        return
+    elif isinstance(pair, (str, os.PathLike)):
+        remedy = f" Read a run from its folder, or make a pair: load_run({str(pair)!r}) or create."
+    elif callable(pair):
+        remedy = " A model by itself has no posterior; pass its guide too: (model, guide)."
+    elif hasattr(pair, "run") and hasattr(pair, "results"):
+        remedy = " Pass one of its runs: comparison.run(pair, objective)."
+    raise ArgumentError(
+        f"pair must be {_FORMS}; got {getattr(pair, '__name__', type(pair).__name__)}.{remedy}"
+    )
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype")
