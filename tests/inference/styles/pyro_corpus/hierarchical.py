@@ -82,7 +82,7 @@ def rows_by_index(*, wrong=False):
         scale = pyro.param("scale", torch.full((40,), 0.4), constraint=constraints.positive)
         pyro.sample("mean", dist.Normal(pyro.param("mean_loc", torch.tensor(0.0)), 0.2))
         with pyro.plate("data", 40, subsample=rows) as chosen:
-            taken = slice(len(rows) + 1) if wrong else chosen
+            taken = slice(len(rows)) if wrong else chosen
             pyro.sample("z", dist.Normal(loc[taken], scale[taken]))
 
     return model, guide

@@ -98,7 +98,10 @@ def generator_without_a_likelihood(*, wrong=False):
     def model(x=None, *, size=1):
         pyro.module("generator", net)
         rows = size if x is None else len(x)
-        with pyro.plate("data", rows), torch.set_grad_enabled(torch.is_grad_enabled() > wrong):
+        with (
+            pyro.plate("data", rows),
+            torch.set_grad_enabled(not wrong and torch.is_grad_enabled()),
+        ):
             z = pyro.sample("z", dist.Normal(torch.zeros(2), 1.0).to_event(1))
             return pyro.deterministic("draw", net(z), event_dim=1)
 
