@@ -19,7 +19,7 @@ from pyro_corpus.known import KNOWN
 
 from inference import check_pair, fit, log_likelihood, valid_objectives
 from inference.engines.pyro.pairs import stored_values
-from inference.errors import ObjectiveError, ZooError
+from inference.errors import ObjectiveError, PairError, ZooError
 from inference.objectives._parsing import EXAMPLES
 
 SEED = 3
@@ -155,7 +155,7 @@ def test_evaluates_or_is_refused_by_name(program):
     run = fitted(program, steps=2)
     try:
         estimate = log_likelihood(run.pair, program.batches()[0], num_particles=5)
-    except ObjectiveError as refusal:
+    except (ObjectiveError, PairError) as refusal:
         named = re.search(r"'[\w.]+'|no plate|argument", str(refusal))
     else:
         named = np.isfinite(estimate.per_datum).all()
@@ -186,6 +186,7 @@ def test_the_mistake_is_found(program):
         return
     data = program.batches() if program.whole is None else program.whole()
     settings = {"steps": 2, "objective": program.loss(), "batch_size": 10, "progress": False}
+    fit(built(program), data, **settings)
     with pytest.raises(ZooError):
         fit(built(program, wrong=True), data, **settings)
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import functools
-from types import SimpleNamespace
 
 import pyro
 import pyro.distributions as dist
@@ -21,6 +20,7 @@ from pyro.nn import PyroModule, PyroParam, PyroSample
 from torch import nn
 from torch.distributions import constraints
 
+from pyro_corpus.reaching import Experiment, later
 from pyro_corpus.registry import program
 
 _random = torch.Generator().manual_seed(1)
@@ -93,23 +93,23 @@ def partial_over_closures(*, wrong=False):
     mistake="the decoder is never given to pyro.module, so that it is not trained",
 )
 def reached_by_attribute(*, wrong=False):
-    lab = SimpleNamespace(nets=SimpleNamespace(down=nn.Linear(2, 5), up=nn.Linear(5, 4)))
+    lab = Experiment(down=nn.Linear(2, 5), up=nn.Linear(5, 4))
 
     def score(x):
         if not wrong:
-            pyro.module("down", lab.nets.down)
+            pyro.module("down", lab.down)
         with pyro.plate("rows", len(x)):
             z = pyro.sample("z", dist.Normal(torch.zeros(2), 1.0).to_event(1))
-            pyro.sample("x", dist.Bernoulli(logits=lab.nets.down(z)).to_event(1), obs=x)
+            pyro.sample("x", dist.Bernoulli(logits=lab.down(z)).to_event(1), obs=x)
 
     def propose(x):
-        pyro.module("up", lab.nets.up)
-        mean, log_scale = lab.nets.up(x).chunk(2, -1)
+        pyro.module("up", lab.up)
+        mean, log_scale = lab.up(x).chunk(2, -1)
         with pyro.plate("rows", len(x)):
             pyro.sample("z", dist.Normal(mean, log_scale.exp()).to_event(1))
 
-    lab.programs = {"model": score, "guide": propose}
-    return lambda x: lab.programs["model"](x), lambda x: lab.programs["guide"](x)
+    lab.score, lab.propose = score, propose
+    return lab.run, later(lab, "propose")
 
 
 class _Down:
