@@ -80,8 +80,8 @@ KNOWN: dict[str, dict[str, str]] = {
         "regressive_messenger": _OBSERVING,
         "flow_of_censored_times": _FLOW,
         "laplace_of_a_gaussian_process": _PLATE_FOR_DATA,
-        "list_with_a_discrete_guide": "a point's parameters count as without gradient where the "
-        "draw of a list of guides is held",
+        "list_with_a_discrete_guide": "parameters of AutoNormal in a list are said to have no "
+        "gradient, which they have",
         "reached_by_attribute": _WHICH_LIBRARY,
         "effect_of_a_treatment": "sites that the guide observes by design are blamed",
         "flow_as_guide": _FLOW,
