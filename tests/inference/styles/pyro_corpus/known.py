@@ -14,6 +14,7 @@ _MESSENGER = (
     "fit hands upstream's loss a method in place of the messenger, which upstream tells by its "
     "class: what the guide's run observes is then subtracted, and the likelihood cancels"
 )
+_LIKELIHOOD = "what a messenger's run of the model observes loses its likelihood"
 _COMPILED = "fit hands upstream's loss another method in every step, so that each compiles anew"
 _TWICE = "the optimiser is given the flow's parameters twice, under two names"
 _UNSIZED = "a plate of size -1 in the guide counts as another plate than the model's"
@@ -42,12 +43,22 @@ _FITS = {
     "hidden_markov": _WHOLE_NUMBER,
 }
 
+_SUMMED = {"annotators", "topics_of_a_list_of_documents", "hidden_markov"}
+
 KNOWN: dict[str, dict[str, str]] = {
     "trains_as_upstream": {
         **_FITS,
         "messenger_of_a_hierarchy": _MESSENGER,
         "regressive_messenger": _MESSENGER,
         "partial_over_closures": _COMPILED,
+    },
+    "elbo_is_upstreams": {
+        **{name: why for name, why in _FITS.items() if name not in _SUMMED},
+        "messenger_of_too_many_zeros": _LIKELIHOOD,
+        "messenger_of_a_hierarchy": _LIKELIHOOD,
+        "regressive_messenger": _LIKELIHOOD,
+        "effect_of_a_treatment": "what the guide observes is subtracted from the bound",
+        "flow_as_likelihood": "the look at a batch leaves the flow's cache without gradients",
     },
     "trains_under_every_objective": {
         **_FITS,
