@@ -72,7 +72,11 @@ KNOWN: dict[str, dict[str, str]] = {
         "local_level": "NVIL's baseline fails on sites without a dimension",
         "conditioned_series": "NVIL's baseline fails on sites without a dimension",
     },
-    "evaluates_or_is_refused_by_name": _FITS,
+    "evaluates_or_is_refused_by_name": {
+        **_FITS,
+        "effect_of_a_treatment": "what the guide observes is subtracted from the likelihood",
+        "generator_without_a_likelihood": "a model that observes nothing has the likelihood 1",
+    },
     "resumes_bit_for_bit": {
         "packed_sequences": _PACKED,
         "annealed_by_keyword": _KEYWORDS,

@@ -58,7 +58,7 @@ def conditioned_series(*, wrong=False):
         return y
 
     model = pyro.condition(simulate, data={f"y_{t}": y for t, y in enumerate(SERIES)})
-    return model, AutoMultivariateNormal(simulate if wrong else model)
+    return model, AutoMultivariateNormal(simulate if wrong else model, init_scale=0.3)
 
 
 NOTES = (torch.rand(20, 5, 3, generator=_random) < 0.4).float()
