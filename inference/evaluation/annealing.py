@@ -104,7 +104,7 @@ def annealed_importance_sampling(
     check_annealing(
         pair, num_chains, num_temperatures, leapfrog_steps, noise_scale, schedule, seed, chunk_size
     )
-    backend = load_engine(engine or engine_name(pair))
+    backend = load_engine(engine or engine_name(pair, x))
     arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else (x,)))
     check_arrays(pair, arrays, "x")
     head = tuple(array[:2] for array in arrays)

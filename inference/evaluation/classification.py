@@ -64,7 +64,7 @@ def classify(
     check_positive("chunk_size", chunk_size)
     if method not in ("guide", "iw"):
         raise ArgumentError(f"method must be 'guide' or 'iw', got {method!r}.")
-    backend = load_engine(engine or engine_name(pair))
+    backend = load_engine(engine or engine_name(pair, x))
     (array,) = as_scored(pair, as_arrays((x,)))
     check_arrays(pair, (array,), "x")
     head = (array[:2],)

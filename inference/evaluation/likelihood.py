@@ -99,7 +99,7 @@ def log_likelihood(
             "method='exact' needs a pair with log_evidence(x), which this one does not have; use "
             "method='iw'."
         )
-    backend = load_engine(engine or engine_name(pair))
+    backend = load_engine(engine or engine_name(pair, x))
     arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else (x,)))
     check_arrays(pair, arrays, "x")
     structure, head = _seen(backend, pair, arrays)

@@ -71,7 +71,7 @@ def to_arviz(
     check_pair_type(pair)
     check_seed(seed)
     check_positive("num_draws", num_draws)
-    name = engine or engine_name(pair)
+    name = engine or engine_name(pair, x)
     backend = load_engine(name)
     arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else (x,)))
     check_arrays(pair, arrays, "x")

@@ -100,7 +100,7 @@ def estimator_report(
     if isinstance(reference, Objective):
         check_comparable("reference", reference)
     wanted = requests(objectives, particle_counts(num_particles))
-    backend = load_engine(engine or engine_name(pair))
+    backend = load_engine(engine or engine_name(pair, batch))
     arrays = as_scored(pair, as_arrays(batch if isinstance(batch, tuple) else (batch,)))
     check_arrays(pair, arrays, "batch")
     fixed = explaining(lambda rows: backend.snapshot(pair, rows, seed), arrays)
@@ -137,7 +137,7 @@ def estimator_report(
         for measurement in _measured(request, bench, references, num_draws, sizes)
     ]
     draws = -(-num_draws // _BLOCKS) * _BLOCKS
-    name = engine or engine_name(pair)
+    name = engine or engine_name(pair, batch)
     return EstimatorReport(tuple(found), refused, draws, len(arrays[0]), name)
 
 

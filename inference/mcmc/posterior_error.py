@@ -128,7 +128,7 @@ def posterior_error(
         check_support(structure, arrays, "x")
         _check_sites(structure, chains)
 
-    backend = load_engine(engine or engine_name(pair))
+    backend = load_engine(engine or engine_name(pair, x))
     drawn = explaining(
         lambda rows: backend.guide_draws(pair, check, rows, num_draws, int(seed)), arrays
     )

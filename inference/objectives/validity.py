@@ -44,7 +44,7 @@ def valid_objectives(pair: Any, *batch: Any, engine: str | None = None) -> Valid
     Raises:
         ArgumentError: if the engine cannot be told.
     """
-    backend = load_engine(engine or engine_name(pair))
+    backend = load_engine(engine or engine_name(pair, batch))
     return valid_for(backend.structure(pair, tuple(map(np.asarray, batch))))
 
 

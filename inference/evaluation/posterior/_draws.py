@@ -41,7 +41,7 @@ def understood(
     check_positive("chunk_size", chunk_size)
     arrays = as_scored(pair, as_arrays(x if isinstance(x, tuple) else (x,)))
     check_arrays(pair, arrays, "x")
-    return load_engine(engine or engine_name(pair)), pair, arrays
+    return load_engine(engine or engine_name(pair, x)), pair, arrays
 
 
 def passed(structure: Structure) -> None:

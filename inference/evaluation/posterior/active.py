@@ -58,7 +58,7 @@ def active_units(
             f"a variance needs num_draws and rows of x of at least 2, got num_draws={num_draws} "
             f"and {len(arrays[0])} rows."
         )
-    backend = load_engine(engine or engine_name(pair))
+    backend = load_engine(engine or engine_name(pair, x))
     seeds = np.random.SeedSequence(seed).generate_state(num_draws)
     runs = [backend.encode(pair, *arrays, rng_seed=int(each)) for each in seeds]
     counts = {}

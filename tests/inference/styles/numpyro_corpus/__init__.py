@@ -14,6 +14,7 @@ from numpyro_corpus import (
     hierarchical,  # noqa: F401
     networks,  # noqa: F401
     series,  # noqa: F401
+    unnamed,  # noqa: F401
 )
 from numpyro_corpus.registry import PROGRAMS, Program
 

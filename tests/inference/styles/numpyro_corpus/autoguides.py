@@ -180,6 +180,7 @@ def semi_annealed(*, wrong=False):
     loss=Trace_ELBO,
     batches=lambda: [(X[:16], LABEL[:16]), (X[16:], LABEL[16:])],
     mistake="the plate is of the minibatch's size beside a global latent",
+    whole=lambda: (X, LABEL),
 )
 def surrogate_likelihood(*, wrong=False):
     def prior(width):

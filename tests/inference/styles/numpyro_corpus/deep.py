@@ -146,12 +146,8 @@ def flow_behind_the_encoder(*, wrong=False):
         slope = numpyro.param("slope", 0.1 * jnp.ones((16, 2)))
         base = dist.Normal(x @ slope, 0.8)
         with numpyro.plate("rows", len(x)):
-            if wrong:
-                numpyro.sample(
-                    "z", dist.TransformedDistribution(base, dist.transforms.ExpTransform())
-                )
-            else:
-                numpyro.sample("z", dist.TransformedDistribution(base.to_event(1), [flow]))
+            steps = [flow, dist.transforms.ExpTransform()] if wrong else [flow]
+            numpyro.sample("z", dist.TransformedDistribution(base.to_event(1), steps))
 
     return model, guide
 

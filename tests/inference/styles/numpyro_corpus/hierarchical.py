@@ -28,6 +28,7 @@ RIGHT = (_random.random((12, 5)) < 0.6).astype(np.int32)
     loss=Trace_ELBO,
     batches=lambda: [(VALUES[:20],), (VALUES[20:],)],
     mistake="the plate is of the minibatch's size beside a global latent",
+    whole=lambda: (VALUES,),
 )
 def mean_in_minibatches(*, wrong=False):
     def model(data):

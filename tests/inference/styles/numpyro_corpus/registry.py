@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpyro.infer
+
 Batch = tuple[Any, ...] | dict[str, Any]
 
 
@@ -21,6 +23,7 @@ class Program:
         batches: makes the batches of a pass, as the program's signature takes them: a tuple of
             arguments by position or a dictionary of arguments by name.
         mistake: the one mistake that `build(wrong=True)` makes.
+        whole: all data as a tuple of arrays, where only their number of rows tells the mistake.
         steps: how many steps to train.
     """
 
@@ -30,6 +33,7 @@ class Program:
     loss: Callable[[], Any]
     batches: Callable[[], list[Batch]]
     mistake: str
+    whole: Callable[[], tuple[Any, ...]] | None = None
     steps: int = 20
 
     def make(self) -> tuple[Any, Any]:
@@ -50,14 +54,19 @@ PROGRAMS: list[Program] = []
 def program(
     idea: str,
     *,
-    loss: Callable[[], Any],
+    loss: Callable[[], Any] | str,
     batches: Callable[[], list[Batch]],
     mistake: str,
+    whole: Callable[[], tuple[Any, ...]] | None = None,
 ) -> Callable[[Callable[..., tuple[Any, Any]]], Callable[..., tuple[Any, Any]]]:
-    """Register a function that makes a pair, under its own name."""
+    """Register a function that makes a pair, under its own name.
+
+    The loss may be named, in a file in which nothing shall be said of NumPyro.
+    """
+    made = getattr(numpyro.infer, loss) if isinstance(loss, str) else loss
 
     def register(build: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any, Any]]:
-        PROGRAMS.append(Program(build.__name__, idea, build, loss, batches, mistake))
+        PROGRAMS.append(Program(build.__name__, idea, build, made, batches, mistake, whole))
         return build
 
     return register

@@ -25,7 +25,7 @@ RETURNS = (np.exp(SERIES / 4) * _random.normal(size=30)).astype(np.float32)
     "an autoregression of second order: scan without a plate, its sites conditioned on the data",
     loss=Trace_ELBO,
     batches=lambda: [(SERIES,)],
-    mistake="the conditioned series is one step too short for the scan",
+    mistake="the series is conditioned under a name that no site has",
 )
 def autoregression(*, wrong=False):
     def model(y):
@@ -38,7 +38,7 @@ def autoregression(*, wrong=False):
             now = numpyro.sample("y", dist.Normal(const + a[0] * one + a[1] * two, sigma))
             return (now, one), now
 
-        with handlers.condition(data={"y": y[3:] if wrong else y[2:]}):
+        with handlers.condition(data={"Y" if wrong else "y": y[2:]}):
             scan(step, (y[1], y[0]), jnp.arange(len(y) - 2))
 
     return model, AutoNormal(model)
