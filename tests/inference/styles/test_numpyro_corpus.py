@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from typing import Any
@@ -66,6 +67,12 @@ def fitted(program: Program, **settings: Any) -> Any:
     return fit(program.make(), program.batches(), **(usual | settings))
 
 
+@functools.cache
+def usual_run(name: str) -> Any:
+    """The run that several tests look at."""
+    return fitted(next(each for each in PROGRAMS if each.name == name))
+
+
 def by_svi(program: Program) -> dict[str, np.ndarray]:
     """Parameters and networks' state after the steps of NumPyro's own loop.
 
@@ -89,17 +96,19 @@ def on_device(batch: Any) -> Any:
     return jax.tree.map(lambda a: jnp.asarray(a) if isinstance(a, np.ndarray) else a, batch)
 
 
-def blamed(pair: Any, program: Program) -> dict[tuple[str, str | None], str]:
+@functools.cache
+def blamed(name: str, *, wrong: bool = False) -> dict[tuple[str, str | None], str]:
     """What `check_pair` fails: check and site to what it says."""
+    program = next(each for each in PROGRAMS if each.name == name)
     args, kwargs = arguments(program.batches()[0])
-    report = check_pair(pair, *args, **kwargs)
+    report = check_pair(program.make_wrong() if wrong else program.make(), *args, **kwargs)
     return {(finding.check, finding.site): str(finding) for finding in report.failed}
 
 
 @corpus("trains_as_upstream")
 def test_trains_as_upstream(program):
     upstream = by_svi(program)
-    ours = flatten(fitted(program).pair.values)
+    ours = flatten(usual_run(program.name).pair.values)
     assert sorted(ours) == sorted(upstream)
     for name, value in upstream.items():
         np.testing.assert_allclose(ours[name], value, rtol=1e-6, atol=1e-6, err_msg=name)
@@ -148,7 +157,7 @@ def grown(losses: np.ndarray, batches: int) -> str:
 
 @corpus("evaluates_or_is_refused_by_name")
 def test_evaluates_or_is_refused_by_name(program):
-    run = fitted(program, steps=2)
+    run = usual_run(program.name)
     try:
         estimate = log_likelihood(run.pair, program.batches()[0], num_particles=3)
     except ObjectiveError as refusal:
@@ -160,9 +169,9 @@ def test_evaluates_or_is_refused_by_name(program):
 
 @corpus("resumes_bit_for_bit", [each for each in PROGRAMS if each.name in RESUMED])
 def test_resumes_bit_for_bit(program, tmp_path):
-    whole = fitted(program, steps=8)
-    fitted(program, steps=3, out=tmp_path / "run")
-    resumed = fitted(program, steps=8, out=tmp_path / "run", resume=True)
+    whole = usual_run(program.name)
+    fitted(program, steps=7, out=tmp_path / "run")
+    resumed = fitted(program, out=tmp_path / "run", resume=True)
     one, other = flatten(whole.pair.values), flatten(resumed.pair.values)
     assert list(one) == list(other)
     for name, array in one.items():
@@ -171,14 +180,14 @@ def test_resumes_bit_for_bit(program, tmp_path):
 
 @corpus("is_not_blamed")
 def test_is_not_blamed(program):
-    assert blamed(program.make(), program) == {}
+    assert blamed(program.name) == {}
 
 
 @corpus("the_mistake_is_found")
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_mistake_is_found(program):
     """By a finding that the program without the mistake does not have, or by `fit`."""
-    if blamed(program.make_wrong(), program).keys() - blamed(program.make(), program).keys():
+    if blamed(program.name, wrong=True).keys() - blamed(program.name).keys():
         return
     data = program.batches() if program.whole is None else program.whole()
     settings = {"steps": 2, "objective": program.loss(), "batch_size": 10, "progress": False}
