@@ -189,8 +189,11 @@ def test_the_mistake_is_found(program):
     """By a finding that the program without the mistake does not have, or by `fit`."""
     if blamed(program.name, wrong=True).keys() - blamed(program.name).keys():
         return
-    data = program.batches() if program.whole is None else program.whole()
-    settings = {"steps": 2, "objective": program.loss(), "batch_size": 10, "progress": False}
+    settings: dict[str, Any] = {"steps": 2, "objective": program.loss(), "progress": False}
+    data: Any = program.batches()
+    if program.whole is not None:
+        settings["batch_size"] = len(data[0][0])
+        data = program.whole()
     with pytest.raises(ZooError):
         fit(program.make_wrong(), data, **settings)
 
