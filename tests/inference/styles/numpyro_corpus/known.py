@@ -13,7 +13,8 @@ _SUBSAMPLED = "the scale of a minibatch is taken for a dependence of rows on eac
 _SUPPORT = "the support of the first batch's counts is asked of the next"
 _KEYS = "the weights of the guide's flow are drawn from other keys than in SVI.init"
 _SUMMED = "the advice is to add a site to the guide that the loss sums over"
-_DRAWS = "a model whose data argument is called size is asked to draw rows"
+_UNMARKED = "no objective is offered where the model alone marks the latent to sum over"
+_DRAWS = "the data argument of a model that handlers wrap is taken for the number of rows to draw"
 
 _ARGUMENTS = {
     "annealed_divergence": _NO_ARRAYS,
@@ -37,6 +38,12 @@ _REFUSED = {**_ARGUMENTS, **_GUIDES, "topics_by_a_network": _SUPPORT}
 
 KNOWN: dict[str, dict[str, str]] = {
     "trains_as_upstream": {**_REFUSED, "zero_inflated_counts": _KEYS},
+    "trains_under_objectives_offered": {
+        **_REFUSED,
+        "generator": "no objective is offered to a generator that says what it draws by name",
+        "hidden_markov": _UNMARKED,
+        "mixture_of_two_arrays": _UNMARKED,
+    },
     "evaluates_or_is_refused_by_name": {
         **_REFUSED,
         "hidden_markov": _SUMMED,
