@@ -13,7 +13,7 @@ _SUBSAMPLED = "the scale of a minibatch is taken for a dependence of rows on eac
 _SUPPORT = "the support of the first batch's counts is asked of the next"
 _KEYS = "the weights of the guide's flow are drawn from other keys than in SVI.init"
 _SUMMED = "the advice is to add a site to the guide that the loss sums over"
-_UNMARKED = "no objective is offered where the model alone marks the latent to sum over"
+_UNMARKED = "no objective is offered where a latent to sum over stands beside global ones"
 _DRAWS = "the data argument of a model that handlers wrap is taken for the number of rows to draw"
 
 _ARGUMENTS = {
@@ -40,7 +40,7 @@ KNOWN: dict[str, dict[str, str]] = {
     "trains_as_upstream": {**_REFUSED, "zero_inflated_counts": _KEYS},
     "trains_under_objectives_offered": {
         **_REFUSED,
-        "generator": "no objective is offered to a generator that says what it draws by name",
+        "generator": "no objective is offered to a generator whose draw is a deterministic site",
         "hidden_markov": _UNMARKED,
         "mixture_of_two_arrays": _UNMARKED,
     },
