@@ -47,12 +47,13 @@ class Fitted:
     arrays: Arrays = ()
 
 
-def fitted(pair: Any, *, engine: str | None = None) -> Fitted:
+def fitted(pair: Any, *, engine: str | None = None, batch: Any = None) -> Fitted:
     """Understand a pair in any of its forms.
 
     Args:
         pair: a run, its pair, or a `(model, guide)` tuple of functions.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
+        batch: what model and guide take, to see which library they call; None if not known.
 
     Raises:
         ArgumentError: if it is no pair, or its engine cannot be told or is another one.
@@ -64,7 +65,7 @@ def fitted(pair: Any, *, engine: str | None = None) -> Fitted:
         raise ArgumentError(
             f"engine={engine!r}, but the pair is written for {declared!r}; leave engine= out."
         )
-    name = engine or own or engine_name(inner)
+    name = engine or own or engine_name(inner, batch)
     return Fitted(name, load_engine(name), inner)
 
 
@@ -87,7 +88,7 @@ def fitted_on(
         ArgumentError: if it is no pair, or its engine cannot be told or is another one.
         DataError: if the pair cannot take the data.
     """
-    found = fitted(pair, engine=engine)
+    found = fitted(pair, engine=engine, batch=x)
     arrays = scored_arrays(found.pair, as_given(x, name), found.engine)
     check_arrays(found.pair, arrays, name, engine=found.engine)
     return Fitted(found.engine, found.backend, found.pair, arrays)

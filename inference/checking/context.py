@@ -34,7 +34,7 @@ class Context:
     @cached_property
     def engine(self) -> str:
         """`"pyro"` or `"numpyro"`."""
-        return self._engine or engine_name(self.pair)
+        return self._engine or engine_name(self.pair, self.batch)
 
     @cached_property
     def probe(self) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -28,11 +29,17 @@ def load_engine(name: str) -> ModuleType:
     return importlib.import_module(f"inference.engines.{name}")
 
 
-def engine_name(pair: Any) -> str:
+def engine_name(pair: Any, data: Any = None) -> str:
     """The engine that a pair, or a bare `(model, guide)` tuple, is written for.
 
     A pair says so itself (`pair.engine`). Otherwise the classes of the two objects tell, or the
-    names that their code uses: whoever calls `pyro.sample` names something of Pyro's.
+    names that their code uses: whoever calls `pyro.sample` names something of Pyro's. Where these
+    say nothing or name both, the model is started on the data, or else the guide, and whichever
+    library its first statement reaches is the one; and without data what their modules import.
+
+    Args:
+        pair: a pair or a `(model, guide)` tuple.
+        data: what the pair is to be given, in any form that `fit` takes.
 
     Raises:
         ArgumentError: if nothing or both can be found.
@@ -41,7 +48,9 @@ def engine_name(pair: Any) -> str:
     if declared in ENGINES:
         return str(declared)
     parts = pair if isinstance(pair, tuple) else (pair.model, pair.guide)
-    found = set.intersection(*(_mentioned(part) or set(ENGINES) for part in parts))
+    found = _agreed(map(_named, parts))
+    if len(found) > 1:
+        found = _started(parts, data) or _agreed(map(_imported, parts))
     if len(found) != 1:
         raise ArgumentError(
             "cannot tell whether the model and guide are written in Pyro or in NumPyro; pass "
@@ -50,25 +59,73 @@ def engine_name(pair: Any) -> str:
     return found.pop()
 
 
-def _mentioned(part: Any) -> set[str]:
+def _agreed(said: Iterable[set[str]]) -> set[str]:
+    """The engines that fit all parts; one that says nothing fits all."""
+    return set.intersection(*(engines or set(ENGINES) for engines in said))
+
+
+def _started(parts: Any, data: Any) -> set[str]:
+    """The engines whose statement is the first of the model or else of the guide."""
+    from inference.engines.first_statement import library_of
+
+    example = _example(data)
+    if example is None:
+        return set()
+    return library_of(parts[0], *example) or library_of(parts[1], *example)
+
+
+def _example(data: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """Arguments by position and by name for one call; None if data would be used up by a look."""
+    if hasattr(data, "train"):
+        labels = getattr(data, "y", None) or {}
+        data = (data.train, labels["train"]) if labels else data.train
+    elif not isinstance(data, (tuple, dict)) and not hasattr(data, "shape"):
+        if not isinstance(data, Iterable) or isinstance(data, Iterator):
+            return None
+        data = next(iter(data), None)  # of batches
+        data = tuple(data) if isinstance(data, list) else data
+    if data is None:
+        return None
+    if isinstance(data, dict):
+        return (), data
+    return (data if isinstance(data, tuple) else (data,)), {}
+
+
+def _named(part: Any) -> set[str]:
     """The engines that an object's classes belong to, or else the names that its code uses."""
     while isinstance(part, functools.partial):
         part = part.func
     owner = getattr(part, "__self__", part)
     roots = {base.__module__.split(".")[0] for base in type(owner).__mro__}
     found = {engine for engine, names in _ROOTS.items() if roots & names}
-    if found:
+    function = _function(part)
+    if found or function is None:
         return found
+    names, known = _names(function.__code__), _known(function)
+    return {_top_module(known[name]) for name in names if name in known} & set(ENGINES)
+
+
+def _imported(part: Any) -> set[str]:
+    """The engines of which an object's module has something: it may call functions of its own."""
+    function = _function(part)
+    if function is None:
+        return set()
+    return {_top_module(value) for value in _known(function).values()} & set(ENGINES)
+
+
+def _function(part: Any) -> FunctionType | None:
+    """The function that runs when a part is called; None if it is none of Python's."""
+    while isinstance(part, functools.partial):
+        part = part.func
     function = getattr(part, "__func__", part)
     if not isinstance(function, FunctionType):
         function = type(part).__call__
-    if not isinstance(function, FunctionType):
-        return set()
-    names = _names(function.__code__)
-    known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
-    used = {_top_module(known[name]) for name in names if name in known} & set(ENGINES)
-    # A model may leave its statements to functions that it calls: then its module has to tell.
-    return used or {_top_module(value) for value in known.values()} & set(ENGINES)
+    return function if isinstance(function, FunctionType) else None
+
+
+def _known(function: FunctionType) -> dict[str, Any]:
+    """What the names in a function's code stand for."""
+    return {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
 
 
 def _names(code: CodeType) -> set[str]:

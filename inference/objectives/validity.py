@@ -46,7 +46,7 @@ def valid_objectives(pair: Any, *batch: Any, engine: str | None = None) -> Valid
         DataError: if the batch holds no arrays of numbers.
         PairError: if the pair fails on the batch, with the line of the program.
     """
-    given = fitted(pair, engine=engine)
+    given = fitted(pair, engine=engine, batch=batch)
     arrays: tuple[Any, ...] = ()
     if batch:
         arrays = scored_arrays(given.pair, as_given(unpacked(batch), "batch"), given.engine)

@@ -123,7 +123,7 @@ def fit(
         objective = parse_objective(objective)
     if isinstance(valid_objective, str):
         valid_objective = parse_objective(valid_objective)
-    name = engine or engine_name(pair)
+    name = engine or engine_name(pair, data)
     prepared = prepare(pair, data, valid, engine=name)
     if patience is not None and not prepared.valid:
         raise ArgumentError("patience= needs validation data; pass valid=.")
