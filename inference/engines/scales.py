@@ -40,6 +40,11 @@ def same_scale(one: Any, other: Any) -> bool:
         return False
 
 
+def scale_shape(scale: Any) -> tuple[int, ...]:
+    """The shape of a scale."""
+    return scale.shape if isinstance(scale, TracedScale) else np.shape(scale)
+
+
 def varies_within(scale: Any, shared_dims: Collection[int]) -> bool:
     """Whether a scale differs between entries of one datum.
 
@@ -47,7 +52,7 @@ def varies_within(scale: Any, shared_dims: Collection[int]) -> bool:
         scale: the scale; its dimensions are those of the site's batch, aligned to the right.
         shared_dims: the dimensions of the data's plates, negative.
     """
-    shape = scale.shape if isinstance(scale, TracedScale) else np.shape(scale)
+    shape = scale_shape(scale)
     return any(size != 1 and dim - len(shape) not in shared_dims for dim, size in enumerate(shape))
 
 
@@ -73,7 +78,7 @@ def odd_one_out(
     first: tuple[str, Any] | None = None
     for name, scale in scales:
         if varies_within(scale, shared_dims):
-            return name, f"has a scale that differs within a datum (shape {np.shape(scale)})"
+            return name, f"has a scale that differs within a datum (shape {scale_shape(scale)})"
         if first is None:
             first = name, scale
         elif not same(first[1], scale):

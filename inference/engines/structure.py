@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.engines.densities import miscounted
-from inference.engines.scales import TracedScale, odd_one_out, same_scale
+from inference.engines.scales import TracedScale, odd_one_out, same_scale, scale_shape
 from inference.errors import ObjectiveError, PairError
 
 DATA, LATENTS, PARAMETERS = "the data", "the latents", "the parameters"
@@ -389,6 +389,24 @@ class Structure:
             for site in sites.values():
                 if said := miscounted(site, part, of_data):
                     raise PairError(said)
+
+    def check_scales(self) -> Structure:
+        """Check that scales fit their sites, and return the structure.
+
+        Raises:
+            PairError: naming the first site whose scale has other rows than its log density.
+        """
+        for site in (*self.model.values(), *self.guide.values()):
+            density, shape = site.density_shape, scale_shape(site.scale)
+            if density is None or not shape:
+                continue
+            pairs = zip(shape[::-1], density[::-1], strict=False)
+            if len(shape) > len(density) or any(one not in (1, size) for one, size in pairs):
+                raise PairError(
+                    f"site {site.name!r} has a scale of shape {shape} and a log density of shape "
+                    f"{density}; give the scale one number for each row of the batch."
+                )
+        return self
 
     def check_observed(self, *, likelihood: bool = True) -> None:
         """Check that the model observes something, each value once, and that it has a likelihood.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import ObjectiveError
-from inference.objectives._objective import Objective
+from inference.objectives._objective import Objective, weighed
 
 if TYPE_CHECKING:
     from inference.engines.program import Program
@@ -65,7 +65,7 @@ class Enumerated(Objective):
             log_p = program.draw(count * repeats, values=values).log_p
             grouped = log_p.reshape(count, repeats, -1).swapaxes(0, 1)  # (repeats, states, N)
             inner = program.logmeanexp(grouped) + math.log(repeats) - draws.log_q
-        weighted = ops.exp(log_q_discrete) * inner if proposed else inner
+        weighted = weighed(program, ops.exp(log_q_discrete), inner) if proposed else inner
         return program.total(weighted.sum(0))
 
     def check(self, structure: Structure) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 import numpyro.distributions as dist
 from jax import Array, random
 
+_BESIDE_ZERO = 1e-30  # too small to change any density
 _WRAPPERS = (dist.Independent, dist.ExpandedDistribution, dist.MaskedDistribution)
 
 
@@ -78,6 +80,27 @@ def unmasked(fn: Any) -> Any:
         if isinstance(fn, dist.Independent):
             return inner.to_event(fn.reinterpreted_batch_ndims)
         return inner.expand(fn.batch_shape)
+    return fn
+
+
+def with_slopes(fn: Any) -> Any:
+    """The distribution with the right derivative of its density by logits that are exactly zero.
+
+    NumPyro's density of Bernoulli and Binomial draws has corners there, log1p(exp(-|a|)) and
+    max(a, 0), each of which jax gives the slope zero: of log p(1) the derivative is 1 in place of
+    1/2. A network whose last layer starts at zero begins in that corner.
+    """
+    if isinstance(fn, _WRAPPERS):
+        inner = with_slopes(fn.base_dist)
+        if inner is fn.base_dist:
+            return fn
+        twin = copy.copy(fn)
+        twin.base_dist = inner
+        return twin
+    if isinstance(fn, (dist.BernoulliLogits, dist.BinomialLogits)):
+        twin = copy.copy(fn)
+        twin.logits = fn.logits + jnp.where(fn.logits == 0, _BESIDE_ZERO, 0.0)
+        return twin
     return fn
 
 

@@ -206,9 +206,9 @@ class NumPyroProgram:
         values = {site.name: result["values"][site.name] for site in self.structure.proposals}
         log_p, log_q_through = jax.vmap(again)(keys, values, factor)
         if through_draws_only:
-            term = model_weight * (log_p - log_q_through)
+            term = _weighed(model_weight, log_p - log_q_through)
         else:
-            term = model_weight * log_p - weights[1] * log_q
+            term = _weighed(model_weight, log_p) - _weighed(weights[1], log_q)
         return log_w, term - lax.stop_gradient(term)
 
     def dream(self) -> Array:
@@ -674,7 +674,7 @@ def describe(
         },
         can_draw=can_draw,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
-    )
+    ).check_scales()
 
 
 def _samples(trace: Trace) -> list[tuple[str, Mapping[str, Any]]]:
@@ -789,12 +789,12 @@ def _scored_density(site: Mapping[str, Any]) -> Array:
         return discrete.relaxed_log_prob(site["fn"], site["value"])
     if site.get("intermediates"):
         return site["fn"].log_prob(site["value"], site["intermediates"])
-    return site["fn"].log_prob(site["value"])
+    return discrete.with_slopes(site["fn"]).log_prob(site["value"])
 
 
 def _score(site: Mapping[str, Any]) -> Array:
     """The log density of a draw, whether it is masked or not: what was drawn has a score."""
-    return discrete.unmasked(site["fn"]).log_prob(site["value"])
+    return discrete.with_slopes(discrete.unmasked(site["fn"])).log_prob(site["value"])
 
 
 def _density_shape(site: Mapping[str, Any]) -> tuple[int, ...] | None:
@@ -805,6 +805,11 @@ def _density_shape(site: Mapping[str, Any]) -> tuple[int, ...] | None:
         return tuple(found.shape)
     except Exception:
         return None
+
+
+def _weighed(weight: Array, value: Array) -> Array:
+    """weight * value, zero where the weight is, though the value be -inf."""
+    return weight * jnp.where(weight == 0, 0.0, value)
 
 
 def _scorable(fn: Any, value: Array) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from pyro import poutine
 from pyro.poutine.messenger import Messenger
+from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -129,7 +130,7 @@ class _Marking(Messenger):
         self.flow = flow
 
     def _pyro_post_sample(self, msg: Any) -> None:
-        if msg["is_observed"] or not isinstance(msg["value"], Tensor):
+        if msg["is_observed"] or not isinstance(msg["value"], Tensor) or site_is_subsample(msg):
             return
         msg["value"] = msg["value"].clone()
         self.flow.mark(msg["value"], frozenset({msg["name"]}) | self.flow.left, anew=True)

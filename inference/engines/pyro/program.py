@@ -240,9 +240,9 @@ class PyroProgram:
         for (start, count), cell in zip(passes, cells, strict=True):
             cell.factor = factor[start : start + count]
         if through_draws_only:
-            term = model_weight * (log_p - log_q_through)
+            term = _weighed(model_weight, log_p - log_q_through)
         else:
-            term = model_weight * log_p - weights[1].detach() * log_q
+            term = _weighed(model_weight, log_p) - _weighed(weights[1].detach(), log_q)
         return log_w, term - term.detach()
 
     def _scores_of_leaves(
@@ -710,7 +710,7 @@ def describe(
         guide={name: _site(name, site, args) for name, site in samples(guide_trace)},
         can_draw=can_draw,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
-    )
+    ).check_scales()
 
 
 def _inside(support: Any, device: torch.device, array: NDArray[Any]) -> NDArray[np.bool_]:
@@ -803,6 +803,11 @@ def _density_shape(fn: Any, value: Tensor) -> tuple[int, ...] | None:
         return tuple(fn.log_prob(value).shape)
     except Exception:
         return None
+
+
+def _weighed(weight: Tensor, value: Tensor) -> Tensor:
+    """weight * value, zero where the weight is, though the value be -inf."""
+    return weight * torch.where(weight == 0, 0.0, value)
 
 
 def _scorable(fn: Any, value: Tensor) -> bool:
