@@ -99,7 +99,8 @@ def with_slopes(fn: Any) -> Any:
         return twin
     if isinstance(fn, (dist.BernoulliLogits, dist.BinomialLogits)):
         twin = copy.copy(fn)
-        twin.logits = fn.logits + jnp.where(fn.logits == 0, _BESIDE_ZERO, 0.0)
+        logits = jnp.asarray(fn.logits)
+        twin.logits = logits + jnp.where(logits == 0, _BESIDE_ZERO, 0.0)
         return twin
     return fn
 

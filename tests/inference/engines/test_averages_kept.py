@@ -1,0 +1,71 @@
+"""Looking at a NumPyro pair, or scoring with it, leaves the averages of its networks alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+from numpyro.contrib.module import flax_module
+
+from inference import check_pair, explain, fit, log_likelihood, to_arviz, valid_objectives
+from inference.engines.numpyro.program import inspect
+
+X = np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32)
+
+
+class Normalised(nn.Module):
+    """A layer with running averages, always in training mode."""
+
+    @nn.compact
+    def __call__(self, x: Any) -> Any:
+        return nn.Dense(3)(nn.BatchNorm(use_running_average=False)(x))
+
+
+def model(x: Any) -> None:
+    net = flax_module("net", Normalised(), mutable=["batch_stats"], input_shape=(2, 2))
+    with numpyro.plate("data", len(x)):
+        z = numpyro.sample("z", dist.Normal(jnp.zeros((len(x), 2)), 1.0).to_event(1))
+        numpyro.sample("x", dist.Normal(net(z), 1.0).to_event(1), obs=x)
+
+
+def guide(x: Any) -> None:
+    a = numpyro.param("a", 0.3)
+    with numpyro.plate("data", len(x)):
+        numpyro.sample("z", dist.Normal(a * x[:, :2], 0.5).to_event(1))
+
+
+@pytest.fixture(scope="module")
+def run() -> Any:
+    return fit((model, guide), X, steps=3, batch_size=8, seed=0, progress=False)
+
+
+LOOKS: dict[str, Callable[[Any], Any]] = {
+    "inspect": lambda pair: inspect(pair.model, pair.guide, (X,), {}),
+    "valid_objectives": lambda pair: valid_objectives(pair, X),
+    "explain": lambda pair: explain(pair, X[:7]),
+    "log_likelihood": lambda pair: log_likelihood(pair, X, num_particles=2),
+    "to_arviz": lambda pair: to_arviz(pair, X, num_draws=2),
+    "check_pair": lambda pair: check_pair(pair, X[:7], checks=["repeatable"]),
+    "predicting": lambda pair: numpyro.handlers.seed(pair.model, 0)(X),
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_averages_are_as_they_were(name: str, run: Any) -> None:
+    before = jax.tree.map(np.array, run.pair.values)
+    LOOKS[name](run.pair)
+    after = jax.tree.map(np.asarray, run.pair.values)
+    jax.tree.map(np.testing.assert_array_equal, after, before)
+
+
+def test_training_moves_them(run: Any) -> None:
+    more = fit(run.pair, X, steps=3, batch_size=8, seed=1, progress=False)
+    before, after = (jax.tree.leaves(pair.values["net$state"]) for pair in (run.pair, more.pair))
+    assert any(np.abs(a - b).max() > 1e-3 for a, b in zip(after, before, strict=True))
