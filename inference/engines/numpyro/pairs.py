@@ -16,7 +16,7 @@ from numpyro.handlers import substitute
 from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.numpyro.pickling import register
-from inference.engines.numpyro.program import own_copy, traces
+from inference.engines.numpyro.program import traces
 from inference.errors import RunFolderError
 
 register()  # of whatever a pair holds
@@ -41,11 +41,11 @@ class StoredPair:
 
     def model(self, *args: Any, **kwargs: Any) -> Any:
         """The wrapped model, with the stored values."""
-        return substitute(parts(self.wrapped)[0], data=own_copy(self.values))(*args, **kwargs)
+        return substitute(parts(self.wrapped)[0], data=self.values)(*args, **kwargs)
 
     def guide(self, *args: Any, **kwargs: Any) -> Any:
         """The wrapped guide, with the stored values."""
-        return substitute(parts(self.wrapped)[1], data=own_copy(self.values))(*args, **kwargs)
+        return substitute(parts(self.wrapped)[1], data=self.values)(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "wrapped":
@@ -53,11 +53,7 @@ class StoredPair:
         value = getattr(self.wrapped, name)
         if not callable(value) or not hasattr(value, "__self__"):
             return value
-
-        def with_values(*args: Any, **kwargs: Any) -> Any:
-            return substitute(value, data=own_copy(self.values))(*args, **kwargs)
-
-        return with_values
+        return substitute(value, data=self.values)
 
     def __repr__(self) -> str:
         return f"fitted {self.wrapped!r}"

@@ -617,8 +617,8 @@ def traces(
 ) -> tuple[Trace, Trace]:
     """Trace the guide, then the model on its draws, from one key split as upstream splits it."""
     model_key, guide_key = random.split(key)
-    params = own_copy(params)
-    seen = params if guide_params is None else own_copy(guide_params)
+    params = dict(params)
+    seen = params if guide_params is None else dict(guide_params)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what upstream only warns about is refused by name later
         run = trace(substitute(seed(guide, guide_key), data=seen)).get_trace
@@ -629,15 +629,6 @@ def traces(
         run = trace(substitute(replayed, data=params)).get_trace
         model_trace = steer(run)(*args, **kwargs)
     return guide_trace, model_trace
-
-
-def own_copy(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same arrays in dictionaries of its own.
-
-    A module writes its new averages into the dictionary that it was handed, so that whoever looks
-    at a pair would change it.
-    """
-    return jax.tree.map(lambda leaf: leaf, dict(values))
 
 
 def inspect(

@@ -14,7 +14,7 @@ import numpyro.distributions as dist
 import pytest
 from numpyro.contrib.module import flax_module
 
-from inference import check_pair, explain, fit, log_likelihood, to_arviz, valid_objectives
+from inference import explain, fit, log_likelihood
 from inference.engines.numpyro.program import inspect
 
 X = np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32)
@@ -48,11 +48,8 @@ def run() -> Any:
 
 LOOKS: dict[str, Callable[[Any], Any]] = {
     "inspect": lambda pair: inspect(pair.model, pair.guide, (X,), {}),
-    "valid_objectives": lambda pair: valid_objectives(pair, X),
     "explain": lambda pair: explain(pair, X[:7]),
     "log_likelihood": lambda pair: log_likelihood(pair, X, num_particles=2),
-    "to_arviz": lambda pair: to_arviz(pair, X, num_draws=2),
-    "check_pair": lambda pair: check_pair(pair, X[:7], checks=["repeatable"]),
     "predicting": lambda pair: numpyro.handlers.seed(pair.model, 0)(X),
 }
 
