@@ -7,11 +7,12 @@ together on right code at most once in 10^5 runs (4.5 standard errors, Bonferron
 from __future__ import annotations
 
 import importlib
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from plated import PROGRAMS, Plated
+from plated import PROGRAMS, Plated, Words
 
 from inference.certificate.certify import deviations, limit
 from inference.engines import ENGINES, load_engine
@@ -30,10 +31,17 @@ def largest(engine: str, program: Plated, objective: Objective, draws: int) -> f
     return float(deviations(grads, program.gradient).max())
 
 
+def _tried(name: str, program: Plated) -> tuple[Objective, ...]:
+    """All objectives on two of the programs; on the others one of each kind, for time."""
+    if name in ("scaled", "nested and annealed"):
+        return LOCAL
+    return (ELBO(), RLOO(2), DisARM()) if program.local else GLOBAL
+
+
 CASES = [
     pytest.param(name, objective, id=f"{name}-{objective!r}")
     for name, program in PROGRAMS.items()
-    for objective in (LOCAL if program.local else GLOBAL)
+    for objective in _tried(name, program)
 ]
 
 
@@ -44,10 +52,18 @@ def test_the_mean_gradient_is_exact(name: str, objective: Objective, engine: str
     assert largest(engine, PROGRAMS[name], objective, max(draws, 200)) < LIMIT
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("objective", [ELBO(), NVIL(normalise=False), RLOO(2)], ids=repr)
+@pytest.mark.parametrize(
+    ("engine", "objective"),
+    [
+        ("numpyro", ELBO()),
+        ("numpyro", NVIL(normalise=False)),
+        ("numpyro", RLOO(2)),
+        ("pyro", ELBO()),
+    ],
+    ids=repr,
+)
 def test_a_scale_in_the_score_is_caught(
-    objective: Objective, engine: str, monkeypatch: pytest.MonkeyPatch
+    engine: str, objective: Objective, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Planted: the score of the scaled log q, as in NumPyro's TraceGraph_ELBO."""
     module = importlib.import_module(f"inference.engines.{engine}.program")
@@ -76,3 +92,46 @@ def test_costs_that_come_back_through_a_global_are_not_dropped(
 def test_discrete_globals_beside_local_latents_are_refused_by_name(engine: str) -> None:
     with pytest.raises(ObjectiveError, match=r"the global 'g' is discrete.*RLOO"):
         largest(engine, PROGRAMS["beside a global"], Enumerated(), 2)
+
+
+def one_global(engine: str, rows: int, *, local_first: bool) -> Any:
+    """One global Normal latent and Bernoulli latents in a plate, whose own logits are learnt."""
+    words = Words(engine)
+
+    def model(x: Any) -> None:
+        g = words.sample("g", words.dist.Normal(words.array(0.0), 1.0))
+        with words.plate("data", rows):
+            b = words.sample("b", words.bernoulli(g + 0 * x))
+            words.sample("x", words.dist.Normal(1.5 * b, 1.0), obs=x)
+
+    def guide(x: Any) -> None:
+        a, s = words.params("as")
+        own = words.library.param("own", words.array(np.full(rows, 0.3)))
+        if not local_first:
+            words.sample("g", words.dist.Normal(a, s))
+        with words.plate("data", rows):
+            words.sample("b", words.bernoulli(own + 0 * x))
+        if local_first:
+            words.sample("g", words.dist.Normal(a, s))
+
+    return SimpleNamespace(engine=engine, model=model, guide=guide)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("local_first", [False, True], ids=["global first", "local first"])
+@pytest.mark.parametrize("objective", [ELBO(), NVIL(normalise=False), RLOO(2)], ids=repr)
+def test_a_local_draw_sees_no_noise_of_other_data(
+    objective: Objective, local_first: bool, engine: str
+) -> None:
+    """At most 1.1 times the deviation that upstream's graph of costs has; 11 and 106 times before.
+
+    Of 50 logits and 300 gradients each the ratio has an error of 0.6 %.
+    """
+    pair = one_global(engine, 50, local_first=local_first)
+    x = np.random.default_rng(0).normal(size=50).astype(np.float32)
+    upstream = importlib.import_module(f"{engine}.infer").TraceGraph_ELBO()
+    ours, theirs = (
+        load_engine(engine).gradients(pair, loss, (x,), 300)[0]["own"].std(0).mean()
+        for loss in (objective, upstream)
+    )
+    assert ours < 1.1 * theirs
