@@ -172,18 +172,27 @@ class PyroProgram:
         proposed = {n: site for n, site in guide_sites.items() if not site["is_observed"]}
         summed = {n: model_sites[n] for n in values if n not in proposed}
         outside = self.structure.outside
+        of_model, of_guide = _Lazy(model_sites, _density), _Lazy(guide_sites, _density)
         scored = {n: s for n, s in proposed.items() if not s["fn"].has_rsample and n not in outside}
         cells = None
         if scored:
             cells = Cells(
-                log_p_sites=_Lazy(_without(model_sites, outside), self._cell),
-                log_q_sites=_Lazy(_without(guide_sites, outside), self._cell),
-                divergences={n: self._as_cell(v, guide_sites[n]) for n, v in exact.items()},
-                scores=_Lazy(scored, lambda site: self._framed(_score(site))),
+                log_p_sites=_Lazy(
+                    _without(model_sites, outside), lambda s: self._cell(of_model[s["name"]], s)
+                ),
+                log_q_sites=_Lazy(
+                    _without(guide_sites, outside), lambda s: self._cell(of_guide[s["name"]], s)
+                ),
+                divergences={n: self._cell(v, guide_sites[n]) for n, v in exact.items()},
+                scores=_Lazy(scored, lambda s: self._framed(_score(s, of_guide))),
             )
         return Draws(
-            log_p_sites=_Lazy(_without(model_sites, outside), self._log_prob),
-            log_q_sites=_Lazy(_without(guide_sites, outside), self._log_prob),
+            log_p_sites=_Lazy(
+                _without(model_sites, outside), lambda s: self._per_datum(of_model[s["name"]], s)
+            ),
+            log_q_sites=_Lazy(
+                _without(guide_sites, outside), lambda s: self._per_datum(of_guide[s["name"]], s)
+            ),
             divergences=known,
             scored=frozenset(scored),
             values=_Lazy(proposed | summed, lambda site: self._padded(site["name"], site["value"])),
@@ -465,10 +474,7 @@ class PyroProgram:
     def _log_prob(self, site: Mapping[str, Any]) -> Tensor:
         return self._per_datum(_density(site), site)
 
-    def _cell(self, site: Mapping[str, Any]) -> Tensor:
-        return self._as_cell(_density(site), site)
-
-    def _as_cell(self, log_prob: Tensor, site: Mapping[str, Any]) -> Tensor:
+    def _cell(self, log_prob: Tensor, site: Mapping[str, Any]) -> Tensor:
         """A log density entry by entry, (K, *batch)."""
         return self._framed(self._scaled(log_prob, site))
 
@@ -788,9 +794,10 @@ def _density(site: Mapping[str, Any]) -> Tensor:
     return site["fn"].log_prob(site["value"])
 
 
-def _score(site: Mapping[str, Any]) -> Tensor:
+def _score(site: Mapping[str, Any], densities: Mapping[str, Tensor]) -> Tensor:
     """The log density of a draw, whether it is masked or not: what was drawn has a score."""
-    return discrete.unmasked(site["fn"]).log_prob(site["value"])
+    fn = discrete.unmasked(site["fn"])
+    return densities[site["name"]] if fn is site["fn"] else fn.log_prob(site["value"])
 
 
 def _without(sites: Mapping[str, Any], names: frozenset[str]) -> Mapping[str, Any]:

@@ -68,7 +68,7 @@ def test_a_scale_in_the_score_is_caught(
     """Planted: the score of the scaled log q, as in NumPyro's TraceGraph_ELBO."""
     module = importlib.import_module(f"inference.engines.{engine}.program")
     right = module._score
-    monkeypatch.setattr(module, "_score", lambda site: site["scale"] * right(site))
+    monkeypatch.setattr(module, "_score", lambda site, *known: site["scale"] * right(site, *known))
     draws = {"numpyro": 8_000, "pyro": 2_500}[engine]
     assert largest(engine, PROGRAMS["scaled"], objective, draws) > LIMIT
 
