@@ -98,11 +98,12 @@ def on_device(batch: Any) -> Any:
 
 @functools.cache
 def blamed(name: str, *, wrong: bool = False) -> dict[tuple[str, str | None], str]:
-    """What `check_pair` fails: check and site to what it says."""
+    """The errors of `check_pair`, and with the mistake its limits: check and site to what is said."""
     program = next(each for each in PROGRAMS if each.name == name)
     args, kwargs = arguments(program.batches()[0])
     report = check_pair(program.make_wrong() if wrong else program.make(), *args, **kwargs)
-    return {(finding.check, finding.site): str(finding) for finding in report.failed}
+    found = [*report.failed, *(report.limits if wrong else ())]
+    return {(finding.check, finding.site): str(finding) for finding in found}
 
 
 @corpus("trains_as_upstream")

@@ -130,10 +130,11 @@ def unconstrained(state: Any) -> dict[str, np.ndarray]:
 
 @functools.cache
 def blamed(program: Program, *, wrong: bool = False) -> dict[tuple[str, str | None], str]:
-    """What `check_pair` fails: check and site to what it says."""
+    """The errors of `check_pair`, and with the mistake its limits: check and site to what is said."""
     args, kwargs = arguments_of(program.batches()[0])
     report = check_pair(built(program, wrong=wrong), *args, **kwargs)
-    return {(finding.check, finding.site): str(finding) for finding in report.failed}
+    found = [*report.failed, *(report.limits if wrong else ())]
+    return {(finding.check, finding.site): str(finding) for finding in found}
 
 
 @corpus("trains_as_upstream")
