@@ -77,7 +77,6 @@ KNOWN: dict[str, dict[str, str]] = {
         "packed_sequences": _ARRAYS_TO_CHECK,
         "list_of_groups": _ARRAYS_TO_CHECK,
         "annealed_by_keyword": _KEYWORDS_TO_CHECK,
-        "reached_by_attribute": _WHICH_LIBRARY,
         "topics_of_a_list_of_documents": _ARRAYS_TO_CHECK,
         "easy_guide_and_subsample": _UNSIZED,
     },
@@ -85,7 +84,6 @@ KNOWN: dict[str, dict[str, str]] = {
         "packed_sequences": _ARRAYS_TO_CHECK,
         "list_of_groups": _ARRAYS_TO_CHECK,
         "annealed_by_keyword": _KEYWORDS_TO_CHECK,
-        "reached_by_attribute": _WHICH_LIBRARY,
         "topics_of_a_list_of_documents": _ARRAYS_TO_CHECK,
     },
 }
