@@ -140,6 +140,21 @@ class Context:
         shown = [*self.prior.computed.values(), self.prior.returned]
         return any(a is not None and a.shape[:1] == (self.rows,) for a in shown)
 
+    @cached_property
+    def guided_by_data(self) -> frozenset[str]:
+        """What the guide draws in view of the batch: other rows, and it draws something else.
+
+        All rows are made the first one, which is data too, and the seed is the same.
+        """
+        first = np.zeros(self.rows, dtype=int)
+        other = self.probe.record("guide", self.taken(first)[0]).sites
+        return frozenset(
+            name
+            for name, run in self.guide.sites.items()
+            if name not in other
+            or not np.allclose(run.value, other[name].value, 1e-5, 1e-6, equal_nan=True)
+        )
+
     @property
     def chooses_rows(self) -> bool:
         """Whether a plate of the pair takes a part of what it is given."""

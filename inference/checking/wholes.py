@@ -24,7 +24,10 @@ def _globals(context: Context) -> Iterator[Mistake]:
     if whole is not None and whole <= context.rows:
         raise Skip("the batch are all rows.")
     said = counted_by_batch(context.structure, context.rows, whole)
-    if said:
+    # What the guide draws in view of a batch is a latent of that batch, such as of one picture.
+    if said and (
+        said := counted_by_batch(context.structure, context.rows, whole, context.guided_by_data)
+    ):
         yield Mistake(said, level="note" if whole is None else "error")
 
 
@@ -65,8 +68,10 @@ def _moved_by(context: Context, row: int, names: list[str], sizes: set[int]) -> 
     found = {}
     for name in names:
         slope: Array | None = slopes.get(name)
-        axis = next((i for i, n in enumerate(np.shape(slope)) if n in sizes), None)
-        if slope is None or axis is None:
+        if slope is None:
+            continue
+        axis = next((i for i, n in enumerate(slope.shape) if n in sizes), None)
+        if axis is None:
             continue
         entries = np.flatnonzero(np.moveaxis(slope, axis, 0).reshape(slope.shape[axis], -1).any(1))
         if len(entries) == 1:

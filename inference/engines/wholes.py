@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy as np
 from inference.engines.structure import Site, Structure
 
 
-def counted_by_batch(structure: Structure, rows: int, whole: int | None = None) -> str:
+def counted_by_batch(
+    structure: Structure, rows: int, whole: int | None = None, leaving: Collection[str] = ()
+) -> str:
     """What is wrong where a latent of all data is weighed against a minibatch as if that were all.
 
     A plate that knows how many rows there are gives the likelihood of a minibatch the weight of the
@@ -20,6 +23,7 @@ def counted_by_batch(structure: Structure, rows: int, whole: int | None = None) 
         structure: on a minibatch.
         rows: how many rows the minibatch has.
         whole: how many there are in all; None if that is not known.
+        leaving: latents that are known to be of the minibatch alone.
 
     Returns:
         A sentence; empty where there is no such latent, or a scale makes up for it.
@@ -32,7 +36,8 @@ def counted_by_batch(structure: Structure, rows: int, whole: int | None = None) 
     sized = [plate for plate in plates if plate.full_size == rows]
     if not sized or any(plate.full_size != plate.size == rows for plate in plates):
         return ""
-    outside = [site for site in structure.latents if not site.plates & plates]
+    others = [site for site in structure.latents if site.name not in leaving]
+    outside = [site for site in others if not site.plates & plates]
     outside = [site for site in outside if _same_scale(site, data[0])]
     if not outside:
         return ""

@@ -11,7 +11,6 @@ from inference.engines import engine_name, load_engine
 from inference.engines.program import is_owned
 from inference.engines.structure import Structure
 from inference.engines.training import Settings, Trainer
-from inference.engines.wholes import counted_by_batch
 from inference.errors import ArgumentError, DivergenceError, RunFolderError
 from inference.objectives import Objective, describe_objective, parse_objective
 from inference.training.arguments import check_arguments, explaining
@@ -22,7 +21,7 @@ from inference.training.run import Run
 from inference.training.sources import ArraySource, BatchSource
 from inference.training.spec import describe_pair, difference, fingerprint, plain, versions
 from inference.training.support import check_support
-from inference.training.wholes import check_wholes
+from inference.training.wholes import check_wholes, counted
 
 _STEPS_BETWEEN_REPORTS = 100  # reports are at ends of epochs, and at least so many steps apart
 _ROWS_PER_VALIDATION = 2000  # rows times particles to score at a time
@@ -304,9 +303,9 @@ def _begin(
     if settings.judge is not None:
         settings.judge.require(structure)
     if isinstance(source, BatchSource):
-        source.beside = counted_by_batch(structure, len(first[0]))
+        source.beside = partial(counted, structure, pair, first, engine)
     else:
-        check_wholes(structure, len(first[0]), len(settings.arrays[0]), objective)
+        check_wholes(structure, pair, first, engine, len(settings.arrays[0]), objective)
     checked = settings.arrays or first
     check_support(structure, checked, "the data", binarise=settings.binarise, strict=False)
     if settings.valid:

@@ -127,7 +127,8 @@ class BatchSource:
         self.rows = 1
         self.steps_per_epoch: int | None = None
         self.check: Callable[[Arrays], None] = lambda batch: None
-        self.beside = ""  # what to say of latents of all data once a second batch comes
+        # What to say of latents of all data once a second batch comes.
+        self.beside: Callable[[], str] | None = None
         self._opened: Iterator[Arrays] | None = None
         self._under_way: Iterator[Arrays] | None = None
         self._used_up = False
@@ -229,9 +230,10 @@ class BatchSource:
 
     def _say_what_counts_by_batch(self, position: int) -> None:
         """Warn, once, as soon as an epoch is seen to have more than one batch."""
-        if position and self.beside:
-            said, self.beside = self.beside, ""
-            warnings.warn(said, UserWarning, stacklevel=5)
+        if position and self.beside is not None:
+            said, self.beside = self.beside(), None
+            if said:
+                warnings.warn(said, UserWarning, stacklevel=5)
 
     def epochs(self, state: Any) -> float:
         """Completed epochs."""

@@ -86,7 +86,7 @@ def seeing(auxiliary: bool | None) -> Any:
         guide(x)
         with pyro.plate("rows", len(x)):
             law = dist.Normal(x @ heads()[0] @ torch.ones(2, 3), 1.0).to_event(1)
-            infer = {"is_auxiliary": True} if auxiliary else {}
+            infer: Any = {"is_auxiliary": True} if auxiliary else {}
             pyro.sample("seen" if auxiliary is None else "x", law, obs=x, infer=infer)
 
     return observes

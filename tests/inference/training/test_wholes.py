@@ -86,3 +86,18 @@ def test_batches_are_warned_of_once_and_only_where_there_are_several(engine):
         trained(engine, [X], steps=None, epochs=2)
         trained(engine, several, right=True, steps=None, epochs=2)
         assert not heard
+
+
+def test_a_latent_of_one_batch_is_none_of_all_data():
+    """A batch is a picture, whose rows are pixels; the guide looks at the picture."""
+
+    def model(x: torch.Tensor) -> None:
+        place = pyro.sample("place", pyro_dist.Normal(0.0, 1.0))
+        with pyro.plate("pixels", BATCH):
+            pyro.sample("x", pyro_dist.Normal(place, 1.0), obs=x)
+
+    def guide(x: torch.Tensor) -> None:
+        slope = pyro.param("slope", torch.tensor(0.5))
+        pyro.sample("place", pyro_dist.Normal(slope * x.mean(), 0.5))
+
+    fit((model, guide), list(X.reshape(-1, BATCH)), epochs=2, progress=False)
