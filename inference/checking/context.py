@@ -146,13 +146,19 @@ class Context:
 
         All rows are made the first one, which is data too, and the seed is the same.
         """
-        first = np.zeros(self.rows, dtype=int)
-        other = self.probe.record("guide", self.taken(first)[0]).sites
+        other, _ = self.taken(np.zeros(self.rows, dtype=int))
+        pairs = [(self.guide.sites, self.probe.record("guide", other).sites, "value")]
+        if self.holds_draws:  # a discrete draw may be the same under other probabilities
+            held = self.probe.record("guide", other, self.latents).sites
+            pairs.append((self.proposed.sites, held, "log_prob"))
         return frozenset(
             name
-            for name, run in self.guide.sites.items()
-            if name not in other
-            or not np.allclose(run.value, other[name].value, 1e-5, 1e-6, equal_nan=True)
+            for here, there, what in pairs
+            for name, run in here.items()
+            if name not in there
+            or not np.allclose(
+                getattr(run, what), getattr(there[name], what), 1e-5, 1e-6, equal_nan=True
+            )
         )
 
     @property

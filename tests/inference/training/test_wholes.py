@@ -93,11 +93,13 @@ def test_a_latent_of_one_batch_is_none_of_all_data():
 
     def model(x: torch.Tensor) -> None:
         place = pyro.sample("place", pyro_dist.Normal(0.0, 1.0))
+        lit = pyro.sample("lit", pyro_dist.Bernoulli(torch.tensor(0.5)))
         with pyro.plate("pixels", BATCH):
-            pyro.sample("x", pyro_dist.Normal(place, 1.0), obs=x)
+            pyro.sample("x", pyro_dist.Normal((place * lit)[..., None], 1.0), obs=x)
 
     def guide(x: torch.Tensor) -> None:
         slope = pyro.param("slope", torch.tensor(0.5))
         pyro.sample("place", pyro_dist.Normal(slope * x.mean(), 0.5))
+        pyro.sample("lit", pyro_dist.Bernoulli(logits=0.01 * slope * x.mean()))
 
     fit((model, guide), list(X.reshape(-1, BATCH)), epochs=2, progress=False)
