@@ -47,14 +47,7 @@ class Finding:
 
     def __str__(self) -> str:
         where = f" ({self.line})" if self.line else ""
-        said = f"{self.level or self.outcome:<{_INDENT}}{self.check}{where}: {self.message}"
-        return textwrap.fill(
-            said,
-            _WIDTH,
-            subsequent_indent=" " * _INDENT,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        return f"{self.level or self.outcome:<{_INDENT}}{self.check}{where}: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -112,7 +105,17 @@ class Report:
                 f"{len(self.skipped)} skipped",
             ]
         )
-        return "\n".join([*map(str, ordered), counts])
+        return "\n".join([*map(_wrapped, ordered), counts])
+
+
+def _wrapped(finding: Finding) -> str:
+    return textwrap.fill(
+        str(finding),
+        _WIDTH,
+        subsequent_indent=" " * _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _counted(number: int, what: str) -> str:

@@ -144,6 +144,16 @@ class Tiny:
 class Broken(Tiny):
     def guide(self, x):
         pass
+
+class Bare(Tiny):
+    def model(self, x):
+        bias = pyro.param("bias", lambda: torch.zeros(self.data_dim))
+        z = pyro.sample("z", dist.Normal(torch.zeros(len(x), 2), 1.0).to_event(2))
+        pyro.sample("x", dist.Bernoulli(logits=bias + z.sum(-1, keepdim=True)).to_event(2), obs=x)
+
+    def guide(self, x):
+        slope = pyro.param("slope", lambda: torch.zeros(self.data_dim, 2))
+        pyro.sample("z", dist.Normal(x @ slope, 1.0).to_event(2))
 """
 
 
@@ -153,9 +163,12 @@ def test_command(tmp_path):
     run = CliRunner().invoke(app, ["check", f"{file}:Tiny"])
     assert run.exit_code == 0, run.output
     assert " 0 errors" in run.output
+    run = CliRunner().invoke(app, ["check", f"{file}:Bare"])
+    assert run.exit_code == 0, run.output
+    assert " 0 errors, 1 limit" in run.output
     run = CliRunner().invoke(app, ["check", f"{file}:Broken", "--check", "guide-proposes-all"])
     assert run.exit_code == 1
-    assert "Add a sample statement 'z'" in run.output
+    assert "Add a sample statement 'z'" in " ".join(run.output.split())
     for words in (["check", str(file)], ["check", f"{file}:Missing"]):
         run = CliRunner().invoke(app, words)
         assert run.exit_code == 2
