@@ -11,21 +11,27 @@ from inference.checking import (  # isort: skip
     shapes,  # noqa: F401
     support,  # noqa: F401
     numerics,  # noqa: F401
-    rows,  # noqa: F401
+    rows as _rows,  # noqa: F401
     parameters,  # noqa: F401
     drawing,  # noqa: F401
     bounds,  # noqa: F401
-    objectives,
+    objectives,  # noqa: F401
+    wholes,  # noqa: F401
 )
 from inference.checking.context import Context
 from inference.checking.registry import CHECKS, run, with_needs
 from inference.checking.report import Finding, Report
 from inference.errors import ArgumentError
 from inference.pairs import as_pair, unpacked
+from inference.training.arguments import check_positive
 
 
 def check_pair(
-    pair: Any, *batch: Any, checks: Iterable[str] | None = None, engine: str | None = None
+    pair: Any,
+    *batch: Any,
+    checks: Iterable[str] | None = None,
+    engine: str | None = None,
+    rows: int | None = None,
 ) -> Report:
     """Check a pair on some rows of data before it is trained.
 
@@ -39,13 +45,16 @@ def check_pair(
         *batch: the arrays that model and guide take, some rows of each; or a tuple of them.
         checks: names of the checks to make, with those that they need; all without it.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
+        rows: how many rows the data have of which the batch are some, where they are known: then
+            a global latent that is weighed against the batch alone is an error.
 
     Returns:
-        The findings: passed, failed with the remedy, skipped with the reason.
+        The findings: passed; errors, limits and notes with the remedy; skipped with the reason.
 
     Raises:
-        ArgumentError: if there is no check of a name.
+        ArgumentError: if there is no check of a name, or `rows` is no whole number of at least 1.
     """
+    check_positive("rows", rows)
     names = list(CHECKS if checks is None else checks)
     unknown = [name for name in names if name not in CHECKS]
     if unknown:
@@ -53,7 +62,7 @@ def check_pair(
             f"checks must be among {', '.join(CHECKS)}; got {', '.join(map(repr, unknown))}."
         )
     inner, own = as_pair(pair)
-    context = Context(inner, unpacked(batch), engine or own)
+    context = Context(inner, unpacked(batch), engine or own, rows)
     findings = list(run(with_needs(names), context))
     if "objectives" in names:
         findings += _refusals(context, findings)
@@ -64,5 +73,5 @@ def _refusals(context: Context, findings: list[Finding]) -> list[Finding]:
     """Why some objectives do not fit a pair that others do: nothing to mend."""
     if not any(each.check == "objectives" and each.outcome == "passed" for each in findings):
         return []
-    refused = objectives.validity(context).refused
+    refused = context.validity.refused
     return [Finding(f"objective {name}", "skipped", why) for name, why in refused.items()]

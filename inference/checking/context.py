@@ -12,7 +12,8 @@ import numpy as np
 
 from inference.engines import engine_name
 from inference.engines.recorded import Array, Parameter, Recorded, RecordedSite, Slopes
-from inference.engines.structure import Plate, Structure
+from inference.engines.structure import Plate, Site, Structure
+from inference.objectives.validity import Validity, valid_for
 
 PARTICLES, _SETS = 8, 24  # of importance-weighted bounds
 
@@ -24,10 +25,17 @@ class Context:
         pair: a pair or a `(model, guide)` tuple.
         batch: what model and guide take.
         engine: the engine, where it cannot be told from the pair.
+        whole: how many rows the data have of which the batch are some; None if not known.
     """
 
-    def __init__(self, pair: Any, batch: tuple[Any, ...], engine: str | None = None) -> None:
-        self.pair = pair
+    def __init__(
+        self,
+        pair: Any,
+        batch: tuple[Any, ...],
+        engine: str | None = None,
+        whole: int | None = None,
+    ) -> None:
+        self.pair, self.whole = pair, whole
         self.batch = tuple(map(_array, batch))
         self._engine = engine
 
@@ -72,6 +80,23 @@ class Context:
         """Sites and plates, as objectives see them."""
         return self.probe.structure()
 
+    def structure_site(self, part: str, name: str) -> Site | None:
+        """A site of the model or the guide as objectives see it, where that run has it."""
+        sites = self.structure.guide if part == "guide" else self.structure.model
+        return sites.get(name)
+
+    @cached_property
+    def validity(self) -> Validity:
+        """Which objectives train the pair, and why the others do not."""
+        return valid_for(self.structure)
+
+    @property
+    def trains_under(self) -> str:
+        """The objectives that train the pair and those that do not, in words."""
+        valid, refused = ", ".join(self.validity.valid), ", ".join(self.validity.refused)
+        others = f" (not under {refused})" if refused else ""
+        return f"{valid or 'losses of the library alone'}{others}"
+
     @property
     def parameters(self) -> dict[str, Parameter]:
         """The parameters that model and guide have asked for."""
@@ -95,6 +120,46 @@ class Context:
             return {}
         shared = frozenset.intersection(*plates) if plates else frozenset[Plate]()
         return {plate.name: plate for plate in shared if plate.size == self.rows}
+
+    def guide_class(self, *names: str) -> bool:
+        """Whether the guide is of a class, of the libraries or derived from one, of these names."""
+        guide = self.pair[1] if isinstance(self.pair, tuple) else self.pair.guide
+        return any(base.__name__ in names for base in type(guide).__mro__)
+
+    @property
+    def library_guide(self) -> bool:
+        """Whether the guide is an object of a class that the libraries define."""
+        guide = self.pair[1] if isinstance(self.pair, tuple) else self.pair.guide
+        return type(guide).__module__.split(".")[0] in ("pyro", "numpyro")
+
+    @property
+    def generates(self) -> bool:
+        """Whether the model is a generator: it observes nothing, and draws rows that it shows."""
+        if any(run.site.observed for run in self.prior.sites.values()):
+            return False
+        shown = [*self.prior.computed.values(), self.prior.returned]
+        return any(a is not None and a.shape[:1] == (self.rows,) for a in shown)
+
+    @cached_property
+    def guided_by_data(self) -> frozenset[str]:
+        """What the guide draws in view of the batch: other rows, and it draws something else.
+
+        All rows are made the first one, which is data too, and the seed is the same.
+        """
+        other, _ = self.taken(np.zeros(self.rows, dtype=int))
+        pairs = [(self.guide.sites, self.probe.record("guide", other).sites, "value")]
+        if self.holds_draws:  # a discrete draw may be the same under other probabilities
+            held = self.probe.record("guide", other, self.latents).sites
+            pairs.append((self.proposed.sites, held, "log_prob"))
+        return frozenset(
+            name
+            for here, there, what in pairs
+            for name, run in here.items()
+            if name not in there
+            or not np.allclose(
+                getattr(run, what), getattr(there[name], what), 1e-5, 1e-6, equal_nan=True
+            )
+        )
 
     @property
     def chooses_rows(self) -> bool:
@@ -126,6 +191,40 @@ class Context:
         )
         if part == "guide" and whole and any(placed):
             return "the guide draws the latents of all rows at once."
+        return self.fixed_rows.get(part, "")
+
+    @cached_property
+    def fixed_rows(self) -> dict[str, str]:
+        """Why a part's plate of the data does not follow the number of rows; of those that do none.
+
+        Such a program is for all rows at once: eight schools, the pixels of one picture.
+        """
+        if not self.data_plates or self.rows < 2:
+            return {}
+        parts = ("guide", "model") if self.holds_draws else ("model",)
+        found = {part: self._fixed(part) for part in parts}
+        return {part: why for part, why in found.items() if why}
+
+    def _fixed(self, part: str) -> str:
+        said = f"the {part}'s plate of the data has a size of its own"
+        raised = []
+        for index in (np.array([self.rows - 1]), np.concatenate([np.arange(self.rows)] * 2)):
+            batch, latents = self.taken(index)
+            try:
+                run = self.probe.record(part, batch, latents)
+            except Exception as error:
+                raised.append(type(error).__name__)
+                continue
+            kept = {
+                plate.name
+                for site in run.sites.values()
+                for plate in site.site.plates
+                if plate.name in self.data_plates and plate.size == self.rows
+            }
+            if kept:
+                return f"{said}: {min(kept)!r} still has {self.rows} rows where {len(index)} come."
+        if len(raised) == 2:
+            return f"{said}: with other rows than these {self.rows}, {raised[0]} is raised."
         return ""
 
     @cached_property
@@ -171,12 +270,21 @@ class Context:
         return taken
 
     def per_row(self, run: RecordedSite) -> Array | None:
-        """A site's log density of each row, (rows,); None outside of the data's plate."""
+        """A site's log density of each row, (rows,); None outside of the data's plate.
+
+        It is that of one row: without the scale of a plate that is a subsample of a known whole.
+        """
         axis = run.axis(self.data_plates)
         if axis is None:
             return None
         whole = np.broadcast_to(run.log_prob, run.site.batch_shape).astype(np.float64)
+        whole = whole / self.subsampling(run.site)
         return np.moveaxis(whole, axis, 0).reshape(whole.shape[axis], -1).sum(1)
+
+    def subsampling(self, site: Site) -> float:
+        """How many rows of the whole one of the site's stands for, by the data's plates."""
+        plates = (plate for plate in site.plates if plate.name in self.data_plates)
+        return float(np.prod([plate.full_size / plate.size for plate in plates]))
 
     @cached_property
     def proposed(self) -> Recorded:
@@ -189,7 +297,8 @@ class Context:
         A guide may use the model's parameters without a gradient: an exact posterior does.
         """
         ours, theirs = set(self.model.parameters), set(self.guide.parameters)
-        return {"model": ours, "guide": theirs - ours, "path": ours ^ theirs}[which]
+        moved = {"model": ours, "guide": theirs - ours, "path": ours ^ theirs, "draw": ours}
+        return moved[which]
 
     @cached_property
     def log_weights(self) -> tuple[Array, Array]:
@@ -204,14 +313,21 @@ class Context:
         return self.probe.log_weights(PARTICLES, _SETS, _check_local)
 
     @cached_property
-    def _slopes(self) -> dict[tuple[str, int], Slopes]:
+    def _slopes(self) -> dict[tuple[str, int, frozenset[str]], Slopes]:
         return {}
 
-    def slopes(self, which: str, rng_seed: int = 0) -> Slopes:
-        """A gradient; see the engines' `Probe.slopes`."""
-        key = which, rng_seed
+    def slopes(self, which: str, rng_seed: int = 0, along: frozenset[str] | None = None) -> Slopes:
+        """A gradient; see the engines' `Probe.slopes`.
+
+        Args:
+            which: of what.
+            rng_seed: of the draws and the direction.
+            along: the parameters that the direction moves; `moved(which)` without it.
+        """
+        along = frozenset(self.moved(which)) if along is None else along
+        key = which, rng_seed, along
         if key not in self._slopes:
-            given = which, self.latents, self.moved(which)
+            given = which, self.latents, along
             try:
                 found = self.probe.slopes(*given, rng_seed=rng_seed)
             except Exception:  # a program with float32 written into it

@@ -9,13 +9,19 @@ import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.registry import Mistake, Skip, check
+from inference.errors import ArgumentError
 from inference.pairs import check_pair_type
 
 
 @check("pair-type", "the pair has a model and a guide, both callable.")
 def _pair_type(context: Context) -> Iterator[Mistake]:
-    check_pair_type(context.pair)
     pair = context.pair
+    if not (isinstance(pair, tuple) and len(pair) == 2):
+        try:
+            check_pair_type(pair)
+        except ArgumentError as error:
+            yield Mistake(str(error))
+            return
     parts = pair if isinstance(pair, tuple) else (pair.model, pair.guide)
     for name, part in zip(("model", "guide"), parts, strict=True):
         if not callable(part):
@@ -142,16 +148,37 @@ def _no_more(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check("guide-observes-nothing", "the guide observes nothing.", needs=("guide-runs",))
+@check(
+    "guide-observes-nothing",
+    "the guide observes nothing that counts.",
+    needs=("guide-runs", "model-runs"),
+)
 def _guide_observes(context: Context) -> Iterator[Mistake]:
+    if context.guide_class("GuideMessenger"):
+        raise Skip("the guide is a messenger, which runs the model: what that observes is no draw.")
     for name, run in context.guide.sites.items():
-        if run.site.observed:
+        # Autoguides write Jacobians as factors; what is marked is no part of the bound.
+        if not run.site.observed or run.site.auxiliary or run.distribution == "Unit":
+            continue
+        model = context.prior.sites.get(name)
+        if model is not None and model.site.observed:
             yield Mistake(
-                f"the guide observes {name!r}: its density would be subtracted from the bound. "
-                "Remove obs= there; only the model observes.",
+                f"guide and model observe {name!r}. If the guide learns to predict it, mark it in "
+                "the guide with infer={'is_auxiliary': True}: the library's Trace_ELBO subtracts "
+                "its density from the bound otherwise, so that the likelihood is lost; losses that "
+                "leave out what a guide observes, such as TraceCausalEffect_ELBO, do not. If it "
+                "does not, remove obs= there.",
                 name,
                 run.line,
+                level="limit",
             )
+            continue
+        yield Mistake(
+            f"the guide observes {name!r}: its density would be subtracted from the bound. "
+            "Remove obs= there; only the model observes.",
+            name,
+            run.line,
+        )
 
 
 @check(
@@ -172,7 +199,16 @@ def _proposed_data(context: Context) -> Iterator[Mistake]:
 
 @check("model-observes", "the model observes data.", needs=("model-runs",))
 def _observes(context: Context) -> Iterator[Mistake]:
-    if not any(run.site.observed for run in context.prior.sites.values()):
+    if any(run.site.observed for run in context.prior.sites.values()):
+        return
+    if context.generates:
+        yield Mistake(
+            "no site of the model is observed, so that there is no likelihood. It draws data, "
+            "which objectives that compare draws take, MMD and Adversarial or a loss of your own; "
+            "bounds on the likelihood are refused.",
+            level="limit",
+        )
+    else:
         yield Mistake(
             "no site of the model is observed, so that there is no likelihood; pass the data to a "
             "sample statement with obs=."
@@ -213,6 +249,8 @@ def _data_matter(context: Context) -> Iterator[Mistake]:
 def _guide_sees(context: Context) -> Iterator[Mistake]:
     if not context.latents or context.rows < 2:
         raise Skip("there are no latents, or one row only.")
+    if not context.holds_draws:
+        raise Skip("the guide has no density of given values: a point, or a flow without inverse.")
     backwards = np.arange(context.rows)[::-1]
     other, _ = context.taken(backwards)
     seen = context.probe.record("guide", other, context.latents).total

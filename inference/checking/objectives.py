@@ -6,12 +6,7 @@ from collections.abc import Iterator
 
 from inference.checking.context import Context
 from inference.checking.registry import Mistake, Skip, check
-from inference.objectives.validity import Validity, valid_for
-
-
-def validity(context: Context) -> Validity:
-    """Which objectives fit, and why the others do not."""
-    return valid_for(context.structure)
+from inference.errors import PairError
 
 
 def _check_marked(context: Context) -> None:
@@ -27,10 +22,19 @@ def _check_marked(context: Context) -> None:
 @check("objectives", "some objective trains the pair.", needs=("runs-together", "model-observes"))
 def _some(context: Context) -> Iterator[Mistake]:
     _check_marked(context)
-    found = validity(context)
+    found = context.validity
     if not found.valid:
         first = next(iter(found.refused.items()))
-        yield Mistake(f"no objective trains this pair; {first[0]}: {first[1]}")
+        try:
+            context.structure.check_match()
+        except PairError:
+            yield Mistake(f"no objective trains this pair; {first[0]}: {first[1]}")
+            return
+        yield Mistake(
+            "no objective of those here trains this pair; the library's own loss objects, such as "
+            f"Trace_ELBO, do. {first[0]}: {first[1]}",
+            level="limit",
+        )
 
 
 @check(
@@ -40,6 +44,8 @@ def _some(context: Context) -> Iterator[Mistake]:
 )
 def _elbo(context: Context) -> Iterator[Mistake]:
     _check_marked(context)
-    why = validity(context).refused.get("ELBO")
+    why = context.validity.refused.get("ELBO")
+    if not context.validity.valid:
+        raise Skip("no objective of those here does; see 'objectives'.")
     if why is not None:
-        yield Mistake(f"{why} Objectives that train it: {', '.join(validity(context).valid)}.")
+        yield Mistake(f"{why} Objectives that train it: {context.trains_under}.", level="limit")

@@ -64,8 +64,9 @@ def _trained(context: Context) -> Iterator[Mistake]:
     frozen = context.probe.frozen()
     if frozen:
         yield Mistake(
-            f"{_names(frozen)} has requires_grad=False and stays as it is; if that is meant, "
-            "register it as a buffer, else remove requires_grad_(False)."
+            f"{_names(frozen)} has requires_grad=False and stays as it is, which is right for what "
+            "was trained before, such as a baseline; else remove requires_grad_(False).",
+            level="note",
         )
 
 
@@ -80,6 +81,8 @@ _GRADIENTS = (
 
 def _which(context: Context) -> list[str]:
     """The gradients that the pair has."""
+    if context.generates:
+        return ["draw"]
     proposals = context.structure.proposals
     found = ["model"]
     if proposals and context.holds_draws:
@@ -110,9 +113,11 @@ def _finite_gradients(context: Context) -> Iterator[Mistake]:
 
 def _without_gradient(context: Context, part: str) -> list[str]:
     run = context.guide if part == "guide" else context.model
-    none = []
+    none, own = [], _which(context)
+    if part == "guide" and not {"guide", "path"} & set(own):
+        return []  # no gradient is known that goes through them
     for name in dict.fromkeys(each for each in run.parameters if each not in run.baselines):
-        slopes = [context.slopes(which).gradient.get(name) for which in _which(context)]
+        slopes = [context.slopes(which).gradient.get(name) for which in own]
         known = [slope for slope in slopes if slope is not None]
         if known and not any(slope.any() for slope in known):
             none.append(name)
@@ -131,10 +136,19 @@ def _without_gradient(context: Context, part: str) -> list[str]:
 )
 def _model_gradients(context: Context) -> Iterator[Mistake]:
     none = _without_gradient(context, "model")
-    if none:
+    frozen = [name for name in none if _frozen(context, name)]
+    if frozen and not _any_gradient(context):
         yield Mistake(
-            f"the log density does not depend on the model's {_names(none)}, or its gradient is "
-            "cut; use it, remove it, or look for .detach(), .data, no_grad() or stop_gradient."
+            f"{'what the model draws' if context.generates else 'the log density'} depends on "
+            f"{_names(frozen)}, but no parameter of the pair has a gradient, so that nothing can "
+            "be trained; look for .detach(), .data, no_grad() or stop_gradient."
+        )
+    elif frozen:
+        yield Mistake(_is_frozen(frozen), level="note")
+    unused = [name for name in none if name not in frozen]
+    if unused:
+        yield Mistake(
+            f"the log density does not depend on the model's {_names(unused)}; use it or remove it."
         )
 
 
@@ -145,24 +159,60 @@ def _model_gradients(context: Context) -> Iterator[Mistake]:
 )
 def _guide_gradients(context: Context) -> Iterator[Mistake]:
     none = _without_gradient(context, "guide")
-    if none:
+    switched_off = context.probe.without_gradients("guide") if none else set()
+    held = [name for name in none if name in switched_off]
+    if held and _any_gradient(context):
+        yield Mistake(_is_frozen(held), level="note")
+        none = [name for name in none if name not in held]
+    if none and context.library_guide:
+        yield Mistake(
+            f"the bound does not depend on {_names(none)} of the library's own guide: where they "
+            "begin, at least, they change nothing.",
+            level="note",
+        )
+    elif none:
         yield Mistake(
             f"the bound does not depend on the guide's {_names(none)}, or its gradient is cut; use "
             "it, remove it, or look for .detach(), .data, no_grad() or stop_gradient."
         )
 
 
+def _is_frozen(names: list[str]) -> str:
+    return (
+        f"{_names(names)} is used, but without a gradient, and stays as it is. That is right for "
+        "what was trained before; else look for .detach(), .data, no_grad() or stop_gradient."
+    )
+
+
+def _frozen(context: Context, name: str) -> bool:
+    """Whether a parameter changes a density, or a draw, that has no gradient by it."""
+    for which in _which(context):
+        slopes = context.slopes(which, along=frozenset([name]))
+        if abs(slopes.difference) > slopes.rounding + 1e-6:
+            return True
+    return False
+
+
+def _any_gradient(context: Context) -> bool:
+    every = (context.slopes(which).gradient.values() for which in _which(context))
+    return any(slope.any() for slopes in every for slope in slopes)
+
+
 def _agrees(context: Context, which: str, meaning: str) -> Iterator[Mistake]:
     if which not in _which(context):
         raise Skip(f"{meaning} has no such gradient: " + _WHY[which])
-    if not context.moved(which):
+    moved = context.moved(which)
+    if not moved:
         raise Skip(f"{meaning} has no parameters of its own.")
     drawn = {run.distribution for run in context.guide.sites.values()} & _REJECTING
     if which == "path" and drawn:
         raise Skip(f"a {min(drawn)} is drawn by rejection, which finite differences do not follow.")
+    # Those without any gradient have a check of their own.
+    dead = {*_without_gradient(context, "model"), *_without_gradient(context, "guide")}
+    along = frozenset(moved - dead)
     # The kink of a ReLU inside of the step is bad luck, which does not come twice.
-    if not (_met(context.slopes(which)) or _met(context.slopes(which, rng_seed=1))):
-        slopes = context.slopes(which)
+    slopes = context.slopes(which, along=along)
+    if not (_met(slopes) or _met(context.slopes(which, rng_seed=1, along=along))):
         yield Mistake(
             f"along one direction of the parameters the gradient of {meaning} is "
             f"{slopes.along:.6g}, but finite differences give {slopes.difference:.6g}; a part of "
@@ -181,6 +231,7 @@ _REJECTING = frozenset(
     ["Beta", "Chi2", "Dirichlet", "FisherSnedecor", "Gamma", "InverseGamma", "StudentT", "VonMises"]
 )
 _WHY = {
+    "model": "the model observes nothing.",
     "guide": "there are no draws, a flow without an inverse, or point masses.",
     "path": "there are no draws, or some without rsample.",
 }

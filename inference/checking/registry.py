@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from inference.checking.context import Context
-from inference.checking.report import Finding
+from inference.checking.report import Finding, Level, Outcome
 from inference.engines.recorded import raising_line
 
 
@@ -32,12 +32,16 @@ class Mistake:
         message: what was expected, what came, and what to do.
         site: the site that it is about.
         line: where in the user's code.
+        level: how much it matters; see `Finding`.
     """
 
     message: str
     site: str | None = None
     line: str = ""
+    level: Level = "error"
 
+
+_OUTCOMES: dict[Level, Outcome] = {"error": "failed", "limit": "limited", "note": "noted"}
 
 Body = Callable[[Context], Iterable[Mistake]]
 
@@ -100,10 +104,16 @@ def run(checks: Iterable[Check], context: Context) -> Iterator[Finding]:
             continue
         except Exception as error:  # the pair is the user's: anything can come
             mistakes = [Mistake(in_words(error), line=raising_line(error))]
-        if mistakes:
+        if any(mistake.level != "note" for mistake in mistakes):
             unmet.add(each.name)
         for mistake in mistakes:
-            yield Finding(each.name, "failed", mistake.message, mistake.site, mistake.line)
+            yield Finding(
+                each.name,
+                _OUTCOMES[mistake.level],
+                mistake.message,
+                mistake.site,
+                mistake.line,
+            )
         if not mistakes:
             yield Finding(each.name, "passed", each.text)
 

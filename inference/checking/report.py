@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Outcome = Literal["passed", "failed", "skipped"]
+import pandas as pd
+
+Outcome = Literal["passed", "failed", "limited", "noted", "skipped"]
+Level = Literal["error", "limit", "note"]
+
+_LEVELS: dict[Outcome, Level] = {"failed": "error", "limited": "limit", "noted": "note"}
+_WIDTH, _INDENT = 80, 8  # columns
 
 
 @dataclass(frozen=True)
@@ -15,7 +22,7 @@ class Finding:
 
     Attributes:
         check: the check's name.
-        outcome: `"passed"`, `"failed"` or `"skipped"`.
+        outcome: `"passed"`, `"failed"`, `"limited"`, `"noted"` or `"skipped"`.
         message: what was checked; of a mistake what was expected, what came, and what to do; of a
             check that was skipped the reason.
         site: the site that it is about, if it is about one.
@@ -28,14 +35,24 @@ class Finding:
     site: str | None = None
     line: str = ""
 
+    @property
+    def level(self) -> Level | None:
+        """How much it matters; None of what passed or was skipped.
+
+        `"error"`: wrong under every objective that is offered for the pair, or it crashes.
+        `"limit"`: right under some objectives and not under others; the message says which.
+        `"note"`: worth a look, and right if it is meant.
+        """
+        return _LEVELS.get(self.outcome)
+
     def __str__(self) -> str:
         where = f" ({self.line})" if self.line else ""
-        return f"{self.outcome:<8}{self.check}{where}: {self.message}"
+        return f"{self.level or self.outcome:<{_INDENT}}{self.check}{where}: {self.message}"
 
 
 @dataclass(frozen=True)
 class Report:
-    """All findings of `check_pair`; printed, it is a line for each and their counts.
+    """All findings of `check_pair`; printed, it is a paragraph for each and their counts.
 
     Attributes:
         findings: in the order of the checks. A check that found several mistakes has several.
@@ -50,20 +67,56 @@ class Report:
 
     @property
     def failed(self) -> list[Finding]:
-        """Mistakes."""
+        """Errors: wrong under every objective that is offered for the pair, or it crashes."""
         return self._only("failed")
+
+    @property
+    def limits(self) -> list[Finding]:
+        """What is right under some objectives and not under others."""
+        return self._only("limited")
+
+    @property
+    def notes(self) -> list[Finding]:
+        """What is worth a look, and right if it is meant."""
+        return self._only("noted")
 
     @property
     def skipped(self) -> list[Finding]:
         """Checks that could not be made, or that have no meaning for this pair, and why."""
         return self._only("skipped")
 
+    @property
+    def frame(self) -> pd.DataFrame:
+        """A row a finding: `level` (or `passed`, `skipped`), `check`, `site`, `line`, `message`."""
+        rows = [(f.level or f.outcome, f.check, f.site, f.line, f.message) for f in self.findings]
+        return pd.DataFrame(rows, columns=["level", "check", "site", "line", "message"])
+
     def _only(self, outcome: Outcome) -> list[Finding]:
         return [finding for finding in self.findings if finding.outcome == outcome]
 
     def __str__(self) -> str:
-        ordered = [*self.passed, *self.skipped, *self.failed]
-        counts = (
-            f"{len(self.passed)} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
+        ordered = [*self.passed, *self.skipped, *self.notes, *self.limits, *self.failed]
+        counts = ", ".join(
+            [
+                f"{len(self.passed)} passed",
+                _counted(len(self.failed), "error"),
+                _counted(len(self.limits), "limit"),
+                _counted(len(self.notes), "note"),
+                f"{len(self.skipped)} skipped",
+            ]
         )
-        return "\n".join([*map(str, ordered), counts])
+        return "\n".join([*map(_wrapped, ordered), counts])
+
+
+def _wrapped(finding: Finding) -> str:
+    return textwrap.fill(
+        str(finding),
+        _WIDTH,
+        subsequent_indent=" " * _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

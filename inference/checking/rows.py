@@ -41,17 +41,23 @@ def _compare(context: Context, index: np.ndarray, how: str, remedy: str) -> Iter
             other = chosen.sites.get(name)
             if expected is None or other is None:
                 continue
-            axis = other.axis(context.data_plates)
-            came = np.broadcast_to(other.log_prob, other.site.batch_shape).astype(np.float64)
-            came = np.moveaxis(came, axis or 0, 0).reshape(came.shape[axis or 0], -1).sum(1)
-            want = expected[index]
+            came, want = context.per_row(other), expected[index]
+            if came is None or came.shape != want.shape:
+                of = "no row" if came is None else f"{len(came)} rows"
+                yield Mistake(
+                    f"the log density of {name!r} in the {part} should be of {len(want)} rows "
+                    f"where so many come, got {of}; write the plate's size as len(x).",
+                    name,
+                    run.line,
+                )
+                continue
             size = np.abs(expected[np.isfinite(expected)]).max(initial=0) + 1
-            if came.shape != want.shape or not np.allclose(came, want, _RELATIVE, 1e-4 * size):
-                row = 0 if came.shape != want.shape else int(np.abs(came - want).argmax())
+            if not np.allclose(came, want, _RELATIVE, 1e-4 * size, equal_nan=True):
+                row = int(np.abs(came - want).argmax())
                 yield Mistake(
                     f"the log density of {name!r} in the {part} for row {int(index[row])} "
                     f"should be "
-                    f"{want[row]:.6g} {how}, got {came[min(row, len(came) - 1)]:.6g}; {remedy}",
+                    f"{want[row]:.6g} {how}, got {came[row]:.6g}; {remedy}",
                     name,
                     run.line,
                 )
@@ -94,15 +100,26 @@ def _alone(context: Context) -> Iterator[Mistake]:
 )
 def _duplicated(context: Context) -> Iterator[Mistake]:
     index = np.concatenate([np.arange(context.rows)] * 2)
+    if any(
+        plate.size != plate.full_size < len(index)
+        for run in (context.model, context.guide)
+        for site in run.sites.values()
+        for plate in site.site.plates
+    ):
+        raise Skip("twice the rows are more than a plate says there are in all.")
     for part, whole, double in _runs(context, index):
-        local = sum(
-            s.total for s in whole.sites.values() if s.axis(context.data_plates) is not None
+        local = [n for n, s in whole.sites.items() if s.axis(context.data_plates) is not None]
+        once, twice = (
+            sum(s.total / context.subsampling(s.site) for s in run.sites.values())
+            for run in (whole, double)
         )
-        expected = whole.total + local
-        if not np.isclose(double.total, expected, _RELATIVE, 1e-3):
+        local = sum(
+            whole.sites[name].total / context.subsampling(whole.sites[name].site) for name in local
+        )
+        if not np.isclose(twice, once + local, _RELATIVE, 1e-3, equal_nan=True):
             yield Mistake(
                 f"the {part}'s log density of the same {context.rows} rows twice should be "
-                f"{expected:.6g}, got {double.total:.6g}; sum over rows, do not average, and let "
+                f"{once + local:.6g}, got {twice:.6g}; sum over rows, do not average, and let "
                 "no scale depend on len(x) but for a plate's own."
             )
 
@@ -113,6 +130,18 @@ def _duplicated(context: Context) -> Iterator[Mistake]:
     needs=("runs-together",),
 )
 def _sizes(context: Context) -> Iterator[Mistake]:
+    fixed = {
+        part: why for part, why in context.fixed_rows.items() if context.bound_to_rows(part) == why
+    }
+    for why in fixed.values():
+        yield Mistake(
+            f"{why} That is right for a program of all rows at once; to train it in "
+            "minibatches, write the plate's size as len(x), beside global latents as "
+            "plate(name, N, subsample_size=len(x)).",
+            level="limit",
+        )
+    if fixed:
+        return
     for part, _, run in _runs(context, np.array([context.rows - 1])):
         for name, site in run.sites.items():
             was = (context.guide if part == "guide" else context.prior).sites.get(name)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.registry import Mistake, Skip, check
-from inference.engines.densities import outside_plates, repeated_value
+from inference.engines.densities import miscounted, outside_plates, repeated_value
+from inference.engines.structure import Plate
 
 
 @check(
@@ -93,9 +94,11 @@ def _scale(context: Context) -> Iterator[Mistake]:
 @check(
     "batch-dimensions-in-plates",
     "every batch dimension lies in a plate.",
-    needs=("guide-runs", "model-runs"),
+    needs=("runs-together",),
 )
 def _in_plates(context: Context) -> Iterator[Mistake]:
+    data = [site.plates for site in context.structure.observed]
+    observed = frozenset.intersection(*data) if data else frozenset[Plate]()
     for part, run in (("model", context.prior), ("guide", context.guide)):
         for name, recorded in run.sites.items():
             site = recorded.site
@@ -105,12 +108,18 @@ def _in_plates(context: Context) -> Iterator[Mistake]:
                 for dim in range(recorded.stepped - len(site.batch_shape), 0)
                 if site.batch_shape[dim] > 1 and dim not in covered
             ]
-            if outside:
-                yield Mistake(
-                    outside_plates(name, part, site.batch_shape, outside[0]),
-                    name,
-                    recorded.line,
+            if not outside:
+                continue
+            said = outside_plates(name, part, site.batch_shape, outside[0])
+            seen = context.structure_site(part, name)
+            wrong = seen is not None and miscounted(seen, part, observed)
+            if not wrong:
+                said += (
+                    " As it is its entries are summed, which is right under objectives of one draw "
+                    f"a datum; {context.trains_under} take it. Losses that put draws on a "
+                    "dimension of their own, or enumerate, do not."
                 )
+            yield Mistake(said, name, recorded.line, level="error" if wrong else "limit")
 
 
 @check(
@@ -158,6 +167,11 @@ def _broadcasting(context: Context) -> Iterator[Mistake]:
         )
 
 
+def _few(names: Iterable[str]) -> str:
+    first, *more = names
+    return f"{first!r}{f' and {len(more)} more' if more else ''}"
+
+
 def _stripped(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(size for size in shape if size != 1)
 
@@ -184,15 +198,30 @@ def _density_shapes(context: Context) -> Iterator[Mistake]:
 @check(
     "data-in-plate",
     "the rows of the batch lie in a plate around all observed sites.",
-    needs=("model-observes",),
+    needs=("runs-together", "model-observes"),
 )
 def _data_plate(context: Context) -> Iterator[Mistake]:
     if context.rows < 2:
         raise Skip("it takes a batch of two rows or more.")
-    for name, recorded in context.prior.sites.items():
+    data = {
+        name: run
+        for name, run in context.prior.sites.items()
+        # A factor is no datum.
+        if run.site.observed and not run.site.training_only and run.distribution != "Unit"
+    }
+    if data and not any(run.site.plates for run in data.values()):
+        yield Mistake(
+            f"the data, {_few(data)}, lie in no plate: all rows are one event, and bounds are of "
+            f"all of them as one datum. It trains under {context.trains_under}. If rows are "
+            "independent, open a plate('data', len(x)) around the sites of one datum: minibatches, "
+            "and objectives and evaluations per datum, need it.",
+            next(iter(data)),
+            next(iter(data.values())).line,
+            level="limit",
+        )
+        return
+    for name, recorded in data.items():
         site = recorded.site
-        if not site.observed or site.training_only:
-            continue
         sizes = {plate.size for plate in site.plates}
         full = {plate.full_size for plate in site.plates if plate.full_size != plate.size}
         if full:
@@ -200,11 +229,13 @@ def _data_plate(context: Context) -> Iterator[Mistake]:
         if context.rows not in sizes:
             yield Mistake(
                 f"the batch has {context.rows} rows, but {name!r} lies in no plate of that size "
-                f"(its plates: {sorted(sizes) or 'none'}); open a pyro.plate('data', "
-                f"len(x)) around "
-                "the sites of one datum, so that they count as independent rows.",
+                f"(its plates: {sorted(sizes) or 'none'}). It trains under "
+                f"{context.trains_under}; for objectives and evaluations per datum open a "
+                "plate('data', len(x)) around the sites of one datum, so that they count as "
+                "independent rows.",
                 name,
                 recorded.line,
+                level="limit",
             )
 
 
@@ -238,5 +269,4 @@ def _per_row(context: Context) -> Iterator[Mistake]:
 def _particles(context: Context) -> Iterator[Mistake]:
     found = context.probe.obstacle(context.structure)
     if found is not None:
-        raise Skip(str(found), found.site, found.line)
-    yield from ()
+        yield Mistake(str(found), found.site, found.line, level="note")

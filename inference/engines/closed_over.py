@@ -7,6 +7,21 @@ import inspect
 from types import FunctionType
 from typing import Any
 
+_DEEPEST = 2  # containers in containers
+
+
+def held_in(pair: Any, kind: type) -> dict[str, Any]:
+    """Of the objects of a pair those of a kind, also in its lists, tuples and dictionaries."""
+    found: dict[str, Any] = {}
+    waiting = [(name, value, 0) for name, value in objects_of(pair).items()]
+    for name, value, depth in waiting:  # it grows as containers are opened
+        if isinstance(value, kind):
+            found[name] = value
+        elif depth < _DEEPEST and type(value) in (list, tuple, dict):
+            inside = value.items() if isinstance(value, dict) else enumerate(value)
+            waiting += [(f"{name}.{key}", each, depth + 1) for key, each in inside]
+    return found
+
 
 def objects_of(pair: Any) -> dict[str, Any]:
     """Objects by name: attributes of the pair and of its parts, closures, globals that are used."""

@@ -721,12 +721,17 @@ def can_draw(model: Callable[..., Any]) -> bool:
     """Whether a model takes `size=`, the number of rows to draw."""
     while (wrapped := getattr(getattr(model, "__self__", None), "wrapped", None)) is not None:
         model = wrapped[0] if isinstance(wrapped, tuple) else wrapped.model  # of a fitted pair
+    while any(base.__name__ == "Messenger" for base in type(model).__mro__):
+        inner = getattr(model, "fn", None)  # a handler takes whatever its program takes
+        if not callable(inner):
+            break
+        model = inner
     model = getattr(model, "forward", model)  # a network's own call takes anything
     try:
-        parameters = inspect.signature(model).parameters.values()
+        inspect.signature(model).bind_partial(None, size=1)  # data may be called size as well
     except (TypeError, ValueError):
         return False
-    return any(p.name == "size" or p.kind is p.VAR_KEYWORD for p in parameters)
+    return True
 
 
 def comes_with_rows(support: Any) -> bool:

@@ -21,6 +21,7 @@ from inference.training.run import Run
 from inference.training.sources import ArraySource, BatchSource
 from inference.training.spec import describe_pair, difference, fingerprint, plain, versions
 from inference.training.support import check_support
+from inference.training.wholes import check_wholes, counted
 
 _STEPS_BETWEEN_REPORTS = 100  # reports are at ends of epochs, and at least so many steps apart
 _ROWS_PER_VALIDATION = 2000  # rows times particles to score at a time
@@ -301,6 +302,10 @@ def _begin(
         structure.check_match(summed=structure.marked_for_enumeration if sums else ())
     if settings.judge is not None:
         settings.judge.require(structure)
+    if isinstance(source, BatchSource):
+        source.beside = partial(counted, structure, pair, first, engine)
+    else:
+        check_wholes(structure, pair, first, engine, len(settings.arrays[0]), objective)
     checked = settings.arrays or first
     check_support(structure, checked, "the data", binarise=settings.binarise, strict=False)
     if settings.valid:

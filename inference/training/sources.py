@@ -127,6 +127,8 @@ class BatchSource:
         self.rows = 1
         self.steps_per_epoch: int | None = None
         self.check: Callable[[Arrays], None] = lambda batch: None
+        # What to say of latents of all data once a second batch comes.
+        self.beside: Callable[[], str] | None = None
         self._opened: Iterator[Arrays] | None = None
         self._under_way: Iterator[Arrays] | None = None
         self._used_up = False
@@ -207,6 +209,7 @@ class BatchSource:
                 if batch is not None:
                     self.check(batch)
                     self._note(batch)
+                    self._say_what_counts_by_batch(state.position)
             except DataError as error:
                 if not losses:
                     raise
@@ -224,6 +227,13 @@ class BatchSource:
             if not np.isfinite(losses[-1]):
                 break
         return Steps(np.array(losses), np.array(rows, dtype=np.int64))
+
+    def _say_what_counts_by_batch(self, position: int) -> None:
+        """Warn, once, as soon as an epoch is seen to have more than one batch."""
+        if position and self.beside is not None:
+            said, self.beside = self.beside(), None
+            if said:
+                warnings.warn(said, UserWarning, stacklevel=5)
 
     def epochs(self, state: Any) -> float:
         """Completed epochs."""

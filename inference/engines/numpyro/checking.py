@@ -13,14 +13,14 @@ from flax import nnx
 from jax import lax, random
 from numpyro.distributions import biject_to, constraints
 
-from inference.engines.closed_over import objects_of
+from inference.engines.closed_over import held_in
 from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.pairs import (
     evaluating,
     flatten,
     public_names,
 )
-from inference.engines.numpyro.program import NumPyroProgram, describe
+from inference.engines.numpyro.program import NumPyroProgram, computed, describe
 from inference.engines.numpyro.recorded_sites import drawn, log_prob_sum
 from inference.engines.numpyro.recording import (
     QUICKLY,
@@ -133,9 +133,7 @@ class Probe(Recorder):
         """Networks that the pair holds, and of which no parameter was asked for."""
         leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(self.values)]
         missing = []
-        for name, value in objects_of(self.pair).items():
-            if not isinstance(value, nnx.Module):
-                continue
+        for name, value in held_in(self.pair, nnx.Module).items():
             own = [np.asarray(leaf) for leaf in jax.tree.leaves(nnx.state(value, nnx.Param))]
             known = [any(_same(array, leaf) for leaf in leaves) for array in own]
             if own and not any(known):
@@ -145,6 +143,11 @@ class Probe(Recorder):
     def frozen(self) -> list[str]:
         """Parameters that are set to stay as they are: nothing in NumPyro is."""
         return []
+
+    def without_gradients(self, part: str) -> set[str]:
+        """Parameters that are used only where gradients are switched off: JAX has no such place."""
+        del part
+        return set()
 
     def slopes(
         self,
@@ -160,7 +163,8 @@ class Probe(Recorder):
 
         Args:
             which: `"model"`, log p at fixed latents; `"guide"`, log q at fixed latents; `"path"`,
-                log p - log q at the guide's draws, as they move with its parameters.
+                log p - log q at the guide's draws, as they move with its parameters; `"draw"`, a
+                sum of what a model that observes nothing shows.
             values: the latents.
             along: public names of the parameters that the random direction moves.
             rng_seed: seed of the draws and of the direction.
@@ -207,6 +211,9 @@ class Probe(Recorder):
     def _density(
         self, which: str, args: Any, params: Any, values: Mapping[str, Any], rng_seed: int
     ) -> Any:
+        if which == "draw":
+            run, _, returned = self._trace("model", args, params, {}, rng_seed)
+            return _shown(computed(run), returned)
         if which != "path":
             run, *_ = self._trace(which, args, params, values, rng_seed)
             return log_prob_sum(run)
@@ -229,6 +236,16 @@ class Probe(Recorder):
             return {**jax.tree.map(jnp.asarray, as_double(state)), **back}
 
         return free, constrain
+
+
+def _shown(values: Mapping[str, Any], returned: Any) -> Any:
+    """A sum, with weights that differ, of what a model returns and of what it computes by name."""
+    total: Any = 0.0
+    for value in (*values.values(), returned):
+        if hasattr(value, "dtype") and jnp.issubdtype(value.dtype, jnp.floating):
+            weights = jnp.cos(jnp.arange(1, value.size + 1, dtype=value.dtype))
+            total = total + (jnp.ravel(value) * weights).sum()
+    return jnp.asarray(total)
 
 
 def _same(array: Array, other: Array) -> bool:

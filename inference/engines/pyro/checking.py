@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pyro
 import torch
+from pyro import poutine
 from pyro.distributions import constraints
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
-from inference.engines.closed_over import objects_of
+from inference.engines.closed_over import held_in
 from inference.engines.pyro.evaluation import log_evidence
 from inference.engines.pyro.factors import sources
 from inference.engines.pyro.pairs import (
@@ -28,6 +30,7 @@ from inference.engines.pyro.program import (
 )
 from inference.engines.pyro.recorded_sites import log_prob_sum
 from inference.engines.pyro.recording import Recorder, held_at, tensors
+from inference.engines.pyro.tracing import computed
 from inference.engines.recorded import (
     Array,
     Parameter,
@@ -136,8 +139,17 @@ class Probe(Recorder):
         ]
 
     def _networks(self) -> dict[str, torch.nn.Module]:
-        held = objects_of(self.pair).items()
-        return {name: value for name, value in held if isinstance(value, torch.nn.Module)}
+        return held_in(self.pair, torch.nn.Module)
+
+    def without_gradients(self, part: str) -> set[str]:
+        """Parameters that a part of the pair uses only where gradients are switched off."""
+        with self._apart(0), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._begin(part, 0)
+            uses = _Uses({id(t): n for n, t in unconstrained(self.pair).items()})
+            with uses:
+                self._trace(part, tensors(self.batch), {}, None)
+        return uses.off - uses.on
 
     def slopes(
         self,
@@ -153,7 +165,8 @@ class Probe(Recorder):
 
         Args:
             which: `"model"`, log p at fixed latents; `"guide"`, log q at fixed latents; `"path"`,
-                log p - log q at the guide's draws, as they move with its parameters.
+                log p - log q at the guide's draws, as they move with its parameters; `"draw"`, a
+                sum of what a model that observes nothing shows.
             values: the latents.
             along: public names of the parameters that the random direction moves.
             rng_seed: seed of the draws and of the direction.
@@ -204,6 +217,9 @@ class Probe(Recorder):
     ) -> Tensor:
         args = tensors(self.batch, double=double)
         torch.manual_seed(rng_seed)
+        if which == "draw":
+            run, _ = self._trace("model", args, {}, None)
+            return _shown(run)
         if which != "path":
             run, _ = self._trace(which, args, held_at(values, double=double), None)
             return log_prob_sum(run)
@@ -211,6 +227,40 @@ class Probe(Recorder):
         held = {n: site["value"] for n, site in samples(guide)}
         model, _ = self._trace("model", args, held, None)
         return log_prob_sum(model) - log_prob_sum(guide)
+
+
+class _Uses(TorchFunctionMode):
+    """Notes which of some tensors are computed with, with gradients switched on and off.
+
+    Args:
+        names: of the tensors, by their ids.
+    """
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        super().__init__()
+        self._names = names
+        self.on, self.off = set[str](), set[str]()
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if isinstance(out, Tensor):
+            uses = self.on if torch.is_grad_enabled() else self.off
+            given = (*args, *(kwargs or {}).values())
+            uses |= {self._names[id(each)] for each in given if id(each) in self._names}
+        return out
+
+
+def _shown(run: poutine.Trace) -> Tensor:
+    """A sum, with weights that differ, of what a model returns and of what it computes by name."""
+    values = [*computed(run).values(), run.nodes["_RETURN"]["value"]]
+    total = torch.zeros(())
+    for value in values:
+        if isinstance(value, Tensor) and value.is_floating_point():
+            weights = torch.arange(1, value.numel() + 1, dtype=value.dtype).cos()
+            total = total + (value.reshape(-1) * weights).sum()
+    return total
 
 
 def _nudge(noise: np.random.Generator, like: Tensor) -> Tensor:

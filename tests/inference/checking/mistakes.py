@@ -66,7 +66,8 @@ class Mistake:
         pair: model and guide.
         word: part of the remedy or of the site's name, in the message.
         batch: what they are called with.
-        outcome: of the check; what may be right as well is skipped, with the reason.
+        outcome: of the check; `"limited"` where it is right under some objectives, `"noted"` or
+            skipped with the reason where it may be right as well.
     """
 
     check: str
@@ -177,7 +178,7 @@ def column_against_row() -> Any:
     return regression, guide
 
 
-@mistake("batch-dimensions-in-plates", "to_event(1)")
+@mistake("batch-dimensions-in-plates", "to_event(1)", outcome="limited")
 def forgotten_event() -> Any:
     def bare(x: Tensor) -> None:
         with pyro.plate("data", len(x), dim=-2):
@@ -192,7 +193,7 @@ def forgotten_event() -> Any:
     return bare, bare_guide
 
 
-@mistake("data-in-plate", "plate('data', len(x))")
+@mistake("data-in-plate", "plate('data', len(x))", outcome="limited")
 def no_plate() -> Any:
     def bare(x: Tensor) -> None:
         z = pyro.sample("z", dist.Normal(torch.zeros(len(x), 2), 1.0).to_event(2))
@@ -239,7 +240,7 @@ def averaged_over_rows() -> Any:
     return averaged, averaged_guide
 
 
-@mistake("other-batch-sizes", "size")
+@mistake("other-batch-sizes", "size", outcome="limited")
 def size_written_in() -> Any:
     def fixed(x: Tensor) -> None:
         with pyro.plate("data", 5):

@@ -250,7 +250,7 @@ def begins_outside() -> Any:
     return below, guide
 
 
-@mistake("parameters-are-trained", "requires_grad_(False)")
+@mistake("parameters-are-trained", "requires_grad_(False)", outcome="noted")
 def frozen_network() -> Any:
     network = torch.nn.Linear(2, 3).requires_grad_(requires_grad=False)
 
@@ -351,8 +351,12 @@ def exact(evidence: float, counted: float) -> Any:
 
     def posterior(x: Tensor) -> None:
         mean = pyro.param("mean", torch.tensor(0.0))
-        with pyro.plate("data", len(x)), pyro.poutine.scale(scale=counted):
-            pyro.sample("z", dist.Normal((x - mean) / 2, 0.5**0.5).to_event(1))
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", _Counted((x - mean) / 2, 0.5**0.5).to_event(1))
+
+    class _Counted(dist.Normal):
+        def log_prob(self, value: Tensor) -> Tensor:
+            return counted * super().log_prob(value)
 
     def log_evidence(x: Tensor) -> Tensor:
         return dist.Normal(0.0, 2.0**0.5).log_prob(x).sum(-1) + evidence
@@ -386,7 +390,7 @@ def _averaged(mean_of: Callable[[Tensor, int], Tensor]) -> Any:
     return precise, near
 
 
-@mistake("particles-at-once", "one by one", outcome="skipped")
+@mistake("particles-at-once", "one by one", outcome="noted")
 def particles_reshaped_into_rows() -> Any:
     return _averaged(lambda z, rows: z.reshape(rows, -1, 3).mean(1))  # of one particle it is z
 
@@ -405,7 +409,7 @@ def latent_that_nobody_proposes() -> Any:
     return model, lambda x: pyro.param("unused", torch.ones(1)) and None
 
 
-@mistake("trains-by-default", "Enumerated", batch=(BITS,))
+@mistake("trains-by-default", "Enumerated", batch=(BITS,), outcome="limited")
 def classes_left_to_the_model() -> Any:
     def classes(x: Tensor) -> None:
         with pyro.plate("data", len(x)):
@@ -413,3 +417,51 @@ def classes_left_to_the_model() -> Any:
             observe(weight()[k], x)
 
     return classes, lambda x: pyro.param("unused", torch.ones(1)) and None
+
+
+def mean_of_all(number: int | None) -> Any:
+    """A mean of all rows and its guide; the plate knows how many rows there are, or it does not."""
+
+    def shared(x: Tensor) -> None:
+        mean = pyro.sample("mean", dist.Normal(torch.zeros(3), 10.0).to_event(1))
+        rows = len(x) if number is None else number
+        with pyro.plate("data", rows, subsample_size=len(x)):
+            observe(mean, x)
+
+    def shared_guide(x: Tensor) -> None:
+        del x
+        loc = pyro.param("loc", lambda: torch.zeros(3))
+        scale = pyro.param("scale", lambda: torch.full((3,), 0.1), constraint=constraints.positive)
+        pyro.sample("mean", dist.Normal(loc, scale).to_event(1))
+
+    return shared, shared_guide
+
+
+@mistake("globals-count-once", "plate('data', N, subsample_size=len(x))", outcome="noted")
+def mean_of_all_beside_a_batch() -> Any:
+    """A latent of all rows, in a plate that has the size of however many come."""
+    return mean_of_all(None)
+
+
+ROWS = np.array([4, 0, 7, 2, 5])  # of eight
+
+
+def by_row(taken: Callable[[Tensor], Any]) -> Any:
+    """A guide with a parameter for each of eight rows, of which it takes some; its model."""
+
+    def some(rows: Tensor, x: Tensor) -> None:
+        with pyro.plate("data", 8, subsample=rows):
+            observe(prior() @ weight(), x)
+
+    def own(rows: Tensor, x: Tensor) -> None:
+        del x
+        loc = pyro.param("loc", lambda: torch.zeros(8, 2))
+        with pyro.plate("data", 8, subsample=rows):
+            pyro.sample("z", dist.Normal(loc[taken(rows)], 0.7).to_event(1))
+
+    return some, own
+
+
+@mistake("parameters-follow-rows", "both take entry 0 of 'loc'", batch=(ROWS, X))
+def parameters_by_place() -> Any:
+    return by_row(lambda rows: slice(len(rows)))

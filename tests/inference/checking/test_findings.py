@@ -54,16 +54,18 @@ def test_zoo_has_no_mistake(name):
 
 
 def test_at_least_45_checks_with_texts():
-    assert len(CHECKS) == 66  # as the README says
+    assert len(CHECKS) == 68  # as the README says
     assert all(each.text.endswith(".") for each in CHECKS.values())
 
 
 def test_report_counts_and_prints_every_finding():
     report = check_pair((model, lambda x: None), X)
     lines = str(report).splitlines()
-    assert len(lines) == len(report.findings) + 1
+    assert max(map(len, lines)) <= 80
+    assert len([line for line in lines if not line.startswith(" ")]) == len(report.findings) + 1
     counts = len(report.passed), len(report.failed), len(report.skipped)
-    assert lines[-1] == "{} passed, {} failed, {} skipped".format(*counts)
+    assert lines[-1] == "{} passed, {} errors, 0 limits, 0 notes, {} skipped".format(*counts)
+    assert list(report.frame["level"]) == [each.level or each.outcome for each in report.findings]
     failed = {each.check for each in report.failed}
     assert "guide-proposes-all" in failed
     assert all(each.message for each in report.findings)
@@ -142,6 +144,16 @@ class Tiny:
 class Broken(Tiny):
     def guide(self, x):
         pass
+
+class Bare(Tiny):
+    def model(self, x):
+        bias = pyro.param("bias", lambda: torch.zeros(self.data_dim))
+        z = pyro.sample("z", dist.Normal(torch.zeros(len(x), 2), 1.0).to_event(2))
+        pyro.sample("x", dist.Bernoulli(logits=bias + z.sum(-1, keepdim=True)).to_event(2), obs=x)
+
+    def guide(self, x):
+        slope = pyro.param("slope", lambda: torch.zeros(self.data_dim, 2))
+        pyro.sample("z", dist.Normal(x @ slope, 1.0).to_event(2))
 """
 
 
@@ -150,10 +162,13 @@ def test_command(tmp_path):
     file.write_text(PAIR)
     run = CliRunner().invoke(app, ["check", f"{file}:Tiny"])
     assert run.exit_code == 0, run.output
-    assert " 0 failed" in run.output
+    assert " 0 errors" in run.output
+    run = CliRunner().invoke(app, ["check", f"{file}:Bare"])
+    assert run.exit_code == 0, run.output
+    assert " 0 errors, 1 limit" in run.output
     run = CliRunner().invoke(app, ["check", f"{file}:Broken", "--check", "guide-proposes-all"])
     assert run.exit_code == 1
-    assert "Add a sample statement 'z'" in run.output
+    assert "Add a sample statement 'z'" in " ".join(run.output.split())
     for words in (["check", str(file)], ["check", f"{file}:Missing"]):
         run = CliRunner().invoke(app, words)
         assert run.exit_code == 2

@@ -12,7 +12,7 @@ import pytest
 import rarer_mistakes  # noqa: F401  # adds to the table
 import torch
 from mistakes import MISTAKES, X, generative, guide, heads, model, observe, prior, weight
-from rarer_mistakes import exact
+from rarer_mistakes import ROWS, by_row, exact, mean_of_all
 from torch import Tensor
 
 from inference import check_pair
@@ -55,6 +55,8 @@ RIGHT = {
     "dimension-of-one": ((rows_on_the_left, guide_on_the_left), (X,)),
     "constant-response": ((response_of_zero, guide), (X,)),
     "deprecations-of-jax": ((warns_of_jax, guide), (X,)),
+    "mean-of-all-in-minibatches": (mean_of_all(40), (X,)),
+    "parameters-by-index": (by_row(lambda rows: rows), (ROWS, X)),
     "exact-posterior": (exact(evidence=0.0, counted=1.0), (X,)),
 }
 

@@ -152,7 +152,7 @@ def test_constants_and_factors_of_the_guide_are_allowed(engine: str) -> None:
 def test_the_checker_says_which_factors_are_constants(engine: str) -> None:
     for kind, said in (("rows", "constant factor"), ("all", "factor")):
         assert explain(pair(engine, kind), X, WEIGHTS).loc["energy", "kind"] == said
-    found = str(check_pair(pair(engine, "all"), X, WEIGHTS))
+    found = " ".join(f.message for f in check_pair(pair(engine, "all"), X, WEIGHTS).findings)
     assert "'energy' changes with the data and the latents and the parameters" in found
 
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 _NO_ARRAYS = "an argument that is no array is refused, or taken for a row of data"
 _PACKED = "the guide packs latents and draws them outside of the model's plates"
-_GUIDES_FACTOR = "a factor that the guide makes is taken for an observation"
 _KEYWORDS = "check_pair takes no arguments by name"
 _RAGGED = "a list of arrays of unequal length is taken for one array"
-_NO_PLATE = "a program without a plate is told to open one"
-_MINIBATCH = "a plate of the minibatch's size beside a global latent is taken for right"
-_SUBSAMPLED = "the scale of a minibatch is taken for a dependence of rows on each other"
 _SUPPORT = "the support of the first batch's counts is asked of the next"
 _KEYS = "the weights of the guide's flow are drawn from other keys than in SVI.init"
 _SUMMED = "the advice is to add a site to the guide that the loss sums over"
 _UNMARKED = "no objective is offered where a latent to sum over stands beside global ones"
-_DRAWS = "the data argument of a model that handlers wrap is taken for the number of rows to draw"
 
 _ARGUMENTS = {
     "annealed_divergence": _NO_ARRAYS,
@@ -63,24 +58,11 @@ KNOWN: dict[str, dict[str, str]] = {
     },
     "is_not_blamed": {
         **_GUIDES,
-        "annealed_classifier": _GUIDES_FACTOR,
-        "autoregression": _NO_PLATE,
-        "frozen_baseline": "a parameter that is frozen on purpose is taken for a mistake",
-        "gaussian_process": _NO_PLATE,
-        "generator": "a generator is told to observe something",
-        "images_without_a_plate": _NO_PLATE,
         "list_of_groups": _RAGGED,
-        "mean_in_minibatches": _SUBSAMPLED,
-        "mixture_of_two_arrays": _DRAWS,
         "random_weights": _KEYWORDS,
-        "stochastic_volatility": _NO_PLATE,
-        "surrogate_likelihood": _GUIDES_FACTOR,
-        "weight_matrices": _NO_PLATE,
     },
     "the_mistake_is_found": {
         "list_of_groups": _RAGGED,
-        "mean_in_minibatches": _MINIBATCH,
         "random_weights": _KEYWORDS,
-        "surrogate_likelihood": _MINIBATCH,
     },
 }

@@ -76,7 +76,8 @@ def hidden_markov(*, wrong=False):
         moves = pyro.sample("moves", dist.Dirichlet(0.9 * torch.eye(states) + 0.1).to_event(1))
         play = pyro.sample("play", dist.Beta(1.0, 3.0).expand([states, 3]).to_event(2))
         tones = pyro.plate("tones", 3, dim=-1)
-        with pyro.plate("sequences", notes.shape[int(wrong)], dim=-2):
+        rows = {} if wrong else {"subsample_size": len(notes)}
+        with pyro.plate("sequences", notes.shape[1] if wrong else len(NOTES), dim=-2, **rows):
             state = 0
             for t in pyro.markov(range(notes.shape[1])):
                 with poutine.mask(mask=(t < lengths)[:, None]):
