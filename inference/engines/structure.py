@@ -77,6 +77,7 @@ class Site:
             `inside` is about these rows only.
         is_nan: whether the log density of some element is not a number, on data with missing
             values; it is not where the program masks them.
+        point: whether it is a Delta: all its mass lies at one value, computed before.
     """
 
     name: str
@@ -103,6 +104,12 @@ class Site:
     factor: tuple[str, ...] | None = None
     by_row: bool = False
     is_nan: bool = False
+    point: bool = False
+
+    @property
+    def whole_shape(self) -> tuple[int, ...]:
+        """Batch and event shape in one, without ones on the left."""
+        return _without_ones(self.batch_shape + self.event_shape)
 
 
 @dataclass(frozen=True)
@@ -338,7 +345,11 @@ class Structure:
         return allowed
 
     def check_match(self, *, summed: Iterable[str] = ()) -> None:
-        """Check that the guide proposes exactly the model's latents, with the same shapes.
+        """Check that the guide proposes exactly the model's latents, in the same shapes.
+
+        Values count, not where the guide draws them: outside of the model's plates, as a part of
+        one long vector, is as good where each value is there, and its log density, once. Objectives
+        with weights per datum ask for more: see `check_local`.
 
         Args:
             summed: latents that the guide may leave to the model, because they are summed over.
@@ -362,19 +373,48 @@ class Structure:
                 "statement, or mark it with infer={'is_auxiliary': True}."
             )
         for name, site in latents.items():
-            if name not in proposals:
-                continue
-            if site.event_shape != proposals[name].event_shape:
+            if name in proposals:
+                self._check_place(site, proposals[name])
+
+    def _check_place(self, site: Site, proposal: Site) -> None:
+        """Check that the guide's values are as many as the model's, and that their scales agree.
+
+        Raises:
+            PairError: naming the site.
+        """
+        ours = {(plate.dim, plate.size) for plate in site.plates}
+        theirs = {(plate.dim, plate.size) for plate in proposal.plates}
+        if site.event_shape == proposal.event_shape and ours == theirs:
+            return
+        value = proposal.whole_shape if proposal.value_shape is None else proposal.value_shape
+        whole = {site.whole_shape, proposal.whole_shape, _without_ones(value)}
+        if theirs <= ours and len(whole) == 1:
+            self._check_scaled(site, proposal)
+            return
+        if site.event_shape != proposal.event_shape:
+            raise PairError(
+                f"site {site.name!r} has event shape {site.event_shape} in the model and "
+                f"{proposal.event_shape} in the guide; make them equal with .to_event()."
+            )
+        if ours != theirs:
+            raise PairError(
+                f"site {site.name!r} lies in plates {_plates(site.plates)} in the model and "
+                f"{_plates(proposal.plates)} in the guide; put both in the same plates."
+            )
+
+    def _check_scaled(self, site: Site, proposal: Site) -> None:
+        """Check that log q of a draw outside of a subsampled plate is scaled as log p inside.
+
+        A value that the guide computes is drawn elsewhere: its draw may lie in the plate.
+        """
+        drawn = [each for each in self.proposals if each.auxiliary] if proposal.point else []
+        within = {plate.name for each in (proposal, *drawn) for plate in each.plates}
+        for plate in site.plates:
+            if plate.full_size != plate.size and plate.name not in within:
                 raise PairError(
-                    f"site {name!r} has event shape {site.event_shape} in the model and "
-                    f"{proposals[name].event_shape} in the guide; make them equal with .to_event()."
-                )
-            ours = {(plate.dim, plate.size) for plate in site.plates}
-            theirs = {(plate.dim, plate.size) for plate in proposals[name].plates}
-            if ours != theirs:
-                raise PairError(
-                    f"site {name!r} lies in plates {_plates(site.plates)} in the model and "
-                    f"{_plates(proposals[name].plates)} in the guide; put both in the same plates."
+                    f"the model draws {site.name!r} in plate {plate.name!r}, which takes "
+                    f"{plate.size} rows of {plate.full_size}, and scales its log density; the "
+                    "guide draws it outside and does not. Put its statement there in the same plate."
                 )
 
     def check_densities(self) -> None:
@@ -490,6 +530,13 @@ class Structure:
             ObjectiveError: naming the first observed site that is no argument of the pair.
         """
         self._check_draws(objective)
+        for site in self.proposals:
+            if site.point:
+                raise ObjectiveError(
+                    f"{objective} asks the guide for the density of latents that the model drew, "
+                    f"but the guide's {site.name!r} is a point (Delta), which has a density at its "
+                    "own value alone. Use ELBO(), or give it a distribution in the guide."
+                )
         for site in self.observed:
             if site.argument is None:
                 raise ObjectiveError(
@@ -589,6 +636,22 @@ class Structure:
                     "flow with an inverse, such as an inverse autoregressive one."
                 )
 
+    def check_learns_by_score(self, objective: str) -> None:
+        """Check that log q of the guide's draws, with the draws held, has a gradient.
+
+        Raises:
+            ObjectiveError: naming the first point that the guide does not compute of a draw.
+        """
+        points = [site for site in self.proposals if site.point]
+        drawn = [site for site in self.proposals if site.auxiliary and not site.point]
+        fixed = [site for site in points if site.auxiliary or not drawn]
+        if fixed:
+            raise ObjectiveError(
+                f"{objective} teaches the guide by log q of its draws, but the guide's "
+                f"{fixed[0].name!r} is a point (Delta), whose log q has no gradient. Use ELBO(), "
+                "or give it a distribution in the guide."
+            )
+
     def check_local(self, objective: str) -> None:
         """Check that every latent belongs to one datum, so that values per datum make sense.
 
@@ -597,6 +660,15 @@ class Structure:
         """
         data_plates = frozenset.intersection(*(site.plates for site in self.observed))
         if data_plates and not self.shared_plates:
+            for site in self.weighed:
+                proposal = self.guide.get(site.name, site)
+                if site.plates >= data_plates and not proposal.plates >= data_plates:
+                    raise ObjectiveError(
+                        f"{objective} weighs particles per datum, but the guide draws "
+                        f"{site.name!r} for all data at once, outside of their plate "
+                        f"{_plates(data_plates)}. Use ELBO(), NVIL() or RLOO(num_particles), or a "
+                        "guide that draws it in the plate, such as AutoNormal."
+                    )
             outside = [s for s in self.weighed if not s.observed and not s.plates >= data_plates]
             raise ObjectiveError(
                 f"{objective} weighs particles per datum, but latent {outside[0].name!r} lies "
@@ -680,6 +752,13 @@ def unwrapped(fn: Any) -> Iterator[Any]:
             waiting += list(inside.get(name, ()))
 
 
+def innermost(fn: Any) -> Any:
+    """What a distribution expands, masks, transforms or counts as an event, in the end."""
+    while (base := getattr(fn, "base_dist", None)) is not None:
+        fn = base
+    return fn
+
+
 def says(fn: Any, name: str, *, usual: bool = False) -> bool:
     """What a distribution, or one that it wraps, says of itself in an attribute; or the usual."""
     found = [bool(getattr(part, name, usual)) for part in unwrapped(fn)]
@@ -720,6 +799,12 @@ def comes_with_rows(support: Any) -> bool:
         for part in (*parts, *inner)
         if hasattr(part, "shape") or hasattr(part, "__dict__")
     )
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without ones on the left, which broadcasting adds."""
+    first = next((position for position, size in enumerate(shape) if size != 1), len(shape))
+    return shape[first:]
 
 
 def _names(names: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from jax import Array, lax, random
 from jax.core import Tracer
 from numpy.typing import NDArray
 from numpyro import param
-from numpyro.distributions import TransformedDistribution
+from numpyro.distributions import Delta, TransformedDistribution, Unit
 from numpyro.handlers import block, replay, seed, substitute, trace, uncondition
 from numpyro.primitives import mutable
 
@@ -43,6 +43,7 @@ from inference.engines.structure import (
     Structure,
     can_draw,
     comes_with_rows,
+    innermost,
     says,
 )
 from inference.errors import ObjectiveError
@@ -229,6 +230,7 @@ class NumPyroProgram:
             values = {site.name: dreamt[site.name]["value"] for site in self.structure.latents}
             guide = Steer(seed(self.guide, guide_key), values=lax.stop_gradient(values))
             run = trace(substitute(guide, data=self.params)).get_trace(*args, **self.kwargs)
+        run = without_observations(run)
         return _sum(self._log_prob(site) for _, site in _samples(run))
 
     @property
@@ -628,7 +630,19 @@ def traces(
         replayed = replay(seed(model, model_key), guide_trace)
         run = trace(substitute(replayed, data=params)).get_trace
         model_trace = steer(run)(*args, **kwargs)
-    return guide_trace, model_trace
+    return without_observations(guide_trace), model_trace
+
+
+def without_observations(guide_trace: Trace) -> Trace:
+    """A guide's trace without what it observes, which is no part of q: it draws nothing there.
+
+    A factor is one, such as the momenta of an annealed guide.
+    """
+    return {
+        name: site
+        for name, site in guide_trace.items()
+        if site["type"] != "sample" or not site["is_observed"] or isinstance(site["fn"], Unit)
+    }
 
 
 def inspect(
@@ -758,6 +772,7 @@ def _site(
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan=missing and _is_nan(site),
+        point=isinstance(innermost(site["fn"]), Delta),
     )
 
 

@@ -47,7 +47,13 @@ from inference.engines.pyro.networks import Owned
 from inference.engines.pyro.ops import Ops
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.steer import Steer
-from inference.engines.pyro.tracing import PARTICLES, samples, trace_pair, with_particles
+from inference.engines.pyro.tracing import (
+    PARTICLES,
+    guide_samples,
+    samples,
+    trace_pair,
+    with_particles,
+)
 from inference.engines.scales import in_words, same_scale
 from inference.engines.structure import (
     Plate,
@@ -55,6 +61,7 @@ from inference.engines.structure import (
     Structure,
     can_draw,
     comes_with_rows,
+    innermost,
     says,
 )
 from inference.errors import ObjectiveError
@@ -434,8 +441,8 @@ class PyroProgram:
             for name, node in nodes.nodes.items()
             if node["type"] == "sample" and site_is_subsample(node) and name != PARTICLES
         }
-        sites = dict(samples(nodes))
         kind = "guide" if program is self.guide else "model"
+        sites = dict((guide_samples if kind == "guide" else samples)(nodes))
         check_same_sites(kind, sites, getattr(self.structure, kind))
         return sites
 
@@ -684,6 +691,8 @@ def look(
         both = trace_pair(model, guide, own, named)
         factors = sources(model, both[1], own, named)
         structure = describe(*both, own, can_draw=can_draw(model), factors=factors)
+        kept = {name: structure.guide[name] for name, _ in guide_samples(both[0])}
+        structure = replace(structure, guide=kept)
         transforms = transforms_of(both)
         forget(transforms)
     return structure, transforms
@@ -703,11 +712,12 @@ def describe(
         with torch.no_grad():
             model_trace.compute_log_prob()
             guide_trace.compute_log_prob()
+    model = {name: _site(name, site, args, known.get(name)) for name, site in samples(model_trace)}
+    plates = {plate.name: plate for site in model.values() for plate in site.plates}
+    guide = {name: _site(name, site, args) for name, site in samples(guide_trace)}
     return Structure(
-        model={
-            name: _site(name, site, args, known.get(name)) for name, site in samples(model_trace)
-        },
-        guide={name: _site(name, site, args) for name, site in samples(guide_trace)},
+        model=model,
+        guide={name: _sized(site, plates) for name, site in guide.items()},
         can_draw=can_draw,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
     )
@@ -764,7 +774,14 @@ def _site(
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),
+        point=isinstance(innermost(site["fn"]), pyro.distributions.Delta),
     )
+
+
+def _sized(site: Site, known: Mapping[str, Plate]) -> Site:
+    """A guide's site whose plates without a size, as `EasyGuide` makes them, have the model's."""
+    plates = (known.get(p.name, p) if p.size < 0 else p for p in site.plates)
+    return replace(site, plates=frozenset(plates))
 
 
 def _equal(one: Any, other: Any) -> bool:
