@@ -414,7 +414,7 @@ class Structure:
                 raise PairError(
                     f"the model draws {site.name!r} in plate {plate.name!r}, which takes "
                     f"{plate.size} rows of {plate.full_size}, and scales its log density; the "
-                    "guide draws it outside and does not. Put its statement there in the same plate."
+                    "guide draws it outside and does not. Put both in the same plate."
                 )
 
     def check_densities(self) -> None:
@@ -586,14 +586,15 @@ class Structure:
                 f"{objective} needs data drawn from the model, but its signature has no size=; "
                 "write model(x=None, *, size=1), drawing `size` rows where x is None."
             )
-        if not any(site.argument == 0 for site in self.observed):
+        if self.observed and not any(site.argument == 0 for site in self.observed):
             raise ObjectiveError(
                 f"{objective} compares the model's draws with the data, but no site of the model "
                 "observes the pair's first argument as it is; pass it to a sample statement with "
                 "obs=."
             )
-        generated = self.generated
-        if draw == "mean" and generated.sequential:
+        # Where nothing is observed, the draw is what the model computes of its latents.
+        generated = self.generated if self.observed else None
+        if draw == "mean" and generated is not None and generated.sequential:
             remedy = (
                 "Use draw='sample'."
                 if generated.reparameterised
@@ -605,7 +606,7 @@ class Structure:
                 f"{generated.name!r} is drawn entry by entry, each given others of the same draw: "
                 f"under draw='mean' its mean depends on its own draw and is no datum. {remedy}"
             )
-        for site in (*self.latents, generated):
+        for site in (*self.latents, *([] if generated is None else [generated])):
             if site is generated and draw in ("mean", None):
                 continue
             if site.reparameterised:
@@ -614,7 +615,7 @@ class Structure:
             if soft and draw in ("relaxed", "straight-through"):
                 continue
             remedy = "'straight-through' or 'relaxed'" if soft else None
-            if site is self.generated:
+            if site is generated:
                 remedy = f"'mean'{', ' + remedy if remedy else ''}"
             raise ObjectiveError(
                 f"{objective} differentiates through the model's draws, but that of {site.name!r} "
@@ -658,7 +659,10 @@ class Structure:
         Raises:
             ObjectiveError: naming the first latent outside the plates of the data.
         """
-        data_plates = frozenset.intersection(*(site.plates for site in self.observed))
+        data = self.observed or self.latents  # a generator has no data of its own
+        data_plates = frozenset[Plate]()
+        if data:
+            data_plates = frozenset.intersection(*(site.plates for site in data))
         if data_plates and not self.shared_plates:
             for site in self.weighed:
                 proposal = self.guide.get(site.name, site)

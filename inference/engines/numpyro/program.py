@@ -21,6 +21,7 @@ from numpyro.handlers import block, replay, seed, substitute, trace, uncondition
 from numpyro.primitives import mutable
 
 from inference.engines.draws import Cells, Draws
+from inference.engines.generated import rows_drawn
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.dataflow import parents_of
 from inference.engines.numpyro.divergences import divergence
@@ -242,7 +243,7 @@ class NumPyroProgram:
         self, size: int, *, draw: str = "mean", values: Mapping[str, Array] | None = None
     ) -> Generated:
         """See `inference.engines.program.Program.generate`."""
-        name = self.structure.generated.name  # which checks first that there is one
+        name = self.structure.generated.name if self.structure.observed else None
         relax = Relaxation(RELAXED_AT, hard=draw == "straight-through")
         soft = relax if draw in ("relaxed", "straight-through") else None
         given = tuple(jnp.resize(a, (size, *a.shape[1:])) for a in self.data[1:])
@@ -252,8 +253,10 @@ class NumPyroProgram:
             means = Steer(run, values=values, relax=soft)(None, *given, size=size)
         sites = run.trace
         self._network_state |= _mutable(sites)
+        if name is None:
+            means = rows_drawn(means, computed(sites))
         return Generated(
-            x=means if draw == "mean" else sites[name]["value"],
+            x=means if name is None or draw == "mean" else sites[name]["value"],
             latents={n: site["value"] for n, site in _samples(sites) if n != name},
             given=given,
         )
@@ -702,6 +705,13 @@ def computed(trace: Trace) -> dict[str, Array]:
         for name, site in trace.items()
         if site["type"] == "deterministic"
     }
+
+
+def rows_of(model: Callable[[], Any]) -> Any:
+    """The rows that a run of a model draws that observes nothing."""
+    returned: list[Any] = []
+    run = trace(lambda: returned.append(model())).get_trace()
+    return rows_drawn(returned[0], computed(run))
 
 
 def _mutable(trace: Trace) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
 from inference.engines.draws import Cells, Draws
+from inference.engines.generated import rows_drawn
 from inference.engines.program import (
     OWNED,
     OWNED_STATE,
@@ -49,6 +50,7 @@ from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.steer import Steer
 from inference.engines.pyro.tracing import (
     PARTICLES,
+    computed,
     guide_samples,
     samples,
     trace_pair,
@@ -307,9 +309,14 @@ class PyroProgram:
         given = tuple(a[torch.arange(size, device=a.device) % len(a)] for a in self.args[1:])
         with Steer(values=values, relax=soft):
             run = poutine.trace(self.model).get_trace(None, *given, size=size)
-        sites, name = dict(samples(run)), self.structure.generated.name
+        sites, x = dict(samples(run)), run.nodes["_RETURN"]["value"]
+        name = self.structure.generated.name if self.structure.observed else None
+        if name is None:
+            x = rows_drawn(x, computed(run))
+        elif draw != "mean":
+            x = sites[name]["value"]
         return Generated(
-            x=run.nodes["_RETURN"]["value"] if draw == "mean" else sites[name]["value"],
+            x=x,
             latents={n: site["value"] for n, site in sites.items() if n != name},
             given=given,
         )
