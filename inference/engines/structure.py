@@ -146,6 +146,11 @@ class Structure:
         return [site for site in self.model.values() if not site.observed]
 
     @property
+    def left_out(self) -> frozenset[str]:
+        """The model's latents that the guide leaves out: they are summed over, or held."""
+        return frozenset(site.name for site in self.latents) - set(self.guide)
+
+    @property
     def proposals(self) -> list[Site]:
         """The guide's sites that propose a value."""
         return [site for site in self.guide.values() if not site.observed]
@@ -181,8 +186,11 @@ class Structure:
 
     @cached_property
     def weighed(self) -> list[Site]:
-        """The sites that importance weights are of: all, but for those that lie outside."""
-        every = (*self.model.values(), *self.proposals)
+        """The sites that importance weights are of: all, but for those that lie outside.
+
+        What a guide's trace observes are factors, a part of log q like its draws.
+        """
+        every = (*self.model.values(), *self.guide.values())
         return [site for site in every if site.name not in self.outside]
 
     @cached_property
@@ -193,7 +201,7 @@ class Structure:
         data = frozenset.intersection(*(site.plates for site in self.observed))
         if not data:
             return frozenset()
-        every = (*self.latents, *self.proposals)
+        every = (*self.latents, *self.guide.values())
         return frozenset(site.name for site in every if not site.plates & data)
 
     @cached_property
@@ -202,7 +210,7 @@ class Structure:
 
         It is this one where there are no globals beside local latents.
         """
-        names = {site.name for site in (*self.latents, *self.proposals)}
+        names = {site.name for site in (*self.latents, *self.guide.values())}
         if not self.globals or self.globals == names:
             return self
         return replace(self, outside=self.globals)
@@ -362,9 +370,11 @@ class Structure:
         proposals = {site.name: site for site in self.proposals if not site.auxiliary}
         missing = sorted(set(latents) - set(proposals) - set(summed))
         if missing:
+            finite = all(latents[name].family for name in missing)
             raise PairError(
                 f"the guide has no site for the model's latent {_names(missing)}; it would stay at "
                 "its prior. Add a sample statement of that name to the guide, or observe it."
+                + (" Enumerated() sums over it, with no site in the guide." if finite else "")
             )
         extra = sorted(set(proposals) - set(latents))
         if extra:
@@ -673,13 +683,14 @@ class Structure:
                         f"{_plates(data_plates)}. Use ELBO(), NVIL() or RLOO(num_particles), or a "
                         "guide that draws it in the plate, such as AutoNormal."
                     )
-            outside = [s for s in self.weighed if not s.observed and not s.plates >= data_plates]
+            outside = [s for s in self.weighed if not s.plates >= data_plates]
             raise ObjectiveError(
                 f"{objective} weighs particles per datum, but latent {outside[0].name!r} lies "
                 f"outside the data's plate {_plates(data_plates)}. Put it inside, or use "
                 "ELBO(), which needs no weights."
             )
         if data_plates:
+            self._check_unpacked(objective)
             return
         for site in self.weighed:
             if math.prod(site.batch_shape) > 1:
@@ -688,6 +699,18 @@ class Structure:
                     f"shape {site.batch_shape} and the data lie in no plate. Open a "
                     "plate('data', len(x)) around the sites of one datum, or use ELBO()."
                 )
+
+    def _check_unpacked(self, objective: str) -> None:
+        """Check that latents in the data's plate are not parts of a draw outside of it."""
+        points = [site for site in self.weighed if site.point and site.name in self.guide]
+        drawn = [site for site in self.proposals if site.auxiliary]
+        if points and drawn and all(site.name in self.outside for site in drawn):
+            raise ObjectiveError(
+                f"{objective} weighs particles per datum, but the guide computes "
+                f"{points[0].name!r} of {drawn[0].name!r}, which it draws for all data at once. "
+                "Use ELBO(), NVIL() or RLOO(num_particles), or a guide that draws it in the "
+                "plate, such as AutoNormal."
+            )
 
     def check_outside(self, objective: str) -> None:
         """Check that the latents that no weight is of have a pathwise gradient.

@@ -121,7 +121,8 @@ class NumPyroProgram:
         relax: Relaxation | None = None,
     ) -> Draws:
         """Draw and score in one pass; the only particle of a first draw uses the key as it is."""
-        steer = functools.partial(Steer, detach=detach, relax=relax)
+        whole = self.structure.left_out if values else ()
+        steer = functools.partial(Steer, detach=detach, relax=relax, whole=whole)
         particle = functools.partial(self._particle, steer=steer, divergences=divergences)
         self._hold_globals()
         key = self._next_key(num_particles)

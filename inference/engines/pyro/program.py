@@ -166,7 +166,8 @@ class PyroProgram:
         if num_particles == 1:  # without a particle plate, sites have no dimension for it
             values = {name: v[0].reshape(self._shape(name)) for name, v in values.items()}
         values = self._held | values
-        steer = functools.partial(Steer, detach=detach, relax=relax)
+        whole = self.structure.left_out
+        steer = functools.partial(Steer, detach=detach, relax=relax, whole=whole)
         guide_sites = self._trace_guide(num_particles, steer(values=self._rows | values))
         latents = {name: site["value"] for name, site in guide_sites.items()} | values
         model_sites = self._trace_model(num_particles, steer(values=self._rows | latents))
