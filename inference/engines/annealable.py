@@ -14,13 +14,20 @@ from inference.errors import DataError, ObjectiveError, PairError
 WHAT = "annealed importance sampling"
 
 
-def check_annealable(structure: Structure, rows: int) -> None:
+def check_annealable(structure: Structure, rows: int, noise_scale: float | None) -> None:
     """Check that every latent is a density's draw, one for each datum.
+
+    Args:
+        structure: sites and plates.
+        rows: number of data.
+        noise_scale: of the noise around what the model returns; with it a model need not observe.
 
     Raises:
         ObjectiveError: naming the first site that is not.
     """
-    structure.check_observed()
+    if structure.observed or noise_scale is None:
+        structure.check_observed()
+    structure.check_densities()
     structure.check_likelihood(WHAT)
     check_rows(structure, rows, WHAT)
     if not structure.latents:

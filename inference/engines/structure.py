@@ -77,6 +77,7 @@ class Site:
             `inside` is about these rows only.
         is_nan: whether the log density of some element is not a number, on data with missing
             values; it is not where the program masks them.
+        point: whether it is a Delta: all its mass lies at one value, computed before.
     """
 
     name: str
@@ -103,6 +104,12 @@ class Site:
     factor: tuple[str, ...] | None = None
     by_row: bool = False
     is_nan: bool = False
+    point: bool = False
+
+    @property
+    def whole_shape(self) -> tuple[int, ...]:
+        """Batch and event shape in one, without ones on the left."""
+        return _without_ones(self.batch_shape + self.event_shape)
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,11 @@ class Structure:
     def latents(self) -> list[Site]:
         """The model's latent sites."""
         return [site for site in self.model.values() if not site.observed]
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The model's latents that the guide leaves out: they are summed over, or held."""
+        return frozenset(site.name for site in self.latents) - set(self.guide)
 
     @property
     def proposals(self) -> list[Site]:
@@ -174,8 +186,11 @@ class Structure:
 
     @cached_property
     def weighed(self) -> list[Site]:
-        """The sites that importance weights are of: all, but for those that lie outside."""
-        every = (*self.model.values(), *self.proposals)
+        """The sites that importance weights are of: all, but for those that lie outside.
+
+        What a guide's trace observes are factors, a part of log q like its draws.
+        """
+        every = (*self.model.values(), *self.guide.values())
         return [site for site in every if site.name not in self.outside]
 
     @cached_property
@@ -186,7 +201,7 @@ class Structure:
         data = frozenset.intersection(*(site.plates for site in self.observed))
         if not data:
             return frozenset()
-        every = (*self.latents, *self.proposals)
+        every = (*self.latents, *self.guide.values())
         return frozenset(site.name for site in every if not site.plates & data)
 
     @cached_property
@@ -195,7 +210,7 @@ class Structure:
 
         It is this one where there are no globals beside local latents.
         """
-        names = {site.name for site in (*self.latents, *self.proposals)}
+        names = {site.name for site in (*self.latents, *self.guide.values())}
         if not self.globals or self.globals == names:
             return self
         return replace(self, outside=self.globals)
@@ -338,7 +353,11 @@ class Structure:
         return allowed
 
     def check_match(self, *, summed: Iterable[str] = ()) -> None:
-        """Check that the guide proposes exactly the model's latents, with the same shapes.
+        """Check that the guide proposes exactly the model's latents, in the same shapes.
+
+        Values count, not where the guide draws them: outside of the model's plates, as a part of
+        one long vector, is as good where each value is there, and its log density, once. Objectives
+        with weights per datum ask for more: see `check_local`.
 
         Args:
             summed: latents that the guide may leave to the model, because they are summed over.
@@ -351,9 +370,11 @@ class Structure:
         proposals = {site.name: site for site in self.proposals if not site.auxiliary}
         missing = sorted(set(latents) - set(proposals) - set(summed))
         if missing:
+            finite = all(latents[name].family for name in missing)
             raise PairError(
                 f"the guide has no site for the model's latent {_names(missing)}; it would stay at "
                 "its prior. Add a sample statement of that name to the guide, or observe it."
+                + (" Enumerated() sums over it, with no site in the guide." if finite else "")
             )
         extra = sorted(set(proposals) - set(latents))
         if extra:
@@ -362,19 +383,48 @@ class Structure:
                 "statement, or mark it with infer={'is_auxiliary': True}."
             )
         for name, site in latents.items():
-            if name not in proposals:
-                continue
-            if site.event_shape != proposals[name].event_shape:
+            if name in proposals:
+                self._check_place(site, proposals[name])
+
+    def _check_place(self, site: Site, proposal: Site) -> None:
+        """Check that the guide's values are as many as the model's, and that their scales agree.
+
+        Raises:
+            PairError: naming the site.
+        """
+        ours = {(plate.dim, plate.size) for plate in site.plates}
+        theirs = {(plate.dim, plate.size) for plate in proposal.plates}
+        if site.event_shape == proposal.event_shape and ours == theirs:
+            return
+        value = proposal.whole_shape if proposal.value_shape is None else proposal.value_shape
+        whole = {site.whole_shape, proposal.whole_shape, _without_ones(value)}
+        if theirs <= ours and len(whole) == 1:
+            self._check_scaled(site, proposal)
+            return
+        if site.event_shape != proposal.event_shape:
+            raise PairError(
+                f"site {site.name!r} has event shape {site.event_shape} in the model and "
+                f"{proposal.event_shape} in the guide; make them equal with .to_event()."
+            )
+        if ours != theirs:
+            raise PairError(
+                f"site {site.name!r} lies in plates {_plates(site.plates)} in the model and "
+                f"{_plates(proposal.plates)} in the guide; put both in the same plates."
+            )
+
+    def _check_scaled(self, site: Site, proposal: Site) -> None:
+        """Check that log q of a draw outside of a subsampled plate is scaled as log p inside.
+
+        A value that the guide computes is drawn elsewhere: its draw may lie in the plate.
+        """
+        drawn = [each for each in self.proposals if each.auxiliary] if proposal.point else []
+        within = {plate.name for each in (proposal, *drawn) for plate in each.plates}
+        for plate in site.plates:
+            if plate.full_size != plate.size and plate.name not in within:
                 raise PairError(
-                    f"site {name!r} has event shape {site.event_shape} in the model and "
-                    f"{proposals[name].event_shape} in the guide; make them equal with .to_event()."
-                )
-            ours = {(plate.dim, plate.size) for plate in site.plates}
-            theirs = {(plate.dim, plate.size) for plate in proposals[name].plates}
-            if ours != theirs:
-                raise PairError(
-                    f"site {name!r} lies in plates {_plates(site.plates)} in the model and "
-                    f"{_plates(proposals[name].plates)} in the guide; put both in the same plates."
+                    f"the model draws {site.name!r} in plate {plate.name!r}, which takes "
+                    f"{plate.size} rows of {plate.full_size}, and scales its log density; the "
+                    "guide draws it outside and does not. Put both in the same plate."
                 )
 
     def check_densities(self) -> None:
@@ -508,6 +558,13 @@ class Structure:
             ObjectiveError: naming the first observed site that is no argument of the pair.
         """
         self._check_draws(objective)
+        for site in self.proposals:
+            if site.point:
+                raise ObjectiveError(
+                    f"{objective} asks the guide for the density of latents that the model drew, "
+                    f"but the guide's {site.name!r} is a point (Delta), which has a density at its "
+                    "own value alone. Use ELBO(), or give it a distribution in the guide."
+                )
         for site in self.observed:
             if site.argument is None:
                 raise ObjectiveError(
@@ -557,14 +614,15 @@ class Structure:
                 f"{objective} needs data drawn from the model, but its signature has no size=; "
                 "write model(x=None, *, size=1), drawing `size` rows where x is None."
             )
-        if not any(site.argument == 0 for site in self.observed):
+        if self.observed and not any(site.argument == 0 for site in self.observed):
             raise ObjectiveError(
                 f"{objective} compares the model's draws with the data, but no site of the model "
                 "observes the pair's first argument as it is; pass it to a sample statement with "
                 "obs=."
             )
-        generated = self.generated
-        if draw == "mean" and generated.sequential:
+        # Where nothing is observed, the draw is what the model computes of its latents.
+        generated = self.generated if self.observed else None
+        if draw == "mean" and generated is not None and generated.sequential:
             remedy = (
                 "Use draw='sample'."
                 if generated.reparameterised
@@ -576,7 +634,7 @@ class Structure:
                 f"{generated.name!r} is drawn entry by entry, each given others of the same draw: "
                 f"under draw='mean' its mean depends on its own draw and is no datum. {remedy}"
             )
-        for site in (*self.latents, generated):
+        for site in (*self.latents, *([] if generated is None else [generated])):
             if site is generated and draw in ("mean", None):
                 continue
             if site.reparameterised:
@@ -585,7 +643,7 @@ class Structure:
             if soft and draw in ("relaxed", "straight-through"):
                 continue
             remedy = "'straight-through' or 'relaxed'" if soft else None
-            if site is self.generated:
+            if site is generated:
                 remedy = f"'mean'{', ' + remedy if remedy else ''}"
             raise ObjectiveError(
                 f"{objective} differentiates through the model's draws, but that of {site.name!r} "
@@ -607,21 +665,50 @@ class Structure:
                     "flow with an inverse, such as an inverse autoregressive one."
                 )
 
+    def check_learns_by_score(self, objective: str) -> None:
+        """Check that log q of the guide's draws, with the draws held, has a gradient.
+
+        Raises:
+            ObjectiveError: naming the first point that the guide does not compute of a draw.
+        """
+        points = [site for site in self.proposals if site.point]
+        drawn = [site for site in self.proposals if site.auxiliary and not site.point]
+        fixed = [site for site in points if site.auxiliary or not drawn]
+        if fixed:
+            raise ObjectiveError(
+                f"{objective} teaches the guide by log q of its draws, but the guide's "
+                f"{fixed[0].name!r} is a point (Delta), whose log q has no gradient. Use ELBO(), "
+                "or give it a distribution in the guide."
+            )
+
     def check_local(self, objective: str) -> None:
         """Check that every latent belongs to one datum, so that values per datum make sense.
 
         Raises:
             ObjectiveError: naming the first latent outside the plates of the data.
         """
-        data_plates = frozenset.intersection(*(site.plates for site in self.observed))
+        data = self.observed or self.latents  # a generator has no data of its own
+        data_plates = frozenset[Plate]()
+        if data:
+            data_plates = frozenset.intersection(*(site.plates for site in data))
         if data_plates and not self.shared_plates:
-            outside = [s for s in self.weighed if not s.observed and not s.plates >= data_plates]
+            for site in self.weighed:
+                proposal = self.guide.get(site.name, site)
+                if site.plates >= data_plates and not proposal.plates >= data_plates:
+                    raise ObjectiveError(
+                        f"{objective} weighs particles per datum, but the guide draws "
+                        f"{site.name!r} for all data at once, outside of their plate "
+                        f"{_plates(data_plates)}. Use ELBO(), NVIL() or RLOO(num_particles), or a "
+                        "guide that draws it in the plate, such as AutoNormal."
+                    )
+            outside = [s for s in self.weighed if not s.plates >= data_plates]
             raise ObjectiveError(
                 f"{objective} weighs particles per datum, but latent {outside[0].name!r} lies "
                 f"outside the data's plate {_plates(data_plates)}. Put it inside, or use "
                 "ELBO(), which needs no weights."
             )
         if data_plates:
+            self._check_unpacked(objective)
             return
         for site in self.weighed:
             if math.prod(site.batch_shape) > 1:
@@ -630,6 +717,18 @@ class Structure:
                     f"shape {site.batch_shape} and the data lie in no plate. Open a "
                     "plate('data', len(x)) around the sites of one datum, or use ELBO()."
                 )
+
+    def _check_unpacked(self, objective: str) -> None:
+        """Check that latents in the data's plate are not parts of a draw outside of it."""
+        points = [site for site in self.weighed if site.point and site.name in self.guide]
+        drawn = [site for site in self.proposals if site.auxiliary]
+        if points and drawn and all(site.name in self.outside for site in drawn):
+            raise ObjectiveError(
+                f"{objective} weighs particles per datum, but the guide computes "
+                f"{points[0].name!r} of {drawn[0].name!r}, which it draws for all data at once. "
+                "Use ELBO(), NVIL() or RLOO(num_particles), or a guide that draws it in the "
+                "plate, such as AutoNormal."
+            )
 
     def check_outside(self, objective: str) -> None:
         """Check that the latents that no weight is of have a pathwise gradient.
@@ -698,6 +797,13 @@ def unwrapped(fn: Any) -> Iterator[Any]:
             waiting += list(inside.get(name, ()))
 
 
+def innermost(fn: Any) -> Any:
+    """What a distribution expands, masks, transforms or counts as an event, in the end."""
+    while (base := getattr(fn, "base_dist", None)) is not None:
+        fn = base
+    return fn
+
+
 def says(fn: Any, name: str, *, usual: bool = False) -> bool:
     """What a distribution, or one that it wraps, says of itself in an attribute; or the usual."""
     found = [bool(getattr(part, name, usual)) for part in unwrapped(fn)]
@@ -743,6 +849,12 @@ def comes_with_rows(support: Any) -> bool:
         for part in (*parts, *inner)
         if hasattr(part, "shape") or hasattr(part, "__dict__")
     )
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without ones on the left, which broadcasting adds."""
+    first = next((position for position, size in enumerate(shape) if size != 1), len(shape))
+    return shape[first:]
 
 
 def _names(names: Iterable[str]) -> str:

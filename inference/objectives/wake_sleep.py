@@ -73,6 +73,7 @@ class RWS(Objective):
         structure.check_observed()
         structure.check_weights(repr(self))
         structure.check_scorable(repr(self))
+        structure.check_learns_by_score(repr(self))
         if self.guide_phase != "wake":
             structure.check_dreams(repr(self))
 

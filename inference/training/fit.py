@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from inference.engines import engine_name, load_engine
 from inference.engines.program import is_owned
 from inference.engines.structure import Structure
 from inference.engines.training import Settings, Trainer
-from inference.errors import ArgumentError, DivergenceError, RunFolderError
+from inference.errors import ArgumentError, DivergenceError, PairError, RunFolderError
 from inference.objectives import Objective, describe_objective, parse_objective
 from inference.training.arguments import check_arguments, explaining
 from inference.training.data import TrainingData, array_id, prepare
@@ -299,7 +300,10 @@ def _begin(
         objective.require(structure)
     else:
         sums = any(base.__name__ == "TraceEnum_ELBO" for base in type(objective).__mro__)
-        structure.check_match(summed=structure.marked_for_enumeration if sums else ())
+        try:
+            structure.check_match(summed=structure.marked_for_enumeration if sums else ())
+        except PairError as error:
+            warnings.warn(f"{type(objective).__name__} trains on, but {error}", stacklevel=3)
     if settings.judge is not None:
         settings.judge.require(structure)
     if isinstance(source, BatchSource):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -23,8 +23,9 @@ from inference.engines.annealable import (
     likelihood_sites,
     refused_support,
 )
+from inference.engines.generated import rows_drawn
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
-from inference.engines.numpyro.program import NumPyroProgram, inspect
+from inference.engines.numpyro.program import NumPyroProgram, computed, inspect, rows_of
 from inference.engines.structure import Structure
 
 Rows = tuple[Any, ...]
@@ -74,15 +75,24 @@ class Annealer:
         model = substitute(self.model, data=self.values)
         with self._running():
             self.structure = inspect(model, _nothing, arrays, {})
-            check_annealable(self.structure, len(batch[0]))
+            check_annealable(self.structure, len(batch[0]), noise_scale)
             unbounded = jax.eval_shape(lambda: self._unbounded(self._sites(self.values, arrays, 0)))
             self.shapes = {name: value.shape[1:] for name, value in unbounded.items()}
             if any(site.support != "real" for site in self.structure.latents):
                 check_fixed_supports(jax.device_get(jax.jit(self._bounds)(self.values, arrays)))
             if noise_scale is not None:
-                run = seed(model, random.PRNGKey(0))
-                check_mean(jax.eval_shape(lambda: run(*arrays)), arrays[0])
+                check_mean(jax.eval_shape(lambda: self._of_one_run(*arrays)), arrays[0])
         self._prior, self._at, self._move = map(jax.jit, (self._start, self._place, self._step))
+
+    def _of_one_run(self, *args: Any) -> Any:
+        model = substitute(self.model, data=self.values)
+        return self._mean(seed(model, random.PRNGKey(0)), *args)
+
+    def _mean(self, model: Callable[..., Any], *args: Any) -> Any:
+        """What the model returns; of one that observes nothing, what it draws."""
+        if self.structure.observed:
+            return model(*args)
+        return rows_of(lambda: model(*args))
 
     def prior(self, rows: Rows, rng_seed: int) -> State:
         """Chains at draws from p(z)."""
@@ -219,7 +229,7 @@ class Annealer:
         means: list[Any] = []
 
         def model(*args: Any) -> None:
-            means.append(self.model(*args))
+            means.append(self._mean(self.model, *args))
 
         program = NumPyroProgram(random.PRNGKey(0), values, model, _nothing, rows, {}, _unchecked)
         draws = program.draw(1, values={name: value[None] for name, value in latents.items()})
@@ -251,6 +261,8 @@ def simulate(
     with evaluating(pair):
         run = trace(drawn).get_trace()
     values = {n: np.asarray(s["value"]) for n, s in run.items() if s["type"] == "sample"}
+    if noise_scale is not None and "x" not in values:
+        means[0] = values["x"] = rows_drawn(means[0], computed(run))
     x = values.pop("x")
     if noise_scale is not None:
         check_mean(means[0], x)

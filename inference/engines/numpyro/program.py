@@ -16,11 +16,12 @@ from jax import Array, lax, random
 from jax.core import Tracer
 from numpy.typing import NDArray
 from numpyro import param
-from numpyro.distributions import TransformedDistribution
+from numpyro.distributions import Delta, TransformedDistribution, Unit
 from numpyro.handlers import block, replay, seed, substitute, trace, uncondition
 from numpyro.primitives import mutable
 
 from inference.engines.draws import Cells, Draws
+from inference.engines.generated import rows_drawn
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.dataflow import parents_of
 from inference.engines.numpyro.divergences import divergence
@@ -43,6 +44,7 @@ from inference.engines.structure import (
     Structure,
     can_draw,
     comes_with_rows,
+    innermost,
     says,
 )
 from inference.errors import ObjectiveError
@@ -119,7 +121,8 @@ class NumPyroProgram:
         relax: Relaxation | None = None,
     ) -> Draws:
         """Draw and score in one pass; the only particle of a first draw uses the key as it is."""
-        steer = functools.partial(Steer, detach=detach, relax=relax)
+        whole = self.structure.left_out if values else ()
+        steer = functools.partial(Steer, detach=detach, relax=relax, whole=whole)
         particle = functools.partial(self._particle, steer=steer, divergences=divergences)
         self._hold_globals()
         key = self._next_key(num_particles)
@@ -229,6 +232,7 @@ class NumPyroProgram:
             values = {site.name: dreamt[site.name]["value"] for site in self.structure.latents}
             guide = Steer(seed(self.guide, guide_key), values=lax.stop_gradient(values))
             run = trace(substitute(guide, data=self.params)).get_trace(*args, **self.kwargs)
+        run = without_observations(run)
         return _sum(self._log_prob(site) for _, site in _samples(run))
 
     @property
@@ -240,7 +244,7 @@ class NumPyroProgram:
         self, size: int, *, draw: str = "mean", values: Mapping[str, Array] | None = None
     ) -> Generated:
         """See `inference.engines.program.Program.generate`."""
-        name = self.structure.generated.name  # which checks first that there is one
+        name = self.structure.generated.name if self.structure.observed else None
         relax = Relaxation(RELAXED_AT, hard=draw == "straight-through")
         soft = relax if draw in ("relaxed", "straight-through") else None
         given = tuple(jnp.resize(a, (size, *a.shape[1:])) for a in self.data[1:])
@@ -250,8 +254,10 @@ class NumPyroProgram:
             means = Steer(run, values=values, relax=soft)(None, *given, size=size)
         sites = run.trace
         self._network_state |= _mutable(sites)
+        if name is None:
+            means = rows_drawn(means, computed(sites))
         return Generated(
-            x=means if draw == "mean" else sites[name]["value"],
+            x=means if name is None or draw == "mean" else sites[name]["value"],
             latents={n: site["value"] for n, site in _samples(sites) if n != name},
             given=given,
         )
@@ -628,7 +634,19 @@ def traces(
         replayed = replay(seed(model, model_key), guide_trace)
         run = trace(substitute(replayed, data=params)).get_trace
         model_trace = steer(run)(*args, **kwargs)
-    return guide_trace, model_trace
+    return without_observations(guide_trace), model_trace
+
+
+def without_observations(guide_trace: Trace) -> Trace:
+    """A guide's trace without what it observes, which is no part of q: it draws nothing there.
+
+    A factor is one, such as the momenta of an annealed guide.
+    """
+    return {
+        name: site
+        for name, site in guide_trace.items()
+        if site["type"] != "sample" or not site["is_observed"] or isinstance(site["fn"], Unit)
+    }
 
 
 def inspect(
@@ -688,6 +706,13 @@ def computed(trace: Trace) -> dict[str, Array]:
         for name, site in trace.items()
         if site["type"] == "deterministic"
     }
+
+
+def rows_of(model: Callable[[], Any]) -> Any:
+    """The rows that a run of a model draws that observes nothing."""
+    returned: list[Any] = []
+    run = trace(lambda: returned.append(model())).get_trace()
+    return rows_drawn(returned[0], computed(run))
 
 
 def _mutable(trace: Trace) -> dict[str, Any]:
@@ -758,6 +783,7 @@ def _site(
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan=missing and _is_nan(site),
+        point=isinstance(innermost(site["fn"]), Delta),
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from jax import Array, lax
 from numpyro.handlers import scale
 from numpyro.primitives import _PYRO_STACK, Messenger
 
-from inference.engines.numpyro.discrete import family, relaxed_draw
+from inference.engines.numpyro.discrete import family, relaxed_draw, unmasked
 from inference.engines.program import Relaxation
 
 
@@ -18,6 +18,9 @@ class Steer(Messenger):
 
     It has to be the outermost handler, outside of `trace`, to see distributions as plates have
     expanded them and to hand its values to all others.
+
+    Sites named in `whole` count without their mask: a sum over the values of a masked site would
+    count it once for each value, where its density is to integrate to one.
     """
 
     def __init__(
@@ -27,12 +30,17 @@ class Steer(Messenger):
         values: Mapping[str, Array] | None = None,
         detach: bool = False,
         relax: Relaxation | None = None,
+        whole: Collection[str] = (),
     ) -> None:
         super().__init__(fn)
         self.values, self.detach, self.relax = values or {}, detach, relax
+        self.whole = whole
 
     def process_message(self, msg: Any) -> None:
         """Choose the value of a latent site."""
+        if msg["type"] == "control_flow" and self.values:
+            # A scan has drawn before anybody outside sees a site; it hands values on to its steps.
+            msg["kwargs"]["substitute_stack"].append(("substitute", dict(self.values)))
         if msg["type"] != "sample":
             return
         # A scale that is compiled has no value to compare, but the handlers' own have identities.
@@ -40,6 +48,8 @@ class Steer(Messenger):
         if msg["is_observed"]:
             return
         msg["soft"] = self.relax is not None and family(msg["fn"])[0] in ("bernoulli", "one-hot")
+        if msg["name"] in self.whole:
+            msg["fn"] = unmasked(msg["fn"])
         if msg["name"] in self.values:
             msg["value"], msg["intermediates"] = self.values[msg["name"]], []
         elif msg["soft"] and msg["value"] is None:

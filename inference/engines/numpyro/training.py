@@ -12,12 +12,17 @@ import numpy as np
 import numpyro
 from jax import lax, random
 from numpy.typing import NDArray
-from numpyro.handlers import block, seed
 from numpyro.infer import SVI
-from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.numpyro.optimisers import build_optimiser, by_owner
-from inference.engines.numpyro.pairs import StoredPair, evaluating, flatten, parts, stored
+from inference.engines.numpyro.pairs import (
+    StoredPair,
+    evaluating,
+    flatten,
+    parts,
+    stored,
+    untouched_parts,
+)
 from inference.engines.numpyro.program import attach, describe, inspect, traces
 from inference.engines.numpyro.program import bound as bound_of
 from inference.engines.program import OWNED, OWNED_STATE, is_owned
@@ -104,12 +109,9 @@ class Trainer:
 
     def inspect(self, batch: tuple[Any, ...]) -> Structure:
         """Sites and plates on one batch."""
-        arrays, guide = self._batch(batch), parts(self.pair)[1]
-        if isinstance(guide, AutoGuide) and guide.prototype_trace is None:
-            # It draws its starting point from the first key that it sees: let that be SVI.init's.
-            with block():
-                seed(guide, random.split(random.PRNGKey(self.settings.seed), 3)[2])(*arrays)
-        return inspect(*parts(self.pair), arrays, {})
+        # Of a copy: an autoguide is set up in its first run, which has to be SVI.init's, because it
+        # takes some of the keys there.
+        return inspect(*untouched_parts(self.pair), self._batch(batch), {})
 
     def start(self, batch: tuple[Any, ...]) -> None:
         """Initialise parameters and optimiser as `SVI.init` does, from the seed."""

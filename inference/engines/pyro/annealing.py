@@ -21,9 +21,11 @@ from inference.engines.annealable import (
     likelihood_sites,
     refused_support,
 )
+from inference.engines.generated import rows_drawn
 from inference.engines.pyro.evaluation import repeatable, tensors
 from inference.engines.pyro.pairs import StoredPair, parts
 from inference.engines.pyro.program import PyroProgram, inspect, samples
+from inference.engines.pyro.tracing import computed
 from inference.engines.structure import Structure
 
 Rows = tuple[Any, ...]
@@ -75,13 +77,20 @@ class Annealer:
         arrays = tensors(pair, batch)
         with self._running(0):
             self.structure = inspect(self.model, _nothing, arrays, {})
-            check_annealable(self.structure, len(batch[0]))
+            check_annealable(self.structure, len(batch[0]), noise_scale)
             first, second = self._sites(arrays), self._sites(arrays)
             self._check_supports(first, second)
             unbounded = _unbounded(first)
             self.shapes = {name: value.shape[1:] for name, value in unbounded.items()}
             if noise_scale is not None:
-                check_mean(self.model(*arrays), arrays[0])
+                check_mean(self._mean(*arrays), arrays[0])
+
+    def _mean(self, *args: Any) -> Any:
+        """What the model returns; of one that observes nothing, what it draws."""
+        if self.structure.observed:
+            return self.model(*args)
+        run = poutine.trace(self.model).get_trace(*args)
+        return rows_drawn(run.nodes["_RETURN"]["value"], computed(run))
 
     def prior(self, rows: Rows, rng_seed: int) -> State:
         """Chains at draws from p(z)."""
@@ -201,7 +210,7 @@ class Annealer:
         means: list[Any] = []
 
         def model(*args: Any) -> None:
-            means.append(self.model(*args))
+            means.append(self._mean(*args))
 
         program = PyroProgram(model, _nothing, state.rows, {}, state.structure)
         draws = program.draw(1, values={name: value[None] for name, value in latents.items()})
@@ -223,6 +232,9 @@ def simulate(
         run = poutine.trace(parts(pair)[0]).get_trace(None, *tensors(pair, given), size=size)
         mean: Any = run.nodes["_RETURN"]["value"]
         values: dict[str, Any] = {name: site["value"] for name, site in samples(run)}
+        if noise_scale is not None and "x" not in values:
+            mean = rows_drawn(mean, computed(run))
+            values["x"] = mean
         x = values.pop("x")
         if noise_scale is not None:
             check_mean(mean, x)

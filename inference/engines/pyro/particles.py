@@ -25,11 +25,12 @@ from inference.engines.pyro.looking import (
     untouched,
 )
 from inference.engines.pyro.steer import Steer
-from inference.engines.pyro.tracing import PARTICLES, samples, trace_pair
+from inference.engines.pyro.tracing import PARTICLES, guide_samples, samples, trace_pair
 from inference.engines.recorded import calling_line, raising_line
 from inference.engines.structure import Structure
 
 _COUNTS = (2, 3, 5, 7, 11, 13, 17)  # of particles to look with: one that is no other dimension
+_PARTS = "guide", "model"
 _CLOSE = 2e-4  # densities differ by rounding, relative to the site's largest
 _REMEDY = (
     "Count dimensions from the right (dim=-1, z[..., 0], x.mean(-1)) and leave those on the left "
@@ -118,7 +119,7 @@ def _difference(
         try:
             with lines:
                 both = trace_pair(model, guide, args, kwargs, count, structure.nesting)
-            together = [_densities(trace) for trace in both]
+            together = [_densities(part, trace) for part, trace in zip(_PARTS, both, strict=True)]
         except Exception as error:  # whatever a program raises on one more dimension
             said = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
             why = f"with a dimension for {count} of them it raised {type(error).__name__}: {said}"
@@ -133,9 +134,9 @@ def _difference(
             values = {name: each[index] for name, each in steered.items()} | _rows(both)
             with Steer(values=values):
                 alone = [poutine.trace(part).get_trace(*args, **kwargs) for part in (guide, model)]
-            for part, trace, whole in zip(("guide", "model"), alone, together, strict=True):
+            for part, trace, whole in zip(_PARTS, alone, together, strict=True):
                 skip = {n for n, s in structure.guide.items() if not s.scorable and part == "guide"}
-                for name, expected in _densities(trace, skip).items():
+                for name, expected in _densities(part, trace, skip).items():
                     found = whole[name][index] if name in whole else None
                     if found is None or not _same(found, expected):
                         return Obstacle(
@@ -161,8 +162,8 @@ def _misshapen(
 ) -> Obstacle | None:
     """A site that has no dimension for particles where it belongs."""
     rank = structure.nesting + 1
-    for trace, densities in zip(both, together, strict=True):
-        for name, site in samples(trace):
+    for part, trace, densities in zip(_PARTS, both, together, strict=True):
+        for name, site in _sites(part, trace):
             shape, density = tuple(site["fn"].batch_shape), densities[name]
             # A density that no draw has a part in may be one and the same for all.
             density = density.reshape((1,) * (rank - density.dim()) + density.shape)
@@ -208,10 +209,14 @@ def _rows(both: tuple[poutine.Trace, poutine.Trace]) -> dict[str, Tensor]:
     }
 
 
-def _densities(trace: poutine.Trace, skip: set[str] | None = None) -> dict[str, Any]:
+def _sites(part: str, trace: poutine.Trace) -> list[tuple[str, Any]]:
+    return guide_samples(trace) if part == "guide" else samples(trace)
+
+
+def _densities(part: str, trace: poutine.Trace, skip: set[str] | None = None) -> dict[str, Any]:
     return {
         name: scale_and_mask(site["fn"].log_prob(site["value"]), site["scale"], site["mask"])
-        for name, site in samples(trace)
+        for name, site in _sites(part, trace)
         if name not in (skip or ())
     }
 

@@ -22,6 +22,7 @@ from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
 from inference.engines.draws import Cells, Draws
+from inference.engines.generated import rows_drawn
 from inference.engines.program import (
     OWNED,
     OWNED_STATE,
@@ -47,7 +48,14 @@ from inference.engines.pyro.networks import Owned
 from inference.engines.pyro.ops import Ops
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.steer import Steer
-from inference.engines.pyro.tracing import PARTICLES, samples, trace_pair, with_particles
+from inference.engines.pyro.tracing import (
+    PARTICLES,
+    computed,
+    guide_samples,
+    samples,
+    trace_pair,
+    with_particles,
+)
 from inference.engines.scales import in_words, same_scale
 from inference.engines.structure import (
     Plate,
@@ -55,6 +63,7 @@ from inference.engines.structure import (
     Structure,
     can_draw,
     comes_with_rows,
+    innermost,
     says,
 )
 from inference.errors import ObjectiveError
@@ -157,7 +166,8 @@ class PyroProgram:
         if num_particles == 1:  # without a particle plate, sites have no dimension for it
             values = {name: v[0].reshape(self._shape(name)) for name, v in values.items()}
         values = self._held | values
-        steer = functools.partial(Steer, detach=detach, relax=relax)
+        whole = self.structure.left_out
+        steer = functools.partial(Steer, detach=detach, relax=relax, whole=whole)
         guide_sites = self._trace_guide(num_particles, steer(values=self._rows | values))
         latents = {name: site["value"] for name, site in guide_sites.items()} | values
         model_sites = self._trace_model(num_particles, steer(values=self._rows | latents))
@@ -309,9 +319,14 @@ class PyroProgram:
         given = tuple(a[torch.arange(size, device=a.device) % len(a)] for a in self.args[1:])
         with Steer(values=values, relax=soft):
             run = poutine.trace(self.model).get_trace(None, *given, size=size)
-        sites, name = dict(samples(run)), self.structure.generated.name
+        sites, x = dict(samples(run)), run.nodes["_RETURN"]["value"]
+        name = self.structure.generated.name if self.structure.observed else None
+        if name is None:
+            x = rows_drawn(x, computed(run))
+        elif draw != "mean":
+            x = sites[name]["value"]
         return Generated(
-            x=run.nodes["_RETURN"]["value"] if draw == "mean" else sites[name]["value"],
+            x=x,
             latents={n: site["value"] for n, site in sites.items() if n != name},
             given=given,
         )
@@ -443,8 +458,8 @@ class PyroProgram:
             for name, node in nodes.nodes.items()
             if node["type"] == "sample" and site_is_subsample(node) and name != PARTICLES
         }
-        sites = dict(samples(nodes))
         kind = "guide" if program is self.guide else "model"
+        sites = dict((guide_samples if kind == "guide" else samples)(nodes))
         check_same_sites(kind, sites, getattr(self.structure, kind))
         return sites
 
@@ -690,6 +705,8 @@ def look(
         both = trace_pair(model, guide, own, named)
         factors = sources(model, both[1], own, named)
         structure = describe(*both, own, can_draw=can_draw(model), factors=factors)
+        kept = {name: structure.guide[name] for name, _ in guide_samples(both[0])}
+        structure = replace(structure, guide=kept)
         transforms = transforms_of(both)
         forget(transforms)
     return structure, transforms
@@ -709,11 +726,12 @@ def describe(
         with torch.no_grad():
             model_trace.compute_log_prob()
             guide_trace.compute_log_prob()
+    model = {name: _site(name, site, args, known.get(name)) for name, site in samples(model_trace)}
+    plates = {plate.name: plate for site in model.values() for plate in site.plates}
+    guide = {name: _site(name, site, args) for name, site in samples(guide_trace)}
     return Structure(
-        model={
-            name: _site(name, site, args, known.get(name)) for name, site in samples(model_trace)
-        },
-        guide={name: _site(name, site, args) for name, site in samples(guide_trace)},
+        model=model,
+        guide={name: _sized(site, plates) for name, site in guide.items()},
         can_draw=can_draw,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
     ).check_scales()
@@ -770,7 +788,14 @@ def _site(
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),
+        point=isinstance(innermost(site["fn"]), pyro.distributions.Delta),
     )
+
+
+def _sized(site: Site, known: Mapping[str, Plate]) -> Site:
+    """A guide's site whose plates without a size, as `EasyGuide` makes them, have the model's."""
+    plates = (known.get(p.name, p) if p.size < 0 else p for p in site.plates)
+    return replace(site, plates=frozenset(plates))
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
 from inference.engines.program import Relaxation
-from inference.engines.pyro.discrete import family, relaxed_draw
+from inference.engines.pyro.discrete import family, relaxed_draw, unmasked
 
 
 def _as_drawn(fn: Any, value: Tensor) -> Tensor:
@@ -30,6 +30,9 @@ class Steer(Messenger):
 
     It has to be the outermost handler, outside of `trace`, to see distributions as plates have
     expanded them and to hand its values to all others.
+
+    Sites named in `whole` count without their mask: a sum over the values of a masked site would
+    count it once for each value, where its density is to integrate to one.
     """
 
     def __init__(
@@ -38,12 +41,16 @@ class Steer(Messenger):
         values: Mapping[str, Tensor] | None = None,
         detach: bool = False,
         relax: Relaxation | None = None,
+        whole: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.values, self.detach, self.relax = values or {}, detach, relax
+        self.whole = whole
 
     def _pyro_sample(self, msg: Any) -> None:
         name = msg["name"]
+        if name in self.whole:
+            msg["fn"], msg["mask"] = unmasked(msg["fn"]), None
         if name in self.values and not msg["is_observed"]:
             msg["value"], msg["done"] = _as_drawn(msg["fn"], self.values[name]), True
         if msg["is_observed"] or site_is_subsample(msg) or self.relax is None:

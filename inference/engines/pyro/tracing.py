@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pyro
 from pyro import poutine
+from pyro.distributions import Unit
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
@@ -47,6 +48,18 @@ def samples(trace: poutine.Trace) -> list[tuple[str, Any]]:
         (name, site)
         for name, site in trace.nodes.items()
         if site["type"] == "sample" and not site_is_subsample(site) and not _is_computed(site)
+    ]
+
+
+def guide_samples(trace: poutine.Trace) -> list[tuple[str, Any]]:
+    """A guide's sample sites but for what it observes, which is no part of q: it draws nothing.
+
+    A factor is one.
+    """
+    return [
+        (name, site)
+        for name, site in samples(trace)
+        if not site["is_observed"] or isinstance(site["fn"], Unit)
     ]
 
 

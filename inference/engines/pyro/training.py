@@ -14,6 +14,7 @@ import pyro
 import torch
 from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
+from pyro.poutine.guide import GuideMessenger
 
 from inference.engines.program import OWNED, OWNED_STATE, is_owned
 from inference.engines.pyro.looking import random_states, untouched
@@ -25,6 +26,7 @@ from inference.engines.pyro.pairs import (
     drop_owned,
     evaluating,
     isolate,
+    parts,
     set_values,
     stored_values,
     unconstrained,
@@ -164,7 +166,7 @@ class Trainer:
                     total += float(bound(judge, model, guide, *batch)) / scale
                     continue
                 loss = getattr(self.objective, "loss", self.objective)
-                total -= _number(loss(model, guide, *batch)) / scale
+                total -= _number(loss(model, self._upstreams_guide, *batch)) / scale
         return total
 
     def data_scale(self, batch: tuple[Any, ...]) -> float:
@@ -286,10 +288,16 @@ class Trainer:
             for array in batch
         )
 
+    @property
+    def _upstreams_guide(self) -> Any:
+        """The guide as upstream's losses take it: they tell a messenger by its class."""
+        guide = parts(self.pair.wrapped)[1]
+        return guide if isinstance(guide, GuideMessenger) else self.pair.guide
+
     def _loss_and_grads(self, step: int, *batch: Any) -> float:
         if isinstance(self.objective, upstream.ELBO):
             upstreams: Any = self.objective
-            return _number(upstreams.loss_and_grads(self.pair.model, self.pair.guide, *batch))
+            return _number(upstreams.loss_and_grads(self.pair.model, self._upstreams_guide, *batch))
         objective: Any = self.turns[step % len(self.turns)]
         loss = objective(self.pair.model, self.pair.guide, *batch)
         loss.backward()

@@ -1,0 +1,31 @@
+"""What a model draws that observes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from inference.errors import ObjectiveError
+
+
+def rows_drawn(returned: Any, computed: Mapping[str, Any]) -> Any:
+    """The rows that a generator z -> g(z) draws: what it returns, or what it says to compute.
+
+    Args:
+        returned: what the model returned.
+        computed: the values of its deterministic statements, by name.
+
+    Raises:
+        ObjectiveError: if it returns no array and has not just one such statement.
+    """
+    if hasattr(returned, "shape"):
+        return returned
+    if len(computed) == 1:
+        return next(iter(computed.values()))
+    names = ", ".join(repr(name) for name in computed) or "none"
+    raise ObjectiveError(
+        "the model observes nothing, so that its draws are what it returns, or its one "
+        f"deterministic statement; it returned {type(returned).__name__} and has the "
+        f"deterministic statements: "
+        f"{names}. Return the rows, one for each datum."
+    )
