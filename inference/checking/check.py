@@ -25,7 +25,11 @@ from inference.pairs import as_pair, unpacked
 
 
 def check_pair(
-    pair: Any, *batch: Any, checks: Iterable[str] | None = None, engine: str | None = None
+    pair: Any,
+    *batch: Any,
+    checks: Iterable[str] | None = None,
+    engine: str | None = None,
+    **named: Any,
 ) -> Report:
     """Check a pair on some rows of data before it is trained.
 
@@ -36,9 +40,10 @@ def check_pair(
 
     Args:
         pair: a pair, a run, or a `(model, guide)` tuple of any Pyro or NumPyro program.
-        *batch: the arrays that model and guide take, some rows of each; or a tuple of them.
+        *batch: what model and guide take, some rows of each array; or a tuple of them.
         checks: names of the checks to make, with those that they need; all without it.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
+        **named: what model and guide take by name.
 
     Returns:
         The findings: passed, failed with the remedy, skipped with the reason.
@@ -53,7 +58,7 @@ def check_pair(
             f"checks must be among {', '.join(CHECKS)}; got {', '.join(map(repr, unknown))}."
         )
     inner, own = as_pair(pair)
-    context = Context(inner, unpacked(batch), engine or own)
+    context = Context(inner, unpacked(batch), engine or own, named)
     findings = list(run(with_needs(names), context))
     if "objectives" in names:
         findings += _refusals(context, findings)

@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from inference.engines import engine_name
+from inference.engines import engine_name, load_engine
+from inference.engines.batches import Form, is_container, split
 from inference.engines.recorded import Array, Parameter, Recorded, RecordedSite, Slopes
 from inference.engines.structure import Plate, Structure
+from inference.errors import ArgumentError
+from inference.training.arrays import is_array
 
 PARTICLES, _SETS = 8, 24  # of importance-weighted bounds
 
@@ -22,19 +25,42 @@ class Context:
 
     Args:
         pair: a pair or a `(model, guide)` tuple.
-        batch: what model and guide take.
+        batch: what model and guide take by position.
         engine: the engine, where it cannot be told from the pair.
+        named: what they take by name.
+
+    Attributes:
+        pair: the pair; where there are arguments by name, or arrays in lists or dictionaries, model
+            and guide as functions of the arrays among them.
+        batch: what these take.
     """
 
-    def __init__(self, pair: Any, batch: tuple[Any, ...], engine: str | None = None) -> None:
+    def __init__(
+        self,
+        pair: Any,
+        batch: tuple[Any, ...],
+        engine: str | None = None,
+        named: Mapping[str, Any] | None = None,
+    ) -> None:
         self.pair = pair
-        self.batch = tuple(map(_array, batch))
         self._engine = engine
+        self._call = Form(batch, dict(named or {}))
+        self.batch: tuple[Any, ...]
+        inside = named or any(is_container(arg) and not _is_table(arg) for arg in batch)
+        if not inside:
+            self.batch = tuple(map(_array, batch))
+            return
+        taken = split(batch, self._call.kwargs, lambda v: _array(v) if is_array(v) else None)
+        self.batch = taken.arrays
+        try:
+            self.pair = load_engine(self.engine).on_arrays(pair, taken.form)
+        except ArgumentError:  # no engine; the first check says so
+            self.batch = batch
 
     @cached_property
     def engine(self) -> str:
         """`"pyro"` or `"numpyro"`."""
-        return self._engine or engine_name(self.pair, self.batch)
+        return self._engine or engine_name(self.pair, self._call)
 
     @cached_property
     def probe(self) -> Any:
@@ -224,6 +250,16 @@ def _check_local(structure: Structure) -> None:
     structure.check_match()
     structure.check_observed()
     structure.check_likelihood("a bound per datum")
+
+
+def _is_table(value: Any) -> bool:
+    """Whether a list or tuple is one array, written out in numbers."""
+    if isinstance(value, (list, tuple)):
+        try:
+            return np.asarray(value).dtype.kind in "biuf" and not any(map(is_array, value))
+        except ValueError:  # rows of unequal length
+            return False
+    return False
 
 
 def _array(value: Any) -> Any:

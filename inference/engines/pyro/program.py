@@ -21,6 +21,7 @@ from pyro.distributions.util import scale_and_mask
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
+from inference.engines.batches import whole
 from inference.engines.draws import Cells, Draws
 from inference.engines.program import (
     OWNED,
@@ -579,6 +580,7 @@ _owners = itertools.count()
 def _owner(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> int:
     """A number for what an objective owns beside one pair; programs need not be hashable."""
     owners: list[tuple[Any, int]] = objective.__dict__.setdefault("_pyro_owners", [])
+    model, guide = whole(model), whole(guide)
     for pair, number in owners:
         if pair == (model, guide):
             return number
@@ -589,6 +591,7 @@ def _owner(objective: Any, model: Callable[..., Any], guide: Callable[..., Any])
 def release(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> None:
     """Forget a pair that an objective has trained, so that it can be freed."""
     owners = objective.__dict__.get("_pyro_owners", [])
+    model, guide = whole(model), whole(guide)
     owners[:] = [entry for entry in owners if entry[0] != (model, guide)]
 
 
