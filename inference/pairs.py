@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from inference.engines import ENGINES, engine_name, load_engine
 from inference.engines.structure import Structure
-from inference.errors import ArgumentError, DataError
+from inference.errors import ArgumentError, DataError, ObjectiveError
 from inference.training.data import (
     Arrays,
     arguments_from,
@@ -103,7 +103,12 @@ def fitted_on(
         arrays = scored_arrays(found.pair, as_given(x, name), found.engine)
         check_arrays(found.pair, arrays, name, engine=found.engine)
         return Fitted(found.engine, found.backend, found.pair, arrays)
-    as_given(x if isinstance(x, tuple) and x else (x,), name)
+    if isinstance(x, tuple) and not x:
+        raise ObjectiveError(
+            f"{name} is (), and without an argument that has a row for each datum there are no "
+            "weights per datum. Write the model as a function of its data."
+        )
+    as_given(x, name)
     batch = rows_of(found.pair, x, name, found.engine)
     inner = found.backend.on_arrays(found.pair, batch.form)
     return Fitted(found.engine, found.backend, inner, batch.arrays)

@@ -16,6 +16,7 @@ from inference.engines.recorded import Array, Parameter, Recorded, RecordedSite,
 from inference.engines.structure import Plate, Structure
 from inference.errors import ArgumentError
 from inference.training.arrays import is_array
+from inference.training.data import leaves_of
 
 PARTICLES, _SETS = 8, 24  # of importance-weighted bounds
 
@@ -33,6 +34,7 @@ class Context:
         pair: the pair; where there are arguments by name, or arrays in lists or dictionaries, model
             and guide as functions of the arrays among them.
         batch: what these take.
+        nested: whether that is so.
     """
 
     def __init__(
@@ -46,8 +48,8 @@ class Context:
         self._engine = engine
         self._call = Form(batch, dict(named or {}))
         self.batch: tuple[Any, ...]
-        inside = named or any(is_container(arg) and not _is_table(arg) for arg in batch)
-        if not inside:
+        self.nested = bool(named) or any(is_container(a) and not _is_table(a) for a in batch)
+        if not self.nested:
             self.batch = tuple(map(_array, batch))
             return
         taken = split(batch, self._call.kwargs, lambda v: _array(v) if is_array(v) else None)
@@ -135,9 +137,28 @@ class Context:
         points = any(run.distribution == "Delta" for run in proposed)
         return not points and all(site.scorable for site in self.structure.proposals)
 
+    @property
+    def whole(self) -> str:
+        """Why the arguments cannot be given for other rows; empty if they can."""
+        for place, value in enumerate((*self._call.args, *self._call.kwargs.values())):
+            for leaf in leaves_of(value):
+                if type(leaf) is int and leaf == self.rows:
+                    return f"argument {place} says how many rows there are."
+                if isinstance(leaf, tuple):
+                    return f"argument {place} is a {type(leaf).__name__}, which is not cut by rows."
+        return "the arrays are of unequal lengths." if self.ragged else ""
+
+    @property
+    def ragged(self) -> bool:
+        """Whether arrays in lists or dictionaries, or given by name, are of unequal lengths."""
+        lengths = {len(a) for a in self.batch if isinstance(a, np.ndarray) and a.ndim}
+        return self.nested and len(lengths) > 1
+
     def bound_to_rows(self, part: str) -> str:
         """Why the model or the guide is made for these rows in this order; empty if it is not."""
         run = self.guide if part == "guide" else self.model
+        if self.whole:
+            return self.whole
         if run.noisy:
             return f"the {part} draws noise besides its sample statements, as dropout does."
         if run.learning:
@@ -266,7 +287,7 @@ def _array(value: Any) -> Any:
     """Arrays and lists in numpy, real numbers in float32; everything else as it is."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
-    if not (hasattr(value, "shape") or isinstance(value, (list, tuple))):
+    if not (hasattr(value, "shape") or _is_table(value)):
         return value
     array = np.asarray(value)
     return array.astype(np.float32) if array.dtype == np.float64 else array

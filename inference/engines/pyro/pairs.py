@@ -20,6 +20,7 @@ from inference.engines.program import OWNED
 from inference.engines.pyro.filling import Fill
 from inference.engines.pyro.program import inspect
 from inference.engines.pyro.reachable import networks
+from inference.engines.pyro.tracing import proposing
 from inference.errors import RunFolderError
 
 AVERAGE = "__baseline_avg_downstream_cost_"  # of Pyro's decaying baselines: state, not trained
@@ -70,7 +71,7 @@ class StoredPair:
     def guide(self, *args: Any, **kwargs: Any) -> Any:
         """The wrapped guide, with the stored parameters."""
         with self.scope():
-            return parts(self.wrapped)[1](*args, **kwargs)
+            return proposing(parts(self.wrapped)[1])(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "wrapped":

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import itertools
 import math
+import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,13 +22,14 @@ from pyro.distributions.util import scale_and_mask
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
-from inference.engines.batches import whole
+from inference.engines.batches import mapped, whole
 from inference.engines.draws import Cells, Draws
 from inference.engines.program import (
     OWNED,
     OWNED_STATE,
     RELAXED_AT,
     Generated,
+    OtherSitesError,
     Relaxation,
     check_same_sites,
     split_weights,
@@ -48,7 +50,7 @@ from inference.engines.pyro.networks import Owned
 from inference.engines.pyro.ops import Ops
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.steer import Steer
-from inference.engines.pyro.tracing import PARTICLES, samples, trace_pair, with_particles
+from inference.engines.pyro.tracing import PARTICLES, proposing, samples, trace_pair, with_particles
 from inference.engines.scales import in_words, same_scale
 from inference.engines.structure import (
     Plate,
@@ -559,14 +561,38 @@ def loss(
     objective: Any, model: Callable[..., Any], guide: Callable[..., Any], *args: Any, **kwargs: Any
 ) -> Tensor:
     """The negative surrogate of an objective, for `pyro.infer.SVI`."""
-    return -objective.surrogate(program(objective, model, guide, args, kwargs))
+    return -_of_this_draw(objective.surrogate, objective, model, guide, args, kwargs)
 
 
 def bound(
     objective: Any, model: Callable[..., Any], guide: Callable[..., Any], *args: Any
 ) -> Tensor:
     """The bound of an objective on a batch, for evaluation."""
-    return objective.bound(program(objective, model, guide, args, {}))
+    return _of_this_draw(objective.bound, objective, model, guide, args, {})
+
+
+def _of_this_draw(
+    value: Callable[[PyroProgram], Tensor],
+    objective: Any,
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Tensor:
+    """A value of an objective; its structure is that of this batch, and of this draw.
+
+    Where the pair draws other sites than when it was looked at, since the batch has others or a
+    draw decides, it is looked at again from the same random state: so the draw is the same too,
+    and none is left out for its sites.
+    """
+    before = torch.get_rng_state(), random.getstate(), np.random.get_state()
+    try:
+        return value(program(objective, model, guide, args, kwargs))
+    except OtherSitesError:
+        torch.set_rng_state(before[0])
+        random.setstate(before[1])
+        np.random.set_state(before[2])
+        return value(program(objective, model, guide, args, kwargs, anew=True))
 
 
 def attach(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> Any:
@@ -601,15 +627,28 @@ def program(
     guide: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
+    *,
+    anew: bool = False,
 ) -> PyroProgram:
     """A program on a batch, checked against the objective.
 
     The structure of the last pairs and batch shapes is remembered on the objective, because to find
     it costs some runs of the pair.
+
+    Args:
+        objective: the objective.
+        model: the model.
+        guide: the guide.
+        args: what they take by position.
+        kwargs: what they take by name.
+        anew: whether to look again at what is remembered.
     """
-    shapes = [getattr(arg, "shape", arg) for arg in (*args, *kwargs.values())]
+    shapes = mapped(list(args) + list(kwargs.values()), lambda arg: getattr(arg, "shape", arg))
     key = (model, guide, shapes, sorted(kwargs))
+    guide = proposing(guide)
     remembered: list[_Remembered] = objective.__dict__.setdefault("_pyro_structure", [])
+    if anew:
+        remembered[:] = [one for one in remembered if not one.holds(key)]
     known = next((one for one in remembered if one.holds(key)), None)
     if known is None:
         found, transforms = look(model, guide, args, kwargs)
@@ -621,7 +660,7 @@ def program(
         known = _Remembered(key, structure, vectorised, transforms, layers)
         remembered[:] = [known, *remembered[: _REMEMBERED - 1]]
     forget(known.transforms)  # the parameters have moved since they saw these data
-    owner = _owner(objective, model, guide) if objective.owns else 0
+    owner = _owner(objective, *key[:2]) if objective.owns else 0
     return PyroProgram(
         model, guide, args, kwargs, known.structure, vectorised=known.vectorised, owner=owner
     )
@@ -682,6 +721,7 @@ def look(
     kwargs: Mapping[str, Any],
 ) -> tuple[Structure, list[Any]]:
     """The structure, and the transforms of the pair's flows; nothing is left behind."""
+    guide = proposing(guide)
     with quietly(), untouched(model, guide):
         own, named = arguments(args, kwargs)
         both = trace_pair(model, guide, own, named)
