@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -96,6 +96,11 @@ class Form:
         return Form(args, {name: mapped(arg, put) for name, arg in self.kwargs.items()})
 
     @cached_property
+    def direct(self) -> frozenset[int]:
+        """The slots that are arguments, or stand in dictionaries and named tuples."""
+        return frozenset(_direct((*self.args, *self.kwargs.values())))
+
+    @cached_property
     def _key(self) -> Any:
         return _key_of(self.args), _key_of(self.kwargs)
 
@@ -133,8 +138,13 @@ class Batch:
 
     @property
     def rows(self) -> int:
-        """How many rows it has: what most arrays have, or else the first; 1 without arrays."""
-        lengths = [len(array) for array in self.arrays if np.ndim(array)]
+        """How many rows it has: what most arrays have, or else the first; 1 without arrays.
+
+        Arrays in lists count only where there are no others: they may be rows themselves.
+        """
+        sized = [n for n, array in enumerate(self.arrays) if np.ndim(array)]
+        chosen = [n for n in sized if n in self.form.direct] or sized
+        lengths = [len(self.arrays[n]) for n in chosen]
         return max(lengths, key=lengths.count, default=1)
 
     def cut(self) -> Batch:
@@ -244,6 +254,14 @@ def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, dict):
         return type(value)(zip(value, new, strict=True))
     return type(value)._make(new) if hasattr(value, "_fields") else type(value)(new)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _direct(values: Iterable[Any]) -> Iterator[int]:
+    for value in values:
+        if isinstance(value, _Slot):
+            yield value.number
+        elif is_container(value) and type(value) not in (list, tuple):
+            yield from _direct(value.values() if isinstance(value, dict) else value)
 
 
 def _moves(value: Any) -> bool:

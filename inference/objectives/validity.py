@@ -31,9 +31,7 @@ class Validity:
         return "\n".join([*lines, *(f"{name}: {why}" for name, why in self.refused.items())])
 
 
-def valid_objectives(
-    pair: Any, *batch: Any, engine: str | None = None, **named: Any
-) -> Validity:
+def valid_objectives(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> Validity:
     """Which objectives of the zoo train a pair, and why the others would be refused.
 
     Runs the pair once, on some rows of data, and asks each objective with its usual settings.
@@ -71,7 +69,7 @@ def _refusal(objective: Objective, structure: Structure) -> str | None:
     try:
         if objective.uses_guide:
             structure.check_match(summed=objective.summed(seen))
-        objective.check(seen)
+        objective.check_draws(seen)
     except (ObjectiveError, PairError) as error:
         return str(error)
     return None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.engines import engine_name, load_engine
-from inference.engines.batches import Batch, Form, is_container, plain_form, split
+from inference.engines.batches import Batch, Form, is_container, mapped, plain_form, split
 from inference.errors import ArgumentError, DataError
 from inference.training.arrays import as_array, is_array
 from inference.training.support import check_finite, check_finite_at_once
@@ -51,9 +51,9 @@ def prepare(pair: Any, data: Any, valid: Any = None, *, engine: str | None = Non
     Args:
         pair: the pair that is to score them.
         data: a dataset, an array, a tuple of arguments, a dictionary of arguments by name, or an
-            iterable of batches. A dataset is anything with `train` and `valid` arrays; `y`, by split, is the second argument of
-            pairs that take one, `dynamic` tells whether it is binarised afresh in each step, and
-            `data_id(split)` what it is.
+            iterable of batches. A dataset is anything with `train` and `valid` arrays; `y`, by
+            split, is the second argument of pairs that take one, `dynamic` tells whether it is
+            binarised afresh in each step, and `data_id(split)` what it is.
         valid: validation data in place of the dataset's own.
         engine: whose the pair is, where it cannot be told from it.
 
@@ -161,10 +161,10 @@ def rows_of(pair: Any, data: Any, name: str, engine: str | None = None) -> Batch
         DataError: if nothing in it has rows, or it cannot be told what has.
     """
     batch = batch_from(pair, data, precision_of(pair, engine))
-    if batch.form.plain:
+    lengths = [len(array) for array in batch.arrays if array.ndim]
+    if batch.form.plain and len(lengths) == len(batch.arrays) and len(set(lengths)) == 1:
         check_arrays(pair, batch.arrays, name, engine=engine)
         return batch
-    lengths = [len(array) for array in batch.arrays if array.ndim]
     if not lengths:
         raise DataError(
             f"{name} holds no array with rows, so that there is nothing to take minibatches of; "
@@ -258,7 +258,7 @@ def arguments_from(args: tuple[Any, ...], kwargs: dict[str, Any], real: Any) -> 
     first = args[0] if args else None
 
     def take(value: Any) -> NDArray[Any] | None:
-        if not is_array(value) or isinstance(value, np.generic):
+        if not is_array(value):
             return None
         if value is not first and getattr(value.dtype, "kind", "") in ("O", "U", "S"):
             return None  # names, objects: only the program knows what they mean
@@ -274,7 +274,11 @@ def arguments_from(args: tuple[Any, ...], kwargs: dict[str, Any], real: Any) -> 
         except DataError:  # of unequal lengths
             return value
 
-    return split(tuple(map(whole, args)), {n: whole(v) for n, v in kwargs.items()}, take)
+    def number(value: Any) -> Any:
+        return value.item() if isinstance(value, np.generic) else value
+
+    args = tuple(mapped(whole(arg), number) for arg in args)
+    return split(args, {n: mapped(whole(arg), number) for n, arg in kwargs.items()}, take)
 
 
 def _dims(array: Any) -> int:

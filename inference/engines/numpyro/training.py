@@ -94,6 +94,7 @@ class Trainer:
         self.order_key, self.noise_key = random.split(random.PRNGKey(settings.seed ^ 0x5EED))
         self.svi_state: Any = None
         self.scales: dict[Any, float] = {}
+        self._prepared = False  # whether the guide was made ready by a look at the data
         self._lifts = True  # whether real numbers among the arguments can be traced
         self._rows: Any = None  # the order of the epoch that is under way
         self._order = jax.jit(self._order_of)
@@ -117,6 +118,7 @@ class Trainer:
         args, kwargs = batch.form.fill(arrays, as_array)
         if isinstance(guide, AutoGuide) and guide.prototype_trace is None:
             # It draws its starting point from the first key that it sees: let that be SVI.init's.
+            self._prepared = True
             with block():
                 seed(guide, random.split(random.PRNGKey(self.settings.seed), 3)[2])(*args, **kwargs)
         return inspect(*self._functions(batch.form), arrays, {})
@@ -125,6 +127,10 @@ class Trainer:
         """Initialise parameters and optimiser as `SVI.init` does, from the seed."""
         batch = Batch.of(batch)
         args, kwargs = batch.form.fill(self._batch(batch.arrays), as_array)
+        if self._prepared:
+            # It prepares itself again from the same key, as in upstream's own first run, and what
+            # it draws after that is then drawn from the same keys too.
+            parts(self.pair)[1].prototype_trace = None
         state = self.svi.init(random.PRNGKey(self.settings.seed), *args, **kwargs)
         for svi in self.svi_of.values():
             svi.constrain_fn = self.svi.constrain_fn

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pyro.contrib.easyguide import EasyGuide
 from pyro.infer.autoguide.guides import AutoGuide
 
-from inference.engines.batches import Form, OnArrays, on_arrays as of_arrays, plain_form
+from inference.engines.batches import Form, OnArrays, plain_form
+from inference.engines.batches import on_arrays as of_arrays
 from inference.engines.program import OWNED
 from inference.engines.pyro.filling import Fill
 from inference.engines.pyro.program import inspect

@@ -62,6 +62,7 @@ from inference.engines.structure import (
 )
 from inference.errors import ObjectiveError
 
+_DRAWS = 3  # more, to see whether they have the same sites
 _REMEMBERED = 4  # structures: of training and validation batches, whole and last ones
 
 
@@ -711,7 +712,23 @@ def inspect(
         tensors = tuple(torch.tensor(np.asarray(array), device=device) for array in rows)
         return inspect(model, guide, tensors, kwargs)
 
-    return replace(look(model, guide, args, kwargs)[0], on=on)
+    found = look(model, guide, args, kwargs)[0]
+    return replace(found, on=on, varying=_varying(guide, args, kwargs, set(found.guide)))
+
+
+def _varying(
+    guide: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], known: set[str]
+) -> frozenset[str]:
+    """Sites that not all of some draws of the guide have: a branch that a draw decides."""
+    runs = [known]
+    with quietly(), untouched(guide):
+        own, named = arguments(args, kwargs)
+        for rng_seed in range(_DRAWS):
+            torch.manual_seed(7 + rng_seed)
+            run = poutine.trace(proposing(guide)).get_trace(*own, **named)
+            forget(transforms_of([run]))
+            runs.append({name for name, _ in samples(run)})
+    return frozenset(set.union(*runs) - set.intersection(*runs))
 
 
 def look(
