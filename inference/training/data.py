@@ -126,9 +126,7 @@ def _is_one_call(pair: Any, data: Any) -> bool:
         return any(map(is_array, leaves_of(data)))
     if not isinstance(data, tuple) or not data:
         return False
-    return not all(isinstance(part, (tuple, list)) for part in data) and any(
-        map(is_array, leaves_of(data))
-    )
+    return not all(isinstance(part, (tuple, list)) for part in data)
 
 
 def leaves_of(value: Any) -> Iterator[Any]:

@@ -61,6 +61,24 @@ class Run:
     owned: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
 
     @property
+    def params(self) -> dict[str, Any]:
+        """The parameters as the library's own functions take them.
+
+        For Pyro the state of a parameter store,
+
+            with pyro.get_param_store().scope(run.params):
+                Predictive(model, guide=guide, num_samples=100)(x)
+
+        and for NumPyro a dictionary by site, with the state of networks,
+
+            Predictive(model, guide=guide, params=run.params, num_samples=100)(key, x)
+            guide.sample_posterior(key, run.params, sample_shape=(100,))
+
+        They are copies: what is done with them does not change the run.
+        """
+        return self._engine.params(self.pair)
+
+    @property
     def history(self) -> pd.DataFrame:
         """One row per report: step, epoch, loss, valid_bound, seconds; nats per datum."""
         import pandas as pd

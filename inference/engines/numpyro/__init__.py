@@ -20,7 +20,7 @@ from inference.engines.numpyro.gradients import (
     snapshot,
 )
 from inference.engines.numpyro.mcmc import nuts
-from inference.engines.numpyro.pairs import on_arrays, parameters, rebuild
+from inference.engines.numpyro.pairs import on_arrays, parameters, params, rebuild
 from inference.engines.numpyro.posterior_draws import guide_draws, prior_draws, score_draws
 from inference.engines.numpyro.precision import precision
 from inference.engines.numpyro.program import attach, inspect, loss
@@ -47,6 +47,7 @@ __all__ = [
     "on_arrays",
     "parameter_groups",
     "parameters",
+    "params",
     "precision",
     "prior_draws",
     "rebuild",

@@ -135,6 +135,11 @@ def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
     return public_names(flatten(pair.values))
 
 
+def params(pair: StoredPair) -> dict[str, Any]:
+    """Parameter sites and networks' state by name, nested as the programs ask for them."""
+    return jax.tree.map(lambda leaf: leaf, pair.values)
+
+
 def public_names(flat: Mapping[str, Any]) -> dict[str, Any]:
     """What `flatten` made, under names to read; without batch normalisation's averages."""
     named = {}

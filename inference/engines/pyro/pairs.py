@@ -230,6 +230,17 @@ def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
         }
 
 
+def params(pair: StoredPair) -> dict[str, Any]:
+    """The state of a parameter store that holds copies of the pair's parameters."""
+    copies: dict[int, torch.Tensor] = {}
+    stored = pair.store["params"]
+    for tensor in stored.values():  # one tensor under two names stays one
+        twin = tensor.detach().clone().requires_grad_(tensor.requires_grad)
+        copies.setdefault(id(tensor), twin)
+    held = {name: copies[id(tensor)] for name, tensor in stored.items()}
+    return {"params": held, "constraints": dict(pair.store["constraints"])}
+
+
 @contextlib.contextmanager
 def evaluating(pair: Any) -> Iterator[None]:
     """Put batch normalisation and dropout of a pair's networks in evaluation mode, then back."""
