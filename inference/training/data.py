@@ -160,7 +160,8 @@ def rows_of(pair: Any, data: Any, name: str, engine: str | None = None) -> Batch
     """
     batch = batch_from(pair, data, precision_of(pair, engine))
     lengths = [len(array) for array in batch.arrays if array.ndim]
-    if batch.form.plain and len(lengths) == len(batch.arrays) and len(set(lengths)) == 1:
+    alike = len(lengths) == len(batch.arrays) and len(set(lengths)) == 1
+    if is_of_the_zoo(pair) or (batch.form.plain and alike):
         check_arrays(pair, batch.arrays, name, engine=engine)
         return batch
     if not lengths:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from numpyro.handlers import substitute
 from numpyro.infer.autoguide import AutoGuide
 
-from inference.engines.batches import Form, OnArrays, plain_form
+from inference.engines.batches import Form, OnArrays, plain_form, whole
 from inference.engines.batches import on_arrays as of_arrays
 from inference.engines.numpyro.pickling import register
 from inference.engines.numpyro.program import traces
@@ -92,10 +92,11 @@ def untouched_parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     An autoguide is made for the rows of its first run, so that until then a copy runs in its place.
     """
     model, guide = parts(pair)
-    own = guide.function if isinstance(guide, OnArrays) else guide
+    own: Any = whole(guide)
     if isinstance(own, AutoGuide) and own.prototype_trace is None:
         twin = copy.deepcopy(own, {id(own.model): own.model})
-        return model, twin if own is guide else OnArrays(twin, guide.form, as_array)
+        on = guide if isinstance(guide, OnArrays) else None
+        return model, twin if on is None else OnArrays(twin, on.form, on.convert)
     return model, guide
 
 

@@ -130,7 +130,8 @@ class Trainer:
         if self._prepared:
             # It prepares itself again from the same key, as in upstream's own first run, and what
             # it draws after that is then drawn from the same keys too.
-            parts(self.pair)[1].prototype_trace = None
+            guide: Any = parts(self.pair)[1]
+            guide.prototype_trace = None
         state = self.svi.init(random.PRNGKey(self.settings.seed), *args, **kwargs)
         for svi in self.svi_of.values():
             svi.constrain_fn = self.svi.constrain_fn

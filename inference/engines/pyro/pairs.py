@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pyro.contrib.easyguide import EasyGuide
 from pyro.infer.autoguide.guides import AutoGuide
 
-from inference.engines.batches import Form, OnArrays, plain_form
+from inference.engines.batches import Form, OnArrays, plain_form, whole
 from inference.engines.batches import on_arrays as of_arrays
 from inference.engines.program import OWNED
 from inference.engines.pyro.filling import Fill
@@ -124,10 +124,11 @@ def untouched_parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     An autoguide is made for the rows of its first run, so that until then a copy runs in its place.
     """
     model, guide = parts(pair)
-    own = guide.function if isinstance(guide, OnArrays) else guide
+    own: Any = whole(guide)
     if isinstance(own, (AutoGuide, EasyGuide)) and own.prototype_trace is None:
         twin = _copy(own, {id(own.model): own.model})
-        return model, twin if own is guide else OnArrays(twin, guide.form, as_tensor)
+        on = guide if isinstance(guide, OnArrays) else None
+        return model, twin if on is None else OnArrays(twin, on.form, on.convert)
     return model, guide
 
 
@@ -307,9 +308,8 @@ def rebuild(
     """
     twin = isolate(pair, torch.device("cpu"))
     form = plain_form(len(batch)) if form is None else form
-    if batch or not form.plain:
-        args, kwargs = form.fill(tuple(map(torch.tensor, batch)), as_tensor)
-        inspect(twin.model, twin.guide, args, kwargs)
+    args, kwargs = form.fill(tuple(map(torch.tensor, batch)), as_tensor)
+    inspect(twin.model, twin.guide, args, kwargs)
     set_values(twin, values)
     return twin
 

@@ -29,7 +29,8 @@ def fitted(corpus: Any, name: str) -> tuple[Any, Any, Any, Any]:
     torch.manual_seed(0)
     pair, batch = program.make(), program.batches()[0]
     run = fit(pair, [batch], objective=program.loss(), steps=3, progress=False)
-    return pair, run, *(((), batch) if isinstance(batch, dict) else (batch, {}))
+    args, kwargs = ((), batch) if isinstance(batch, dict) else (batch, {})
+    return pair, run, args, kwargs
 
 
 @pytest.mark.parametrize("name", PYRO)
@@ -64,9 +65,9 @@ def test_parameters_of_pyro_are_copies():
 @pytest.mark.parametrize("name", NUMPYRO)
 def test_predictive_of_numpyro(name):
     (model, guide), run, args, kwargs = fitted(numpyro_corpus, name)
-    key, size = jax.random.PRNGKey(0), {"num_samples": 3}
-    theirs = Predictive(model, guide=guide, params=run.params, **size)(key, *args, **kwargs)
-    ours = Predictive(run.pair.model, guide=run.pair.guide, **size)(key, *args, **kwargs)
+    key = jax.random.PRNGKey(0)
+    theirs = Predictive(model, guide=guide, params=run.params, num_samples=3)(key, *args, **kwargs)
+    ours = Predictive(run.pair.model, guide=run.pair.guide, num_samples=3)(key, *args, **kwargs)
     assert ours.keys() == theirs.keys()
     assert ours
     for site, value in ours.items():

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tiny_runs import assert_same_run
 
-from inference import check_pair, explain, fit, log_likelihood, valid_objectives
+from inference import check_pair, explain, fit, load_run, log_likelihood, valid_objectives
 from inference.errors import DataError, RunFolderError
 from inference.training.data import arguments_from
 
@@ -167,6 +167,8 @@ def test_another_number_is_another_run(engine, tmp_path):
     with pytest.raises(RunFolderError, match=r"data\.id was"):
         quick(pair, (X, Y, 3.0), engine, steps=4, out=out, resume=True)
     assert_same_run(whole, quick(pair, data, engine, steps=4, out=out, resume=True))
+    read = load_run(out, pair=pair, batch=data)
+    np.testing.assert_array_equal(read.parameters["slope"], whole.parameters["slope"])
 
 
 def test_what_is_passed_on_is_the_object_itself():
