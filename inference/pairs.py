@@ -1,7 +1,8 @@
 """What evaluators are given: a fitted pair in any of its forms, and the data to look at it on.
 
 A fitted pair is what `fit` returns, that run's `pair`, or a `(model, guide)` tuple of functions.
-Data are an array, or a tuple of arrays where model and guide take more than one. Every evaluator
+Data are an array, a tuple of arguments where model and guide take more than one, or a dictionary
+of arguments by name. Every evaluator
 begins here, so that all of them take the same and refuse the same in the same words.
 """
 
@@ -15,8 +16,16 @@ from numpy.typing import ArrayLike
 
 from inference.engines import ENGINES, engine_name, load_engine
 from inference.engines.structure import Structure
-from inference.errors import ArgumentError, DataError
-from inference.training.data import Arrays, check_arrays, scored_arrays
+from inference.errors import ArgumentError, DataError, ObjectiveError
+from inference.training.data import (
+    Arrays,
+    arguments_from,
+    check_arrays,
+    is_of_the_zoo,
+    precision_of,
+    rows_of,
+    scored_arrays,
+)
 
 _FORMS = "a pair such as ppl_models.create makes, a run, or a (model, guide) tuple of functions"
 
@@ -37,7 +46,8 @@ class Fitted:
     Attributes:
         engine: `"pyro"` or `"numpyro"`.
         backend: the engine itself.
-        pair: the pair, or the tuple of functions.
+        pair: the pair, or the tuple of functions; where these take more than arrays with a row for
+            each datum, model and guide as functions of those.
         arrays: the data, N rows each; empty where none were given.
     """
 
@@ -89,9 +99,38 @@ def fitted_on(
         DataError: if the pair cannot take the data.
     """
     found = fitted(pair, engine=engine, batch=x)
-    arrays = scored_arrays(found.pair, as_given(x, name), found.engine)
-    check_arrays(found.pair, arrays, name, engine=found.engine)
-    return Fitted(found.engine, found.backend, found.pair, arrays)
+    if is_of_the_zoo(found.pair):
+        arrays = scored_arrays(found.pair, as_given(x, name), found.engine)
+        check_arrays(found.pair, arrays, name, engine=found.engine)
+        return Fitted(found.engine, found.backend, found.pair, arrays)
+    if isinstance(x, tuple) and not x:
+        raise ObjectiveError(
+            f"{name} is (), and without an argument that has a row for each datum there are no "
+            "weights per datum. Write the model as a function of its data."
+        )
+    as_given(x, name)
+    batch = rows_of(found.pair, x, name, found.engine)
+    inner = found.backend.on_arrays(found.pair, batch.form)
+    return Fitted(found.engine, found.backend, inner, batch.arrays)
+
+
+def called_with(found: Fitted, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Fitted:
+    """The pair with the arguments of one call, none of which need have rows.
+
+    Args:
+        found: the pair.
+        args: what model and guide take by position.
+        kwargs: what they take by name.
+
+    Raises:
+        DataError: if an array does not hold numbers.
+    """
+    if is_of_the_zoo(found.pair):
+        arrays = scored_arrays(found.pair, as_given(args, "batch"), found.engine) if args else ()
+        return Fitted(found.engine, found.backend, found.pair, arrays)
+    batch = arguments_from(args, kwargs, precision_of(found.pair, found.engine))
+    inner = found.backend.on_arrays(found.pair, batch.form)
+    return Fitted(found.engine, found.backend, inner, batch.arrays)
 
 
 def as_pair(value: Any) -> tuple[Any, str | None]:

@@ -32,6 +32,7 @@ def check_pair(
     checks: Iterable[str] | None = None,
     engine: str | None = None,
     rows: int | None = None,
+    **named: Any,
 ) -> Report:
     """Check a pair on some rows of data before it is trained.
 
@@ -42,11 +43,12 @@ def check_pair(
 
     Args:
         pair: a pair, a run, or a `(model, guide)` tuple of any Pyro or NumPyro program.
-        *batch: the arrays that model and guide take, some rows of each; or a tuple of them.
+        *batch: what model and guide take, some rows of each array; or a tuple of them.
         checks: names of the checks to make, with those that they need; all without it.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
         rows: how many rows the data have of which the batch are some, where they are known: then
             a global latent that is weighed against the batch alone is an error.
+        **named: what model and guide take by name.
 
     Returns:
         The findings: passed; errors, limits and notes with the remedy; skipped with the reason.
@@ -62,7 +64,7 @@ def check_pair(
             f"checks must be among {', '.join(CHECKS)}; got {', '.join(map(repr, unknown))}."
         )
     inner, own = as_pair(pair)
-    context = Context(inner, unpacked(batch), engine or own, rows)
+    context = Context(inner, unpacked(batch), engine or own, rows, named)
     findings = list(run(with_needs(names), context))
     if "objectives" in names:
         findings += _refusals(context, findings)

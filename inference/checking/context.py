@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from inference.engines import engine_name
+from inference.engines import engine_name, load_engine
+from inference.engines.batches import Form, is_container, split
 from inference.engines.recorded import Array, Parameter, Recorded, RecordedSite, Slopes
 from inference.engines.structure import Plate, Site, Structure
+from inference.errors import ArgumentError
 from inference.objectives.validity import Validity, valid_for
+from inference.training.arrays import is_array
+from inference.training.data import leaves_of
 
 PARTICLES, _SETS = 8, 24  # of importance-weighted bounds
 
@@ -23,9 +27,16 @@ class Context:
 
     Args:
         pair: a pair or a `(model, guide)` tuple.
-        batch: what model and guide take.
+        batch: what model and guide take by position.
         engine: the engine, where it cannot be told from the pair.
-        whole: how many rows the data have of which the batch are some; None if not known.
+        rows_in_all: how many rows the data have of which the batch are some; None if not known.
+        named: what they take by name.
+
+    Attributes:
+        pair: the pair; where there are arguments by name, or arrays in lists or dictionaries, model
+            and guide as functions of the arrays among them.
+        batch: what these take.
+        nested: whether that is so.
     """
 
     def __init__(
@@ -33,16 +44,28 @@ class Context:
         pair: Any,
         batch: tuple[Any, ...],
         engine: str | None = None,
-        whole: int | None = None,
+        rows_in_all: int | None = None,
+        named: Mapping[str, Any] | None = None,
     ) -> None:
-        self.pair, self.whole = pair, whole
-        self.batch = tuple(map(_array, batch))
+        self.pair, self.rows_in_all = pair, rows_in_all
         self._engine = engine
+        self._call = Form(batch, dict(named or {}))
+        self.batch: tuple[Any, ...]
+        self.nested = bool(named) or any(is_container(a) and not _is_table(a) for a in batch)
+        if not self.nested:
+            self.batch = tuple(map(_array, batch))
+            return
+        taken = split(batch, self._call.kwargs, lambda v: _array(v) if is_array(v) else None)
+        self.batch = taken.arrays
+        try:
+            self.pair = load_engine(self.engine).on_arrays(pair, taken.form)
+        except ArgumentError:  # no engine; the first check says so
+            self.batch = batch
 
     @cached_property
     def engine(self) -> str:
         """`"pyro"` or `"numpyro"`."""
-        return self._engine or engine_name(self.pair, self.batch)
+        return self._engine or engine_name(self.pair, self._call)
 
     @cached_property
     def probe(self) -> Any:
@@ -174,9 +197,28 @@ class Context:
         points = any(run.distribution == "Delta" for run in proposed)
         return not points and all(site.scorable for site in self.structure.proposals)
 
+    @property
+    def whole(self) -> str:
+        """Why the arguments cannot be given for other rows; empty if they can."""
+        for place, value in enumerate((*self._call.args, *self._call.kwargs.values())):
+            for leaf in leaves_of(value):
+                if type(leaf) is int and leaf == self.rows:
+                    return f"argument {place} says how many rows there are."
+                if isinstance(leaf, tuple):
+                    return f"argument {place} is a {type(leaf).__name__}, which is not cut by rows."
+        return "the arrays are of unequal lengths." if self.ragged else ""
+
+    @property
+    def ragged(self) -> bool:
+        """Whether arrays in lists or dictionaries, or given by name, are of unequal lengths."""
+        lengths = {len(a) for a in self.batch if isinstance(a, np.ndarray) and a.ndim}
+        return self.nested and len(lengths) > 1
+
     def bound_to_rows(self, part: str) -> str:
         """Why the model or the guide is made for these rows in this order; empty if it is not."""
         run = self.guide if part == "guide" else self.model
+        if self.whole:
+            return self.whole
         if run.noisy:
             return f"the {part} draws noise besides its sample statements, as dropout does."
         if run.learning:
@@ -342,11 +384,21 @@ def _check_local(structure: Structure) -> None:
     structure.check_likelihood("a bound per datum")
 
 
+def _is_table(value: Any) -> bool:
+    """Whether a list or tuple is one array, written out in numbers."""
+    if isinstance(value, (list, tuple)):
+        try:
+            return np.asarray(value).dtype.kind in "biuf" and not any(map(is_array, value))
+        except ValueError:  # rows of unequal length
+            return False
+    return False
+
+
 def _array(value: Any) -> Any:
     """Arrays and lists in numpy, real numbers in float32; everything else as it is."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
-    if not (hasattr(value, "shape") or isinstance(value, (list, tuple))):
+    if not (hasattr(value, "shape") or _is_table(value)):
         return value
     array = np.asarray(value)
     return array.astype(np.float32) if array.dtype == np.float64 else array

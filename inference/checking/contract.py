@@ -43,7 +43,7 @@ def _batch(context: Context) -> Iterator[Mistake]:
     if not arrays:
         raise Skip("model and guide are called without arrays.")
     rows = {len(a) for a in arrays if a.ndim}
-    if len(rows) > 1:
+    if len(rows) > 1 and not context.nested:
         yield Mistake(
             f"the arrays of the batch have {sorted(rows)} rows; they should have equally many. "
             "Pass the same rows of each."

@@ -13,13 +13,14 @@ from inference.errors import PairError
 from inference.pairs import as_pair, unpacked
 
 
-def explain(pair: Any, *batch: Any, engine: str | None = None) -> pd.DataFrame:
+def explain(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> pd.DataFrame:
     """The sites of model and guide on a batch, a row each, in the order in which they run.
 
     Args:
         pair: a pair, a run, or a `(model, guide)` tuple of any Pyro or NumPyro program.
-        *batch: the arrays that model and guide take, some rows of each; or a tuple of them.
+        *batch: what model and guide take, some rows of each array; or a tuple of them.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
+        **named: what they take by name.
 
     Returns:
         By site: `kind` (latent, observed, auxiliary; of a factor statement `constant factor`, which
@@ -33,7 +34,7 @@ def explain(pair: Any, *batch: Any, engine: str | None = None) -> pd.DataFrame:
         PairError: if the pair fails on the batch; `check_pair` says more.
     """
     inner, own = as_pair(pair)
-    context = Context(inner, unpacked(batch), engine or own)
+    context = Context(inner, unpacked(batch), engine or own, named=named)
     try:
         model, guide = context.model.sites, context.guide.sites
     except Exception as error:

@@ -203,6 +203,8 @@ def _density_shapes(context: Context) -> Iterator[Mistake]:
 def _data_plate(context: Context) -> Iterator[Mistake]:
     if context.rows < 2:
         raise Skip("it takes a batch of two rows or more.")
+    if context.ragged:
+        raise Skip("the arrays are of unequal lengths, each with rows of its own.")
     data = {
         name: run
         for name, run in context.prior.sites.items()

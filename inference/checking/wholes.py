@@ -20,7 +20,7 @@ from inference.engines.wholes import counted_by_batch
 def _globals(context: Context) -> Iterator[Mistake]:
     if context.rows < 2:
         raise Skip("it takes a batch of two rows or more.")
-    whole = context.whole
+    whole = context.rows_in_all
     if whole is not None and whole <= context.rows:
         raise Skip("the batch are all rows.")
     said = counted_by_batch(context.structure, context.rows, whole)

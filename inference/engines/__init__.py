@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from inference.engines.batches import Form, whole
 from inference.errors import ArgumentError
 
 ENGINES = ("pyro", "numpyro")
@@ -39,7 +40,7 @@ def engine_name(pair: Any, data: Any = None) -> str:
 
     Args:
         pair: a pair or a `(model, guide)` tuple.
-        data: what the pair is to be given, in any form that `fit` takes.
+        data: what the pair is to be given, in any form that `fit` takes, or a call's `Form`.
 
     Raises:
         ArgumentError: if nothing or both can be found.
@@ -47,7 +48,7 @@ def engine_name(pair: Any, data: Any = None) -> str:
     declared = getattr(pair, "engine", None)
     if declared in ENGINES:
         return str(declared)
-    parts = pair if isinstance(pair, tuple) else (pair.model, pair.guide)
+    parts = tuple(map(whole, pair if isinstance(pair, tuple) else (pair.model, pair.guide)))
     found = _agreed(map(_named, parts))
     if len(found) > 1:
         found = _started(parts, data) or _agreed(map(_imported, parts))
@@ -76,6 +77,8 @@ def _started(parts: Any, data: Any) -> set[str]:
 
 def _example(data: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """Arguments by position and by name for one call; None if data would be used up by a look."""
+    if isinstance(data, Form):
+        return data.args, data.kwargs
     if hasattr(data, "train"):
         labels = getattr(data, "y", None) or {}
         data = (data.train, labels["train"]) if labels else data.train

@@ -7,6 +7,8 @@ import inspect
 from types import FunctionType
 from typing import Any
 
+from inference.engines.batches import OnArrays
+
 _DEEPEST = 2  # containers in containers
 
 
@@ -29,7 +31,10 @@ def objects_of(pair: Any) -> dict[str, Any]:
     parts = list(pair) if isinstance(pair, tuple) else [pair, pair.model, pair.guide]
     found: dict[str, Any] = {}
     for part in parts:
-        while isinstance(part, functools.partial):
+        while isinstance(part, (functools.partial, OnArrays)):
+            if isinstance(part, OnArrays):
+                part = part.function
+                continue
             found |= part.keywords
             part = part.func
         owner = getattr(part, "__self__", part)

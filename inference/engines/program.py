@@ -230,6 +230,10 @@ def split_weights(model_weight: Any, guide_weight: Any, ops: Any) -> tuple[Any, 
     return whole, ops.where(whole > 0, guide_weight / safe, 0.0)
 
 
+class OtherSitesError(ObjectiveError):
+    """A draw has other sites than were looked at."""
+
+
 def check_same_sites(kind: str, found: Iterable[str], known: Mapping[str, Site]) -> None:
     """Refuse a draw that has other sites than the first, which is what was looked at.
 
@@ -239,13 +243,13 @@ def check_same_sites(kind: str, found: Iterable[str], known: Mapping[str, Site])
         known: the sites of the first draw.
 
     Raises:
-        ObjectiveError: naming the sites that differ.
+        OtherSitesError: naming the sites that differ.
     """
     names = set(found)
     if names == set(known):
         return
     differ = ", ".join(repr(name) for name in sorted(names ^ set(known)))
-    raise ObjectiveError(
+    raise OtherSitesError(
         f"the {kind} draws other sites from one draw to the next: {differ} is not in all of them. "
         "Gradients and weights are worked out site by site, so draw every site each time: choose "
         "between values with where(), or give the choice to a mask or a mixture."

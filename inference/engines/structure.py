@@ -121,6 +121,7 @@ class Structure:
         guide: the guide's sites by name.
         can_draw: whether the model draws rows of data: `model(None, size=n)`.
         labelled: whether the pair is given whole numbers besides x.
+        varying: sites that the guide has in some draws on these rows and not in others.
         outside: latents that no importance weight is of: see `nested`.
         on: the structure of the same pair on other rows, given as arrays; None while a step is
             being compiled.
@@ -130,6 +131,7 @@ class Structure:
     guide: Mapping[str, Site]
     can_draw: bool = False
     labelled: bool = False
+    varying: frozenset[str] = frozenset()
     outside: frozenset[str] = frozenset()
     on: Callable[[tuple[Any, ...]], Structure] | None = field(
         default=None, repr=False, compare=False
@@ -159,6 +161,23 @@ class Structure:
     def generated(self) -> Site:
         """The site that makes the data: it observes the pair's first argument."""
         return next(site for site in self.observed if site.argument == 0)
+
+    def check_same_in_all_draws(self, draws: int) -> None:
+        """Check that draws that are compared with each other have the same sites.
+
+        Args:
+            draws: how many of them there are.
+
+        Raises:
+            ObjectiveError: naming the sites that only some draws have.
+        """
+        if self.varying and draws > 1:
+            raise ObjectiveError(
+                f"{', '.join(map(repr, sorted(self.varying)))} is drawn in some draws of the guide "
+                f"and not in others, but {draws} draws per datum are compared site by site. Take "
+                "one draw, num_particles=1, or draw every site each time, with a mask where it "
+                "does not count."
+            )
 
     @property
     def unscored(self) -> list[str]:
@@ -827,8 +846,8 @@ def can_draw(model: Callable[..., Any]) -> bool:
     """Whether a model takes `size=`, the number of rows to draw."""
     while (wrapped := getattr(getattr(model, "__self__", None), "wrapped", None)) is not None:
         model = wrapped[0] if isinstance(wrapped, tuple) else wrapped.model  # of a fitted pair
-    while any(base.__name__ == "Messenger" for base in type(model).__mro__):
-        inner = getattr(model, "fn", None)  # a handler takes whatever its program takes
+    while any(base.__name__ == "Messenger" for base in inspect.getmro(type(model))):
+        inner: Any = getattr(model, "fn", None)  # a handler takes whatever its program takes
         if not callable(inner):
             break
         model = inner

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from inference.engines.batches import Batch, Form, plain_form
 from inference.engines.structure import Structure
 
 
@@ -19,6 +20,8 @@ class Settings:
         seed: seed of initialisation, batch order, binarisation and draws.
         arrays: the training arrays, each with N rows; empty when batches come from an iterable.
         valid: the validation arrays; empty when there are none.
+        form: how the training arrays make up what model and guide take; None if they are that.
+        valid_form: the same for the validation arrays.
         batch_size: rows of a minibatch.
         binarise: whether real arrays hold probabilities to be drawn afresh in each step.
         optimiser: the engine's optimiser, or None for Adam.
@@ -43,11 +46,17 @@ class Settings:
     clip_norm: float | None = None
     device: str | None = None
     judge: Any = None
+    form: Form | None = None
+    valid_form: Form | None = None
     steps_per_epoch: int = field(init=False)
 
     def __post_init__(self) -> None:
         steps = max(1, len(self.arrays[0]) // self.batch_size) if self.arrays else 1
         object.__setattr__(self, "steps_per_epoch", steps)
+
+    def called_with(self, arrays: tuple[Any, ...]) -> Batch:
+        """What model and guide are called with on some rows of the training arrays."""
+        return Batch(arrays, self.form or plain_form(len(arrays)))
 
     @property
     def full_batch(self) -> bool:
@@ -77,11 +86,11 @@ class Trainer(Protocol):
         """Hold what the steps need of the framework's global state; put it back afterwards."""
         ...
 
-    def inspect(self, batch: tuple[Any, ...]) -> Structure:
-        """Sites and plates on one batch."""
+    def inspect(self, batch: Batch | tuple[Any, ...]) -> Structure:
+        """Sites and plates on one batch; `argument` of a site counts the batch's arrays."""
         ...
 
-    def start(self, batch: tuple[Any, ...]) -> None:
+    def start(self, batch: Batch | tuple[Any, ...]) -> None:
         """Initialise parameters and optimiser from one batch."""
         ...
 
@@ -89,11 +98,11 @@ class Trainer(Protocol):
         """Take steps `start` to `stop`; the losses, cut after the first that is not finite."""
         ...
 
-    def run_batch(self, batch: tuple[Any, ...], step: int) -> float:
+    def run_batch(self, batch: Batch, step: int) -> float:
         """Take one step on a batch that the caller brought; its loss."""
         ...
 
-    def data_scale(self, batch: tuple[Any, ...]) -> float:
+    def data_scale(self, batch: Batch) -> float:
         """How many data a row of this batch stands for; see `Structure.data_scale`."""
         ...
 

@@ -98,6 +98,15 @@ class Objective(ABC):
         del structure
         return getattr(self, "num_outer", 1) * getattr(self, "num_particles", 1)
 
+    def check_draws(self, seen: Structure) -> None:
+        """`check`, and that all draws of a datum have the same sites.
+
+        Raises:
+            ObjectiveError: naming the site.
+        """
+        self.check(seen)
+        seen.check_same_in_all_draws(self.draws_per_datum(seen))
+
     def seen(self, structure: Structure) -> Structure:
         """The structure as the objective looks at it: which latents its weights are of."""
         return structure.nested if self.nests else structure
@@ -116,7 +125,7 @@ class Objective(ABC):
         if self.uses_guide:
             structure.check_match(summed=self.summed(seen))
         try:
-            self.check(seen)
+            self.check_draws(seen)
         except ObjectiveError as error:
             from inference.objectives.validity import valid_for
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from inference.engines.batches import Form
 from inference.engines.structure import Structure
 from inference.errors import ObjectiveError, PairError
 from inference.objectives._objective import Objective
 from inference.objectives._parsing import EXAMPLES
-from inference.pairs import as_given, fitted, unpacked
+from inference.pairs import called_with, fitted, unpacked
 from inference.training.arguments import explaining
-from inference.training.data import scored_arrays
 
 
 @dataclass(frozen=True)
@@ -31,26 +31,26 @@ class Validity:
         return "\n".join([*lines, *(f"{name}: {why}" for name, why in self.refused.items())])
 
 
-def valid_objectives(pair: Any, *batch: Any, engine: str | None = None) -> Validity:
+def valid_objectives(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> Validity:
     """Which objectives of the zoo train a pair, and why the others would be refused.
 
     Runs the pair once, on some rows of data, and asks each objective with its usual settings.
 
     Args:
         pair: a pair, a run, or a `(model, guide)` tuple of any Pyro or NumPyro program.
-        *batch: the arrays that model and guide take, some rows of each; or a tuple of them.
+        *batch: what model and guide take, some rows of each array; or a tuple of them.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
+        **named: what they take by name.
 
     Raises:
         ArgumentError: if it is no pair, or the engine cannot be told.
         DataError: if the batch holds no arrays of numbers.
         PairError: if the pair fails on the batch, with the line of the program.
     """
-    given = fitted(pair, engine=engine, batch=batch)
-    arrays: tuple[Any, ...] = ()
-    if batch:
-        arrays = scored_arrays(given.pair, as_given(unpacked(batch), "batch"), given.engine)
-    return valid_for(explaining(lambda rows: given.backend.structure(given.pair, rows), arrays))
+    found = fitted(pair, engine=engine, batch=Form(unpacked(batch), named))
+    given = called_with(found, unpacked(batch), named)
+    seen = explaining(lambda rows: given.backend.structure(given.pair, rows), given.arrays)
+    return valid_for(seen)
 
 
 def valid_for(structure: Structure) -> Validity:
@@ -69,7 +69,7 @@ def _refusal(objective: Objective, structure: Structure) -> str | None:
     try:
         if objective.uses_guide:
             structure.check_match(summed=objective.summed(seen))
-        objective.check(seen)
+        objective.check_draws(seen)
     except (ObjectiveError, PairError) as error:
         return str(error)
     return None

@@ -6,6 +6,7 @@ import numbers
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from inference.engines.batches import Batch
 from inference.engines.recorded import raising_line
 from inference.errors import ArgumentError, PairError, ZooError
 from inference.pairs import check_pair_type
@@ -86,7 +87,7 @@ def check_positive(name: str, value: Any, *, whole: bool = True) -> None:
         raise ArgumentError(f"{name} must be a {kind}, got {value!r}.")
 
 
-def explaining(run: Callable[[tuple[Any, ...]], T], batch: tuple[Any, ...]) -> T:
+def explaining(run: Callable[[Any], T], batch: Batch | tuple[Any, ...]) -> T:
     """Run a pair for the first time.
 
     Raises:
@@ -97,7 +98,8 @@ def explaining(run: Callable[[tuple[Any, ...]], T], batch: tuple[Any, ...]) -> T
     except ZooError:
         raise
     except Exception as error:
-        shapes = ", ".join(str(array.shape) for array in batch)
+        arrays = batch.arrays if isinstance(batch, Batch) else batch
+        shapes = ", ".join(str(array.shape) for array in arrays) or "()"
         where = raising_line(error)
         raise PairError(
             f"the pair fails on a batch of shape {shapes}{f' at {where}' if where else ''}: "

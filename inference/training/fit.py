@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from inference.engines import engine_name, load_engine
+from inference.engines.batches import Batch
 from inference.engines.program import is_owned
 from inference.engines.structure import Structure
 from inference.engines.training import Settings, Trainer
@@ -62,8 +63,13 @@ def fit(
 
     Args:
         pair: a pair, or a `(model, guide)` tuple of any Pyro or NumPyro program.
-        data: a dataset from `ppl_models.datasets.load`, an array, a tuple of arrays that are
-            passed to model and guide in that order, or an iterable of batches.
+        data: a dataset from `ppl_models.datasets.load`, an array, a tuple of arguments that are
+            passed to model and guide in that order, a dictionary of arguments that are passed by
+            name, or an iterable of batches, each of which is one of these. Arguments are whatever
+            the programs take: arrays that have a row for each datum, also within dictionaries,
+            are cut into minibatches; numbers, None, strings and the like are passed on as they
+            are. Batches are passed on whole; `()` is a batch without arguments, and `({...},)` one
+            with a dictionary as its only argument.
         objective: an objective, its string form such as `"iwae:num_particles=5"`, or one of the
             engine's own loss objects.
         epochs: passes over the data. One of `epochs`, `steps` and `seconds` is needed; the first
@@ -136,6 +142,8 @@ def fit(
         seed=int(seed),  # numpy's numbers cannot be written as JSON
         arrays=prepared.arrays,
         valid=prepared.valid,
+        form=prepared.form,
+        valid_form=prepared.valid_form,
         batch_size=plain(batch_size if rows is None else min(batch_size, rows)),
         binarise=prepared.binarise,
         optimiser=optimizer,
@@ -289,35 +297,57 @@ def _begin(
     """Check pair, data and objective against each other on a first batch; initialise from it."""
     source: ArraySource | BatchSource
     if prepared.batches is None:
-        source = ArraySource(settings.arrays, settings.batch_size, settings.steps_per_epoch)
+        source = ArraySource(settings)
     else:
         source = BatchSource(
             prepared.batches, pair, engine, seed=settings.seed, kept=kept, repeatable=repeatable
         )
     first = source.first()
     structure = explaining(trainer.inspect, first)
-    if isinstance(objective, Objective):
-        objective.require(structure)
-    else:
-        sums = any(base.__name__ == "TraceEnum_ELBO" for base in type(objective).__mro__)
-        try:
-            structure.check_match(summed=structure.marked_for_enumeration if sums else ())
-        except PairError as error:
-            warnings.warn(f"{type(objective).__name__} trains on, but {error}", stacklevel=3)
+    _require(objective, structure)
     if settings.judge is not None:
         settings.judge.require(structure)
     if isinstance(source, BatchSource):
         source.beside = partial(counted, structure, pair, first, engine)
     else:
         check_wholes(structure, pair, first, engine, len(settings.arrays[0]), objective)
-    checked = settings.arrays or first
+    checked = settings.arrays or first.arrays
     check_support(structure, checked, "the data", binarise=settings.binarise, strict=False)
     if settings.valid:
         check_support(structure, settings.valid, "the validation data", strict=False)
     if isinstance(source, BatchSource):
-        source.check = partial(check_support, structure, name="a batch", binarise=True)
+        looks = {_kind(first): structure}
+        source.check = partial(_check_batch, trainer, objective, looks)
     trainer.start(first)
     return source, structure
+
+
+def _require(objective: Any, structure: Structure) -> None:
+    """Check that a loss is valid for the sites and plates."""
+    if isinstance(objective, Objective):
+        objective.require(structure)
+        return
+    sums = any(base.__name__ == "TraceEnum_ELBO" for base in type(objective).__mro__)
+    try:
+        structure.check_match(summed=structure.marked_for_enumeration if sums else ())
+    except PairError as error:
+        warnings.warn(f"{type(objective).__name__} trains on, but {error}", stacklevel=4)
+
+
+def _kind(batch: Batch) -> Any:
+    """What batches have in common whose arrays stand in the same places."""
+    return len(batch.arrays) if batch.form.plain else batch.form.lifted(len(batch.arrays))[0]
+
+
+def _check_batch(
+    trainer: Trainer, objective: Any, looks: dict[Any, Structure], batch: Batch
+) -> None:
+    """Check that the sites of a batch can score it; batches of another kind are looked at."""
+    kind = _kind(batch)
+    if kind not in looks:
+        looks[kind] = explaining(trainer.inspect, batch)
+        _require(objective, looks[kind])
+    check_support(looks[kind], batch.arrays, "a batch", binarise=True)
 
 
 def _total_steps(

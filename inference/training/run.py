@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike, NDArray
 
 from inference.engines import load_engine
+from inference.engines.batches import Batch
 from inference.engines.program import is_owned
 from inference.errors import ArgumentError, RunFolderError
 from inference.objectives import parse_objective
 from inference.pairs import as_given, unpacked
 from inference.training.arrays import as_array
-from inference.training.data import as_arrays, precision_of, scored_arrays
+from inference.training.data import batch_from, precision_of, scored_arrays
 from inference.training.folder import RunFolder
 from inference.training.loop import State
 from inference.training.spec import rebuild_pair
@@ -59,6 +60,24 @@ class Run:
     image_shape: tuple[int, int] | None = None
     objective: Any = field(default=None, repr=False)
     owned: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters as the library's own functions take them.
+
+        For Pyro the state of a parameter store,
+
+            with pyro.get_param_store().scope(run.params):
+                Predictive(model, guide=guide, num_samples=100)(x)
+
+        and for NumPyro a dictionary by site, with the state of networks,
+
+            Predictive(model, guide=guide, params=run.params, num_samples=100)(key, x)
+            guide.sample_posterior(key, run.params, sample_shape=(100,))
+
+        They are copies: what is done with them does not change the run.
+        """
+        return self._engine.params(self.pair)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -179,7 +198,7 @@ def load_run(
     path: str | os.PathLike[str],
     *,
     pair: Any = None,
-    batch: tuple[ArrayLike, ...] = (),
+    batch: Any = (),
     objective: Any = None,
 ) -> Run:
     """Read a run from its folder, at its newest checkpoint.
@@ -187,8 +206,8 @@ def load_run(
     Args:
         path: the `out=` of a `fit`.
         pair: the untrained pair; needed if it was not one of the zoo's.
-        batch: some rows of data for the pair; needed for bare Pyro functions, whose parameters
-            exist only once they have run.
+        batch: some rows of data for the pair, in any form that a batch of `fit` has; needed for
+            bare Pyro functions, whose parameters exist only once they have run.
         objective: the objective, with the critic that it had, to ask `run.critic`; not needed if
             its networks are the zoo's own.
 
@@ -218,7 +237,8 @@ def load_run(
         values = checkpoint.best
     kept = {name: array for name, array in values.items() if not is_owned(name)}
     real = precision_of(untrained, spec["pair"]["engine"])
-    fitted = engine.rebuild(untrained, kept, as_arrays(batch, real) if batch else ())
+    rows = batch_from(untrained, batch, real) if len(batch) else Batch(())
+    fitted = engine.rebuild(untrained, kept, rows.arrays, rows.form)
     if objective is None:
         with contextlib.suppress(ArgumentError):  # a loss of the libraries, or a critic of yours
             objective = parse_objective(spec["objective"])

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.engines.batches import Batch
 from inference.engines.random_streams import RandomStreams, keeps_hidden_state
-from inference.engines.training import Trainer
+from inference.engines.training import Settings, Trainer
 from inference.errors import DataError
-from inference.training.data import Arrays, batches_of
+from inference.training.data import batches_of
 
 _STATE = "batches"  # name of a source's state among a checkpoint's arrays
 
@@ -39,7 +40,7 @@ class Source(Protocol):
     steps_per_epoch: int | None
     rows: int  # of a batch, as far as is known before it comes
 
-    def first(self) -> Arrays:
+    def first(self) -> Batch:
         """A batch to initialise from."""
         ...
 
@@ -66,13 +67,14 @@ class ArraySource:
     are others in each epoch.
     """
 
-    def __init__(self, arrays: Arrays, batch_size: int, steps_per_epoch: int) -> None:
-        self.arrays, self.rows = arrays, batch_size
-        self.steps_per_epoch: int | None = steps_per_epoch
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.rows = settings, settings.batch_size
+        self.steps_per_epoch: int | None = settings.steps_per_epoch
 
-    def first(self) -> Arrays:
+    def first(self) -> Batch:
         """The first rows."""
-        return tuple(array[: self.rows] for array in self.arrays)
+        arrays = self.settings.arrays
+        return self.settings.called_with(tuple(array[: self.rows] for array in arrays))
 
     def advance(self, trainer: Trainer, state: Any, count: int) -> Steps:
         """Take up to `count` steps."""
@@ -126,15 +128,15 @@ class BatchSource:
         self.read = partial(batches_of, pair=pair, engine=engine)
         self.rows = 1
         self.steps_per_epoch: int | None = None
-        self.check: Callable[[Arrays], None] = lambda batch: None
+        self.check: Callable[[Batch], None] = lambda batch: None
         # What to say of latents of all data once a second batch comes.
         self.beside: Callable[[], str] | None = None
-        self._opened: Iterator[Arrays] | None = None
-        self._under_way: Iterator[Arrays] | None = None
+        self._opened: Iterator[Batch] | None = None
+        self._under_way: Iterator[Batch] | None = None
         self._used_up = False
         self._refused: DataError | None = None
 
-    def first(self) -> Arrays:
+    def first(self) -> Batch:
         """The first batch; of an iterator it is put back."""
         before = None if self.streams is None else self.streams.state()
         batches = self.read(self.batches)
@@ -148,10 +150,10 @@ class BatchSource:
             if self.repeatable:
                 self._say_what_cannot_be_repeated(batch)
                 self.streams.restore(before)
-        self.rows = len(batch[0])
+        self.rows = batch.rows
         return batch
 
-    def _say_what_cannot_be_repeated(self, batch: Arrays) -> None:
+    def _say_what_cannot_be_repeated(self, batch: Batch) -> None:
         """Warn where batches have a state that cannot be written down."""
         if getattr(self.batches, "persistent_workers", False):
             # They were started by the first batch, which drew a number more than ever after.
@@ -160,7 +162,7 @@ class BatchSource:
             batch = self._next(self.read(self.batches)) or batch
             self.streams.restore(before)
         again = self._next(self.read(self.batches))
-        if again is not None and _same(batch, again):
+        if again is not None and batch.digest() == again.digest():
             if not keeps_hidden_state(self.batches):
                 return
             why = "its workers outlive an epoch and have random state of their own"
@@ -191,7 +193,7 @@ class BatchSource:
             self._expected = plain["digest"]
             self.streams.restore(plain["began"])
 
-    def _next(self, batches: Iterator[Arrays]) -> Arrays | None:
+    def _next(self, batches: Iterator[Batch]) -> Batch | None:
         with contextlib.nullcontext() if self.streams is None else self.streams.drawing():
             return next(batches, None)
 
@@ -219,7 +221,7 @@ class BatchSource:
                 self._end(state)
                 break
             loss = trainer.run_batch(batch, state.step)
-            rows.append(len(batch[0]))
+            rows.append(batch.rows)
             # The whole that a subsample stands for is the same however many rows it has.
             losses.append(loss / (rows[-1] * trainer.data_scale(batch)))
             state.step += 1
@@ -239,7 +241,7 @@ class BatchSource:
         """Completed epochs."""
         return float(state.epoch)
 
-    def _begin(self, position: int) -> Iterator[Arrays]:
+    def _begin(self, position: int) -> Iterator[Batch]:
         if self._used_up:
             raise DataError(
                 "the iterator of batches is used up after one epoch; pass something that can be "
@@ -267,10 +269,12 @@ class BatchSource:
         self._expected = None
         return batches
 
-    def _note(self, batch: Arrays) -> None:
+    def _note(self, batch: Batch) -> None:
         if self.streams is not None and self.repeatable:
-            for array in batch:
+            for array in batch.arrays:
                 self._digest = zlib.crc32(np.ascontiguousarray(array).tobytes(), self._digest)
+            if not batch.form.plain:
+                self._digest = zlib.crc32(batch.digest().encode(), self._digest)
 
     def _end(self, state: Any) -> None:
         if state.position == 0:
@@ -283,10 +287,6 @@ class BatchSource:
         self._used_up = isinstance(self.batches, Iterator)
 
 
-def _same(one: Arrays, other: Arrays) -> bool:
-    return [array.tobytes() for array in one] == [array.tobytes() for array in other]
-
-
-def _chain(first: Arrays, rest: Iterator[Arrays]) -> Iterator[Arrays]:
+def _chain(first: Batch, rest: Iterator[Batch]) -> Iterator[Batch]:
     yield first
     yield from rest

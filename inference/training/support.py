@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.engines import engine_name, load_engine
+from inference.engines.batches import Batch
 from inference.engines.structure import Site, Structure
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError
 
@@ -89,6 +90,33 @@ def check_finite(pair: Any, arrays: Arrays, name: str, engine: str | None = None
             f"{name} has {count} values that are NaN or infinite, the first in row {row}; remove "
             f"or impute those rows{masked}."
         )
+
+
+def check_finite_at_once(pair: Any, batch: Batch, name: str, engine: str | None = None) -> None:
+    """The same for a batch that is looked at as a whole, since not all in it has rows.
+
+    Raises:
+        DataError: naming the shape of the array.
+    """
+    for array in batch.arrays:
+        if array.dtype.kind != "f" or np.isfinite(array).all():
+            continue
+        if not np.isinf(array).any() and not _unscored_at_once(pair, batch, engine):
+            continue
+        raise DataError(
+            f"{name} has {int((~np.isfinite(array)).sum())} values that are NaN or infinite, in an "
+            f"array of shape {array.shape}; remove or impute them, or mask them in the program, "
+            "whose sites must all have a density."
+        )
+
+
+def _unscored_at_once(pair: Any, batch: Batch, engine: str | None) -> bool:
+    try:
+        backend = load_engine(engine or engine_name(pair))
+        looked = backend.structure(backend.on_arrays(pair, batch.form), batch.arrays)
+    except Exception:  # whatever a program raises; training says so in better words
+        return True
+    return bool(looked.unscored)
 
 
 def _first_unscored(pair: Any, arrays: Arrays, engine: str | None, first: int) -> int | None:

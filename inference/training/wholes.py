@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from inference.engines.batches import Batch
 from inference.engines.structure import Structure
 from inference.engines.wholes import counted_by_batch
 from inference.errors import PairError
@@ -14,7 +15,7 @@ from inference.objectives import Objective
 def check_wholes(
     structure: Structure,
     pair: Any,
-    batch: tuple[Any, ...],
+    batch: Batch,
     engine: str,
     whole: int,
     objective: Any,
@@ -32,7 +33,7 @@ def check_wholes(
     Raises:
         PairError: naming latent and plate, and what to write in place of it.
     """
-    said = counted(structure, pair, batch, engine, whole) if len(batch[0]) < whole else ""
+    said = counted(structure, pair, batch, engine, whole) if batch.rows < whole else ""
     if said and isinstance(objective, Objective):
         raise PairError(said)
     if said:
@@ -42,7 +43,7 @@ def check_wholes(
 def counted(
     structure: Structure,
     pair: Any,
-    batch: tuple[Any, ...],
+    batch: Batch,
     engine: str,
     whole: int | None = None,
 ) -> str:
@@ -50,14 +51,15 @@ def counted(
 
     What the guide draws in view of a batch is a latent of that batch, such as of one picture.
     """
-    rows = len(batch[0])
+    rows = batch.rows
     if not counted_by_batch(structure, rows, whole):
         return ""
     # Here, since the checker itself looks at data as `fit` does.
     from inference.checking.context import Context
 
     try:
-        own = Context(pair, batch, engine).guided_by_data
+        args, kwargs = batch.form.fill(batch.arrays)
+        own = Context(pair, args, engine, named=kwargs).guided_by_data
     except Exception:  # it cannot be told
         return ""
     return counted_by_batch(structure, rows, whole, own)

@@ -20,7 +20,7 @@ from inference.engines.numpyro.gradients import (
     snapshot,
 )
 from inference.engines.numpyro.mcmc import nuts
-from inference.engines.numpyro.pairs import parameters, rebuild
+from inference.engines.numpyro.pairs import on_arrays, parameters, params, rebuild
 from inference.engines.numpyro.posterior_draws import guide_draws, prior_draws, score_draws
 from inference.engines.numpyro.precision import precision
 from inference.engines.numpyro.program import attach, inspect, loss
@@ -44,8 +44,10 @@ __all__ = [
     "log_weights",
     "loss",
     "nuts",
+    "on_arrays",
     "parameter_groups",
     "parameters",
+    "params",
     "precision",
     "prior_draws",
     "rebuild",

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from numpyro.handlers import substitute
 from numpyro.infer.autoguide import AutoGuide
 
+from inference.engines.batches import Form, OnArrays, plain_form, whole
+from inference.engines.batches import on_arrays as of_arrays
 from inference.engines.numpyro.pickling import register
 from inference.engines.numpyro.program import traces
 from inference.errors import RunFolderError
@@ -64,14 +66,37 @@ def parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return pair if isinstance(pair, tuple) else (pair.model, pair.guide)
 
 
+def on_arrays(pair: Any, form: Form) -> Any:
+    """The pair as one whose model and guide take the arrays of a batch alone.
+
+    Args:
+        pair: the pair.
+        form: how the arrays make up what model and guide take.
+    """
+    if form.plain:
+        return pair
+    stored = isinstance(pair, StoredPair)
+    inner = parts(pair.wrapped if stored else pair)
+    functions = tuple(of_arrays(part, form, as_array) for part in inner)
+    return StoredPair(functions, pair.values) if stored else functions
+
+
+def as_array(value: Any) -> Any:
+    """An array of numpy as one of jax; everything else as it is."""
+    return jax.numpy.asarray(value) if isinstance(value, np.ndarray) else value
+
+
 def untouched_parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The model and the guide, for a look at some rows that leaves nothing behind in the guide.
 
     An autoguide is made for the rows of its first run, so that until then a copy runs in its place.
     """
     model, guide = parts(pair)
-    if isinstance(guide, AutoGuide) and guide.prototype_trace is None:
-        return model, copy.deepcopy(guide, {id(guide.model): guide.model})
+    own: Any = whole(guide)
+    if isinstance(own, AutoGuide) and own.prototype_trace is None:
+        twin = copy.deepcopy(own, {id(own.model): own.model})
+        on = guide if isinstance(guide, OnArrays) else None
+        return model, twin if on is None else OnArrays(twin, on.form, on.convert)
     return model, guide
 
 
@@ -86,6 +111,7 @@ def evaluating(pair: Any) -> Iterator[None]:
     """
     pair = getattr(pair, "wrapped", pair)
     parts = pair if isinstance(pair, tuple) else (pair,)
+    parts = [part.function if isinstance(part, OnArrays) else part for part in parts]
     owners = [getattr(part, "__self__", part) for part in parts]  # of bound methods in a tuple
     before = [
         (layer, mode, getattr(layer, mode))
@@ -108,6 +134,11 @@ def evaluating(pair: Any) -> Iterator[None]:
 def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
     """Parameter sites, some of them trees, as name to array: `decoder.layers.0.kernel`."""
     return public_names(flatten(pair.values))
+
+
+def params(pair: StoredPair) -> dict[str, Any]:
+    """Parameter sites and networks' state by name, nested as the programs ask for them."""
+    return jax.tree.map(lambda leaf: leaf, pair.values)
 
 
 def public_names(flat: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,21 +183,33 @@ def stored(
     return StoredPair(pair.wrapped if isinstance(pair, StoredPair) else pair, nested)
 
 
-def rebuild(pair: Any, values: Mapping[str, NDArray[Any]], batch: tuple[Any, ...]) -> StoredPair:
+def rebuild(
+    pair: Any,
+    values: Mapping[str, NDArray[Any]],
+    batch: tuple[Any, ...],
+    form: Form | None = None,
+) -> StoredPair:
     """The fitted pair from what `flatten` made.
 
     Running it on `batch` shows how its parameters are nested; where they are all in dictionaries,
     that is known without.
 
+    Args:
+        pair: the untrained pair.
+        values: what `flatten` made.
+        batch: arrays of some rows of data.
+        form: how they make up what model and guide take.
+
     Raises:
         RunFolderError: if a name is not one that `flatten` writes, the parameters are not the
             pair's, or a batch is needed.
     """
-    if batch:
-        arrays = tuple(map(jax.numpy.asarray, batch))
+    form = plain_form(len(batch)) if form is None else form
+    if batch or not form.plain:
+        args, kwargs = form.fill(tuple(map(jax.numpy.asarray, batch)), as_array)
         template = {
             name: site["value"]
-            for trace in traces(jax.random.PRNGKey(0), {}, *parts(pair), arrays, {})
+            for trace in traces(jax.random.PRNGKey(0), {}, *parts(pair), args, kwargs)
             for name, site in trace.items()
             if site["type"] in ("param", "mutable")
         }

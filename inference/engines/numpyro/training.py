@@ -12,17 +12,13 @@ import numpy as np
 import numpyro
 from jax import lax, random
 from numpy.typing import NDArray
+from numpyro.handlers import block, seed
 from numpyro.infer import SVI
+from numpyro.infer.autoguide import AutoGuide
 
+from inference.engines.batches import Batch, Form, on_arrays, plain_form
 from inference.engines.numpyro.optimisers import build_optimiser, by_owner
-from inference.engines.numpyro.pairs import (
-    StoredPair,
-    evaluating,
-    flatten,
-    parts,
-    stored,
-    untouched_parts,
-)
+from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, flatten, parts, stored
 from inference.engines.numpyro.program import attach, describe, inspect, traces
 from inference.engines.numpyro.program import bound as bound_of
 from inference.engines.program import OWNED, OWNED_STATE, is_owned
@@ -31,6 +27,12 @@ from inference.engines.training import Settings
 from inference.errors import ArgumentError, RunFolderError
 from inference.objectives import Objective
 
+_NEED_VALUES = (  # what jax raises where a program asks for the value of a number
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
 _LONGEST = 4096  # steps of one call of the compiled loop; the size of its buffer of losses
 
 
@@ -91,11 +93,13 @@ class Trainer:
             self.svi_of[phase] = SVI(model, guide, optimiser, loss=objective.during(phase))
         self.order_key, self.noise_key = random.split(random.PRNGKey(settings.seed ^ 0x5EED))
         self.svi_state: Any = None
-        self.scales: dict[int, float] = {}
+        self.scales: dict[Any, float] = {}
+        self._prepared = False  # whether the guide was made ready by a look at the data
+        self._lifts = True  # whether real numbers among the arguments can be traced
         self._rows: Any = None  # the order of the epoch that is under way
         self._order = jax.jit(self._order_of)
         self._loop = jax.jit(self._steps)
-        self._single = jax.jit(self._on_batch)
+        self._single = jax.jit(self._on_batch, static_argnums=3)
         self._bound = jax.jit(self._valid_bound, static_argnums=2)
 
     @contextlib.contextmanager
@@ -107,15 +111,28 @@ class Trainer:
         with jax.default_device(self.device), numpyro.validation_enabled(False):
             yield
 
-    def inspect(self, batch: tuple[Any, ...]) -> Structure:
-        """Sites and plates on one batch."""
-        # Of a copy: an autoguide is set up in its first run, which has to be SVI.init's, because it
-        # takes some of the keys there.
-        return inspect(*untouched_parts(self.pair), self._batch(batch), {})
+    def inspect(self, batch: Batch | tuple[Any, ...]) -> Structure:
+        """Sites and plates on one batch; `argument` of a site counts the batch's arrays."""
+        batch = Batch.of(batch)
+        arrays, guide = self._batch(batch.arrays), parts(self.pair)[1]
+        args, kwargs = batch.form.fill(arrays, as_array)
+        if isinstance(guide, AutoGuide) and guide.prototype_trace is None:
+            # It draws its starting point from the first key that it sees: let that be SVI.init's.
+            self._prepared = True
+            with block():
+                seed(guide, random.split(random.PRNGKey(self.settings.seed), 3)[2])(*args, **kwargs)
+        return inspect(*self._functions(batch.form), arrays, {})
 
-    def start(self, batch: tuple[Any, ...]) -> None:
+    def start(self, batch: Batch | tuple[Any, ...]) -> None:
         """Initialise parameters and optimiser as `SVI.init` does, from the seed."""
-        state = self.svi.init(random.PRNGKey(self.settings.seed), *self._batch(batch))
+        batch = Batch.of(batch)
+        args, kwargs = batch.form.fill(self._batch(batch.arrays), as_array)
+        if self._prepared:
+            # It prepares itself again from the same key, as in upstream's own first run, and what
+            # it draws after that is then drawn from the same keys too.
+            guide: Any = parts(self.pair)[1]
+            guide.prototype_trace = None
+        state = self.svi.init(random.PRNGKey(self.settings.seed), *args, **kwargs)
         for svi in self.svi_of.values():
             svi.constrain_fn = self.svi.constrain_fn
         # Put on the device by name, as what the compiled loop returns, or it would compile twice.
@@ -137,10 +154,29 @@ class Trainer:
         )
         return np.asarray(losses, dtype=np.float64)[: int(taken) - start]
 
-    def run_batch(self, batch: tuple[Any, ...], step: int) -> float:
-        """One step on a batch that the caller brought."""
-        self.svi_state, loss = self._single(self.svi_state, step, self._batch(batch))
+    def run_batch(self, batch: Batch, step: int) -> float:
+        """One step on a batch that the caller brought.
+
+        Real numbers are traced as arrays are, because they may be others in each batch, such as an
+        annealing factor; not where the program asks for their values. All else is compiled in.
+        """
+        arrays, form = self._batch(batch.arrays), batch.form
+        lifted, numbers = form.lifted(len(arrays))
+        if self._lifts and numbers:
+            try:
+                return self._taken(step, (*arrays, *numbers), lifted)
+            except _NEED_VALUES:
+                self._lifts = False
+        return self._taken(step, arrays, form)
+
+    def _taken(self, step: int, arrays: tuple[Any, ...], form: Form) -> float:
+        self.svi_state, loss = self._single(self.svi_state, step, arrays, form)
         return float(loss)
+
+    def _functions(self, form: Form) -> tuple[Any, Any]:
+        """Model and guide as functions of a batch's arrays."""
+        model, guide = parts(self.pair)
+        return on_arrays(model, form, as_array), on_arrays(guide, form, as_array)
 
     def evaluate(self, rows: int) -> float:
         """The judge's bound summed over the validation set, from a fixed seed."""
@@ -155,22 +191,24 @@ class Trainer:
                 total += float(self._bound(self.svi_state, tail, 1))
         return total
 
-    def data_scale(self, batch: tuple[Any, ...]) -> float:
+    def data_scale(self, batch: Batch) -> float:
         """How many data a row of this batch stands for; looked up once per number of rows."""
-        rows = len(batch[0])
-        if rows not in self.scales:
+        form, rows = batch.form, batch.rows
+        kind = rows, None if form.plain else form.lifted(len(batch.arrays))[0]
+        if kind not in self.scales:
             with evaluating(self.pair):
 
-                def look(values: Any, batch: tuple[Any, ...]) -> None:
-                    self.scales[rows] = self._scale_of(random.PRNGKey(0), values, batch)
+                def look(values: Any, arrays: tuple[Any, ...]) -> None:
+                    found = self._scale_of(random.PRNGKey(0), values, Batch(arrays, form))
+                    self.scales[kind] = found
 
-                jax.eval_shape(look, self._values(self.svi_state), self._batch(batch))
-        return self.scales[rows]
+                jax.eval_shape(look, self._values(self.svi_state), self._batch(batch.arrays))
+        return self.scales[kind]
 
-    def _scale_of(self, key: Any, values: dict[str, Any], batch: tuple[Any, ...]) -> float:
+    def _scale_of(self, key: Any, values: dict[str, Any], batch: Batch) -> float:
         """As `data_scale`, under tracing, where to look costs nothing at run time."""
-        both = traces(key, values, *parts(self.pair), batch, {})
-        return describe(*both, batch, can_draw=False).data_scale(len(batch[0]))
+        both = traces(key, values, *self._functions(batch.form), batch.arrays, {})
+        return describe(*both, batch.arrays, can_draw=False).data_scale(batch.rows)
 
     def symptom(self) -> str:
         """What was wrong in the last step, as far as the objective can tell."""
@@ -209,9 +247,7 @@ class Trainer:
         self.svi_state = jax.device_put(state, self.device)
 
     def _tensor(self, array: Any) -> Any:
-        if isinstance(array, (np.ndarray, jax.Array)):
-            return jax.device_put(array, self.device)
-        return np.asarray(array)
+        return jax.device_put(array, self.device)
 
     def _batch(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(self._tensor(array) for array in batch)
@@ -262,38 +298,63 @@ class Trainer:
                 rows = lax.cond(position == 0, self._order_of, lambda _: rows, epoch)
                 chosen = lax.dynamic_slice_in_dim(rows, position * size, size)
                 batch = tuple(jnp.take(array, chosen, axis=0) for array in data)
-            state, loss = self._on_batch(state, step, batch)
+            state, loss = self._on_batch(state, step, batch, settings.form)
             return step + 1, state, rows, losses.at[step - start].set(loss)
 
         carry = (jnp.asarray(start), svi_state, rows, jnp.zeros(_LONGEST))
         step, svi_state, rows, losses = lax.while_loop(unfinished, advance, carry)
         return svi_state, step, rows, losses
 
-    def _on_batch(self, svi_state: Any, step: Any, batch: tuple[Any, ...]) -> Any:
+    def _on_batch(
+        self, svi_state: Any, step: Any, arrays: tuple[Any, ...], form: Form | None
+    ) -> Any:
         """One step of whoever's turn it is."""
         phases = sorted(set(self.turns), key=self.turns.index)
-        batch = self._binarised(batch, step)
+        arrays = self._binarised(arrays, step)
+        form = form or plain_form(len(arrays))
+        # Our objectives see functions of the arrays, upstream's losses the programs themselves.
+        args, kwargs = (arrays, {}) if self.ours else form.fill(arrays, as_array)
+
+        def update(state: Any, phase: str | None) -> Any:
+            svi = self.svi_of[phase]
+            if self.ours and not form.plain:
+                svi = self._svi_on(phase, form)
+            return svi.update(state, *args, **kwargs)
+
         if len(phases) == 1:
-            return self.svi_of[phases[0]].update(svi_state, *batch)
+            return update(svi_state, phases[0])
         turn = jnp.array([phases.index(phase) for phase in self.turns])[step % len(self.turns)]
-        updates = [
-            lambda state, svi=self.svi_of[phase]: svi.update(state, *batch) for phase in phases
-        ]
+        updates = [lambda state, phase=phase: update(state, phase) for phase in phases]
         return lax.switch(turn, updates, svi_state)
+
+    def _svi_on(self, phase: str | None, form: Form) -> SVI:
+        """The SVI of a phase for model and guide as functions of a batch's arrays."""
+        known = self.svi_of[phase]
+        model, guide = self._functions(form)
+        guide = attach(self.svi.loss.during(self.turns[0]), model, guide)
+        svi = SVI(model, guide, known.optim, loss=known.loss)
+        svi.constrain_fn = known.constrain_fn
+        return svi
 
     def _valid_bound(self, svi_state: Any, valid: tuple[Any, ...], chunks: int) -> Any:
         values = self._values(svi_state)
         keys = random.split(random.PRNGKey(self.settings.seed), chunks)
 
         def bound(chunk: Any) -> Any:
-            key, batch = chunk
+            key, arrays = chunk
+            batch = Batch(arrays, self.settings.valid_form or plain_form(len(arrays)))
             scale = self._scale_of(key, values, batch)
+            functions = self._functions(batch.form)
             if self.settings.judge is not None:
-                return bound_of(self.settings.judge, key, values, *parts(self.pair), *batch) / scale
+                return bound_of(self.settings.judge, key, values, *functions, *arrays) / scale
             if self.ours:
-                objective, model, guide = self.svi.loss, self.svi.model, self.svi.guide
-                return bound_of(objective, key, values, model, guide, *batch) / scale
-            loss = self.svi.loss.loss(key, values, self.svi.model, self.svi.guide, *batch)
+                model, guide = functions
+                if batch.form.plain:
+                    model, guide = self.svi.model, self.svi.guide
+                return bound_of(self.svi.loss, key, values, model, guide, *arrays) / scale
+            args, kwargs = batch.form.fill(arrays, as_array)
+            upstreams = self.svi.loss.loss
+            loss = upstreams(key, values, self.svi.model, self.svi.guide, *args, **kwargs)
             return -loss / scale
 
         split = tuple(a.reshape(chunks, -1, *a.shape[1:]) for a in valid)

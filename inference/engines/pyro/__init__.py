@@ -19,7 +19,7 @@ from inference.engines.pyro.gradients import (
     parameter_groups,
     snapshot,
 )
-from inference.engines.pyro.pairs import parameters, rebuild
+from inference.engines.pyro.pairs import on_arrays, parameters, params, rebuild
 from inference.engines.pyro.posterior_draws import guide_draws, prior_draws, score_draws
 from inference.engines.pyro.precision import precision
 from inference.engines.pyro.program import attach, inspect, loss
@@ -42,8 +42,10 @@ __all__ = [
     "log_evidence",
     "log_weights",
     "loss",
+    "on_arrays",
     "parameter_groups",
     "parameters",
+    "params",
     "precision",
     "prior_draws",
     "rebuild",

@@ -22,6 +22,7 @@ from inference.engines.pyro import discrete
 from inference.engines.pyro.looking import random_states, untouched
 from inference.engines.pyro.pairs import evaluating, parts, untouched_parts
 from inference.engines.pyro.program import PyroProgram, inspect, samples, vectorises
+from inference.engines.pyro.tracing import proposing
 from inference.engines.structure import Structure, says
 
 
@@ -106,7 +107,7 @@ def _reading(
     divergences: bool = False,
 ) -> Callable[..., Any]:
     """A function to what `read` takes from draws; see `log_weights`."""
-    model, guide = parts(pair)
+    model, guide = parts(pair)[0], proposing(parts(pair)[1])
     args = tensors(pair, batch)
     with evaluating(pair):  # or batch normalisation would count this as one more batch
         structure = inspect(model, guide, args, {})

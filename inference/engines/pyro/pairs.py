@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from pyro.contrib.easyguide import EasyGuide
 from pyro.infer.autoguide.guides import AutoGuide
 
+from inference.engines.batches import Form, OnArrays, plain_form, whole
+from inference.engines.batches import on_arrays as of_arrays
 from inference.engines.program import OWNED
 from inference.engines.pyro.filling import Fill
 from inference.engines.pyro.program import inspect
 from inference.engines.pyro.reachable import networks
+from inference.engines.pyro.tracing import proposing
 from inference.errors import RunFolderError
 
 AVERAGE = "__baseline_avg_downstream_cost_"  # of Pyro's decaying baselines: state, not trained
@@ -69,7 +72,7 @@ class StoredPair:
     def guide(self, *args: Any, **kwargs: Any) -> Any:
         """The wrapped guide, with the stored parameters."""
         with self.scope():
-            return parts(self.wrapped)[1](*args, **kwargs)
+            return proposing(parts(self.wrapped)[1])(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "wrapped":
@@ -93,14 +96,39 @@ def parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return pair if isinstance(pair, tuple) else (pair.model, pair.guide)
 
 
+def on_arrays(pair: Any, form: Form) -> Any:
+    """The pair as one whose model and guide take the arrays of a batch alone.
+
+    Args:
+        pair: the pair.
+        form: how the arrays make up what model and guide take.
+    """
+    if form.plain:
+        return pair
+    if not isinstance(pair, StoredPair):
+        return tuple(of_arrays(part, form, as_tensor) for part in parts(pair))
+    inner = tuple(of_arrays(part, form, as_tensor) for part in parts(pair.wrapped))
+    twin = StoredPair(inner, pair.store)
+    twin.fills = pair.fills
+    return twin
+
+
+def as_tensor(array: Any) -> Any:
+    """A copy of an array as a tensor; everything else as it is."""
+    return torch.tensor(array) if isinstance(array, np.ndarray) else array
+
+
 def untouched_parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The model and the guide, for a look at some rows that leaves nothing behind in the guide.
 
     An autoguide is made for the rows of its first run, so that until then a copy runs in its place.
     """
     model, guide = parts(pair)
-    if isinstance(guide, (AutoGuide, EasyGuide)) and guide.prototype_trace is None:
-        return model, _copy(guide, {id(guide.model): guide.model})
+    own: Any = whole(guide)
+    if isinstance(own, (AutoGuide, EasyGuide)) and own.prototype_trace is None:
+        twin = _copy(own, {id(own.model): own.model})
+        on = guide if isinstance(guide, OnArrays) else None
+        return model, twin if on is None else OnArrays(twin, on.form, on.convert)
     return model, guide
 
 
@@ -203,6 +231,17 @@ def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
         }
 
 
+def params(pair: StoredPair) -> dict[str, Any]:
+    """The state of a parameter store that holds copies of the pair's parameters."""
+    copies: dict[int, torch.Tensor] = {}
+    stored = pair.store["params"]
+    for tensor in stored.values():  # one tensor under two names stays one
+        twin = tensor.detach().clone().requires_grad_(tensor.requires_grad)
+        copies.setdefault(id(tensor), twin)
+    held = {name: copies[id(tensor)] for name, tensor in stored.items()}
+    return {"params": held, "constraints": dict(pair.store["constraints"])}
+
+
 @contextlib.contextmanager
 def evaluating(pair: Any) -> Iterator[None]:
     """Put batch normalisation and dropout of a pair's networks in evaluation mode, then back."""
@@ -253,10 +292,24 @@ def set_values(
             tensor.copy_(torch.from_numpy(np.array(values[name])))
 
 
-def rebuild(pair: Any, values: Mapping[str, NDArray[Any]], batch: tuple[Any, ...]) -> StoredPair:
-    """The fitted pair from `stored_values`; running it on `batch` creates its parameters."""
+def rebuild(
+    pair: Any,
+    values: Mapping[str, NDArray[Any]],
+    batch: tuple[Any, ...],
+    form: Form | None = None,
+) -> StoredPair:
+    """The fitted pair from `stored_values`; running it on `batch` creates its parameters.
+
+    Args:
+        pair: the untrained pair.
+        values: what `stored_values` gave.
+        batch: arrays of some rows of data.
+        form: how they make up what model and guide take.
+    """
     twin = isolate(pair, torch.device("cpu"))
-    inspect(twin.model, twin.guide, tuple(torch.tensor(array) for array in batch), {})
+    form = plain_form(len(batch)) if form is None else form
+    args, kwargs = form.fill(tuple(map(torch.tensor, batch)), as_tensor)
+    inspect(twin.model, twin.guide, args, kwargs)
     set_values(twin, values)
     return twin
 

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import itertools
 import math
+import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,10 +18,12 @@ import pyro
 import torch
 from numpy.typing import NDArray
 from pyro import poutine
+from pyro.distributions import Delta
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
+from inference.engines.batches import mapped, whole
 from inference.engines.draws import Cells, Draws
 from inference.engines.generated import rows_drawn
 from inference.engines.program import (
@@ -28,6 +31,7 @@ from inference.engines.program import (
     OWNED_STATE,
     RELAXED_AT,
     Generated,
+    OtherSitesError,
     Relaxation,
     check_same_sites,
     split_weights,
@@ -52,6 +56,7 @@ from inference.engines.pyro.tracing import (
     PARTICLES,
     computed,
     guide_samples,
+    proposing,
     samples,
     trace_pair,
     with_particles,
@@ -68,6 +73,7 @@ from inference.engines.structure import (
 )
 from inference.errors import ObjectiveError
 
+_DRAWS = 3  # more, to see whether they have the same sites
 _REMEMBERED = 4  # structures: of training and validation batches, whole and last ones
 
 
@@ -579,14 +585,38 @@ def loss(
     objective: Any, model: Callable[..., Any], guide: Callable[..., Any], *args: Any, **kwargs: Any
 ) -> Tensor:
     """The negative surrogate of an objective, for `pyro.infer.SVI`."""
-    return -objective.surrogate(program(objective, model, guide, args, kwargs))
+    return -_of_this_draw(objective.surrogate, objective, model, guide, args, kwargs)
 
 
 def bound(
     objective: Any, model: Callable[..., Any], guide: Callable[..., Any], *args: Any
 ) -> Tensor:
     """The bound of an objective on a batch, for evaluation."""
-    return objective.bound(program(objective, model, guide, args, {}))
+    return _of_this_draw(objective.bound, objective, model, guide, args, {})
+
+
+def _of_this_draw(
+    value: Callable[[PyroProgram], Tensor],
+    objective: Any,
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Tensor:
+    """A value of an objective; its structure is that of this batch, and of this draw.
+
+    Where the pair draws other sites than when it was looked at, since the batch has others or a
+    draw decides, it is looked at again from the same random state: so the draw is the same too,
+    and none is left out for its sites.
+    """
+    before = torch.get_rng_state(), random.getstate(), np.random.get_state()
+    try:
+        return value(program(objective, model, guide, args, kwargs))
+    except OtherSitesError:
+        torch.set_rng_state(before[0])
+        random.setstate(before[1])
+        np.random.set_state(before[2])
+        return value(program(objective, model, guide, args, kwargs, anew=True))
 
 
 def attach(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> Any:
@@ -600,6 +630,7 @@ _owners = itertools.count()
 def _owner(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> int:
     """A number for what an objective owns beside one pair; programs need not be hashable."""
     owners: list[tuple[Any, int]] = objective.__dict__.setdefault("_pyro_owners", [])
+    model, guide = whole(model), whole(guide)
     for pair, number in owners:
         if pair == (model, guide):
             return number
@@ -610,6 +641,7 @@ def _owner(objective: Any, model: Callable[..., Any], guide: Callable[..., Any])
 def release(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> None:
     """Forget a pair that an objective has trained, so that it can be freed."""
     owners = objective.__dict__.get("_pyro_owners", [])
+    model, guide = whole(model), whole(guide)
     owners[:] = [entry for entry in owners if entry[0] != (model, guide)]
 
 
@@ -619,15 +651,28 @@ def program(
     guide: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
+    *,
+    anew: bool = False,
 ) -> PyroProgram:
     """A program on a batch, checked against the objective.
 
     The structure of the last pairs and batch shapes is remembered on the objective, because to find
     it costs some runs of the pair.
+
+    Args:
+        objective: the objective.
+        model: the model.
+        guide: the guide.
+        args: what they take by position.
+        kwargs: what they take by name.
+        anew: whether to look again at what is remembered.
     """
-    shapes = [getattr(arg, "shape", arg) for arg in (*args, *kwargs.values())]
+    shapes = mapped(list(args) + list(kwargs.values()), lambda arg: getattr(arg, "shape", arg))
     key = (model, guide, shapes, sorted(kwargs))
+    guide = proposing(guide)
     remembered: list[_Remembered] = objective.__dict__.setdefault("_pyro_structure", [])
+    if anew:
+        remembered[:] = [one for one in remembered if not one.holds(key)]
     known = next((one for one in remembered if one.holds(key)), None)
     if known is None:
         found, transforms = look(model, guide, args, kwargs)
@@ -639,7 +684,7 @@ def program(
         known = _Remembered(key, structure, vectorised, transforms, layers)
         remembered[:] = [known, *remembered[: _REMEMBERED - 1]]
     forget(known.transforms)  # the parameters have moved since they saw these data
-    owner = _owner(objective, model, guide) if objective.owns else 0
+    owner = _owner(objective, *key[:2]) if objective.owns else 0
     return PyroProgram(
         model, guide, args, kwargs, known.structure, vectorised=known.vectorised, owner=owner
     )
@@ -690,7 +735,23 @@ def inspect(
         tensors = tuple(torch.tensor(np.asarray(array), device=device) for array in rows)
         return inspect(model, guide, tensors, kwargs)
 
-    return replace(look(model, guide, args, kwargs)[0], on=on)
+    found = look(model, guide, args, kwargs)[0]
+    return replace(found, on=on, varying=_varying(guide, args, kwargs, set(found.guide)))
+
+
+def _varying(
+    guide: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], known: set[str]
+) -> frozenset[str]:
+    """Sites that not all of some draws of the guide have: a branch that a draw decides."""
+    runs = [known]
+    with quietly(), untouched(guide):
+        own, named = arguments(args, kwargs)
+        for rng_seed in range(_DRAWS):
+            torch.manual_seed(7 + rng_seed)
+            run = poutine.trace(proposing(guide)).get_trace(*own, **named)
+            forget(transforms_of([run]))
+            runs.append({name for name, _ in samples(run)})
+    return frozenset(set.union(*runs) - set.intersection(*runs))
 
 
 def look(
@@ -700,6 +761,7 @@ def look(
     kwargs: Mapping[str, Any],
 ) -> tuple[Structure, list[Any]]:
     """The structure, and the transforms of the pair's flows; nothing is left behind."""
+    guide = proposing(guide)
     with quietly(), untouched(model, guide):
         own, named = arguments(args, kwargs)
         both = trace_pair(model, guide, own, named)
@@ -788,7 +850,7 @@ def _site(
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),
-        point=isinstance(innermost(site["fn"]), pyro.distributions.Delta),
+        point=isinstance(innermost(site["fn"]), Delta),
     )
 
 

@@ -8,8 +8,11 @@ from typing import Any, cast
 import pyro
 from pyro import poutine
 from pyro.distributions import Unit
+from pyro.poutine.guide import GuideMessenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
+
+from inference.engines.batches import whole
 
 PARTICLES = "num_particles_vectorized"
 
@@ -28,6 +31,16 @@ def trace_pair(
     guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
     replayed = poutine.replay(model, trace=guide_trace)
     return guide_trace, poutine.trace(replayed).get_trace(*args, **kwargs)
+
+
+def proposing(guide: Callable[..., Any]) -> Callable[..., Any]:
+    """The guide; of a messenger, which runs the model, without what the model observes.
+
+    To a trace around it, the likelihood would look like a part of the guide.
+    """
+    if not isinstance(whole(guide), GuideMessenger):
+        return guide
+    return poutine.block(guide, hide_fn=lambda site: bool(site.get("is_observed", False)))
 
 
 def with_particles(

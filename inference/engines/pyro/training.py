@@ -6,7 +6,7 @@ import contextlib
 import copy
 import json
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ import pyro
 import torch
 from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
-from pyro.poutine.guide import GuideMessenger
 
+from inference.engines.batches import Batch, Form, on_arrays, plain_form
 from inference.engines.program import OWNED, OWNED_STATE, is_owned
 from inference.engines.pyro.looking import random_states, untouched
 from inference.engines.pyro.optimisers import build_optimiser, build_schedule
@@ -71,6 +71,9 @@ class Trainer:
             )
         self.device = find_device(settings.device)
         self.pair = isolate(pair, self.device)
+        # Kept: a method is a new object whenever it is asked for, and losses remember by identity.
+        self.functions = self.pair.model, self.pair.guide
+        self.own = parts(self.pair.wrapped)
         self.networks: dict[str, torch.nn.Module] = {}
         if isinstance(objective, Objective):
             self.objective = self._own_copy(objective)
@@ -79,7 +82,7 @@ class Trainer:
         self.noise = torch.Generator(self.device).manual_seed(settings.seed)
         self.order: tuple[int, torch.Tensor] | None = None
         self.names: list[str] = []
-        self.scales: dict[int, float] = {}
+        self.scales: dict[Any, float] = {}
         self.sides: dict[str, _Side] = {}
         phases = getattr(objective, "phases", ())
         self.turns = [self.objective.during(phase) for phase in phases] or [self.objective]
@@ -96,18 +99,20 @@ class Trainer:
             torch.manual_seed(self.settings.seed)
             yield
 
-    def inspect(self, batch: tuple[Any, ...]) -> Structure:
-        """Sites and plates on one batch."""
-        return inspect(self.pair.model, self.pair.guide, self._batch(batch), {})
+    def inspect(self, batch: Batch | tuple[Any, ...]) -> Structure:
+        """Sites and plates on one batch; `argument` of a site counts the batch's arrays."""
+        batch = Batch.of(batch)
+        return inspect(*self._functions(batch.form), self._batch(batch.arrays), {})
 
-    def start(self, batch: tuple[Any, ...]) -> None:
+    def start(self, batch: Batch | tuple[Any, ...]) -> None:
         """Find the parameters by running the pair once, and give them to the optimiser."""
+        batch = Batch.of(batch)
         self.inspect(batch)
         owning = isinstance(self.objective, Objective) and self.objective.owns
         if owning and unconstrained(self.pair):
             # Brings what the objective owns into being; without gradients nothing moves.
             with torch.no_grad(), random_states(), self._evaluating():
-                self.turns[0](self.pair.model, self.pair.guide, *self._batch(batch))
+                self.turns[0](*self._functions(batch.form), *self._batch(batch.arrays))
         params = unconstrained(self.pair)
         if not params:
             raise ArgumentError(
@@ -118,13 +123,13 @@ class Trainer:
         settings, phases = self.settings, getattr(self.objective, "phases", ())
         if not phases:
             whole = settings.learning_rate, settings.total_steps
-            self.sides = {"": _Side(params.values(), settings, *whole)}
+            self.sides = {"": _Side(_distinct(params.values()), settings, *whole)}
             return
         own, pair = settings.sides(self.objective.critic_learning_rate, phases)
         mine = {name: tensor for name, tensor in params.items() if name.startswith(OWNED)}
         others = [tensor for name, tensor in params.items() if name not in mine]
         self.sides = {
-            "": _Side(others, settings, *pair),
+            "": _Side(_distinct(others), settings, *pair),
             "own/": _Side(mine.values(), settings, *own, bound=self.objective.clip),
         }
 
@@ -132,19 +137,19 @@ class Trainer:
         """Steps `start` to `stop` on minibatches; the losses, cut after one that is not finite."""
         losses = []
         for step in range(start, stop):
-            losses.append(self._step(self._minibatch(step), step))
+            losses.append(self._step(self._minibatch(step), self.settings.form, step))
             if not np.isfinite(losses[-1]):
                 break
         return np.array(losses, dtype=np.float64)
 
-    def run_batch(self, batch: tuple[Any, ...], step: int) -> float:
+    def run_batch(self, batch: Batch, step: int) -> float:
         """One step on a batch that the caller brought."""
-        return self._step(self._binarised(self._batch(batch)), step)
+        return self._step(self._binarised(self._batch(batch.arrays)), batch.form, step)
 
-    def _step(self, batch: tuple[Any, ...], step: int) -> float:
+    def _step(self, arrays: tuple[Any, ...], form: Form | None, step: int) -> float:
         """One gradient step; the loss before it. No step is taken on a loss that is not finite."""
         assert self.sides, "start() comes first"
-        loss = self._loss_and_grads(step, *batch)
+        loss = self._loss_and_grads(step, arrays, form or plain_form(len(arrays)))
         if not np.isfinite(loss):
             return loss
         self._adopt_new_parameters()
@@ -158,24 +163,34 @@ class Trainer:
         with random_states(), torch.no_grad(), self._evaluating():
             torch.manual_seed(self.settings.seed)
             for first in range(0, len(self.valid[0]), rows):
-                batch = tuple(array[first : first + rows] for array in self.valid)
-                model, guide = self.pair.model, self.pair.guide
+                arrays = tuple(array[first : first + rows] for array in self.valid)
+                form = self.settings.valid_form or plain_form(len(arrays))
                 judge = self.settings.judge or self.objective
-                scale = self.data_scale(batch)
+                scale = self.data_scale(Batch(arrays, form))
                 if isinstance(judge, Objective):
-                    total += float(bound(judge, model, guide, *batch)) / scale
+                    total += float(bound(judge, *self._functions(form), *arrays)) / scale
                     continue
                 loss = getattr(self.objective, "loss", self.objective)
-                total -= _number(loss(model, self._upstreams_guide, *batch)) / scale
+                args, kwargs = form.fill(arrays, self._tensor)
+                total -= _number(loss(*self._own(), *args, **kwargs)) / scale
         return total
 
-    def data_scale(self, batch: tuple[Any, ...]) -> float:
+    def data_scale(self, batch: Batch) -> float:
         """How many data a row of this batch stands for; looked up once per number of rows."""
-        rows = len(batch[0])
-        if rows not in self.scales:
+        kind = batch.rows, None if batch.form.plain else batch.form.lifted(len(batch.arrays))[0]
+        if kind not in self.scales:
             with evaluating(self.pair):
-                self.scales[rows] = self.inspect(batch).data_scale(rows)
-        return self.scales[rows]
+                self.scales[kind] = self.inspect(batch).data_scale(batch.rows)
+        return self.scales[kind]
+
+    def _functions(self, form: Form) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Model and guide as functions of a batch's arrays."""
+        model, guide = self.functions
+        return on_arrays(model, form, self._tensor), on_arrays(guide, form, self._tensor)
+
+    def _own(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Model and guide for upstream's losses, which tell some guides by their class."""
+        return self.functions[0] if self.pair.fills else self.own[0], self.own[1]
 
     def symptom(self) -> str:
         """What was wrong in the last step, as far as the objective can tell."""
@@ -190,7 +205,7 @@ class Trainer:
         self.pair.fills = False
         drop_owned(self.pair)
         if isinstance(self.objective, Objective):
-            release(self.objective, self.pair.model, self.pair.guide)
+            release(self.objective, *self.functions)
         return self.pair
 
     def values(self) -> dict[str, NDArray[Any]]:
@@ -260,7 +275,7 @@ class Trainer:
             self.pair.fills |= array.dtype.kind == "f" and bool(np.isnan(array).any())
             # A copy, because torch cannot mark a tensor as read-only.
             return torch.from_numpy(np.array(array)).to(self.device)
-        return array.to(self.device) if isinstance(array, torch.Tensor) else array
+        return array.to(self.device) if hasattr(array, "to") else array
 
     def _batch(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(_alias(self._tensor(array)) for array in batch)
@@ -288,18 +303,16 @@ class Trainer:
             for array in batch
         )
 
-    @property
-    def _upstreams_guide(self) -> Any:
-        """The guide as upstream's losses take it: they tell a messenger by its class."""
-        guide = parts(self.pair.wrapped)[1]
-        return guide if isinstance(guide, GuideMessenger) else self.pair.guide
-
-    def _loss_and_grads(self, step: int, *batch: Any) -> float:
-        if isinstance(self.objective, upstream.ELBO):
-            upstreams: Any = self.objective
-            return _number(upstreams.loss_and_grads(self.pair.model, self._upstreams_guide, *batch))
+    def _loss_and_grads(self, step: int, arrays: tuple[Any, ...], form: Form) -> float:
         objective: Any = self.turns[step % len(self.turns)]
-        loss = objective(self.pair.model, self.pair.guide, *batch)
+        if isinstance(objective, Objective):
+            loss = objective(*self._functions(form), *arrays)
+        else:
+            args, kwargs = form.fill(arrays, self._tensor)
+            if isinstance(objective, upstream.ELBO):
+                upstreams: Any = objective
+                return _number(upstreams.loss_and_grads(*self._own(), *args, **kwargs))
+            loss = objective(*self._own(), *args, **kwargs)
         loss.backward()
         return loss.item()
 
@@ -309,7 +322,9 @@ class Trainer:
             return
         params = unconstrained(self.pair)
         new = [name for name in params if name not in self.names]
+        known = {id(params[name]) for name in self.names if name in params}
         trained = [params[name] for name in new if not name.startswith(AVERAGE)]
+        trained = [each for each in _distinct(trained) if id(each) not in known]
         if trained:
             self.sides[""].optimiser.add_param_group({"params": trained})
         self.names += new
@@ -378,6 +393,11 @@ class _Side:
         self.optimiser.load_state_dict({"state": slots, "param_groups": plain["groups"]})
         if self.schedule is not None:
             self.schedule.load_state_dict(self.schedule.state_dict() | plain["schedule"])
+
+
+def _distinct(parameters: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    """Each tensor once: a flow's are in the store under the guide's names and under its own."""
+    return list({id(each): each for each in parameters}.values())
 
 
 def _alias(array: Any) -> Any:

@@ -101,7 +101,7 @@ def blamed(name: str, *, wrong: bool = False) -> dict[tuple[str, str | None], st
     """Errors of `check_pair`, with the mistake limits too: check and site to what is said."""
     program = next(each for each in PROGRAMS if each.name == name)
     args, kwargs = arguments(program.batches()[0])
-    rows = {} if program.whole is None else {"rows": len(program.whole()[0])}
+    rows: Any = {} if program.whole is None else {"rows": len(program.whole()[0])}
     pair = program.make_wrong() if wrong else program.make()
     report = check_pair(pair, *args, **kwargs, **rows)
     found = [*report.failed, *(report.limits if wrong else ())]

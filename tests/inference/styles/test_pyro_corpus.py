@@ -132,7 +132,7 @@ def unconstrained(state: Any) -> dict[str, np.ndarray]:
 def blamed(program: Program, *, wrong: bool = False) -> dict[tuple[str, str | None], str]:
     """Errors of `check_pair`, with the mistake limits too: check and site to what is said."""
     args, kwargs = arguments_of(program.batches()[0])
-    rows = {} if program.whole is None else {"rows": len(program.whole()[0])}
+    rows: Any = {} if program.whole is None else {"rows": len(program.whole()[0])}
     report = check_pair(built(program, wrong=wrong), *args, **kwargs, **rows)
     found = [*report.failed, *(report.limits if wrong else ())]
     return {(finding.check, finding.site): str(finding) for finding in found}

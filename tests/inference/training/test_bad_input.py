@@ -220,9 +220,11 @@ def test_bare_functions_check_validation_before_the_first_step(engine):
 
 
 def test_arrays_of_bare_functions(engine):
-    for wrong in (np.zeros((ROWS, 0)), (binary(), np.float32(1)), (binary(), binary(3))):
+    for wrong in (np.zeros((ROWS, 0)), (np.float32(1), None), (binary(), binary(3))):
         with pytest.raises(DataError):
             quick(bare(engine), wrong, steps=1)
+    with pytest.raises(PairError, match="takes 1 positional argument but 2 were given"):
+        quick(bare(engine), (binary(), np.float32(1)), steps=1)
 
 
 # ---------------------------------------------------------------- iterables

@@ -1,0 +1,311 @@
+"""What model and guide are called with: arrays, and a form that says where they stand.
+
+A batch may hold anything that a program's signature takes. Its arrays are taken out, so that they
+can be cut into rows, moved to a device and traced; everything else (numbers, strings, None, packed
+sequences) stays in the form as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_NUMBERS = (bool, int, float, complex, str, bytes, type(None))
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """The place of an array."""
+
+    number: int
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """How arrays make up the arguments of a call.
+
+    Two forms are equal where they make the same call of the same arrays.
+
+    Attributes:
+        args: arguments by position, with a slot in place of each array.
+        kwargs: arguments by name.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    @property
+    def plain(self) -> bool:
+        """Whether the arrays are the arguments by position, and there are no others."""
+        return not self.kwargs and self.args == tuple(map(_Slot, range(len(self.args))))
+
+    def fill(
+        self, arrays: tuple[Any, ...], convert: Callable[[Any], Any] = lambda array: array
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments, by position and by name.
+
+        Args:
+            arrays: what goes into the slots.
+            convert: makes the engine's own of an array that the form itself holds, or of what
+                moves itself to a device.
+        """
+
+        def put(value: Any) -> Any:
+            if isinstance(value, _Slot):
+                return arrays[value.number]
+            return convert(value) if isinstance(value, np.ndarray) or _moves(value) else value
+
+        filled: tuple[Any, ...] = tuple(mapped(arg, put) for arg in self.args)
+        return filled, {name: mapped(arg, put) for name, arg in self.kwargs.items()}
+
+    def lifted(self, taken: int) -> tuple[Form, tuple[float, ...]]:
+        """The form with slots for its real numbers too, and these numbers.
+
+        Args:
+            taken: how many slots it has already.
+        """
+        numbers: list[float] = []
+
+        def lift(value: Any) -> Any:
+            if not isinstance(value, (float, np.floating)):
+                return value
+            numbers.append(float(value))
+            return _Slot(taken + len(numbers) - 1)
+
+        args = tuple(mapped(arg, lift) for arg in self.args)
+        return Form(args, {n: mapped(arg, lift) for n, arg in self.kwargs.items()}), tuple(numbers)
+
+    def holding(self, arrays: tuple[Any, ...], kept: tuple[bool, ...]) -> Form:
+        """The form with those arrays in it that are not kept as slots."""
+        places = {old: new for new, old in enumerate(n for n, keep in enumerate(kept) if keep)}
+
+        def put(value: Any) -> Any:
+            if not isinstance(value, _Slot):
+                return value
+            number = value.number
+            return _Slot(places[number]) if kept[number] else arrays[number]
+
+        args = tuple(mapped(arg, put) for arg in self.args)
+        return Form(args, {name: mapped(arg, put) for name, arg in self.kwargs.items()})
+
+    @cached_property
+    def direct(self) -> frozenset[int]:
+        """The slots that are arguments, or stand in dictionaries and named tuples."""
+        return frozenset(_direct((*self.args, *self.kwargs.values())))
+
+    @cached_property
+    def _key(self) -> Any:
+        return _key_of(self.args), _key_of(self.kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Form) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+PLAIN = [Form(tuple(map(_Slot, range(count))), {}) for count in range(9)]
+
+
+def plain_form(count: int) -> Form:
+    """The form of a call on so many arrays by position."""
+    return PLAIN[count] if count < len(PLAIN) else Form(tuple(map(_Slot, range(count))), {})
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What model and guide are called with.
+
+    Attributes:
+        arrays: the arrays in it, in the order of the arguments.
+        form: where they stand, and everything else.
+    """
+
+    arrays: tuple[Any, ...]
+    form: Form = field(default_factory=lambda: plain_form(0))
+
+    @staticmethod
+    def of(batch: Batch | tuple[Any, ...]) -> Batch:
+        """The same, where a plain tuple of arrays is one too."""
+        return batch if isinstance(batch, Batch) else Batch(batch, plain_form(len(batch)))
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has: what most arrays have, or else the first; 1 without arrays.
+
+        Arrays in lists count only where there are no others: they may be rows themselves.
+        """
+        sized = [n for n, array in enumerate(self.arrays) if np.ndim(array)]
+        chosen = [n for n in sized if n in self.form.direct] or sized
+        lengths = [len(self.arrays[n]) for n in chosen]
+        return max(lengths, key=lengths.count, default=1)
+
+    def cut(self) -> Batch:
+        """The same with only those arrays taken out that have a row for each datum."""
+        rows = self.rows
+        kept = tuple(bool(np.ndim(array)) and len(array) == rows for array in self.arrays)
+        chosen = (array for array, keep in zip(self.arrays, kept, strict=True) if keep)
+        return Batch(tuple(chosen), self.form.holding(self.arrays, kept))
+
+    def digest(self) -> str:
+        """A name for the content: the start of a SHA-256."""
+        found = hashlib.sha256()
+        for array in self.arrays:
+            found.update(f"{array.shape}{array.dtype}".encode())
+            found.update(np.ascontiguousarray(array).tobytes())
+        for part in _content((self.form.args, self.form.kwargs), set()):
+            found.update(part)
+        return found.hexdigest()[:12]
+
+
+class OnArrays:
+    """A model or a guide as a function of the arrays in a batch alone.
+
+    Attributes:
+        function: the model or the guide.
+        form: how the arrays make up its arguments.
+        convert: makes the engine's own of an array that the form holds.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        form: Form,
+        convert: Callable[[Any], Any] = lambda array: array,
+    ) -> None:
+        self.function, self.form, self.convert = function, form, convert
+
+    def __call__(self, *arrays: Any) -> Any:
+        """Call the function."""
+        args, kwargs = self.form.fill(arrays, self.convert)
+        return self.function(*args, **kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        own = (self.function, self.form)
+        return isinstance(other, OnArrays) and own == (other.function, other.form)
+
+    def __hash__(self) -> int:
+        return hash((self.function, self.form))
+
+
+def on_arrays(
+    function: Callable[..., Any],
+    form: Form,
+    convert: Callable[[Any], Any] = lambda array: array,
+) -> Callable[..., Any]:
+    """The function on arrays alone, which it is already where the form is plain."""
+    return function if form.plain else OnArrays(function, form, convert)
+
+
+def whole(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with all its arguments, of which another may be the function on arrays."""
+    return function.function if isinstance(function, OnArrays) else function
+
+
+def split(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], take: Callable[[Any], NDArray[Any] | None]
+) -> Batch:
+    """Take the arrays out of arguments, which may be nested in lists, tuples and dictionaries.
+
+    Args:
+        args: by position.
+        kwargs: by name.
+        take: makes an array of what is one, and None of everything else.
+    """
+    arrays: list[Any] = []
+
+    def out(value: Any) -> Any:
+        array = take(value)
+        if array is None:
+            return value
+        arrays.append(array)
+        return _Slot(len(arrays) - 1)
+
+    form = Form(
+        tuple(mapped(arg, out) for arg in args), {n: mapped(arg, out) for n, arg in kwargs.items()}
+    )
+    return Batch(tuple(arrays), form)
+
+
+def is_container(value: Any) -> bool:
+    """Whether it is looked into; a packed sequence, which moves itself to a device, is not."""
+    if isinstance(value, tuple):
+        return type(value) is tuple or (hasattr(value, "_fields") and not hasattr(value, "to"))
+    return type(value) in (list, dict, OrderedDict, defaultdict)
+
+
+def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A value with all that is in its containers changed; it is itself where nothing is."""
+    if not is_container(value):
+        return change(value)
+    parts = list(value.values() if isinstance(value, dict) else value)
+    new = [mapped(part, change) for part in parts]
+    if all(one is other for one, other in zip(parts, new, strict=True)):
+        return value
+    if isinstance(value, defaultdict):
+        return defaultdict(value.default_factory, zip(value, new, strict=True))
+    if isinstance(value, dict):
+        return type(value)(zip(value, new, strict=True))
+    return type(value)._make(new) if hasattr(value, "_fields") else type(value)(new)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _direct(values: Iterable[Any]) -> Iterator[int]:
+    for value in values:
+        if isinstance(value, _Slot):
+            yield value.number
+        elif is_container(value) and type(value) not in (list, tuple):
+            yield from _direct(value.values() if isinstance(value, dict) else value)
+
+
+def _moves(value: Any) -> bool:
+    """Whether a value is a collection that moves itself to a device."""
+    return isinstance(value, tuple) and hasattr(value, "to")
+
+
+def _key_of(value: Any) -> Any:
+    """What two values have in common that make the same call."""
+    if isinstance(value, _Slot):
+        return "slot", value.number
+    if isinstance(value, dict):
+        return type(value), tuple((_key_of(k), _key_of(v)) for k, v in value.items())
+    if is_container(value):
+        return type(value), tuple(map(_key_of, value))
+    if isinstance(value, np.ndarray) and value.dtype.kind != "O":
+        return value.shape, str(value.dtype), value.tobytes()
+    if isinstance(value, (*_NUMBERS, np.generic)):
+        return type(value), repr(value)  # 1, 1.0 and True are equal, and NaN is to nothing
+    return "object", id(value)
+
+
+def _content(value: Any, seen: set[int]) -> Iterator[bytes]:
+    """What tells one value from another, whatever it is."""
+    if isinstance(value, (*_NUMBERS, np.generic, _Slot)):
+        yield f"{type(value).__name__}{value!r};".encode()
+        return
+    yield type(value).__qualname__.encode()
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        array = np.asarray(value)
+        yield f"{array.shape}{array.dtype}".encode()
+        yield repr(array.tolist()).encode() if array.dtype.kind == "O" else array.tobytes()
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _content(key, seen)
+            yield from _content(part, seen)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for part in value:
+            yield from _content(part, seen)
+    else:
+        yield getattr(value, "__qualname__", "").encode()
+        yield from _content(getattr(value, "__dict__", None), seen)
