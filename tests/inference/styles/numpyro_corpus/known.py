@@ -38,6 +38,7 @@ KNOWN: dict[str, dict[str, str]] = {
     "trains_as_upstream": {**_REFUSED, "schools_in_a_flow": _ROUNDING},
     "trains_under_objectives_offered": {
         **_REFUSED,
+        "generator": "Adversarial fails under NumPyro's own Adam, whose state changes containers",
     },
     "evaluates_or_is_refused_by_name": {
         **_REFUSED,
