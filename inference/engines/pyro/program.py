@@ -17,6 +17,7 @@ import pyro
 import torch
 from numpy.typing import NDArray
 from pyro import poutine
+from pyro.distributions import Delta
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
@@ -782,7 +783,7 @@ def _site(
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),
-        point=isinstance(innermost(site["fn"]), pyro.distributions.Delta),
+        point=isinstance(innermost(site["fn"]), Delta),
     )
 
 

@@ -17,7 +17,7 @@ import torch
 from numpyro.handlers import mask
 from numpyro.infer.autoguide import AutoDelta, AutoMultivariateNormal
 from pyro import poutine
-from pyro.infer import autoguide
+from pyro.infer import Trace_ELBO, autoguide
 
 from inference import annealed_importance_sampling, fit, log_likelihood, valid_objectives
 from inference.errors import ObjectiveError, PairError
@@ -145,7 +145,7 @@ def test_upstreams_losses_train_what_they_train():
             z = pyro.sample("z", pdist.Normal(0.0, 1.0))
             pyro.sample("x", pdist.Normal(z + pyro.param("shift", torch.tensor(0.0)), 1.0), obs=x)
 
-    loss = pyro.infer.Trace_ELBO()
+    loss = Trace_ELBO()
     with pytest.warns(UserWarning, match="trains on, but the guide has no site .* 'z'"):
         run = fit((model, lambda x: None), X, objective=loss, steps=1, progress=False)
     assert run.status == "finished"
