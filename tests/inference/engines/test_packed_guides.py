@@ -17,12 +17,14 @@ import torch
 from numpyro.handlers import mask
 from numpyro.infer.autoguide import AutoDelta, AutoMultivariateNormal
 from pyro import poutine
-from pyro.infer import autoguide
+from pyro.infer import Trace_ELBO, autoguide
 
 from inference import annealed_importance_sampling, fit, log_likelihood, valid_objectives
 from inference.errors import ObjectiveError, PairError
 from inference.objectives import ELBO, IWAE, MMD, NVIL, RLOO, Enumerated
 
+sample: Any = numpyro.sample
+param: Any = numpyro.param
 X = np.array([0.3, -1.2, 2.0], np.float32)
 EVIDENCE = float((-0.25 * X**2 - 0.5 * np.log(4 * np.pi)).sum())  # x = z + noise, both N(0, 1)
 SINGLE = [ELBO(analytic_kl=False), NVIL(), RLOO(num_particles=2)]
@@ -30,8 +32,8 @@ SINGLE = [ELBO(analytic_kl=False), NVIL(), RLOO(num_particles=2)]
 
 def in_numpyro(x):
     with numpyro.plate("data", len(x)):
-        z = numpyro.sample("z", ndist.Normal(0.0, 1.0))
-        numpyro.sample("x", ndist.Normal(z, 1.0), obs=x)
+        z = sample("z", ndist.Normal(0.0, 1.0))
+        sample("x", ndist.Normal(z, 1.0), obs=x)
 
 
 def in_pyro(x):
@@ -143,7 +145,7 @@ def test_upstreams_losses_train_what_they_train():
             z = pyro.sample("z", pdist.Normal(0.0, 1.0))
             pyro.sample("x", pdist.Normal(z + pyro.param("shift", torch.tensor(0.0)), 1.0), obs=x)
 
-    loss = pyro.infer.Trace_ELBO()
+    loss = Trace_ELBO()
     with pytest.warns(UserWarning, match="trains on, but the guide has no site .* 'z'"):
         run = fit((model, lambda x: None), X, objective=loss, steps=1, progress=False)
     assert run.status == "finished"
@@ -168,13 +170,13 @@ def generators(engine: str, *, returned: bool) -> Any:
 
     def other(x=None, *, size=1):
         with numpyro.plate("rows", size if x is None else len(x)):
-            z = numpyro.sample("z", ndist.Normal(jnp.zeros(1), 1.0).to_event(1))
-            draw = numpyro.deterministic("draw", numpyro.param("slope", 2.0) * z)
+            z = sample("z", ndist.Normal(jnp.zeros(1), 1.0).to_event(1))
+            draw = numpyro.deterministic("draw", param("slope", 2.0) * z)
         return draw if returned else None
 
     def its_guide(x):
         with numpyro.plate("rows", len(x)):
-            numpyro.sample("z", ndist.Normal(jnp.zeros(1), 1.0).to_event(1))
+            sample("z", ndist.Normal(jnp.zeros(1), 1.0).to_event(1))
 
     return other, its_guide
 
@@ -200,10 +202,11 @@ def test_a_generator_draws_what_it_returns_or_computes(engine, returned):
 def masked_mixture(engine: str) -> tuple[Any, Any]:
     """A component for each row; rows that are masked have none, and no datum."""
     keep = X > 0
+    masks: Any = torch.tensor(keep)
     if engine == "pyro":
 
         def model(x):
-            with pyro.plate("data", len(x)), poutine.mask(mask=torch.tensor(keep)):
+            with pyro.plate("data", len(x)), poutine.mask(mask=masks):
                 z = pyro.sample("z", pdist.Bernoulli(0.3))
                 pyro.sample("x", pdist.Normal(z, 1.0), obs=x)
 
@@ -211,8 +214,8 @@ def masked_mixture(engine: str) -> tuple[Any, Any]:
 
     def other(x):
         with numpyro.plate("data", len(x)), mask(mask=jnp.array(keep)):
-            z = numpyro.sample("z", ndist.Bernoulli(0.3))
-            numpyro.sample("x", ndist.Normal(z, 1.0), obs=x)
+            z = sample("z", ndist.Bernoulli(0.3))
+            sample("x", ndist.Normal(z, 1.0), obs=x)
 
     return other, lambda x: None
 
@@ -233,8 +236,8 @@ def test_states_of_a_chain_inside_of_a_scan_are_summed():
     def model(x):
         def step(before, now):
             with numpyro.plate("chains", 1):
-                z = numpyro.sample("z", ndist.Categorical(jnp.array(change)[before]))
-                numpyro.sample("x", ndist.Normal(jnp.array(emit)[z], 1.0), obs=now)
+                z = sample("z", ndist.Categorical(jnp.array(change)[before]))
+                sample("x", ndist.Normal(jnp.array(emit)[z], 1.0), obs=now)
             return z, None
 
         numpyro.contrib.control_flow.scan(step, jnp.zeros(1, int), x[:, None])

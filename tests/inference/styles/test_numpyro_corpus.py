@@ -19,7 +19,7 @@ from numpyro_corpus.registry import arguments
 
 from inference import check_pair, fit, log_likelihood, valid_objectives
 from inference.engines.numpyro.pairs import flatten
-from inference.errors import ObjectiveError
+from inference.errors import ObjectiveError, PairError, ZooError
 from inference.objectives._parsing import EXAMPLES
 
 SEED = 3
@@ -163,7 +163,7 @@ def test_evaluates_or_is_refused_by_name(program):
     run = usual_run(program.name)
     try:
         estimate = log_likelihood(run.pair, program.batches()[0], num_particles=3)
-    except ObjectiveError as refusal:
+    except (ObjectiveError, PairError) as refusal:
         named = re.search(r"'[\w.]+'|no plate|observes no site|argument", str(refusal))
     else:
         named = np.isfinite(estimate.per_datum).all()
