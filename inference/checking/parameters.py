@@ -32,12 +32,23 @@ def _some(context: Context) -> Iterator[Mistake]:
 @check("networks-are-registered", "every network is registered.", needs=("runs-together",))
 def _registered(context: Context) -> Iterator[Mistake]:
     _ = context.parameters
-    for name in context.probe.unregistered():
-        yield Mistake(
+    missing = context.probe.unregistered()
+    used, held = context.probe.networks_used(missing) if missing else (set(), set())
+    for name in missing:
+        said = (
             f"the pair holds the network {name!r}, but model and guide register none of its "
-            "parameters, so it would never be trained; call pyro.module or nnx_module on it in the "
-            "model or guide that uses it."
+            "parameters, so it would never be trained"
         )
+        if name in used:
+            yield Mistake(
+                f"{said}; call pyro.module or nnx_module on it in the model or guide that uses it."
+            )
+        else:
+            how = "it is used without gradients alone" if name in held else "neither calls it"
+            yield Mistake(
+                f"{said}. That is right for what was trained before, or elsewhere: {how}.",
+                level="note",
+            )
 
 
 @check("parameters-are-finite", "parameters begin at finite values.", needs=("runs-together",))

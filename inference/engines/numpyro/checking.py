@@ -149,6 +149,10 @@ class Probe(Recorder):
         del part
         return set()
 
+    def networks_used(self, names: Collection[str]) -> tuple[set[str], set[str]]:
+        """Of networks that the pair holds those that it uses with gradients, and without."""
+        return set(names), set()
+
     def slopes(
         self,
         which: str,

@@ -143,13 +143,25 @@ class Probe(Recorder):
 
     def without_gradients(self, part: str) -> set[str]:
         """Parameters that a part of the pair uses only where gradients are switched off."""
+        uses = self._uses(part, {id(t): n for n, t in unconstrained(self.pair).items()})
+        return uses.off - uses.on
+
+    def networks_used(self, names: Collection[str]) -> tuple[set[str], set[str]]:
+        """Of networks that the pair holds those that it uses with gradients, and without."""
+        held = self._networks()
+        owner = {id(t): name for name in names for t in held[name].parameters()}
+        both = [self._uses(part, owner) for part in ("model", "guide")]
+        on = both[0].on | both[1].on
+        return on, (both[0].off | both[1].off) - on
+
+    def _uses(self, part: str, names: Mapping[int, str]) -> _Uses:
         with self._apart(0), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._begin(part, 0)
-            uses = _Uses({id(t): n for n, t in unconstrained(self.pair).items()})
+            uses = _Uses(names)
             with uses:
                 self._trace(part, tensors(self.batch), {}, None)
-        return uses.off - uses.on
+        return uses
 
     def slopes(
         self,
@@ -245,9 +257,11 @@ class _Uses(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        if isinstance(out, Tensor):
+        if isinstance(out, (Tensor, tuple)):
             uses = self.on if torch.is_grad_enabled() else self.off
-            given = (*args, *(kwargs or {}).values())
+            given = [*args, *(kwargs or {}).values()]
+            for each in list(given):
+                given += each if isinstance(each, (list, tuple)) else ()  # of a recurrent layer
             uses |= {self._names[id(each)] for each in given if id(each) in self._names}
         return out
 

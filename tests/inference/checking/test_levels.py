@@ -118,6 +118,32 @@ def test_a_network_under_no_grad_is_a_note_and_one_that_is_cut_an_error():
     assert [each.check for each in report.failed] == ["guide-parameters-have-gradients"]
 
 
+def test_a_network_that_was_trained_before_need_not_be_registered():
+    known = torch.nn.GRU(3, 2, batch_first=True)
+
+    def with_features(x: Tensor, *, gradients: bool) -> None:
+        with torch.set_grad_enabled(gradients):
+            features = known(x[:, None])[0][:, 0]
+        slope, scale = heads()
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(x @ slope + features, scale).to_event(1))
+
+    check = "networks-are-registered"
+    for gradients, expected in ((False, "note"), (True, "error")):
+        found = check_pair((model, Guide(with_features, known, gradients)), X, checks=[check])
+        assert [f.level for f in found.findings if f.check == check] == [expected]
+
+
+class Guide:
+    """A guide that holds a network."""
+
+    def __init__(self, function: Any, network: Any, gradients: bool) -> None:
+        self.function, self.network, self.gradients = function, network, gradients
+
+    def __call__(self, x: Tensor) -> None:
+        self.function(x, gradients=self.gradients)
+
+
 def test_a_frozen_part_of_the_model_is_a_note_and_an_unused_one_an_error():
     def frozen(x: Tensor) -> None:
         offset = pyro.param("offset", torch.full((3,), 0.3)).detach()
