@@ -67,7 +67,8 @@ class NUTS:
         Args:
             pair: a run, its pair, a `(model, guide)` tuple of functions, or a NumPyro model by
                 itself. A guide is not used.
-            data: an array, a tuple of arrays, or a dataset, of which the training rows count.
+            data: an array, a tuple or a dictionary of arguments, or a dataset, of which the
+                training rows count.
             seed: seed of starting points and moves.
             engine: `"numpyro"`, where it cannot be told from the pair.
 
@@ -96,6 +97,7 @@ class NUTS:
                 "NUTS looks at all of the data at once; pass an array or a tuple of arrays in "
                 f"place of batches from {type(data).__name__}."
             )
+        pair = backend.on_arrays(pair, prepared.form)
         if prepared.binarise:
             raise DataError(
                 "NUTS needs data that stay the same, and these are binarised afresh in each step; "

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tiny_runs import assert_same_run
 
-from inference import check_pair, explain, fit, load_run, log_likelihood, valid_objectives
+from inference import NUTS, check_pair, explain, fit, load_run, log_likelihood, valid_objectives
 from inference.errors import DataError, RunFolderError
 from inference.training.data import arguments_from
 
@@ -148,6 +148,24 @@ def test_a_number_that_changes_with_the_batch_counts_as_it_is(engine):
     assert apart[0].rows[0]["loss"] > found.rows[0]["loss"]  # the narrowest has the largest loss
 
 
+def test_numbers_that_change_are_compiled_for_once():
+    model, guide = programs("numpyro")
+
+    def runs(steps: int) -> int:
+        """How often the model's own code is run."""
+        seen: list[None] = []
+
+        def counted(x: Any, y: Any, noise: Any) -> None:
+            seen.append(None)
+            model(x, y, noise)
+
+        batches = [(X, Y, 1 + step / 10) for step in range(steps)]
+        quick((counted, guide), batches, "numpyro", steps=steps)
+        return len(seen)
+
+    assert runs(2) == runs(6)
+
+
 def test_what_was_not_said_is_asked(engine):
     model, guide = programs(engine)
     for data, words in {
@@ -169,6 +187,22 @@ def test_another_number_is_another_run(engine, tmp_path):
     assert_same_run(whole, quick(pair, data, engine, steps=4, out=out, resume=True))
     read = load_run(out, pair=pair, batch=data)
     np.testing.assert_array_equal(read.parameters["slope"], whole.parameters["slope"])
+
+
+def test_nuts_takes_them():
+    """Which runs the model, and would else run it with the default of what it was not given."""
+
+    def draws(model: Any, data: Any) -> Any:
+        sampler = NUTS(num_warmup=5, num_samples=4, num_chains=2)
+        return sampler.sample(model, data, engine="numpyro").draws["z"]
+
+    model, _ = programs("numpyro")
+
+    def named(x: Any, y: Any, noise: float = 9.0) -> None:
+        model(x, y, noise)
+
+    right = draws(lambda x, y: model(x, y, 2.0), (X, Y))
+    np.testing.assert_allclose(draws(named, {"x": X, "y": Y, "noise": 2.0}), right, rtol=1e-4)
 
 
 def test_what_is_passed_on_is_the_object_itself():
