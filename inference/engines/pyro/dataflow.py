@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from pyro import poutine
 from pyro.poutine.messenger import Messenger
+from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -130,6 +131,8 @@ class _Marking(Messenger):
 
     def _pyro_post_sample(self, msg: Any) -> None:
         if msg["is_observed"] or not isinstance(msg["value"], Tensor):
+            return
+        if site_is_subsample(msg):  # which rows a plate takes is no latent
             return
         msg["value"] = msg["value"].clone()
         self.flow.mark(msg["value"], frozenset({msg["name"]}) | self.flow.left, anew=True)
