@@ -61,7 +61,7 @@ def _case() -> Case:
             ),
         ),
     )
-    return Case("nested plates", values, model, guide)
+    return Case("nested plates", values, model, guide, dream_order=12)
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,10 +65,10 @@ class Weighted(Case):
         return model - guide
 
     def sleeping(self, rows: int) -> tuple[Case, float]:
-        """The case without weights; rows whose latents are masked teach the guide nothing."""
-        plain = Case(**{f.name: getattr(self, f.name) for f in dataclasses.fields(Case)})
+        """The case with scales alone; rows whose latents are masked teach the guide nothing."""
         masks = [self.masks[site.name] for site in self.guide if site.name in self.masks]
-        return plain, float(masks[0].sum()) if masks else rows
+        unmasked = dataclasses.replace(self, masks={})
+        return unmasked, float(masks[0].sum()) if masks else rows
 
     def around(self, engine: str, site: str) -> AbstractContextManager[Any]:
         """The engine's own handlers."""
