@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType
 from typing import Any
 
 import jax
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from numpyro.handlers import substitute
 from numpyro.infer.autoguide import AutoGuide
 
+from inference.engines.closed_over import objects_of
 from inference.engines.numpyro.pickling import register
 from inference.engines.numpyro.program import traces
 from inference.errors import RunFolderError
@@ -84,14 +87,9 @@ def evaluating(pair: Any) -> Iterator[None]:
 
     What is compiled meanwhile keeps that mode.
     """
-    pair = getattr(pair, "wrapped", pair)
-    parts = pair if isinstance(pair, tuple) else (pair,)
-    owners = [getattr(part, "__self__", part) for part in parts]  # of bound methods in a tuple
     before = [
         (layer, mode, getattr(layer, mode))
-        for owner in owners
-        for network in getattr(owner, "__dict__", {}).values()
-        if isinstance(network, nnx.Module)
+        for network in _networks(pair)
         for _, layer in nnx.iter_modules(network)
         for mode in _MODES
         if hasattr(layer, mode)
@@ -103,6 +101,23 @@ def evaluating(pair: Any) -> Iterator[None]:
     finally:
         for layer, mode, value in before:
             setattr(layer, mode, value)
+
+
+def _networks(pair: Any) -> list[nnx.Module]:
+    """The networks that a pair holds, or its functions close over, at any depth."""
+    waiting: list[Any] = list(objects_of(pair).values())
+    found: dict[int, nnx.Module] = {}
+    seen: set[int] = set()
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, nnx.Module):
+            found[id(part)] = part
+        elif isinstance(part, FunctionType) and part.__closure__:
+            waiting += inspect.getclosurevars(part).nonlocals.values()
+    return list(found.values())
 
 
 def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
