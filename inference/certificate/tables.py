@@ -56,7 +56,7 @@ def deviations_table(entries: Entries) -> Grid:
     def cell(label: str, case: str) -> str:
         own = [(s.engine, o) for s, o in entries if (s.label, s.case) == (label, case)]
         found = [_deviation([o for e, o in own if e == engine]) for engine in engines]
-        return found[0] if len(set(found)) == 1 else " / ".join(found)
+        return found[0] if set(found) in ({"-"}, {"."}) else " / ".join(found)
 
     rows = [
         (label, *(cell(label, case) for case in cases))
