@@ -1,4 +1,4 @@
-"""Batch normalisation's state: its running averages after a step, and what evaluation makes of them.
+"""Batch normalisation's running averages after a step, and what evaluation makes of them.
 
 torch averages the unbiased variance and keeps 0.9 of the old, flax the biased one and keeps 0.99.
 NumPyro's `SVI.init` runs the guide once and keeps what that did to the averages, so that after one

@@ -92,7 +92,7 @@ def of_the_whole_batch(structure: Structure, costs: Sequence[Cost], name: str) -
 @pytest.mark.parametrize(("planted", "passes"), [(None, True), (of_the_whole_batch, False)])
 def test_a_score_that_sees_the_whole_batch_is_caught(
     planted: Callable[..., Any] | None,
-    passes: bool,  # noqa: FBT001
+    passes: bool,
     engine: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

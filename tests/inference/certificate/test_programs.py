@@ -104,6 +104,7 @@ def test_sums_over_globals_are_what_simulation_says(program: WithGlobal) -> None
     found = []
     for _ in range(400):
         parameters: Any = program.proposal.parameters(v, {})
+        g: Any
         if program.proposal.kind == "normal":
             g = parameters[0] + np.exp(parameters[1]) * random.normal(size=1)
         elif program.proposal.kind == "bernoulli":
