@@ -124,8 +124,7 @@ KNOWN: dict[str, dict[str, str]] = {
 _POINT = "it is offered to a guide of a point"
 _NO_DIMENSION = "its baseline fails on sites without a dimension"
 OBJECTIVES: dict[str, dict[str, str]] = {
-    "laplace_of_a_gaussian_process": {"RWS": _POINT, "WakeSleep": _POINT},
-    "weight_matrices": {"WakeSleep": "it is offered, and its loss is NaN in the first step"},
+    "laplace_of_a_gaussian_process": {"RWS": _POINT},
     "second_kind_missing": {"NVIL": "its baseline reads no shape where the second kind is missing"},
     "local_level": {"NVIL": _NO_DIMENSION},
     "conditioned_series": {"NVIL": _NO_DIMENSION},
