@@ -34,7 +34,7 @@ benchmark: .venv/.ready
 	$(BIN)/python -m benchmarks.likelihood_memory pyro
 
 certify: .venv/.ready
-	$(BIN)/ppl-zoo certify --workers $(WORKERS)
+	$(BIN)/ppl-zoo certify --workers $(WORKERS) --write certificate.md
 
 notebooks: .venv/.ready
 	$(BIN)/jupytext --to ipynb notebooks/*.py

@@ -19,8 +19,9 @@ from __future__ import annotations
 import importlib
 import itertools
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
@@ -93,6 +94,14 @@ class Case:
         """log q(z | x) at (N, D) data and (N, J, ...) latents, shape (N, J)."""
         return score(self.guide, values, {"x": x[:, None], **latents})
 
+    def log_w(self, values: Arrays, known: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+        """log p(x, z) - log q(z | x) at known values, with the data on the last axis."""
+        return score(self.model, values, known) - score(self.guide, values, known)
+
+    def sleeping(self, rows: int) -> tuple[Case, float]:
+        """The case whose dreams the guide learns from, and how many dreams so many data are."""
+        return self, rows
+
     def nodes(self, values: Arrays, x: NDArray[Any]) -> tuple[NDArray[np.float64], Arrays]:
         """Quadrature nodes of q(z | x): log masses (N, J) and latents (N, J, ...).
 
@@ -121,28 +130,15 @@ class Case:
             subsample: all data and how many rows the plate takes at a time; the functions then
                 take no argument.
         """
-        library = importlib.import_module(engine)
-        arrays = importlib.import_module({"pyro": "torch", "numpyro": "jax.numpy"}[engine])
-        precision = str(arrays.zeros(()).dtype).removeprefix("torch.")
-
-        def array(value: NDArray[Any]) -> Any:
-            return arrays.asarray(value.astype(precision))
-
-        def params(names: Iterable[str]) -> dict[str, Any]:
-            return {name: library.param(name, array(values[name])) for name in sorted(names)}
+        library, _ = frameworks(engine)
 
         def run_model(x: Any) -> None:
-            own, known = params(set(values) - self.guide_names), {}
-            for site in self.model:
-                fn = _distribution(engine, arrays, site, site.parameters(own, known))
-                obs = x if site.name == "x" else None
-                known[site.name] = library.sample(site.name, fn, obs=obs)
+            own = parameters(engine, values, set(values) - self.guide_names)
+            sample(engine, self.model, own, {}, observed={"x": x}, around=self.around)
 
         def run_guide(x: Any) -> None:
-            own, known = params(self.guide_names), {"x": x}
-            for site in self.guide:
-                fn = _distribution(engine, arrays, site, site.parameters(own, known))
-                known[site.name] = library.sample(site.name, fn)
+            own = parameters(engine, values, self.guide_names)
+            sample(engine, self.guide, own, {"x": x}, around=self.around)
 
         def whole(run: Callable[[Any], None]) -> Callable[[Any], None]:
             def function(x: Any) -> None:
@@ -161,9 +157,63 @@ class Case:
         if subsample is None:
             model, guide = whole(run_model), whole(run_guide)
         else:
-            full, rows = array(subsample[0]), subsample[1]
+            full, rows = as_array(engine, subsample[0]), subsample[1]
             model, guide = part(run_model, full, rows), part(run_guide, full, rows)
         return SimpleNamespace(engine=engine, model=model, guide=guide)
+
+    def around(self, engine: str, site: str) -> AbstractContextManager[Any]:
+        """What a site's sample statement stands under besides the plate: a scale, a mask."""
+        del engine, site
+        return nullcontext()
+
+
+def frameworks(engine: str) -> tuple[Any, Any]:
+    """The engine's probabilistic library and its library of arrays."""
+    arrays = {"pyro": "torch", "numpyro": "jax.numpy"}[engine]
+    return importlib.import_module(engine), importlib.import_module(arrays)
+
+
+def as_array(engine: str, value: NDArray[Any]) -> Any:
+    """An array of the engine's, in its usual precision."""
+    _, arrays = frameworks(engine)
+    return arrays.asarray(value.astype(str(arrays.zeros(()).dtype).removeprefix("torch.")))
+
+
+def parameters(engine: str, values: Arrays, names: Iterable[str]) -> dict[str, Any]:
+    """Parameter statements of these names, with values to start from."""
+    library, _ = frameworks(engine)
+    return {name: library.param(name, as_array(engine, values[name])) for name in sorted(names)}
+
+
+def sample(
+    engine: str,
+    sites: Iterable[Site],
+    own: Mapping[str, Any],
+    known: Mapping[str, Any],
+    *,
+    observed: Mapping[str, Any] = MappingProxyType({}),
+    around: Callable[[str, str], AbstractContextManager[Any]] = lambda engine, site: nullcontext(),
+) -> dict[str, Any]:
+    """Sample statements in order.
+
+    Args:
+        engine: `"pyro"` or `"numpyro"`.
+        sites: the sites.
+        own: the parameters.
+        known: what the sites may depend on.
+        observed: values of observed sites.
+        around: from the engine and a site to what its statement stands under.
+
+    Returns:
+        What is known now.
+    """
+    library, arrays = frameworks(engine)
+    known = dict(known)
+    for site in sites:
+        fn = _distribution(engine, arrays, site, site.parameters(own, known))
+        with around(engine, site.name):
+            known[site.name] = library.sample(site.name, fn, obs=observed.get(site.name))
+    return known
 
 
 def score(
@@ -277,13 +327,14 @@ def _rounded(value: Any) -> NDArray[np.float64]:
     return np.asarray(value, dtype=np.float32).astype(np.float64)
 
 
-def _rounded_all(values: Mapping[str, Any]) -> Arrays:
+def rounded(values: Mapping[str, Any]) -> Arrays:
+    """Values as float64 arrays that float32 represents."""
     return {name: _rounded(value) for name, value in values.items()}
 
 
 def _seeded(seed: int, scale: float, shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
     random = np.random.default_rng(seed)
-    return _rounded_all({name: scale * random.normal(size=shape) for name, shape in shapes.items()})
+    return rounded({name: scale * random.normal(size=shape) for name, shape in shapes.items()})
 
 
 def _affine(bias: str, **weights: str) -> Callable[..., Any]:
@@ -318,7 +369,7 @@ def _reparameterised() -> Case:
     z1 = _gaussian(_affine("guide_bias", x="guide_weight"), "guide_scale")
     z2 = _gaussian(_affine("guide_top_bias", z1="guide_top_weight"), "guide_top_scale")
     guide = (Site("z1", "normal", 1, z1), Site("z2", "normal", 1, z2))
-    return Case("reparameterised", _rounded_all(values), model, guide, order=40, dream_order=4)
+    return Case("reparameterised", rounded(values), model, guide, order=40, dream_order=4)
 
 
 def _bernoulli() -> Case:
@@ -392,7 +443,7 @@ def _mixed() -> Case:
         Site("k", "bernoulli", 1, _affine("guide_bias", x="guide_weight")),
         Site("z", "normal", 1, _gaussian(z, "guide_top_scale")),
     )
-    return Case("mixed", _rounded_all(values), model, guide, order=60, dream_order=60)
+    return Case("mixed", rounded(values), model, guide, order=60, dream_order=60)
 
 
 CASES: dict[str, Case] = {

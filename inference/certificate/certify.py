@@ -15,8 +15,10 @@ import pandas as pd
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from inference.certificate.cases import CASES, Array, Arrays, Case
-from inference.certificate.expected import Expected, expected
+from inference.certificate.cases import CASES, Array, Arrays
+from inference.certificate.expected import Expected
+from inference.certificate.programs import PROGRAMS, Program
+from inference.certificate.programs.program import OfCase
 from inference.engines import ENGINES, load_engine
 from inference.errors import ObjectiveError
 from inference.objectives import (
@@ -45,6 +47,7 @@ from inference.objectives import (
 
 LIMIT = 4.5  # the largest |z| that passes, after Bonferroni
 PARTICLES = (1, 2, 5, 20)
+UNSTATED = "no exact statement"
 _FULL, _PART = 12, 4  # data and rows at a time of a plate that is subsampled inside the pair
 _MIDDLE = 5
 _FEWEST = 200  # gradients, for an error bar
@@ -104,12 +107,13 @@ class Setting:
         label: the row.
         objective: the objective, or a loss of the engine's own.
         num_particles: K.
-        case: name of the case.
+        case: name of the case or program.
         engine: `"pyro"` or `"numpyro"`.
         rows: size of the batch.
         subsampled: whether the batch is taken by a plate inside of the pair.
         stands_for: for a loss of the engine's own, the objective that it is compared with.
         guide_only: whether that comparison leaves the model's parameters out.
+        enumerated: whether the pair's discrete sites are marked for enumeration first.
     """
 
     label: str
@@ -121,6 +125,7 @@ class Setting:
     subsampled: bool
     stands_for: Objective | None = None
     guide_only: bool = False
+    enumerated: bool = False
 
 
 def settings(
@@ -154,6 +159,25 @@ def settings(
                     yield Setting(family.label, family.build(k), k, case, engine, count, part)
 
 
+def program_settings(
+    *,
+    labels: Iterable[str] | None = None,
+    programs: Iterable[str] = tuple(PROGRAMS),
+    engines: Iterable[str] = ENGINES,
+    num_particles: int = _MIDDLE,
+) -> Iterator[Setting]:
+    """One entry for each objective and program, those included that will be refused."""
+    chosen = None if labels is None else set(labels)
+    for engine in engines:
+        for name in programs:
+            for family in FAMILIES:
+                if chosen is None or family.label in chosen:
+                    k = max(num_particles, family.least) if family.counted else 1
+                    rows = PROGRAMS[name].rows
+                    objective = family.build(k)
+                    yield Setting(family.label, objective, k, name, engine, rows, subsampled=False)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What was found for one setting.
@@ -184,32 +208,63 @@ def measure(setting: Setting, draws: int) -> Outcome:
         setting: what to measure.
         draws: draws of the latents in all: gradients times rows times particles.
     """
-    case = CASES[setting.case]
-    x = case.data(_FULL if setting.subsampled else setting.rows)
-    if setting.subsampled:
-        pair, batch = case.pair(setting.engine, case.values, (x, setting.rows)), ()
-    else:
-        pair, batch = case.pair(setting.engine, case.values), (x.astype(np.float32),)
+    program = program_of(setting)
     repeats = max(_FEWEST, -(-draws // (setting.rows * setting.num_particles)))
     if isinstance(setting.objective, Enumerated) and not setting.subsampled:
-        repeats = _FEWEST  # there is little to draw, or nothing
+        repeats = _FEWEST if type(program) is OfCase else repeats  # there is little to draw
     gradients = load_engine(setting.engine).gradients
+    pair = program.pair(setting.engine)
+    if setting.enumerated:
+        pair.guide = enumerated(setting.engine, pair.guide)
     try:
         grads, _ = gradients(
-            pair, setting.objective, batch, repeats, values=_owned(setting.objective, case)
+            pair,
+            setting.objective,
+            program.batch,
+            repeats,
+            values=_owned(setting.objective, program.latents),
         )
     except ObjectiveError as error:
         return Outcome(np.zeros(0), refusal=str(error))
+    except (NotImplementedError, RuntimeError, ValueError) as error:
+        if setting.stands_for is None:
+            raise
+        return Outcome(np.zeros(0), refusal=f"{type(error).__name__}: {error}")
     objective = setting.stands_for or setting.objective
-    want = _expected(repr(objective), objective, case.name, len(x))
-    names = case.guide_names if setting.guide_only else set(want.gradient)
+    want = _expected(repr(objective), objective, program)
+    if want is None:
+        return Outcome(np.zeros(0), refusal=UNSTATED)
+    names = program.guide_names if setting.guide_only else set(want.gradient)
     exact = {name: want.gradient[name] for name in sorted(names)}
-    return Outcome(deviations(grads, exact), _relative_error(grads, exact, case), want.bias)
+    grads = program.compared(setting.engine, grads)
+    error = _relative_error(grads, exact, program.guide_names)
+    return Outcome(deviations(grads, exact), error, want.bias)
+
+
+def program_of(setting: Setting) -> Program:
+    """The setting's program; a case's is made once for each batch, as its gradients are kept."""
+    if setting.case in PROGRAMS:
+        return PROGRAMS[setting.case]
+    return _of_case(setting.case, setting.rows, _FULL if setting.subsampled else None)
+
+
+def enumerated(engine: str, guide: Callable[..., Any]) -> Callable[..., Any]:
+    """A guide whose discrete sites are marked for enumeration, by the library's own function."""
+    if engine == "pyro":
+        from pyro.infer import config_enumerate
+    else:
+        from numpyro.contrib.funsor import config_enumerate
+    return config_enumerate(guide, default="parallel")
 
 
 @functools.lru_cache(maxsize=256)
-def _expected(_: str, objective: Any, case: str, rows: int) -> Expected:
-    return expected(objective, CASES[case], CASES[case].data(rows))
+def _of_case(case: str, rows: int, full: int | None) -> Program:
+    return OfCase(CASES[case], rows, full)
+
+
+@functools.lru_cache(maxsize=256)
+def _expected(_: str, objective: Any, program: Program) -> Expected | None:
+    return program.expected(objective)
 
 
 def deviations(grads: Arrays, exact: Arrays) -> Array:
@@ -225,8 +280,8 @@ def deviations(grads: Arrays, exact: Arrays) -> Array:
     return np.concatenate(deviates)
 
 
-def _relative_error(grads: Arrays, exact: Arrays, case: Case) -> float:
-    names = sorted(case.guide_names)
+def _relative_error(grads: Arrays, exact: Arrays, guide_names: Iterable[str]) -> float:
+    names = sorted(guide_names)
     wrong = [np.ravel(-grads[name].mean(axis=0) - exact[name]) for name in names]
     right = [np.ravel(exact[name]) for name in names]
     return float(np.linalg.norm(np.concatenate(wrong)) / np.linalg.norm(np.concatenate(right)))
@@ -299,19 +354,19 @@ def _be_frugal() -> None:
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compile quickly
 
 
-def _owned(objective: Any, case: Case) -> Arrays:
+def _owned(objective: Any, latents: Sequence[str]) -> Arrays:
     """Values for what an objective owns, so that a baseline of zero hides nothing."""
     random = np.random.default_rng(0)
     values: Arrays = {}
     if isinstance(objective, NVIL):
-        for site in case.guide:
+        for site in latents:
             last = 0.5 * random.normal(size=(objective.hidden, 1))
-            values[f"baseline.{site.name}.1.weight"] = last
-            values[f"state.mean.{site.name}"] = np.array(-2.0)
+            values[f"baseline.{site}.1.weight"] = last
+            values[f"state.mean.{site}"] = np.array(-2.0)
     if isinstance(objective, REBAR):
-        for site in case.guide:
-            values[f"scale.{site.name}"] = np.array(0.7)
+        for site in latents:
+            values[f"scale.{site}"] = np.array(0.7)
             if isinstance(objective, RELAX):
                 last = 0.1 * random.normal(size=(objective.hidden, 1))
-                values[f"control.{site.name}.1.weight"] = last
+                values[f"control.{site}.1.weight"] = last
     return {name: value.astype(np.float32) for name, value in values.items()}

@@ -168,7 +168,8 @@ def _shares(log_mass: Array, log_w: Array, num_particles: int) -> Array:
 
 
 def _laplace(log_w: Array) -> tuple[Array, Array]:
-    """The grid t, (T,), and exp(-t w), (T, J)."""
+    """The grid t, (T,), and exp(-t w), (T, J); weights below exp(-300) count as that."""
+    log_w = np.maximum(log_w, -300.0)
     times = np.exp(np.arange(-28.0, 4.0 - log_w.min(), _SPACING))
     return times, np.exp(-np.outer(times, np.exp(log_w)))
 

@@ -52,8 +52,7 @@ def expected(objective: Objective, case: Case, x: Array) -> Expected:
             model = _of_iwae(case, x, particles, of="model")
             return _biased(case, x, model | _guide_of_rws(objective, case, x))
         case WakeSleep():
-            sleep = {n: len(x) * g for n, g in exact.sleep_guide(case, case.values).items()}
-            return _biased(case, x, _of_elbo(case, x) | sleep)
+            return _biased(case, x, _of_elbo(case, x) | _asleep(case, x))
         case TailAdaptive():
             guide = exact.tail_guide(case, case.values, x, particles)
             return _biased(case, x, _of_iwae(case, x, particles, of="model") | guide)
@@ -95,10 +94,15 @@ def _guide_of_rws(objective: RWS, case: Case, x: Array) -> Arrays:
     if objective.guide_phase != "sleep":
         wake = exact.wake_guide(case, case.values, x, objective.num_particles)
     if objective.guide_phase != "wake":
-        sleep = {n: len(x) * g for n, g in exact.sleep_guide(case, case.values).items()}
+        sleep = _asleep(case, x)
     if wake and sleep:
         return {name: 0.5 * (wake[name] + sleep[name]) for name in wake}
     return wake or sleep
+
+
+def _asleep(case: Case, x: Array) -> Arrays:
+    dreamer, dreams = case.sleeping(len(x))
+    return {n: dreams * g for n, g in exact.sleep_guide(dreamer, case.values).items()}
 
 
 def _concrete(objective: Concrete, case: Case, x: Array) -> Arrays:

@@ -9,7 +9,7 @@ from numpy.polynomial.legendre import leggauss, legvander
 from numpy.typing import NDArray
 from scipy.special import expit, logit, softmax
 
-from inference.certificate.cases import Arrays, Case, normal_nodes, score, stacked, walk
+from inference.certificate.cases import Arrays, Case, normal_nodes, stacked, walk
 from inference.certificate.exact import gradient
 
 Array = NDArray[np.float64]
@@ -75,8 +75,7 @@ def _straight_through(
 
 
 def _expectation(case: Case, values: Arrays, mass: Array, known: Arrays) -> float:
-    log_w = score(case.model, values, known) - score(case.guide, values, known)
-    return float((mass * log_w).sum())
+    return float((mass * case.log_w(values, known)).sum())
 
 
 def _bernoulli_nodes(logits: Array, temperature: float, levels: int = 10) -> tuple[Array, Array]:

@@ -4,63 +4,118 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from rich.table import Table
 
-from inference.certificate.certify import FAMILIES, Outcome, Setting
+from inference.certificate.certify import FAMILIES, UNSTATED, Outcome, Setting
+from inference.certificate.noise import Noise
+from inference.engines import ENGINES
 
 _T = TypeVar("_T")
 Entries = list[tuple[Setting, Outcome]]
 _LARGEST = 999  # a gradient without noise is infinitely many standard errors off
 
 
-def deviations_table(entries: Entries) -> Table:
-    """Largest |z| by objective, kind of latent and engine, over all K, batches and plates."""
+@dataclass(frozen=True)
+class Grid:
+    """A table of words.
+
+    Attributes:
+        columns: the header.
+        rows: as long as it is, each.
+        words: how many columns, from the left, are names and not numbers.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: int = 1
+
+    def rich(self) -> Table:
+        """For a terminal."""
+        table = Table(*self.columns[: self.words])
+        for column in self.columns[self.words :]:
+            table.add_column(column, justify="right")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def markdown(self) -> str:
+        """For a file."""
+        marks = ["---"] * self.words + ["---:"] * (len(self.columns) - self.words)
+        lines = (self.columns, tuple(marks), *self.rows)
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def deviations_table(entries: Entries) -> Grid:
+    """Largest |z| by objective and kind of latent or program, over all K, batches and plates."""
     cases = _distinct(s.case for s, _ in entries)
-    found_in = _distinct((s.case, s.engine) for s, _ in entries)
-    columns = sorted(found_in, key=lambda column: cases.index(column[0]))
-    table = Table("objective")
-    for case, engine in columns:
-        table.add_column(f"{case}\n{engine}", justify="right")
-    for label in _distinct(s.label for s, _ in entries):
-        cells = []
-        for column in columns:
-            own = [o for s, o in entries if s.label == label and (s.case, s.engine) == column]
-            found = [outcome.largest for outcome in own if outcome.z.size]
-            cells.append(f"{max(found):.1f}" if found else "-")
-        table.add_row(label, *cells)
-    return table
+    engines = [engine for engine in ENGINES if any(s.engine == engine for s, _ in entries)]
+
+    def cell(label: str, case: str) -> str:
+        own = [(s.engine, o) for s, o in entries if (s.label, s.case) == (label, case)]
+        found = [_deviation([o for e, o in own if e == engine]) for engine in engines]
+        return found[0] if set(found) in ({"-"}, {"."}) else " / ".join(found)
+
+    rows = [
+        (label, *(cell(label, case) for case in cases))
+        for label in _distinct(s.label for s, _ in entries)
+    ]
+    return Grid((f"objective ({' / '.join(engines)})", *cases), tuple(rows))
 
 
-def bias_table(entries: Entries) -> Table:
+def bias_table(entries: Entries) -> Grid:
     """Exact relative bias of the guide's expected gradient, against the ELBO's, by K."""
-    most = max(s.rows for s, _ in entries)
+    most = max((s.rows for s, _ in entries), default=0)
     biased = [(s, o.bias) for s, o in entries if o.bias is not None and s.rows == most]
     cases = _distinct(s.case for s, _ in biased)
-    table = Table("objective", "K")
-    for case in cases:
-        table.add_column(case, justify="right")
+    rows = []
     for label, k in sorted(_distinct((s.label, s.num_particles) for s, _ in biased), key=_order):
         found = {s.case: b for s, b in biased if (s.label, s.num_particles) == (label, k)}
-        table.add_row(label, str(k), *(f"{found[c]:.3f}" if c in found else "-" for c in cases))
-    return table
+        cells = (f"{found[c]:.3f}" if c in found else "-" for c in cases)
+        rows.append((label, str(k), *cells))
+    return Grid(("objective", "K", *cases), tuple(rows), words=2)
 
 
-def upstream_table(entries: Entries) -> Table:
+def upstream_table(entries: Entries) -> Grid:
     """The libraries' own losses: largest |z| and relative error of the guide's mean gradient."""
-    whole = [(s, o) for s, o in entries if not s.subsampled]
-    cases = _distinct(s.case for s, _ in whole)
-    table = Table("loss", "engine")
-    for case in (*cases, "reparameterised,\nsubsampled plate"):
-        table.add_column(case, justify="right")
+    cases = _distinct(s.case for s, _ in entries if not s.subsampled)
+    parts = _distinct(s.case for s, _ in entries if s.subsampled)
+    rows = []
     for label, engine in _distinct((s.label, s.engine) for s, _ in entries):
         own = [(s, o) for s, o in entries if (s.label, s.engine) == (label, engine)]
         cells = [
-            _with_error([o for s, o in own if s.case == c and not s.subsampled]) for c in cases
+            _with_error([o for s, o in own if s.case == case and s.subsampled == part])
+            for part, names in ((False, cases), (True, parts))
+            for case in names
         ]
-        table.add_row(label, engine, *cells, _with_error([o for s, o in own if s.subsampled]))
-    return table
+        rows.append((label, engine, *cells))
+    columns = ("loss", "engine", *cases, *(f"{case}, subsampled plate" for case in parts))
+    return Grid(columns, tuple(rows), words=2)
+
+
+def noise_table(found: list[Noise]) -> Grid:
+    """Standard deviations beside a global latent, ours over the best of upstream's last."""
+    rows = [
+        (
+            n.engine,
+            n.order,
+            f"{n.size:,}",
+            f"{n.ours:.3f}",
+            ", ".join(f"{name} {value:.3f}" for name, value in n.upstream.items()),
+            f"{n.ratio:.2f}",
+        )
+        for n in found
+    ]
+    return Grid(("engine", "guide", "N", "ELBO()", "upstream", "ratio"), tuple(rows), words=2)
+
+
+def _deviation(outcomes: list[Outcome]) -> str:
+    found = [outcome.largest for outcome in outcomes if outcome.z.size]
+    if found:
+        return f"{max(found):.1f}"
+    return "." if any(outcome.refusal == UNSTATED for outcome in outcomes) else "-"
 
 
 def _with_error(outcomes: list[Outcome]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from inference.certificate.cases import CASES
 from inference.certificate.certify import Setting
+from inference.certificate.programs import PROGRAMS
 from inference.objectives import ELBO, IWAE, RWS, Objective, TailAdaptive
 
 _SUBSAMPLED_ROWS = 4
@@ -23,12 +24,15 @@ class Loss:
         name: its class, in the library's `infer`.
         stands_for: the objective of K particles that sets out to estimate the same.
         options: what it is constructed with, besides K.
+        sums: whether it sums over the states of discrete latents, where it can; a parameter of
+            programs that say which those are.
     """
 
     engine: str
     name: str
     stands_for: Callable[[int], Objective]
     options: dict[str, Any]
+    sums: bool = False
 
 
 _VECTORISED = {"vectorize_particles": True, "max_plate_nesting": 1}
@@ -44,6 +48,12 @@ LOSSES = (
     Loss("numpyro", "TraceMeanField_ELBO", ELBO, {}),
     Loss("numpyro", "RenyiELBO", IWAE, {"alpha": 0.0}),
 )
+SUMMING = (
+    Loss("pyro", "TraceEnum_ELBO", ELBO, {"max_plate_nesting": 1}, sums=True),
+    Loss("numpyro", "TraceEnum_ELBO", ELBO, {"max_plate_nesting": 1}, sums=True),
+)
+_NESTED = frozenset(name for name in PROGRAMS if name.startswith("nested"))
+_SUMMABLE = _NESTED | {"mixture", "switched mixture"}  # discrete sites of one value each
 
 
 def upstream_settings(num_particles: int, *, rows: int = 20) -> Iterator[Setting]:
@@ -69,3 +79,37 @@ def upstream_settings(num_particles: int, *, rows: int = 20) -> Iterator[Setting
                     stands_for=objective,
                     guide_only=pathwise,
                 )
+
+
+def upstream_of_programs(num_particles: int, names: Collection[str]) -> Iterator[Setting]:
+    """One entry for each loss and program that it can be held against an exact gradient on.
+
+    Losses of several particles weigh the draws of all data together where a latent is global, so
+    that what they set out to estimate is not the nested bound: these are left out.
+    """
+    for loss in (*LOSSES, *SUMMING):
+        library = importlib.import_module(f"{loss.engine}.infer")
+        objective = loss.stands_for(num_particles)
+        pathwise = isinstance(objective, TailAdaptive)
+        for name in names:
+            program = PROGRAMS[name]
+            local = "g" not in program.latents
+            if (loss.sums and name not in _SUMMABLE) or not (local or isinstance(objective, ELBO)):
+                continue
+            if pathwise and "Gaussian" not in name and name != "flow likelihood":
+                continue
+            options = dict(loss.options)
+            if name in _NESTED and "max_plate_nesting" in options:
+                options["max_plate_nesting"] = 2
+            yield Setting(
+                label=loss.name,
+                objective=getattr(library, loss.name)(num_particles=num_particles, **options),
+                num_particles=num_particles,
+                case=name,
+                engine=loss.engine,
+                rows=program.rows,
+                subsampled=False,
+                stands_for=objective,
+                guide_only=pathwise,
+                enumerated=loss.sums,
+            )

@@ -571,10 +571,11 @@ class Structure:
                 )
 
     def check_dreams(self, objective: str) -> None:
-        """Check that data drawn from the model can be handed to the guide.
+        """Check that data drawn from the model can be handed to the guide, latents and all.
 
         Raises:
-            ObjectiveError: naming the first observed site that is no argument of the pair.
+            ObjectiveError: naming the first observed site that is no argument of the pair, or the
+                first proposal that the model does not draw.
         """
         self._check_draws(objective)
         for site in self.proposals:
@@ -583,6 +584,13 @@ class Structure:
                     f"{objective} asks the guide for the density of latents that the model drew, "
                     f"but the guide's {site.name!r} is a point (Delta), which has a density at its "
                     "own value alone. Use ELBO(), or give it a distribution in the guide."
+                )
+            if site.name not in self.model:
+                raise ObjectiveError(
+                    f"{objective} scores the model's own draws under the guide, but the guide's "
+                    f"{site.name!r} is none of the model's sites, so that it has no value in them "
+                    "(packed autoguides such as AutoMultivariateNormal draw one vector for all "
+                    "latents). Give each latent a statement of its own in the guide."
                 )
         for site in self.observed:
             if site.argument is None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType
 from typing import Any
 
 import jax
@@ -17,6 +19,7 @@ from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.batches import Form, OnArrays, plain_form, whole
 from inference.engines.batches import on_arrays as of_arrays
+from inference.engines.closed_over import objects_of
 from inference.engines.numpyro.pickling import register
 from inference.engines.numpyro.program import traces
 from inference.errors import RunFolderError
@@ -109,15 +112,9 @@ def evaluating(pair: Any) -> Iterator[None]:
 
     What is compiled meanwhile keeps that mode.
     """
-    pair = getattr(pair, "wrapped", pair)
-    parts = pair if isinstance(pair, tuple) else (pair,)
-    parts = [part.function if isinstance(part, OnArrays) else part for part in parts]
-    owners = [getattr(part, "__self__", part) for part in parts]  # of bound methods in a tuple
     before = [
         (layer, mode, getattr(layer, mode))
-        for owner in owners
-        for network in getattr(owner, "__dict__", {}).values()
-        if isinstance(network, nnx.Module)
+        for network in _networks(pair)
         for _, layer in nnx.iter_modules(network)
         for mode in _MODES
         if hasattr(layer, mode)
@@ -129,6 +126,23 @@ def evaluating(pair: Any) -> Iterator[None]:
     finally:
         for layer, mode, value in before:
             setattr(layer, mode, value)
+
+
+def _networks(pair: Any) -> list[nnx.Module]:
+    """The networks that a pair holds, or its functions close over, at any depth."""
+    waiting: list[Any] = list(objects_of(pair).values())
+    found: dict[int, nnx.Module] = {}
+    seen: set[int] = set()
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, nnx.Module):
+            found[id(part)] = part
+        elif isinstance(part, FunctionType) and part.__closure__:
+            waiting += inspect.getclosurevars(part).nonlocals.values()
+    return list(found.values())
 
 
 def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:

@@ -19,7 +19,7 @@ from numpyro_corpus.registry import arguments
 
 from inference import check_pair, fit, log_likelihood, valid_objectives
 from inference.engines.numpyro.pairs import flatten
-from inference.errors import ObjectiveError, PairError, ZooError
+from inference.errors import ObjectiveError, PairError
 from inference.objectives._parsing import EXAMPLES
 
 SEED = 3
