@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +16,14 @@ class Cells:
         log_q_sites: the guide's, likewise.
         divergences: KL(q || p) where it is known, likewise.
         scores: log q of the sites whose draw carries no gradient, without mask and scale.
+        gather: sums (K, *batch) entries to (K, N): see `Structure.gather`.
     """
 
     log_p_sites: Mapping[str, Any]
     log_q_sites: Mapping[str, Any]
     divergences: Mapping[str, Any]
     scores: Mapping[str, Any]
+    gather: Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -80,3 +82,13 @@ class Draws:
         log_p = sum(self.log_p_sites[k] for k in self.log_p_sites if k not in self.divergences)
         log_q = sum(self.log_q_sites[k] for k in self.log_q_sites if k not in self.divergences)
         return log_p - log_q - sum(self.divergences.values())
+
+    @property
+    def log_q_scored(self) -> Any | None:
+        """log q of the draws that carry no gradient, as such: without mask and scale; (K, N).
+
+        None if every draw is reparameterised.
+        """
+        if self.cells is None:
+            return None
+        return sum(self.cells.gather(score) for score in self.cells.scores.values())

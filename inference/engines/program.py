@@ -208,6 +208,14 @@ class Program(Protocol):
         """log of the mean of exp over the first axis: (K, N) to (N,)."""
         ...
 
+    def score(self, signal: Any, log_q_scored: Any | None) -> Any:
+        """A score-function term: zero in value, signal * grad log q in gradient; (K, N).
+
+        For one signal of a draw and datum, with `Draws.log_q_scored`; it is zero where every draw
+        is reparameterised (None). `inference.objectives._score` has signals of a site each.
+        """
+        ...
+
     def diagonal(self, values: Any) -> Any:
         """A (K, K, N) array with (K, N) values on its diagonal and zeros elsewhere."""
         ...

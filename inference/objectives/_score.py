@@ -74,20 +74,6 @@ def score_terms(
     return total
 
 
-def score_of(program: Program, draws: Draws, signal: Any) -> Any:
-    """signal * grad log q of all draws without a pathwise gradient, zero in value; (K, N).
-
-    Args:
-        program: the program.
-        draws: draws and their log densities.
-        signal: one for each draw and datum, (K, N).
-    """
-    if draws.cells is None:
-        return 0.0 * signal
-    log_q = sum(program.structure.gather(score) for score in draws.cells.scores.values())
-    return program.stop(signal) * gradient_only(program, log_q)
-
-
 def _costs(source: Draws | Cells, draws: Draws, weights: Weights) -> Iterator[Cost]:
     """What each site adds to the bound, per datum or entry by entry."""
     known = draws.divergences

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from inference.objectives._objective import Objective, check_num_particles
-from inference.objectives._score import score_of, score_terms, through_draws
+from inference.objectives._score import score_terms, through_draws
 
 if TYPE_CHECKING:
     from inference.engines.program import Program
@@ -96,7 +96,7 @@ class VIMCO(Objective):
         itself = program.diagonal(program.ops.exp(0 * known)) > 0
         without = program.logmeanexp(where(itself, others[:, None], log_w[:, None]))  # (K, N)
         signal = where(bound == -math.inf, 0.0, bound) - where(without == -math.inf, 0.0, without)
-        return program.total(bound + score_of(program, draws, signal).sum(0))
+        return program.total(bound + program.score(signal, draws.log_q_scored).sum(0))
 
     def check(self, structure: Structure) -> None:
         """Needs an observed site and local latents; global ones only with a pathwise gradient."""

@@ -143,7 +143,9 @@ class NumPyroProgram:
             scored=frozenset(site.name for site in self._scored),
             values=self._padded(result["values"]),
             logits=self._padded(result["logits"]),
-            cells=Cells(**result["cells"]) if result["cells"] else None,
+            cells=Cells(**result["cells"], gather=self.structure.gather)
+            if result["cells"]
+            else None,
         )
 
     @property
@@ -351,6 +353,12 @@ class NumPyroProgram:
         if len(values) == 1:
             return values[0]
         return logmeanexp(values)
+
+    def score(self, signal: Array, log_q_scored: Array | None) -> Array:
+        """A score-function term: zero in value, signal * grad log q in gradient; (K, N)."""
+        if log_q_scored is None:
+            return jnp.zeros_like(signal)
+        return lax.stop_gradient(signal) * (log_q_scored - lax.stop_gradient(log_q_scored))
 
     def diagonal(self, values: Array) -> Array:
         """A (K, K, N) array with (K, N) values on its diagonal and zeros elsewhere."""

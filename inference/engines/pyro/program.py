@@ -201,6 +201,7 @@ class PyroProgram:
                 ),
                 divergences={n: self._cell(v, guide_sites[n]) for n, v in exact.items()},
                 scores=_Lazy(scored, lambda s: self._framed(_score(s, of_guide))),
+                gather=self.structure.gather,
             )
         return Draws(
             log_p_sites=_Lazy(
@@ -426,6 +427,12 @@ class PyroProgram:
     def logmeanexp(self, values: Tensor) -> Tensor:
         """log of the mean of exp over the first axis: (K, N) to (N,)."""
         return values[0] if len(values) == 1 else logmeanexp(values)
+
+    def score(self, signal: Tensor, log_q_scored: Tensor | None) -> Tensor:
+        """A score-function term: zero in value, signal * grad log q in gradient; (K, N)."""
+        if log_q_scored is None:
+            return torch.zeros_like(signal)
+        return signal.detach() * (log_q_scored - log_q_scored.detach())
 
     def diagonal(self, values: Tensor) -> Tensor:
         """A (K, K, N) array with (K, N) values on its diagonal and zeros elsewhere."""
@@ -935,4 +942,5 @@ def _stacked_cells(parts: list[Cells | None]) -> Cells | None:
         log_q_sites=_stacked([part.log_q_sites for part in cells]),
         divergences=_stacked([part.divergences for part in cells]),
         scores=_stacked([part.scores for part in cells]),
+        gather=cells[0].gather,
     )
