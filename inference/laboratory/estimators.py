@@ -83,7 +83,7 @@ def estimator_report(
         PairError: if the pair fails on the batch.
         ObjectiveError: if an objective is no bound's estimator (`Adversarial`, `MMD`), or none is
             valid for the pair; the report says which are not if only some are.
-        DivergenceError: if a gradient is not finite.
+        DivergenceError: if a gradient or a value is not finite.
 
     References:
         Rainforth et al. 2018, arXiv:1802.04537; Tucker et al. 2019, arXiv:1810.04152.
@@ -176,6 +176,12 @@ class _Bench:
                     f"the gradient of {name!r} under {objective!r} is not finite at these "
                     "parameters; look at the pair's log densities on this batch."
                 )
+        if not np.isfinite(found.losses).all():
+            raise DivergenceError(
+                f"the value of {objective!r} is not finite at these parameters, so that its "
+                "gradient means nothing: every draw of some datum has the density zero. Look at "
+                "the pair's log densities on this batch."
+            )
         return found
 
 

@@ -141,7 +141,7 @@ def test_engines_agree_on_an_estimator_with_state() -> None:
     assert abs(one.variance - other.variance) < LIMIT * error < 0.8 * one.variance
 
 
-OWNED = {"pyro": "objective.state.variance", "numpyro": '["objective.state.variance"]'}
+OWNED = {"pyro": "objective.state.variance.b", "numpyro": '["objective.state.variance.b"]'}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
