@@ -52,6 +52,8 @@ def counted(
     What the guide draws in view of a batch is a latent of that batch, such as of one picture.
     """
     rows = batch.rows
+    if structure.varying:
+        return ""  # sites that come and go with the draws of a batch are that batch's
     if not counted_by_batch(structure, rows, whole):
         return ""
     # Here, since the checker itself looks at data as `fit` does.

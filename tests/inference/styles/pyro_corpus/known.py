@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+_SUMS = "Enumerated refuses a global latent, and nothing else sums"
+_CONSTRAINT = "a factor of latents, a soft constraint, leaves no bound on a likelihood to offer"
+
 KNOWN: dict[str, dict[str, str]] = {
-    "trains_as_upstream": {
-        "reached_by_attribute": "the library cannot be told from callables that reach the programs by attribute",
-    },
-    "elbo_is_upstreams": {
-        "flow_as_likelihood": "the look at a batch leaves the flow's cache without gradients",
-        "reached_by_attribute": "the library cannot be told from callables that reach the programs by attribute",
-    },
+    "trains_as_upstream": {},
+    "elbo_is_upstreams": {"structured_crossed_effects": _CONSTRAINT},
     "trains_under_every_objective": {
-        "annotators": "Enumerated refuses a global latent, and nothing else sums",
-        "reached_by_attribute": "the library cannot be told from callables that reach the programs by attribute",
-        "topics_of_a_list_of_documents": "Enumerated refuses a global latent, and nothing else sums",
+        "annotators": _SUMS,
+        "structured_crossed_effects": _CONSTRAINT,
+        "topics_of_a_list_of_documents": _SUMS,
     },
     "evaluates_or_is_refused_by_name": {
-        "reached_by_attribute": "the library cannot be told from callables that reach the programs by attribute",
+        "conditioned_series": "a program that is given no rows is told about minibatches",
     },
     "resumes_bit_for_bit": {},
     "is_not_blamed": {},
