@@ -14,7 +14,7 @@ from inference.engines import engine_name, load_engine
 from inference.engines.batches import Form, is_container, split
 from inference.engines.recorded import Array, Parameter, Recorded, RecordedSite, Slopes
 from inference.engines.structure import Plate, Site, Structure
-from inference.errors import ArgumentError
+from inference.errors import ArgumentError, PairError
 from inference.objectives.validity import Validity, valid_for
 from inference.training.arrays import is_array
 from inference.training.data import leaves_of
@@ -112,6 +112,22 @@ class Context:
     def validity(self) -> Validity:
         """Which objectives train the pair, and why the others do not."""
         return valid_for(self.structure)
+
+    def packs(self, name: str) -> bool:
+        """Whether the guide draws all entries of a latent at once, outside of the model's plates.
+
+        What counts is that the value has the model's shape, and that what a bound asks of such a
+        pair is met.
+        """
+        model, guide = self.prior.sites[name].site, self.guide.sites[name].site
+        whole = model.batch_shape + model.event_shape == guide.batch_shape + guide.event_shape
+        if not whole or not guide.plates < model.plates:
+            return False
+        try:
+            self.structure.check_match(summed=self.structure.model)
+        except PairError:
+            return False
+        return True
 
     @property
     def trains_under(self) -> str:

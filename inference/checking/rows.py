@@ -27,6 +27,8 @@ def _parts(context: Context) -> list[str]:
         raise Skip("there is no plate with a row for each row of the batch.")
     if context.rows < 2:
         raise Skip("it takes a batch of two rows or more.")
+    if any(context.packs(name) for name in context.prior.sites if name in context.guide.sites):
+        raise Skip("the guide draws the latents of all rows at once.")
     bound = {part: context.bound_to_rows(part) for part in ("model", "guide")}
     free = [part for part, why in bound.items() if not why]
     if not free:

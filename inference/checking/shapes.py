@@ -61,13 +61,24 @@ def _plates(context: Context) -> Iterator[Mistake]:
         ours, theirs = (
             sorted((plate.dim, plate.size) for plate in each.site.plates) for each in (run, other)
         )
-        if ours != theirs:
+        if ours == theirs:
+            continue
+        if context.packs(name):
             yield Mistake(
                 f"{name!r} lies in plates of (dim, size) {ours} in the model and {theirs} in the "
-                "guide; put both in the same plates.",
+                f"guide, which draws all of its entries at once. It trains under "
+                f"{context.trains_under}; what weighs each datum needs both in the same plates.",
                 name,
                 other.line,
+                level="limit",
             )
+            continue
+        yield Mistake(
+            f"{name!r} lies in plates of (dim, size) {ours} in the model and {theirs} in the "
+            "guide; put both in the same plates.",
+            name,
+            other.line,
+        )
 
 
 @check(

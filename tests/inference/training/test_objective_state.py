@@ -34,7 +34,8 @@ SITES = ("b1", "b2")
 LAYERS = ("0.weight", "0.bias", "1.weight", "1.bias")
 SCALES = {f"scale.{site}" for site in SITES}
 OWNED = {
-    "nvil": {f"baseline.{layer}" for layer in LAYERS} | {"state.mean", "state.variance"},
+    "nvil": {f"baseline.{site}.{layer}" for site in SITES for layer in LAYERS}
+    | {f"state.{average}.{site}" for site in SITES for average in ("mean", "variance")},
     "rebar": SCALES,
     "relax": SCALES | {f"control.{site}.{layer}" for site in SITES for layer in LAYERS},
     "warm-up": {"state.step"},
@@ -358,7 +359,7 @@ def test_nvil_divides_what_is_learnt_by_its_score(engine):
     case = CASES["mixed"]
     plain = gradients(engine, NVIL(None, centre=False, normalise=False), "mixed")
     for variance, by in ((9.0, 3.0), (0.25, 1.0)):
-        scaled = gradients(engine, NVIL(None, centre=False), "mixed", variance=variance)
+        scaled = gradients(engine, NVIL(None, centre=False), "mixed", **{"variance.k": variance})
         np.testing.assert_array_equal(scaled[1], plain[1])
         for name in case.values:
             divisor = by if name in ("guide_weight", "guide_bias") else 1.0
@@ -368,7 +369,10 @@ def test_nvil_divides_what_is_learnt_by_its_score(engine):
 def test_nvil_subtracts_the_mean(engine):
     """What it takes away is in proportion to it, and from the guide's gradient alone."""
     objective = NVIL(None, normalise=False)
-    plain, one, two = (gradients(engine, objective, mean=mean)[0] for mean in (0.0, 5.0, -10.0))
+    plain, one, two = (
+        gradients(engine, objective, **{f"mean.{site}": mean for site in SITES})[0]
+        for mean in (0.0, 5.0, -10.0)
+    )
     for name in CASE.values:
         taken = one[name] - plain[name]
         assert (np.abs(taken).max() > 1e-3) == (name in CASE.guide_names)
