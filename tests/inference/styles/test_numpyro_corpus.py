@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 import re
 from typing import Any
 
@@ -43,10 +44,22 @@ RESUMED = {  # one of each kind of state
 pytestmark = pytest.mark.filterwarnings("ignore:shape requires ndarray:DeprecationWarning")
 
 
+# Each run compiles anew, so that the test command trains all programs and asks each one of these;
+# ZOO_CORPUS=all asks all of all.
+TURNS = {
+    "trains_under_objectives_offered": 0,
+    "evaluates_or_is_refused_by_name": 1,
+    "is_not_blamed": 2,
+    "the_mistake_is_found": 1,
+}
+
+
 def corpus(test: str, programs: list[Program] = PROGRAMS) -> Any:
     """A case for each program; those that are known to fail say why."""
     known = KNOWN.get(test, {})
     assert set(known) <= {each.name for each in programs}
+    if os.environ.get("ZOO_CORPUS") != "all" and test in TURNS:
+        programs = [each for n, each in enumerate(programs) if n % 3 == TURNS[test]]
     cases = []
     for each in programs:
         marks = (
