@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from plated import PROGRAMS, Plated, Words
+from plated import PROGRAMS, Plated, Words, X
 
 from inference.certificate.certify import deviations, limit
 from inference.engines import ENGINES, load_engine
@@ -135,3 +135,23 @@ def test_a_local_draw_sees_no_noise_of_other_data(
         for loss in (objective, upstream)
     )
     assert ours < 1.1 * theirs
+
+
+def test_the_slope_at_logits_of_zero() -> None:
+    """A Bernoulli guide that starts at zero: log q(b) has the slope b - 1/2, on NumPyro too."""
+    words = Words("numpyro")
+
+    def model(x: Any) -> None:
+        with words.plate("data", 4):
+            b = words.sample("b", words.bernoulli(0.4 + 0 * x))
+            words.sample("x", words.dist.Normal(b, 1.0), obs=x)
+
+    def guide(x: Any) -> None:
+        own = words.library.param("own", words.array(np.zeros(4)))
+        with words.plate("data", 4):
+            words.sample("b", words.bernoulli(own + 0 * x))
+
+    pair = SimpleNamespace(engine="numpyro", model=model, guide=guide)
+    grads, _ = load_engine("numpyro").gradients(pair, Enumerated(), (X.astype(np.float32),), 1)
+    # d/da of sum_b q(b) f(b) at a = 0 is (f(1) - f(0)) / 4, f(b) = b x - b / 2 + 0.4 b + const.
+    np.testing.assert_allclose(-grads["own"][0], (X - 0.5 + 0.4) / 4, rtol=1e-5, atol=1e-6)
