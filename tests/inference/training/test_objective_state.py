@@ -370,7 +370,7 @@ def test_nvil_subtracts_the_mean(engine):
     """What it takes away is in proportion to it, and from the guide's gradient alone."""
     objective = NVIL(None, normalise=False)
     plain, one, two = (
-        gradients(engine, objective, **{f"mean.{site}": mean for site in SITES})[0]
+        gradients(engine, objective, "bernoulli", **{f"mean.{site}": mean for site in SITES})[0]
         for mean in (0.0, 5.0, -10.0)
     )
     for name in CASE.values:
