@@ -16,38 +16,18 @@ Pyro or NumPyro functions.
 
 from __future__ import annotations
 
-import importlib
-import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from types import MappingProxyType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
-Array = NDArray[Any]
-Arrays = dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Site:
-    """A sample statement.
-
-    Attributes:
-        name: the site's name.
-        kind: its distribution.
-        size: entries of a draw, or the number of classes.
-        parameters: from parameter values and the sites so far (of a guide: x too), in arrays of
-            any library, to logits or, for `"normal"`, to the mean and the log of the scale.
-    """
-
-    name: str
-    kind: Literal["normal", "bernoulli", "one_hot", "integer"]
-    size: int
-    parameters: Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
+from inference.certificate.libraries import as_array, frameworks, parameters, sample
+from inference.certificate.quadrature import flatten, score, walk
+from inference.certificate.sites import Arrays, Site
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,13 +90,13 @@ class Case:
         """
         log_mass, known = walk(self.guide, values, {"x": x}, self.order)
         latents = {name: known[name] for name in known if name != "x"}
-        flat_mass, latents = _flatten(self.guide, log_mass, latents, keep=1)
+        flat_mass, latents = flatten(self.guide, log_mass, latents, keep=1)
         return flat_mass.T, {name: np.moveaxis(z, 0, 1) for name, z in latents.items()}
 
     def dreams(self, values: Arrays) -> tuple[NDArray[np.float64], NDArray[np.float64], Arrays]:
         """Quadrature nodes of p(x, z): log masses (J,), x (J, D) and latents (J, ...)."""
         log_mass, known = walk(self.model, values, {}, self.dream_order)
-        log_mass, latents = _flatten(self.model, log_mass, known, keep=0)
+        log_mass, latents = flatten(self.model, log_mass, known, keep=0)
         return log_mass, latents.pop("x"), latents
 
     def pair(
@@ -165,161 +145,6 @@ class Case:
         """What a site's sample statement stands under besides the plate: a scale, a mask."""
         del engine, site
         return nullcontext()
-
-
-def frameworks(engine: str) -> tuple[Any, Any]:
-    """The engine's probabilistic library and its library of arrays."""
-    arrays = {"pyro": "torch", "numpyro": "jax.numpy"}[engine]
-    return importlib.import_module(engine), importlib.import_module(arrays)
-
-
-def as_array(engine: str, value: NDArray[Any]) -> Any:
-    """An array of the engine's, in its usual precision."""
-    _, arrays = frameworks(engine)
-    return arrays.asarray(value.astype(str(arrays.zeros(()).dtype).removeprefix("torch.")))
-
-
-def parameters(engine: str, values: Arrays, names: Iterable[str]) -> dict[str, Any]:
-    """Parameter statements of these names, with values to start from."""
-    library, _ = frameworks(engine)
-    return {name: library.param(name, as_array(engine, values[name])) for name in sorted(names)}
-
-
-def sample(
-    engine: str,
-    sites: Iterable[Site],
-    own: Mapping[str, Any],
-    known: Mapping[str, Any],
-    *,
-    observed: Mapping[str, Any] = MappingProxyType({}),
-    around: Callable[[str, str], AbstractContextManager[Any]] = lambda engine, site: nullcontext(),
-) -> dict[str, Any]:
-    """Sample statements in order.
-
-    Args:
-        engine: `"pyro"` or `"numpyro"`.
-        sites: the sites.
-        own: the parameters.
-        known: what the sites may depend on.
-        observed: values of observed sites.
-        around: from the engine and a site to what its statement stands under.
-
-    Returns:
-        What is known now.
-    """
-    library, arrays = frameworks(engine)
-    known = dict(known)
-    for site in sites:
-        fn = _distribution(engine, arrays, site, site.parameters(own, known))
-        with around(engine, site.name):
-            known[site.name] = library.sample(site.name, fn, obs=observed.get(site.name))
-    return known
-
-
-def score(
-    sites: Iterable[Site], values: Arrays, known: Mapping[str, NDArray[Any]]
-) -> NDArray[np.float64]:
-    """Sum of the sites' log densities at known values; those of discrete sites extend linearly."""
-    return sum(
-        (log_density(site, known[site.name], site.parameters(values, known)) for site in sites),
-        start=np.zeros(()),
-    )
-
-
-def log_density(site: Site, value: NDArray[Any], parameters: Any) -> NDArray[np.float64]:
-    """log density of a value, summed over the event."""
-    if site.kind == "normal":
-        loc, log_scale = parameters
-        eps = (value - loc) * np.exp(-log_scale)
-        return (-0.5 * eps**2 - log_scale - 0.5 * np.log(2 * np.pi)).sum(-1)
-    if site.kind == "bernoulli":
-        return (value * parameters - np.logaddexp(0, parameters)).sum(-1)
-    chosen = value if site.kind == "one_hot" else np.eye(site.size)[value]
-    return (chosen * log_softmax(parameters, axis=-1)).sum(-1)
-
-
-def walk(
-    sites: Iterable[Site], values: Arrays, known: Mapping[str, NDArray[Any]], order: int
-) -> tuple[NDArray[np.float64], Arrays]:
-    """Log masses and nodes of all sites in order, each on a new first axis.
-
-    Args:
-        sites: the sites to integrate over.
-        values: parameter values.
-        known: what the sites may depend on.
-        order: Gauss-Hermite nodes for each Gaussian dimension.
-    """
-    log_mass, known = np.zeros(()), dict(known)
-    for site in sites:
-        parameters = site.parameters(values, known)
-        if site.kind == "normal":
-            extra, known[site.name] = normal_nodes(site, parameters, order)
-        else:
-            known[site.name] = stacked(states(site), np.ndim(parameters) - 1)
-            extra = log_density(site, known[site.name], parameters)
-        log_mass = log_mass + extra
-    return log_mass, known
-
-
-def hermite(order: int, dims: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log masses (M,) and nodes (M, dims) of a standard Gaussian; masses below 1e-18 left out."""
-    nodes, masses = np.polynomial.hermite_e.hermegauss(order)
-    masses = masses / masses.sum()
-    kept = masses > 1e-18
-    grids = np.meshgrid(*[nodes[kept]] * dims, indexing="ij")
-    log_masses = np.meshgrid(*[np.log(masses[kept])] * dims, indexing="ij")
-    return np.sum(log_masses, axis=0).ravel(), np.stack(grids, axis=-1).reshape(-1, dims)
-
-
-def states(site: Site) -> NDArray[Any]:
-    """Every value of a discrete site, (M, event)."""
-    if site.kind == "bernoulli":
-        return np.array(list(itertools.product([0.0, 1.0], repeat=site.size)))
-    return np.eye(site.size) if site.kind == "one_hot" else np.arange(site.size)
-
-
-def stacked(nodes: NDArray[Any], rank: int) -> NDArray[Any]:
-    """(M, event) as (M, 1, ..., 1, event) with `rank` ones."""
-    return nodes.reshape(nodes.shape[:1] + (1,) * rank + nodes.shape[1:])
-
-
-def normal_nodes(
-    site: Site, parameters: Any, order: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log masses (M, ...) and Gauss-Hermite nodes (M, ..., size) of a Gaussian site."""
-    log_mass, eps = hermite(order, site.size)
-    loc = np.zeros(site.size) + parameters[0]
-    rank = loc.ndim - 1
-    log_masses = stacked(log_mass, rank) + np.zeros(loc.shape[:-1])
-    return log_masses, loc + np.exp(parameters[1]) * stacked(eps, rank)
-
-
-def _flatten(
-    sites: Iterable[Site], log_mass: NDArray[Any], known: Arrays, keep: int
-) -> tuple[NDArray[Any], Arrays]:
-    """All axes but the last `keep` (the data) and the event as one."""
-    batch = log_mass.shape
-    kept = (-1, *batch[len(batch) - keep :])
-    flat = {}
-    for site in sites:
-        event = () if site.kind == "integer" else (site.size,)
-        flat[site.name] = np.broadcast_to(known[site.name], batch + event).reshape(kept + event)
-    return log_mass.reshape(kept), flat
-
-
-def _distribution(engine: str, arrays: Any, site: Site, parameters: Any) -> Any:
-    """The site's distribution in an engine's own library."""
-    dist = importlib.import_module(f"{engine}.distributions")
-    if site.kind == "normal":
-        loc, log_scale = (arrays.zeros(site.size) + parameter for parameter in parameters)
-        return dist.Normal(loc, arrays.exp(log_scale)).to_event(1)
-    if site.kind == "bernoulli":
-        return dist.Bernoulli(logits=parameters).to_event(1)
-    if site.kind == "integer":
-        return dist.Categorical(logits=parameters)
-    if engine == "pyro":
-        return dist.OneHotCategorical(logits=parameters)
-    return dist.Multinomial(total_count=1, logits=parameters)
 
 
 def _rounded(value: Any) -> NDArray[np.float64]:

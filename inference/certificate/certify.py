@@ -15,10 +15,12 @@ import pandas as pd
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from inference.certificate.cases import CASES, Array, Arrays
+from inference.certificate.cases import CASES
 from inference.certificate.expected import Expected
+from inference.certificate.libraries import enumerated
 from inference.certificate.programs import PROGRAMS, Program
 from inference.certificate.programs.program import OfCase
+from inference.certificate.sites import Array, Arrays
 from inference.engines import ENGINES, load_engine
 from inference.errors import ObjectiveError
 from inference.objectives import (
@@ -246,15 +248,6 @@ def program_of(setting: Setting) -> Program:
     if setting.case in PROGRAMS:
         return PROGRAMS[setting.case]
     return _of_case(setting.case, setting.rows, _FULL if setting.subsampled else None)
-
-
-def enumerated(engine: str, guide: Callable[..., Any]) -> Callable[..., Any]:
-    """A guide whose discrete sites are marked for enumeration, by the library's own function."""
-    if engine == "pyro":
-        from pyro.infer import config_enumerate
-    else:
-        from numpyro.contrib.funsor import config_enumerate
-    return config_enumerate(guide, default="parallel")
 
 
 @functools.lru_cache(maxsize=256)

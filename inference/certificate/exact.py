@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr
 
-from inference.certificate.cases import Arrays, Case, hermite
+from inference.certificate.cases import Case
+from inference.certificate.quadrature import hermite
+from inference.certificate.sites import Arrays
 
 Array = NDArray[np.float64]
 _SPACING = 0.25  # of the grid in log t: exp(-pi^2 / 0.25) < 1e-17

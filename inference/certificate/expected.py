@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from inference.certificate import exact
-from inference.certificate.cases import Array, Arrays, Case
+from inference.certificate.cases import Case
 from inference.certificate.relaxed import concrete
+from inference.certificate.sites import Array, Arrays
 from inference.objectives import (
     CIWAE,
     IWAE,

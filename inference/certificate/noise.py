@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from inference.certificate.cases import Array, as_array, frameworks, parameters, rounded
+from inference.certificate.cases import rounded
+from inference.certificate.libraries import as_array, frameworks, parameters
+from inference.certificate.sites import Array
 from inference.engines import ENGINES, load_engine
 from inference.objectives import ELBO
 

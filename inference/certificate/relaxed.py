@@ -9,8 +9,10 @@ from numpy.polynomial.legendre import leggauss, legvander
 from numpy.typing import NDArray
 from scipy.special import expit, logit, softmax
 
-from inference.certificate.cases import Arrays, Case, normal_nodes, stacked, walk
+from inference.certificate.cases import Case
 from inference.certificate.exact import gradient
+from inference.certificate.quadrature import normal_nodes, stacked, walk
+from inference.certificate.sites import Arrays
 
 Array = NDArray[np.float64]
 

@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.certificate.cases import CASES, Case, Site, frameworks, parameters, rounded, sample
+from inference.certificate.cases import CASES, Case, rounded
+from inference.certificate.libraries import frameworks, parameters, sample
 from inference.certificate.programs.program import OfCase
+from inference.certificate.sites import Site
 
 _BASE = CASES["reparameterised"]
 

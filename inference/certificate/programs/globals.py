@@ -21,78 +21,39 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inference.certificate import exact
-from inference.certificate.cases import (
-    Array,
-    Arrays,
-    Case,
-    Site,
-    as_array,
-    frameworks,
-    parameters,
-    rounded,
-    sample,
-    score,
-    walk,
-)
+from inference.certificate.cases import Case, rounded
 from inference.certificate.expected import Expected
-from inference.certificate.programs.program import by_bounds
+from inference.certificate.libraries import as_array, frameworks, parameters, sample
+from inference.certificate.programs.program import OfCase, by_bounds
+from inference.certificate.quadrature import score, walk
+from inference.certificate.sites import Arrays, Site
 from inference.objectives import Objective
 
 
-@dataclass(frozen=True, eq=False)
-class WithGlobal:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class WithGlobal(OfCase):
     """A case whose sites depend on `v["g"]`, a latent outside of the data's plate.
 
+    Its local sites are the case's, and the case's values are all parameters.
+
     Attributes:
-        case: the local sites; its values are all parameters.
         prior: the global's site in the model.
         proposal: the global's site in the guide.
-        rows: data scored at a time.
-        full: data in all, where a plate takes `rows` of them.
         local_first: whether the guide draws the locals first.
         order: Gauss-Hermite nodes for a Gaussian g.
     """
 
-    case: Case
     prior: Site
     proposal: Site
-    rows: int = 12
-    full: int | None = None
     local_first: bool = False
     order: int = 12
-
-    @property
-    def name(self) -> str:
-        """The case's name."""
-        return self.case.name
-
-    @property
-    def values(self) -> Arrays:
-        """All parameters."""
-        return self.case.values
-
-    @property
-    def guide_names(self) -> frozenset[str]:
-        """The case's."""
-        return self.case.guide_names
 
     @property
     def latents(self) -> list[str]:
         """The global and the locals."""
         return ["g", *(site.name for site in self.case.guide)]
-
-    @property
-    def data(self) -> Array:
-        """All data, in float64."""
-        return self.case.data(self.full or self.rows)
-
-    @property
-    def batch(self) -> tuple[NDArray[Any], ...]:
-        """The data, unless the pair holds them."""
-        return () if self.full else (self.data.astype(np.float32),)
 
     def pair(self, engine: str) -> Any:
         """g outside of the plate, the case's sites inside."""
@@ -127,11 +88,6 @@ class WithGlobal:
         return SimpleNamespace(
             engine=engine, model=lambda: model(every), guide=lambda: guide(every)
         )
-
-    def compared(self, engine: str, gradients: Arrays) -> Arrays:
-        """As they are."""
-        del engine
-        return gradients
 
     def expected(self, objective: Objective) -> Expected | None:
         """By sums over the global of what is exact given the global."""
@@ -178,7 +134,7 @@ _LIKELIHOOD = {
     "guide_weight": [[0.5, -0.3]],
     "guide_bias": [0.15],
 }
-_SIZE = 2
+_SIZE, _ROWS = 2, 12
 
 
 def _mean(local: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Any]:
@@ -212,7 +168,7 @@ def _gaussian() -> WithGlobal:
     )
     guide = (Site("z", "normal", 1, z),)
     case = Case("global, Gaussian", rounded(values), model, guide, order=30)
-    return WithGlobal(case, _PRIOR, _PROPOSAL, rows=4, full=12)
+    return WithGlobal(case, 4, 12, prior=_PRIOR, proposal=_PROPOSAL)
 
 
 def _bernoulli() -> WithGlobal:
@@ -227,7 +183,7 @@ def _bernoulli() -> WithGlobal:
     )
     guide = (Site("b", "bernoulli", 1, b),)
     case = Case("global, Bernoulli", rounded(values), model, guide)
-    return WithGlobal(case, _PRIOR, _PROPOSAL, rows=4, full=12, order=40)
+    return WithGlobal(case, 4, 12, prior=_PRIOR, proposal=_PROPOSAL, order=40)
 
 
 def _switched() -> WithGlobal:
@@ -239,7 +195,7 @@ def _switched() -> WithGlobal:
     case = Case("switched", rounded(values), model, (Site("b", "bernoulli", 1, _read),))
     prior = Site("g", "bernoulli", 1, lambda v, z: v["top"])
     proposal = Site("g", "bernoulli", 1, lambda v, z: v["guide_top"])
-    return WithGlobal(case, prior, proposal, local_first=True)
+    return WithGlobal(case, _ROWS, prior=prior, proposal=proposal, local_first=True)
 
 
 _MIXTURE = {
@@ -260,7 +216,7 @@ def _mixture(
         Site("x", "normal", _SIZE, lambda v, z: (v["means"][z["k"]], v["scale"])),
     )
     case = Case(name, rounded(values), model, (Site("k", "integer", 3, _read),))
-    return WithGlobal(case, prior, proposal, order=40)
+    return WithGlobal(case, _ROWS, prior=prior, proposal=proposal, order=40)
 
 
 def _tilted(v: Mapping[str, Any], z: Mapping[str, Any]) -> Any:

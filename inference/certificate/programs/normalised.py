@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from inference.certificate.cases import Array, Case, Site, frameworks, parameters, rounded, sample
+from inference.certificate.cases import Case, rounded
 from inference.certificate.expected import Expected
+from inference.certificate.libraries import frameworks, parameters, sample
 from inference.certificate.programs.program import OfCase
+from inference.certificate.sites import Array, Site
 from inference.objectives import RWS, Objective, WakeSleep
 
 EPSILON = 1e-5  # of both libraries' layers

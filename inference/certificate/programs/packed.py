@@ -10,6 +10,7 @@ starts at a diagonal L, whose gradient below the diagonal is none the less not z
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -19,18 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from inference.certificate.cases import (
-    Array,
-    Arrays,
-    Case,
-    as_array,
-    frameworks,
-    hermite,
-    parameters,
-    rounded,
-)
+from inference.certificate.cases import Case, rounded
 from inference.certificate.expected import Expected
+from inference.certificate.libraries import as_array, frameworks, parameters
 from inference.certificate.programs.program import OfCase
+from inference.certificate.quadrature import hermite
+from inference.certificate.sites import Array, Arrays
 from inference.objectives import Objective, TailAdaptive
 
 _SHAPE = 3.0  # of the Gamma distribution
@@ -111,10 +106,9 @@ class PackedGuide(OfCase):
 
         loc = values["guide_loc"]
         start = {"m": as_array(engine, loc[0]), "s": as_array(engine, np.exp(loc[1]))}
-        auto = _autoguides(engine)
-        guide = auto.AutoMultivariateNormal(
-            model, init_loc_fn=_init_to_value(engine)(values=start), init_scale=_SCALE
-        )
+        auto = importlib.import_module(f"{engine}.infer.autoguide")
+        initial = importlib.import_module(_INITIAL[engine]).init_to_value(values=start)
+        guide = auto.AutoMultivariateNormal(model, init_loc_fn=initial, init_scale=_SCALE)
         return SimpleNamespace(engine=engine, model=model, guide=guide)
 
     def compared(self, engine: str, gradients: Arrays) -> Arrays:
@@ -147,22 +141,7 @@ class PackedGuide(OfCase):
         return Expected(gradient, found.bias)
 
 
-def _autoguides(engine: str) -> Any:
-    if engine == "pyro":
-        from pyro.infer import autoguide
-    else:
-        from numpyro.infer import autoguide
-    return autoguide
-
-
-def _init_to_value(engine: str) -> Any:
-    if engine == "pyro":
-        from pyro.infer.autoguide import init_to_value
-    else:
-        from numpyro.infer import init_to_value
-    return init_to_value
-
-
+_INITIAL = {"pyro": "pyro.infer.autoguide", "numpyro": "numpyro.infer.initialization"}
 _VALUES = {
     "mean": 0.3,
     "rate": 0.6,

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from inference.certificate.cases import Case, Site, frameworks, parameters, rounded
+from inference.certificate.cases import Case, rounded
+from inference.certificate.libraries import frameworks, parameters
 from inference.certificate.programs.program import OfCase
 from inference.certificate.programs.weighted import UnderWeights, Weighted
+from inference.certificate.sites import Site
 
 _UNITS = 3
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.certificate import exact
-from inference.certificate.cases import Array, Arrays, Case
+from inference.certificate.cases import Case
 from inference.certificate.expected import Expected, expected
+from inference.certificate.sites import Array, Arrays
 from inference.objectives import (
     CIWAE,
     ELBO,

@@ -20,18 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.certificate.cases import (
-    CASES,
-    Array,
-    Arrays,
-    Case,
-    Site,
-    as_array,
-    frameworks,
-    log_density,
-)
+from inference.certificate.cases import CASES, Case
 from inference.certificate.expected import Expected, expected
+from inference.certificate.libraries import as_array, frameworks
 from inference.certificate.programs.program import OfCase
+from inference.certificate.quadrature import log_density
+from inference.certificate.sites import Array, Arrays, Site
 from inference.objectives import Objective
 
 

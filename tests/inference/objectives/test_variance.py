@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from rows import ENGINES
 
 from inference.certificate import exact
-from inference.certificate.cases import CASES, Arrays, Case
+from inference.certificate.cases import CASES, Case
+from inference.certificate.sites import Arrays
 from inference.engines import load_engine
 from inference.engines.program import OWNED
 from inference.objectives import ELBO, IWAE, NVIL, REBAR, RELAX, RLOO, STL, VIMCO, DReG, Objective
