@@ -17,7 +17,7 @@ from scoring import log_densities
 from inference.engines import load_engine
 from inference.engines.numpyro.pairs import StoredPair
 from inference.engines.pyro.pairs import rebuild
-from inference.engines.pyro.program import vectorises
+from inference.engines.pyro.particles import vectorises
 from ppl_models import create
 
 COUNT, LENGTH, WIDTH, LATENT = 4, 4, 3, 2

@@ -20,7 +20,7 @@ from scoring import kernel_names, log_densities
 from inference.engines import load_engine
 from inference.engines.numpyro.pairs import StoredPair, flatten, public_names
 from inference.engines.pyro.pairs import rebuild
-from inference.engines.pyro.program import vectorises
+from inference.engines.pyro.particles import vectorises
 from ppl_models import create
 from ppl_models.networks import attention, attention_numpyro
 from ppl_models.networks.windows import tiling

@@ -81,8 +81,9 @@ def _pyro(pair: Any, objective: Objective, x: NDArray[np.float32], draws: int) -
     import pyro
     import torch
 
+    from inference.engines.pyro.inspection import inspect
     from inference.engines.pyro.pairs import StoredPair, unconstrained
-    from inference.engines.pyro.program import PyroProgram, inspect
+    from inference.engines.pyro.program import PyroProgram
 
     stored, batch = StoredPair(pair), torch.from_numpy(x.copy())
     with stored.scope(), torch.random.fork_rng(), pyro.validation_enabled(False):

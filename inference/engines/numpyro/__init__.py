@@ -19,11 +19,12 @@ from inference.engines.numpyro.gradients import (
     parameter_groups,
     snapshot,
 )
+from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.mcmc import nuts
 from inference.engines.numpyro.pairs import on_arrays, parameters, params, rebuild
 from inference.engines.numpyro.posterior_draws import guide_draws, prior_draws, score_draws
 from inference.engines.numpyro.precision import precision
-from inference.engines.numpyro.program import attach, inspect, loss
+from inference.engines.numpyro.svi import attach, loss
 from inference.engines.numpyro.training import Trainer
 
 __all__ = [

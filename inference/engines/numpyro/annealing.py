@@ -24,8 +24,10 @@ from inference.engines.annealable import (
     refused_support,
 )
 from inference.engines.generated import rows_drawn
+from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
-from inference.engines.numpyro.program import NumPyroProgram, computed, inspect, rows_of
+from inference.engines.numpyro.program import NumPyroProgram
+from inference.engines.numpyro.tracing import computed, rows_of
 from inference.engines.structure import Structure
 
 Rows = tuple[Any, ...]

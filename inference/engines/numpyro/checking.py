@@ -15,12 +15,13 @@ from numpyro.distributions import biject_to, constraints
 
 from inference.engines.closed_over import held_in
 from inference.engines.numpyro.factors import sources
+from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.pairs import (
     evaluating,
     flatten,
     public_names,
 )
-from inference.engines.numpyro.program import NumPyroProgram, computed, describe
+from inference.engines.numpyro.program import NumPyroProgram
 from inference.engines.numpyro.recorded_sites import drawn, log_prob_sum
 from inference.engines.numpyro.recording import (
     QUICKLY,
@@ -30,6 +31,7 @@ from inference.engines.numpyro.recording import (
     by_position,
     merged,
 )
+from inference.engines.numpyro.tracing import computed
 from inference.engines.recorded import (
     Array,
     Parameter,

@@ -25,8 +25,9 @@ from inference.engines.freed import (
     refused_family,
 )
 from inference.engines.numpyro import discrete
+from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
-from inference.engines.numpyro.program import NumPyroProgram, inspect
+from inference.engines.numpyro.program import NumPyroProgram
 from inference.engines.structure import Structure
 
 Rows = tuple[Any, ...]

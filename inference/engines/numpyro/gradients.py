@@ -17,7 +17,8 @@ from numpyro.infer import SVI
 
 from inference.engines.moments import GradientMoments, welford
 from inference.engines.numpyro.pairs import StoredPair, flatten, nested, parts, public_names
-from inference.engines.numpyro.program import attach, traces
+from inference.engines.numpyro.svi import attach
+from inference.engines.numpyro.tracing import traces
 from inference.engines.program import OWNED
 from inference.objectives import Objective
 

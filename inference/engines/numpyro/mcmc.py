@@ -14,8 +14,8 @@ from numpyro.handlers import seed, substitute, trace
 from numpyro.infer import MCMC, NUTS
 
 from inference.engines.chains import Chains
+from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, flatten, parts, public_names
-from inference.engines.numpyro.program import inspect
 from inference.engines.posterior_draws import propose_nothing
 from inference.engines.structure import Structure
 from inference.errors import ObjectiveError

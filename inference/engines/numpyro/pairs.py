@@ -21,7 +21,7 @@ from inference.engines.batches import Form, OnArrays, plain_form, whole
 from inference.engines.batches import on_arrays as of_arrays
 from inference.engines.closed_over import objects_of
 from inference.engines.numpyro.pickling import register
-from inference.engines.numpyro.program import traces
+from inference.engines.numpyro.tracing import traces
 from inference.errors import RunFolderError
 
 register()  # of whatever a pair holds

@@ -12,9 +12,11 @@ from jax import Array, lax, random
 from numpy.typing import NDArray
 from numpyro.handlers import seed, substitute, trace, uncondition
 
+from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
-from inference.engines.numpyro.program import NumPyroProgram, computed, inspect
+from inference.engines.numpyro.program import NumPyroProgram
 from inference.engines.numpyro.steer import Steer
+from inference.engines.numpyro.tracing import computed
 from inference.engines.posterior_draws import GuideDraws, ScoredDraws, propose_nothing
 from inference.engines.structure import Structure, can_draw
 

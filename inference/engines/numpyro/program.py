@@ -6,19 +6,14 @@ import functools
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax, random
-from jax.core import Tracer
 from numpy.typing import NDArray
-from numpyro import param
-from numpyro.distributions import Delta, TransformedDistribution, Unit
-from numpyro.handlers import block, replay, seed, substitute, trace, uncondition
-from numpyro.primitives import mutable
+from numpyro.handlers import seed, substitute, trace, uncondition
 
 from inference.engines.draws import Cells, Draws
 from inference.engines.generated import rows_drawn
@@ -26,9 +21,19 @@ from inference.engines.numpyro import discrete
 from inference.engines.numpyro.dataflow import parents_of
 from inference.engines.numpyro.divergences import divergence
 from inference.engines.numpyro.factors import sources
+from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.networks import Owned
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.steer import Steer
+from inference.engines.numpyro.tracing import (
+    Trace,
+    computed,
+    networks_state,
+    samples,
+    scale_of,
+    traces,
+    without_observations,
+)
 from inference.engines.program import (
     OWNED,
     OWNED_STATE,
@@ -37,21 +42,14 @@ from inference.engines.program import (
     Relaxation,
     split_weights,
 )
-from inference.engines.scales import TracedScale
 from inference.engines.structure import (
-    Plate,
     Site,
     Structure,
     can_draw,
-    comes_with_rows,
-    innermost,
-    says,
 )
 from inference.errors import ObjectiveError
 
 _LATER = 2**31 - 1  # more than a key is ever split into
-
-Trace = Mapping[str, Mapping[str, Any]]
 
 
 class NumPyroProgram:
@@ -94,7 +92,7 @@ class NumPyroProgram:
         """The sites and plates."""
         if self._structure is None:
             # Of this run, compilation keeps nothing.
-            both = traces(self.rng_key, self.params, self.model, self.guide, self.args, self.kwargs)
+            both = self._traces(self.rng_key)
             self._describe(*both)
         assert self._structure is not None
         return self._structure
@@ -158,14 +156,12 @@ class NumPyroProgram:
         if not self.nests or self._held or not self.structure.outside:
             return
         key, outside = self._next_key(1), self.structure.outside
-        guide_trace, model_trace = traces(
-            key, self.params, self.model, self.guide, self.args, self.kwargs
-        )
-        self._held = {n: s["value"] for n, s in _samples(guide_trace) if n in outside}
+        guide_trace, model_trace = self._traces(key)
+        self._held = {n: s["value"] for n, s in samples(guide_trace) if n in outside}
         self._of_globals = _sum(
-            sign * (_scored_density(site) * _scale_of(site)).sum()
+            sign * (_scored_density(site) * scale_of(site)).sum()
             for sign, sites in ((1, model_trace), (-1, guide_trace))
-            for name, site in _samples(sites)
+            for name, site in samples(sites)
             if name in outside
         )
 
@@ -205,7 +201,7 @@ class NumPyroProgram:
                 key, params, self.model, self.guide, self.args, self.kwargs, fixed, guide_params
             )
             self._scale_outside(both[1])
-            log_q, log_p = (_sum(self._log_prob(site) for _, site in _samples(t)) for t in both)
+            log_q, log_p = (_sum(self._log_prob(site) for _, site in samples(t)) for t in both)
             return log_p, log_q
 
         values = {site.name: result["values"][site.name] for site in self.structure.proposals}
@@ -235,7 +231,7 @@ class NumPyroProgram:
             guide = Steer(seed(self.guide, guide_key), values=lax.stop_gradient(values))
             run = trace(substitute(guide, data=self.params)).get_trace(*args, **self.kwargs)
         run = without_observations(run)
-        return _sum(self._log_prob(site) for _, site in _samples(run))
+        return _sum(self._log_prob(site) for _, site in samples(run))
 
     @property
     def data(self) -> tuple[Any, ...]:
@@ -255,12 +251,12 @@ class NumPyroProgram:
             warnings.simplefilter("ignore")
             means = Steer(run, values=values, relax=soft)(None, *given, size=size)
         sites = run.trace
-        self._network_state |= _mutable(sites)
+        self._network_state |= networks_state(sites)
         if name is None:
             means = rows_drawn(means, computed(sites))
         return Generated(
             x=means if name is None or draw == "mean" else sites[name]["value"],
-            latents={n: site["value"] for n, site in _samples(sites) if n != name},
+            latents={n: site["value"] for n, site in samples(sites) if n != name},
             given=given,
         )
 
@@ -268,8 +264,8 @@ class NumPyroProgram:
         """One draw of the guide's for each datum, by site."""
         run = trace(substitute(seed(self.guide, self._next_key(1)), data=self.params))
         sites = run.get_trace(*self.args, **self.kwargs)
-        self._network_state |= _mutable(sites)
-        return {name: s["value"] for name, s in _samples(sites) if not s["is_observed"]}
+        self._network_state |= networks_state(sites)
+        return {name: s["value"] for name, s in samples(sites) if not s["is_observed"]}
 
     def input_gradient(self, function: Callable[[Array], Array], at: Array) -> Array:
         """Gradient of the sum of a function's values by its argument; with a gradient itself."""
@@ -385,13 +381,17 @@ class NumPyroProgram:
         if self._rows_fixed:
             return
         self._rows_fixed = True
-        both = traces(self.rng_key, self.params, self.model, self.guide, self.args, self.kwargs)
+        both = self._traces(self.rng_key)
         self.params |= {
             name: site["value"]
             for trace in both
             for name, site in trace.items()
             if site["type"] == "plate" and site["args"][0] != site["args"][1]
         }
+
+    def _traces(self, key: Array, steer: Callable[..., Any] = Steer) -> tuple[Trace, Trace]:
+        """Traces of guide and model on the batch."""
+        return traces(key, self.params, self.model, self.guide, self.args, self.kwargs, steer)
 
     def _describe(self, guide_trace: Trace, model_trace: Trace) -> None:
         if self._structure is None:
@@ -406,21 +406,13 @@ class NumPyroProgram:
         """Find out what each site depends on, where that makes scores less noisy."""
         if not found.follows_scores:
             return found
-        every = (*_samples(guide_trace), *_samples(model_trace))
+        every = (*samples(guide_trace), *samples(model_trace))
         latents = {n: site["value"] for n, site in every if not site["is_observed"]}
 
         def densities(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-            both = traces(
-                self.rng_key,
-                self.params,
-                self.model,
-                self.guide,
-                self.args,
-                self.kwargs,
-                functools.partial(Steer, values=values),
-            )
+            both = self._traces(self.rng_key, functools.partial(Steer, values=values))
             of_guide, of_model = (
-                {n: (_scored_density(site), _scale_of(site)) for n, site in _samples(each)}
+                {n: (_scored_density(site), scale_of(site)) for n, site in samples(each)}
                 for each in both
             )
             return of_model, of_guide
@@ -440,15 +432,7 @@ class NumPyroProgram:
             for site in [self.structure.model.get(name) or self.structure.guide[name]]
         }
         given = self._held | given
-        guide_trace, model_trace = traces(
-            key,
-            self.params,
-            self.model,
-            self.guide,
-            self.args,
-            self.kwargs,
-            functools.partial(steer, values=given),
-        )
+        guide_trace, model_trace = self._traces(key, functools.partial(steer, values=given))
         self._describe(guide_trace, model_trace)
         known = {}
         if divergences:
@@ -458,8 +442,8 @@ class NumPyroProgram:
                     known[name] = exact
         scale = self._scale_outside(model_trace)
         outside = self.structure.outside
-        model = {n: site for n, site in _samples(model_trace) if n not in outside}
-        guide = {n: site for n, site in _samples(guide_trace) if n not in outside}
+        model = {n: site for n, site in samples(model_trace) if n not in outside}
+        guide = {n: site for n, site in samples(guide_trace) if n not in outside}
         log_p = {name: _scored_density(site) for name, site in model.items()}
         log_q = {name: _scored_density(site) for name, site in guide.items()}
         cells: dict[str, dict[str, Array]] = {}
@@ -476,10 +460,10 @@ class NumPyroProgram:
             }
         observed = [
             self._flat(site["value"], name)
-            for name, site in _samples(model_trace)
+            for name, site in samples(model_trace)
             if site["is_observed"]
         ]
-        latents = [*_samples(guide_trace), *_samples(model_trace)]
+        latents = [*samples(guide_trace), *samples(model_trace)]
         return {
             "log_p": {n: self._per_datum(value, model[n]) for n, value in log_p.items()},
             "log_q": {n: self._per_datum(value, guide[n]) for n, value in log_q.items()},
@@ -489,11 +473,11 @@ class NumPyroProgram:
             "values": {name: s["value"] for name, s in latents if not s["is_observed"]},
             "logits": {
                 name: discrete.logits(site["fn"])
-                for name, site in _samples(guide_trace)
+                for name, site in samples(guide_trace)
                 if discrete.family(site["fn"])[0]
             },
             "observed": jnp.concatenate(observed, -1) if observed else jnp.zeros((1, 0)),
-            "mutable": _mutable(guide_trace) | _mutable(model_trace),
+            "mutable": networks_state(guide_trace) | networks_state(model_trace),
         }
 
     def _padded(self, values: dict[str, Array]) -> dict[str, Array]:
@@ -525,9 +509,9 @@ class NumPyroProgram:
         Found for each run, because the weights of rows may come with the batch; (N,) or a scalar
         if it is no plain number.
         """
-        weighing = (site for n, site in _samples(model_trace) if n in self.structure.unscaled)
+        weighing = (site for n, site in samples(model_trace) if n in self.structure.unscaled)
         site = next(weighing, None)
-        self._outside = self.structure.scale if site is None else _scale_of(site)
+        self._outside = self.structure.scale if site is None else scale_of(site)
         if jnp.ndim(self._outside) == 0:
             return self._outside if isinstance(self._outside, jax.Array) else None
         framed = self.structure.framed(jnp.asarray(self._outside))
@@ -537,7 +521,7 @@ class NumPyroProgram:
         """Times the site's scale, as far as that is not outside: see total()."""
         if site["name"] in self.structure.unscaled:
             return log_prob
-        scale = _ratio(_scale_of(site), self._outside)
+        scale = _ratio(scale_of(site), self._outside)
         return log_prob if isinstance(scale, (int, float)) and scale == 1 else scale * log_prob
 
     def _cell(self, log_prob: Array, site: Mapping[str, Any]) -> Array:
@@ -555,261 +539,10 @@ class NumPyroProgram:
         return log_prob.sum(private).reshape(-1)
 
 
-def program_of(
-    objective: Any,
-    rng_key: Array,
-    params: Mapping[str, Any],
-    model: Callable[..., Any],
-    guide: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> NumPyroProgram:
-    """A program on a batch, to be checked against the objective."""
-    check, nests = objective.require, objective.nests
-    return NumPyroProgram(rng_key, params, model, guide, args, kwargs, check, nests=nests)
-
-
-def loss(
-    objective: Any,
-    rng_key: Array,
-    params: Mapping[str, Any],
-    model: Callable[..., Any],
-    guide: Callable[..., Any],
-    *args: Any,
-    **kwargs: Any,
-) -> dict[str, Any]:
-    """The negative surrogate of an objective, for `numpyro.infer.SVI`."""
-    program = program_of(objective, rng_key, params, model, guide, args, kwargs)
-    value = -objective.surrogate(program)
-    return {"loss": value, "mutable_state": program.mutable_state}
-
-
-def bound(
-    objective: Any,
-    rng_key: Array,
-    params: Mapping[str, Any],
-    model: Callable[..., Any],
-    guide: Callable[..., Any],
-    *args: Any,
-) -> Array:
-    """The bound of an objective on a batch, for evaluation."""
-    return objective.bound(program_of(objective, rng_key, params, model, guide, args, {}))
-
-
-def attach(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> Any:
-    """The guide with parameter sites for what the objective owns, which `SVI.init` then finds."""
-
-    def attached(*args: Any, **kwargs: Any) -> Any:
-        result = guide(*args, **kwargs)
-        owned: dict[str, Any] = {}
-
-        def surrogate(key: Array) -> Array:
-            program = program_of(objective, key, {}, model, guide, args, kwargs)
-            program.owned = owned
-            return objective.surrogate(program)
-
-        with block():
-            jax.eval_shape(surrogate, random.PRNGKey(0))  # runs nothing
-        for name, initial in owned.items():
-            register = mutable if name.startswith(OWNED_STATE) else param
-            register(name, jax.tree.map(jnp.asarray, initial))
-        return result
-
-    vars(attached)["unattached"] = guide
-    return attached
-
-
-def traces(
-    key: Array,
-    params: Mapping[str, Any],
-    model: Callable[..., Any],
-    guide: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    steer: Callable[..., Any] = Steer,
-    guide_params: Mapping[str, Any] | None = None,
-) -> tuple[Trace, Trace]:
-    """Trace the guide, then the model on its draws, from one key split as upstream splits it."""
-    model_key, guide_key = random.split(key)
-    params = dict(params)
-    seen = params if guide_params is None else dict(guide_params)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what upstream only warns about is refused by name later
-        run = trace(substitute(seed(guide, guide_key), data=seen)).get_trace
-        guide_trace = steer(run)(*args, **kwargs)
-        # A network that model and guide share sees the state that the guide left.
-        params |= {n: s["value"] for n, s in guide_trace.items() if s["type"] == "mutable"}
-        replayed = replay(seed(model, model_key), guide_trace)
-        run = trace(substitute(replayed, data=params)).get_trace
-        model_trace = steer(run)(*args, **kwargs)
-    return without_observations(guide_trace), model_trace
-
-
-def without_observations(guide_trace: Trace) -> Trace:
-    """A guide's trace without what it observes, which is no part of q: it draws nothing there.
-
-    A factor is one, such as the momenta of an annealed guide.
-    """
-    return {
-        name: site
-        for name, site in guide_trace.items()
-        if site["type"] != "sample" or not site["is_observed"] or isinstance(site["fn"], Unit)
-    }
-
-
-def inspect(
-    model: Callable[..., Any],
-    guide: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> Structure:
-    """Run the pair once and describe its sites."""
-    both = traces(random.PRNGKey(0), {}, model, guide, args, kwargs)
-    factors = sources(model, both[1], args, kwargs)
-
-    def on(rows: tuple[Any, ...]) -> Structure:
-        return inspect(model, guide, tuple(map(jnp.asarray, rows)), kwargs)
-
-    return replace(describe(*both, args, can_draw=can_draw(model), factors=factors), on=on)
-
-
-def describe(
-    guide_trace: Trace,
-    model_trace: Trace,
-    args: tuple[Any, ...],
-    *,
-    can_draw: bool,
-    factors: Mapping[str, tuple[str, ...]] | None = None,
-) -> Structure:
-    """Sites and plates of two traces, given what the model's factors are computed from."""
-    known = factors or {}
-    full = {
-        name: site["args"][0]
-        for name, site in (*guide_trace.items(), *model_trace.items())
-        if site["type"] == "plate"
-    }
-    missing = any(map(_has_nan, args))
-    return Structure(
-        model={
-            name: _site(name, site, full, args, known.get(name), missing=missing)
-            for name, site in _samples(model_trace)
-        },
-        guide={
-            name: _site(name, site, full, args, missing=missing)
-            for name, site in _samples(guide_trace)
-        },
-        can_draw=can_draw,
-        labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
-    ).check_scales()
-
-
-def _samples(trace: Trace) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(name, site) for name, site in trace.items() if site["type"] == "sample"]
-
-
-def computed(trace: Trace) -> dict[str, Array]:
-    """What the program computed in `numpyro.deterministic` statements, by their names."""
-    return {
-        name: jnp.asarray(site["value"])
-        for name, site in trace.items()
-        if site["type"] == "deterministic"
-    }
-
-
-def rows_of(model: Callable[[], Any]) -> Any:
-    """The rows that a run of a model draws that observes nothing."""
-    returned: list[Any] = []
-    run = trace(lambda: returned.append(model())).get_trace()
-    return rows_drawn(returned[0], computed(run))
-
-
-def _mutable(trace: Trace) -> dict[str, Any]:
-    """The networks' new state."""
-    return {
-        name: site["value"]
-        for name, site in trace.items()
-        if site["type"] == "mutable" and not name.startswith(OWNED)
-    }
-
-
 def _in_precision(value: Any) -> Any:
     """Real numbers in what jax computes in, for what is carried from step to step."""
     real = getattr(value, "dtype", None) in (np.float32, np.float64)
     return value.astype(jnp.result_type(float)) if real else value
-
-
-def _has_nan(arg: Any) -> bool:
-    """Whether an array has missing values, as far as it is known and not being compiled for."""
-    known = hasattr(arg, "dtype") and not isinstance(arg, Tracer)
-    return known and jnp.issubdtype(arg.dtype, jnp.floating) and bool(np.isnan(arg).any())
-
-
-def _is_nan(site: Mapping[str, Any]) -> bool:
-    found = jnp.isnan(site["fn"].log_prob(site["value"])).any()
-    return not isinstance(found, Tracer) and bool(found)
-
-
-def _site(
-    name: str,
-    site: Mapping[str, Any],
-    full: Mapping[str, int],
-    args: tuple[Any, ...],
-    factor: tuple[str, ...] | None = None,
-    *,
-    missing: bool = False,
-) -> Site:
-    support = getattr(site["fn"], "support", None)
-    while (base := getattr(support, "base_constraint", None)) is not None:
-        support = base
-    positions = [position for position, arg in enumerate(args) if arg is site["value"]]
-    plates = frozenset(
-        Plate(frame.name, frame.dim, int(frame.size), int(full.get(frame.name, frame.size)))
-        for frame in site["cond_indep_stack"]
-    )
-    return Site(
-        name=name,
-        observed=bool(site["is_observed"]),
-        # A custom class without arg_constraints has has_rsample, whatever it draws.
-        reparameterised=bool(site["fn"].has_rsample) and not getattr(support, "is_discrete", False),
-        event_shape=tuple(site["fn"].event_shape),
-        batch_shape=tuple(site["fn"].batch_shape),
-        plates=plates,
-        auxiliary=bool(site["infer"].get("is_auxiliary", False)),
-        support=type(support).__name__.strip("_").lower(),
-        inside=None if support is None else lambda a: np.asarray(support(a)),
-        argument=positions[0] if positions else None,
-        family=discrete.family(site["fn"])[0],
-        cardinality=discrete.family(site["fn"])[1],
-        training_only=bool(site["infer"].get("training_only", False)),
-        scorable=_scorable(site["fn"], site["value"]),
-        enumerated=bool(site["infer"].get("enumerate")),
-        scale=_described(site, full),
-        value_shape=tuple(jnp.shape(site["value"])),
-        density_shape=_density_shape(site),
-        normalised=says(site["fn"], "normalised", usual=True) and not factor,
-        sequential=says(site["fn"], "sequential", usual=False),
-        factor=factor,
-        by_row=comes_with_rows(support),
-        is_nan=missing and _is_nan(site),
-        point=isinstance(innermost(site["fn"]), Delta),
-    )
-
-
-def _described(site: Mapping[str, Any], full: Mapping[str, int]) -> Any:
-    """A site's scale as a `Site` has it."""
-    scale = _scale_of(site)
-    try:
-        found = np.asarray(scale, dtype=np.float64)
-        return found if found.ndim else float(found)
-    except jax.errors.TracerArrayConversionError:
-        frames = site["cond_indep_stack"]
-        factor = math.prod(full.get(f.name, f.size) / f.size for f in frames)
-        return TracedScale(site.get("scales", ()), factor, jnp.shape(scale))
-
-
-def _scale_of(site: Mapping[str, Any]) -> Any:
-    """The factor on a site's log density, from plates and handlers."""
-    return 1.0 if site["scale"] is None else site["scale"]
 
 
 def _ratio(scale: Any, outside: Any) -> Any:
@@ -833,30 +566,9 @@ def _score(site: Mapping[str, Any]) -> Array:
     return discrete.with_slopes(discrete.unmasked(site["fn"])).log_prob(site["value"])
 
 
-def _density_shape(site: Mapping[str, Any]) -> tuple[int, ...] | None:
-    """The shape of a log density; None where there is none, which others report in better words."""
-    given = (site["intermediates"],) if site.get("intermediates") else ()
-    try:
-        found: Any = jax.eval_shape(lambda: site["fn"].log_prob(site["value"], *given))
-        return tuple(found.shape)
-    except Exception:
-        return None
-
-
 def _weighed(weight: Array, value: Array) -> Array:
     """weight * value, zero where the weight is, though the value be -inf."""
     return weight * jnp.where(weight == 0, 0.0, value)
-
-
-def _scorable(fn: Any, value: Array) -> bool:
-    """Whether a flow's draw has a density without what was worked out when it was drawn."""
-    if not isinstance(fn, TransformedDistribution):
-        return True
-    try:
-        fn.log_prob(value)
-    except NotImplementedError:
-        return False
-    return True
 
 
 def logmeanexp(values: Array) -> Array:

@@ -15,6 +15,7 @@ from numpyro.distributions import constraints
 from numpyro.handlers import seed, substitute, trace
 from numpyro.infer.autoguide import AutoGuide
 
+from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.pairs import (
     StoredPair,
     evaluating,
@@ -22,7 +23,6 @@ from inference.engines.numpyro.pairs import (
     public_names,
     untouched_parts,
 )
-from inference.engines.numpyro.program import computed, describe
 from inference.engines.numpyro.recorded_sites import (
     Lines,
     arrays_of,
@@ -30,6 +30,7 @@ from inference.engines.numpyro.recorded_sites import (
     in_numpy,
 )
 from inference.engines.numpyro.steer import Steer
+from inference.engines.numpyro.tracing import computed
 from inference.engines.recorded import (
     Array,
     Recorded,

@@ -17,10 +17,12 @@ from numpyro.infer import SVI
 from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.batches import Batch, Form, on_arrays, plain_form
+from inference.engines.numpyro.inspection import describe, inspect
 from inference.engines.numpyro.optimisers import build_optimiser, by_owner
 from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, flatten, parts, stored
-from inference.engines.numpyro.program import attach, describe, inspect, traces
-from inference.engines.numpyro.program import bound as bound_of
+from inference.engines.numpyro.svi import attach
+from inference.engines.numpyro.svi import bound as bound_of
+from inference.engines.numpyro.tracing import traces
 from inference.engines.program import OWNED, OWNED_STATE, is_owned
 from inference.engines.structure import Structure
 from inference.engines.training import Settings

@@ -19,10 +19,11 @@ from inference.engines.pyro.gradients import (
     parameter_groups,
     snapshot,
 )
+from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import on_arrays, parameters, params, rebuild
 from inference.engines.pyro.posterior_draws import guide_draws, prior_draws, score_draws
 from inference.engines.pyro.precision import precision
-from inference.engines.pyro.program import attach, inspect, loss
+from inference.engines.pyro.svi import attach, loss
 from inference.engines.pyro.training import Trainer
 
 __all__ = [

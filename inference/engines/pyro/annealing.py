@@ -23,9 +23,10 @@ from inference.engines.annealable import (
 )
 from inference.engines.generated import rows_drawn
 from inference.engines.pyro.evaluation import repeatable, tensors
+from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import StoredPair, parts
-from inference.engines.pyro.program import PyroProgram, inspect, samples
-from inference.engines.pyro.tracing import computed
+from inference.engines.pyro.program import PyroProgram
+from inference.engines.pyro.tracing import computed, samples
 from inference.engines.structure import Structure
 
 Rows = tuple[Any, ...]

@@ -17,20 +17,15 @@ from torch.overrides import TorchFunctionMode
 from inference.engines.closed_over import held_in
 from inference.engines.pyro.evaluation import log_evidence
 from inference.engines.pyro.factors import sources
+from inference.engines.pyro.inspection import describe, inspect
 from inference.engines.pyro.pairs import (
     unconstrained,
 )
-from inference.engines.pyro.particles import Obstacle, obstacle
-from inference.engines.pyro.program import (
-    PyroProgram,
-    describe,
-    inspect,
-    samples,
-    vectorises,
-)
+from inference.engines.pyro.particles import Obstacle, obstacle, vectorises
+from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.recorded_sites import log_prob_sum
 from inference.engines.pyro.recording import Recorder, held_at, tensors
-from inference.engines.pyro.tracing import computed
+from inference.engines.pyro.tracing import computed, samples
 from inference.engines.recorded import (
     Array,
     Parameter,

@@ -19,10 +19,12 @@ from pyro.contrib.easyguide import EasyGuide
 from inference.engines.draws import Draws
 from inference.engines.program import OWNED
 from inference.engines.pyro import discrete
+from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.looking import random_states, untouched
 from inference.engines.pyro.pairs import evaluating, parts, untouched_parts
-from inference.engines.pyro.program import PyroProgram, inspect, samples, vectorises
-from inference.engines.pyro.tracing import proposing
+from inference.engines.pyro.particles import vectorises
+from inference.engines.pyro.program import PyroProgram
+from inference.engines.pyro.tracing import proposing, samples
 from inference.engines.structure import Structure, says
 
 

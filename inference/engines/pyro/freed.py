@@ -24,8 +24,11 @@ from inference.engines.freed import (
 )
 from inference.engines.pyro import discrete
 from inference.engines.pyro.evaluation import as_arrays, repeatable, tensors
+from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import parts
-from inference.engines.pyro.program import PyroProgram, inspect, samples, vectorises
+from inference.engines.pyro.particles import vectorises
+from inference.engines.pyro.program import PyroProgram
+from inference.engines.pyro.tracing import samples
 from inference.engines.structure import Structure
 
 Rows = tuple[Any, ...]

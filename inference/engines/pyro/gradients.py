@@ -16,6 +16,7 @@ from pyro.infer import elbo as upstream
 from inference.engines.moments import GradientMoments, welford
 from inference.engines.program import OWNED
 from inference.engines.pyro.evaluation import repeatable, tensors
+from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import (
     StoredPair,
     drop_owned,
@@ -25,7 +26,7 @@ from inference.engines.pyro.pairs import (
     stored_values,
     unconstrained,
 )
-from inference.engines.pyro.program import PyroProgram, inspect
+from inference.engines.pyro.program import PyroProgram
 from inference.objectives import Objective
 
 

@@ -19,7 +19,7 @@ from inference.engines.batches import Form, OnArrays, plain_form, whole
 from inference.engines.batches import on_arrays as of_arrays
 from inference.engines.program import OWNED
 from inference.engines.pyro.filling import Fill
-from inference.engines.pyro.program import inspect
+from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.reachable import networks
 from inference.engines.pyro.tracing import proposing
 from inference.errors import RunFolderError

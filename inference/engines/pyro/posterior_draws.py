@@ -13,10 +13,12 @@ from pyro.distributions.util import scale_and_mask
 
 from inference.engines.posterior_draws import GuideDraws, ScoredDraws, propose_nothing
 from inference.engines.pyro.evaluation import repeatable, tensors
+from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import parts
-from inference.engines.pyro.program import PyroProgram, inspect, samples, vectorises
+from inference.engines.pyro.particles import vectorises
+from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.steer import Steer
-from inference.engines.pyro.tracing import computed
+from inference.engines.pyro.tracing import computed, samples
 from inference.engines.structure import Structure, can_draw
 
 Rows = tuple[Any, ...]

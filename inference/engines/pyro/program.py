@@ -6,11 +6,8 @@ import contextlib
 import functools
 import itertools
 import math
-import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -18,12 +15,10 @@ import pyro
 import torch
 from numpy.typing import NDArray
 from pyro import poutine
-from pyro.distributions import Delta
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
-from inference.engines.batches import mapped, whole
 from inference.engines.draws import Cells, Draws
 from inference.engines.generated import rows_drawn
 from inference.engines.program import (
@@ -31,50 +26,29 @@ from inference.engines.program import (
     OWNED_STATE,
     RELAXED_AT,
     Generated,
-    OtherSitesError,
     Relaxation,
     check_same_sites,
     split_weights,
 )
 from inference.engines.pyro import discrete
-from inference.engines.pyro.dataflow import parents_of
 from inference.engines.pyro.divergences import divergence
-from inference.engines.pyro.factors import sources
-from inference.engines.pyro.looking import (
-    Kept,
-    arguments,
-    forget,
-    quietly,
-    transforms_of,
-    untouched,
-)
 from inference.engines.pyro.networks import Owned
 from inference.engines.pyro.ops import Ops
-from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.steer import Steer
 from inference.engines.pyro.tracing import (
     PARTICLES,
     computed,
     guide_samples,
-    proposing,
+    plain_scale,
     samples,
-    trace_pair,
     with_particles,
 )
 from inference.engines.scales import in_words, same_scale
 from inference.engines.structure import (
-    Plate,
     Site,
     Structure,
-    can_draw,
-    comes_with_rows,
-    innermost,
-    says,
 )
 from inference.errors import ObjectiveError
-
-_DRAWS = 3  # more, to see whether they have the same sites
-_REMEMBERED = 4  # structures: of training and validation batches, whole and last ones
 
 
 class PyroProgram:
@@ -157,8 +131,9 @@ class PyroProgram:
         self._held = {name: value for name, value in drawn.items() if name in outside}
         for sign, sites in ((1, model_sites), (-1, guide_sites)):
             for name in outside & set(sites):
-                term = (_density(sites[name]) * sites[name]["scale"]).sum()
-                self._of_globals = self._of_globals + sign * term
+                site = sites[name]
+                term = scale_and_mask(_density(site), site["scale"], site["mask"])
+                self._of_globals = self._of_globals + sign * term.sum()
 
     def _draw(
         self,
@@ -235,9 +210,10 @@ class PyroProgram:
         for name, scale in weighing:
             if not _equal(scale, self._outside):
                 raise ObjectiveError(
-                    f"site {name!r} has scale {in_words(_plain(scale))} and {first!r} "
-                    f"{in_words(_plain(self._outside))}, which were equal in an earlier batch. Fit "
-                    "the batches in which all sites of a datum have one scale on their own."
+                    f"site {name!r} has scale {in_words(plain_scale(scale))} and {first!r} "
+                    f"{in_words(plain_scale(self._outside))}, which were equal in an earlier "
+                    "batch. Fit the batches in which all sites of a datum have one scale on their "
+                    "own."
                 )
 
     def weighted(
@@ -588,297 +564,11 @@ def _frozen() -> Iterator[None]:
             tensor.requires_grad_(True)
 
 
-def loss(
-    objective: Any, model: Callable[..., Any], guide: Callable[..., Any], *args: Any, **kwargs: Any
-) -> Tensor:
-    """The negative surrogate of an objective, for `pyro.infer.SVI`."""
-    return -_of_this_draw(objective.surrogate, objective, model, guide, args, kwargs)
-
-
-def bound(
-    objective: Any, model: Callable[..., Any], guide: Callable[..., Any], *args: Any
-) -> Tensor:
-    """The bound of an objective on a batch, for evaluation."""
-    return _of_this_draw(objective.bound, objective, model, guide, args, {})
-
-
-def _of_this_draw(
-    value: Callable[[PyroProgram], Tensor],
-    objective: Any,
-    model: Callable[..., Any],
-    guide: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> Tensor:
-    """A value of an objective; its structure is that of this batch, and of this draw.
-
-    Where the pair draws other sites than when it was looked at, since the batch has others or a
-    draw decides, it is looked at again from the same random state: so the draw is the same too,
-    and none is left out for its sites.
-    """
-    before = torch.get_rng_state(), random.getstate(), np.random.get_state()
-    try:
-        return value(program(objective, model, guide, args, kwargs))
-    except OtherSitesError:
-        torch.set_rng_state(before[0])
-        random.setstate(before[1])
-        np.random.set_state(before[2])
-        return value(program(objective, model, guide, args, kwargs, anew=True))
-
-
-def attach(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> Any:
-    """The guide itself: Pyro's SVI finds what an objective owns without being told."""
-    return guide
-
-
-_owners = itertools.count()
-
-
-def _owner(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> int:
-    """A number for what an objective owns beside one pair; programs need not be hashable."""
-    owners: list[tuple[Any, int]] = objective.__dict__.setdefault("_pyro_owners", [])
-    model, guide = whole(model), whole(guide)
-    for pair, number in owners:
-        if pair == (model, guide):
-            return number
-    owners.append(((model, guide), next(_owners)))
-    return owners[-1][1]
-
-
-def release(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> None:
-    """Forget a pair that an objective has trained, so that it can be freed."""
-    owners = objective.__dict__.get("_pyro_owners", [])
-    model, guide = whole(model), whole(guide)
-    owners[:] = [entry for entry in owners if entry[0] != (model, guide)]
-
-
-def program(
-    objective: Any,
-    model: Callable[..., Any],
-    guide: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    *,
-    anew: bool = False,
-) -> PyroProgram:
-    """A program on a batch, checked against the objective.
-
-    The structure of the last pairs and batch shapes is remembered on the objective, because to find
-    it costs some runs of the pair.
-
-    Args:
-        objective: the objective.
-        model: the model.
-        guide: the guide.
-        args: what they take by position.
-        kwargs: what they take by name.
-        anew: whether to look again at what is remembered.
-    """
-    shapes = mapped(list(args) + list(kwargs.values()), lambda arg: getattr(arg, "shape", arg))
-    key = (model, guide, shapes, sorted(kwargs))
-    guide = proposing(guide)
-    remembered: list[_Remembered] = objective.__dict__.setdefault("_pyro_structure", [])
-    if anew:
-        remembered[:] = [one for one in remembered if not one.holds(key)]
-    known = next((one for one in remembered if one.holds(key)), None)
-    if known is None:
-        found, transforms = look(model, guide, args, kwargs)
-        structure = objective.require(found)
-        if structure.follows_scores:
-            structure = _with_parents(structure, model, guide, args, kwargs)
-        vectorised = vectorises(model, guide, args, kwargs, structure)
-        layers = [(layer, layer.training) for layer in Kept((model, guide)).modules]
-        known = _Remembered(key, structure, vectorised, transforms, layers)
-        remembered[:] = [known, *remembered[: _REMEMBERED - 1]]
-    forget(known.transforms)  # the parameters have moved since they saw these data
-    owner = _owner(objective, *key[:2]) if objective.owns else 0
-    return PyroProgram(
-        model, guide, args, kwargs, known.structure, vectorised=known.vectorised, owner=owner
-    )
-
-
-@dataclass(frozen=True)
-class _Remembered:
-    """What a look at a pair found, which holds for batches of these shapes in these modes."""
-
-    key: Any
-    structure: Structure
-    vectorised: bool
-    transforms: list[Any]
-    layers: list[tuple[torch.nn.Module, bool]]  # with their modes
-
-    def holds(self, key: Any) -> bool:
-        """Whether a batch is of this kind; normalisation mixes rows in training mode only."""
-        return self.key == key and all(layer.training == mode for layer, mode in self.layers)
-
-
-def _with_parents(
-    structure: Structure,
-    model: Callable[..., Any],
-    guide: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> Structure:
-    """Find out what each site depends on, where that makes scores less noisy."""
-    try:
-        with quietly(), untouched(model, guide):
-            own, named = arguments(args, kwargs)
-            run_guide, run_model = (functools.partial(f, *own, **named) for f in (guide, model))
-            return structure.with_parents(*parents_of(run_guide, run_model, samples))
-    except Exception:  # whatever it is: in doubt, a site depends on all before it
-        return structure
-
-
-def inspect(
-    model: Callable[..., Any],
-    guide: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> Structure:
-    """Run the pair once on copies of its arguments, leave nothing behind, describe its sites."""
-    device = next((arg.device for arg in args if isinstance(arg, Tensor)), None)
-
-    def on(rows: tuple[Any, ...]) -> Structure:
-        tensors = tuple(torch.tensor(np.asarray(array), device=device) for array in rows)
-        return inspect(model, guide, tensors, kwargs)
-
-    found = look(model, guide, args, kwargs)[0]
-    return replace(found, on=on, varying=_varying(guide, args, kwargs, set(found.guide)))
-
-
-def _varying(
-    guide: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], known: set[str]
-) -> frozenset[str]:
-    """Sites that not all of some draws of the guide have: a branch that a draw decides."""
-    runs = [known]
-    with quietly(), untouched(guide):
-        own, named = arguments(args, kwargs)
-        for rng_seed in range(_DRAWS):
-            torch.manual_seed(7 + rng_seed)
-            run = poutine.trace(proposing(guide)).get_trace(*own, **named)
-            forget(transforms_of([run]))
-            runs.append({name for name, _ in samples(run)})
-    return frozenset(set.union(*runs) - set.intersection(*runs))
-
-
-def look(
-    model: Callable[..., Any],
-    guide: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> tuple[Structure, list[Any]]:
-    """The structure, and the transforms of the pair's flows; nothing is left behind."""
-    guide = proposing(guide)
-    with quietly(), untouched(model, guide):
-        own, named = arguments(args, kwargs)
-        both = trace_pair(model, guide, own, named)
-        factors = sources(model, both[1], own, named)
-        structure = describe(*both, own, can_draw=can_draw(model), factors=factors)
-        kept = {name: structure.guide[name] for name, _ in guide_samples(both[0])}
-        structure = replace(structure, guide=kept)
-        transforms = transforms_of(both)
-        forget(transforms)
-    return structure, transforms
-
-
-def describe(
-    guide_trace: poutine.Trace,
-    model_trace: poutine.Trace,
-    args: tuple[Any, ...],
-    *,
-    can_draw: bool,
-    factors: Mapping[str, tuple[str, ...]] | None = None,
-) -> Structure:
-    """Sites and plates of two traces, given what the model's factors are computed from."""
-    known = factors or {}
-    if any(map(_has_nan, args)):
-        with torch.no_grad():
-            model_trace.compute_log_prob()
-            guide_trace.compute_log_prob()
-    model = {name: _site(name, site, args, known.get(name)) for name, site in samples(model_trace)}
-    plates = {plate.name: plate for site in model.values() for plate in site.plates}
-    guide = {name: _site(name, site, args) for name, site in samples(guide_trace)}
-    return Structure(
-        model=model,
-        guide={name: _sized(site, plates) for name, site in guide.items()},
-        can_draw=can_draw,
-        labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
-    ).check_scales()
-
-
-def _inside(support: Any, device: torch.device, array: NDArray[Any]) -> NDArray[np.bool_]:
-    return support.check(torch.tensor(array, device=device)).cpu().numpy()
-
-
-def _has_nan(arg: Any) -> bool:
-    """Whether a tensor has missing values."""
-    real = isinstance(arg, Tensor) and arg.is_floating_point()
-    return real and bool(arg.isnan().any())
-
-
-def _site(
-    name: str,
-    site: Mapping[str, Any],
-    args: tuple[Any, ...],
-    factor: tuple[str, ...] | None = None,
-) -> Site:
-    support = getattr(site["fn"], "support", None)
-    while (base := getattr(support, "base_constraint", None)) is not None:
-        support = base
-    given = site["infer"].get("given", site["value"])  # without what was filled in: see `filling`
-    positions = [position for position, arg in enumerate(args) if arg is given]
-    density_shape = _density_shape(site["fn"], site["value"])  # before a flow forgets its draw
-    plates = frozenset(
-        Plate(frame.name, frame.dim, int(frame.size), int(frame.full_size or frame.size))
-        for frame in site["cond_indep_stack"]
-        if frame.vectorized and frame.name != PARTICLES
-    )
-    return Site(
-        name=name,
-        observed=bool(site["is_observed"]),
-        reparameterised=bool(site["fn"].has_rsample),
-        event_shape=tuple(site["fn"].event_shape),
-        batch_shape=tuple(site["fn"].batch_shape),
-        plates=plates,
-        auxiliary=bool(site["infer"].get("is_auxiliary", False)),
-        support=type(support).__name__.strip("_").lower(),
-        inside=None if support is None else partial(_inside, support, site["value"].device),
-        argument=positions[0] if positions else None,
-        family=discrete.family(site["fn"])[0],
-        cardinality=discrete.family(site["fn"])[1],
-        training_only=bool(site["infer"].get("training_only", False)),
-        scorable=_scorable(site["fn"], site["value"]),
-        enumerated=bool(site["infer"].get("enumerate")),
-        scale=_plain(site["scale"]),
-        value_shape=tuple(site["value"].shape),
-        density_shape=density_shape,
-        normalised=says(site["fn"], "normalised", usual=True) and not factor,
-        sequential=says(site["fn"], "sequential", usual=False),
-        factor=factor,
-        by_row=comes_with_rows(support),
-        is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),
-        point=isinstance(innermost(site["fn"]), Delta),
-    )
-
-
-def _sized(site: Site, known: Mapping[str, Plate]) -> Site:
-    """A guide's site whose plates without a size, as `EasyGuide` makes them, have the model's."""
-    plates = (known.get(p.name, p) if p.size < 0 else p for p in site.plates)
-    return replace(site, plates=frozenset(plates))
-
-
 def _equal(one: Any, other: Any) -> bool:
     """Whether two scales are equal; numbers at once, because every step asks."""
     if one is other or (isinstance(one, float | int) and isinstance(other, float | int)):
         return one is other or one == other
-    return same_scale(_plain(one), _plain(other))
-
-
-def _plain(scale: Any) -> Any:
-    """A scale as a number or an array."""
-    if not isinstance(scale, Tensor):
-        return float(scale)
-    return scale.detach().cpu().double().numpy() if scale.dim() else float(scale)
+    return same_scale(plain_scale(one), plain_scale(other))
 
 
 def _density(site: Mapping[str, Any]) -> Tensor:
@@ -898,28 +588,9 @@ def _without(sites: Mapping[str, Any], names: frozenset[str]) -> Mapping[str, An
     return {n: site for n, site in sites.items() if n not in names} if names else sites
 
 
-def _density_shape(fn: Any, value: Tensor) -> tuple[int, ...] | None:
-    """The shape of a log density; None where there is none, which others report in better words."""
-    try:
-        return tuple(fn.log_prob(value).shape)
-    except Exception:
-        return None
-
-
 def _weighed(weight: Tensor, value: Tensor) -> Tensor:
     """weight * value, zero where the weight is, though the value be -inf."""
     return weight * torch.where(weight == 0, 0.0, value)
-
-
-def _scorable(fn: Any, value: Tensor) -> bool:
-    """Whether a copy of a flow's draw has a density: the draw's own is remembered, not computed."""
-    if not isinstance(fn, torch.distributions.TransformedDistribution):
-        return True
-    try:
-        fn.log_prob(value.clone())
-    except (KeyError, NotImplementedError):
-        return False
-    return True
 
 
 def logmeanexp(values: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from pyro.distributions.util import scale_and_mask
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
-from inference.engines.pyro.program import samples
+from inference.engines.pyro.tracing import samples
 from inference.engines.recorded import RecordedSite, calling_line
 from inference.engines.structure import Plate, Site
 

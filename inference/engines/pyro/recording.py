@@ -14,6 +14,7 @@ from pyro import poutine
 from torch import Tensor
 
 from inference.engines.pyro.doubling import in_double
+from inference.engines.pyro.inspection import describe
 from inference.engines.pyro.looking import random_states, untouched
 from inference.engines.pyro.pairs import (
     StoredPair,
@@ -22,13 +23,9 @@ from inference.engines.pyro.pairs import (
     unconstrained,
     untouched_parts,
 )
-from inference.engines.pyro.program import (
-    describe,
-    samples,
-)
 from inference.engines.pyro.recorded_sites import Lines, recorded
 from inference.engines.pyro.steer import Steer
-from inference.engines.pyro.tracing import computed
+from inference.engines.pyro.tracing import computed, samples
 from inference.engines.recorded import (
     Array,
     Recorded,

@@ -87,3 +87,10 @@ def computed(trace: poutine.Trace) -> dict[str, Tensor]:
 
 def _is_computed(site: Any) -> bool:
     return bool(site["infer"].get("_deterministic", False))
+
+
+def plain_scale(scale: Any) -> Any:
+    """A scale as a number or an array."""
+    if not isinstance(scale, Tensor):
+        return float(scale)
+    return scale.detach().cpu().double().numpy() if scale.dim() else float(scale)

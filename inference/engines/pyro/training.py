@@ -17,6 +17,7 @@ from pyro.infer import elbo as upstream
 
 from inference.engines.batches import Batch, Form, on_arrays, plain_form
 from inference.engines.program import OWNED, OWNED_STATE, is_owned
+from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.looking import random_states, untouched
 from inference.engines.pyro.optimisers import build_optimiser, build_schedule
 from inference.engines.pyro.pairs import (
@@ -31,7 +32,7 @@ from inference.engines.pyro.pairs import (
     stored_values,
     unconstrained,
 )
-from inference.engines.pyro.program import bound, inspect, release
+from inference.engines.pyro.svi import bound, release
 from inference.engines.structure import Structure
 from inference.engines.training import Settings
 from inference.errors import ArgumentError

@@ -15,7 +15,7 @@ import pytest
 from numpyro.contrib.module import flax_module
 
 from inference import explain, fit, log_likelihood
-from inference.engines.numpyro.program import inspect
+from inference.engines.numpyro.inspection import inspect
 
 X = np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32)
 

@@ -18,8 +18,9 @@ from rows import ROWS
 from torch import Tensor, nn
 
 from inference import IWAE, check_pair, log_likelihood
+from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.particles import obstacle
-from inference.engines.pyro.program import inspect, program
+from inference.engines.pyro.svi import program
 from ppl_models import create
 
 ROWS_OF_DATA, LATENT = 4, 4

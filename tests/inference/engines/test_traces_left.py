@@ -17,7 +17,7 @@ from pyro.infer.autoguide import AutoNormal
 from torch import Tensor, nn
 
 from inference import ELBO, check_pair, fit, log_likelihood, valid_objectives
-from inference.engines.pyro.program import inspect
+from inference.engines.pyro.inspection import inspect
 from inference.errors import ZooError
 
 X = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)

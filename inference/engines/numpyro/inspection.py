@@ -1,0 +1,166 @@
+"""A look at a NumPyro pair on a batch: what its sites and plates are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, random
+from jax.core import Tracer
+from numpyro.distributions import Delta, TransformedDistribution
+
+from inference.engines.numpyro import discrete
+from inference.engines.numpyro.factors import sources
+from inference.engines.numpyro.ops import Ops
+from inference.engines.numpyro.tracing import Trace, samples, scale_of, traces
+from inference.engines.scales import TracedScale
+from inference.engines.structure import (
+    Plate,
+    Site,
+    Structure,
+    can_draw,
+    comes_with_rows,
+    innermost,
+    says,
+)
+
+
+def inspect(
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Structure:
+    """Run the pair once and describe its sites."""
+    both = traces(random.PRNGKey(0), {}, model, guide, args, kwargs)
+    factors = sources(model, both[1], args, kwargs)
+
+    def on(rows: tuple[Any, ...]) -> Structure:
+        return inspect(model, guide, tuple(map(jnp.asarray, rows)), kwargs)
+
+    return replace(describe(*both, args, can_draw=can_draw(model), factors=factors), on=on)
+
+
+def describe(
+    guide_trace: Trace,
+    model_trace: Trace,
+    args: tuple[Any, ...],
+    *,
+    can_draw: bool,
+    factors: Mapping[str, tuple[str, ...]] | None = None,
+) -> Structure:
+    """Sites and plates of two traces, given what the model's factors are computed from."""
+    known = factors or {}
+    full = {
+        name: site["args"][0]
+        for name, site in (*guide_trace.items(), *model_trace.items())
+        if site["type"] == "plate"
+    }
+    missing = any(map(_has_nan, args))
+    return Structure(
+        model={
+            name: _site(name, site, full, args, known.get(name), missing=missing)
+            for name, site in samples(model_trace)
+        },
+        guide={
+            name: _site(name, site, full, args, missing=missing)
+            for name, site in samples(guide_trace)
+        },
+        can_draw=can_draw,
+        labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
+    ).check_scales()
+
+
+def _has_nan(arg: Any) -> bool:
+    """Whether an array has missing values, as far as it is known and not being compiled for."""
+    known = hasattr(arg, "dtype") and not isinstance(arg, Tracer)
+    return known and jnp.issubdtype(arg.dtype, jnp.floating) and bool(np.isnan(arg).any())
+
+
+def _is_nan(site: Mapping[str, Any]) -> bool:
+    found = jnp.isnan(site["fn"].log_prob(site["value"])).any()
+    return not isinstance(found, Tracer) and bool(found)
+
+
+def _site(
+    name: str,
+    site: Mapping[str, Any],
+    full: Mapping[str, int],
+    args: tuple[Any, ...],
+    factor: tuple[str, ...] | None = None,
+    *,
+    missing: bool = False,
+) -> Site:
+    support = getattr(site["fn"], "support", None)
+    while (base := getattr(support, "base_constraint", None)) is not None:
+        support = base
+    positions = [position for position, arg in enumerate(args) if arg is site["value"]]
+    plates = frozenset(
+        Plate(frame.name, frame.dim, int(frame.size), int(full.get(frame.name, frame.size)))
+        for frame in site["cond_indep_stack"]
+    )
+    return Site(
+        name=name,
+        observed=bool(site["is_observed"]),
+        # A custom class without arg_constraints has has_rsample, whatever it draws.
+        reparameterised=bool(site["fn"].has_rsample) and not getattr(support, "is_discrete", False),
+        event_shape=tuple(site["fn"].event_shape),
+        batch_shape=tuple(site["fn"].batch_shape),
+        plates=plates,
+        auxiliary=bool(site["infer"].get("is_auxiliary", False)),
+        support=type(support).__name__.strip("_").lower(),
+        inside=None if support is None else lambda a: np.asarray(support(a)),
+        argument=positions[0] if positions else None,
+        family=discrete.family(site["fn"])[0],
+        cardinality=discrete.family(site["fn"])[1],
+        training_only=bool(site["infer"].get("training_only", False)),
+        scorable=_scorable(site["fn"], site["value"]),
+        enumerated=bool(site["infer"].get("enumerate")),
+        scale=_described(site, full),
+        value_shape=tuple(jnp.shape(site["value"])),
+        density_shape=_density_shape(site),
+        normalised=says(site["fn"], "normalised", usual=True) and not factor,
+        sequential=says(site["fn"], "sequential", usual=False),
+        factor=factor,
+        by_row=comes_with_rows(support),
+        is_nan=missing and _is_nan(site),
+        point=isinstance(innermost(site["fn"]), Delta),
+    )
+
+
+def _described(site: Mapping[str, Any], full: Mapping[str, int]) -> Any:
+    """A site's scale as a `Site` has it."""
+    scale = scale_of(site)
+    try:
+        found = np.asarray(scale, dtype=np.float64)
+        return found if found.ndim else float(found)
+    except jax.errors.TracerArrayConversionError:
+        frames = site["cond_indep_stack"]
+        factor = math.prod(full.get(f.name, f.size) / f.size for f in frames)
+        return TracedScale(site.get("scales", ()), factor, jnp.shape(scale))
+
+
+def _density_shape(site: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """The shape of a log density; None where there is none, which others report in better words."""
+    given = (site["intermediates"],) if site.get("intermediates") else ()
+    try:
+        found: Any = jax.eval_shape(lambda: site["fn"].log_prob(site["value"], *given))
+        return tuple(found.shape)
+    except Exception:
+        return None
+
+
+def _scorable(fn: Any, value: Array) -> bool:
+    """Whether a flow's draw has a density without what was worked out when it was drawn."""
+    if not isinstance(fn, TransformedDistribution):
+        return True
+    try:
+        fn.log_prob(value)
+    except NotImplementedError:
+        return False
+    return True

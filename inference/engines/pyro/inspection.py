@@ -1,0 +1,221 @@
+"""A look at a Pyro pair on a batch: what its sites and plates are, and on what they depend."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pyro import poutine
+from pyro.distributions import Delta
+from torch import Tensor
+
+from inference.engines.pyro import discrete
+from inference.engines.pyro.dataflow import parents_of
+from inference.engines.pyro.factors import sources
+from inference.engines.pyro.looking import (
+    arguments,
+    forget,
+    quietly,
+    transforms_of,
+    untouched,
+)
+from inference.engines.pyro.ops import Ops
+from inference.engines.pyro.tracing import (
+    PARTICLES,
+    guide_samples,
+    plain_scale,
+    proposing,
+    samples,
+    trace_pair,
+)
+from inference.engines.structure import (
+    Plate,
+    Site,
+    Structure,
+    can_draw,
+    comes_with_rows,
+    innermost,
+    says,
+)
+
+_DRAWS = 3  # more, to see whether they have the same sites
+
+
+def inspect(
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Structure:
+    """Run the pair once on copies of its arguments, leave nothing behind, describe its sites."""
+    device = next((arg.device for arg in args if isinstance(arg, Tensor)), None)
+
+    def on(rows: tuple[Any, ...]) -> Structure:
+        tensors = tuple(torch.tensor(np.asarray(array), device=device) for array in rows)
+        return inspect(model, guide, tensors, kwargs)
+
+    found = look(model, guide, args, kwargs)[0]
+    return replace(found, on=on, varying=_varying(guide, args, kwargs, set(found.guide)))
+
+
+def _varying(
+    guide: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], known: set[str]
+) -> frozenset[str]:
+    """Sites that not all of some draws of the guide have: a branch that a draw decides."""
+    runs = [known]
+    with quietly(), untouched(guide):
+        own, named = arguments(args, kwargs)
+        for rng_seed in range(_DRAWS):
+            torch.manual_seed(7 + rng_seed)
+            run = poutine.trace(proposing(guide)).get_trace(*own, **named)
+            forget(transforms_of([run]))
+            runs.append({name for name, _ in samples(run)})
+    return frozenset(set.union(*runs) - set.intersection(*runs))
+
+
+def look(
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> tuple[Structure, list[Any]]:
+    """The structure, and the transforms of the pair's flows; nothing is left behind."""
+    guide = proposing(guide)
+    with quietly(), untouched(model, guide):
+        own, named = arguments(args, kwargs)
+        both = trace_pair(model, guide, own, named)
+        factors = sources(model, both[1], own, named)
+        structure = describe(*both, own, can_draw=can_draw(model), factors=factors)
+        kept = {name: structure.guide[name] for name, _ in guide_samples(both[0])}
+        structure = replace(structure, guide=kept)
+        transforms = transforms_of(both)
+        forget(transforms)
+    return structure, transforms
+
+
+def with_parents(
+    structure: Structure,
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Structure:
+    """Find out what each site depends on, where that makes scores less noisy."""
+    try:
+        with quietly(), untouched(model, guide):
+            own, named = arguments(args, kwargs)
+            run_guide, run_model = (functools.partial(f, *own, **named) for f in (guide, model))
+            return structure.with_parents(*parents_of(run_guide, run_model, samples))
+    except Exception:  # whatever it is: in doubt, a site depends on all before it
+        return structure
+
+
+def describe(
+    guide_trace: poutine.Trace,
+    model_trace: poutine.Trace,
+    args: tuple[Any, ...],
+    *,
+    can_draw: bool,
+    factors: Mapping[str, tuple[str, ...]] | None = None,
+) -> Structure:
+    """Sites and plates of two traces, given what the model's factors are computed from."""
+    known = factors or {}
+    if any(map(_has_nan, args)):
+        with torch.no_grad():
+            model_trace.compute_log_prob()
+            guide_trace.compute_log_prob()
+    model = {name: _site(name, site, args, known.get(name)) for name, site in samples(model_trace)}
+    plates = {plate.name: plate for site in model.values() for plate in site.plates}
+    guide = {name: _site(name, site, args) for name, site in samples(guide_trace)}
+    return Structure(
+        model=model,
+        guide={name: _sized(site, plates) for name, site in guide.items()},
+        can_draw=can_draw,
+        labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
+    ).check_scales()
+
+
+def _inside(support: Any, device: torch.device, array: NDArray[Any]) -> NDArray[np.bool_]:
+    return support.check(torch.tensor(array, device=device)).cpu().numpy()
+
+
+def _has_nan(arg: Any) -> bool:
+    """Whether a tensor has missing values."""
+    real = isinstance(arg, Tensor) and arg.is_floating_point()
+    return real and bool(arg.isnan().any())
+
+
+def _site(
+    name: str,
+    site: Mapping[str, Any],
+    args: tuple[Any, ...],
+    factor: tuple[str, ...] | None = None,
+) -> Site:
+    support = getattr(site["fn"], "support", None)
+    while (base := getattr(support, "base_constraint", None)) is not None:
+        support = base
+    given = site["infer"].get("given", site["value"])  # without what was filled in: see `filling`
+    positions = [position for position, arg in enumerate(args) if arg is given]
+    density_shape = _density_shape(site["fn"], site["value"])  # before a flow forgets its draw
+    plates = frozenset(
+        Plate(frame.name, frame.dim, int(frame.size), int(frame.full_size or frame.size))
+        for frame in site["cond_indep_stack"]
+        if frame.vectorized and frame.name != PARTICLES
+    )
+    return Site(
+        name=name,
+        observed=bool(site["is_observed"]),
+        reparameterised=bool(site["fn"].has_rsample),
+        event_shape=tuple(site["fn"].event_shape),
+        batch_shape=tuple(site["fn"].batch_shape),
+        plates=plates,
+        auxiliary=bool(site["infer"].get("is_auxiliary", False)),
+        support=type(support).__name__.strip("_").lower(),
+        inside=None if support is None else partial(_inside, support, site["value"].device),
+        argument=positions[0] if positions else None,
+        family=discrete.family(site["fn"])[0],
+        cardinality=discrete.family(site["fn"])[1],
+        training_only=bool(site["infer"].get("training_only", False)),
+        scorable=_scorable(site["fn"], site["value"]),
+        enumerated=bool(site["infer"].get("enumerate")),
+        scale=plain_scale(site["scale"]),
+        value_shape=tuple(site["value"].shape),
+        density_shape=density_shape,
+        normalised=says(site["fn"], "normalised", usual=True) and not factor,
+        sequential=says(site["fn"], "sequential", usual=False),
+        factor=factor,
+        by_row=comes_with_rows(support),
+        is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),
+        point=isinstance(innermost(site["fn"]), Delta),
+    )
+
+
+def _sized(site: Site, known: Mapping[str, Plate]) -> Site:
+    """A guide's site whose plates without a size, as `EasyGuide` makes them, have the model's."""
+    plates = (known.get(p.name, p) if p.size < 0 else p for p in site.plates)
+    return replace(site, plates=frozenset(plates))
+
+
+def _density_shape(fn: Any, value: Tensor) -> tuple[int, ...] | None:
+    """The shape of a log density; None where there is none, which others report in better words."""
+    try:
+        return tuple(fn.log_prob(value).shape)
+    except Exception:
+        return None
+
+
+def _scorable(fn: Any, value: Tensor) -> bool:
+    """Whether a copy of a flow's draw has a density: the draw's own is remembered, not computed."""
+    if not isinstance(fn, torch.distributions.TransformedDistribution):
+        return True
+    try:
+        fn.log_prob(value.clone())
+    except (KeyError, NotImplementedError):
+        return False
+    return True

@@ -1,0 +1,157 @@
+"""An objective as a loss of `pyro.infer.SVI`, on whatever batch it is called."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inference.engines.batches import mapped, whole
+from inference.engines.program import (
+    OtherSitesError,
+)
+from inference.engines.pyro.inspection import look, with_parents
+from inference.engines.pyro.looking import (
+    Kept,
+    forget,
+)
+from inference.engines.pyro.particles import vectorises
+from inference.engines.pyro.program import PyroProgram
+from inference.engines.pyro.tracing import (
+    proposing,
+)
+from inference.engines.structure import (
+    Structure,
+)
+
+_REMEMBERED = 4  # structures: of training and validation batches, whole and last ones
+
+
+def loss(
+    objective: Any, model: Callable[..., Any], guide: Callable[..., Any], *args: Any, **kwargs: Any
+) -> Tensor:
+    """The negative surrogate of an objective, for `pyro.infer.SVI`."""
+    return -_of_this_draw(objective.surrogate, objective, model, guide, args, kwargs)
+
+
+def bound(
+    objective: Any, model: Callable[..., Any], guide: Callable[..., Any], *args: Any
+) -> Tensor:
+    """The bound of an objective on a batch, for evaluation."""
+    return _of_this_draw(objective.bound, objective, model, guide, args, {})
+
+
+def _of_this_draw(
+    value: Callable[[PyroProgram], Tensor],
+    objective: Any,
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Tensor:
+    """A value of an objective; its structure is that of this batch, and of this draw.
+
+    Where the pair draws other sites than when it was looked at, since the batch has others or a
+    draw decides, it is looked at again from the same random state: so the draw is the same too,
+    and none is left out for its sites.
+    """
+    before = torch.get_rng_state(), random.getstate(), np.random.get_state()
+    try:
+        return value(program(objective, model, guide, args, kwargs))
+    except OtherSitesError:
+        torch.set_rng_state(before[0])
+        random.setstate(before[1])
+        np.random.set_state(before[2])
+        return value(program(objective, model, guide, args, kwargs, anew=True))
+
+
+def attach(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> Any:
+    """The guide itself: Pyro's SVI finds what an objective owns without being told."""
+    return guide
+
+
+_owners = itertools.count()
+
+
+def _owner(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> int:
+    """A number for what an objective owns beside one pair; programs need not be hashable."""
+    owners: list[tuple[Any, int]] = objective.__dict__.setdefault("_pyro_owners", [])
+    model, guide = whole(model), whole(guide)
+    for pair, number in owners:
+        if pair == (model, guide):
+            return number
+    owners.append(((model, guide), next(_owners)))
+    return owners[-1][1]
+
+
+def release(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> None:
+    """Forget a pair that an objective has trained, so that it can be freed."""
+    owners = objective.__dict__.get("_pyro_owners", [])
+    model, guide = whole(model), whole(guide)
+    owners[:] = [entry for entry in owners if entry[0] != (model, guide)]
+
+
+def program(
+    objective: Any,
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    *,
+    anew: bool = False,
+) -> PyroProgram:
+    """A program on a batch, checked against the objective.
+
+    The structure of the last pairs and batch shapes is remembered on the objective, because to find
+    it costs some runs of the pair.
+
+    Args:
+        objective: the objective.
+        model: the model.
+        guide: the guide.
+        args: what they take by position.
+        kwargs: what they take by name.
+        anew: whether to look again at what is remembered.
+    """
+    shapes = mapped(list(args) + list(kwargs.values()), lambda arg: getattr(arg, "shape", arg))
+    key = (model, guide, shapes, sorted(kwargs))
+    guide = proposing(guide)
+    remembered: list[_Remembered] = objective.__dict__.setdefault("_pyro_structure", [])
+    if anew:
+        remembered[:] = [one for one in remembered if not one.holds(key)]
+    known = next((one for one in remembered if one.holds(key)), None)
+    if known is None:
+        found, transforms = look(model, guide, args, kwargs)
+        structure = objective.require(found)
+        if structure.follows_scores:
+            structure = with_parents(structure, model, guide, args, kwargs)
+        vectorised = vectorises(model, guide, args, kwargs, structure)
+        layers = [(layer, layer.training) for layer in Kept((model, guide)).modules]
+        known = _Remembered(key, structure, vectorised, transforms, layers)
+        remembered[:] = [known, *remembered[: _REMEMBERED - 1]]
+    forget(known.transforms)  # the parameters have moved since they saw these data
+    owner = _owner(objective, *key[:2]) if objective.owns else 0
+    return PyroProgram(
+        model, guide, args, kwargs, known.structure, vectorised=known.vectorised, owner=owner
+    )
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    """What a look at a pair found, which holds for batches of these shapes in these modes."""
+
+    key: Any
+    structure: Structure
+    vectorised: bool
+    transforms: list[Any]
+    layers: list[tuple[torch.nn.Module, bool]]  # with their modes
+
+    def holds(self, key: Any) -> bool:
+        """Whether a batch is of this kind; normalisation mixes rows in training mode only."""
+        return self.key == key and all(layer.training == mode for layer, mode in self.layers)
