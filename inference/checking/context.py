@@ -13,7 +13,8 @@ import numpy as np
 from inference.engines import engine_name, load_engine
 from inference.engines.batches import Form, is_container, split
 from inference.engines.recorded import Array, Parameter, Recorded, RecordedSite, Slopes
-from inference.engines.structure import Plate, Site, Structure
+from inference.engines.sites import Plate, Site
+from inference.engines.structure import Structure
 from inference.errors import ArgumentError, PairError
 from inference.objectives.validity import Validity, valid_for
 from inference.training.arrays import is_array

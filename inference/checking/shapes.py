@@ -9,7 +9,7 @@ import numpy as np
 from inference.checking.context import Context
 from inference.checking.registry import Mistake, Skip, check
 from inference.engines.densities import miscounted, outside_plates, repeated_value
-from inference.engines.structure import Plate
+from inference.engines.sites import Plate
 
 
 @check(

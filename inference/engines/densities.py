@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inference.engines.structure import Plate, Site
+    from inference.engines.sites import Plate, Site
 
 Shape = tuple[int, ...]
 

@@ -19,7 +19,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from inference.engines.structure import Plate, Site, Structure
+from inference.engines.sites import Plate, Site
+from inference.engines.structure import Structure
 
 Side = Literal["model", "guide", "divergence"]
 

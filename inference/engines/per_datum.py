@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from inference.engines.structure import Plate, Structure
+from inference.engines.sites import Plate
+from inference.engines.structure import Structure
 from inference.errors import ObjectiveError
 
 

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from inference.engines.draws import Draws
-from inference.engines.structure import Site, Structure
+from inference.engines.sites import Site
+from inference.engines.structure import Structure
 from inference.errors import ObjectiveError
 
 OWNED = "objective."  # how the names of what an objective owns begin, among parameter sites

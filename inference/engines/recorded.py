@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.engines.structure import Plate, Site
+from inference.engines.sites import Plate, Site
 
 Array = NDArray[Any]
 

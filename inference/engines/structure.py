@@ -1,166 +1,26 @@
-"""What a trace of a pair says about its sites and plates, in words of no framework."""
+"""What objectives and evaluations ask of a pair, and refuse by the site's name."""
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from inference.engines.densities import miscounted
-from inference.engines.scales import TracedScale, odd_one_out, same_scale, scale_shape
+from inference.engines.layout import Layout
+from inference.engines.scales import scale_shape
+from inference.engines.sites import Plate, Site, without_ones
 from inference.errors import ObjectiveError, PairError
 
-DATA, LATENTS, PARAMETERS = "the data", "the latents", "the parameters"
-"""What a factor statement's value may be computed from, in words for errors."""
-
 
 @dataclass(frozen=True)
-class Plate:
-    """A conditional-independence plate as a trace shows it.
+class Structure(Layout):
+    """The sites of a model and its guide, with checks of what is asked of them.
 
-    Attributes:
-        name: the plate's name.
-        dim: the batch dimension that it occupies, negative, counted from the right.
-        size: how many rows are inside, after subsampling.
-        full_size: how many there would be without subsampling.
+    Its attributes are those of `Layout`.
     """
-
-    name: str
-    dim: int
-    size: int
-    full_size: int
-
-
-@dataclass(frozen=True)
-class Site:
-    """A sample statement.
-
-    Attributes:
-        name: the site's name.
-        observed: whether its value is data.
-        reparameterised: whether its draw carries a gradient to its parameters.
-        event_shape: shape of one draw.
-        batch_shape: shape of its independent draws, particles not counted.
-        plates: the plates around it.
-        auxiliary: whether a guide declares it as not belonging to the model.
-        support: name of the distribution's support, such as `"boolean"` or `"real"`.
-        inside: whether values lie in the support, entry by entry; None if that is not known.
-        argument: position of the batch array that an observed site observes, if it is one.
-        family: `"bernoulli"`, `"categorical"` (integers) or `"one-hot"` for draws with finitely
-            many values, otherwise empty.
-        cardinality: how many values one element of such a draw can take.
-        training_only: whether an observed site steers training and is no part of the likelihood
-            (a model says so with `infer={"training_only": True}`).
-        scorable: whether the density of any value is known, not only of the site's own draw; it is
-            not for a flow whose transform has no inverse.
-        enumerated: whether the program marks it for enumeration (`infer={"enumerate": ...}`), so
-            that a loss which sums over such sites needs no draw of it.
-        scale: factor on its log density, from plates and handlers: a number, an array that
-            broadcasts over the batch, or what is known of one that is being compiled.
-        parents: the latents that its distribution depends on; None if that is not known, and it
-            may be all that were drawn before it.
-        value_shape: shape of the value that the site has, drawn or observed; None if not known.
-        density_shape: shape of the log density of that value; None if not known.
-        normalised: whether its density integrates to one over the values of the site. A class of
-            distributions says that it does not with an attribute `normalised = False`.
-        sequential: whether one entry of a draw is drawn given others of the same draw, so that the
-            mean of such a law depends on its own draw (`sequential = True` on the class).
-        factor: of a `factor` statement what its value is computed from, among `DATA`, `LATENTS` and
-            `PARAMETERS`; empty for a constant, which only weighs the rows; None at other sites.
-        by_row: whether the support comes with the rows, such as totals of a Binomial, so that
-            `inside` is about these rows only.
-        is_nan: whether the log density of some element is not a number, on data with missing
-            values; it is not where the program masks them.
-        point: whether it is a Delta: all its mass lies at one value, computed before.
-    """
-
-    name: str
-    observed: bool
-    reparameterised: bool
-    event_shape: tuple[int, ...]
-    batch_shape: tuple[int, ...]
-    plates: frozenset[Plate]
-    auxiliary: bool = False
-    support: str = ""
-    inside: Callable[[NDArray[Any]], NDArray[np.bool_]] | None = None
-    argument: int | None = None
-    family: str = ""
-    cardinality: int = 0
-    training_only: bool = False
-    scorable: bool = True
-    enumerated: bool = False
-    scale: Any = field(default=1.0, compare=False)
-    parents: frozenset[str] | None = None
-    value_shape: tuple[int, ...] | None = None
-    density_shape: tuple[int, ...] | None = None
-    normalised: bool = True
-    sequential: bool = False
-    factor: tuple[str, ...] | None = None
-    by_row: bool = False
-    is_nan: bool = False
-    point: bool = False
-
-    @property
-    def whole_shape(self) -> tuple[int, ...]:
-        """Batch and event shape in one, without ones on the left."""
-        return _without_ones(self.batch_shape + self.event_shape)
-
-
-@dataclass(frozen=True)
-class Structure:
-    """The sites of a model and its guide, in the order in which they run.
-
-    Attributes:
-        model: the model's sites by name.
-        guide: the guide's sites by name.
-        can_draw: whether the model draws rows of data: `model(None, size=n)`.
-        labelled: whether the pair is given whole numbers besides x.
-        varying: sites that the guide has in some draws on these rows and not in others.
-        outside: latents that no importance weight is of: see `nested`.
-        on: the structure of the same pair on other rows, given as arrays; None while a step is
-            being compiled.
-    """
-
-    model: Mapping[str, Site]
-    guide: Mapping[str, Site]
-    can_draw: bool = False
-    labelled: bool = False
-    varying: frozenset[str] = frozenset()
-    outside: frozenset[str] = frozenset()
-    on: Callable[[tuple[Any, ...]], Structure] | None = field(
-        default=None, repr=False, compare=False
-    )
-
-    @property
-    def observed(self) -> list[Site]:
-        """The model's observed sites."""
-        return [site for site in self.model.values() if site.observed]
-
-    @property
-    def latents(self) -> list[Site]:
-        """The model's latent sites."""
-        return [site for site in self.model.values() if not site.observed]
-
-    @property
-    def left_out(self) -> frozenset[str]:
-        """The model's latents that the guide leaves out: they are summed over, or held."""
-        return frozenset(site.name for site in self.latents) - set(self.guide)
-
-    @property
-    def proposals(self) -> list[Site]:
-        """The guide's sites that propose a value."""
-        return [site for site in self.guide.values() if not site.observed]
-
-    @property
-    def generated(self) -> Site:
-        """The site that makes the data: it observes the pair's first argument."""
-        return next(site for site in self.observed if site.argument == 0)
 
     def check_same_in_all_draws(self, draws: int) -> None:
         """Check that draws that are compared with each other have the same sites.
@@ -178,198 +38,6 @@ class Structure:
                 "one draw, num_particles=1, or draw every site each time, with a mask where it "
                 "does not count."
             )
-
-    @property
-    def unscored(self) -> list[str]:
-        """Sites whose log density is not a number on these rows, which have missing values."""
-        sites = (*self.model.values(), *self.guide.values())
-        return [site.name for site in sites if site.is_nan]
-
-    @property
-    def training_only(self) -> set[str]:
-        """The observed sites that are no part of the likelihood."""
-        return {site.name for site in self.observed if site.training_only}
-
-    @property
-    def marked_for_enumeration(self) -> set[str]:
-        """The model's latents that `TraceEnum_ELBO` sums over where the guide leaves them out."""
-        return {site.name for site in self.latents if site.enumerated}
-
-    @cached_property
-    def shared_plates(self) -> tuple[Plate, ...]:
-        """The plates around every site, outermost first: one importance weight per cell."""
-        everywhere: frozenset[Plate] | None = None
-        for site in self.weighed:
-            everywhere = site.plates if everywhere is None else everywhere & site.plates
-        return tuple(sorted(everywhere or (), key=lambda plate: plate.dim))
-
-    @cached_property
-    def weighed(self) -> list[Site]:
-        """The sites that importance weights are of: all, but for those that lie outside.
-
-        What a guide's trace observes are factors, a part of log q like its draws.
-        """
-        every = (*self.model.values(), *self.guide.values())
-        return [site for site in every if site.name not in self.outside]
-
-    @cached_property
-    def globals(self) -> frozenset[str]:
-        """Latents in none of the data's plates, where no plate is around all sites."""
-        if self.shared_plates or not self.observed:
-            return frozenset()
-        data = frozenset.intersection(*(site.plates for site in self.observed))
-        if not data:
-            return frozenset()
-        every = (*self.latents, *self.guide.values())
-        return frozenset(site.name for site in every if not site.plates & data)
-
-    @cached_property
-    def nested(self) -> Structure:
-        """The structure in which each datum is weighed given one draw of the globals.
-
-        It is this one where there are no globals beside local latents.
-        """
-        names = {site.name for site in (*self.latents, *self.guide.values())}
-        if not self.globals or self.globals == names:
-            return self
-        return replace(self, outside=self.globals)
-
-    @property
-    def follows_scores(self) -> bool:
-        """Whether it matters which costs a draw can change: some draw is scored beside others."""
-        return len(self.proposals) > 1 and not all(s.reparameterised for s in self.proposals)
-
-    def with_parents(
-        self, model: Mapping[str, frozenset[str]], guide: Mapping[str, frozenset[str]]
-    ) -> Structure:
-        """The structure with the latents that each site depends on."""
-        return replace(
-            self,
-            model={n: replace(site, parents=model[n]) for n, site in self.model.items()},
-            guide={n: replace(site, parents=guide[n]) for n, site in self.guide.items()},
-        )
-
-    def is_local(self, name: str) -> bool:
-        """Whether the guide draws a site anew for each datum."""
-        plates = self.nested.shared_plates
-        return bool(plates) and self.guide[name].plates >= set(plates)
-
-    @cached_property
-    def odd_scale(self) -> tuple[str, str] | None:
-        """The first site whose scale is not that of the other sites of a datum, and why.
-
-        Sites that are for training only may weigh what they like.
-        """
-        return self._odd([site for site in self.weighed if not site.training_only])
-
-    @cached_property
-    def unscaled(self) -> frozenset[str]:
-        """The sites whose scale stays outside of a logarithm: what the latents have in common.
-
-        An observed site may have another one, which then tempers the likelihood. Empty where the
-        latents have several, or a scale of zero: then every scale is a part of its site's term.
-        """
-        counted = [site for site in self.weighed if not site.training_only]
-        latents = [site for site in counted if not site.observed] or counted
-        if not latents or self._odd(latents) is not None:
-            return frozenset()
-        outside = latents[0].scale
-        if not isinstance(outside, TracedScale) and not np.all(outside):
-            return frozenset()
-        return frozenset(s.name for s in counted if same_scale(s.scale, outside))
-
-    def _odd(self, sites: Iterable[Site]) -> tuple[str, str] | None:
-        dims = {plate.dim for plate in self.shared_plates}
-        return odd_one_out(((site.name, site.scale) for site in sites), dims)
-
-    @cached_property
-    def scale(self) -> float:
-        """Full size over subsampled size of the shared plates; it multiplies the total bound."""
-        return math.prod(plate.full_size / plate.size for plate in self.shared_plates)
-
-    def data_scale(self, rows: int) -> float:
-        """How many data a row of the batch stands for: full size over subsampled size.
-
-        Those plates count whose subsample the batch is; a program that is given all rows and
-        chooses among them itself is scored for as many as it was given. Where observed sites
-        differ, such as a term on the parameters beside the data, those that observe an argument
-        of the pair decide.
-
-        Args:
-            rows: how many the batch has.
-        """
-        data = [site for site in self.observed if site.argument is not None] or self.observed
-        scales = (
-            math.prod(p.full_size / p.size for p in site.plates if p.size == rows) for site in data
-        )
-        return max(scales, default=1.0)
-
-    def is_sum_over(self, rows: int) -> bool:
-        """Whether the bound of a batch is a sum over its rows, so that it can be taken in parts.
-
-        It is not where a latent lies outside of the data's plate, such as a weight that all data
-        share: its divergence would count once for each part. (Where the plate is a subsample of a
-        known whole it counts by the part's share.)
-
-        Args:
-            rows: how many the batch has.
-        """
-        plates = frozenset[Plate]()
-        if self.observed:
-            plates = frozenset.intersection(*(site.plates for site in self.observed))
-        latents = (*self.latents, *self.proposals)
-        if plates:
-            return all(site.plates >= plates for site in latents)
-        return all(rows in (*site.batch_shape, *site.event_shape) for site in latents)
-
-    @cached_property
-    def nesting(self) -> int:
-        """How many batch dimensions the sites have at most, particles not counted."""
-        sites = (*self.model.values(), *self.guide.values())
-        dims = [-plate.dim for site in sites for plate in site.plates]
-        return max([*dims, *(len(site.batch_shape) for site in sites), 0])
-
-    def padded_shape(self, site: Site) -> tuple[int, ...]:
-        """Batch shape with as many dimensions as the deepest site has, then the event shape."""
-        padding = (1,) * (self.nesting - len(site.batch_shape))
-        return (*padding, *site.batch_shape, *site.event_shape)
-
-    def spread(self, per_datum: Any, site: Site) -> Any:
-        """(K, N) values in a shape that broadcasts over a site's (K, *batch, *event) values."""
-        return per_datum.reshape(len(per_datum), *self.row_shape, *(1 for _ in site.event_shape))
-
-    @cached_property
-    def row_shape(self) -> tuple[int, ...]:
-        """The batch of the deepest site with ones for all but the shared plates."""
-        kept = {plate.dim: plate.size for plate in self.shared_plates}
-        return tuple(kept.get(dim, 1) for dim in range(-self.nesting, 0))
-
-    def framed(self, log_prob: Any) -> Any:
-        """A (*batch,) log density with as many batch dimensions as the deepest site has."""
-        missing = self.nesting - log_prob.ndim
-        return log_prob.reshape((1,) * missing + tuple(log_prob.shape)) if missing else log_prob
-
-    def gather(self, values: Any) -> Any:
-        """Sum (K, *batch, *event) values over all but the particles and shared plates: (K, N)."""
-        kept = {0} | {self.nesting + 1 + plate.dim for plate in self.shared_plates}
-        summed = tuple(dim for dim in range(values.ndim) if dim not in kept)
-        return (values.sum(summed) if summed else values).reshape(len(values), -1)
-
-    def closed_form_sites(self) -> set[str]:
-        """Latents whose divergence may be taken in closed form, given that one is known.
-
-        Replacing log q(z) - log p(z) by its expectation over z is right only if p(z | ...) does
-        not depend on a latent that the guide draws after z. The latents before z in the model must
-        therefore all come before it in the guide. (Upstream's mean-field ELBOs do not check this.)
-        """
-        order = [site.name for site in self.proposals]
-        allowed: set[str] = set()
-        parents: set[str] = set()
-        for site in self.latents:
-            if site.name in order and parents <= set(order[: order.index(site.name)]):
-                allowed.add(site.name)
-            parents.add(site.name)
-        return allowed
 
     def check_match(self, *, summed: Iterable[str] = ()) -> None:
         """Check that the guide proposes exactly the model's latents, in the same shapes.
@@ -416,7 +84,7 @@ class Structure:
         if site.event_shape == proposal.event_shape and ours == theirs:
             return
         value = proposal.whole_shape if proposal.value_shape is None else proposal.value_shape
-        whole = {site.whole_shape, proposal.whole_shape, _without_ones(value)}
+        whole = {site.whole_shape, proposal.whole_shape, without_ones(value)}
         if theirs <= ours and len(whole) == 1:
             self._check_scaled(site, proposal)
             return
@@ -787,7 +455,7 @@ class Structure:
                         f"site {site.name!r} subsamples within a datum, so that its scale would be "
                         "inside. Do not subsample that plate, or use ELBO()."
                     )
-        odd = self._odd(site for site in self.weighed if not site.observed)
+        odd = self.odd_among(site for site in self.weighed if not site.observed)
         if odd is not None:
             raise ObjectiveError(
                 f"{objective} weighs draws of the guide's, which a scale stays outside of, but "
@@ -811,45 +479,6 @@ class Structure:
             )
 
 
-def unwrapped(fn: Any) -> Iterator[Any]:
-    """A distribution, what it wraps, and so on, components of mixtures among them."""
-    waiting = [fn]
-    while waiting:
-        part = waiting.pop()
-        yield part
-        inside = vars(part) if hasattr(part, "__dict__") else {}
-        for name in ("base_dist", "_component_distribution", "component_distribution"):
-            waiting += [inside[name]] if name in inside else []
-        for name in ("_component_distributions", "component_distributions"):
-            waiting += list(inside.get(name, ()))
-
-
-def innermost(fn: Any) -> Any:
-    """What a distribution expands, masks, transforms or counts as an event, in the end."""
-    while (base := getattr(fn, "base_dist", None)) is not None:
-        fn = base
-    return fn
-
-
-def says(fn: Any, name: str, *, usual: bool = False) -> bool:
-    """What a distribution, or one that it wraps, says of itself in an attribute; or the usual."""
-    found = [bool(getattr(part, name, usual)) for part in unwrapped(fn)]
-    return usual if all(value == usual for value in found) else not usual
-
-
-def data_arguments(seen: Iterable[int | None]) -> set[int]:
-    """Positions of the arguments that are data, not what the data are given.
-
-    Args:
-        seen: by observed site the position of the argument that it observes; None for a part of
-            one, or something made of it.
-    """
-    positions = set(seen)
-    if positions and None not in positions:
-        return {position for position in positions if position is not None}
-    return {0, *(position for position in positions if position is not None)}
-
-
 def can_draw(model: Callable[..., Any]) -> bool:
     """Whether a model takes `size=`, the number of rows to draw."""
     while (wrapped := getattr(getattr(model, "__self__", None), "wrapped", None)) is not None:
@@ -867,21 +496,17 @@ def can_draw(model: Callable[..., Any]) -> bool:
     return True
 
 
-def comes_with_rows(support: Any) -> bool:
-    """Whether a constraint holds an array, such as the limits of each row, and not one number."""
-    parts = list(getattr(support, "__dict__", {}).values())
-    inner = [each for part in parts for each in (part if isinstance(part, (list, tuple)) else ())]
-    return any(
-        math.prod(part.shape) > 1 if hasattr(part, "shape") else comes_with_rows(part)
-        for part in (*parts, *inner)
-        if hasattr(part, "shape") or hasattr(part, "__dict__")
-    )
+def data_arguments(seen: Iterable[int | None]) -> set[int]:
+    """Positions of the arguments that are data, not what the data are given.
 
-
-def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape without ones on the left, which broadcasting adds."""
-    first = next((position for position, size in enumerate(shape) if size != 1), len(shape))
-    return shape[first:]
+    Args:
+        seen: by observed site the position of the argument that it observes; None for a part of
+            one, or something made of it.
+    """
+    positions = set(seen)
+    if positions and None not in positions:
+        return {position for position in positions if position is not None}
+    return {0, *(position for position in positions if position is not None)}
 
 
 def _names(names: Iterable[str]) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from inference.engines.structure import Site, Structure
+from inference.engines.sites import Site
+from inference.engines.structure import Structure
 
 
 def counted_by_batch(

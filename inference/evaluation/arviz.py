@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.engines.posterior_draws import ScoredDraws
-from inference.engines.structure import Site, Structure
+from inference.engines.sites import Site
+from inference.engines.structure import Structure
 
 if TYPE_CHECKING:
     from arviz import InferenceData

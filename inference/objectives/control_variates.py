@@ -21,7 +21,8 @@ from inference.objectives._score import through_draws
 if TYPE_CHECKING:
     from inference.engines.draws import Draws
     from inference.engines.program import Program
-    from inference.engines.structure import Site, Structure
+    from inference.engines.sites import Site
+    from inference.engines.structure import Structure
 
 
 @dataclass(frozen=True)

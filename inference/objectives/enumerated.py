@@ -13,7 +13,8 @@ from inference.objectives._objective import Objective, weighed
 
 if TYPE_CHECKING:
     from inference.engines.program import Program
-    from inference.engines.structure import Site, Structure
+    from inference.engines.sites import Site
+    from inference.engines.structure import Structure
 
 _MOST_STATES = 2**14  # each is a particle
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from inference.engines import engine_name, load_engine
 from inference.engines.batches import Batch
-from inference.engines.structure import Site, Structure
+from inference.engines.sites import Site
+from inference.engines.structure import Structure
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError
 
 Arrays = tuple[NDArray[Any], ...]

@@ -42,11 +42,8 @@ from inference.engines.program import (
     Relaxation,
     split_weights,
 )
-from inference.engines.structure import (
-    Site,
-    Structure,
-    can_draw,
-)
+from inference.engines.sites import Site
+from inference.engines.structure import Structure, can_draw
 from inference.errors import ObjectiveError
 
 _LATER = 2**31 - 1  # more than a key is ever split into

@@ -17,6 +17,7 @@ from pyro import poutine
 from pyro.contrib.easyguide import EasyGuide
 
 from inference.engines.draws import Draws
+from inference.engines.laws import says
 from inference.engines.program import OWNED
 from inference.engines.pyro import discrete
 from inference.engines.pyro.inspection import inspect
@@ -25,7 +26,7 @@ from inference.engines.pyro.pairs import evaluating, parts, untouched_parts
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.tracing import proposing, samples
-from inference.engines.structure import Structure, says
+from inference.engines.structure import Structure
 
 
 def log_weights(

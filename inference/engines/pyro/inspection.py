@@ -15,6 +15,7 @@ from pyro import poutine
 from pyro.distributions import Delta
 from torch import Tensor
 
+from inference.engines.laws import comes_with_rows, innermost, says
 from inference.engines.pyro import discrete
 from inference.engines.pyro.dataflow import parents_of
 from inference.engines.pyro.factors import sources
@@ -34,15 +35,8 @@ from inference.engines.pyro.tracing import (
     samples,
     trace_pair,
 )
-from inference.engines.structure import (
-    Plate,
-    Site,
-    Structure,
-    can_draw,
-    comes_with_rows,
-    innermost,
-    says,
-)
+from inference.engines.sites import Plate, Site
+from inference.engines.structure import Structure, can_draw
 
 _DRAWS = 3  # more, to see whether they have the same sites
 

@@ -44,10 +44,8 @@ from inference.engines.pyro.tracing import (
     with_particles,
 )
 from inference.engines.scales import in_words, same_scale
-from inference.engines.structure import (
-    Site,
-    Structure,
-)
+from inference.engines.sites import Site
+from inference.engines.structure import Structure
 from inference.errors import ObjectiveError
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from inference.engines.pyro.tracing import samples
 from inference.engines.recorded import RecordedSite, calling_line
-from inference.engines.structure import Plate, Site
+from inference.engines.sites import Plate, Site
 
 
 class Lines(Messenger):

@@ -26,9 +26,7 @@ from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.tracing import (
     proposing,
 )
-from inference.engines.structure import (
-    Structure,
-)
+from inference.engines.structure import Structure
 
 _REMEMBERED = 4  # structures: of training and validation batches, whole and last ones
 

@@ -18,7 +18,7 @@ from rows import ENGINES
 
 from inference import check_pair, explain, fit, log_likelihood, valid_objectives
 from inference.engines import load_engine
-from inference.engines.structure import DATA, LATENTS, PARAMETERS
+from inference.engines.sites import DATA, LATENTS, PARAMETERS
 from inference.errors import ObjectiveError
 
 X = (np.random.default_rng(0).random((4, 3)) < 0.5).astype(np.float32)

@@ -1,0 +1,44 @@
+"""What distributions say of themselves, whatever is wrapped around them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+
+def unwrapped(fn: Any) -> Iterator[Any]:
+    """A distribution, what it wraps, and so on, components of mixtures among them."""
+    waiting = [fn]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        inside = vars(part) if hasattr(part, "__dict__") else {}
+        for name in ("base_dist", "_component_distribution", "component_distribution"):
+            waiting += [inside[name]] if name in inside else []
+        for name in ("_component_distributions", "component_distributions"):
+            waiting += list(inside.get(name, ()))
+
+
+def innermost(fn: Any) -> Any:
+    """What a distribution expands, masks, transforms or counts as an event, in the end."""
+    while (base := getattr(fn, "base_dist", None)) is not None:
+        fn = base
+    return fn
+
+
+def says(fn: Any, name: str, *, usual: bool = False) -> bool:
+    """What a distribution, or one that it wraps, says of itself in an attribute; or the usual."""
+    found = [bool(getattr(part, name, usual)) for part in unwrapped(fn)]
+    return usual if all(value == usual for value in found) else not usual
+
+
+def comes_with_rows(support: Any) -> bool:
+    """Whether a constraint holds an array, such as the limits of each row, and not one number."""
+    parts = list(getattr(support, "__dict__", {}).values())
+    inner = [each for part in parts for each in (part if isinstance(part, (list, tuple)) else ())]
+    return any(
+        math.prod(part.shape) > 1 if hasattr(part, "shape") else comes_with_rows(part)
+        for part in (*parts, *inner)
+        if hasattr(part, "shape") or hasattr(part, "__dict__")
+    )

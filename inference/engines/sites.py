@@ -1,0 +1,111 @@
+"""Sites and plates as a trace shows them, in words of no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+DATA, LATENTS, PARAMETERS = "the data", "the latents", "the parameters"
+"""What a factor statement's value may be computed from, in words for errors."""
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A conditional-independence plate as a trace shows it.
+
+    Attributes:
+        name: the plate's name.
+        dim: the batch dimension that it occupies, negative, counted from the right.
+        size: how many rows are inside, after subsampling.
+        full_size: how many there would be without subsampling.
+    """
+
+    name: str
+    dim: int
+    size: int
+    full_size: int
+
+
+@dataclass(frozen=True)
+class Site:
+    """A sample statement.
+
+    Attributes:
+        name: the site's name.
+        observed: whether its value is data.
+        reparameterised: whether its draw carries a gradient to its parameters.
+        event_shape: shape of one draw.
+        batch_shape: shape of its independent draws, particles not counted.
+        plates: the plates around it.
+        auxiliary: whether a guide declares it as not belonging to the model.
+        support: name of the distribution's support, such as `"boolean"` or `"real"`.
+        inside: whether values lie in the support, entry by entry; None if that is not known.
+        argument: position of the batch array that an observed site observes, if it is one.
+        family: `"bernoulli"`, `"categorical"` (integers) or `"one-hot"` for draws with finitely
+            many values, otherwise empty.
+        cardinality: how many values one element of such a draw can take.
+        training_only: whether an observed site steers training and is no part of the likelihood
+            (a model says so with `infer={"training_only": True}`).
+        scorable: whether the density of any value is known, not only of the site's own draw; it is
+            not for a flow whose transform has no inverse.
+        enumerated: whether the program marks it for enumeration (`infer={"enumerate": ...}`), so
+            that a loss which sums over such sites needs no draw of it.
+        scale: factor on its log density, from plates and handlers: a number, an array that
+            broadcasts over the batch, or what is known of one that is being compiled.
+        parents: the latents that its distribution depends on; None if that is not known, and it
+            may be all that were drawn before it.
+        value_shape: shape of the value that the site has, drawn or observed; None if not known.
+        density_shape: shape of the log density of that value; None if not known.
+        normalised: whether its density integrates to one over the values of the site. A class of
+            distributions says that it does not with an attribute `normalised = False`.
+        sequential: whether one entry of a draw is drawn given others of the same draw, so that the
+            mean of such a law depends on its own draw (`sequential = True` on the class).
+        factor: of a `factor` statement what its value is computed from, among `DATA`, `LATENTS` and
+            `PARAMETERS`; empty for a constant, which only weighs the rows; None at other sites.
+        by_row: whether the support comes with the rows, such as totals of a Binomial, so that
+            `inside` is about these rows only.
+        is_nan: whether the log density of some element is not a number, on data with missing
+            values; it is not where the program masks them.
+        point: whether it is a Delta: all its mass lies at one value, computed before.
+    """
+
+    name: str
+    observed: bool
+    reparameterised: bool
+    event_shape: tuple[int, ...]
+    batch_shape: tuple[int, ...]
+    plates: frozenset[Plate]
+    auxiliary: bool = False
+    support: str = ""
+    inside: Callable[[NDArray[Any]], NDArray[np.bool_]] | None = None
+    argument: int | None = None
+    family: str = ""
+    cardinality: int = 0
+    training_only: bool = False
+    scorable: bool = True
+    enumerated: bool = False
+    scale: Any = field(default=1.0, compare=False)
+    parents: frozenset[str] | None = None
+    value_shape: tuple[int, ...] | None = None
+    density_shape: tuple[int, ...] | None = None
+    normalised: bool = True
+    sequential: bool = False
+    factor: tuple[str, ...] | None = None
+    by_row: bool = False
+    is_nan: bool = False
+    point: bool = False
+
+    @property
+    def whole_shape(self) -> tuple[int, ...]:
+        """Batch and event shape in one, without ones on the left."""
+        return without_ones(self.batch_shape + self.event_shape)
+
+
+def without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without ones on the left, which broadcasting adds."""
+    first = next((position for position, size in enumerate(shape) if size != 1), len(shape))
+    return shape[first:]
