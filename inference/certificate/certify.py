@@ -213,7 +213,7 @@ def measure(setting: Setting, draws: int) -> Outcome:
     program = program_of(setting)
     repeats = max(_FEWEST, -(-draws // (setting.rows * setting.num_particles)))
     if isinstance(setting.objective, Enumerated) and not setting.subsampled:
-        repeats = _FEWEST if type(program) is OfCase else repeats  # there is little to draw
+        repeats = _FEWEST if setting.case in CASES else repeats  # there is little to draw
     gradients = load_engine(setting.engine).gradients
     pair = program.pair(setting.engine)
     if setting.enumerated:

@@ -115,14 +115,14 @@ class Context:
         return valid_for(self.structure)
 
     def packs(self, name: str) -> bool:
-        """Whether the guide draws all entries of a latent at once, outside of the model's plates.
+        """Whether the guide computes a latent of a draw of all its entries, outside of the plates.
 
-        What counts is that the value has the model's shape, and that what a bound asks of such a
-        pair is met.
+        So packed autoguides do. What counts is that the value has the model's shape, and that what
+        a bound asks of such a pair is met.
         """
         model, guide = self.prior.sites[name].site, self.guide.sites[name].site
         whole = model.batch_shape + model.event_shape == guide.batch_shape + guide.event_shape
-        if not whole or not guide.plates < model.plates:
+        if not guide.point or not whole or not guide.plates < model.plates:
             return False
         try:
             self.structure.check_match(summed=self.structure.model)

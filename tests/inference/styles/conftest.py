@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyro
 import pytest
 from compiling import quick_compilation
 
@@ -36,3 +37,11 @@ def losses(monkeypatch):
 def _compile_quickly(tmp_path_factory):
     with quick_compilation(tmp_path_factory):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _empty_store():
+    """Bare Pyro functions have their parameters in a global store, where others left theirs."""
+    pyro.clear_param_store()
+    yield
+    pyro.clear_param_store()

@@ -102,4 +102,5 @@ def test_a_latent_of_one_batch_is_none_of_all_data():
         pyro.sample("place", pyro_dist.Normal(slope * x.mean(), 0.5))
         pyro.sample("lit", pyro_dist.Bernoulli(logits=0.01 * slope * x.mean()))
 
-    fit((model, guide), list(X.reshape(-1, BATCH)), epochs=2, progress=False)
+    run = fit((model, guide), list(X.reshape(-1, BATCH)), epochs=2, progress=False)
+    assert run.status == "finished"  # and without the warning, which would be an error here
