@@ -18,8 +18,8 @@ import typer
 from safetensors.numpy import save_file
 from torch import nn
 
-from inference.evaluation import samples
-from inference.evaluation.samples.digit_features import FILE, LAYERS, DigitFeatures
+from inference import samples
+from inference.samples.digit_features import FILE, LAYERS, DigitFeatures
 from ppl_models.datasets import load
 
 EPOCHS, BATCH, RATE, DECAY = 20, 100, 1e-3, 1e-4

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from inference import load_run
-from inference.evaluation.figures import image_shape
+from inference.figures.pictures import image_shape
 from inference.training.run import Run
 from ppl_models.datasets import load
 

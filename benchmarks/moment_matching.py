@@ -27,7 +27,7 @@ from rich.table import Table
 
 from benchmarks.finished import finished
 from inference import ELBO, MMD, Run, fit, parzen_log_likelihood
-from inference.evaluation.figures import Picture
+from inference.figures.pictures import Picture
 from ppl_models import create
 from ppl_models.datasets import Dataset, load
 

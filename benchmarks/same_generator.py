@@ -43,7 +43,7 @@ from inference import (
     fit,
     sample_quality,
 )
-from inference.evaluation.figures import sample_rows
+from inference.figures.pictures import sample_rows
 from inference.objectives import Objective
 from ppl_models import create
 from ppl_models.datasets import Dataset, load

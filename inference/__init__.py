@@ -8,40 +8,22 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from inference.moved import put_up
+
 if TYPE_CHECKING:
     from inference.checking.check import check_pair
     from inference.checking.explain import explain
     from inference.checking.report import Finding, Report
     from inference.comparison.compare import compare
     from inference.comparison.comparison import Comparison
-    from inference.comparison.gathered import gather
+    from inference.comparison.gather import gather
     from inference.comparison.metrics import Metric
-    from inference.evaluation.annealing import annealed_importance_sampling
-    from inference.evaluation.bidirectional import bidirectional
-    from inference.evaluation.classification import classify
-    from inference.evaluation.likelihood import Estimate, log_likelihood
-    from inference.evaluation.posterior.active import active_units
-    from inference.evaluation.posterior.calibration import simulation_based_calibration
-    from inference.evaluation.posterior.gap import GapDecomposition, gap_decomposition
-    from inference.evaluation.posterior.pareto import ParetoShapes, psis_k_hat
-    from inference.evaluation.posterior.parts import BoundParts, bound_parts
-    from inference.evaluation.posterior.predictive import PredictiveCheck, predictive_check
-    from inference.evaluation.posterior.ranked import Calibration
-    from inference.evaluation.posterior.sampled import SampledEstimate
-    from inference.evaluation.posterior_draws import to_arviz
-    from inference.evaluation.samples.classifier_score import classifier_score
-    from inference.evaluation.samples.digit_features import DigitFeatures
-    from inference.evaluation.samples.feature_distances import frechet_distance, kernel_distance
-    from inference.evaluation.samples.modes import mode_coverage
-    from inference.evaluation.samples.parzen import parzen_log_likelihood
-    from inference.evaluation.samples.precision_recall import precision_recall
-    from inference.evaluation.samples.quality import sample_quality
-    from inference.evaluation.samples.two_sample import mmd_test
-    from inference.laboratory.estimators import estimator_report
-    from inference.laboratory.report import EstimatorReport
-    from inference.mcmc.nuts import NUTS
-    from inference.mcmc.posterior import Posterior
-    from inference.mcmc.posterior_error import PosteriorError, posterior_error
+    from inference.estimators.laboratory import estimator_report
+    from inference.estimators.report import EstimatorReport
+    from inference.likelihood.annealing import annealed_importance_sampling
+    from inference.likelihood.bidirectional import bidirectional
+    from inference.likelihood.classification import classify
+    from inference.likelihood.importance_sampling import Estimate, log_likelihood
     from inference.objectives import (
         CIWAE,
         ELBO,
@@ -70,9 +52,30 @@ if TYPE_CHECKING:
         WakeSleep,
         valid_objectives,
     )
+    from inference.posterior.active_units import active_units
+    from inference.posterior.calibration import simulation_based_calibration
+    from inference.posterior.chains import Posterior
+    from inference.posterior.draws import to_arviz
+    from inference.posterior.error import PosteriorError, posterior_error
+    from inference.posterior.estimates import SampledEstimate
+    from inference.posterior.gap import GapDecomposition, gap_decomposition
+    from inference.posterior.nuts import NUTS
+    from inference.posterior.pareto import ParetoShapes, psis_k_hat
+    from inference.posterior.parts import BoundParts, bound_parts
+    from inference.posterior.predictive import PredictiveCheck, predictive_check
+    from inference.posterior.ranks import Calibration
+    from inference.samples.classifier_score import classifier_score
+    from inference.samples.digit_features import DigitFeatures
+    from inference.samples.feature_distances import frechet_distance, kernel_distance
+    from inference.samples.modes import mode_coverage
+    from inference.samples.parzen import parzen_log_likelihood
+    from inference.samples.precision_recall import precision_recall
+    from inference.samples.quality import sample_quality
+    from inference.samples.two_sample import mmd_test
     from inference.training.fit import fit
     from inference.training.run import Run, load_run
 
+put_up()
 _HOMES = {
     "check_pair": "inference.checking.check",
     "explain": "inference.checking.explain",
@@ -98,7 +101,7 @@ _HOMES = {
     "NVIL": "inference.objectives",
     "CIWAE": "inference.objectives",
     "ELBO": "inference.objectives",
-    "Estimate": "inference.evaluation.likelihood",
+    "Estimate": "inference.likelihood.importance_sampling",
     "IWAE": "inference.objectives",
     "MIWAE": "inference.objectives",
     "Objective": "inference.objectives",
@@ -106,44 +109,44 @@ _HOMES = {
     "Renyi": "inference.objectives",
     "Run": "inference.training.run",
     "VIMCO": "inference.objectives",
-    "annealed_importance_sampling": "inference.evaluation.annealing",
-    "bidirectional": "inference.evaluation.bidirectional",
-    "classify": "inference.evaluation.classification",
+    "annealed_importance_sampling": "inference.likelihood.annealing",
+    "bidirectional": "inference.likelihood.bidirectional",
+    "classify": "inference.likelihood.classification",
     "compare": "inference.comparison.compare",
     "Comparison": "inference.comparison.comparison",
-    "gather": "inference.comparison.gathered",
+    "gather": "inference.comparison.gather",
     "Metric": "inference.comparison.metrics",
-    "active_units": "inference.evaluation.posterior.active",
-    "BoundParts": "inference.evaluation.posterior.parts",
-    "bound_parts": "inference.evaluation.posterior.parts",
-    "GapDecomposition": "inference.evaluation.posterior.gap",
-    "gap_decomposition": "inference.evaluation.posterior.gap",
-    "ParetoShapes": "inference.evaluation.posterior.pareto",
-    "psis_k_hat": "inference.evaluation.posterior.pareto",
-    "Calibration": "inference.evaluation.posterior.ranked",
-    "simulation_based_calibration": "inference.evaluation.posterior.calibration",
-    "PredictiveCheck": "inference.evaluation.posterior.predictive",
-    "predictive_check": "inference.evaluation.posterior.predictive",
-    "SampledEstimate": "inference.evaluation.posterior.sampled",
-    "mmd_test": "inference.evaluation.samples.two_sample",
-    "precision_recall": "inference.evaluation.samples.precision_recall",
-    "frechet_distance": "inference.evaluation.samples.feature_distances",
-    "kernel_distance": "inference.evaluation.samples.feature_distances",
-    "classifier_score": "inference.evaluation.samples.classifier_score",
-    "DigitFeatures": "inference.evaluation.samples.digit_features",
-    "sample_quality": "inference.evaluation.samples.quality",
-    "mode_coverage": "inference.evaluation.samples.modes",
-    "parzen_log_likelihood": "inference.evaluation.samples.parzen",
-    "EstimatorReport": "inference.laboratory.report",
-    "estimator_report": "inference.laboratory.estimators",
+    "active_units": "inference.posterior.active_units",
+    "BoundParts": "inference.posterior.parts",
+    "bound_parts": "inference.posterior.parts",
+    "GapDecomposition": "inference.posterior.gap",
+    "gap_decomposition": "inference.posterior.gap",
+    "ParetoShapes": "inference.posterior.pareto",
+    "psis_k_hat": "inference.posterior.pareto",
+    "Calibration": "inference.posterior.ranks",
+    "simulation_based_calibration": "inference.posterior.calibration",
+    "PredictiveCheck": "inference.posterior.predictive",
+    "predictive_check": "inference.posterior.predictive",
+    "SampledEstimate": "inference.posterior.estimates",
+    "mmd_test": "inference.samples.two_sample",
+    "precision_recall": "inference.samples.precision_recall",
+    "frechet_distance": "inference.samples.feature_distances",
+    "kernel_distance": "inference.samples.feature_distances",
+    "classifier_score": "inference.samples.classifier_score",
+    "DigitFeatures": "inference.samples.digit_features",
+    "sample_quality": "inference.samples.quality",
+    "mode_coverage": "inference.samples.modes",
+    "parzen_log_likelihood": "inference.samples.parzen",
+    "EstimatorReport": "inference.estimators.report",
+    "estimator_report": "inference.estimators.laboratory",
     "fit": "inference.training.fit",
     "load_run": "inference.training.run",
-    "log_likelihood": "inference.evaluation.likelihood",
-    "NUTS": "inference.mcmc.nuts",
-    "Posterior": "inference.mcmc.posterior",
-    "PosteriorError": "inference.mcmc.posterior_error",
-    "posterior_error": "inference.mcmc.posterior_error",
-    "to_arviz": "inference.evaluation.posterior_draws",
+    "log_likelihood": "inference.likelihood.importance_sampling",
+    "NUTS": "inference.posterior.nuts",
+    "Posterior": "inference.posterior.chains",
+    "PosteriorError": "inference.posterior.error",
+    "posterior_error": "inference.posterior.error",
+    "to_arviz": "inference.posterior.draws",
 }
 
 __all__ = [

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from inference.training.run import Run
+from typing import Any
 
 
 class ZooError(Exception):
@@ -35,7 +32,7 @@ class DivergenceError(ZooError, FloatingPointError):
         run: the run as it was at its last good state, or None if there was none.
     """
 
-    run: Run | None = None
+    run: Any = None  # a `Run`, which lives floors above
 
 
 class RunFolderError(ZooError, OSError):

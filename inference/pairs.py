@@ -9,15 +9,13 @@ begins here, so that all of them take the same and refuse the same in the same w
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from numpy.typing import ArrayLike
 
-from inference.engines import ENGINES, engine_name, load_engine
-from inference.engines.structure import Structure
-from inference.errors import ArgumentError, DataError, ObjectiveError
-from inference.training.data import (
+from inference.data.training_data import (
     Arrays,
     arguments_from,
     check_arrays,
@@ -26,7 +24,13 @@ from inference.training.data import (
     rows_of,
     scored_arrays,
 )
+from inference.engines import ENGINES, engine_name, load_engine
+from inference.errors import ArgumentError, DataError, ObjectiveError, PairError, ZooError
+from inference.program.batches import Batch
+from inference.program.records import raising_line
+from inference.program.structure import Structure
 
+T = TypeVar("T")
 _FORMS = "a pair such as ppl_models.create makes, a run, or a (model, guide) tuple of functions"
 
 
@@ -214,3 +218,25 @@ def check_pair_type(pair: Any) -> None:
 
 def _is_array(value: Any) -> bool:
     return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def explaining(run: Callable[[Any], T], batch: Batch | tuple[Any, ...]) -> T:
+    """Run a pair for the first time.
+
+    Raises:
+        PairError: if it fails, naming the shapes that it was given and the line of the program.
+    """
+    try:
+        return run(batch)
+    except ZooError:
+        raise
+    except Exception as error:
+        arrays = batch.arrays if isinstance(batch, Batch) else batch
+        shapes = ", ".join(str(array.shape) for array in arrays) or "()"
+        where = raising_line(error)
+        raise PairError(
+            f"the pair fails on a batch of shape {shapes}{f' at {where}' if where else ''}: "
+            f"{type(error).__name__}: "
+            f"{str(error).strip().splitlines()[0] if str(error).strip() else 'no message'} "
+            "Call model and guide on such a batch by hand to see where."
+        ) from error

@@ -23,8 +23,7 @@
 # compared. The data id says exactly which data these are.
 
 # %%
-from inference import IWAE, fit, log_likelihood
-from inference.evaluation import figures
+from inference import IWAE, figures, fit, log_likelihood
 from ppl_models import create, info, list_models
 from ppl_models.datasets import load
 

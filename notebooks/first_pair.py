@@ -31,8 +31,7 @@ import numpyro.distributions as dist
 from flax import nnx
 from numpyro.contrib.module import nnx_module
 
-from inference import ELBO, IWAE, check_pair, compare, explain, fit, log_likelihood
-from inference.evaluation import figures
+from inference import ELBO, IWAE, check_pair, compare, explain, figures, fit, log_likelihood
 from ppl_models.datasets import load
 
 

@@ -30,11 +30,11 @@ import pandas as pd
 from inference import (
     annealed_importance_sampling,
     bidirectional,
+    figures,
     fit,
     mmd_test,
     precision_recall,
 )
-from inference.evaluation import figures
 from ppl_models import create
 from ppl_models.datasets import load
 

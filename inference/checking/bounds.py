@@ -10,8 +10,8 @@ from scipy.special import logsumexp
 
 from inference.checking.context import PARTICLES, Context
 from inference.checking.registry import Mistake, Skip, check
-from inference.engines.recorded import Array, RecordedSite
 from inference.errors import ObjectiveError, PairError
+from inference.program.records import Array, RecordedSite
 
 _STATES = 32  # joint states to sum over
 _ERRORS = 6.0  # standard errors: one false alarm in 10^9 for Gaussian errors

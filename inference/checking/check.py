@@ -13,17 +13,17 @@ from inference.checking import (  # isort: skip
     numerics,  # noqa: F401
     rows as _rows,  # noqa: F401
     parameters,  # noqa: F401
-    drawing,  # noqa: F401
+    draws,  # noqa: F401
     bounds,  # noqa: F401
     objectives,  # noqa: F401
-    wholes,  # noqa: F401
+    global_latents,  # noqa: F401
 )
+from inference.arguments import check_positive
 from inference.checking.context import Context
 from inference.checking.registry import CHECKS, run, with_needs
 from inference.checking.report import Finding, Report
 from inference.errors import ArgumentError
 from inference.pairs import as_pair, unpacked
-from inference.training.arguments import check_positive
 
 
 def check_pair(

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from inference.data.arrays import is_array
+from inference.data.training_data import leaves_of
 from inference.engines import engine_name, load_engine
-from inference.engines.batches import Form, is_container, split
-from inference.engines.recorded import Array, Parameter, Recorded, RecordedSite, Slopes
-from inference.engines.sites import Plate, Site
-from inference.engines.structure import Structure
 from inference.errors import ArgumentError, PairError
 from inference.objectives.validity import Validity, valid_for
-from inference.training.arrays import is_array
-from inference.training.data import leaves_of
+from inference.program.batches import Form, is_container, split
+from inference.program.records import Array, Parameter, Recorded, RecordedSite, Slopes
+from inference.program.sites import Plate, Site
+from inference.program.structure import Structure
 
 PARTICLES, _SETS = 8, 24  # of importance-weighted bounds
 

@@ -8,9 +8,9 @@ import pandas as pd
 
 from inference.checking.context import Context
 from inference.checking.registry import in_words
-from inference.engines.recorded import RecordedSite, raising_line
 from inference.errors import PairError
 from inference.pairs import as_pair, unpacked
+from inference.program.records import RecordedSite, raising_line
 
 
 def explain(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.registry import Mistake, Skip, check
-from inference.engines.recorded import Slopes
+from inference.program.records import Slopes
 
 _MANY = 3  # names to write out
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inference.checking.context import Context
 from inference.checking.report import Finding, Level, Outcome
-from inference.engines.recorded import raising_line
+from inference.program.records import raising_line
 
 
 class Skip(Exception):  # noqa: N818  (it is no error)

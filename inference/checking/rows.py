@@ -8,7 +8,7 @@ import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.registry import Mistake, Skip, check
-from inference.engines.recorded import Recorded
+from inference.program.records import Recorded
 
 _RELATIVE = 1e-3  # float32, and sums in another order
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.registry import Mistake, Skip, check
-from inference.engines.densities import miscounted, outside_plates, repeated_value
-from inference.engines.sites import Plate
+from inference.program.densities import miscounted, outside_plates, repeated_value
+from inference.program.sites import Plate
 
 
 @check(

@@ -8,7 +8,7 @@ import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.registry import Mistake, Skip, check
-from inference.engines.recorded import RecordedSite
+from inference.program.records import RecordedSite
 
 
 def _range(run: RecordedSite) -> str:

@@ -45,14 +45,19 @@ def certify(
     ] = None,
 ) -> None:
     """Compare every objective's mean gradient with an exact one, on every kind of latent."""
-    from inference.certificate import record, report
-    from inference.certificate.cases import CASES
-    from inference.certificate.certify import FAMILIES, as_frame, program_settings, settings
-    from inference.certificate.certify import certify as measure
-    from inference.certificate.noise import noise as measure_noise
-    from inference.certificate.programs import PROGRAMS
-    from inference.certificate.upstream import upstream_of_programs, upstream_settings
     from inference.engines import ENGINES
+    from inference.estimators.certificate import record, report
+    from inference.estimators.certificate.cases import CASES
+    from inference.estimators.certificate.certify import (
+        FAMILIES,
+        as_frame,
+        program_settings,
+        settings,
+    )
+    from inference.estimators.certificate.certify import certify as measure
+    from inference.estimators.certificate.noise import noise as measure_noise
+    from inference.estimators.certificate.programs import PROGRAMS
+    from inference.estimators.certificate.upstream import upstream_of_programs, upstream_settings
 
     with answering():
         labels = known_words("--objective", objective, [family.label for family in FAMILIES])

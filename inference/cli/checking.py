@@ -67,7 +67,7 @@ def _found(place: str) -> Any:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        from inference.engines.recorded import raising_line
+        from inference.program.records import raising_line
 
         where = "" if isinstance(error, SyntaxError) else raising_line(error)  # it says so itself
         raise ArgumentError(

@@ -95,7 +95,7 @@ def report_command(
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
 ) -> None:
     """Ask the same of runs that are there already, and write a report."""
-    from inference.comparison.gathered import gather
+    from inference.comparison.gather import gather
     from inference.training.folder import RunFolder
 
     with answering():

@@ -54,8 +54,8 @@ def evaluate(
         check_data(dataset, recorded, split)
         if figures is not None:
             figures.mkdir(parents=True, exist_ok=True)
-    from inference.evaluation.annealing import annealed_importance_sampling
-    from inference.evaluation.likelihood import log_likelihood
+    from inference.likelihood.annealing import annealed_importance_sampling
+    from inference.likelihood.importance_sampling import log_likelihood
     from inference.training.run import load_run
 
     with answering():
@@ -103,7 +103,7 @@ def evaluate(
 def _save_figures(run: Run, x: tuple[Any, ...], folder: Path, seed: int) -> None:
     import numpy as np
 
-    from inference.evaluation.figures import learning_curve, reconstructions, samples
+    from inference.figures.pictures import learning_curve, reconstructions, samples
 
     figures = {"learning_curve": learning_curve(run.rows)}
     if run.image_shape is None:

@@ -14,16 +14,17 @@ from typing import Any
 
 from inference.comparison.chains import holds_chains, read_chains, sampled, training_arrays
 from inference.comparison.metrics import Figure, Metric
+from inference.descriptions import describe_pair
 from inference.engines import engine_name, load_engine
-from inference.engines.structure import Structure
 from inference.errors import RunFolderError, ZooError
-from inference.mcmc.nuts import NUTS
 from inference.objectives import ELBO, VIMCO, Objective
 from inference.objectives import describe_objective as describe
+from inference.posterior.nuts import NUTS
+from inference.program.structure import Structure
 from inference.training.fit import fit
 from inference.training.folder import RunFolder, write_whole
 from inference.training.run import Run, load_run
-from inference.training.spec import describe_pair, fingerprint
+from inference.training.spec import fingerprint
 
 _LONGEST_NAME = 40  # characters of a label in the name of a folder
 _JUDGE_DRAWS = 16

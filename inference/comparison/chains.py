@@ -14,8 +14,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from inference.errors import RunFolderError
-from inference.mcmc.diagnostics import effective_sample_size, r_hat
-from inference.mcmc.nuts import NUTS
+from inference.posterior.diagnostics import effective_sample_size, r_hat
+from inference.posterior.nuts import NUTS
 from inference.training.folder import write_whole
 
 _DIVERGING = "statistics/diverging"

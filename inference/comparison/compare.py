@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from inference.arguments import check_positive, check_seed
 from inference.comparison.cells import Cell, Result, complete, finished, folder_name, lost
 from inference.comparison.comparison import Comparison
 from inference.comparison.execution import EXECUTORS, run_all
 from inference.comparison.metrics import Metric, chosen
+from inference.data.training_data import array_id, as_arrays
 from inference.errors import ArgumentError, DataError
-from inference.mcmc.nuts import NUTS
 from inference.objectives import Objective, parse_objective
-from inference.training.arguments import check_positive, check_seed
-from inference.training.data import array_id, as_arrays
+from inference.posterior.nuts import NUTS
 
 BUDGETS = ("steps", "epochs", "seconds")
 _OWN = ("objective", "seed", "out", "resume", "progress", "valid_objective", *BUDGETS)

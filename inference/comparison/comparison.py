@@ -20,8 +20,8 @@ from inference.training.run import Run, load_run
 if TYPE_CHECKING:
     from arviz import InferenceData
 
-    from inference.evaluation.figures import Picture
-    from inference.laboratory.report import EstimatorReport
+    from inference.estimators.report import EstimatorReport
+    from inference.figures.pictures import Picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +177,7 @@ class Comparison:
             ArgumentError: if it cannot be written there.
         """
         from inference.comparison.contents import contents
-        from inference.comparison.report import write_report
+        from inference.report import write_report
 
         return write_report(contents(self, title, estimators or {}), path)
 

@@ -17,7 +17,10 @@ from inference.comparison.commands import train_command
 from inference.comparison.comparison import Comparison
 from inference.comparison.curves import bounds
 from inference.comparison.ranking import Summary
-from inference.comparison.report import (
+from inference.descriptions import versions
+from inference.errors import ZooError
+from inference.estimators.report import EstimatorReport
+from inference.report import (
     Cell,
     Column,
     Command,
@@ -29,10 +32,7 @@ from inference.comparison.report import (
     Series,
     Sheet,
 )
-from inference.errors import ZooError
-from inference.laboratory.report import EstimatorReport
 from inference.training.run import Run
-from inference.training.spec import versions
 
 _POINTS = 400  # of a scatter
 _SAMPLES = 16

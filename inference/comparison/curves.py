@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inference.errors import ArgumentError
-from inference.evaluation.figures import Picture
+from inference.figures.pictures import Picture
 from inference.objectives import Objective
 from inference.training.run import Run
 

@@ -17,14 +17,14 @@ from scipy.spatial.distance import pdist
 
 from inference.comparison.chains import Chains
 from inference.errors import ArgumentError, ObjectiveError, ZooError
-from inference.evaluation.annealing import annealed_importance_sampling
-from inference.evaluation.likelihood import Estimate, log_likelihood
-from inference.evaluation.posterior.active import active_units
-from inference.evaluation.posterior.pareto import psis_k_hat
-from inference.evaluation.posterior.parts import bound_parts
-from inference.evaluation.samples.two_sample import mmd_test
-from inference.mcmc.posterior_error import posterior_error
+from inference.likelihood.annealing import annealed_importance_sampling
+from inference.likelihood.importance_sampling import Estimate, log_likelihood
 from inference.objectives import Objective
+from inference.posterior.active_units import active_units
+from inference.posterior.error import posterior_error
+from inference.posterior.pareto import psis_k_hat
+from inference.posterior.parts import bound_parts
+from inference.samples.two_sample import mmd_test
 from inference.training.run import Run
 
 Better = Literal["higher", "lower"]

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from inference.engines.batches import Form, whole
 from inference.errors import ArgumentError
+from inference.program.batches import Form, whole
 
 ENGINES = ("pyro", "numpyro")
 _ROOTS = {"pyro": {"pyro", "torch"}, "numpyro": {"numpyro", "jax", "flax"}}

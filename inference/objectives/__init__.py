@@ -1,7 +1,6 @@
 """Ways of learning: one estimator family a file, each usable as `loss=` in both engines' SVI."""
 
 from inference.objectives._objective import Objective
-from inference.objectives._parsing import describe_objective, parse_objective
 from inference.objectives.adversarial import Adversarial
 from inference.objectives.concrete import Concrete
 from inference.objectives.control_variates import REBAR, RELAX, DisARM
@@ -12,6 +11,7 @@ from inference.objectives.enumerated import Enumerated
 from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
 from inference.objectives.mmd import MMD, InfoVAE
 from inference.objectives.nvil import NVIL
+from inference.objectives.registry import describe_objective, parse_objective
 from inference.objectives.renyi import Renyi
 from inference.objectives.score_function import RLOO, VIMCO
 from inference.objectives.validity import Validity, valid_objectives

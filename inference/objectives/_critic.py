@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from inference.engines.program import Program
+    from inference.program.program import Program
 
 _KERNEL_DIM = 5  # of each minibatch feature
 _SLOPE = 0.2  # of the leaky rectifier below zero
@@ -19,7 +19,7 @@ _SLOPE = 0.2  # of the leaky rectifier below zero
 class MLPCritic:
     """Inputs side by side, through hidden layers with a leaky rectifier, to one score per datum.
 
-    It fulfils `inference.engines.program.Network`. The initial weights are a function of the sizes.
+    It fulfils `inference.program.program.Network`. The initial weights are a function of the sizes.
 
     Args:
         program: what owns the weights.

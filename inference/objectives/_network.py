@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from inference.engines.program import Program
+    from inference.program.program import Program
 
 
 def network(program: Program, name: str, inputs: int, hidden: int) -> tuple[Any, Any, Any, Any]:

@@ -13,8 +13,8 @@ from inference.engines import engine_name, load_engine
 from inference.errors import ObjectiveError
 
 if TYPE_CHECKING:
-    from inference.engines.program import Program
-    from inference.engines.structure import Structure
+    from inference.program.program import Program
+    from inference.program.structure import Structure
 
 
 class Objective(ABC):
@@ -168,55 +168,6 @@ class Objective(ABC):
         given = {n: in_words(v) for n, v in self.arguments().items()}
         words = [f"{n}={v!r}" for n, v in given.items() if v != usual[n].default]
         return f"{type(self).__name__}({', '.join(words)})"
-
-
-def check_num_particles(count: int, name: str = "num_particles", *, least: int = 1) -> int:
-    """Return `count` if it is a whole number of at least `least`.
-
-    Raises:
-        ValueError: if it is not; the message names the argument.
-    """
-    if isinstance(count, bool) or not isinstance(count, int) or count < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {count!r}.")
-    return count
-
-
-def check_number(
-    value: float, name: str, *, above: float = -math.inf, below: float = math.inf
-) -> float:
-    """Return `value` if it is a finite number between the two ends or at one of them.
-
-    Raises:
-        ValueError: if it is not; the message names the argument.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number, got {value!r}.")
-    if not above <= value <= below:
-        allowed = f"lie in [{above}, {below}]" if math.isfinite(below) else f"be at least {above}"
-        raise ValueError(f"{name} must {allowed}, got {value!r}.")
-    return value
-
-
-def check_flag(value: bool, name: str) -> bool:  # noqa: FBT001
-    """Return `value` if it is True or False.
-
-    Raises:
-        ValueError: if it is not; the message names the argument.
-    """
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False, got {value!r}.")
-    return value
-
-
-def check_temperature(value: float, name: str = "temperature") -> float:
-    """Return `value` if it is a positive number.
-
-    Raises:
-        ValueError: if it is not; the message names the argument.
-    """
-    if check_number(value, name) <= 0:
-        raise ValueError(f"{name} must be positive, got {value!r}.")
-    return value
 
 
 def normalised_weights(program: Program, log_w: Any) -> Any:

@@ -17,12 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from inference.engines.influence import Cost, downstream
 from inference.objectives._objective import gradient_only
+from inference.program.influence import Cost, downstream
 
 if TYPE_CHECKING:
-    from inference.engines.draws import Cells, Draws
-    from inference.engines.program import Program
+    from inference.program.draws import Cells, Draws
+    from inference.program.program import Program
 
 Weights = Mapping[str, Any]
 

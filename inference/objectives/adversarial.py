@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from inference.arguments import check_flag, check_num_particles, check_number
 from inference.errors import ObjectiveError
 from inference.objectives._adversarial_losses import (
     CLASSIFIERS,
@@ -16,18 +17,12 @@ from inference.objectives._adversarial_losses import (
     generator_loss,
 )
 from inference.objectives._critic import MLPCritic
-from inference.objectives._objective import (
-    Objective,
-    check_flag,
-    check_num_particles,
-    check_number,
-    gradient_only,
-)
+from inference.objectives._objective import Objective, gradient_only
 from inference.objectives.mmd import check_draw
 
 if TYPE_CHECKING:
-    from inference.engines.program import Generated, Network, Program
-    from inference.engines.structure import Structure
+    from inference.program.program import Generated, Network, Program
+    from inference.program.structure import Structure
 
 _DECAY = 0.9  # of the critic's running accuracy
 _SOUND, _BAD_DRAWS, _BAD_SCORES = 0.0, 1.0, 2.0  # what a step found

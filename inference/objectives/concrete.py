@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.engines.program import Relaxation
-from inference.objectives._objective import (
-    Objective,
-    check_flag,
-    check_num_particles,
-    check_temperature,
-)
+from inference.arguments import check_flag, check_num_particles, check_temperature
+from inference.objectives._objective import Objective
 from inference.objectives.elbo import ELBO
+from inference.program.program import Relaxation
 
 if TYPE_CHECKING:
-    from inference.engines.program import Program
-    from inference.engines.structure import Structure
+    from inference.program.program import Program
+    from inference.program.structure import Structure
 
 
 class Concrete(Objective):

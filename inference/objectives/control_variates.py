@@ -8,21 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.engines.program import Relaxation
+from inference.arguments import check_num_particles, check_temperature
 from inference.objectives._network import apply, network
-from inference.objectives._objective import (
-    Objective,
-    check_num_particles,
-    check_temperature,
-    gradient_only,
-)
+from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._score import through_draws
+from inference.program.program import Relaxation
 
 if TYPE_CHECKING:
-    from inference.engines.draws import Draws
-    from inference.engines.program import Program
-    from inference.engines.sites import Site
-    from inference.engines.structure import Structure
+    from inference.program.draws import Draws
+    from inference.program.program import Program
+    from inference.program.sites import Site
+    from inference.program.structure import Structure
 
 
 @dataclass(frozen=True)

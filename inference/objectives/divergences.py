@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.objectives._objective import Objective, check_num_particles, normalised_weights
+from inference.arguments import check_num_particles
+from inference.objectives._objective import Objective, normalised_weights
 
 if TYPE_CHECKING:
-    from inference.engines.program import Program
-    from inference.engines.structure import Structure
+    from inference.program.program import Program
+    from inference.program.structure import Structure
 
 
 class TailAdaptive(Objective):

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from inference.arguments import check_num_particles, check_number
 from inference.errors import ObjectiveError
-from inference.objectives._objective import (
-    Objective,
-    check_num_particles,
-    check_number,
-    gradient_only,
-)
+from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._score import score_terms, through_draws
 
 if TYPE_CHECKING:
-    from inference.engines.draws import Draws
-    from inference.engines.program import Program
-    from inference.engines.structure import Structure
+    from inference.program.draws import Draws
+    from inference.program.program import Program
+    from inference.program.structure import Structure
 
 
 class ELBO(Objective):

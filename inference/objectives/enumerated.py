@@ -12,9 +12,9 @@ from inference.errors import ObjectiveError
 from inference.objectives._objective import Objective, weighed
 
 if TYPE_CHECKING:
-    from inference.engines.program import Program
-    from inference.engines.sites import Site
-    from inference.engines.structure import Structure
+    from inference.program.program import Program
+    from inference.program.sites import Site
+    from inference.program.structure import Structure
 
 _MOST_STATES = 2**14  # each is a particle
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from inference.engines.program import DRAWS
+from inference.arguments import check_flag, check_num_particles, check_number
 from inference.errors import ObjectiveError
 from inference.objectives._kernels import (
     build_kernel,
@@ -14,16 +14,12 @@ from inference.objectives._kernels import (
     squared_distances,
     squared_mmd,
 )
-from inference.objectives._objective import (
-    Objective,
-    check_flag,
-    check_num_particles,
-    check_number,
-)
+from inference.objectives._objective import Objective
+from inference.program.program import DRAWS
 
 if TYPE_CHECKING:
-    from inference.engines.program import Program
-    from inference.engines.structure import Structure
+    from inference.program.program import Program
+    from inference.program.structure import Structure
 
 
 class MMD(Objective):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.objectives._objective import Objective, check_num_particles, check_number
+from inference.arguments import check_num_particles, check_number
+from inference.objectives._objective import Objective
 from inference.objectives.elbo import ELBO
 
 if TYPE_CHECKING:
-    from inference.engines.program import Program
-    from inference.engines.structure import Structure
+    from inference.program.program import Program
+    from inference.program.structure import Structure
 
 
 class Renyi(Objective):

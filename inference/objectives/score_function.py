@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from inference.objectives._objective import Objective, check_num_particles
+from inference.arguments import check_num_particles
+from inference.objectives._objective import Objective
 from inference.objectives._score import score_terms, through_draws
 
 if TYPE_CHECKING:
-    from inference.engines.program import Program
-    from inference.engines.structure import Structure
+    from inference.program.program import Program
+    from inference.program.structure import Structure
 
 
 class RLOO(Objective):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from inference.engines.batches import Form
-from inference.engines.structure import Structure
 from inference.errors import ObjectiveError, PairError
 from inference.objectives._objective import Objective
-from inference.objectives._parsing import EXAMPLES
-from inference.pairs import called_with, fitted, unpacked
-from inference.training.arguments import explaining
+from inference.objectives.registry import EXAMPLES
+from inference.pairs import called_with, explaining, fitted, unpacked
+from inference.program.batches import Form
+from inference.program.structure import Structure
 
 
 @dataclass(frozen=True)

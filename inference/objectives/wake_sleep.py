@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from inference.objectives._objective import (
-    Objective,
-    check_num_particles,
-    gradient_only,
-    normalised_weights,
-    weighed,
-)
+from inference.arguments import check_num_particles
+from inference.objectives._objective import Objective, gradient_only, normalised_weights, weighed
 
 if TYPE_CHECKING:
-    from inference.engines.program import Program
-    from inference.engines.structure import Structure
+    from inference.program.program import Program
+    from inference.program.structure import Structure
 
 
 class RWS(Objective):

@@ -8,22 +8,24 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from inference.data.support import check_support
+from inference.data.training_data import TrainingData, array_id, prepare
+from inference.descriptions import describe_pair, plain, versions
 from inference.engines import engine_name, load_engine
-from inference.engines.batches import Batch
-from inference.engines.program import is_owned
-from inference.engines.structure import Structure
-from inference.engines.training import Settings, Trainer
 from inference.errors import ArgumentError, DivergenceError, PairError, RunFolderError
 from inference.objectives import Objective, describe_objective, parse_objective
-from inference.training.arguments import check_arguments, explaining
-from inference.training.data import TrainingData, array_id, prepare
+from inference.pairs import explaining
+from inference.program.batches import Batch
+from inference.program.program import is_owned
+from inference.program.structure import Structure
+from inference.program.trainer import Settings, Trainer
+from inference.training.arguments import check_arguments
 from inference.training.folder import Checkpoint, RunFolder
+from inference.training.global_latents import check_wholes, counted
 from inference.training.loop import Loop, Plan, State
 from inference.training.run import Run
 from inference.training.sources import ArraySource, BatchSource
-from inference.training.spec import describe_pair, difference, fingerprint, plain, versions
-from inference.training.support import check_support
-from inference.training.wholes import check_wholes, counted
+from inference.training.spec import difference, fingerprint
 
 _STEPS_BETWEEN_REPORTS = 100  # reports are at ends of epochs, and at least so many steps apart
 _ROWS_PER_VALIDATION = 2000  # rows times particles to score at a time

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.engines.training import Trainer
 from inference.errors import DataError, DivergenceError
+from inference.program.trainer import Trainer
 from inference.training.folder import Checkpoint, RunFolder
 from inference.training.progress import Progress
 from inference.training.sources import Source, Steps

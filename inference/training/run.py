@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, NDArray
 
+from inference.data.arrays import as_array
+from inference.data.training_data import batch_from, precision_of, scored_arrays
 from inference.engines import load_engine
-from inference.engines.batches import Batch
-from inference.engines.program import is_owned
 from inference.errors import ArgumentError, RunFolderError
 from inference.objectives import parse_objective
 from inference.pairs import as_given, unpacked
-from inference.training.arrays import as_array
-from inference.training.data import batch_from, precision_of, scored_arrays
+from inference.program.batches import Batch
+from inference.program.program import is_owned
 from inference.training.folder import RunFolder
 from inference.training.loop import State
 from inference.training.spec import rebuild_pair
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from arviz import InferenceData
 
-    from inference.evaluation.figures import Picture
+    from inference.figures.pictures import Picture
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Run:
 
     def plot(self) -> Picture:
         """Loss and validation bound against the step, in the objective's unit."""
-        from inference.evaluation.figures import learning_curve
+        from inference.figures.pictures import learning_curve
 
         return learning_curve(self.rows, self.unit)
 
@@ -156,7 +156,7 @@ class Run:
             num_draws: how many.
             seed: seed of the draws.
         """
-        from inference.evaluation.posterior_draws import to_arviz
+        from inference.posterior.draws import to_arviz
 
         attrs = {"objective": self.spec["objective"], "trained_on": self.spec["data"]["id"]}
         engine = self.spec["pair"]["engine"]

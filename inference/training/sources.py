@@ -13,11 +13,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.engines.batches import Batch
-from inference.engines.random_streams import RandomStreams, keeps_hidden_state
-from inference.engines.training import Settings, Trainer
+from inference.data.training_data import batches_of
 from inference.errors import DataError
-from inference.training.data import batches_of
+from inference.program.batches import Batch
+from inference.program.random_streams import RandomStreams, keeps_hidden_state
+from inference.program.trainer import Settings, Trainer
 
 _STATE = "batches"  # name of a source's state among a checkpoint's arrays
 

@@ -6,31 +6,11 @@ import functools
 import hashlib
 import importlib
 import importlib.metadata
-import inspect
-import sys
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-import numpy as np
-
+from inference.descriptions import name_of
 from inference.errors import RunFolderError
-
-_PACKAGES = ("torch", "pyro-ppl", "jax", "numpyro", "flax", "optax", "numpy")
-
-
-def plain(value: Any) -> Any:
-    """A value in terms of JSON; what has none is named by its type."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    return _name_of(value)
 
 
 def fingerprint(value: Any) -> Any:
@@ -42,14 +22,7 @@ def fingerprint(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     digest = hashlib.sha256(repr(_anatomy(value, set())).encode()).hexdigest()
-    return f"{_name_of(value)}#{digest[:8]}"
-
-
-def _name_of(value: Any) -> str:
-    while isinstance(value, functools.partial):
-        value = value.func
-    kind = value if inspect.isroutine(value) or isinstance(value, type) else type(value)
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return f"{name_of(value)}#{digest[:8]}"
 
 
 def _anatomy(value: Any, seen: set[int]) -> Any:
@@ -73,8 +46,8 @@ def _anatomy(value: Any, seen: set[int]) -> Any:
     if isinstance(value, FunctionType):
         cells = [_cell(cell) for cell in value.__closure__ or ()]
         inside = [value.__code__, value.__defaults__, value.__kwdefaults__, *cells]
-        return [_name_of(value), *(_anatomy(part, seen) for part in inside)]
-    return [_name_of(value), _anatomy(getattr(value, "__dict__", None), seen)]
+        return [name_of(value), *(_anatomy(part, seen) for part in inside)]
+    return [name_of(value), _anatomy(getattr(value, "__dict__", None), seen)]
 
 
 def _cell(cell: Any) -> Any:
@@ -82,20 +55,6 @@ def _cell(cell: Any) -> Any:
         return cell.cell_contents
     except ValueError:  # not filled yet
         return None
-
-
-def describe_pair(pair: Any, engine: str) -> dict[str, Any]:
-    """The pair's class and hyperparameters, or the names of its functions."""
-    pair = getattr(pair, "wrapped", pair)
-    if isinstance(pair, tuple):
-        names = [getattr(part, "__qualname__", type(part).__qualname__) for part in pair]
-        return {"engine": engine, "functions": names}
-    kind = type(pair)
-    return {
-        "engine": engine,
-        "class": f"{kind.__module__}:{kind.__qualname__}",
-        "hyperparameters": plain(getattr(pair, "hyperparameters", None)),
-    }
 
 
 def rebuild_pair(description: dict[str, Any]) -> Any:
@@ -131,14 +90,6 @@ def rebuild_pair(description: dict[str, Any]) -> Any:
             f"{path!r} cannot be built from the spec's hyperparameters ({error}); pass the pair: "
             "load_run(folder, pair=..., batch=...)."
         ) from error
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of what the numbers depend on."""
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for package in _PACKAGES:
-        found[package] = importlib.metadata.version(package)
-    return found
 
 
 def difference(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> str | None:

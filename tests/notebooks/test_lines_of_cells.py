@@ -9,7 +9,7 @@ import IPython
 import pytest
 from IPython.core.compilerop import CachingCompiler
 
-from inference.engines.recorded import raising_line
+from inference.program.records import raising_line
 
 
 def test_the_line_is_that_of_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:

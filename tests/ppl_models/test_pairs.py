@@ -24,7 +24,7 @@ from inference import ELBO, fit, load_run, valid_objectives
 from inference.engines import load_engine
 from inference.engines.numpyro.pairs import StoredPair, parameters
 from inference.engines.pyro.pairs import rebuild
-from inference.objectives._parsing import EXAMPLES
+from inference.objectives.registry import EXAMPLES
 from ppl_models import create
 
 CHECKED: set[tuple[str, str]] = set()

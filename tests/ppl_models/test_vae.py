@@ -20,7 +20,7 @@ from scipy.stats import logistic
 from inference import ELBO, IWAE, STL, fit, load_run, log_likelihood, valid_objectives
 from inference.engines import load_engine
 from inference.errors import ObjectiveError, RunFolderError
-from inference.objectives._parsing import EXAMPLES
+from inference.objectives.registry import EXAMPLES
 from ppl_models import create
 from ppl_models.networks import flows, flows_numpyro
 from ppl_models.networks.discretised_logistic import DiscretisedLogistic as PyroLogistic

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.engines import load_engine
-from inference.engines.program import OWNED
 from inference.objectives import Objective
+from inference.program.program import OWNED
 from ppl_models import create
 
 Array = NDArray[np.float64]

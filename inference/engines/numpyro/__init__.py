@@ -12,7 +12,7 @@ from inference.engines.numpyro.evaluation import (
     site_densities,
     structure,
 )
-from inference.engines.numpyro.freed import FreedGuide
+from inference.engines.numpyro.free_guides import FreedGuide
 from inference.engines.numpyro.gradients import (
     gradient_moments,
     gradients,
@@ -22,7 +22,7 @@ from inference.engines.numpyro.gradients import (
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.mcmc import nuts
 from inference.engines.numpyro.pairs import on_arrays, parameters, params, rebuild
-from inference.engines.numpyro.posterior_draws import guide_draws, prior_draws, score_draws
+from inference.engines.numpyro.posterior_scores import guide_draws, prior_draws, score_draws
 from inference.engines.numpyro.precision import precision
 from inference.engines.numpyro.svi import attach, loss
 from inference.engines.numpyro.training import Trainer

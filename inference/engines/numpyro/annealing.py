@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from numpyro.distributions import biject_to
 from numpyro.handlers import seed, substitute, trace
 
-from inference.engines.annealable import (
+from inference.engines.numpyro.inspection import inspect
+from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
+from inference.engines.numpyro.program import NumPyroProgram
+from inference.engines.numpyro.traces import computed, rows_of
+from inference.program.annealing_conditions import (
     check_annealable,
     check_fixed_supports,
     check_mean,
     likelihood_sites,
     refused_support,
 )
-from inference.engines.generated import rows_drawn
-from inference.engines.numpyro.inspection import inspect
-from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
-from inference.engines.numpyro.program import NumPyroProgram
-from inference.engines.numpyro.tracing import computed, rows_of
-from inference.engines.structure import Structure
+from inference.program.generators import rows_drawn
+from inference.program.structure import Structure
 
 Rows = tuple[Any, ...]
 

@@ -13,7 +13,6 @@ from flax import nnx
 from jax import lax, random
 from numpyro.distributions import biject_to, constraints
 
-from inference.engines.closed_over import held_in
 from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.pairs import (
@@ -22,8 +21,7 @@ from inference.engines.numpyro.pairs import (
     public_names,
 )
 from inference.engines.numpyro.program import NumPyroProgram
-from inference.engines.numpyro.recorded_sites import drawn, log_prob_sum
-from inference.engines.numpyro.recording import (
+from inference.engines.numpyro.records import (
     QUICKLY,
     Arrays,
     Recorder,
@@ -31,15 +29,17 @@ from inference.engines.numpyro.recording import (
     by_position,
     merged,
 )
-from inference.engines.numpyro.tracing import computed
-from inference.engines.recorded import (
+from inference.engines.numpyro.site_records import drawn, log_prob_sum
+from inference.engines.numpyro.traces import computed
+from inference.program.closures import held_in
+from inference.program.records import (
     Array,
     Parameter,
     Slopes,
     nudge,
     sum_and_size,
 )
-from inference.engines.structure import Structure, can_draw
+from inference.program.structure import Structure, can_draw
 
 _STEPS = {True: 1e-8, False: 1e-2}  # of central differences, in float64 and in float32
 _ROUNDING = {True: 1e-15, False: 1e-7}

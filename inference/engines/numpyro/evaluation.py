@@ -15,13 +15,13 @@ from jax import random
 from numpy.typing import NDArray
 from numpyro.handlers import seed, substitute, trace
 
-from inference.engines.draws import Draws
-from inference.engines.laws import says
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, nested, parts, untouched_parts
 from inference.engines.numpyro.program import NumPyroProgram
-from inference.engines.structure import Structure
+from inference.program.distributions import says
+from inference.program.draws import Draws
+from inference.program.structure import Structure
 
 
 def log_weights(

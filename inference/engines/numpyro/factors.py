@@ -12,9 +12,9 @@ from jax import random
 from numpyro.distributions import Unit
 from numpyro.handlers import seed, substitute, trace
 
-from inference.engines.laws import unwrapped
-from inference.engines.sites import DATA, LATENTS, PARAMETERS
-from inference.engines.structure import data_arguments
+from inference.program.distributions import unwrapped
+from inference.program.sites import DATA, LATENTS, PARAMETERS
+from inference.program.structure import data_arguments
 
 Trace = Mapping[str, Mapping[str, Any]]
 

@@ -15,12 +15,12 @@ from jax import lax, random
 from numpy.typing import NDArray
 from numpyro.infer import SVI
 
-from inference.engines.moments import GradientMoments, welford
 from inference.engines.numpyro.pairs import StoredPair, flatten, nested, parts, public_names
 from inference.engines.numpyro.svi import attach
-from inference.engines.numpyro.tracing import traces
-from inference.engines.program import OWNED
-from inference.objectives import Objective
+from inference.engines.numpyro.traces import traces
+from inference.program.moments import GradientMoments, welford
+from inference.program.program import OWNED
+from inference.program.surrogate import Surrogate
 
 _PAIR = jax.tree.structure((0, 0))
 
@@ -46,7 +46,7 @@ def gradients(
         seed: seed of the draws.
     """
     model, guide = parts(pair)
-    if isinstance(objective, Objective) and objective.owns:
+    if isinstance(objective, Surrogate) and objective.owns:
         guide = attach(objective, model, guide)
     svi = SVI(model, guide, optax.sgd(0.0), objective)
     args = tuple(map(jnp.asarray, batch))
@@ -106,7 +106,7 @@ def parameter_groups(pair: StoredPair, batch: tuple[NDArray[Any], ...]) -> dict[
 
 def gradient_moments(
     pair: StoredPair,
-    objective: Objective,
+    objective: Surrogate,
     batch: tuple[NDArray[Any], ...],
     *,
     blocks: int,

@@ -14,14 +14,14 @@ from jax import Array, random
 from jax.core import Tracer
 from numpyro.distributions import Delta, TransformedDistribution
 
-from inference.engines.laws import comes_with_rows, innermost, says
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.ops import Ops
-from inference.engines.numpyro.tracing import Trace, samples, scale_of, traces
-from inference.engines.scales import TracedScale
-from inference.engines.sites import Plate, Site
-from inference.engines.structure import Structure, can_draw
+from inference.engines.numpyro.traces import Trace, samples, scale_of, traces
+from inference.program.distributions import comes_with_rows, innermost, says
+from inference.program.scales import TracedScale
+from inference.program.sites import Plate, Site
+from inference.program.structure import Structure, can_draw
 
 
 def inspect(

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from numpyro.handlers import seed, substitute, trace
 from numpyro.infer import MCMC, NUTS
 
-from inference.engines.chains import Chains
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, flatten, parts, public_names
-from inference.engines.posterior_draws import propose_nothing
-from inference.engines.structure import Structure
 from inference.errors import ObjectiveError
+from inference.program.chains import Chains
+from inference.program.posterior_scores import propose_nothing
+from inference.program.structure import Structure
 
 _FIELDS = {
     "diverging": "diverging",

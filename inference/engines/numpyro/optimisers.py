@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import optax
 from numpyro.optim import _NumPyroOptim
 
-from inference.engines.optimisation import multiplier
-from inference.engines.program import OWNED
 from inference.errors import ArgumentError
+from inference.program.program import OWNED
+from inference.program.schedules import multiplier
 
 
 def build_optimiser(
@@ -28,7 +28,7 @@ def build_optimiser(
         optimiser: None for Adam; a `numpyro.optim` object; an optax transformation; or an optax
             constructor such as `optax.adamw`, which is called with the learning rate.
         learning_rate: for Adam or the constructor; 1e-3 by default.
-        schedule: a factor on the learning rate (see `inference.engines.optimisation.multiplier`).
+        schedule: a factor on the learning rate (see `inference.program.schedules.multiplier`).
         total_steps: the number of steps of the whole run, if it is known.
         clip_norm: largest global norm of the gradient, or None.
 

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from numpyro.handlers import substitute
 from numpyro.infer.autoguide import AutoGuide
 
-from inference.engines.batches import Form, OnArrays, plain_form, whole
-from inference.engines.batches import on_arrays as of_arrays
-from inference.engines.closed_over import objects_of
 from inference.engines.numpyro.pickling import register
-from inference.engines.numpyro.tracing import traces
+from inference.engines.numpyro.traces import traces
 from inference.errors import RunFolderError
+from inference.program.batches import Form, OnArrays, plain_form, whole
+from inference.program.batches import on_arrays as of_arrays
+from inference.program.closures import objects_of
 
 register()  # of whatever a pair holds
 

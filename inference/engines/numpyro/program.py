@@ -15,17 +15,15 @@ from jax import Array, lax, random
 from numpy.typing import NDArray
 from numpyro.handlers import seed, substitute, trace, uncondition
 
-from inference.engines.draws import Cells, Draws
-from inference.engines.generated import rows_drawn
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.dataflow import parents_of
 from inference.engines.numpyro.divergences import divergence
 from inference.engines.numpyro.factors import sources
+from inference.engines.numpyro.handlers import Steer
 from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.networks import Owned
 from inference.engines.numpyro.ops import Ops
-from inference.engines.numpyro.steer import Steer
-from inference.engines.numpyro.tracing import (
+from inference.engines.numpyro.traces import (
     Trace,
     computed,
     networks_state,
@@ -34,7 +32,10 @@ from inference.engines.numpyro.tracing import (
     traces,
     without_observations,
 )
-from inference.engines.program import (
+from inference.errors import ObjectiveError
+from inference.program.draws import Cells, Draws
+from inference.program.generators import rows_drawn
+from inference.program.program import (
     OWNED,
     OWNED_STATE,
     RELAXED_AT,
@@ -42,15 +43,14 @@ from inference.engines.program import (
     Relaxation,
     split_weights,
 )
-from inference.engines.sites import Site
-from inference.engines.structure import Structure, can_draw
-from inference.errors import ObjectiveError
+from inference.program.sites import Site
+from inference.program.structure import Structure, can_draw
 
 _LATER = 2**31 - 1  # more than a key is ever split into
 
 
 class NumPyroProgram:
-    """A NumPyro model and guide with a batch; implements `inference.engines.program.Program`."""
+    """A NumPyro model and guide with a batch; implements `inference.program.program.Program`."""
 
     ops = Ops
 
@@ -169,7 +169,7 @@ class NumPyroProgram:
         *,
         through_draws_only: bool,
     ) -> tuple[Array, Array]:
-        """See `inference.engines.program.Program.weighted`.
+        """See `inference.program.program.Program.weighted`.
 
         The pair is written out twice, once to find the weights and once with the draws' gradient
         scaled by them; compilation merges what the two have in common, which is everything but the
@@ -238,7 +238,7 @@ class NumPyroProgram:
     def generate(
         self, size: int, *, draw: str = "mean", values: Mapping[str, Array] | None = None
     ) -> Generated:
-        """See `inference.engines.program.Program.generate`."""
+        """See `inference.program.program.Program.generate`."""
         name = self.structure.generated.name if self.structure.observed else None
         relax = Relaxation(RELAXED_AT, hard=draw == "straight-through")
         soft = relax if draw in ("relaxed", "straight-through") else None

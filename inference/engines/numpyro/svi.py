@@ -13,7 +13,7 @@ from numpyro.handlers import block
 from numpyro.primitives import mutable
 
 from inference.engines.numpyro.program import NumPyroProgram
-from inference.engines.program import (
+from inference.program.program import (
     OWNED_STATE,
 )
 

@@ -16,18 +16,18 @@ from numpyro.handlers import block, seed
 from numpyro.infer import SVI
 from numpyro.infer.autoguide import AutoGuide
 
-from inference.engines.batches import Batch, Form, on_arrays, plain_form
 from inference.engines.numpyro.inspection import describe, inspect
 from inference.engines.numpyro.optimisers import build_optimiser, by_owner
 from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, flatten, parts, stored
 from inference.engines.numpyro.svi import attach
 from inference.engines.numpyro.svi import bound as bound_of
-from inference.engines.numpyro.tracing import traces
-from inference.engines.program import OWNED, OWNED_STATE, is_owned
-from inference.engines.structure import Structure
-from inference.engines.training import Settings
+from inference.engines.numpyro.traces import traces
 from inference.errors import ArgumentError, RunFolderError
-from inference.objectives import Objective
+from inference.program.batches import Batch, Form, on_arrays, plain_form
+from inference.program.program import OWNED, OWNED_STATE, is_owned
+from inference.program.structure import Structure
+from inference.program.surrogate import Surrogate
+from inference.program.trainer import Settings
 
 _NEED_VALUES = (  # what jax raises where a program asks for the value of a number
     jax.errors.ConcretizationTypeError,
@@ -70,7 +70,7 @@ def _optimiser(objective: Any, settings: Settings) -> Any:
 
 
 class Trainer:
-    """Steps of one objective on one pair; see `inference.engines.training.Trainer`."""
+    """Steps of one objective on one pair; see `inference.program.trainer.Trainer`."""
 
     def __init__(self, pair: Any, objective: Any, settings: Settings) -> None:
         self.settings = settings
@@ -84,7 +84,7 @@ class Trainer:
         self.data = tuple(self._tensor(array) for array in settings.arrays)
         self.valid = tuple(self._tensor(array) for array in settings.valid)
         model, guide = parts(pair)
-        self.ours = isinstance(objective, Objective)
+        self.ours = isinstance(objective, Surrogate)
         self.turns: tuple[str | None, ...] = (objective.phases if self.ours else ()) or (None,)
         if self.ours:
             guide = attach(objective.during(self.turns[0]), model, guide)

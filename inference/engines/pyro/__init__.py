@@ -12,7 +12,7 @@ from inference.engines.pyro.evaluation import (
     site_densities,
     structure,
 )
-from inference.engines.pyro.freed import FreedGuide
+from inference.engines.pyro.free_guides import FreedGuide
 from inference.engines.pyro.gradients import (
     gradient_moments,
     gradients,
@@ -21,7 +21,7 @@ from inference.engines.pyro.gradients import (
 )
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import on_arrays, parameters, params, rebuild
-from inference.engines.pyro.posterior_draws import guide_draws, prior_draws, score_draws
+from inference.engines.pyro.posterior_scores import guide_draws, prior_draws, score_draws
 from inference.engines.pyro.precision import precision
 from inference.engines.pyro.svi import attach, loss
 from inference.engines.pyro.training import Trainer

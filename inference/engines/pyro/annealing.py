@@ -14,20 +14,20 @@ from pyro import poutine
 from torch import Tensor
 from torch.distributions import biject_to
 
-from inference.engines.annealable import (
+from inference.engines.pyro.evaluation import repeatable, tensors
+from inference.engines.pyro.inspection import inspect
+from inference.engines.pyro.pairs import StoredPair, parts
+from inference.engines.pyro.program import PyroProgram
+from inference.engines.pyro.traces import computed, samples
+from inference.program.annealing_conditions import (
     check_annealable,
     check_fixed_supports,
     check_mean,
     likelihood_sites,
     refused_support,
 )
-from inference.engines.generated import rows_drawn
-from inference.engines.pyro.evaluation import repeatable, tensors
-from inference.engines.pyro.inspection import inspect
-from inference.engines.pyro.pairs import StoredPair, parts
-from inference.engines.pyro.program import PyroProgram
-from inference.engines.pyro.tracing import computed, samples
-from inference.engines.structure import Structure
+from inference.program.generators import rows_drawn
+from inference.program.structure import Structure
 
 Rows = tuple[Any, ...]
 

@@ -14,7 +14,6 @@ from pyro.distributions import constraints
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from inference.engines.closed_over import held_in
 from inference.engines.pyro.evaluation import log_evidence
 from inference.engines.pyro.factors import sources
 from inference.engines.pyro.inspection import describe, inspect
@@ -23,17 +22,18 @@ from inference.engines.pyro.pairs import (
 )
 from inference.engines.pyro.particles import Obstacle, obstacle, vectorises
 from inference.engines.pyro.program import PyroProgram
-from inference.engines.pyro.recorded_sites import log_prob_sum
-from inference.engines.pyro.recording import Recorder, held_at, tensors
-from inference.engines.pyro.tracing import computed, samples
-from inference.engines.recorded import (
+from inference.engines.pyro.records import Recorder, held_at, tensors
+from inference.engines.pyro.site_records import log_prob_sum
+from inference.engines.pyro.traces import computed, samples
+from inference.program.closures import held_in
+from inference.program.records import (
     Array,
     Parameter,
     Slopes,
     nudge,
     sum_and_size,
 )
-from inference.engines.structure import Structure, can_draw
+from inference.program.structure import Structure, can_draw
 
 _STEPS = {True: 1e-8, False: 1e-2}  # of central differences, in float64 and in float32
 _ROUNDING = {True: 1e-15, False: 1e-7}

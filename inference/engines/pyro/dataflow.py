@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from inference.engines.pyro.steer import Steer
+from inference.engines.pyro.handlers import Steer
 
 Parents = Mapping[str, frozenset[str]]
 _aten: Any = torch.ops.aten

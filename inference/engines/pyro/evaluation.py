@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from pyro import poutine
 from pyro.contrib.easyguide import EasyGuide
 
-from inference.engines.draws import Draws
-from inference.engines.laws import says
-from inference.engines.program import OWNED
 from inference.engines.pyro import discrete
 from inference.engines.pyro.inspection import inspect
-from inference.engines.pyro.looking import random_states, untouched
+from inference.engines.pyro.isolation import random_states, untouched
 from inference.engines.pyro.pairs import evaluating, parts, untouched_parts
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
-from inference.engines.pyro.tracing import proposing, samples
-from inference.engines.structure import Structure
+from inference.engines.pyro.traces import proposing, samples
+from inference.program.distributions import says
+from inference.program.draws import Draws
+from inference.program.program import OWNED
+from inference.program.structure import Structure
 
 
 def log_weights(

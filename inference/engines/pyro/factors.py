@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from inference.engines.laws import unwrapped
-from inference.engines.sites import DATA, LATENTS, PARAMETERS
-from inference.engines.structure import data_arguments
+from inference.program.distributions import unwrapped
+from inference.program.sites import DATA, LATENTS, PARAMETERS
+from inference.program.structure import data_arguments
 
 _BY_SHAPE = {  # operations whose result has nothing of their argument but its shape
     *("zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like"),

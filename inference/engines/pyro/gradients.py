@@ -13,8 +13,6 @@ import torch
 from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
 
-from inference.engines.moments import GradientMoments, welford
-from inference.engines.program import OWNED
 from inference.engines.pyro.evaluation import repeatable, tensors
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import (
@@ -27,7 +25,9 @@ from inference.engines.pyro.pairs import (
     unconstrained,
 )
 from inference.engines.pyro.program import PyroProgram
-from inference.objectives import Objective
+from inference.program.moments import GradientMoments, welford
+from inference.program.program import OWNED
+from inference.program.surrogate import Surrogate
 
 
 def gradients(
@@ -142,7 +142,7 @@ def _reached(total: Any, leaves: Mapping[str, torch.Tensor]) -> set[str]:
 
 def gradient_moments(
     pair: StoredPair,
-    objective: Objective,
+    objective: Surrogate,
     batch: tuple[NDArray[Any], ...],
     *,
     blocks: int,

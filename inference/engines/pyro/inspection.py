@@ -15,11 +15,10 @@ from pyro import poutine
 from pyro.distributions import Delta
 from torch import Tensor
 
-from inference.engines.laws import comes_with_rows, innermost, says
 from inference.engines.pyro import discrete
 from inference.engines.pyro.dataflow import parents_of
 from inference.engines.pyro.factors import sources
-from inference.engines.pyro.looking import (
+from inference.engines.pyro.isolation import (
     arguments,
     forget,
     quietly,
@@ -27,7 +26,7 @@ from inference.engines.pyro.looking import (
     untouched,
 )
 from inference.engines.pyro.ops import Ops
-from inference.engines.pyro.tracing import (
+from inference.engines.pyro.traces import (
     PARTICLES,
     guide_samples,
     plain_scale,
@@ -35,8 +34,9 @@ from inference.engines.pyro.tracing import (
     samples,
     trace_pair,
 )
-from inference.engines.sites import Plate, Site
-from inference.engines.structure import Structure, can_draw
+from inference.program.distributions import comes_with_rows, innermost, says
+from inference.program.sites import Plate, Site
+from inference.program.structure import Structure, can_draw
 
 _DRAWS = 3  # more, to see whether they have the same sites
 

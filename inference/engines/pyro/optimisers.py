@@ -13,8 +13,8 @@ from pyro.optim import PyroOptim
 from pyro.optim.lr_scheduler import PyroLRScheduler
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
-from inference.engines.optimisation import multiplier
 from inference.errors import ArgumentError
+from inference.program.schedules import multiplier
 
 
 def build_optimiser(
@@ -78,7 +78,7 @@ def build_schedule(
     """A torch scheduler that is stepped once after every gradient step; None for a constant rate.
 
     Args:
-        schedule: a name or function (see `inference.engines.optimisation.multiplier`), or a
+        schedule: a name or function (see `inference.program.schedules.multiplier`), or a
             torch.optim.lr_scheduler class or `functools.partial` of one.
         optimiser: the optimiser that it drives.
         total_steps: the number of steps of the whole run, if it is known.

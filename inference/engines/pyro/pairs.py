@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from pyro.contrib.easyguide import EasyGuide
 from pyro.infer.autoguide.guides import AutoGuide
 
-from inference.engines.batches import Form, OnArrays, plain_form, whole
-from inference.engines.batches import on_arrays as of_arrays
-from inference.engines.program import OWNED
-from inference.engines.pyro.filling import Fill
 from inference.engines.pyro.inspection import inspect
-from inference.engines.pyro.reachable import networks
-from inference.engines.pyro.tracing import proposing
+from inference.engines.pyro.missing_values import Fill
+from inference.engines.pyro.pair_networks import networks
+from inference.engines.pyro.traces import proposing
 from inference.errors import RunFolderError
+from inference.program.batches import Form, OnArrays, plain_form, whole
+from inference.program.batches import on_arrays as of_arrays
+from inference.program.program import OWNED
 
 AVERAGE = "__baseline_avg_downstream_cost_"  # of Pyro's decaying baselines: state, not trained
 

@@ -16,7 +16,8 @@ from pyro.distributions.util import scale_and_mask
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
-from inference.engines.pyro.looking import (
+from inference.engines.pyro.handlers import Steer
+from inference.engines.pyro.isolation import (
     Kept,
     arguments,
     forget,
@@ -24,10 +25,9 @@ from inference.engines.pyro.looking import (
     transforms_of,
     untouched,
 )
-from inference.engines.pyro.steer import Steer
-from inference.engines.pyro.tracing import PARTICLES, guide_samples, samples, trace_pair
-from inference.engines.recorded import calling_line, raising_line
-from inference.engines.structure import Structure
+from inference.engines.pyro.traces import PARTICLES, guide_samples, samples, trace_pair
+from inference.program.records import calling_line, raising_line
+from inference.program.structure import Structure
 
 _COUNTS = (2, 3, 5, 7, 11, 13, 17)  # of particles to look with: one that is no other dimension
 _PARTS = "guide", "model"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from inference.engines.pyro.reachable import networks
+from inference.engines.pyro.pair_networks import networks
 
 
 def precision(pair: Any) -> type[np.floating[Any]]:

@@ -19,9 +19,23 @@ from pyro.distributions.util import scale_and_mask
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
-from inference.engines.draws import Cells, Draws
-from inference.engines.generated import rows_drawn
-from inference.engines.program import (
+from inference.engines.pyro import discrete
+from inference.engines.pyro.divergences import divergence
+from inference.engines.pyro.handlers import Steer
+from inference.engines.pyro.networks import Owned
+from inference.engines.pyro.ops import Ops
+from inference.engines.pyro.traces import (
+    PARTICLES,
+    computed,
+    guide_samples,
+    plain_scale,
+    samples,
+    with_particles,
+)
+from inference.errors import ObjectiveError
+from inference.program.draws import Cells, Draws
+from inference.program.generators import rows_drawn
+from inference.program.program import (
     OWNED,
     OWNED_STATE,
     RELAXED_AT,
@@ -30,27 +44,13 @@ from inference.engines.program import (
     check_same_sites,
     split_weights,
 )
-from inference.engines.pyro import discrete
-from inference.engines.pyro.divergences import divergence
-from inference.engines.pyro.networks import Owned
-from inference.engines.pyro.ops import Ops
-from inference.engines.pyro.steer import Steer
-from inference.engines.pyro.tracing import (
-    PARTICLES,
-    computed,
-    guide_samples,
-    plain_scale,
-    samples,
-    with_particles,
-)
-from inference.engines.scales import in_words, same_scale
-from inference.engines.sites import Site
-from inference.engines.structure import Structure
-from inference.errors import ObjectiveError
+from inference.program.scales import in_words, same_scale
+from inference.program.sites import Site
+from inference.program.structure import Structure
 
 
 class PyroProgram:
-    """A Pyro model and guide with a batch; implements `inference.engines.program.Program`."""
+    """A Pyro model and guide with a batch; implements `inference.program.program.Program`."""
 
     ops = Ops
 
@@ -221,7 +221,7 @@ class PyroProgram:
         *,
         through_draws_only: bool,
     ) -> tuple[Tensor, Tensor]:
-        """See `inference.engines.program.Program.weighted`.
+        """See `inference.program.program.Program.weighted`.
 
         The weights are known after the forward pass, in time for the backward pass, so that one of
         each is enough. A guide with several sites is run once more, at the drawn values, to tell
@@ -294,7 +294,7 @@ class PyroProgram:
     def generate(
         self, size: int, *, draw: str = "mean", values: Mapping[str, Tensor] | None = None
     ) -> Generated:
-        """See `inference.engines.program.Program.generate`."""
+        """See `inference.program.program.Program.generate`."""
         relax = Relaxation(RELAXED_AT, hard=draw == "straight-through")
         soft = relax if draw in ("relaxed", "straight-through") else None
         given = tuple(a[torch.arange(size, device=a.device) % len(a)] for a in self.args[1:])

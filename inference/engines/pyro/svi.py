@@ -12,21 +12,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inference.engines.batches import mapped, whole
-from inference.engines.program import (
-    OtherSitesError,
-)
 from inference.engines.pyro.inspection import look, with_parents
-from inference.engines.pyro.looking import (
+from inference.engines.pyro.isolation import (
     Kept,
     forget,
 )
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
-from inference.engines.pyro.tracing import (
+from inference.engines.pyro.traces import (
     proposing,
 )
-from inference.engines.structure import Structure
+from inference.program.batches import mapped, whole
+from inference.program.program import (
+    OtherSitesError,
+)
+from inference.program.structure import Structure
 
 _REMEMBERED = 4  # structures: of training and validation batches, whole and last ones
 

@@ -15,10 +15,8 @@ import torch
 from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
 
-from inference.engines.batches import Batch, Form, on_arrays, plain_form
-from inference.engines.program import OWNED, OWNED_STATE, is_owned
 from inference.engines.pyro.inspection import inspect
-from inference.engines.pyro.looking import random_states, untouched
+from inference.engines.pyro.isolation import random_states, untouched
 from inference.engines.pyro.optimisers import build_optimiser, build_schedule
 from inference.engines.pyro.pairs import (
     AVERAGE,
@@ -33,10 +31,12 @@ from inference.engines.pyro.pairs import (
     unconstrained,
 )
 from inference.engines.pyro.svi import bound, release
-from inference.engines.structure import Structure
-from inference.engines.training import Settings
 from inference.errors import ArgumentError
-from inference.objectives import Objective
+from inference.program.batches import Batch, Form, on_arrays, plain_form
+from inference.program.program import OWNED, OWNED_STATE, is_owned
+from inference.program.structure import Structure
+from inference.program.surrogate import Surrogate
+from inference.program.trainer import Settings
 
 
 def find_device(name: str | None) -> torch.device:
@@ -58,7 +58,7 @@ def find_device(name: str | None) -> torch.device:
 
 
 class Trainer:
-    """Steps of one objective on one pair; see `inference.engines.training.Trainer`."""
+    """Steps of one objective on one pair; see `inference.program.trainer.Trainer`."""
 
     def __init__(self, pair: Any, objective: Any, settings: Settings) -> None:
         self.settings = settings
@@ -76,7 +76,7 @@ class Trainer:
         self.functions = self.pair.model, self.pair.guide
         self.own = parts(self.pair.wrapped)
         self.networks: dict[str, torch.nn.Module] = {}
-        if isinstance(objective, Objective):
+        if isinstance(objective, Surrogate):
             self.objective = self._own_copy(objective)
         self.data = tuple(self._tensor(array) for array in settings.arrays)
         self.valid = tuple(self._tensor(array) for array in settings.valid)
@@ -109,7 +109,7 @@ class Trainer:
         """Find the parameters by running the pair once, and give them to the optimiser."""
         batch = Batch.of(batch)
         self.inspect(batch)
-        owning = isinstance(self.objective, Objective) and self.objective.owns
+        owning = isinstance(self.objective, Surrogate) and self.objective.owns
         if owning and unconstrained(self.pair):
             # Brings what the objective owns into being; without gradients nothing moves.
             with torch.no_grad(), random_states(), self._evaluating():
@@ -168,7 +168,7 @@ class Trainer:
                 form = self.settings.valid_form or plain_form(len(arrays))
                 judge = self.settings.judge or self.objective
                 scale = self.data_scale(Batch(arrays, form))
-                if isinstance(judge, Objective):
+                if isinstance(judge, Surrogate):
                     total += float(bound(judge, *self._functions(form), *arrays)) / scale
                     continue
                 loss = getattr(self.objective, "loss", self.objective)
@@ -195,7 +195,7 @@ class Trainer:
 
     def symptom(self) -> str:
         """What was wrong in the last step, as far as the objective can tell."""
-        if not isinstance(self.objective, Objective):
+        if not isinstance(self.objective, Surrogate):
             return ""
         names = ((n.removeprefix(OWNED_STATE), v) for n, v in unconstrained(self.pair).items())
         return self.objective.symptom({name: v.detach() for name, v in names if v.numel() == 1})
@@ -205,7 +205,7 @@ class Trainer:
         set_values(self.pair, {n: value for n, value in values.items() if not is_owned(n)})
         self.pair.fills = False
         drop_owned(self.pair)
-        if isinstance(self.objective, Objective):
+        if isinstance(self.objective, Surrogate):
             release(self.objective, *self.functions)
         return self.pair
 
@@ -241,7 +241,7 @@ class Trainer:
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(torch.from_numpy(np.array(arrays["random_cuda"])), self.device)
 
-    def _own_copy(self, objective: Objective) -> Objective:
+    def _own_copy(self, objective: Surrogate) -> Surrogate:
         """The objective with copies of its networks, on the device, and owning nothing yet."""
         twin: Any = copy.copy(objective)
         twin.__dict__.pop("_pyro_structure", None)
@@ -306,7 +306,7 @@ class Trainer:
 
     def _loss_and_grads(self, step: int, arrays: tuple[Any, ...], form: Form) -> float:
         objective: Any = self.turns[step % len(self.turns)]
-        if isinstance(objective, Objective):
+        if isinstance(objective, Surrogate):
             loss = objective(*self._functions(form), *arrays)
         else:
             args, kwargs = form.fill(arrays, self._tensor)

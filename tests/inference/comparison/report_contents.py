@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from inference.comparison.report import (
+from inference.report import (
     Cell,
     Column,
     Command,

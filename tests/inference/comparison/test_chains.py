@@ -12,7 +12,7 @@ from numpyro.infer.autoguide import AutoMultivariateNormal, AutoNormal
 
 from inference import ELBO, NUTS, compare
 from inference.errors import ArgumentError, RunFolderError
-from inference.mcmc.diagnostics import effective_sample_size, r_hat
+from inference.posterior.diagnostics import effective_sample_size, r_hat
 
 NOISE = 0.5
 

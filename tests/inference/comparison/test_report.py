@@ -24,7 +24,8 @@ import pytest
 from PIL import Image
 from report_contents import HOSTILE, SHOWN, everywhere, images, known
 
-from inference.comparison.report import (
+from inference.errors import ArgumentError
+from inference.report import (
     Cell,
     Column,
     Content,
@@ -37,7 +38,6 @@ from inference.comparison.report import (
     render,
     write_report,
 )
-from inference.errors import ArgumentError
 
 
 class Page(HTMLParser):
@@ -289,7 +289,7 @@ def test_writing_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monk
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("inference.comparison.report.page.os.fsync", full)
+    monkeypatch.setattr("inference.report.page.os.fsync", full)
     with pytest.raises(ArgumentError, match=r"report\.html.*No space left on device.*Name a file"):
         write_report(Content("second"), path)
     assert path.read_bytes() == render(Content("first")).encode()
@@ -321,7 +321,7 @@ def _luminance(colour: str) -> float:
 
 def test_no_framework_is_imported() -> None:
     code = (
-        "import sys, inference.comparison.report as report; report.render(report.Content('t'));"
+        "import sys, inference.report as report; report.render(report.Content('t'));"
         "print(sorted({'torch', 'jax', 'pyro', 'numpyro', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

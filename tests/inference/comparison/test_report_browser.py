@@ -24,7 +24,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from inference.comparison.report import Cell, Column, Content, Curve, Row, render, write_report
+from inference.report import Cell, Column, Content, Curve, Row, render, write_report
 
 FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run "

@@ -17,7 +17,7 @@ import torch
 from jax import random
 from numpyro.infer import SVI
 
-from inference.certificate.cases import CASES
+from inference.estimators.certificate.cases import CASES
 from inference.objectives import (
     CIWAE,
     ELBO,

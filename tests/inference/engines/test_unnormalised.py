@@ -18,8 +18,8 @@ from rows import ENGINES
 
 from inference import check_pair, explain, fit, log_likelihood, valid_objectives
 from inference.engines import load_engine
-from inference.engines.sites import DATA, LATENTS, PARAMETERS
 from inference.errors import ObjectiveError
+from inference.program.sites import DATA, LATENTS, PARAMETERS
 
 X = (np.random.default_rng(0).random((4, 3)) < 0.5).astype(np.float32)
 WEIGHTS = np.array([0.1, 0.2, 0.3, 0.4], dtype=np.float32)

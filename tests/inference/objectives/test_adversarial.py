@@ -24,10 +24,10 @@ from scipy.stats import norm
 
 from inference import fit, load_run
 from inference.engines import load_engine
-from inference.engines.program import is_owned
-from inference.engines.training import Settings
 from inference.errors import ArgumentError, DivergenceError, ObjectiveError
 from inference.objectives import MMD, Adversarial, InfoVAE, parse_objective
+from inference.program.program import is_owned
+from inference.program.trainer import Settings
 from ppl_models import create
 
 SMOOTH, OTHER = 0.1, 0.05  # of the labels of data and of draws

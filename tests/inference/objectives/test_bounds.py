@@ -20,7 +20,7 @@ from pyro.optim import Adam as PyroAdam  # pyright: ignore[reportAttributeAccess
 from rows import ENGINES, ROWS
 from scoring import Arrays, gradients
 
-from inference.certificate.cases import CASES
+from inference.estimators.certificate.cases import CASES
 from inference.objectives import (
     CIWAE,
     ELBO,
@@ -49,7 +49,7 @@ from inference.objectives import (
     describe_objective,
     parse_objective,
 )
-from inference.objectives._parsing import EXAMPLES
+from inference.objectives.registry import EXAMPLES
 from ppl_models import create
 
 PLAIN = [

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from plated import PROGRAMS, Plated, Words, X
 
-from inference.certificate.certify import deviations, limit
 from inference.engines import ENGINES, load_engine
 from inference.errors import ObjectiveError
+from inference.estimators.certificate.certify import deviations, limit
 from inference.objectives import ELBO, NVIL, REBAR, RELAX, RLOO, DisARM, Enumerated, Objective
 
 DRAWS = {"numpyro": 8_000, "pyro": 500}
@@ -77,7 +77,7 @@ def test_costs_that_come_back_through_a_global_are_not_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Planted: entries of a plate are independent whatever lies between, as in Pyro's frames."""
-    from inference.engines import influence
+    from inference.program import influence
 
     def within_the_plate(structure: Any, ancestors: Any, name: str, cost: Any) -> Any:
         del ancestors

@@ -20,8 +20,8 @@ from rows import ENGINES
 from scipy.stats import t as student
 from scoring import gradients
 
-from inference.engines.structure import Structure
 from inference.objectives import ELBO, IWAE, Objective
+from inference.program.structure import Structure
 from ppl_models import create
 
 REPEATS, COPIES = 200, 100

@@ -23,8 +23,8 @@ from pyro.optim import Adam as PyroAdam  # pyright: ignore[reportAttributeAccess
 from rows import ENGINES
 
 from inference import fit, valid_objectives
-from inference.certificate.cases import CASES
 from inference.errors import ObjectiveError, PairError
+from inference.estimators.certificate.cases import CASES
 from inference.objectives import (
     ELBO,
     IWAE,
@@ -37,7 +37,7 @@ from inference.objectives import (
     Objective,
     WakeSleep,
 )
-from inference.objectives._parsing import EXAMPLES
+from inference.objectives.registry import EXAMPLES
 
 NAMES = [type(objective).__name__ for objective in EXAMPLES]
 ANY_KIND = {"ELBO", "NVIL", "RLOO", "VIMCO", "RWS", "WakeSleep"}

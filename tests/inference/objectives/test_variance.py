@@ -22,12 +22,12 @@ from jax import random
 from numpy.typing import NDArray
 from rows import ENGINES
 
-from inference.certificate import exact
-from inference.certificate.cases import CASES, Case
-from inference.certificate.sites import Arrays
 from inference.engines import load_engine
-from inference.engines.program import OWNED
+from inference.estimators.certificate import exact
+from inference.estimators.certificate.cases import CASES, Case
+from inference.estimators.certificate.sites import Arrays
 from inference.objectives import ELBO, IWAE, NVIL, REBAR, RELAX, RLOO, STL, VIMCO, DReG, Objective
+from inference.program.program import OWNED
 
 REPEATS = 400
 

@@ -21,7 +21,7 @@ from numpyro_corpus.registry import arguments
 from inference import check_pair, fit, log_likelihood, valid_objectives
 from inference.engines.numpyro.pairs import flatten
 from inference.errors import ObjectiveError, PairError
-from inference.objectives._parsing import EXAMPLES
+from inference.objectives.registry import EXAMPLES
 
 SEED = 3
 OBJECTIVES = {type(objective).__name__: objective for objective in EXAMPLES}

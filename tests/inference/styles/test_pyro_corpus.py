@@ -26,7 +26,7 @@ from pyro_corpus.known import OBJECTIVES as KNOWN_TO_FAIL
 from inference import ELBO, check_pair, fit, log_likelihood, valid_objectives
 from inference.engines.pyro.pairs import evaluating, stored_values
 from inference.errors import ObjectiveError, PairError
-from inference.objectives._parsing import EXAMPLES
+from inference.objectives.registry import EXAMPLES
 
 SEED, PARTICLES = 3, 100
 OBJECTIVES = {type(objective).__name__: objective for objective in EXAMPLES}

@@ -22,7 +22,7 @@ from inference import (
 )
 from inference.engines import load_engine
 from inference.errors import ObjectiveError, PairError, ZooError
-from inference.laboratory.weights import effective_sample_sizes
+from inference.estimators.weights import effective_sample_sizes
 
 # Style to the name of a latent outside of the data's plate, or None where every latent is inside.
 GLOBAL = {

@@ -12,8 +12,8 @@ import pytest
 from tiny_runs import assert_same_run
 
 from inference import NUTS, check_pair, explain, fit, load_run, log_likelihood, valid_objectives
+from inference.data.training_data import arguments_from
 from inference.errors import DataError, RunFolderError
-from inference.training.data import arguments_from
 
 X = np.random.default_rng(0).normal(1.0, 2.0, (12, 2)).astype(np.float32)
 Y = np.random.default_rng(1).normal(size=12).astype(np.float32)

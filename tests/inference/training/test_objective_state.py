@@ -13,11 +13,11 @@ import pytest
 from tiny_runs import BATCH, assert_same_parameters, assert_same_run, bare, binary, differs, quick
 
 from inference import ELBO, NVIL, REBAR, RELAX, RLOO, Concrete, load_run, log_likelihood
-from inference.certificate.cases import CASES
 from inference.engines import load_engine
-from inference.engines.training import Settings
 from inference.errors import ObjectiveError
+from inference.estimators.certificate.cases import CASES
 from inference.objectives import Objective
+from inference.program.trainer import Settings
 
 CASE = CASES["bernoulli"]
 X = CASE.data(24).astype(np.float32)

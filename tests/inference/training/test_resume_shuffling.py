@@ -11,8 +11,8 @@ import torch
 from tiny_runs import assert_same_parameters, assert_same_rows, binary, quick, vae
 from torch.utils.data import DataLoader, Dataset, RandomSampler, TensorDataset
 
-from inference.engines.random_streams import keeps_hidden_state
 from inference.errors import DataError
+from inference.program.random_streams import keeps_hidden_state
 
 X = binary()
 TENSORS = TensorDataset(torch.tensor(X))

@@ -1,0 +1,87 @@
+"""Checks of a model that draws data: as many rows as asked for, which it can score itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from inference.checking.context import Context
+from inference.checking.registry import Mistake, Skip, check
+from inference.program.records import Recorded
+
+
+def _drawn(context: Context) -> Recorded:
+    if not context.structure.can_draw:
+        raise Skip("the model takes no size=, so it draws no data; write model(x=None, *, size=1).")
+    given = tuple(context.batch)
+    return context.probe.record("model", given, rng_seed=5, size=context.rows)
+
+
+@check("model-draws", "the model draws data: model(None, size=n).", needs=("runs-together",))
+def _draws(context: Context) -> Iterator[Mistake]:
+    _ = _drawn(context)
+    yield from ()
+
+
+def _generated(context: Context) -> str:
+    sites = [s for s in context.structure.observed if s.argument == 0]
+    if not sites:
+        raise Skip("no site observes the first array as it is.")
+    return sites[0].name
+
+
+@check(
+    "draws-look-like-data",
+    "what it draws has the shape of the data, a row for each that was asked for.",
+    needs=("model-draws",),
+)
+def _shape(context: Context) -> Iterator[Mistake]:
+    run, name = _drawn(context), _generated(context)
+    if name not in run.sites:
+        yield Mistake(f"model(None, size=n) has no site {name!r}; draw it there, with obs=None.")
+        return
+    came, expected = run.sites[name].value.shape, context.batch[0].shape
+    if came != expected:
+        yield Mistake(
+            f"model(None, size={context.rows}) draws {name!r} of shape {came}, but the data have "
+            f"{expected}; let the plate's size be `size` where x is None.",
+            name,
+            run.sites[name].line,
+        )
+
+
+@check(
+    "returns-a-point",
+    "it returns a point of data space for each row.",
+    needs=("model-draws",),
+)
+def _returns(context: Context) -> Iterator[Mistake]:
+    returned, expected = _drawn(context).returned, context.batch[0].shape
+    if returned is None or returned.shape != expected:
+        came = "nothing" if returned is None else f"shape {returned.shape}"
+        yield Mistake(
+            f"model(None, size={context.rows}) should return the likelihood's mean, of shape "
+            f"{expected}, and returns {came}; end the model with such a return."
+        )
+
+
+@check(
+    "draw-then-score",
+    "data that the model draws have the density under which they were drawn.",
+    needs=("draws-look-like-data",),
+)
+def _score(context: Context) -> Iterator[Mistake]:
+    run, name = _drawn(context), _generated(context)
+    data = run.sites[name].value.astype(context.batch[0].dtype)
+    held = {n: s.value for n, s in run.sites.items() if n != name}
+    scored = context.probe.record("model", (data, *context.batch[1:]), held)
+    was, now = run.sites[name].total, scored.sites[name].total
+    if not np.isclose(was, now, rtol=1e-3, atol=1e-2):
+        yield Mistake(
+            f"{name!r} is drawn with log density {was:.6g} and scored {now:.6g} at the same "
+            f"values; "
+            "the model must be the same function with data and without.",
+            name,
+            run.sites[name].line,
+        )

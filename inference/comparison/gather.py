@@ -1,0 +1,112 @@
+"""A comparison of runs that `fit` or `ppl-zoo train` made."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from inference.comparison.cells import Cell, Result
+from inference.comparison.compare import scored_id
+from inference.comparison.comparison import Comparison
+from inference.comparison.metrics import chosen
+from inference.data.training_data import as_arrays
+from inference.errors import ArgumentError
+from inference.training.run import Run, load_run
+from inference.training.spec import rebuild_pair
+
+PathLike = str | os.PathLike[str]
+
+
+def gather(
+    folders: Sequence[PathLike],
+    data: Any,
+    *,
+    metrics: Mapping[str, Any] | Iterable[Any] = ("bound", "log_likelihood", "seconds"),
+    test: Any = None,
+) -> Comparison:
+    """Compare runs that are there already, by asking the same of all.
+
+    A run's labels are its model's class and its objective; seeds of the same two are averaged.
+    Runs whose budgets differ are shown as they are, with the budget in the label.
+
+    Args:
+        folders: run folders.
+        data: the dataset that all of them were trained on.
+        metrics: as in `compare`.
+        test: the rows to score, in place of the dataset's own.
+
+    Raises:
+        ArgumentError: if there are no folders, two hold the same run, or a run was trained on
+            other data; figures on different data share no column.
+        RunFolderError: if a folder cannot be read.
+    """
+    if not folders:
+        raise ArgumentError("name at least one run folder.")
+    wanted, identity = chosen(metrics), str(data.data_id("train"))
+    runs = [load_run(folder) for folder in folders]
+    for folder, run in zip(folders, runs, strict=True):
+        if run.spec["data"]["id"] != identity:
+            raise ArgumentError(
+                f"{str(folder)!r} was trained on {run.spec['data']['id']}, not on {identity}; "
+                "figures on different data share no column. Report them apart."
+            )
+    x = data.arrays("test") if test is None else as_arrays(test)
+    labels = _labels(runs)
+    cells, results = [], []
+    for (pair, objective), run, folder in sorted(
+        zip(labels, runs, folders, strict=True), key=lambda row: row[0]
+    ):
+        budget = {key: value for key, value in run.spec["budget"].items() if value is not None}
+        cell = Cell(
+            pair=pair,
+            objective=objective,
+            seed=run.spec["training"]["seed"],
+            untrained=rebuild_pair(run.spec["pair"]),
+            learning=run.objective,
+            settings={},
+            budget=budget,
+            data_id=f"{identity}, scored on {scored_id(data, test)}",
+            run_folder=Path(folder),
+            result_path=Path(folder),
+        )
+        figures = {name: metric(run, x) for name, metric in wanted.items()}
+        engine = run.spec["pair"]["engine"]
+        results.append(Result(*cell.key, engine, run.status, run.step, figures, None, ""))
+        cells.append(cell)
+    twice = [key for key, count in Counter(cell.key for cell in cells).items() if count > 1]
+    if twice:
+        raise ArgumentError(
+            f"two of the runs are {twice[0][0]!r} under {twice[0][1]!r} from seed {twice[0][2]}; "
+            "name one of them."
+        )
+    return Comparison(tuple(cells), tuple(results), wanted, data, x)
+
+
+def _labels(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """Model and objective, with whatever else tells the runs apart."""
+    described = []
+    for run in runs:
+        kind = (run.spec["pair"].get("class") or "functions").rpartition(":")[2]
+        settings = run.spec["pair"].get("hyperparameters") or {}
+        own = {key: value for key, value in settings.items() if key not in ("seed", "data_mean")}
+        parts = {"engine": run.spec["pair"]["engine"], **own}
+        training = {k: v for k, v in run.spec["training"].items() if k != "seed"}
+        budget = {key: value for key, value in run.spec["budget"].items() if value is not None}
+        described.append((kind, parts, run.spec["objective"], {**training, **budget}))
+    labels = []
+    for kind, parts, objective, training in described:
+        alike = [other for other in described if other[0] == kind]
+        pair = _with(kind, parts, [other[1] for other in alike])
+        how = _with(objective, training, [other[3] for other in described])
+        labels.append((pair, how))
+    return labels
+
+
+def _with(label: str, settings: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
+    """A label with those settings that are not the same everywhere."""
+    differ = [k for k in settings if any(other.get(k) != settings[k] for other in others)]
+    words = ", ".join(f"{key}={settings[key]}" for key in differ)
+    return f"{label} ({words})" if words else label

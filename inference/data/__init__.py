@@ -1,0 +1,1 @@
+"""Data: from whatever a caller has to checked arrays, batches and rows."""

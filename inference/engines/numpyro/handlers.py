@@ -1,0 +1,65 @@
+"""A handler that decides the values of a program's latent sites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from jax import Array, lax
+from numpyro.handlers import scale
+from numpyro.primitives import _PYRO_STACK, Messenger
+
+from inference.engines.numpyro.discrete import family, relaxed_draw, unmasked
+from inference.program.program import Relaxation
+
+
+class Steer(Messenger):
+    """Gives latent sites fixed values, relaxed draws or detached draws.
+
+    It has to be the outermost handler, outside of `trace`, to see distributions as plates have
+    expanded them and to hand its values to all others.
+
+    Sites named in `whole` count without their mask: a sum over the values of a masked site would
+    count it once for each value, where its density is to integrate to one.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        *,
+        values: Mapping[str, Array] | None = None,
+        detach: bool = False,
+        relax: Relaxation | None = None,
+        whole: Collection[str] = (),
+    ) -> None:
+        super().__init__(fn)
+        self.values, self.detach, self.relax = values or {}, detach, relax
+        self.whole = whole
+
+    def process_message(self, msg: Any) -> None:
+        """Choose the value of a latent site."""
+        if msg["type"] == "control_flow" and self.values:
+            # A scan has drawn before anybody outside sees a site; it hands values on to its steps.
+            msg["kwargs"]["substitute_stack"].append(("substitute", dict(self.values)))
+        if msg["type"] != "sample":
+            return
+        # A scale that is compiled has no value to compare, but the handlers' own have identities.
+        msg["scales"] = tuple(id(each.scale) for each in _PYRO_STACK if isinstance(each, scale))
+        if msg["is_observed"]:
+            return
+        msg["soft"] = self.relax is not None and family(msg["fn"])[0] in ("bernoulli", "one-hot")
+        if msg["name"] in self.whole:
+            msg["fn"] = unmasked(msg["fn"])
+        if msg["name"] in self.values:
+            msg["value"], msg["intermediates"] = self.values[msg["name"]], []
+        elif msg["soft"] and msg["value"] is None:
+            assert self.relax is not None
+            msg["value"] = relaxed_draw(
+                msg["fn"], msg["kwargs"]["rng_key"], self.relax.temperature, hard=self.relax.hard
+            )
+
+    def postprocess_message(self, msg: Any) -> None:
+        """Cut the gradient of a latent site's value."""
+        if self.detach and msg["type"] == "sample" and not msg["is_observed"]:
+            # Where a flow's draw came from is not kept: at a fixed value it depends on the flow.
+            msg["value"], msg["intermediates"] = lax.stop_gradient(msg["value"]), []

@@ -1,0 +1,229 @@
+"""Runs of a pair on NumPyro that leave a record."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import random
+from numpyro.distributions import constraints
+from numpyro.handlers import seed, substitute, trace
+from numpyro.infer.autoguide import AutoGuide
+
+from inference.engines.numpyro.handlers import Steer
+from inference.engines.numpyro.inspection import describe
+from inference.engines.numpyro.pairs import (
+    StoredPair,
+    evaluating,
+    flatten,
+    public_names,
+    untouched_parts,
+)
+from inference.engines.numpyro.site_records import (
+    Lines,
+    arrays_of,
+    distribution_name,
+    in_numpy,
+)
+from inference.engines.numpyro.traces import computed
+from inference.program.records import (
+    Array,
+    Recorded,
+    RecordedSite,
+)
+
+Arrays = dict[int, Any]
+
+# What is run once is not worth optimising; these take a third of the usual time to compile.
+QUICKLY = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+    "xla_cpu_use_fusion_emitters": False,
+    "xla_cpu_parallel_codegen_split_count": 1,
+}
+
+
+class Recorder:
+    """Runs a pair and records what it does; the pair stays as it is.
+
+    Args:
+        pair: a pair or a `(model, guide)` tuple.
+        batch: some rows of data; it decides the initial values of the parameters.
+    """
+
+    def __init__(self, pair: Any, batch: tuple[Any, ...]) -> None:
+        stored = isinstance(pair, StoredPair)
+        self.pair = pair
+        self.functions = untouched_parts(pair.wrapped if stored else pair)
+        self.batch = batch
+        self.values: dict[str, Any] = dict(pair.values) if stored else {}
+        self.constraints: dict[str, Any] = {}
+        self._compiled: dict[str, tuple[Any, dict[str, Any], str]] = {}
+        self._asked: dict[str, set[str]] = {}
+
+    def record(
+        self,
+        part: str,
+        batch: tuple[Any, ...],
+        values: Mapping[str, Array] | None = None,
+        *,
+        rng_seed: int = 0,
+        size: int | None = None,
+        double: bool = False,
+        fresh: bool = False,
+    ) -> Recorded:
+        """Run the model or the guide once.
+
+        Args:
+            part: `"model"` or `"guide"`.
+            batch: what it is called with.
+            values: latents at values.
+            rng_seed: seed of the draws.
+            size: let the model draw so many rows in place of the batch's first array.
+            double: whether to compute in float64.
+            fresh: whether to run the Python code again where a compiled program of it is known.
+        """
+        arrays, held = by_position(batch), dict(values or {})
+        shapes = [(n, np.shape(a), str(a.dtype)) for n, a in [*arrays.items(), *held.items()]]
+        key = str((part, shapes, size, double))
+        with (
+            evaluating(self.pair),
+            jax.enable_x64(double),
+            warnings.catch_warnings(record=True) as heard,
+        ):
+            warnings.simplefilter("always")
+            params = self._begin(part, arrays, batch, rng_seed)
+            given = jax.tree.map(as_double if double else np.asarray, (arrays, params, held))
+            if fresh or key not in self._compiled:
+                self._compile(key, part, batch, size, (*given, rng_seed))
+            run, kept, _ = self._compiled[key]
+            found = jax.device_get(run(*given, rng_seed))
+        return Recorded(
+            sites={
+                name: RecordedSite(
+                    site=site,
+                    distribution=kept["names"][name],
+                    line=kept["lines"].get(name, ""),
+                    stepped=name in kept["steps"],
+                    **in_numpy(found["sites"][name]),
+                )
+                for name, site in kept["sites"].items()
+            },
+            parameters=tuple(
+                public
+                for name in kept["asked"]
+                for public in public_names(flatten({name: self.values[name]}))
+            ),
+            computed=found["computed"],
+            returned=found["returned"],
+            warnings=tuple(dict.fromkeys(str(each.message) for each in heard)),
+            noisy=kept["noisy"],
+            learning=any(
+                not np.array_equal(now, was)
+                for name, state in found["state"].items()
+                for now, was in zip(*map(jax.tree.leaves, (state, params[name])), strict=True)
+            ),
+        )
+
+    def _compile(
+        self, key: str, part: str, batch: tuple[Any, ...], size: int | None, given: tuple[Any, ...]
+    ) -> None:
+        """Compile a run to the arrays of a record, unless it is the program that is known."""
+        kept: dict[str, Any] = {}
+
+        def run(
+            args: Arrays, params: dict[str, Any], held: dict[str, Any], rng_seed: Any
+        ) -> dict[str, Any]:
+            full = merged(args, batch)
+            traced, lines, returned = self._trace(part, full, params, held, rng_seed, size)
+            kept["sites"] = describe(traced, {}, full, can_draw=False).guide
+            kept["lines"], kept["steps"], kept["noisy"] = lines.found, lines.steps, lines.noisy
+            kept["names"] = {n: distribution_name(traced[n]["fn"]) for n in kept["sites"]}
+            kept["asked"] = tuple(n for n, site in traced.items() if site["type"] == "param")
+            return {
+                "sites": {n: arrays_of(traced[n]) for n in kept["sites"]},
+                "computed": computed(traced),
+                "returned": returned if isinstance(returned, jax.Array) else None,
+                "state": {n: s["value"] for n, s in traced.items() if s["type"] == "mutable"},
+            }
+
+        staged = jax.jit(run, compiler_options=QUICKLY).trace(*given)
+        constants = jax.tree.map(np.asarray, staged.jaxpr.consts)
+        program = re.sub("0x[0-9a-f]+", "", str(staged.jaxpr)) + str(constants)
+        if key not in self._compiled or self._compiled[key][2] != program:
+            self._compiled[key] = (staged.lower().compile(), kept, program)
+
+    def _begin(
+        self, part: str, arrays: Arrays, batch: tuple[Any, ...], rng_seed: int
+    ) -> dict[str, Any]:
+        """The values of the parameters that a part asks for; later runs start from the same."""
+        if part not in self._asked:
+
+            def run(args: Arrays, params: dict[str, Any]) -> dict[str, Any]:
+                traced, *_ = self._trace(part, merged(args, batch), params, {}, rng_seed)
+                for name, site in traced.items():
+                    if site["type"] == "param":
+                        given = site["kwargs"].get("constraint", constraints.real)
+                        self.constraints[name] = given
+                return {
+                    n: site["value"]
+                    for n, site in traced.items()
+                    if site["type"] in ("param", "mutable")
+                }
+
+            with jax.enable_x64(False):
+                if part == "guide" and isinstance(self.functions[1], AutoGuide):
+                    # What it makes for its first run would be a compiled function's, and lost.
+                    seed(self.functions[1], random.PRNGKey(rng_seed))(*_as_jax(batch))
+                compiled = jax.jit(run, compiler_options=QUICKLY)
+                found = jax.device_get(compiled(arrays, self.values))
+            for name, value in found.items():
+                self.values.setdefault(name, value)
+            self._asked[part] = set(found)
+        return {n: v for n, v in self.values.items() if n in self._asked[part]}
+
+    def _trace(
+        self,
+        part: str,
+        args: tuple[Any, ...],
+        params: Mapping[str, Any],
+        values: Mapping[str, Any],
+        rng_seed: Any,
+        size: int | None = None,
+    ) -> tuple[dict[str, Any], Lines, Any]:
+        lines = Lines(self.functions[0 if part == "model" else 1])
+        program = seed(lines, random.PRNGKey(rng_seed))
+        # Inside of a scan only what is substituted is held.
+        run: Any = trace(substitute(program, data={**params, **values}))
+        steered = Steer(run, values=values)
+        returned = steered(*args) if size is None else steered(None, *args[1:], size=size)
+        return run.trace, lines, returned
+
+
+def by_position(batch: tuple[Any, ...]) -> Arrays:
+    """The arrays of a batch by position: what a compiled function takes."""
+    return {n: value for n, value in enumerate(batch) if isinstance(value, np.ndarray)}
+
+
+def _as_jax(batch: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(jnp.asarray(v) if isinstance(v, np.ndarray) else v for v in batch)
+
+
+def merged(arrays: Arrays, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The batch with these arrays in place of its own."""
+    return tuple(arrays.get(n, value) for n, value in enumerate(batch))
+
+
+def as_double(tree: Any) -> Any:
+    """Real arrays in float64. In numpy, since jax would compile a conversion for each shape."""
+
+    def double(leaf: Any) -> Any:
+        array = np.asarray(leaf)
+        return array.astype(np.float64) if array.dtype == np.float32 else array
+
+    return jax.tree.map(double, tree)

@@ -1,0 +1,98 @@
+"""What is written down of each site while a program runs on NumPyro."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from numpyro.primitives import Messenger
+
+from inference.program.records import calling_line
+
+
+class Lines(Messenger):
+    """Notes where each sample statement is, which are in a scan, and whether there is noise."""
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        super().__init__(fn)
+        self.found: dict[str, str] = {}
+        self.steps = set[str]()
+        self.noisy = False
+
+    def process_message(self, msg: Any) -> None:
+        """Note where a statement is, and noise."""
+        if msg["type"] == "sample":
+            self.found[msg["name"]] = calling_line()
+        self.noisy |= msg["type"] == "prng_key"
+
+    def postprocess_message(self, msg: Any) -> None:
+        """Note what a scan has drawn and observed."""
+        if msg["type"] == "control_flow":
+            _, (run, _) = msg["value"]
+            self.steps |= set(getattr(run, "trace", ()))
+
+
+def arrays_of(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What is recorded of a site, as far as it is arrays."""
+    fn = base = run["fn"]
+    while hasattr(base, "base_dist"):
+        base = base.base_dist
+    fits = {
+        name: _meets(constraint, base.__dict__[name])
+        for name, constraint in getattr(base, "arg_constraints", {}).items()
+        if base.__dict__.get(name) is not None
+    }
+    support = getattr(fn, "support", None)
+    return {
+        "value": run["value"],
+        "log_prob": _scored(run),
+        "scale": 1.0 if run["scale"] is None else jnp.mean(run["scale"]),
+        "supported": _meets(support, run["value"]),
+        "fits": fits,
+    }
+
+
+def _meets(constraint: Any, value: Any) -> Any:
+    """Whether a value meets a constraint; True where nothing is known of it."""
+    if constraint is None:
+        return True
+    try:
+        return jnp.all(constraint(value))
+    except (ValueError, NotImplementedError):  # it depends on other arguments
+        return True
+
+
+def in_numpy(found: dict[str, Any]) -> dict[str, Any]:
+    """What `arrays_of` gave, in numpy and under the names of `RecordedSite`."""
+    return {
+        "value": np.asarray(found["value"]),
+        "log_prob": np.asarray(found["log_prob"]),
+        "scale": float(found["scale"]),
+        "supported": np.asarray(found["supported"]),
+        "invalid": tuple(name for name, fits in found["fits"].items() if not fits),
+    }
+
+
+def drawn(run: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Values of the latents in a trace."""
+    return {n: s["value"] for n, s in run.items() if s["type"] == "sample" and not s["is_observed"]}
+
+
+def _scored(run: Mapping[str, Any]) -> Any:
+    given = (run["intermediates"],) if run.get("intermediates") else ()
+    log_prob = run["fn"].log_prob(run["value"], *given)
+    return log_prob if run["scale"] is None else run["scale"] * log_prob
+
+
+def log_prob_sum(run: Mapping[str, Mapping[str, Any]]) -> Any:
+    """The log density of everything in a trace."""
+    return sum(_scored(site).sum() for site in run.values() if site["type"] == "sample")
+
+
+def distribution_name(fn: Any) -> str:
+    """The name of a distribution's class, without what is wrapped around it."""
+    while type(fn).__name__ in ("Independent", "ExpandedDistribution", "MaskedDistribution"):
+        fn = fn.base_dist
+    return type(fn).__name__

@@ -1,0 +1,59 @@
+"""A pair on Pyro in float64, for a while."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pyro
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from inference.engines.pyro.pairs import StoredPair
+from inference.program.closures import objects_of
+
+
+@contextlib.contextmanager
+def in_double(pair: StoredPair) -> Iterator[None]:
+    """Parameters, buffers and new tensors in float64, and back again without a loss."""
+    store: Any = pyro.get_param_store()
+    modules = [
+        v for v in (pair.wrapped, *objects_of(pair).values()) if isinstance(v, torch.nn.Module)
+    ]
+    tensors: list[Tensor] = [*store._params.values()]
+    for module in modules:
+        tensors += [*module.parameters(), *module.buffers()]
+    single = {id(t): t for t in tensors if t.dtype == torch.float32}
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    for tensor in single.values():
+        tensor.data = tensor.data.double()
+    try:
+        with _Doubling():
+            yield
+    finally:
+        torch.set_default_dtype(before)
+        for tensor in single.values():
+            tensor.data = tensor.data.float()
+            tensor.grad = None
+
+
+class _Doubling(TorchFunctionMode):
+    """Reads float64 wherever a program says float32, as in `one_hot(y).float()`."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        func = torch.Tensor.double if func is torch.Tensor.float else func
+        wider = {torch.float32: torch.float64}
+        named = {
+            n: wider.get(v, v) if isinstance(v, torch.dtype) else v
+            for n, v in (kwargs or {}).items()
+        }
+        return func(*(wider.get(a, a) if isinstance(a, torch.dtype) else a for a in args), **named)

@@ -1,0 +1,169 @@
+"""Runs of a pair on Pyro that leave a record."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyro
+import torch
+from pyro import poutine
+from torch import Tensor
+
+from inference.engines.pyro.float64 import in_double
+from inference.engines.pyro.handlers import Steer
+from inference.engines.pyro.inspection import describe
+from inference.engines.pyro.isolation import random_states, untouched
+from inference.engines.pyro.pairs import (
+    StoredPair,
+    evaluating,
+    isolate,
+    unconstrained,
+    untouched_parts,
+)
+from inference.engines.pyro.site_records import Lines, recorded
+from inference.engines.pyro.traces import computed, samples
+from inference.program.records import (
+    Array,
+    Recorded,
+)
+
+
+class Recorder:
+    """Runs a copy of a pair and records what it does; the pair stays as it is.
+
+    Args:
+        pair: a pair or a `(model, guide)` tuple.
+        batch: some rows of data; it decides the initial values of the parameters.
+    """
+
+    def __init__(self, pair: Any, batch: tuple[Any, ...]) -> None:
+        self.given = pair
+        self._begun = set[str]()
+        try:
+            ours = untouched_parts(pair) if isinstance(pair, tuple) else pair
+            self.pair = isolate(ours, torch.device("cpu"))
+        except Exception:
+            self.pair = StoredPair(pair)
+        self.batch = batch
+
+    def record(
+        self,
+        part: str,
+        batch: tuple[Any, ...],
+        values: Mapping[str, Array] | None = None,
+        *,
+        rng_seed: int = 0,
+        size: int | None = None,
+        double: bool = False,
+        fresh: bool = False,
+    ) -> Recorded:
+        """Run the model or the guide once.
+
+        Args:
+            part: `"model"` or `"guide"`.
+            batch: what it is called with.
+            values: latents at values.
+            rng_seed: seed of the draws.
+            size: let the model draw so many rows in place of the batch's first array.
+            double: whether to compute in float64.
+            fresh: no matter here: every run runs the Python code.
+        """
+        del fresh
+        with (
+            self._apart(rng_seed, double=double),
+            torch.no_grad(),
+            warnings.catch_warnings(record=True) as heard,
+        ):
+            warnings.simplefilter("always")
+            self._begin(part, rng_seed)
+            args = tensors(batch, double=double)
+            run, lines = self._trace(part, args, held_at(values, double=double), size)
+            described = describe(run, poutine.Trace(), args, can_draw=False).guide
+            nodes = dict(samples(run))
+            sites = {n: recorded(nodes[n], site, lines) for n, site in described.items()}
+        returned = run.nodes["_RETURN"]["value"]
+        return Recorded(
+            sites=sites,
+            parameters=self._named(run),
+            computed={n: v.detach().numpy().copy() for n, v in computed(run).items()},
+            returned=returned.detach().numpy().copy() if isinstance(returned, Tensor) else None,
+            warnings=tuple(dict.fromkeys(str(each.message) for each in heard)),
+            baselines=self._baselines(run),
+        )
+
+    def _begin(self, part: str, rng_seed: int) -> None:
+        """Run once, so that parameters are drawn and no later run draws more than another."""
+        if part not in self._begun:
+            self._trace(part, tensors(self.batch), {}, None)
+            self._begun.add(part)
+            torch.manual_seed(rng_seed)
+
+    def _trace(
+        self, part: str, args: tuple[Any, ...], values: Mapping[str, Tensor], size: int | None
+    ) -> tuple[poutine.Trace, dict[str, str]]:
+        lines = Lines()
+        function = self.pair.model if part == "model" else self.pair.guide
+        with Steer(values=values), lines:
+            tracer = poutine.trace(function)
+            if size is None:
+                run = tracer.get_trace(*args)
+            else:
+                run = tracer.get_trace(None, *args[1:], size=size)
+        return run, lines.found
+
+    def _named(self, run: poutine.Trace) -> tuple[str, ...]:
+        """Public names of the parameters in a trace."""
+        stored = self.pair.store["params"]
+        names = {id(tensor): name for name, tensor in unconstrained(self.pair).items()}
+        asked = (n for n, node in run.nodes.items() if node["type"] == "param")
+        return tuple(names[id(stored[name])] for name in asked if name in stored)
+
+    def _baselines(self, run: poutine.Trace) -> frozenset[str]:
+        """Public names of the parameters that the baselines of sites depend on."""
+        found = set[str]()
+        named = {n: t for n, t in unconstrained(self.pair).items() if t.requires_grad}
+        for _, node in samples(run):
+            given = node["infer"].get("baseline", {})
+            if "nn_baseline" not in given:
+                continue
+            with torch.enable_grad():
+                out = given["nn_baseline"](given["nn_baseline_input"].detach()).sum()
+            if not out.requires_grad:
+                continue
+            slopes = torch.autograd.grad(out, list(named.values()), allow_unused=True)
+            found |= {n for n, s in zip(named, slopes, strict=True) if s is not None}
+        return frozenset(found)
+
+    @contextlib.contextmanager
+    def _apart(self, rng_seed: int, *, double: bool = False) -> Iterator[None]:
+        """A store and a random state of the pair's own; evaluation mode; float64 if asked for."""
+        with (
+            self.pair.scope(),
+            random_states(),
+            evaluating(self.pair),
+            untouched(self.pair.model, self.pair.guide),
+            pyro.validation_enabled(False),
+            in_double(self.pair) if double else contextlib.nullcontext(),
+        ):
+            torch.manual_seed(rng_seed)
+            yield
+
+
+def held_at(values: Mapping[str, Array] | None, *, double: bool) -> dict[str, Tensor]:
+    """Values of latents as tensors."""
+    arrays = tensors(tuple((values or {}).values()), double=double)
+    return dict(zip(values or {}, arrays, strict=True))
+
+
+def tensors(batch: tuple[Any, ...], *, double: bool = False) -> tuple[Any, ...]:
+    """Copies of a batch's arrays as tensors, the real ones in float64 if asked for."""
+    copied = tuple(torch.tensor(a) if isinstance(a, np.ndarray) else a for a in batch)
+    if not double:
+        return copied
+    return tuple(
+        t.double() if isinstance(t, Tensor) and t.is_floating_point() else t for t in copied
+    )

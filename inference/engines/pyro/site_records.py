@@ -1,0 +1,83 @@
+"""What is written down of each site while a program runs on Pyro."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from pyro import poutine
+from pyro.distributions import constraints
+from pyro.distributions.util import scale_and_mask
+from pyro.poutine.messenger import Messenger
+from torch import Tensor
+
+from inference.engines.pyro.traces import samples
+from inference.program.records import RecordedSite, calling_line
+from inference.program.sites import Plate, Site
+
+
+class Lines(Messenger):
+    """Writes down where each sample statement is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, str] = {}
+
+    def _pyro_sample(self, msg: Any) -> None:
+        self.found.setdefault(msg["name"], calling_line())
+
+
+def recorded(node: Mapping[str, Any], site: Site, lines: Mapping[str, str]) -> RecordedSite:
+    """What is recorded of a site."""
+    fn = node["fn"]
+    base = fn
+    while hasattr(base, "base_dist"):
+        base = base.base_dist
+    try:
+        named, support = dict(base.arg_constraints), fn.support
+    except (NotImplementedError, AttributeError):
+        named, support = {}, None
+    invalid = tuple(
+        name
+        for name, constraint in named.items()
+        if not constraints.is_dependent(constraint)
+        and name in base.__dict__
+        and not constraint.check(getattr(base, name)).all()
+    )
+    plates = (dataclasses.replace(p, **_size(p, site)) for p in site.plates)
+    return RecordedSite(
+        site=dataclasses.replace(site, plates=frozenset(plates)),
+        distribution=_distribution(fn),
+        value=node["value"].numpy().copy(),
+        log_prob=_scored(node).detach().numpy().copy(),
+        scale=float(torch.as_tensor(node["scale"]).double().mean()),
+        line=lines.get(site.name, ""),
+        supported=np.array(True) if support is None else support.check(node["value"]).numpy(),
+        invalid=invalid,
+    )
+
+
+def _size(plate: Plate, site: Site) -> dict[str, int]:
+    """What a plate takes from the data where the program gives it no size."""
+    if plate.size > 0:
+        return {}
+    size = site.batch_shape[plate.dim]
+    return {"size": size, "full_size": size}
+
+
+def _scored(node: Mapping[str, Any]) -> Tensor:
+    return scale_and_mask(node["fn"].log_prob(node["value"]), node["scale"], node["mask"])
+
+
+def log_prob_sum(run: poutine.Trace) -> Tensor:
+    """The log density of everything in a trace."""
+    return sum((_scored(node).sum() for _, node in samples(run)), start=torch.zeros(()))
+
+
+def _distribution(fn: Any) -> str:
+    while type(fn).__name__ in ("Independent", "ExpandedDistribution", "MaskedDistribution"):
+        fn = fn.base_dist
+    return type(fn).__name__

@@ -1,0 +1,1 @@
+"""Gradient estimators under the microscope: bias, noise, and every objective's certificate."""

@@ -1,0 +1,365 @@
+"""Mean gradients of every objective on every kind of latent, against exact ones."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from inference.engines import ENGINES, load_engine
+from inference.errors import ObjectiveError
+from inference.estimators.certificate.cases import CASES
+from inference.estimators.certificate.expected import Expected
+from inference.estimators.certificate.libraries import enumerated
+from inference.estimators.certificate.programs import PROGRAMS, Program
+from inference.estimators.certificate.programs.program import OfCase
+from inference.estimators.certificate.sites import Array, Arrays
+from inference.objectives import (
+    CIWAE,
+    ELBO,
+    IWAE,
+    MIWAE,
+    NVIL,
+    PIWAE,
+    REBAR,
+    RELAX,
+    RLOO,
+    RWS,
+    STL,
+    VIMCO,
+    ChiSquare,
+    Concrete,
+    DisARM,
+    DReG,
+    Enumerated,
+    Objective,
+    Renyi,
+    TailAdaptive,
+    WakeSleep,
+)
+
+LIMIT = 4.5  # the largest |z| that passes, after Bonferroni
+PARTICLES = (1, 2, 5, 20)
+UNSTATED = "no exact statement"
+_FULL, _PART = 12, 4  # data and rows at a time of a plate that is subsampled inside the pair
+_MIDDLE = 5
+_FEWEST = 200  # gradients, for an error bar
+_TASKS_PER_PROCESS = 100
+_RESOLUTION = 1e-5  # of a float32 gradient, relative to its largest entry
+
+
+@dataclass(frozen=True)
+class Family:
+    """A row of the certificate.
+
+    Attributes:
+        label: its name.
+        build: the objective of K particles.
+        least: smallest K.
+        counted: whether K means anything.
+    """
+
+    label: str
+    build: Callable[[int], Objective]
+    least: int = 1
+    counted: bool = True
+
+
+FAMILIES = (
+    Family("ELBO", lambda k: ELBO(k)),
+    Family("IWAE", lambda k: IWAE(k)),
+    Family("MIWAE", lambda k: MIWAE(2, k)),
+    Family("PIWAE", lambda k: PIWAE(2, k)),
+    Family("CIWAE", lambda k: CIWAE(k, 0.3)),
+    Family("STL", lambda k: STL(k)),
+    Family("DReG", lambda k: DReG(k)),
+    Family("Renyi", lambda k: Renyi(0.5, k)),
+    Family("TailAdaptive", lambda k: TailAdaptive(k), least=2),
+    Family("ChiSquare", lambda k: ChiSquare(k), least=2),
+    Family("NVIL", lambda k: NVIL(num_particles=k, normalise=False)),
+    Family("RLOO", lambda k: RLOO(k), least=2),
+    Family("VIMCO", lambda k: VIMCO(k), least=2),
+    Family("Concrete", lambda k: Concrete(0.5, num_particles=k)),
+    Family("Concrete, hard", lambda k: Concrete(0.5, True, num_particles=k)),
+    Family("REBAR", lambda k: REBAR(num_particles=k)),
+    Family("RELAX", lambda k: RELAX(num_particles=k)),
+    Family("DisARM", lambda k: DisARM(k)),
+    Family("RWS, wake", lambda k: RWS(k, "wake")),
+    Family("RWS, sleep", lambda k: RWS(k, "sleep")),
+    Family("RWS, both", lambda k: RWS(k, "both")),
+    Family("WakeSleep", lambda k: WakeSleep(), counted=False),
+    Family("Enumerated", lambda k: Enumerated(), counted=False),
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One entry of the certificate.
+
+    Attributes:
+        label: the row.
+        objective: the objective, or a loss of the engine's own.
+        num_particles: K.
+        case: name of the case or program.
+        engine: `"pyro"` or `"numpyro"`.
+        rows: size of the batch.
+        subsampled: whether the batch is taken by a plate inside of the pair.
+        stands_for: for a loss of the engine's own, the objective that it is compared with.
+        guide_only: whether that comparison leaves the model's parameters out.
+        enumerated: whether the pair's discrete sites are marked for enumeration first.
+    """
+
+    label: str
+    objective: Any
+    num_particles: int
+    case: str
+    engine: str
+    rows: int
+    subsampled: bool
+    stands_for: Objective | None = None
+    guide_only: bool = False
+    enumerated: bool = False
+
+
+def settings(
+    *,
+    labels: Iterable[str] | None = None,
+    cases: Iterable[str] = tuple(CASES),
+    engines: Iterable[str] = ENGINES,
+    particles: Iterable[int] = PARTICLES,
+    rows: Iterable[int] = (1, 20),
+    subsampled: bool = True,
+) -> Iterator[Setting]:
+    """The entries of the certificate, those included that will be refused.
+
+    Every K is measured on the largest batch; smaller batches and the subsampled plate, where
+    weights, scales and rows meet, with one K: 5, or the next larger.
+    """
+    chosen = None if labels is None else set(labels)
+    particles, rows = sorted(particles), sorted(rows)
+    middle = next((k for k in particles if k >= _MIDDLE), particles[-1])
+    for engine in engines:
+        for case in cases:
+            for family in FAMILIES:
+                if chosen is not None and family.label not in chosen:
+                    continue
+                counts = [k for k in particles if k >= family.least] if family.counted else [1]
+                corner = middle if family.counted else 1
+                plates = [(k, rows[-1], False) for k in counts]
+                plates += [(corner, count, False) for count in rows[:-1]]
+                plates += [(corner, _PART, True)] if subsampled else []
+                for k, count, part in plates:
+                    yield Setting(family.label, family.build(k), k, case, engine, count, part)
+
+
+def program_settings(
+    *,
+    labels: Iterable[str] | None = None,
+    programs: Iterable[str] = tuple(PROGRAMS),
+    engines: Iterable[str] = ENGINES,
+    num_particles: int = _MIDDLE,
+) -> Iterator[Setting]:
+    """One entry for each objective and program, those included that will be refused."""
+    chosen = None if labels is None else set(labels)
+    for engine in engines:
+        for name in programs:
+            for family in FAMILIES:
+                if chosen is None or family.label in chosen:
+                    k = max(num_particles, family.least) if family.counted else 1
+                    rows = PROGRAMS[name].rows
+                    objective = family.build(k)
+                    yield Setting(family.label, objective, k, name, engine, rows, subsampled=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was found for one setting.
+
+    Attributes:
+        z: by parameter entry, |mean gradient - exact| over its standard error, as a normal
+            deviate; empty if the objective was refused.
+        error: size of the mean guide gradient minus the exact one, relative to the latter.
+        bias: see `Expected`.
+        refusal: why the objective was refused; empty if it was not.
+    """
+
+    z: Array
+    error: float = np.nan
+    bias: float | None = None
+    refusal: str = ""
+
+    @property
+    def largest(self) -> float:
+        """The largest |z|; NaN if the objective was refused."""
+        return float(self.z.max()) if self.z.size else np.nan
+
+
+def measure(setting: Setting, draws: int) -> Outcome:
+    """Compare an objective's mean gradient over so many draws with the exact one.
+
+    Args:
+        setting: what to measure.
+        draws: draws of the latents in all: gradients times rows times particles.
+    """
+    program = program_of(setting)
+    repeats = max(_FEWEST, -(-draws // (setting.rows * setting.num_particles)))
+    if isinstance(setting.objective, Enumerated) and not setting.subsampled:
+        repeats = _FEWEST if setting.case in CASES else repeats  # there is little to draw
+    gradients = load_engine(setting.engine).gradients
+    pair = program.pair(setting.engine)
+    if setting.enumerated:
+        pair.guide = enumerated(setting.engine, pair.guide)
+    try:
+        grads, _ = gradients(
+            pair,
+            setting.objective,
+            program.batch,
+            repeats,
+            values=_owned(setting.objective, program.latents),
+        )
+    except ObjectiveError as error:
+        return Outcome(np.zeros(0), refusal=str(error))
+    except (NotImplementedError, RuntimeError, ValueError) as error:
+        if setting.stands_for is None:
+            raise
+        return Outcome(np.zeros(0), refusal=f"{type(error).__name__}: {error}")
+    objective = setting.stands_for or setting.objective
+    want = _expected(repr(objective), objective, program)
+    if want is None:
+        return Outcome(np.zeros(0), refusal=UNSTATED)
+    names = program.guide_names if setting.guide_only else set(want.gradient)
+    exact = {name: want.gradient[name] for name in sorted(names)}
+    grads = program.compared(setting.engine, grads)
+    error = _relative_error(grads, exact, program.guide_names)
+    return Outcome(deviations(grads, exact), error, want.bias)
+
+
+def program_of(setting: Setting) -> Program:
+    """The setting's program; a case's is made once for each batch, as its gradients are kept."""
+    if setting.case in PROGRAMS:
+        return PROGRAMS[setting.case]
+    return _of_case(setting.case, setting.rows, _FULL if setting.subsampled else None)
+
+
+@functools.lru_cache(maxsize=256)
+def _of_case(case: str, rows: int, full: int | None) -> Program:
+    return OfCase(CASES[case], rows, full)
+
+
+@functools.lru_cache(maxsize=256)
+def _expected(_: str, objective: Any, program: Program) -> Expected | None:
+    return program.expected(objective)
+
+
+def deviations(grads: Arrays, exact: Arrays) -> Array:
+    """|z| of each entry of the mean of -grads, (repeats, ...), against the exact gradient."""
+    deviates = []
+    for name, slope in exact.items():
+        sampled = -grads[name]
+        error = sampled.std(axis=0, ddof=1) / np.sqrt(len(sampled))
+        error = np.sqrt(error**2 + (_RESOLUTION * np.abs(slope).max()) ** 2)
+        t = np.abs(sampled.mean(axis=0) - slope) / error
+        deviate = norm.isf(student.sf(t, len(sampled) - 1))
+        deviates.append(np.ravel(np.where(np.isfinite(deviate), deviate, t)))
+    return np.concatenate(deviates)
+
+
+def _relative_error(grads: Arrays, exact: Arrays, guide_names: Iterable[str]) -> float:
+    names = sorted(guide_names)
+    wrong = [np.ravel(-grads[name].mean(axis=0) - exact[name]) for name in names]
+    right = [np.ravel(exact[name]) for name in names]
+    return float(np.linalg.norm(np.concatenate(wrong)) / np.linalg.norm(np.concatenate(right)))
+
+
+def limit(comparisons: int) -> float:
+    """The |z| that one of so many comparisons may reach, if `LIMIT` holds after Bonferroni."""
+    return float(norm.isf(norm.sf(LIMIT) / max(1, comparisons)))
+
+
+def certify(
+    chosen: Sequence[Setting],
+    draws: int,
+    *,
+    workers: int = 1,
+    report: Callable[[int], None] = lambda done: None,
+) -> list[Outcome]:
+    """Measure settings, several at a time.
+
+    Args:
+        chosen: the settings.
+        draws: draws of the latents for each.
+        workers: processes.
+        report: called with the number of settings that are done.
+
+    Returns:
+        The outcomes, in the order of the settings.
+    """
+    outcomes: dict[int, Outcome] = {}
+    context = multiprocessing.get_context("spawn")
+    # Every compiled program stays in its process's memory, so processes are replaced.
+    share = workers * _TASKS_PER_PROCESS
+    for start in range(0, len(chosen), share):
+        with ProcessPoolExecutor(workers, context, initializer=_be_frugal) as pool:
+            numbers = {
+                pool.submit(measure, setting, draws): number
+                for number, setting in enumerate(chosen[start : start + share], start=start)
+            }
+            for future in as_completed(numbers):
+                outcomes[numbers[future]] = future.result()
+                report(len(outcomes))
+    return [outcomes[number] for number in range(len(chosen))]
+
+
+def as_frame(chosen: Sequence[Setting], outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """One row per setting: what it was and what was found."""
+    return pd.DataFrame(
+        [
+            {
+                "objective": setting.label,
+                "num_particles": setting.num_particles,
+                "case": setting.case,
+                "engine": setting.engine,
+                "rows": setting.rows,
+                "subsampled": setting.subsampled,
+                "z": outcome.largest,
+                "comparisons": outcome.z.size,
+                "error": outcome.error,
+                "bias": outcome.bias,
+                "refused": outcome.refusal,
+            }
+            for setting, outcome in zip(chosen, outcomes, strict=True)
+        ]
+    )
+
+
+def _be_frugal() -> None:
+    """Settings of torch and jax for a worker, before it imports them."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # threads would fight for the workers' cores
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compile quickly
+
+
+def _owned(objective: Any, latents: Sequence[str]) -> Arrays:
+    """Values for what an objective owns, so that a baseline of zero hides nothing."""
+    random = np.random.default_rng(0)
+    values: Arrays = {}
+    if isinstance(objective, NVIL):
+        for site in latents:
+            last = 0.5 * random.normal(size=(objective.hidden, 1))
+            values[f"baseline.{site}.1.weight"] = last
+            values[f"state.mean.{site}"] = np.array(-2.0)
+    if isinstance(objective, REBAR):
+        for site in latents:
+            values[f"scale.{site}"] = np.array(0.7)
+            if isinstance(objective, RELAX):
+                last = 0.1 * random.normal(size=(objective.hidden, 1))
+                values[f"control.{site}.1.weight"] = last
+    return {name: value.astype(np.float32) for name, value in values.items()}

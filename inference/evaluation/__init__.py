@@ -1,1 +1,0 @@
-"""How well a pair has learnt: likelihood, draws, figures."""

@@ -1,1 +1,0 @@
-"""Posterior quality: what the guide says about the data, and how far it is from the posterior."""

@@ -1,0 +1,27 @@
+"""Pictures of runs: learning curve, samples, reconstructions, what lies between latents."""
+
+from inference.figures.pictures import (
+    Picture,
+    image_shape,
+    interpolations,
+    latent_manifold,
+    latent_scatter,
+    learning_curve,
+    overview,
+    reconstructions,
+    sample_rows,
+    samples,
+)
+
+__all__ = [
+    "Picture",
+    "image_shape",
+    "interpolations",
+    "latent_manifold",
+    "latent_scatter",
+    "learning_curve",
+    "overview",
+    "reconstructions",
+    "sample_rows",
+    "samples",
+]

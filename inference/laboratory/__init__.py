@@ -1,1 +1,0 @@
-"""Gradient estimators under the microscope: bias, variance and signal-to-noise ratio."""

@@ -1,0 +1,1 @@
+"""How likely held-out data are under a fitted pair."""

@@ -1,0 +1,113 @@
+"""Which class a fitted pair takes each datum to be of."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inference.arguments import check_positive, check_seed
+from inference.errors import ArgumentError, DataError
+from inference.likelihood.importance_sampling import check_scored, importance_weighted
+from inference.pairs import explaining, fitted_on
+from inference.program.per_datum import check_rows
+from inference.program.structure import Structure
+
+
+def classify(
+    pair: Any,
+    x: ArrayLike | tuple[ArrayLike],
+    *,
+    method: Literal["guide", "iw"] = "guide",
+    num_particles: int = 100,
+    site: str = "y",
+    seed: int = 0,
+    chunk_size: int = 10_000,
+    engine: str | None = None,
+) -> NDArray[np.float64]:
+    """Probabilities of a fitted pair's classes, one categorical latent of it, given data.
+
+    `"guide"` is q(y | x) as the guide has it. `"iw"` is the model's own p(y | x), by Bayes' rule
+    from an importance-weighted estimate of p(x, y) for each class,
+
+        p(y | x) ~ p(y) 1/K sum_k p(x, z_k | y) / q(z_k | x, y)  over its sum over the classes,
+
+    which needs as many passes as there are classes.
+
+    Args:
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
+        x: data, shape (N, D), or a tuple of that alone: the classes are what is asked for.
+        method: `"guide"` or `"iw"`.
+        num_particles: K; not used by `"guide"`.
+        site: name of the latent: one whole number for each datum.
+        seed: seed of the draws.
+        chunk_size: largest number of particles times data to be decoded at once.
+        engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
+
+    Returns:
+        Shape (N, classes); rows sum to one.
+
+    Raises:
+        ArgumentError: if an argument is out of range, or the pair has no such latent.
+        DataError: if the pair cannot take the data.
+    """
+    check_seed(seed)
+    check_positive("num_particles", num_particles)
+    check_positive("chunk_size", chunk_size)
+    if method not in ("guide", "iw"):
+        raise ArgumentError(f"method must be 'guide' or 'iw', got {method!r}.")
+    given = fitted_on(pair, x, engine=engine)
+    backend, pair = given.backend, given.pair
+    array, *labels = given.arrays
+    if labels:
+        raise DataError(
+            f"classify finds the labels of x, so that x is one array; got {len(given.arrays)} "
+            "arrays. Pass x without its labels."
+        )
+    head = (array[:2],)
+    structure = explaining(lambda rows: backend.structure(pair, rows), head)
+    classes = _classes(structure, site)
+    particles = num_particles if method == "iw" else 1
+    rows = max(1, chunk_size // particles)
+    chunks = [array[start : start + rows] for start in range(0, len(array), rows)]
+    if method == "guide":
+        log_probs = [backend.guide_log_probs(pair, (chunk,), site) for chunk in chunks]
+        return np.exp(np.concatenate(log_probs).astype(np.float64))
+    check_rows(structure, len(head[0]), "classify")
+    check = check_scored("classify", (array,))
+    weights = backend.log_weights(pair, check, head, int(seed))
+    scores = [
+        [
+            importance_weighted(
+                weights, (chunk,), num_particles, chunk_size, number, {site: np.full(len(chunk), y)}
+            )
+            for y in range(classes)
+        ]
+        for number, chunk in enumerate(chunks)
+    ]
+    log_joint = np.concatenate([np.stack(each, -1) for each in scores])
+    return np.exp(log_joint - np.logaddexp.reduce(log_joint, axis=1, keepdims=True))
+
+
+def _classes(structure: Structure, name: str) -> int:
+    """How many values a latent has.
+
+    Raises:
+        ArgumentError: if it is not one categorical draw for each datum in model and guide.
+    """
+    fits = [
+        site.name
+        for site in structure.proposals
+        if site.family == "categorical"
+        and site.name in structure.model
+        and not site.event_shape
+        and site.plates == frozenset(structure.shared_plates)
+    ]
+    if name not in fits:
+        found = f"it has {', '.join(map(repr, fits))}" if fits else "it has none"
+        raise ArgumentError(
+            f"classify needs a latent {name!r} that is categorical in model and guide, one for "
+            f"each datum; {found}. Pass site= of such a latent."
+        )
+    return structure.guide[name].cardinality

@@ -1,0 +1,189 @@
+"""Log-likelihood of held-out data, in nats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inference.arguments import check_positive, check_seed
+from inference.data.support import check_support
+from inference.errors import ArgumentError, PairError
+from inference.pairs import draws_nothing, explaining, fitted_on
+from inference.program.per_datum import check_rows
+from inference.program.structure import Structure
+
+_FEW = 2  # rows on which a pair is looked at
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A log-likelihood in nats.
+
+    Attributes:
+        mean: mean over the data.
+        standard_error: standard deviation over the data, divided by the root of their number; it
+            says how much another test set would differ, not how loose the bound is.
+        per_datum: one value per datum, shape (N,).
+        method: how it was found, with its number of particles.
+    """
+
+    mean: float
+    standard_error: float
+    per_datum: NDArray[np.float64] = field(repr=False)
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ± {self.standard_error:.3f} nats ({self.method})"
+
+
+def log_likelihood(
+    pair: Any,
+    x: ArrayLike | tuple[ArrayLike, ...],
+    num_particles: int = 1000,
+    *,
+    method: Literal["iw", "exact"] = "iw",
+    seed: int = 0,
+    chunk_size: int = 10_000,
+    engine: str | None = None,
+) -> Estimate:
+    """Log-likelihood of data under a fitted pair.
+
+    `"iw"` is the importance-weighted estimate with K draws from the guide per datum,
+
+        log p(x) ~ log 1/K sum_k p(x, z_k) / q(z_k | x),
+
+    which is below log p(x) in expectation and rises with K (Burda et al. 2016, arXiv:1509.00519).
+    `"exact"` asks the pair's own `log_evidence(x)`, where it has a closed form. A model without
+    latents needs neither: its likelihood is what it scores, and `Estimate.method` is `"exact"`.
+
+    Args:
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
+        x: data, shape (N, D); a tuple where the pair takes more than one array.
+        num_particles: K; not used by `"exact"`.
+        method: `"iw"` or `"exact"`.
+        seed: seed of the draws.
+        chunk_size: largest number of particles times data to be decoded at once. It bounds the
+            memory, whatever K is. A program that is made for all rows is given all of them.
+        engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
+
+    Returns:
+        Mean, standard error and values per datum.
+
+    Raises:
+        ArgumentError: if an argument is out of range, or the pair has no closed form.
+        DataError: if the pair cannot score the data.
+        ObjectiveError: if the pair has no weights per datum, naming the latent or the plate.
+    """
+    check_seed(seed)
+    check_positive("num_particles", num_particles)
+    check_positive("chunk_size", chunk_size)
+    if method not in ("iw", "exact"):
+        raise ArgumentError(f"method must be 'iw' or 'exact', got {method!r}.")
+    given = fitted_on(pair, x, engine=engine)
+    backend, pair, arrays = given.backend, given.pair, given.arrays
+    structure, head = _seen(backend, pair, arrays)
+    scores = draws_nothing(structure)
+    closed = method == "exact" and hasattr(pair, "log_evidence")
+    if method == "exact" and not (closed or scores):
+        raise ArgumentError(
+            "method='exact' needs a pair with log_evidence(x), which this one does not have; use "
+            "method='iw'."
+        )
+    if scores:
+        num_particles = 1
+    values = []
+    if closed:
+        check_support(structure, arrays, "x")
+        for batch in _chunks(arrays, chunk_size):
+            values.append(backend.log_evidence(pair, *batch))
+    else:
+        scored = check_scored("log_likelihood", arrays)
+        scored(structure)
+        check_rows(structure, len(head[0]), "log_likelihood")
+        weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, int(seed)), head)
+        at_once = max(1, chunk_size // num_particles)
+        if len(head[0]) > _FEW:  # the program takes all rows or none
+            at_once = len(head[0])
+        for number, batch in enumerate(_chunks(arrays, at_once)):
+            values.append(importance_weighted(weights, batch, num_particles, chunk_size, number))
+    per_datum = np.concatenate(values).astype(np.float64)
+    count = len(per_datum)
+    spread = per_datum.std(ddof=1) / math.sqrt(count) if count > 1 else math.nan
+    label = "exact" if closed or scores else f"iw, K={num_particles}"
+    return Estimate(float(per_datum.mean()), float(spread), per_datum, label)
+
+
+def _seen(
+    backend: Any, pair: Any, arrays: tuple[NDArray[Any], ...]
+) -> tuple[Structure, tuple[NDArray[Any], ...]]:
+    """Sites and plates, and the rows on which they were found.
+
+    Two rows do, unless the program is made for so many rows as there are, with a parameter for each
+    of them, for example; then it is all rows.
+    """
+
+    def structure(rows: tuple[NDArray[Any], ...]) -> Structure:
+        return backend.structure(pair, rows)
+
+    few = tuple(array[:_FEW] for array in arrays)
+    try:
+        return explaining(structure, few), few
+    except PairError as error:
+        try:
+            return structure(arrays), arrays
+        except Exception:
+            raise error from error.__cause__
+
+
+def _chunks(arrays: tuple[NDArray[Any], ...], rows: int) -> Iterator[tuple[NDArray[Any], ...]]:
+    for start in range(0, len(arrays[0]), rows):
+        yield tuple(array[start : start + rows] for array in arrays)
+
+
+def check_scored(what: str, arrays: tuple[NDArray[Any], ...]) -> Callable[[Structure], None]:
+    """Refuses a structure without weights per datum, and data outside of its supports.
+
+    Args:
+        what: wants the weights; named in errors.
+        arrays: all of the data.
+    """
+
+    def check(structure: Structure) -> None:
+        structure.check_match()
+        structure.check_observed()
+        structure.check_likelihood(what)
+        check_support(structure, arrays, "x")
+
+    return check
+
+
+def importance_weighted(
+    weights: Any,
+    batch: tuple[NDArray[Any], ...],
+    num_particles: int,
+    chunk_size: int,
+    number: int,
+    held: Mapping[str, NDArray[Any]] | None = None,
+) -> NDArray[np.float64]:
+    """log of the mean weight, (N,), over as many sets of particles as the memory asks for.
+
+    Args:
+        weights: an engine's `log_weights`.
+        batch: some rows of the data.
+        num_particles: K.
+        chunk_size: largest number of particles times data at once.
+        number: the chunk's; chunks have draws of their own.
+        held: latents at given values; the weights are then those of p(x, held).
+    """
+    largest = max(1, chunk_size // len(batch[0]))
+    total = np.full(len(batch[0]), -np.inf)
+    for draw, done in enumerate(range(0, num_particles, largest)):
+        count = min(largest, num_particles - done)
+        part = weights(batch, count, (number, draw), held)
+        total = np.logaddexp(total, part)
+    return total - math.log(num_particles)

@@ -1,0 +1,79 @@
+"""Where modules went: an import of an old path fails with the new one in its message."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+_MOVED = {
+    "certificate": "estimators.certificate",
+    "comparison.gathered": "comparison.gather",
+    "comparison.report": "report",
+    "evaluation": "likelihood, inference.posterior, inference.samples or inference.figures",
+    "evaluation.annealing": "likelihood.annealing",
+    "evaluation.arviz": "posterior.arviz",
+    "evaluation.bidirectional": "likelihood.bidirectional",
+    "evaluation.classification": "likelihood.classification",
+    "evaluation.figures": "figures",
+    "evaluation.likelihood": "likelihood.importance_sampling",
+    "evaluation.posterior": "posterior",
+    "evaluation.posterior.active": "posterior.active_units",
+    "evaluation.posterior.ranked": "posterior.ranks",
+    "evaluation.posterior.sampled": "posterior.estimates",
+    "evaluation.posterior_draws": "posterior.draws",
+    "evaluation.samples": "samples",
+    "engines.program": "program.program",
+    "engines.structure": "program.structure",
+    "laboratory": "estimators",
+    "laboratory.estimators": "estimators.laboratory",
+    "laboratory.requested": "estimators.request",
+    "mcmc": "posterior",
+    "mcmc.posterior": "posterior.chains",
+    "mcmc.posterior_error": "posterior.error",
+    "training.arrays": "data.arrays",
+    "training.data": "data.training_data",
+    "training.support": "data.support",
+}
+"""Old path to new, each below `inference`; what lies inside of a package moved with it."""
+
+
+def new_path(name: str) -> str:
+    """The path that took the place of an old one; empty if it is none.
+
+    Args:
+        name: the full name of a module, such as `inference.mcmc.nuts`.
+    """
+    old, inside = name.removeprefix("inference."), ""
+    while old and name.startswith("inference."):
+        if old in _MOVED:
+            return f"inference.{_MOVED[old]}{inside if ',' not in _MOVED[old] else ''}"
+        old, _, last = old.rpartition(".")
+        inside = f".{last}{inside}"
+    return ""
+
+
+class Signpost:
+    """The last finder that Python asks: it finds nothing, and says where the module went."""
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Refuse an old path.
+
+        Raises:
+            ModuleNotFoundError: with the new path in its message.
+        """
+        del path, target
+        new = new_path(name)
+        if new:
+            raise ModuleNotFoundError(f"{name} has moved: import {new}.", name=name)
+        return None
+
+
+def put_up() -> None:
+    """Let imports of old paths say where the modules went."""
+    if Signpost not in sys.meta_path:
+        sys.meta_path.append(Signpost)

@@ -1,0 +1,65 @@
+"""What the guide's posterior says about the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from inference.arguments import check_positive, check_seed
+from inference.errors import ArgumentError
+from inference.pairs import fitted_on
+
+
+def active_units(
+    pair: Any,
+    x: ArrayLike | tuple[ArrayLike, ...],
+    *,
+    threshold: float = 0.01,
+    num_draws: int = 10,
+    seed: int = 0,
+    engine: str | None = None,
+) -> dict[str, int]:
+    """How many entries of each latent tell the data apart (Burda et al. 2016, arXiv:1509.00519).
+
+    An entry u is active if Var_x(E_q[u | x]) exceeds the threshold. Below the first layer of a
+    hierarchy the guide's mean depends on what it drew before, and a distribution without a known
+    mean gives a draw, so that E_q[u | x] is estimated by the average over several runs of the
+    guide. The noise that is left adds its variance between runs, divided by their number, to the
+    variance over x; that much is subtracted, which makes the estimate unbiased.
+
+    Args:
+        pair: a run, its pair, or a `(model, guide)` tuple of functions.
+        x: data, shape (N, D), of two rows or more; a tuple where the pair takes several arrays.
+        threshold: the least variance of an active entry.
+        num_draws: how many runs of the guide are averaged, two or more.
+        seed: seed of the draws.
+        engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
+
+    Returns:
+        Site name to number of active entries.
+
+    Raises:
+        ArgumentError: if an argument is out of range.
+        DataError: if the pair cannot take the data.
+    """
+    check_seed(seed)
+    check_positive("threshold", threshold, whole=False)
+    check_positive("num_draws", num_draws)
+    given = fitted_on(pair, x, engine=engine)
+    backend, pair, arrays = given.backend, given.pair, given.arrays
+    if num_draws < 2 or len(arrays[0]) < 2:
+        raise ArgumentError(
+            f"a variance needs num_draws and rows of x of at least 2, got num_draws={num_draws} "
+            f"and {len(arrays[0])} rows."
+        )
+    seeds = np.random.SeedSequence(seed).generate_state(num_draws)
+    runs = [backend.encode(pair, *arrays, rng_seed=int(each)) for each in seeds]
+    counts = {}
+    for name in runs[0]:
+        means = np.stack([run[name] for run in runs]).astype(np.float64)  # (draws, N, *event)
+        noise = means.var(axis=0, ddof=1).mean(axis=0) / num_draws
+        variance = means.mean(axis=0).var(axis=0, ddof=1) - noise
+        counts[name] = int((variance > threshold).sum())
+    return counts

@@ -1,0 +1,191 @@
+"""Posterior draws as ArviZ's `InferenceData`, with named dimensions."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.program.posterior_scores import ScoredDraws
+from inference.program.sites import Site
+from inference.program.structure import Structure
+
+if TYPE_CHECKING:
+    from arviz import InferenceData
+
+Draws = Mapping[str, NDArray[Any]]
+_OWN_DIMENSIONS = ("chain", "draw")  # ArviZ's
+_PREVIEW = "arviz.preview"
+_PARTS = ("base", "stats", "plots")
+_IMPORTING = threading.Lock()
+
+
+def load_arviz() -> Any:
+    """The library, without the announcement of its next version that it makes once a day.
+
+    It keeps the day of the last announcement in a file of the user's cache. Processes that begin
+    together take that file from one another, and where the cache cannot be written there is no
+    file: either way its import fails. Whether to announce anything it asks its own module
+    `preview`, by what that says is installed; while it is imported, it is told that all is. And it
+    looks for settings in the user's home folder, which there has to be, if only by name.
+    """
+    with _IMPORTING:
+        if "arviz" not in sys.modules:
+            informed: Any = ModuleType(_PREVIEW)
+            informed.info = "\n".join(f"arviz_{part} available" for part in _PARTS)
+            sys.modules[_PREVIEW] = informed
+            try:
+                with _some_home(), warnings.catch_warnings():
+                    warnings.simplefilter("ignore", FutureWarning)
+                    importlib.import_module("arviz")
+            finally:
+                sys.modules.pop(_PREVIEW, None)
+            importlib.import_module(_PREVIEW)  # the real one takes its place
+        return importlib.import_module("arviz")
+
+
+@contextlib.contextmanager
+def _some_home() -> Iterator[None]:
+    """An empty home folder for a user who has none, as in a container that runs as any number."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = os.devnull
+        try:
+            yield
+        finally:
+            del os.environ["HOME"]
+    else:
+        yield
+
+
+def inference_data(
+    structure: Structure,
+    posterior: Draws,
+    scored: ScoredDraws | None,
+    *,
+    log_weight: NDArray[Any] | None = None,
+    prior: tuple[Draws, Draws] | None = None,
+    sample_stats: Draws | None = None,
+    attrs: Mapping[str, Any],
+) -> InferenceData:
+    """Draws and what the model says about them, with named dimensions.
+
+    Args:
+        structure: the model's sites.
+        posterior: by site, (C, S, *batch, *event).
+        scored: the same draws scored, chain after chain: C * S of them; None leaves out the groups
+            that need it.
+        log_weight: log p(x, z) - log q(z | x), (C * S, N) or (C * S, 1).
+        prior: latents and data from the model, (S, *batch, *event).
+        sample_stats: further columns, (C, S).
+        attrs: what to note on every group.
+    """
+    chains = next(iter(posterior.values())).shape[0] if posterior else 1
+    dims, coords = dimensions(structure)
+    groups: dict[str, Draws] = {
+        "posterior": dict(posterior),
+        "sample_stats": dict(sample_stats or {}),
+    }
+    group_dims: dict[str, dict[str, list[str]]] = {"sample_stats": {}}
+    if scored is not None:
+        made = {name: grouped(value, chains) for name, value in scored.computed.items()}
+        groups["posterior"] = {**made, **posterior}
+        groups["sample_stats"] = {
+            "lp": grouped(scored.log_p.sum(1), chains),
+            **groups["sample_stats"],
+        }
+        groups["log_likelihood"], group_dims["log_likelihood"] = pointwise(
+            structure, scored, chains
+        )
+        groups["posterior_predictive"] = {
+            n: grouped(v, chains) for n, v in scored.predictive.items()
+        }
+        groups["observed_data"] = scored.observed
+    if log_weight is not None:
+        shared = structure.shared_plates
+        cells = log_weight.reshape(-1, *(plate.size for plate in shared))
+        groups["sample_stats"] = {**groups["sample_stats"], "log_weight": grouped(cells, chains)}
+        group_dims["sample_stats"]["log_weight"] = [_named(plate.name) for plate in shared]
+    if prior is not None:
+        for name, part in zip(("prior", "prior_predictive"), prior, strict=True):
+            groups[name] = {site: value[None] for site, value in part.items()}
+    az = load_arviz()
+    data = az.InferenceData()
+    for group, values in groups.items():
+        if not values:
+            continue
+        data.add_groups(
+            {
+                group: az.dict_to_dataset(
+                    values,
+                    coords=coords,
+                    dims=group_dims.get(group, dims),
+                    default_dims=[] if group == "observed_data" else None,
+                    attrs=dict(attrs),
+                )
+            },
+            warn_on_custom_groups=False,
+        )
+    return data
+
+
+def pointwise(
+    structure: Structure, scored: ScoredDraws, chains: int
+) -> tuple[dict[str, NDArray[Any]], dict[str, list[str]]]:
+    """log p(x_n | z) by observed site, (C, S, N), summed within a datum; and its dimensions."""
+    kept = datum_plates(structure, set(scored.log_likelihood))
+    dims, _ = dimensions(structure)
+    values, names = {}, {}
+    for name, value in scored.log_likelihood.items():
+        batch = dims[name][: value.ndim - 1]
+        within = [place for place, dim in enumerate(batch) if kept and dim not in kept]
+        values[name] = grouped(value.sum(tuple(1 + place for place in within)), chains)
+        names[name] = [dim for place, dim in enumerate(batch) if place not in within]
+    return values, names
+
+
+def datum_plates(structure: Structure, observed: set[str]) -> set[str]:
+    """The dimensions of which each cell is a datum; none where the data lie in no plate."""
+    shared = structure.shared_plates
+    if not shared:
+        around = [site.plates for site in structure.observed if site.name in observed]
+        shared = tuple(frozenset.intersection(*around)) if around else ()
+    return {_named(plate.name) for plate in shared}
+
+
+def dimensions(structure: Structure) -> tuple[dict[str, list[str]], dict[str, NDArray[Any]]]:
+    """Names of the dimensions of each site's value, and the coordinates of the plates."""
+    sites = structure.model.values()
+    plates = {_named(plate.name): plate.size for site in sites for plate in site.plates}
+    coords = {name: np.arange(size) for name, size in plates.items()}
+    return {site.name: _dims(site) for site in sites}, coords
+
+
+def grouped(value: NDArray[Any], chains: int) -> NDArray[Any]:
+    """(C * S, ...) draws, chain after chain, as (C, S, ...)."""
+    return value.reshape(chains, -1, *value.shape[1:])
+
+
+def _dims(site: Site) -> list[str]:
+    """Plates by name; whatever else has a shape, and events, by number."""
+    rank = len(site.batch_shape)
+    plates = {rank + plate.dim: _named(plate.name) for plate in site.plates}
+    places = range(rank + len(site.event_shape))
+    loose = [place for place in places if place not in plates]
+    numbers = {place: f"{site.name}_dim_{number}" for number, place in enumerate(loose)}
+    return [(plates | numbers)[place] for place in places]
+
+
+def _named(plate: str) -> str:
+    return f"{plate}_plate" if plate in _OWN_DIMENSIONS else plate

@@ -1,0 +1,52 @@
+"""Estimates of which the error over draws is known, datum by datum."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.likelihood.importance_sampling import Estimate
+
+
+@dataclass(frozen=True)
+class SampledEstimate(Estimate):
+    """A quantity in nats per datum, averaged over draws.
+
+    Attributes:
+        monte_carlo_error: standard error of `mean` over other draws for the same data;
+            `standard_error` is over other data.
+        per_datum_error: standard error of each datum's value over other draws, (N,).
+    """
+
+    monte_carlo_error: float
+    per_datum_error: NDArray[np.float64] = field(repr=False)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.mean:.3f} ± {self.standard_error:.3f} nats, of which draws "
+            f"{self.monte_carlo_error:.3f} ({self.method})"
+        )
+
+
+def from_draws(values: NDArray[np.float64], method: str) -> SampledEstimate:
+    """The mean over K draws, (K, N), of each datum."""
+    error = values.std(0, ddof=1) / math.sqrt(len(values))
+    return from_data(values.mean(0), error, method)
+
+
+def from_data(
+    per_datum: NDArray[np.float64], error: NDArray[np.float64], method: str
+) -> SampledEstimate:
+    """A value for each datum, and its standard error, (N,) each."""
+    count = len(per_datum)
+    return SampledEstimate(
+        mean=float(per_datum.mean()),
+        standard_error=float(per_datum.std(ddof=1) / math.sqrt(count)) if count > 1 else math.nan,
+        per_datum=per_datum,
+        method=method,
+        monte_carlo_error=float(np.sqrt((error**2).sum()) / count),
+        per_datum_error=error,
+    )

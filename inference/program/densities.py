@@ -1,0 +1,66 @@
+"""Where a site's log density counts something more than once, in words of no framework."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inference.program.sites import Plate, Site
+
+Shape = tuple[int, ...]
+
+
+def repeated_value(name: str, came: Shape, batch: Shape, event: Shape, whole: Shape) -> str:
+    """What is said of a value that is smaller than its distribution."""
+    return (
+        f"{name!r} is given a value of shape {came}, but its distribution has batch shape "
+        f"{batch} and event shape {event}: the value "
+        f"is repeated over shape {whole} without a word. Give both the same shape; often "
+        "one of them needs .squeeze(-1) or [:, None], or the distribution .to_event(1)."
+    )
+
+
+def outside_plates(name: str, part: str, batch: Shape, dim: int) -> str:
+    """What is said of a batch dimension that no plate covers."""
+    return (
+        f"{name!r} in the {part} has batch shape {batch}, of which dimension {dim} lies in no "
+        "plate; open a plate of that size around it, or make it part of the event with "
+        ".to_event(1)."
+    )
+
+
+def miscounted(site: Site, part: str, of_data: Iterable[Plate]) -> str:
+    """What is wrong with the shape of a site's log density; empty if nothing is.
+
+    Batch dimensions outside of all plates are summed, which is right where each entry has a value
+    of its own, as in a matrix of weights. It is wrong where one value meets several of them, and
+    where the rows of the data lie in such a dimension, with their plate around another one.
+
+    Args:
+        site: the site.
+        part: `"model"` or `"guide"`.
+        of_data: the plates around all observed sites.
+    """
+    if site.density_shape is None or site.value_shape is None:
+        return ""
+    events = len(site.event_shape)
+    value = site.value_shape[: len(site.value_shape) - events]
+    rank = max(len(site.density_shape), len(value))
+    density, own = ((1,) * (rank - len(shape)) + shape for shape in (site.density_shape, value))
+    covered = {plate.dim for plate in site.plates}
+    dims = range(-rank, 0)
+    outside = [dim for dim in dims if density[dim] > 1 and dim not in covered]
+    repeated = [dim for dim in dims if density[dim] > 1 and own[dim] == 1]
+    constant = site.observed and math.prod(site.value_shape) == 1  # obs=torch.tensor(1.0)
+    if outside and repeated and not constant:
+        whole = site.density_shape + site.event_shape
+        return repeated_value(
+            site.name, site.value_shape, site.batch_shape, site.event_shape, whole
+        )
+    sizes = {plate.size for plate in of_data if plate in site.plates}
+    if site.observed and site.argument is not None:
+        outside = [dim for dim in outside if dim == -len(value)]  # where the rows are
+    wrong = [dim for dim in outside if density[dim] in sizes and len(value) > 1]
+    return outside_plates(site.name, part, site.density_shape, wrong[0]) if wrong else ""

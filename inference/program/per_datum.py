@@ -1,0 +1,47 @@
+"""Whether a pair has a weight of its own for each datum."""
+
+from __future__ import annotations
+
+import math
+
+from inference.errors import ObjectiveError
+from inference.program.sites import Plate
+from inference.program.structure import Structure
+
+
+def check_rows(structure: Structure, rows: int, what: str) -> None:
+    """Refuse a structure that does not have one weight for each row.
+
+    Args:
+        structure: sites and plates of a pair.
+        rows: how many rows it was found on.
+        what: wants the weights; named in the error.
+
+    Raises:
+        ObjectiveError: naming the plates that it has.
+    """
+    plates = structure.shared_plates
+    if math.prod(_cells(structure, plate) for plate in plates) == rows:
+        return
+    for plate in plates:
+        if plate.size < plate.full_size:
+            raise ObjectiveError(
+                f"{what} needs a weight for each of {rows} rows, but plate {plate.name!r} takes "
+                f"{plate.size} of {plate.full_size} rows itself. Pass it the size of the batch and "
+                "no subsample_size, and let fit choose the rows."
+            )
+    sizes = (f"{plate.name!r} of size {_cells(structure, plate)}" for plate in plates)
+    named = ", ".join(sizes) or "no plate"
+    raise ObjectiveError(
+        f"{what} needs a weight for each of {rows} rows, but around all sites there is {named}. "
+        "Open one plate('data', len(x)) around the sites of one datum, and make the dimensions "
+        "within a datum part of the event with .to_event()."
+    )
+
+
+def _cells(structure: Structure, plate: Plate) -> int:
+    """A plate's size; that of one without a size is what its sites have."""
+    if plate.size >= 0:
+        return plate.size
+    shapes = (site.batch_shape for site in structure.model.values())
+    return max(shape[plate.dim] for shape in shapes if len(shape) >= -plate.dim)

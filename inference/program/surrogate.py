@@ -1,0 +1,56 @@
+"""What an engine needs of an objective: a scalar over a program, and who owns and trains what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, Self, runtime_checkable
+
+from inference.program.program import Program
+from inference.program.structure import Structure
+
+
+@runtime_checkable
+class Surrogate(Protocol):
+    """An objective as an engine sees it; the libraries' own losses are none.
+
+    `inference.objectives.Objective` says what each of these means.
+    """
+
+    unit: str
+    owns: bool
+    critic_learning_rate: float | None
+    clip: float | None
+
+    def surrogate(self, program: Program) -> Any:
+        """The scalar to maximise."""
+        ...
+
+    def bound(self, program: Program) -> Any:
+        """The bound to report."""
+        ...
+
+    def require(self, structure: Structure) -> Structure:
+        """Refuse a pair that the objective does not fit; the structure as it looks at it."""
+        ...
+
+    def draws_per_datum(self, structure: Structure) -> int:
+        """How many values of the latents are held at a time."""
+        ...
+
+    def during(self, phase: str | None) -> Self:
+        """The objective for one phase's steps."""
+        ...
+
+    def symptom(self, carried: Mapping[str, Any]) -> str:
+        """What was wrong in a step whose loss is not finite."""
+        ...
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Whose turn a step is, over and over."""
+        ...
+
+    @property
+    def networks(self) -> dict[str, Any]:
+        """The engine's networks that the objective trains."""
+        ...

@@ -1,0 +1,138 @@
+"""What an engine's trainer is given and what it offers to the training loop."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from inference.program.batches import Batch, Form, plain_form
+from inference.program.structure import Structure
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The engine's share of `fit`'s arguments.
+
+    Attributes:
+        seed: seed of initialisation, batch order, binarisation and draws.
+        arrays: the training arrays, each with N rows; empty when batches come from an iterable.
+        valid: the validation arrays; empty when there are none.
+        form: how the training arrays make up what model and guide take; None if they are that.
+        valid_form: the same for the validation arrays.
+        batch_size: rows of a minibatch.
+        binarise: whether real arrays hold probabilities to be drawn afresh in each step.
+        optimiser: the engine's optimiser, or None for Adam.
+        learning_rate: step size, or None for the optimiser's own.
+        schedule: a factor on the learning rate, by name or as a function of the step.
+        total_steps: the last step, if it is known.
+        clip_norm: largest global norm of the gradient of the minibatch's loss, or None.
+        device: name of the device.
+        judge: the objective whose bound is reported on the validation arrays, or None for the one
+            that is trained under.
+    """
+
+    seed: int
+    arrays: tuple[NDArray[Any], ...] = ()
+    valid: tuple[NDArray[Any], ...] = ()
+    batch_size: int = 100
+    binarise: bool = False
+    optimiser: Any = None
+    learning_rate: float | None = None
+    schedule: Any = None
+    total_steps: int | None = None
+    clip_norm: float | None = None
+    device: str | None = None
+    judge: Any = None
+    form: Form | None = None
+    valid_form: Form | None = None
+    steps_per_epoch: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        steps = max(1, len(self.arrays[0]) // self.batch_size) if self.arrays else 1
+        object.__setattr__(self, "steps_per_epoch", steps)
+
+    def called_with(self, arrays: tuple[Any, ...]) -> Batch:
+        """What model and guide are called with on some rows of the training arrays."""
+        return Batch(arrays, self.form or plain_form(len(arrays)))
+
+    @property
+    def full_batch(self) -> bool:
+        """Whether a batch is all rows; they keep their order then.
+
+        A guide may have parameters for each row, by position.
+        """
+        return bool(self.arrays) and self.batch_size == len(self.arrays[0])
+
+    def sides(
+        self, own_rate: float | None, phases: tuple[str, ...]
+    ) -> tuple[tuple[float | None, int | None], tuple[float | None, int | None]]:
+        """Learning rate and last step of what the objective owns, and of the pair.
+
+        Each side counts its own turns; the last of the cycle is the pair's.
+        """
+        cycles = None if self.total_steps is None else -(-self.total_steps // len(phases))
+        own_steps = None if cycles is None else cycles * (len(phases) - 1)
+        rate = self.learning_rate if own_rate is None else own_rate
+        return (rate, own_steps), (self.learning_rate, cycles)
+
+
+class Trainer(Protocol):
+    """Gradient steps of one objective on one pair; every method but `running` is used inside it."""
+
+    def running(self) -> AbstractContextManager[None]:
+        """Hold what the steps need of the framework's global state; put it back afterwards."""
+        ...
+
+    def inspect(self, batch: Batch | tuple[Any, ...]) -> Structure:
+        """Sites and plates on one batch; `argument` of a site counts the batch's arrays."""
+        ...
+
+    def start(self, batch: Batch | tuple[Any, ...]) -> None:
+        """Initialise parameters and optimiser from one batch."""
+        ...
+
+    def run(self, start: int, stop: int) -> NDArray[Any]:
+        """Take steps `start` to `stop`; the losses, cut after the first that is not finite."""
+        ...
+
+    def run_batch(self, batch: Batch, step: int) -> float:
+        """Take one step on a batch that the caller brought; its loss."""
+        ...
+
+    def data_scale(self, batch: Batch) -> float:
+        """How many data a row of this batch stands for; see `Structure.data_scale`."""
+        ...
+
+    def evaluate(self, rows: int) -> float:
+        """The judge's bound summed over the validation set, `rows` data at a time.
+
+        Each part is divided by what its rows stand for (`data_scale`), so that it does not matter
+        how many rows a part has, nor how many the training data have.
+        """
+        ...
+
+    def symptom(self) -> str:
+        """What was wrong in a step whose loss is not finite, as far as the objective can tell."""
+        ...
+
+    def fitted(self, values: dict[str, NDArray[Any]]) -> Any:
+        """The trained pair, with values that `values()` gave; the last call."""
+        ...
+
+    def values(self) -> dict[str, NDArray[Any]]:
+        """The trained values under names from which the engine's `rebuild` restores the pair.
+
+        What the objective owns is among them, under names that `is_owned` tells.
+        """
+        ...
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that the next step depends on."""
+        ...
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Continue from a state."""
+        ...

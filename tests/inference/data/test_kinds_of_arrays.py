@@ -1,0 +1,192 @@
+"""What holds numbers is taken for what it means; what would lose its meaning is refused."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import namedtuple
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+import torch
+from tiny_runs import assert_same_run, binary, quick, vae
+
+from inference import Adversarial, log_likelihood
+from inference.data.arrays import as_array
+from inference.errors import DataError
+from ppl_models import create
+
+X = binary()
+ALIKE = {
+    "table": lambda: pd.DataFrame(X, columns=list("fedcba")),
+    "table of several types": lambda: pd.DataFrame(
+        {i: X[:, i].astype(bool) if i % 2 else X[:, i] for i in range(6)}
+    ),
+    "table with missing-value types": lambda: pd.DataFrame(X).astype("Int64"),
+    "sparse matrix": lambda: scipy.sparse.csr_matrix(X),
+    "sparse array": lambda: scipy.sparse.coo_array(X),
+    "sparse tensor": lambda: torch.tensor(X).to_sparse(),
+    "another byte order": lambda: X.astype(">f4"),
+    "integers of another byte order": lambda: X.astype(">i4"),
+    "reversed": lambda: X.astype(int)[::-1, ::-1].copy()[::-1, ::-1],
+    "by columns": lambda: np.asfortranarray(X.astype(int)),
+    "bfloat16 of numpy": lambda: X.astype(ml_dtypes.bfloat16),
+    "bfloat16 of torch": lambda: torch.tensor(X).bfloat16(),
+    "bfloat16 of jax": lambda: jnp.asarray(X, jnp.bfloat16),
+    "float16": lambda: X.astype(np.float16),
+    "float128": lambda: X.astype(np.longdouble),
+    "tensor with a gradient": lambda: torch.tensor(X, requires_grad=True),
+    "masked array without masked values": lambda: np.ma.MaskedArray(X, mask=False),
+    "matrix of jax": lambda: jnp.asarray(X),
+    "list": lambda: X.tolist(),
+}
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+def test_all_are_the_same_array(kind):
+    found = as_array(ALIKE[kind]())
+    assert type(found) is np.ndarray
+    assert found.dtype.isnative
+    assert min(found.strides) > 0
+    np.testing.assert_array_equal(found.astype(np.float32), X)
+
+
+@pytest.mark.parametrize("kind", ["table", "sparse matrix", "bfloat16 of torch", "reversed"])
+def test_a_fit_takes_them_and_so_do_evaluations(kind, engine):
+    right, run = quick(vae(engine), X, steps=3), quick(vae(engine), ALIKE[kind](), steps=3)
+    assert_same_run(right, run)
+    for one, other in (
+        (log_likelihood(run.pair, ALIKE[kind](), 2), log_likelihood(run.pair, X, 2)),
+    ):
+        np.testing.assert_array_equal(one.per_datum, other.per_datum)
+    np.testing.assert_array_equal(run.reconstruct(ALIKE[kind]()), run.reconstruct(X))
+
+
+def masked() -> Any:
+    return np.ma.MaskedArray(X, mask=np.eye(*X.shape, dtype=bool))
+
+
+REFUSED = {
+    "masked array": (masked, r"6 masked values.*x.filled\(0\), ~np.ma.getmaskarray\(x\)"),
+    "column of text": (
+        lambda: pd.DataFrame(X).assign(kind=["a"] * len(X)),
+        r"column 'kind' does not; drop it, or code it",
+    ),
+    "column of categories": (
+        lambda: pd.DataFrame(X).assign(kind=pd.Categorical(["a"] * len(X))),
+        r"column 'kind' does not; .*\.cat\.codes",
+    ),
+    "tensor without numbers": (lambda: torch.empty(24, 6, device="meta"), "device 'meta'"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_would_lose_its_meaning(kind):
+    make, words = REFUSED[kind]
+    for attempt in (
+        lambda: quick(vae("pyro"), make(), steps=1),
+        lambda: quick(vae("pyro"), [make()], steps=1),
+        lambda: quick(vae("pyro"), X, valid=make(), steps=1),
+        lambda: log_likelihood(vae("pyro"), make(), 2),
+    ):
+        with pytest.raises(DataError, match=words):
+            attempt()
+
+
+def test_the_remedy_for_a_masked_array_works():
+    given = masked()
+    x, seen = given.filled(0), ~np.ma.getmaskarray(given)
+    assert as_array(x).shape == X.shape
+    assert as_array(seen, first=False).dtype == bool
+
+
+def test_second_arguments(engine):
+    pair = create("conditional_vae", engine=engine, data_dim=6, latent_dim=2, hidden=(3,),
+                  classes=3)  # fmt: skip
+    y = np.arange(len(X)) % 3
+    right = quick(pair, (X, y), steps=2)
+    for same in (y.tolist(), pd.Series(y), y.astype(">i8"), y[::-1].copy()[::-1]):
+        run = quick(pair, (X, same), steps=2)
+        assert_same_run(right, run)
+        log_likelihood(run.pair, (X, same), 2)
+
+
+Batch = namedtuple("Batch", "x")
+
+
+def test_batches_of_other_kinds(engine):
+    right = quick(vae(engine), [X[:8], X[8:]], epochs=1)
+    for batches in (
+        [Batch(X[:8]), Batch(X[8:])],
+        [pd.DataFrame(X[:8]), pd.DataFrame(X[8:])],
+        [[torch.tensor(X[:8])], [torch.tensor(X[8:])]],
+    ):
+        assert_same_run(right, quick(vae(engine), batches, epochs=1))
+    with pytest.raises(DataError, match=r"a dictionary of 'x', 'y'; pass a tuple .*\(batch\['x'\]"):
+        quick(vae(engine), [{"x": X, "y": X}], epochs=1)
+
+
+# ---------------------------------------------------------------- double precision
+
+
+@contextlib.contextmanager
+def double(engine: str):
+    if engine == "numpyro":
+        with jax.enable_x64(True):
+            yield lambda name, **shape: create(name, engine=engine, **shape)
+        return
+
+    def make(name: str, **shape: Any) -> Any:
+        pair: Any = create(name, engine=engine, **shape)
+        return pair.double()
+
+    yield make
+
+
+OBJECTIVES = {
+    "vae": ["elbo", "nvil"],
+    "sigmoid_belief": ["nvil", "relax"],
+    "mlp_generator": [Adversarial(hidden=(3,), critic_steps=2, instance_noise=0.2)],
+}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_double_precision_trains(name, engine):
+    shape: dict[str, Any] = {"data_dim": 6, "latent_dim": 2, "hidden": (3,)}
+    if name == "sigmoid_belief":
+        shape = {"data_dim": 6, "latent_dims": (2,)}
+    if name == "mlp_generator":
+        shape |= {"likelihood": "gaussian", "noise_scale": 1.0}
+    with double(engine) as make:
+        for objective in OBJECTIVES[name]:
+            run = quick(make(name, **shape), X, steps=2, objective=objective)
+            assert np.isfinite(run.rows[-1]["loss"])
+
+
+def test_double_precision_is_kept(engine):
+    x = X + 1e-9 * np.random.default_rng(0).normal(size=X.shape)
+    shape = {"data_dim": 6, "latent_dim": 1, "hidden": (2,), "likelihood": "gaussian"}
+    with double(engine) as make:
+        pair = make("vae", **shape)
+        apart = log_likelihood(pair, x, 1).per_datum - log_likelihood(pair, X, 1).per_datum
+    assert (apart != 0).all()
+    assert np.abs(apart).max() < 1e-6
+
+
+def test_torchs_default_type_counts_where_there_are_no_networks():
+    from tiny_runs import bare
+
+    from inference.data.training_data import precision_of
+
+    assert precision_of(bare("pyro")) is np.float32
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert precision_of(bare("pyro")) is np.float64
+        quick(bare("pyro"), X, steps=2)
+    finally:
+        torch.set_default_dtype(torch.float32)
