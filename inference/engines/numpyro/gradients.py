@@ -17,7 +17,7 @@ from numpyro.infer import SVI
 
 from inference.engines.numpyro.pairs import StoredPair, flatten, nested, parts, public_names
 from inference.engines.numpyro.svi import attach
-from inference.engines.numpyro.traces import traces
+from inference.engines.numpyro.traces import parameters_in, traces
 from inference.program.moments import GradientMoments, welford
 from inference.program.program import OWNED
 from inference.program.surrogate import Surrogate
@@ -83,12 +83,7 @@ def snapshot(pair: Any, batch: tuple[NDArray[Any], ...], seed: int) -> StoredPai
     """
     arrays = tuple(map(jnp.asarray, batch))
     both = traces(random.PRNGKey(seed), {}, *parts(pair), arrays, {})
-    values = {
-        name: site["value"]
-        for sites in both
-        for name, site in sites.items()
-        if site["type"] in ("param", "mutable")
-    }
+    values = parameters_in(*both)
     return StoredPair(pair.wrapped if isinstance(pair, StoredPair) else pair, values)
 
 

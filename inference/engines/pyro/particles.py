@@ -7,16 +7,14 @@ import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import pyro
 import torch
 from pyro import poutine
 from pyro.distributions.util import scale_and_mask
-from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
-from inference.engines.pyro.handlers import Steer
 from inference.engines.pyro.isolation import (
     Kept,
     arguments,
@@ -25,7 +23,7 @@ from inference.engines.pyro.isolation import (
     transforms_of,
     untouched,
 )
-from inference.engines.pyro.traces import PARTICLES, guide_samples, samples, trace_pair
+from inference.engines.pyro.traces import guide_samples, rows_in, run, samples, trace_pair
 from inference.program.records import calling_line, raising_line
 from inference.program.structure import Structure
 
@@ -131,9 +129,8 @@ def _difference(
         steered = _values(both, structure)
         for index in range(count):
             kept.restore()
-            values = {name: each[index] for name, each in steered.items()} | _rows(both)
-            with Steer(values=values):
-                alone = [poutine.trace(part).get_trace(*args, **kwargs) for part in (guide, model)]
+            values = {name: each[index] for name, each in steered.items()} | rows_in(*both)
+            alone = [run(part, args, kwargs, values=values).trace for part in (guide, model)]
             for part, trace, whole in zip(_PARTS, alone, together, strict=True):
                 skip = {n for n, s in structure.guide.items() if not s.scorable and part == "guide"}
                 for name, expected in _densities(part, trace, skip).items():
@@ -197,16 +194,6 @@ def _values(
                 shape = own.batch_shape + own.event_shape
                 found[name] = [value.reshape(shape) for value in site["value"]]
     return found
-
-
-def _rows(both: tuple[poutine.Trace, poutine.Trace]) -> dict[str, Tensor]:
-    """The rows that subsampled plates chose."""
-    return {
-        name: cast(Tensor, site["value"])
-        for trace in both
-        for name, site in trace.nodes.items()
-        if site["type"] == "sample" and site_is_subsample(site) and name != PARTICLES
-    }
 
 
 def _sites(part: str, trace: poutine.Trace) -> list[tuple[str, Any]]:

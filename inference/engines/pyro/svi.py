@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inference.engines.pyro.inspection import look, with_parents
+from inference.engines.pyro.inspection import look, shapes_of, with_parents
 from inference.engines.pyro.isolation import Kept, forget
 from inference.engines.pyro.memory import Look, memory_of
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.traces import proposing
-from inference.program.batches import mapped
 from inference.program.program import OtherSitesError
+from inference.program.structure import Structure
 
 
 def loss(
@@ -85,24 +85,49 @@ def program(
         kwargs: what they take by name.
         anew: whether to look again at what is remembered.
     """
-    shapes = mapped(list(args) + list(kwargs.values()), lambda arg: getattr(arg, "shape", arg))
-    key = (model, guide, shapes, sorted(kwargs))
-    guide = proposing(guide)
-    memory = memory_of(objective)
+    known = _look(objective, model, guide, args, kwargs, anew=anew)
+    forget(known.transforms)  # the parameters have moved since they saw these data
+    owner = memory_of(objective).owner(model, guide) if objective.owns else 0
+
+    def elsewhere(batch: tuple[Any, ...]) -> tuple[Structure, bool]:
+        found = _look(objective, model, guide, batch, kwargs)
+        return found.structure, found.vectorised
+
+    return PyroProgram(
+        model,
+        proposing(guide),
+        args,
+        kwargs,
+        known.structure,
+        vectorised=known.vectorised,
+        owner=owner,
+        elsewhere=elsewhere,
+    )
+
+
+def _look(
+    objective: Any,
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    *,
+    anew: bool = False,
+) -> Look:
+    """What is remembered of a pair on such batches, or is found now."""
+    memory, key = memory_of(objective), (model, guide, *shapes_of(args, kwargs))
     if anew:
         memory.forget(key)
     known = memory.look(key)
-    if known is None:
-        found, transforms = look(model, guide, args, kwargs)
-        structure = objective.require(found)
-        if structure.follows_scores:
-            structure = with_parents(structure, model, guide, args, kwargs)
-        vectorised = vectorises(model, guide, args, kwargs, structure)
-        layers = [(layer, layer.training) for layer in Kept((model, guide)).modules]
-        known = Look(key, structure, vectorised, transforms, layers)
-        memory.keep(known)
-    forget(known.transforms)  # the parameters have moved since they saw these data
-    owner = memory.owner(*key[:2]) if objective.owns else 0
-    return PyroProgram(
-        model, guide, args, kwargs, known.structure, vectorised=known.vectorised, owner=owner
-    )
+    if known is not None:
+        return known
+    guide = proposing(guide)
+    found, transforms = look(model, guide, args, kwargs)
+    structure = objective.require(found)
+    if structure.follows_scores:
+        structure = with_parents(structure, model, guide, args, kwargs)
+    vectorised = vectorises(model, guide, args, kwargs, structure)
+    layers = [(layer, layer.training) for layer in Kept((model, guide)).modules]
+    known = Look(key, structure, vectorised, transforms, layers)
+    memory.keep(known)
+    return known
