@@ -133,7 +133,7 @@ class Passes:
             draws = can_draw(self.model)
             factors = sources(self.model, model_trace, self.args, self.kwargs)
             both = guide_trace, model_trace
-            found = describe(*both, self.args, can_draw=draws, factors=factors)
+            found = describe(*both, self.args, can_draw=draws, factors=factors, kwargs=self.kwargs)
             found = self.check(found) or found
             self._frames = Frames(self._with_parents(found, guide_trace, model_trace))
 
