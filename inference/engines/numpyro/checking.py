@@ -31,6 +31,7 @@ from inference.engines.numpyro.records import (
 )
 from inference.engines.numpyro.site_records import log_prob_sum
 from inference.program.closures import held_in
+from inference.program.obstacles import Obstacle
 from inference.program.records import (
     Array,
     Parameter,
@@ -86,9 +87,10 @@ class Probe(Recorder):
         shape = sets, num_particles, -1
         return single.astype(np.float64), many.astype(np.float64).reshape(shape)
 
-    def obstacle(self, structure: Structure) -> None:
+    def obstacle(self, structure: Structure) -> Obstacle | None:
         """Why particles go through the pair one by one: they never do, under `vmap`."""
         del structure
+        return None
 
     def log_evidence(self) -> Array:
         """The pair's own closed form of log p(x), (N,)."""

@@ -19,12 +19,13 @@ from inference.engines.pyro.inspection import describe, inspect
 from inference.engines.pyro.pairs import (
     unconstrained,
 )
-from inference.engines.pyro.particles import Obstacle, obstacle, vectorises
+from inference.engines.pyro.particles import obstacle, vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.records import Recorder, held_at, tensors
 from inference.engines.pyro.site_records import log_prob_sum
 from inference.engines.pyro.traces import Run
 from inference.program.closures import held_in
+from inference.program.obstacles import Obstacle
 from inference.program.records import (
     Array,
     Parameter,

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pyro
@@ -24,36 +23,14 @@ from inference.engines.pyro.isolation import (
     untouched,
 )
 from inference.engines.pyro.traces import guide_samples, rows_in, run, samples, trace_pair
+from inference.program.obstacles import Obstacle
 from inference.program.records import calling_line, raising_line
 from inference.program.structure import Structure
 
 _COUNTS = (2, 3, 5, 7, 11, 13, 17)  # of particles to look with: one that is no other dimension
 _PARTS = "guide", "model"
 _CLOSE = 2e-4  # densities differ by rounding, relative to the site's largest
-_REMEDY = (
-    "Count dimensions from the right (dim=-1, z[..., 0], x.mean(-1)) and leave those on the left "
-    "alone, and all particles go at once; layers that mix rows or draw noise keep them apart."
-)
 _log = logging.getLogger("inference")
-
-
-@dataclass(frozen=True)
-class Obstacle:
-    """Why particles go through a pair one by one.
-
-    Attributes:
-        why: what came out differently, or was raised.
-        site: the site at which that was seen, if it was at one.
-        line: where in the user's code.
-    """
-
-    why: str
-    site: str | None = None
-    line: str = ""
-
-    def __str__(self) -> str:
-        where = f" ({self.line})" if self.line else ""
-        return f"particles go through the pair one by one{where}: {self.why}. {_REMEDY}"
 
 
 def vectorises(
