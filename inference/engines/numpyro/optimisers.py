@@ -130,7 +130,7 @@ def _transformation(optimiser: Any) -> Any:
     if not isinstance(optimiser, _NumPyroOptim):
         return optimiser
 
-    def update(updates: Any, state: Any, params: Any) -> Any:
+    def update(updates: Any, state: Any, params: Any = None) -> Any:
         after = optimiser.update(updates, state)
         return jax.tree.map(jnp.subtract, optimiser.get_params(after), params), after
 
