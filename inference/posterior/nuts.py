@@ -50,8 +50,8 @@ class NUTS:
                     f"{name} must be a whole number of at least {least}, got {value!r}; R-hat and "
                     "effective sample size need as many."
                 )
-        check_positive("target_accept", self.target_accept)
-        if self.target_accept >= 1:
+        check_positive("target_accept", self.target_accept, optional=True)
+        if self.target_accept is None or self.target_accept >= 1:
             raise ArgumentError(
                 f"target_accept must lie between 0 and 1, got {self.target_accept!r}."
             )
