@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pyro
 import pyro.distributions as dist
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ppl_models._pyro_pair import PyroPair
+from ppl_models.directed._sequence import SequencePair
 from ppl_models.networks.arguments import (
     ACTIVATIONS,
     check_choice,
@@ -22,13 +21,12 @@ from ppl_models.networks.arguments import (
 )
 from ppl_models.networks.markov_chain import HiddenMarkov, MarkovChain
 from ppl_models.networks.mlp import MLP
-from ppl_models.networks.sequences import check_sequences
 from ppl_models.networks.start_values import hmm_start
 
 __all__ = ["HMM"]
 
 
-class HMM(PyroPair):
+class HMM(SequencePair):
     """A chain of discrete states, each of which emits a symbol or a Gaussian vector.
 
     Story, for each sequence n of L_n steps, with s_k = min_scale + exp(log_scales_k):
@@ -111,6 +109,7 @@ class HMM(PyroPair):
                 f"{data_dim}; use emissions='gaussian' for vectors."
             )
         self.symbols = check_size("symbols", symbols)
+        self.alphabet = symbols if self.categorical else None
         self.proposal = check_choice("guide", guide, ("none", "exact", "amortised"))
         hidden = check_sizes("hidden", hidden)
         check_choice("activation", activation, ACTIVATIONS)
@@ -134,20 +133,6 @@ class HMM(PyroPair):
             random = torch.Generator().manual_seed(seed)
             sizes = [length * self.columns, *hidden, length * states]
             self.encoder = MLP(sizes, activation, random)
-
-    @property
-    def data_shape(self) -> tuple[int, ...]:
-        """Shape of one row of `x`."""
-        return (self.length,) if self.categorical else (self.length, self.data_dim)
-
-    def check_batch(self, x: NDArray[Any], lengths: NDArray[Any] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Refuse another shape, a symbol that is not in the alphabet, a length out of range.
-
-        Raises:
-            ValueError: naming the argument, what was expected and what came.
-        """
-        symbols = self.symbols if self.categorical else None
-        check_sequences(x, lengths, self.data_shape, symbols)
 
     def model(
         self, x: Tensor | None = None, lengths: Tensor | None = None, *, size: int = 1
@@ -178,7 +163,7 @@ class HMM(PyroPair):
                 proposal = self.posterior(x, lengths)
         else:
             shown = nn.functional.one_hot(x.long(), self.symbols).to(x) if self.categorical else x
-            inside = self._inside(lengths)
+            inside = self._inside(x, lengths)
             if inside is not None:
                 shown = torch.where(inside.unsqueeze(-1), shown, 0.0)
             logits = self.encoder(shown.flatten(-2)).unflatten(-1, (self.length, self.states))
@@ -198,14 +183,11 @@ class HMM(PyroPair):
 
     def _hidden(self, x: Tensor | None, lengths: Tensor | None) -> HiddenMarkov:
         """p(x); the data are looked at only to refuse what it cannot score."""
-        if x is not None:
-            given = None if lengths is None else lengths.cpu().numpy()
-            self.check_batch(x.detach().cpu().numpy(), given)
         chain = MarkovChain(
             self.initial_logits.log_softmax(-1),
             self.transition_logits.log_softmax(-1),
             self.length,
-            inside=self._inside(lengths),
+            inside=self._inside(x, lengths),
         )
         return HiddenMarkov(chain, self._emission(slice(None)))
 
@@ -223,9 +205,3 @@ class HMM(PyroPair):
             return self.means
         levels = torch.arange(self.symbols).to(self.emission_logits)
         return self.emission_logits.softmax(-1) @ levels
-
-    def _inside(self, lengths: Tensor | None) -> Tensor | None:
-        """Which steps belong to their sequence, shape (N, length)."""
-        if lengths is None:
-            return None
-        return torch.arange(self.length, device=lengths.device) < lengths.unsqueeze(-1)

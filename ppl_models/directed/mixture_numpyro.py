@@ -29,44 +29,7 @@ __all__ = ["Mixture"]
 
 
 class Mixture(Pair):
-    """A class for each datum, and a distribution for each class; evidence is a sum over classes.
-
-    Story, for each datum n, with K = components and s_k = min_scale + exp(log_scales_k):
-
-        z_n ~ Categorical(logits = weight_logits)            integer, 0 to K - 1
-        x_n ~ Normal(means[z_n], s[z_n])                     (data_dim,)
-           or Bernoulli(logits = mean_logits[z_n])
-        evidence:  p(x_n) = sum_k p(z_n = k) p(x_n | z_n = k)
-        posterior: p(z_n = k | x_n) = p(z_n = k) p(x_n | z_n = k) / p(x_n)
-
-    The guide is either that posterior, without a gradient and without parameters of its own, or a
-    classifier, z_n ~ Categorical(logits = encoder(x_n)). With the posterior the mean gradient of
-    the ELBO is that of log p(x) (Fisher's identity), and `Enumerated()` is log p(x) itself.
-
-    The labels of the classes are arbitrary; `ppl_models.classical.label_order` finds the order
-    that fits another mixture's best.
-
-    Args:
-        data_dim: columns of x.
-        components: number of classes K.
-        likelihood: `"gaussian"` (x real) or `"bernoulli"` (x in {0, 1}).
-        guide: `"exact"` or `"amortised"`.
-        hidden: hidden sizes of the amortised guide's classifier.
-        activation: of the classifier, `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or
-            `"leaky-relu"`.
-        noise_scale: initial standard deviation of every class, and of the classes' initial means
-            about `data_mean`.
-        min_scale: smallest standard deviation, without which the Gaussian likelihood is unbounded.
-        data_mean: mean of the training data, shape (data_dim,); zero (Bernoulli: 1/2) when not
-            given.
-        weights: initial class probabilities, shape (K,); equal when not given.
-        means: initial means, shape (K, data_dim), in place of random ones.
-        scales: initial standard deviations, shape (K, data_dim), in place of `noise_scale`.
-        seed: seed of the initial parameters.
-
-    Raises:
-        ValueError: if an argument is out of range.
-    """
+    """The pair of `mixture.py` on NumPyro."""
 
     engine = "numpyro"
 

@@ -23,10 +23,10 @@ from ppl_models.networks.arguments import (
     check_size,
     check_sizes,
 )
-from ppl_models.networks.labels import check_labels
-from ppl_models.networks.mlp import MLP
-from ppl_models.networks.output_bias import output_bias
-from ppl_models.networks.two_input_mlp import TwoInputMLP
+from ppl_models.networks.condition import check_labels
+from ppl_models.networks.latents import normal
+from ppl_models.networks.mlp import MLP, TwoInputMLP
+from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["SemiSupervisedVAE"]
 
@@ -100,8 +100,7 @@ class SemiSupervisedVAE(PyroPair):
         self.decoder = TwoInputMLP((latent_dim, classes), decoded, activation, random)
         if self.likelihood == "gaussian":
             self.log_scale = nn.Parameter(torch.full((data_dim,), math.log(scale)))
-        if data_mean is not None:
-            self.decoder.set_output_bias(output_bias(data_mean, data_dim, likelihood))
+        start_at_mean(self.decoder, data_mean, data_dim, likelihood)
 
     def _likelihood(self, output: Tensor) -> dist.TorchDistribution:
         if self.likelihood == "bernoulli":
@@ -138,8 +137,7 @@ class SemiSupervisedVAE(PyroPair):
         with pyro.plate("data", len(x)):
             given = logits if y is None else self._given(y, logits)
             label = pyro.sample("y", dist.Categorical(logits=given))
-            mean, log_scale = self.encoder(x, self._one_hot(label)).chunk(2, dim=-1)
-            pyro.sample("z", dist.Normal(mean, log_scale.exp()).to_event(1))
+            pyro.sample("z", normal(self.encoder(x, self._one_hot(label))))
 
     def class_logits(self, x: Tensor) -> Tensor:
         """log q(y | x) for every class, shape (N, classes)."""
