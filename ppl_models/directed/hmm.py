@@ -14,8 +14,6 @@ from ppl_models.directed._sequence import SequencePair
 from ppl_models.networks.arguments import (
     ACTIVATIONS,
     check_choice,
-    check_positive,
-    check_seed,
     check_size,
     check_sizes,
 )
@@ -101,37 +99,33 @@ class HMM(SequencePair):
         self.data_dim = check_size("data_dim", data_dim)
         self.length = check_size("length", length)
         self.states = check_size("states", states)
-        check_choice("emissions", emissions, ("categorical", "gaussian"))
         self.categorical = emissions == "categorical"
-        if self.categorical and data_dim != 1:
-            raise ValueError(
-                f"data_dim must be 1 with emissions='categorical', one symbol a step, got "
-                f"{data_dim}; use emissions='gaussian' for vectors."
-            )
         self.symbols = check_size("symbols", symbols)
         self.alphabet = symbols if self.categorical else None
         self.proposal = check_choice("guide", guide, ("none", "exact", "amortised"))
         hidden = check_sizes("hidden", hidden)
         check_choice("activation", activation, ACTIVATIONS)
-        self.min_scale = check_positive("min_scale", min_scale)
-        self.columns = symbols if self.categorical else data_dim  # of what a network is shown
+        self.min_scale = min_scale
         start = hmm_start(
-            (states, self.columns),
-            emissions,
-            noise_scale=check_positive("noise_scale", noise_scale),
+            states=states,
+            emissions=emissions,
+            symbols=symbols,
+            data_dim=data_dim,
+            noise_scale=noise_scale,
             min_scale=min_scale,
             initial=initial,
             transition=transition,
             emission=emission,
             means=means,
             scales=scales,
-            seed=check_seed(seed),
+            seed=seed,
         )
         for name, value in start.items():
             self.register_parameter(name, nn.Parameter(torch.as_tensor(value)))
         if guide == "amortised":
             random = torch.Generator().manual_seed(seed)
-            sizes = [length * self.columns, *hidden, length * states]
+            columns = symbols if self.categorical else data_dim  # of what the network is shown
+            sizes = [length * columns, *hidden, length * states]
             self.encoder = MLP(sizes, activation, random)
 
     def model(

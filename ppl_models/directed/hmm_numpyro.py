@@ -17,8 +17,6 @@ from ppl_models.directed._sequence_numpyro import SequencePair
 from ppl_models.networks.arguments import (
     ACTIVATIONS,
     check_choice,
-    check_positive,
-    check_seed,
     check_size,
     check_sizes,
 )
@@ -55,34 +53,30 @@ class HMM(SequencePair):
         self.data_dim = check_size("data_dim", data_dim)
         self.length = check_size("length", length)
         self.states = check_size("states", states)
-        check_choice("emissions", emissions, ("categorical", "gaussian"))
         self.categorical = emissions == "categorical"
-        if self.categorical and data_dim != 1:
-            raise ValueError(
-                f"data_dim must be 1 with emissions='categorical', one symbol a step, got "
-                f"{data_dim}; use emissions='gaussian' for vectors."
-            )
         self.symbols = check_size("symbols", symbols)
         self.alphabet = symbols if self.categorical else None
         self.proposal = check_choice("guide", guide, ("none", "exact", "amortised"))
         hidden = check_sizes("hidden", hidden)
         check_choice("activation", activation, ACTIVATIONS)
-        self.min_scale = check_positive("min_scale", min_scale)
-        self.columns = symbols if self.categorical else data_dim  # of what a network is shown
+        self.min_scale = min_scale
         self.initial = hmm_start(
-            (states, self.columns),
-            emissions,
-            noise_scale=check_positive("noise_scale", noise_scale),
+            states=states,
+            emissions=emissions,
+            symbols=symbols,
+            data_dim=data_dim,
+            noise_scale=noise_scale,
             min_scale=min_scale,
             initial=initial,
             transition=transition,
             emission=emission,
             means=means,
             scales=scales,
-            seed=check_seed(seed),
+            seed=seed,
         )
         if guide == "amortised":
-            sizes = [length * self.columns, *hidden, length * states]
+            columns = symbols if self.categorical else data_dim  # of what the network is shown
+            sizes = [length * columns, *hidden, length * states]
             self.encoder = MLP(sizes, activation, nnx.Rngs(seed))
 
     def _param(self, name: str) -> jax.Array:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ppl_models.networks.arguments import check_choice, check_positive, check_seed
+
 _RAREST = 1e-8  # what has no probability at the start could never get any
 
 
@@ -172,6 +174,7 @@ def mixture_start(
     Raises:
         ValueError: if an argument has another shape or is out of range.
     """
+    check_choice("likelihood", likelihood, ("gaussian", "bernoulli"))
     start = _emission_start(
         shape,
         likelihood,
@@ -180,7 +183,7 @@ def mixture_start(
         data_mean=data_mean,
         means=means,
         scales=scales,
-        random=np.random.default_rng(seed),
+        random=np.random.default_rng(check_seed(seed)),
     )
     classes = shape[0]
     equal = np.full(classes, 1 / classes)
@@ -191,9 +194,11 @@ def mixture_start(
 
 
 def hmm_start(
-    shape: tuple[int, int],
-    emissions: str,
     *,
+    states: int,
+    emissions: str,
+    symbols: int,
+    data_dim: int,
     noise_scale: float,
     min_scale: float,
     initial: ArrayLike | None,
@@ -206,22 +211,32 @@ def hmm_start(
     """Parameters of a hidden Markov model by name; chances that are not given are random.
 
     Args:
-        shape: states, and symbols or columns.
+        states: number of states.
         emissions: `"categorical"` or `"gaussian"`.
+        symbols: size of the alphabet of the former.
+        data_dim: columns of the latter; 1 with the former.
         noise_scale: initial standard deviation, and that of the random means.
         min_scale: what is added to every standard deviation.
         initial: probabilities of the first state, shape (states,).
         transition: probabilities of the next state, shape (states, states).
-        emission: probabilities of the symbols in each state, of the given shape.
-        means: means, of the given shape.
-        scales: standard deviations, of the given shape.
+        emission: probabilities of the symbols in each state, shape (states, symbols).
+        means: means, shape (states, data_dim).
+        scales: standard deviations, of the same shape.
         seed: seed of what is random.
 
     Raises:
         ValueError: if an argument has another shape or is out of range, or is for other emissions.
     """
-    random = np.random.default_rng(seed)
-    states = shape[0]
+    check_choice("emissions", emissions, ("categorical", "gaussian"))
+    if emissions == "categorical" and data_dim != 1:
+        raise ValueError(
+            f"data_dim must be 1 with emissions='categorical', one symbol a step, got {data_dim}; "
+            "use emissions='gaussian' for vectors."
+        )
+    shape = states, symbols if emissions == "categorical" else data_dim
+    check_positive("noise_scale", noise_scale)
+    check_positive("min_scale", min_scale)
+    random = np.random.default_rng(check_seed(seed))
     given = {
         "initial": (initial, (states,)),
         "transition": (transition, (states, states)),
@@ -265,6 +280,8 @@ def _emission_start(
     random: np.random.Generator,
 ) -> dict[str, NDArray[np.float32]]:
     """Means and log scales, or log odds, of one distribution of x for each class or state."""
+    check_positive("noise_scale", noise_scale)
+    check_positive("min_scale", min_scale)
     centre = np.zeros(shape[1], dtype=np.float32)
     if data_mean is not None:
         centre = output_bias(data_mean, shape[1], likelihood)
