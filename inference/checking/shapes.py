@@ -7,17 +7,14 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from inference.checking.context import Context
-from inference.checking.registry import Mistake, Skip, check
+from inference.checking.definition import Mistake, Skip, check
 from inference.program.densities import miscounted, outside_plates, repeated_value
-from inference.program.sites import Plate
+from inference.program.sites import Plate, without_ones
 
 
-@check(
-    "same-event-shapes",
-    "latents have the same event shape in model and guide.",
-    needs=("guide-runs", "model-runs"),
-)
-def _event_shapes(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def same_event_shapes(context: Context) -> Iterator[Mistake]:
+    """Latents have the same event shape in model and guide."""
     for name, run in context.prior.sites.items():
         other = context.guide.sites.get(name)
         if other is not None and run.site.event_shape != other.site.event_shape:
@@ -29,12 +26,9 @@ def _event_shapes(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check(
-    "same-batch-shapes",
-    "latents have the same batch shape in model and guide.",
-    needs=("guide-runs", "model-runs"),
-)
-def _batch_shapes(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def same_batch_shapes(context: Context) -> Iterator[Mistake]:
+    """Latents have the same batch shape in model and guide."""
     for name, run in context.prior.sites.items():
         other = context.guide.sites.get(name)
         if other is not None and run.site.batch_shape != other.site.batch_shape:
@@ -48,12 +42,9 @@ def _batch_shapes(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check(
-    "same-plates",
-    "latents lie in the same plates in model and guide.",
-    needs=("guide-runs", "model-runs"),
-)
-def _plates(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def same_plates(context: Context) -> Iterator[Mistake]:
+    """Latents lie in the same plates in model and guide."""
     for name, run in context.prior.sites.items():
         other = context.guide.sites.get(name)
         if other is None:
@@ -81,12 +72,9 @@ def _plates(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check(
-    "same-scale",
-    "latents have the same scale in model and guide.",
-    needs=("runs-together",),
-)
-def _scale(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def same_scale(context: Context) -> Iterator[Mistake]:
+    """Latents have the same scale in model and guide."""
     for name, run in context.model.sites.items():
         other = context.guide.sites.get(name)
         if other is None or other.distribution == "Delta":  # whose log q is 0, however scaled
@@ -102,12 +90,9 @@ def _scale(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check(
-    "batch-dimensions-in-plates",
-    "every batch dimension lies in a plate.",
-    needs=("runs-together",),
-)
-def _in_plates(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def batch_dimensions_in_plates(context: Context) -> Iterator[Mistake]:
+    """Every batch dimension lies in a plate."""
     data = [site.plates for site in context.structure.observed]
     observed = frozenset.intersection(*data) if data else frozenset[Plate]()
     for part, run in (("model", context.prior), ("guide", context.guide)):
@@ -133,12 +118,9 @@ def _in_plates(context: Context) -> Iterator[Mistake]:
             yield Mistake(said, name, recorded.line, level="error" if wrong else "limit")
 
 
-@check(
-    "plate-dimensions-agree",
-    "the plates around a site have the sizes of its batch shape.",
-    needs=("guide-runs", "model-runs"),
-)
-def _plate_sizes(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def plate_dimensions_agree(context: Context) -> Iterator[Mistake]:
+    """The plates around a site have the sizes of its batch shape."""
     for run in (context.prior, context.guide):
         for name, recorded in run.sites.items():
             shape = recorded.site.batch_shape
@@ -153,17 +135,16 @@ def _plate_sizes(context: Context) -> Iterator[Mistake]:
                     )
 
 
-@check(
-    "values-fill-their-sites",
-    "observed values have the shape of their distribution.",
-    needs=("model-runs",),
-)
-def _broadcasting(context: Context) -> Iterator[Mistake]:
+@check(needs=("model-runs",))
+def values_fill_their_sites(context: Context) -> Iterator[Mistake]:
+    """Observed values have the shape of their distribution."""
     for name, recorded in context.prior.sites.items():
         came, expected = recorded.value.shape, recorded.shape
         if came == expected or recorded.value.size == 1:
             continue
         if not recorded.site.observed and _stripped(came) == _stripped(expected):
+            continue
+        if without_ones(came) == without_ones(expected):  # a plate of one adds none
             continue
         yield Mistake(
             repeated_value(
@@ -187,12 +168,9 @@ def _stripped(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(size for size in shape if size != 1)
 
 
-@check(
-    "densities-fill-their-sites",
-    "log densities have the batch shape of their distribution.",
-    needs=("runs-together",),
-)
-def _density_shapes(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def densities_fill_their_sites(context: Context) -> Iterator[Mistake]:
+    """Log densities have the batch shape of their distribution."""
     for _, run in context.runs:
         for name, recorded in run.sites.items():
             shape = recorded.log_prob.shape
@@ -206,12 +184,9 @@ def _density_shapes(context: Context) -> Iterator[Mistake]:
                 )
 
 
-@check(
-    "data-in-plate",
-    "the rows of the batch lie in a plate around all observed sites.",
-    needs=("runs-together", "model-observes"),
-)
-def _data_plate(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "model-observes"))
+def data_in_plate(context: Context) -> Iterator[Mistake]:
+    """The rows of the batch lie in a plate around all observed sites."""
     if context.rows < 2:
         raise Skip("it takes a batch of two rows or more.")
     if context.ragged:
@@ -227,7 +202,8 @@ def _data_plate(context: Context) -> Iterator[Mistake]:
             f"the data, {_few(data)}, lie in no plate: all rows are one event, and bounds are of "
             f"all of them as one datum. It trains under {context.trains_under}. If rows are "
             "independent, open a plate('data', len(x)) around the sites of one datum: minibatches, "
-            "and objectives and evaluations per datum, need it.",
+            "and objectives and evaluations per datum, need it. If they are one datum, such as a "
+            "series, plate('data', 1) says so.",
             next(iter(data)),
             next(iter(data.values())).line,
             level="limit",
@@ -239,6 +215,8 @@ def _data_plate(context: Context) -> Iterator[Mistake]:
         full = {plate.full_size for plate in site.plates if plate.full_size != plate.size}
         if full:
             raise Skip("a plate of the pair takes a part of the rows itself.")
+        if sizes == {1}:
+            raise Skip("a plate of one says that all rows are one datum.")
         if context.rows not in sizes:
             yield Mistake(
                 f"the batch has {context.rows} rows, but {name!r} lies in no plate of that size "
@@ -252,12 +230,9 @@ def _data_plate(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check(
-    "local-latents-per-row",
-    "a latent of the data's plate has one density per row.",
-    needs=("runs-together", "data-in-plate"),
-)
-def _per_row(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "data-in-plate"))
+def local_latents_per_row(context: Context) -> Iterator[Mistake]:
+    """A latent of the data's plate has one density per row."""
     for part, run in context.runs:
         for name, recorded in run.sites.items():
             if recorded.axis(context.data_plates) is None:
@@ -274,12 +249,9 @@ def _per_row(context: Context) -> Iterator[Mistake]:
                 )
 
 
-@check(
-    "particles-at-once",
-    "all particles go through the pair at once.",
-    needs=("runs-together", "guide-proposes-all"),
-)
-def _particles(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "guide-proposes-all"))
+def particles_at_once(context: Context) -> Iterator[Mistake]:
+    """All particles go through the pair at once."""
     found = context.probe.obstacle(context.structure)
     if found is not None:
         yield Mistake(str(found), found.site, found.line, level="note")

@@ -395,7 +395,7 @@ class NumPyroProgram:
             draws = can_draw(self.model)
             factors = sources(self.model, model_trace, self.args, self.kwargs)
             both = guide_trace, model_trace
-            found = describe(*both, self.args, can_draw=draws, factors=factors)
+            found = describe(*both, self.args, can_draw=draws, factors=factors, kwargs=self.kwargs)
             found = self.check(found) or found
             self._structure = self._with_parents(found, guide_trace, model_trace)
 

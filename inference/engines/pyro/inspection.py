@@ -34,6 +34,7 @@ from inference.engines.pyro.traces import (
     samples,
     trace_pair,
 )
+from inference.program.batches import rows_among
 from inference.program.distributions import comes_with_rows, innermost, says
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw
@@ -85,7 +86,7 @@ def look(
         own, named = arguments(args, kwargs)
         both = trace_pair(model, guide, own, named)
         factors = sources(model, both[1], own, named)
-        structure = describe(*both, own, can_draw=can_draw(model), factors=factors)
+        structure = describe(*both, own, can_draw=can_draw(model), factors=factors, kwargs=named)
         kept = {name: structure.guide[name] for name, _ in guide_samples(both[0])}
         structure = replace(structure, guide=kept)
         transforms = transforms_of(both)
@@ -117,6 +118,7 @@ def describe(
     *,
     can_draw: bool,
     factors: Mapping[str, tuple[str, ...]] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
 ) -> Structure:
     """Sites and plates of two traces, given what the model's factors are computed from."""
     known = factors or {}
@@ -132,6 +134,7 @@ def describe(
         guide={name: _sized(site, plates) for name, site in guide.items()},
         can_draw=can_draw,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
+        rows=rows_among(args, kwargs or {}),
     ).check_scales()
 
 
