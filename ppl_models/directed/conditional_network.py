@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ppl_models.directed._conditional import ConditionalPair
-from ppl_models.networks.arguments import ACTIVATIONS, check_choice, check_seed, check_sizes
+from ppl_models.networks.arguments import check_network, check_seed
 from ppl_models.networks.mlp import MLP
 from ppl_models.networks.start_values import start_at_mean
 
@@ -59,8 +59,7 @@ class ConditionalNetwork(ConditionalPair):
         seed: int = 0,
     ) -> None:
         super().__init__(data_dim, classes, condition_dim, likelihood, noise_scale)
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         random = torch.Generator().manual_seed(check_seed(seed))
         self.network = MLP([self.condition.width, *hidden, data_dim], activation, random)
         start_at_mean(self.network, data_mean, data_dim, likelihood)

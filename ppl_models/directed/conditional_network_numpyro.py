@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models.directed._conditional_numpyro import ConditionalPair
-from ppl_models.networks.arguments import ACTIVATIONS, check_choice, check_seed, check_sizes
+from ppl_models.networks.arguments import check_network, check_seed
 from ppl_models.networks.mlp_numpyro import MLP
 from ppl_models.networks.start_values import start_at_mean
 
@@ -36,8 +36,7 @@ class ConditionalNetwork(ConditionalPair):
         seed: int = 0,
     ) -> None:
         super().__init__(data_dim, classes, condition_dim, likelihood, noise_scale)
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         random = nnx.Rngs(check_seed(seed))
         self.network = MLP([self.condition.width, *hidden, data_dim], activation, random)
         start_at_mean(self.network, data_mean, data_dim, likelihood)

@@ -11,13 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ppl_models.directed._conditional import ConditionalPair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_seed,
-    check_size,
-    check_sizes,
-)
+from ppl_models.networks.arguments import check_choice, check_network, check_seed, check_size
 from ppl_models.networks.latents import normal
 from ppl_models.networks.mlp import MLP, TwoInputMLP
 from ppl_models.networks.start_values import start_at_mean
@@ -75,8 +69,7 @@ class ConditionalVAE(ConditionalPair):
     ) -> None:
         super().__init__(data_dim, classes, condition_dim, likelihood, noise_scale)
         self.latent_dim = check_size("latent_dim", latent_dim)
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         conditional = check_choice("prior", prior, ("conditional", "standard")) == "conditional"
         random = torch.Generator().manual_seed(check_seed(seed))
         width, gaussian = self.condition.width, [*hidden, 2 * latent_dim]

@@ -13,13 +13,7 @@ from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models.directed._conditional_numpyro import ConditionalPair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_seed,
-    check_size,
-    check_sizes,
-)
+from ppl_models.networks.arguments import check_choice, check_network, check_seed, check_size
 from ppl_models.networks.latents_numpyro import normal
 from ppl_models.networks.mlp_numpyro import MLP, TwoInputMLP
 from ppl_models.networks.start_values import start_at_mean
@@ -47,8 +41,7 @@ class ConditionalVAE(ConditionalPair):
     ) -> None:
         super().__init__(data_dim, classes, condition_dim, likelihood, noise_scale)
         self.latent_dim = check_size("latent_dim", latent_dim)
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         conditional = check_choice("prior", prior, ("conditional", "standard")) == "conditional"
         random = nnx.Rngs(check_seed(seed))
         width, gaussian = self.condition.width, [*hidden, 2 * latent_dim]

@@ -11,12 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ppl_models.directed._sequence import SequencePair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_size,
-    check_sizes,
-)
+from ppl_models.networks.arguments import check_choice, check_network, check_size
 from ppl_models.networks.markov_chain import HiddenMarkov, MarkovChain
 from ppl_models.networks.mlp import MLP
 from ppl_models.networks.start_values import hmm_start
@@ -103,8 +98,7 @@ class HMM(SequencePair):
         self.symbols = check_size("symbols", symbols)
         self.alphabet = symbols if self.categorical else None
         self.proposal = check_choice("guide", guide, ("none", "exact", "amortised"))
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         self.min_scale = min_scale
         start = hmm_start(
             states=states,

@@ -14,12 +14,7 @@ from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models.directed._sequence_numpyro import SequencePair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_size,
-    check_sizes,
-)
+from ppl_models.networks.arguments import check_choice, check_network, check_size
 from ppl_models.networks.markov_chain_numpyro import HiddenMarkov, MarkovChain, Symbols
 from ppl_models.networks.mlp_numpyro import MLP
 from ppl_models.networks.start_values import hmm_start
@@ -57,8 +52,7 @@ class HMM(SequencePair):
         self.symbols = check_size("symbols", symbols)
         self.alphabet = symbols if self.categorical else None
         self.proposal = check_choice("guide", guide, ("none", "exact", "amortised"))
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         self.min_scale = min_scale
         self.initial = hmm_start(
             states=states,

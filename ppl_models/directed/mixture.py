@@ -11,12 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_size,
-    check_sizes,
-)
+from ppl_models.networks.arguments import check_choice, check_network, check_size
 from ppl_models.networks.mlp import MLP
 from ppl_models.networks.start_values import mixture_start
 
@@ -90,8 +85,7 @@ class Mixture(PyroPair):
         self.components = check_size("components", components)
         self.likelihood = likelihood
         self.exact_guide = check_choice("guide", guide, ("exact", "amortised")) == "exact"
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         self.min_scale = min_scale
         start = mixture_start(
             (components, data_dim),

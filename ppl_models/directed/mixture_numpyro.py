@@ -14,12 +14,7 @@ from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_size,
-    check_sizes,
-)
+from ppl_models.networks.arguments import check_choice, check_network, check_size
 from ppl_models.networks.mlp_numpyro import MLP
 from ppl_models.networks.start_values import mixture_start
 
@@ -52,8 +47,7 @@ class Mixture(Pair):
         self.components = check_size("components", components)
         self.likelihood = likelihood
         self.exact_guide = check_choice("guide", guide, ("exact", "amortised")) == "exact"
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         self.min_scale = min_scale
         self.initial = mixture_start(
             (components, data_dim),

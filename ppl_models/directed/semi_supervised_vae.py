@@ -15,13 +15,12 @@ from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import (
-    ACTIVATIONS,
     check_choice,
+    check_network,
     check_not_negative,
     check_positive,
     check_seed,
     check_size,
-    check_sizes,
 )
 from ppl_models.networks.condition import check_labels
 from ppl_models.networks.latents import normal
@@ -86,8 +85,7 @@ class SemiSupervisedVAE(PyroPair):
         self.data_dim = check_size("data_dim", data_dim)
         self.classes = check_size("classes", classes)
         self.latent_dim = check_size("latent_dim", latent_dim)
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         self.likelihood = check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         self.alpha = check_not_negative("alpha", alpha)
         scale = check_positive("noise_scale", noise_scale)

@@ -17,13 +17,12 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
 from ppl_models.networks.arguments import (
-    ACTIVATIONS,
     check_choice,
+    check_network,
     check_not_negative,
     check_positive,
     check_seed,
     check_size,
-    check_sizes,
 )
 from ppl_models.networks.condition import check_label_shape, check_labels
 from ppl_models.networks.latents_numpyro import normal
@@ -57,8 +56,7 @@ class SemiSupervisedVAE(Pair):
         self.data_dim = check_size("data_dim", data_dim)
         self.classes = check_size("classes", classes)
         self.latent_dim = check_size("latent_dim", latent_dim)
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         self.likelihood = check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         self.alpha = check_not_negative("alpha", alpha)
         scale = check_positive("noise_scale", noise_scale)

@@ -10,13 +10,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_seed,
-    check_size,
-    check_sizes,
-)
+from ppl_models.networks.arguments import check_network, check_seed, check_size
 from ppl_models.networks.flows import Flow
 from ppl_models.networks.latent_structure import latent_sizes
 from ppl_models.networks.latents import latents, side_by_side
@@ -96,8 +90,7 @@ class VAE(PyroPair):
         super().__init__()
         self.data_dim = check_size("data_dim", data_dim)
         self.latent_dim = check_size("latent_dim", latent_dim)
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         codes = check_size("categorical_dim", categorical_dim), check_size("classes", classes)
         inputs, outputs = latent_sizes(latent, latent_dim, codes, flow, flow_length)
         random = torch.Generator().manual_seed(check_seed(seed))

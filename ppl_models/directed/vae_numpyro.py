@@ -13,13 +13,7 @@ from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_seed,
-    check_size,
-    check_sizes,
-)
+from ppl_models.networks.arguments import check_network, check_seed, check_size
 from ppl_models.networks.flows_numpyro import Flow
 from ppl_models.networks.latent_structure import latent_sizes
 from ppl_models.networks.latents_numpyro import latents, side_by_side
@@ -58,8 +52,7 @@ class VAE(Pair):
     ) -> None:
         self.data_dim = check_size("data_dim", data_dim)
         self.latent_dim = check_size("latent_dim", latent_dim)
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         codes = check_size("categorical_dim", categorical_dim), check_size("classes", classes)
         inputs, outputs = latent_sizes(latent, latent_dim, codes, flow, flow_length)
         random = nnx.Rngs(check_seed(seed))

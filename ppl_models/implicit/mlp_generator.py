@@ -8,13 +8,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from ppl_models.implicit._generator import Generator
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_normalise,
-    check_seed,
-    check_sizes,
-)
+from ppl_models.networks.arguments import check_network, check_normalise, check_seed
 from ppl_models.networks.mlp import MLP
 from ppl_models.networks.normalisation import BatchNormMLP
 from ppl_models.networks.start_values import start_at_mean
@@ -85,8 +79,7 @@ class MLPGenerator(Generator):
             output=output,
             classes=classes,
         )
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         check_normalise(normalise, hidden)
         random = torch.Generator().manual_seed(check_seed(seed))
         widths = [data_dim + classes, *reversed(hidden), 2 * latent_dim]

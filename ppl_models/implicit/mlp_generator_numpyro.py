@@ -8,13 +8,7 @@ from flax import nnx
 from numpy.typing import ArrayLike
 
 from ppl_models.implicit._generator_numpyro import Generator
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_normalise,
-    check_seed,
-    check_sizes,
-)
+from ppl_models.networks.arguments import check_network, check_normalise, check_seed
 from ppl_models.networks.mlp_numpyro import MLP
 from ppl_models.networks.normalisation_numpyro import BatchNormMLP
 from ppl_models.networks.start_values import start_at_mean
@@ -50,8 +44,7 @@ class MLPGenerator(Generator):
             output=output,
             classes=classes,
         )
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         check_normalise(normalise, hidden)
         random = nnx.Rngs(check_seed(seed))
         widths = [data_dim + classes, *reversed(hidden), 2 * latent_dim]

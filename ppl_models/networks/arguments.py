@@ -32,6 +32,16 @@ def check_sizes(name: str, sizes: Iterable[int]) -> tuple[int, ...]:
     return tuple(check_size(f"every entry of {name}", size) for size in sizes)
 
 
+def check_network(hidden: Iterable[int], activation: str) -> tuple[int, ...]:
+    """Return the hidden sizes of a fully connected network, if they and its activation are right.
+
+    Raises:
+        ValueError: if one of them is not; the message names the argument.
+    """
+    check_choice("activation", activation, ACTIVATIONS)
+    return check_sizes("hidden", hidden)
+
+
 def check_levels(
     name: str, sizes: Iterable[Iterable[int]], levels: int
 ) -> tuple[tuple[int, ...], ...]:

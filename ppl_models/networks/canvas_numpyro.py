@@ -25,11 +25,7 @@ PARAMETERS = 5  # of a grid: centre across and down, log variance, log stride, l
 class Reader(nnx.Module):
     """One step of the encoder: it looks at an image and at what the canvas lacks of it.
 
-        r = [x, x - sigmoid(canvas)], all of it, or the patches under a grid set by h_decoder
-        h, c = LSTM([r, h_decoder], h, c),   (m, s) = W h + b
-
-    `glance` is what the image itself adds to the gates where all of it is read: it is the same in
-    every step, and worked out once by the caller.
+    See `canvas.Reader`.
     """
 
     def __init__(
@@ -129,17 +125,7 @@ class Filterbank:
 
 
 def filterbank(parameters: jax.Array, size: int, side: int) -> Filterbank:
-    """Filters from free parameters, shape (..., 5).
-
-    The centres of the grid, its stride, and the filters' variance are
-
-        g = (side + 1) / 2 (p_0 + 1) across, with p_1 down,
-        delta = (side - 1) / (size - 1) exp(p_3),   sigma^2 = exp(p_2),
-        mu_i = g + (i - (size + 1) / 2) delta,   i = 1..size,   intensity = exp(p_4)
-
-    so that with parameters of zero the outer filters are at the edges. Pixels are numbered from 1
-    to `side`.
-    """
+    """Filters from free parameters, shape (..., 5): see `canvas.filterbank`."""
     centre = (side + 1) / 2 * (parameters[..., :2] + 1)
     variance, stride, intensity = jnp.split(jnp.exp(parameters[..., 2:]), 3, axis=-1)
     offset = jnp.arange(size, dtype=parameters.dtype) - (size - 1) / 2

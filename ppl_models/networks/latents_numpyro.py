@@ -135,9 +135,7 @@ def precision_weighted(
 ) -> tuple[jax.Array, jax.Array]:
     """Mean and log scale of the normalised product of two Gaussians, entry by entry.
 
-    Args:
-        first: mean and log scale.
-        second: mean and log scale.
+    See `latents.precision_weighted`.
     """
     (mean, log_scale), (other, other_log_scale) = first, second
     weight = nnx.sigmoid(2 * (other_log_scale - log_scale))  # the first one's share of precision

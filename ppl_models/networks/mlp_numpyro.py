@@ -37,8 +37,7 @@ def linear(fan_in: int, fan_out: int, rngs: nnx.Rngs, *, bias: bool = True) -> n
 class MLP(nnx.Module):
     """Linear layers with an activation between them: (..., sizes[0]) to (..., sizes[-1]).
 
-    Weights are Glorot uniform and biases zero (Glorot & Bengio 2010), the initialisation of the
-    published VAE and IWAE recipes.
+    See `mlp.MLP`.
     """
 
     def __init__(self, sizes: Sequence[int], activation: str, rngs: nnx.Rngs) -> None:

@@ -28,11 +28,7 @@ class Initial(nnx.Module):
 class LSTM(nnx.Module):
     """One step of a long short-term memory, given what its inputs add to its gates.
 
-        i, f, g, o = inputs + W h + b
-        c' = sigmoid(f + 1) c + sigmoid(i) tanh(g),   h' = sigmoid(o) tanh(c')
-
-    The caller projects the inputs, so that several can be added, each with leading dimensions of
-    its own, and constant ones be projected once. The gate f begins open (Gers et al. 2000).
+    See `recurrent.LSTM`.
     """
 
     def __init__(self, size: int, rngs: nnx.Rngs) -> None:
@@ -50,9 +46,7 @@ class LSTM(nnx.Module):
 class GRU(nnx.Module):
     """One step of a gated recurrent unit, given what its inputs add to its gates.
 
-        r, u = sigmoid(inputs + W h),  n = tanh(inputs + r V h),  h' = (1 - u) n + u h
-
-    (Cho et al. 2014, arXiv:1406.1078). The caller projects the inputs, for all steps at once.
+    See `recurrent.GRU`.
     """
 
     def __init__(self, size: int, rngs: nnx.Rngs) -> None:
@@ -69,10 +63,7 @@ class GRU(nnx.Module):
 class GatedTransition(nnx.Module):
     """A move between a linear one and one by a network, as a gate decides per coordinate.
 
-        g = sigmoid(MLP(z)),  h = MLP(z),  mean = (1 - g)(W z + b) + g h,
-        scale = softplus(W h_+ + b)
-
-    (Krishnan et al. 2017, arXiv:1609.09869, section 4.) The linear move begins as none.
+    See `recurrent.GatedTransition`.
     """
 
     def __init__(self, latent_dim: int, hidden: int, rngs: nnx.Rngs) -> None:
