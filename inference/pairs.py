@@ -27,6 +27,7 @@ from inference.data.training_data import (
 from inference.engines import ENGINES, engine_name, load_engine
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError, ZooError
 from inference.program.batches import Batch
+from inference.program.engine import Engine
 from inference.program.records import raising_line
 from inference.program.structure import Structure
 
@@ -56,7 +57,7 @@ class Fitted:
     """
 
     engine: str
-    backend: Any
+    backend: Engine
     pair: Any
     arrays: Arrays = ()
 

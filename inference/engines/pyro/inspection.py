@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -31,10 +30,11 @@ from inference.engines.pyro.traces import (
     guide_samples,
     plain_scale,
     proposing,
+    run,
     samples,
     trace_pair,
 )
-from inference.program.batches import rows_among
+from inference.program.batches import mapped, rows_among
 from inference.program.distributions import comes_with_rows, innermost, says
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw
@@ -68,9 +68,9 @@ def _varying(
         own, named = arguments(args, kwargs)
         for rng_seed in range(_DRAWS):
             torch.manual_seed(7 + rng_seed)
-            run = poutine.trace(proposing(guide)).get_trace(*own, **named)
-            forget(transforms_of([run]))
-            runs.append({name for name, _ in samples(run)})
+            drawn = run(proposing(guide), own, named)
+            forget(transforms_of([drawn.trace]))
+            runs.append(set(drawn.sites))
     return frozenset(set.union(*runs) - set.intersection(*runs))
 
 
@@ -94,6 +94,11 @@ def look(
     return structure, transforms
 
 
+def shapes_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """What a structure depends on of arguments: the shapes of arrays, everything else as it is."""
+    return mapped([*args, *kwargs.values()], lambda arg: getattr(arg, "shape", arg)), sorted(kwargs)
+
+
 def with_parents(
     structure: Structure,
     model: Callable[..., Any],
@@ -105,8 +110,7 @@ def with_parents(
     try:
         with quietly(), untouched(model, guide):
             own, named = arguments(args, kwargs)
-            run_guide, run_model = (functools.partial(f, *own, **named) for f in (guide, model))
-            return structure.with_parents(*parents_of(run_guide, run_model, samples))
+            return structure.with_parents(*parents_of(model, guide, own, named))
     except Exception:  # whatever it is: in doubt, a site depends on all before it
         return structure
 

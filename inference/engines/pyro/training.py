@@ -17,6 +17,7 @@ from pyro.infer import elbo as upstream
 
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.isolation import random_states, untouched
+from inference.engines.pyro.memory import memory_of, share
 from inference.engines.pyro.optimisers import (
     build_optimiser,
     build_schedule,
@@ -34,7 +35,7 @@ from inference.engines.pyro.pairs import (
     stored_values,
     unconstrained,
 )
-from inference.engines.pyro.svi import bound, release
+from inference.engines.pyro.svi import bound
 from inference.errors import ArgumentError, ObjectiveError
 from inference.program.batches import Batch, Form, on_arrays, plain_form
 from inference.program.program import OWNED, OWNED_STATE, is_owned
@@ -91,6 +92,7 @@ class Trainer:
         self.sides: dict[str, _Side] = {}
         phases = getattr(objective, "phases", ())
         self.turns = [self.objective.during(phase) for phase in phases] or [self.objective]
+        share(self.objective, self.turns)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -210,7 +212,7 @@ class Trainer:
         self.pair.fills = False
         drop_owned(self.pair)
         if isinstance(self.objective, Surrogate):
-            release(self.objective, *self.functions)
+            memory_of(self.objective).release(*self.functions)
         return self.pair
 
     def values(self) -> dict[str, NDArray[Any]]:
@@ -248,8 +250,6 @@ class Trainer:
     def _own_copy(self, objective: Surrogate) -> Surrogate:
         """The objective with copies of its networks, on the device, and owning nothing yet."""
         twin: Any = copy.copy(objective)
-        twin.__dict__.pop("_pyro_structure", None)
-        twin._pyro_owners = []  # shared by the objective's phases
         for name, network in objective.networks.items():
             if isinstance(network, torch.nn.Module):  # anything else is refused in the first step
                 kept: dict[int, Any] = {}
@@ -311,7 +311,8 @@ class Trainer:
     def _loss_and_grads(self, step: int, arrays: tuple[Any, ...], form: Form) -> float:
         objective: Any = self.turns[step % len(self.turns)]
         if isinstance(objective, Surrogate):
-            loss = objective(*self._functions(form), *arrays)
+            called: Any = objective
+            loss = called(*self._functions(form), *arrays)
         else:
             args, kwargs = form.fill(arrays, self._tensor)
             if isinstance(objective, upstream.ELBO):
