@@ -19,6 +19,13 @@ from inference.objectives._adversarial_losses import (
 from inference.objectives._critic import MLPCritic
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives.mmd import check_draw
+from inference.objectives.requirements import (
+    DRAWN_DATA,
+    LOCAL,
+    OBSERVED,
+    REPARAMETERISED,
+    Requirement,
+)
 
 if TYPE_CHECKING:
     from inference.program.program import Generated, Network, Program
@@ -41,6 +48,27 @@ class _Sides:
     real: tuple[Any, ...]
     drawn: tuple[Any, ...]
     made: Generated
+
+
+def _check_labels(structure: Structure, objective: Adversarial) -> None:
+    if structure.labelled and isinstance(objective.critic, str) and not objective.classes:
+        raise ObjectiveError(
+            f"{objective!r} is given whole numbers besides x, which the critic 'mlp' takes for "
+            "labels; say how many there are with classes=."
+        )
+
+
+def _check_movable(structure: Structure, objective: Adversarial) -> None:
+    for site in structure.latents if objective.jacobian_clamp else ():
+        if not site.reparameterised:
+            raise ObjectiveError(
+                f"{objective!r} moves the latents a little, which {site.name!r}, being discrete, "
+                "does not allow; leave out jacobian_clamp."
+            )
+
+
+COUNTED_LABELS = Requirement("labels counted by classes=", _check_labels)
+MOVABLE = Requirement("continuous latents with jacobian_clamp", _check_movable)
 
 
 class Adversarial(Objective):
@@ -108,6 +136,12 @@ class Adversarial(Objective):
         al. 2017, arXiv:1606.00704.
     """
 
+    needs = (
+        DRAWN_DATA,
+        COUNTED_LABELS,
+        *(part.when("joint", True) for part in (OBSERVED, LOCAL, REPARAMETERISED)),
+        MOVABLE,
+    )
     owns = True
     unit = "what the critic tells apart"
 
@@ -206,23 +240,6 @@ class Adversarial(Objective):
         a, b = (_row(critic(*side, frozen=True)) for side in (sides.real, sides.drawn))
         told_apart = critic_loss(self.loss_name, a, b, program.ops) - blind(self.loss_name)
         return self._summed(program, told_apart)
-
-    def check(self, structure: Structure) -> None:
-        """Needs a model that draws data, with a gradient; a pathwise guide with `joint`."""
-        structure.check_generates(repr(self), self.draw)
-        if structure.labelled and isinstance(self.critic, str) and not self.classes:
-            raise ObjectiveError(
-                f"{self!r} is given whole numbers besides x, which the critic 'mlp' takes for "
-                "labels; say how many there are with classes=."
-            )
-        if self.joint:
-            structure.check_pathwise(repr(self))
-        for site in structure.latents if self.jacobian_clamp else ():
-            if not site.reparameterised:
-                raise ObjectiveError(
-                    f"{self!r} moves the latents a little, which {site.name!r}, being discrete, "
-                    "does not allow; leave out jacobian_clamp."
-                )
 
     def symptom(self, carried: Mapping[str, Any]) -> str:
         """What was not finite in the last step."""

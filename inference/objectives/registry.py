@@ -1,58 +1,50 @@
-"""Objectives as strings, the form of the command line and of a run's spec."""
+"""Which objectives there are, by name, and how a string becomes one of them.
+
+The package's own are listed in `inference.objectives`.
+"""
 
 from __future__ import annotations
 
 import difflib
 import inspect
 import re
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from inference.errors import ArgumentError
 from inference.literals import literal
-from inference.objectives._objective import Objective, in_words
-from inference.objectives.adversarial import Adversarial
-from inference.objectives.concrete import Concrete
-from inference.objectives.control_variates import REBAR, RELAX, DisARM
-from inference.objectives.divergences import ChiSquare, TailAdaptive
-from inference.objectives.doubly_reparameterised import STL, DReG
-from inference.objectives.elbo import ELBO
-from inference.objectives.enumerated import Enumerated
-from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
-from inference.objectives.mmd import MMD, InfoVAE
-from inference.objectives.nvil import NVIL
-from inference.objectives.renyi import Renyi
-from inference.objectives.score_function import RLOO, VIMCO
-from inference.objectives.wake_sleep import RWS, WakeSleep
 
-EXAMPLES: tuple[Objective, ...] = (
-    ELBO(),
-    IWAE(num_particles=5),
-    MIWAE(num_outer=5, num_particles=5),
-    PIWAE(num_outer=5, num_particles=5),
-    CIWAE(num_particles=5, beta=0.05),
-    STL(),
-    DReG(num_particles=5),
-    Renyi(alpha=0.5, num_particles=5),
-    TailAdaptive(num_particles=5),
-    ChiSquare(num_particles=5),
-    NVIL(),
-    RLOO(num_particles=5),
-    VIMCO(num_particles=5),
-    Concrete(),
-    REBAR(),
-    RELAX(),
-    DisARM(),
-    RWS(num_particles=5),
-    WakeSleep(),
-    Enumerated(),
-    InfoVAE(),
-    MMD(),
-    Adversarial(),
-)
-"""One of each, with usual settings."""
+if TYPE_CHECKING:
+    from inference.objectives._objective import Objective
+    from inference.program.structure import Structure
 
 _COMMA = re.compile(r",(?![^(\[]*[)\]])")  # outside of brackets
-_CLASSES = {type(objective).__name__.lower(): type(objective) for objective in EXAMPLES}
+_OWN: dict[str, type[Objective]] = {}
+
+
+def enlist(kinds: Iterable[type[Objective]]) -> None:
+    """Make classes known as the package's own, in this order, by their names in small letters."""
+    _OWN.update({kind.__name__.lower(): kind for kind in kinds})
+
+
+def own_kinds() -> tuple[type[Objective], ...]:
+    """The package's own classes."""
+    return tuple(_OWN.values())
+
+
+def kinds() -> dict[str, type[Objective]]:
+    """The classes by the names that strings call them."""
+    return dict(_OWN)
+
+
+def examples() -> tuple[Objective, ...]:
+    """One of each, with usual settings."""
+    return tuple(kind.example() for kind in kinds().values())
+
+
+def refusals(structure: Structure) -> dict[str, str | None]:
+    """By the name of its class, why each objective does not fit a pair; None where it does."""
+    return {type(each).__name__: each.refusal(structure) for each in examples()}
 
 
 def parse_objective(text: str) -> Objective:
@@ -65,13 +57,7 @@ def parse_objective(text: str) -> Objective:
         ArgumentError: if the name or a keyword is unknown, or a value is missing or not right.
     """
     name, _, rest = text.partition(":")
-    if name.strip().lower() not in _CLASSES:
-        near = difflib.get_close_matches(name.lower(), _CLASSES, n=2, cutoff=0.4)
-        hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
-        raise ArgumentError(
-            f"there is no objective {name!r}. {hint}Known: {', '.join(sorted(_CLASSES))}."
-        )
-    cls = _CLASSES[name.strip().lower()]
+    cls = _named(name)
     keywords: dict[str, Any] = {}
     for item in filter(None, map(str.strip, _COMMA.split(rest))):
         key, equals, value = item.partition("=")
@@ -88,23 +74,12 @@ def parse_objective(text: str) -> Objective:
         raise ArgumentError(f"objective {text!r}: {str(error).rstrip('.')}. {takes}") from error
 
 
-def describe_objective(objective: Any) -> str:
-    """The string form of an objective, without settings that are the usual ones.
-
-    The libraries' own losses are named by their class and settings.
-    """
-    if isinstance(objective, Objective):
-        usual = inspect.signature(type(objective)).parameters
-        settings = {n: v for n, v in objective.arguments().items() if v is not usual[n].default}
-        settings = {n: in_words(v) for n, v in settings.items() if v != usual[n].default}
-        prefix = type(objective).__name__.lower()
-    else:
-        plain = (bool, int, float, str)
-        settings = {
-            name: value
-            for name, value in sorted(vars(objective).items())
-            if isinstance(value, plain) and not name.startswith("_")
-        }
-        prefix = f"{type(objective).__module__}.{type(objective).__name__}"
-    words = ",".join(f"{name}={value}" for name, value in settings.items())
-    return f"{prefix}:{words}" if words else prefix
+def _named(name: str) -> type[Objective]:
+    known = kinds()
+    if name.strip().lower() not in known:
+        near = difflib.get_close_matches(name.lower(), known, n=2, cutoff=0.4)
+        hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+        raise ArgumentError(
+            f"there is no objective {name!r}. {hint}Known: {', '.join(sorted(known))}."
+        )
+    return known[name.strip().lower()]
