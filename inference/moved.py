@@ -9,6 +9,7 @@ from types import ModuleType
 
 _MOVED = {
     "certificate": "estimators.certificate",
+    "checking.registry": "checking.checks",
     "comparison.gathered": "comparison.gather",
     "comparison.report": "report",
     "evaluation": "likelihood, inference.posterior, inference.samples or inference.figures",

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from inference.checking.context import PARTICLES, Context
-from inference.checking.registry import Mistake, Skip, check
+from inference.checking.definition import Mistake, Skip, check
 from inference.errors import ObjectiveError, PairError
 from inference.program.records import Array, RecordedSite
 
@@ -82,12 +82,9 @@ def _everywhere(value: Array, run: RecordedSite) -> Array:
 _NEEDS = ("runs-together", "guide-proposes-all", "finite-log-p", "finite-log-q", "data-in-plate")
 
 
-@check(
-    "bound-below-evidence",
-    "the bound is below the exact log evidence.",
-    needs=_NEEDS,
-)
-def _below(context: Context) -> Iterator[Mistake]:
+@check(needs=_NEEDS)
+def bound_below_evidence(context: Context) -> Iterator[Mistake]:
+    """The bound is below the exact log evidence."""
     exact, source = evidence(context)
     bound = _bounds(context)[0].sum(1)
     error = bound.std(ddof=1) / np.sqrt(len(bound))
@@ -99,12 +96,9 @@ def _below(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check(
-    "evidence-met-by-weights",
-    "importance weights average to the exact evidence.",
-    needs=_NEEDS,
-)
-def _met(context: Context) -> Iterator[Mistake]:
+@check(needs=_NEEDS)
+def evidence_met_by_weights(context: Context) -> Iterator[Mistake]:
+    """Importance weights average to the exact evidence."""
     exact, source = evidence(context)
     _, log_w = _bounds(context)
     ratio = np.exp(log_w - exact)  # its mean is 1 for each row
@@ -123,12 +117,9 @@ def _met(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check(
-    "bound-rises-with-particles",
-    "the importance-weighted bound does not fall with more particles.",
-    needs=_NEEDS,
-)
-def _rises(context: Context) -> Iterator[Mistake]:
+@check(needs=_NEEDS)
+def bound_rises_with_particles(context: Context) -> Iterator[Mistake]:
+    """The importance-weighted bound does not fall with more particles."""
     few, many = (bound.sum(1) for bound in _bounds(context))
     error = np.hypot(few.std(ddof=1), many.std(ddof=1)) / np.sqrt(len(few))
     if many.mean() < few.mean() - _ERRORS * error - 1e-3 * (1 + abs(few.mean())):

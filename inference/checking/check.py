@@ -5,22 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-# Imported in the order in which the checks run; each module registers its own.
-from inference.checking import (  # isort: skip
-    contract,  # noqa: F401
-    shapes,  # noqa: F401
-    support,  # noqa: F401
-    numerics,  # noqa: F401
-    rows as _rows,  # noqa: F401
-    parameters,  # noqa: F401
-    draws,  # noqa: F401
-    bounds,  # noqa: F401
-    objectives,  # noqa: F401
-    global_latents,  # noqa: F401
-)
 from inference.arguments import check_positive
+from inference.checking.checks import CHECKS, run, with_needs
 from inference.checking.context import Context
-from inference.checking.registry import CHECKS, run, with_needs
 from inference.checking.report import Finding, Report
 from inference.errors import ArgumentError
 from inference.pairs import as_pair, unpacked

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from inference.checking.context import Context
-from inference.checking.registry import Mistake, Skip, check
+from inference.checking.definition import Mistake, Skip, check
 from inference.errors import ArgumentError
 from inference.pairs import check_pair_type
 
 
-@check("pair-type", "the pair has a model and a guide, both callable.")
-def _pair_type(context: Context) -> Iterator[Mistake]:
+@check()
+def pair_type(context: Context) -> Iterator[Mistake]:
+    """The pair has a model and a guide, both callable."""
     pair = context.pair
     if not (isinstance(pair, tuple) and len(pair) == 2):
         try:
@@ -31,14 +32,16 @@ def _pair_type(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check("engine", "the pair is written in Pyro or in NumPyro.", needs=("pair-type",))
-def _engine(context: Context) -> Iterator[Mistake]:
+@check(needs=("pair-type",))
+def engine(context: Context) -> Iterator[Mistake]:
+    """The pair is written in Pyro or in NumPyro."""
     _ = context.engine
     yield from ()
 
 
-@check("batch", "the batch has rows, as many in each array, and finite numbers.")
-def _batch(context: Context) -> Iterator[Mistake]:
+@check()
+def batch(context: Context) -> Iterator[Mistake]:
+    """The batch has rows, as many in each array, and finite numbers."""
     arrays = [a for a in context.batch if isinstance(a, np.ndarray)]
     if not arrays:
         raise Skip("model and guide are called without arrays.")
@@ -65,8 +68,9 @@ def _batch(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check("same-arguments", "model and guide take the batch.", needs=("pair-type",))
-def _same_arguments(context: Context) -> Iterator[Mistake]:
+@check(needs=("pair-type",))
+def same_arguments(context: Context) -> Iterator[Mistake]:
+    """Model and guide take the batch."""
     pair = context.pair
     parts = pair if isinstance(pair, tuple) else (pair.model, pair.guide)
     for name, part in zip(("model", "guide"), parts, strict=True):
@@ -84,34 +88,30 @@ def _same_arguments(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check("guide-runs", "the guide runs on the batch.", needs=("engine", "batch", "same-arguments"))
-def _guide_runs(context: Context) -> Iterator[Mistake]:
+@check(needs=("engine", "batch", "same-arguments"))
+def guide_runs(context: Context) -> Iterator[Mistake]:
+    """The guide runs on the batch."""
     _ = context.guide
     yield from ()
 
 
-@check("model-runs", "the model runs on the batch.", needs=("engine", "batch", "same-arguments"))
-def _model_runs(context: Context) -> Iterator[Mistake]:
+@check(needs=("engine", "batch", "same-arguments"))
+def model_runs(context: Context) -> Iterator[Mistake]:
+    """The model runs on the batch."""
     _ = context.prior
     yield from ()
 
 
-@check(
-    "runs-together",
-    "the model runs on the guide's draws, and every site has a log density.",
-    needs=("guide-runs", "model-runs"),
-)
-def _runs_together(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def runs_together(context: Context) -> Iterator[Mistake]:
+    """The model runs on the guide's draws, and every site has a log density."""
     _ = context.model, context.structure
     yield from ()
 
 
-@check(
-    "guide-proposes-all",
-    "the guide has a site for every latent of the model.",
-    needs=("guide-runs", "model-runs"),
-)
-def _proposes_all(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def guide_proposes_all(context: Context) -> Iterator[Mistake]:
+    """The guide has a site for every latent of the model."""
     missing = {
         name: run
         for name, run in context.prior.sites.items()
@@ -131,12 +131,9 @@ def _proposes_all(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check(
-    "guide-proposes-no-more",
-    "the guide draws nothing that the model does not draw.",
-    needs=("guide-runs", "model-runs"),
-)
-def _no_more(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def guide_proposes_no_more(context: Context) -> Iterator[Mistake]:
+    """The guide draws nothing that the model does not draw."""
     for name, run in context.guide.sites.items():
         if name in context.prior.sites or run.site.auxiliary or run.site.observed:
             continue
@@ -148,12 +145,9 @@ def _no_more(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check(
-    "guide-observes-nothing",
-    "the guide observes nothing that counts.",
-    needs=("guide-runs", "model-runs"),
-)
-def _guide_observes(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def guide_observes_nothing(context: Context) -> Iterator[Mistake]:
+    """The guide observes nothing that counts."""
     if context.guide_class("GuideMessenger"):
         raise Skip("the guide is a messenger, which runs the model: what that observes is no draw.")
     for name, run in context.guide.sites.items():
@@ -181,12 +175,9 @@ def _guide_observes(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check(
-    "latent-is-not-observed",
-    "no site is observed in the model and proposed by the guide.",
-    needs=("guide-runs", "model-runs"),
-)
-def _proposed_data(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def latent_is_not_observed(context: Context) -> Iterator[Mistake]:
+    """No site is observed in the model and proposed by the guide."""
     for name, run in context.prior.sites.items():
         proposed = context.guide.sites.get(name)
         if run.site.observed and proposed is not None and not proposed.site.observed:
@@ -197,8 +188,9 @@ def _proposed_data(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check("model-observes", "the model observes data.", needs=("model-runs",))
-def _observes(context: Context) -> Iterator[Mistake]:
+@check(needs=("model-runs",))
+def model_observes(context: Context) -> Iterator[Mistake]:
+    """The model observes data."""
     if any(run.site.observed for run in context.prior.sites.values()):
         return
     if context.generates:
@@ -215,12 +207,9 @@ def _observes(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check(
-    "data-matter",
-    "the model's log density depends on the data.",
-    needs=("runs-together", "model-observes"),
-)
-def _data_matter(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "model-observes"))
+def data_matter(context: Context) -> Iterator[Mistake]:
+    """The model's log density depends on the data."""
     if not context.batch or context.rows < 2:
         raise Skip("it takes a batch of two rows or more.")
     other = tuple(
@@ -245,8 +234,9 @@ def _data_matter(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check("guide-sees-data", "the guide depends on the data.", needs=("runs-together",))
-def _guide_sees(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def guide_sees_data(context: Context) -> Iterator[Mistake]:
+    """The guide depends on the data."""
     if not context.latents or context.rows < 2:
         raise Skip("there are no latents, or one row only.")
     if not context.holds_draws:

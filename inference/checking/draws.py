@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from inference.checking.context import Context
-from inference.checking.registry import Mistake, Skip, check
+from inference.checking.definition import Mistake, Skip, check
 from inference.program.records import Recorded
 
 
@@ -18,8 +18,9 @@ def _drawn(context: Context) -> Recorded:
     return context.probe.record("model", given, rng_seed=5, size=context.rows)
 
 
-@check("model-draws", "the model draws data: model(None, size=n).", needs=("runs-together",))
-def _draws(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def model_draws(context: Context) -> Iterator[Mistake]:
+    """The model draws data: model(None, size=n)."""
     _ = _drawn(context)
     yield from ()
 
@@ -31,12 +32,9 @@ def _generated(context: Context) -> str:
     return sites[0].name
 
 
-@check(
-    "draws-look-like-data",
-    "what it draws has the shape of the data, a row for each that was asked for.",
-    needs=("model-draws",),
-)
-def _shape(context: Context) -> Iterator[Mistake]:
+@check(needs=("model-draws",))
+def draws_look_like_data(context: Context) -> Iterator[Mistake]:
+    """What it draws has the shape of the data, a row for each that was asked for."""
     run, name = _drawn(context), _generated(context)
     if name not in run.sites:
         yield Mistake(f"model(None, size=n) has no site {name!r}; draw it there, with obs=None.")
@@ -51,12 +49,9 @@ def _shape(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check(
-    "returns-a-point",
-    "it returns a point of data space for each row.",
-    needs=("model-draws",),
-)
-def _returns(context: Context) -> Iterator[Mistake]:
+@check(needs=("model-draws",))
+def returns_a_point(context: Context) -> Iterator[Mistake]:
+    """It returns a point of data space for each row."""
     returned, expected = _drawn(context).returned, context.batch[0].shape
     if returned is None or returned.shape != expected:
         came = "nothing" if returned is None else f"shape {returned.shape}"
@@ -66,12 +61,9 @@ def _returns(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check(
-    "draw-then-score",
-    "data that the model draws have the density under which they were drawn.",
-    needs=("draws-look-like-data",),
-)
-def _score(context: Context) -> Iterator[Mistake]:
+@check(needs=("draws-look-like-data",))
+def draw_then_score(context: Context) -> Iterator[Mistake]:
+    """Data that the model draws have the density under which they were drawn."""
     run, name = _drawn(context), _generated(context)
     data = run.sites[name].value.astype(context.batch[0].dtype)
     held = {n: s.value for n, s in run.sites.items() if n != name}

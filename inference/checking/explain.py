@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from inference.checking.context import Context
-from inference.checking.registry import in_words
+from inference.checking.definition import in_words
 from inference.errors import PairError
 from inference.pairs import as_pair, unpacked
 from inference.program.records import RecordedSite, raising_line

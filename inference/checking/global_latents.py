@@ -7,17 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from inference.checking.context import Context
-from inference.checking.registry import Mistake, Skip, check
+from inference.checking.definition import Mistake, Skip, check
 from inference.program.global_latents import counted_by_batch
 from inference.program.records import Array
 
 
-@check(
-    "globals-count-once",
-    "what is drawn for all rows is weighed against all rows.",
-    needs=("runs-together", "model-observes"),
-)
-def _globals(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "model-observes"))
+def globals_count_once(context: Context) -> Iterator[Mistake]:
+    """What is drawn for all rows is weighed against all rows."""
     if context.rows < 2:
         raise Skip("it takes a batch of two rows or more.")
     whole = context.rows_in_all
@@ -31,13 +28,10 @@ def _globals(context: Context) -> Iterator[Mistake]:
         yield Mistake(said, level="note" if whole is None else "error")
 
 
-@check(
-    "parameters-follow-rows",
-    "a guide's parameters for each row are taken by the row's index.",
-    needs=("runs-together", "guide-proposes-all", "gradients-exist"),
-)
-def _by_index(context: Context) -> Iterator[Mistake]:
-    """Asks two rows, each alone, for the entries of a parameter that their densities move with."""
+@check(needs=("runs-together", "guide-proposes-all", "gradients-exist"))
+def parameters_follow_rows(context: Context) -> Iterator[Mistake]:
+    """A guide's parameters for each row are taken by the row's index."""
+    # Asks two rows, each alone, for the entries of a parameter that their densities move with.
     sizes = {
         plate.full_size
         for site in context.structure.proposals

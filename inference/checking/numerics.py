@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from inference.checking.context import Context
-from inference.checking.registry import Mistake, Skip, check
+from inference.checking.definition import Mistake, Skip, check
 from inference.program.records import Recorded
 
 
@@ -23,23 +23,27 @@ def _infinite(run: Recorded, part: str, at: str) -> Iterator[Mistake]:
             )
 
 
-@check("finite-log-q", "log q is finite at the guide's draws.", needs=("guide-runs",))
-def _log_q(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs",))
+def finite_log_q(context: Context) -> Iterator[Mistake]:
+    """Log q is finite at the guide's draws."""
     yield from _infinite(context.guide, "guide", "at its own draw")
 
 
-@check("finite-log-p", "log p is finite at the guide's draws.", needs=("runs-together",))
-def _log_p(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def finite_log_p(context: Context) -> Iterator[Mistake]:
+    """Log p is finite at the guide's draws."""
     yield from _infinite(context.model, "model", "at the guide's draw")
 
 
-@check("finite-at-prior-draws", "log p is finite at draws from the prior.", needs=("model-runs",))
-def _prior(context: Context) -> Iterator[Mistake]:
+@check(needs=("model-runs",))
+def finite_at_prior_draws(context: Context) -> Iterator[Mistake]:
+    """Log p is finite at draws from the prior."""
     yield from _infinite(context.prior, "model", "at a draw from the prior")
 
 
-@check("draws-are-finite", "the guide's draws are finite.", needs=("guide-runs",))
-def _draws(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs",))
+def draws_are_finite(context: Context) -> Iterator[Mistake]:
+    """The guide's draws are finite."""
     for name, value in context.latents.items():
         if not np.isfinite(value).all():
             yield Mistake(
@@ -49,12 +53,9 @@ def _draws(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check(
-    "float32-is-enough",
-    "log p and log q in float32 are those in float64.",
-    needs=("runs-together", "finite-log-p", "finite-log-q", "guide-proposes-all"),
-)
-def _double(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "finite-log-p", "finite-log-q", "guide-proposes-all"))
+def float32_is_enough(context: Context) -> Iterator[Mistake]:
+    """Log p and log q in float32 are those in float64."""
     if context.chooses_rows:
         raise Skip("a plate of the pair takes a part of the rows itself, and others in float64.")
     for part in ("model", "guide"):
@@ -84,12 +85,9 @@ def _double(context: Context) -> Iterator[Mistake]:
                 )
 
 
-@check(
-    "repeatable",
-    "two runs from one seed are the same.",
-    needs=("guide-runs", "model-runs"),
-)
-def _repeatable(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def repeatable(context: Context) -> Iterator[Mistake]:
+    """Two runs from one seed are the same."""
     for part, run in (("guide", context.guide), ("model", context.prior)):
         again = context.probe.record(part, context.batch, fresh=True)
         for name, recorded in run.sites.items():
@@ -111,12 +109,9 @@ def _repeatable(context: Context) -> Iterator[Mistake]:
                 return
 
 
-@check(
-    "calls-leave-no-trace",
-    "a call on other rows changes nothing for these.",
-    needs=("runs-together", "repeatable"),
-)
-def _traceless(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "repeatable"))
+def calls_leave_no_trace(context: Context) -> Iterator[Mistake]:
+    """A call on other rows changes nothing for these."""
     if context.rows < 2:
         raise Skip("it takes a batch of two rows or more.")
     other, _ = context.taken(np.arange(context.rows)[::-1])
@@ -130,12 +125,9 @@ def _traceless(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check(
-    "pairs-share-nothing",
-    "a fresh copy of the pair gives the same densities.",
-    needs=("runs-together", "repeatable"),
-)
-def _alone(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "repeatable"))
+def pairs_share_nothing(context: Context) -> Iterator[Mistake]:
+    """A fresh copy of the pair gives the same densities."""
     again = context.probe.anew().record("guide", context.batch, fresh=True)
     if not np.isclose(again.total, context.guide.total, rtol=1e-5, atol=1e-4, equal_nan=True):
         yield Mistake(
@@ -146,8 +138,9 @@ def _alone(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check("no-warnings", "the libraries warn of nothing.", needs=("runs-together",))
-def _warnings(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def no_warnings(context: Context) -> Iterator[Mistake]:
+    """The libraries warn of nothing."""
     for part, run in context.runs:
         for text in run.warnings:
             if "jax" not in text.lower() or "deprecat" not in text.lower():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inference.checking.context import Context
-from inference.checking.registry import Mistake, Skip, check
+from inference.checking.definition import Mistake, Skip, check
 from inference.errors import PairError
 
 
@@ -19,8 +19,9 @@ def _check_marked(context: Context) -> None:
         )
 
 
-@check("objectives", "some objective trains the pair.", needs=("runs-together", "model-observes"))
-def _some(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "model-observes"))
+def objectives(context: Context) -> Iterator[Mistake]:
+    """Some objective trains the pair."""
     _check_marked(context)
     found = context.validity
     if not found.valid:
@@ -37,12 +38,9 @@ def _some(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check(
-    "trains-by-default",
-    "the default objective, ELBO(), trains the pair.",
-    needs=("runs-together", "model-observes", "guide-proposes-all"),
-)
-def _elbo(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "model-observes", "guide-proposes-all"))
+def trains_by_default(context: Context) -> Iterator[Mistake]:
+    """The default objective, ELBO(), trains the pair."""
     _check_marked(context)
     why = context.validity.refused.get("ELBO")
     if not context.validity.valid:

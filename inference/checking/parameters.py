@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from inference.checking.context import Context
-from inference.checking.registry import Mistake, Skip, check
+from inference.checking.definition import Mistake, Skip, check
 from inference.program.records import Slopes
 
 _MANY = 3  # names to write out
@@ -19,8 +19,9 @@ def _names(names: list[str]) -> str:
     return shown + (f" and {len(names) - _MANY} more" if len(names) > _MANY else "")
 
 
-@check("has-parameters", "there is something to train.", needs=("runs-together",))
-def _some(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def has_parameters(context: Context) -> Iterator[Mistake]:
+    """There is something to train."""
     if not context.parameters:
         yield Mistake(
             "neither model nor guide has a parameter; register networks (pyro.module, nnx_module, "
@@ -29,8 +30,9 @@ def _some(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check("networks-are-registered", "every network is registered.", needs=("runs-together",))
-def _registered(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def networks_are_registered(context: Context) -> Iterator[Mistake]:
+    """Every network is registered."""
     _ = context.parameters
     missing = context.probe.unregistered()
     used, held = context.probe.networks_used(missing) if missing else (set(), set())
@@ -51,17 +53,17 @@ def _registered(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check("parameters-are-finite", "parameters begin at finite values.", needs=("runs-together",))
-def _finite(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def parameters_are_finite(context: Context) -> Iterator[Mistake]:
+    """Parameters begin at finite values."""
     for name, parameter in context.parameters.items():
         if not np.isfinite(parameter.value).all():
             yield Mistake(f"parameter {name!r} begins at NaN or infinity; mend its initial value.")
 
 
-@check(
-    "parameters-in-range", "parameters begin inside of their constraint.", needs=("runs-together",)
-)
-def _inside(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def parameters_in_range(context: Context) -> Iterator[Mistake]:
+    """Parameters begin inside of their constraint."""
     for name, parameter in context.parameters.items():
         if not parameter.inside:
             yield Mistake(
@@ -70,8 +72,9 @@ def _inside(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check("parameters-are-trained", "no parameter is frozen.", needs=("runs-together",))
-def _trained(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def parameters_are_trained(context: Context) -> Iterator[Mistake]:
+    """No parameter is frozen."""
     frozen = context.probe.frozen()
     if frozen:
         yield Mistake(
@@ -103,15 +106,17 @@ def _which(context: Context) -> list[str]:
     return found
 
 
-@check("gradients-exist", "gradients of log p and log q can be worked out.", needs=_GRADIENTS)
-def _exist(context: Context) -> Iterator[Mistake]:
+@check(needs=_GRADIENTS)
+def gradients_exist(context: Context) -> Iterator[Mistake]:
+    """Gradients of log p and log q can be worked out."""
     for which in _which(context):
         context.slopes(which)
     yield from ()
 
 
-@check("gradients-are-finite", "gradients are finite.", needs=("gradients-exist",))
-def _finite_gradients(context: Context) -> Iterator[Mistake]:
+@check(needs=("gradients-exist",))
+def gradients_are_finite(context: Context) -> Iterator[Mistake]:
+    """Gradients are finite."""
     for which in _which(context):
         bad = [n for n, g in context.slopes(which).gradient.items() if not np.isfinite(g).all()]
         if bad:
@@ -140,12 +145,9 @@ def _without_gradient(context: Context, part: str) -> list[str]:
     return none
 
 
-@check(
-    "model-parameters-have-gradients",
-    "every parameter of the model has a gradient.",
-    needs=("gradients-exist",),
-)
-def _model_gradients(context: Context) -> Iterator[Mistake]:
+@check(needs=("gradients-exist",))
+def model_parameters_have_gradients(context: Context) -> Iterator[Mistake]:
+    """Every parameter of the model has a gradient."""
     none = _without_gradient(context, "model")
     frozen = [name for name in none if _frozen(context, name)]
     if frozen and not _any_gradient(context):
@@ -163,12 +165,9 @@ def _model_gradients(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check(
-    "guide-parameters-have-gradients",
-    "every parameter of the guide has a gradient.",
-    needs=("gradients-exist",),
-)
-def _guide_gradients(context: Context) -> Iterator[Mistake]:
+@check(needs=("gradients-exist",))
+def guide_parameters_have_gradients(context: Context) -> Iterator[Mistake]:
+    """Every parameter of the guide has a gradient."""
     none = _without_gradient(context, "guide")
     switched_off = context.probe.without_gradients("guide") if none else set()
     held = [name for name in none if name in switched_off]
@@ -248,20 +247,19 @@ _WHY = {
 }
 
 
-@check("gradient-of-log-p", "the gradient of log p is right.", needs=("gradients-are-finite",))
-def _of_log_p(context: Context) -> Iterator[Mistake]:
+@check(needs=("gradients-are-finite",))
+def gradient_of_log_p(context: Context) -> Iterator[Mistake]:
+    """The gradient of log p is right."""
     yield from _agrees(context, "model", "log p at fixed latents")
 
 
-@check("gradient-of-log-q", "the gradient of log q is right.", needs=("gradients-are-finite",))
-def _of_log_q(context: Context) -> Iterator[Mistake]:
+@check(needs=("gradients-are-finite",))
+def gradient_of_log_q(context: Context) -> Iterator[Mistake]:
+    """The gradient of log q is right."""
     yield from _agrees(context, "guide", "log q at fixed latents")
 
 
-@check(
-    "gradient-through-draws",
-    "the gradient through the guide's draws is right.",
-    needs=("gradients-are-finite",),
-)
-def _through_draws(context: Context) -> Iterator[Mistake]:
+@check(needs=("gradients-are-finite",))
+def gradient_through_draws(context: Context) -> Iterator[Mistake]:
+    """The gradient through the guide's draws is right."""
     yield from _agrees(context, "path", "log p - log q at the guide's draws")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from inference.checking.context import Context
-from inference.checking.registry import Mistake, Skip, check
+from inference.checking.definition import Mistake, Skip, check
 from inference.program.records import Recorded
 
 _RELATIVE = 1e-3  # float32, and sums in another order
@@ -65,12 +65,9 @@ def _compare(context: Context, index: np.ndarray, how: str, remedy: str) -> Iter
                 )
 
 
-@check(
-    "rows-change-places",
-    "rows in another order have the same densities in that order.",
-    needs=("runs-together", "guide-proposes-all", "local-latents-per-row"),
-)
-def _permuted(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "guide-proposes-all", "local-latents-per-row"))
+def rows_change_places(context: Context) -> Iterator[Mistake]:
+    """Rows in another order have the same densities in that order."""
     index = np.roll(np.arange(context.rows), 1)
     yield from _compare(
         context,
@@ -80,12 +77,9 @@ def _permuted(context: Context) -> Iterator[Mistake]:
     )
 
 
-@check(
-    "rows-alone",
-    "a row has the same density alone as in a batch.",
-    needs=("runs-together", "guide-proposes-all", "local-latents-per-row"),
-)
-def _alone(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "guide-proposes-all", "local-latents-per-row"))
+def rows_alone(context: Context) -> Iterator[Mistake]:
+    """A row has the same density alone as in a batch."""
     yield from _compare(
         context,
         np.array([context.rows - 1]),
@@ -95,12 +89,9 @@ def _alone(context: Context) -> Iterator[Mistake]:
     )
 
 
-@check(
-    "rows-count-once-each",
-    "the same rows twice have twice the log density.",
-    needs=("runs-together", "guide-proposes-all", "local-latents-per-row"),
-)
-def _duplicated(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "guide-proposes-all", "local-latents-per-row"))
+def rows_count_once_each(context: Context) -> Iterator[Mistake]:
+    """The same rows twice have twice the log density."""
     index = np.concatenate([np.arange(context.rows)] * 2)
     if any(
         plate.size != plate.full_size < len(index)
@@ -126,12 +117,9 @@ def _duplicated(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check(
-    "other-batch-sizes",
-    "the pair takes batches of other sizes.",
-    needs=("runs-together",),
-)
-def _sizes(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def other_batch_sizes(context: Context) -> Iterator[Mistake]:
+    """The pair takes batches of other sizes."""
     fixed = {
         part: why for part, why in context.fixed_rows.items() if context.bound_to_rows(part) == why
     }

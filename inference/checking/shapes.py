@@ -7,17 +7,14 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from inference.checking.context import Context
-from inference.checking.registry import Mistake, Skip, check
+from inference.checking.definition import Mistake, Skip, check
 from inference.program.densities import miscounted, outside_plates, repeated_value
 from inference.program.sites import Plate
 
 
-@check(
-    "same-event-shapes",
-    "latents have the same event shape in model and guide.",
-    needs=("guide-runs", "model-runs"),
-)
-def _event_shapes(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def same_event_shapes(context: Context) -> Iterator[Mistake]:
+    """Latents have the same event shape in model and guide."""
     for name, run in context.prior.sites.items():
         other = context.guide.sites.get(name)
         if other is not None and run.site.event_shape != other.site.event_shape:
@@ -29,12 +26,9 @@ def _event_shapes(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check(
-    "same-batch-shapes",
-    "latents have the same batch shape in model and guide.",
-    needs=("guide-runs", "model-runs"),
-)
-def _batch_shapes(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def same_batch_shapes(context: Context) -> Iterator[Mistake]:
+    """Latents have the same batch shape in model and guide."""
     for name, run in context.prior.sites.items():
         other = context.guide.sites.get(name)
         if other is not None and run.site.batch_shape != other.site.batch_shape:
@@ -48,12 +42,9 @@ def _batch_shapes(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check(
-    "same-plates",
-    "latents lie in the same plates in model and guide.",
-    needs=("guide-runs", "model-runs"),
-)
-def _plates(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def same_plates(context: Context) -> Iterator[Mistake]:
+    """Latents lie in the same plates in model and guide."""
     for name, run in context.prior.sites.items():
         other = context.guide.sites.get(name)
         if other is None:
@@ -81,12 +72,9 @@ def _plates(context: Context) -> Iterator[Mistake]:
         )
 
 
-@check(
-    "same-scale",
-    "latents have the same scale in model and guide.",
-    needs=("runs-together",),
-)
-def _scale(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def same_scale(context: Context) -> Iterator[Mistake]:
+    """Latents have the same scale in model and guide."""
     for name, run in context.model.sites.items():
         other = context.guide.sites.get(name)
         if other is None or other.distribution == "Delta":  # whose log q is 0, however scaled
@@ -102,12 +90,9 @@ def _scale(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check(
-    "batch-dimensions-in-plates",
-    "every batch dimension lies in a plate.",
-    needs=("runs-together",),
-)
-def _in_plates(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def batch_dimensions_in_plates(context: Context) -> Iterator[Mistake]:
+    """Every batch dimension lies in a plate."""
     data = [site.plates for site in context.structure.observed]
     observed = frozenset.intersection(*data) if data else frozenset[Plate]()
     for part, run in (("model", context.prior), ("guide", context.guide)):
@@ -133,12 +118,9 @@ def _in_plates(context: Context) -> Iterator[Mistake]:
             yield Mistake(said, name, recorded.line, level="error" if wrong else "limit")
 
 
-@check(
-    "plate-dimensions-agree",
-    "the plates around a site have the sizes of its batch shape.",
-    needs=("guide-runs", "model-runs"),
-)
-def _plate_sizes(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def plate_dimensions_agree(context: Context) -> Iterator[Mistake]:
+    """The plates around a site have the sizes of its batch shape."""
     for run in (context.prior, context.guide):
         for name, recorded in run.sites.items():
             shape = recorded.site.batch_shape
@@ -153,12 +135,9 @@ def _plate_sizes(context: Context) -> Iterator[Mistake]:
                     )
 
 
-@check(
-    "values-fill-their-sites",
-    "observed values have the shape of their distribution.",
-    needs=("model-runs",),
-)
-def _broadcasting(context: Context) -> Iterator[Mistake]:
+@check(needs=("model-runs",))
+def values_fill_their_sites(context: Context) -> Iterator[Mistake]:
+    """Observed values have the shape of their distribution."""
     for name, recorded in context.prior.sites.items():
         came, expected = recorded.value.shape, recorded.shape
         if came == expected or recorded.value.size == 1:
@@ -187,12 +166,9 @@ def _stripped(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(size for size in shape if size != 1)
 
 
-@check(
-    "densities-fill-their-sites",
-    "log densities have the batch shape of their distribution.",
-    needs=("runs-together",),
-)
-def _density_shapes(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def densities_fill_their_sites(context: Context) -> Iterator[Mistake]:
+    """Log densities have the batch shape of their distribution."""
     for _, run in context.runs:
         for name, recorded in run.sites.items():
             shape = recorded.log_prob.shape
@@ -206,12 +182,9 @@ def _density_shapes(context: Context) -> Iterator[Mistake]:
                 )
 
 
-@check(
-    "data-in-plate",
-    "the rows of the batch lie in a plate around all observed sites.",
-    needs=("runs-together", "model-observes"),
-)
-def _data_plate(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "model-observes"))
+def data_in_plate(context: Context) -> Iterator[Mistake]:
+    """The rows of the batch lie in a plate around all observed sites."""
     if context.rows < 2:
         raise Skip("it takes a batch of two rows or more.")
     if context.ragged:
@@ -252,12 +225,9 @@ def _data_plate(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check(
-    "local-latents-per-row",
-    "a latent of the data's plate has one density per row.",
-    needs=("runs-together", "data-in-plate"),
-)
-def _per_row(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "data-in-plate"))
+def local_latents_per_row(context: Context) -> Iterator[Mistake]:
+    """A latent of the data's plate has one density per row."""
     for part, run in context.runs:
         for name, recorded in run.sites.items():
             if recorded.axis(context.data_plates) is None:
@@ -274,12 +244,9 @@ def _per_row(context: Context) -> Iterator[Mistake]:
                 )
 
 
-@check(
-    "particles-at-once",
-    "all particles go through the pair at once.",
-    needs=("runs-together", "guide-proposes-all"),
-)
-def _particles(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "guide-proposes-all"))
+def particles_at_once(context: Context) -> Iterator[Mistake]:
+    """All particles go through the pair at once."""
     found = context.probe.obstacle(context.structure)
     if found is not None:
         yield Mistake(str(found), found.site, found.line, level="note")

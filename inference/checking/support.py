@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from inference.checking.context import Context
-from inference.checking.registry import Mistake, Skip, check
+from inference.checking.definition import Mistake, Skip, check
 from inference.program.records import RecordedSite
 
 
@@ -15,10 +15,9 @@ def _range(run: RecordedSite) -> str:
     return f"from {run.value.min():.4g} to {run.value.max():.4g}"
 
 
-@check(
-    "data-in-support", "the data lie in the support of the likelihood.", needs=("model-observes",)
-)
-def _data(context: Context) -> Iterator[Mistake]:
+@check(needs=("model-observes",))
+def data_in_support(context: Context) -> Iterator[Mistake]:
+    """The data lie in the support of the likelihood."""
     for name, run in context.prior.sites.items():
         if run.site.family == "bernoulli" and run.value.min() >= 0 and run.value.max() <= 1:
             continue  # fractions have a check of their own
@@ -32,12 +31,9 @@ def _data(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check(
-    "whole-numbers-where-counted",
-    "discrete likelihoods observe whole numbers.",
-    needs=("model-observes",),
-)
-def _whole(context: Context) -> Iterator[Mistake]:
+@check(needs=("model-observes",))
+def whole_numbers_where_counted(context: Context) -> Iterator[Mistake]:
+    """Discrete likelihoods observe whole numbers."""
     for name, run in context.prior.sites.items():
         discrete = run.site.family in ("bernoulli", "categorical") or run.distribution in _COUNTS
         if run.site.observed and discrete and not np.array_equal(run.value, np.rint(run.value)):
@@ -52,12 +48,9 @@ def _whole(context: Context) -> Iterator[Mistake]:
 _COUNTS = ("Poisson", "Binomial", "NegativeBinomial", "Geometric", "BinomialLogits")
 
 
-@check(
-    "draws-in-support",
-    "the guide's draws lie in the support of the model's distribution.",
-    needs=("runs-together",),
-)
-def _draws(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def draws_in_support(context: Context) -> Iterator[Mistake]:
+    """The guide's draws lie in the support of the model's distribution."""
     for name, run in context.model.sites.items():
         other = context.guide.sites.get(name)
         if other is not None and not run.site.observed and not run.supported.all():
@@ -70,12 +63,9 @@ def _draws(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check(
-    "guide-covers-support",
-    "the guide can draw whatever the model can.",
-    needs=("runs-together",),
-)
-def _covers(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together",))
+def guide_covers_support(context: Context) -> Iterator[Mistake]:
+    """The guide can draw whatever the model can."""
     continuous = ("real", "realvector")
     for name, run in context.model.sites.items():
         other = context.guide.sites.get(name)
@@ -93,12 +83,9 @@ def _covers(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check(
-    "same-values",
-    "discrete latents have as many values in the guide as in the model.",
-    needs=("guide-runs", "model-runs"),
-)
-def _cardinality(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def same_values(context: Context) -> Iterator[Mistake]:
+    """Discrete latents have as many values in the guide as in the model."""
     for name, run in context.prior.sites.items():
         other = context.guide.sites.get(name)
         if other is None or run.site.observed:
@@ -115,12 +102,9 @@ def _cardinality(context: Context) -> Iterator[Mistake]:
             )
 
 
-@check(
-    "arguments-in-range",
-    "the distributions' arguments meet their constraints.",
-    needs=("guide-runs", "model-runs"),
-)
-def _arguments(context: Context) -> Iterator[Mistake]:
+@check(needs=("guide-runs", "model-runs"))
+def arguments_in_range(context: Context) -> Iterator[Mistake]:
+    """The distributions' arguments meet their constraints."""
     seen = set[tuple[str, str]]()
     for part, run in (("model", context.prior), ("guide", context.guide)):
         for name, recorded in run.sites.items():
@@ -137,12 +121,9 @@ def _arguments(context: Context) -> Iterator[Mistake]:
                 )
 
 
-@check(
-    "finite-edges",
-    "rows of zeros and rows of ones have finite densities under a Bernoulli likelihood.",
-    needs=("runs-together", "data-in-support"),
-)
-def _edges(context: Context) -> Iterator[Mistake]:
+@check(needs=("runs-together", "data-in-support"))
+def finite_edges(context: Context) -> Iterator[Mistake]:
+    """Rows of zeros and rows of ones have finite densities under a Bernoulli likelihood."""
     sites = [r for r in context.model.sites.values() if r.site.observed]
     if not any(r.site.family == "bernoulli" and r.site.argument == 0 for r in sites):
         raise Skip("the first array is not observed by a Bernoulli likelihood.")

@@ -16,8 +16,8 @@ from scipy.stats import norm
 from typer.testing import CliRunner
 
 from inference import check_pair, explain
+from inference.checking.checks import CHECKS
 from inference.checking.context import Context
-from inference.checking.registry import CHECKS
 from inference.cli import app
 from inference.errors import ArgumentError, PairError
 from ppl_models import create

@@ -8,7 +8,7 @@ from mistakes import MISTAKES, X, guide, model
 from pyro.infer import Trace_ELBO
 
 from inference import check_pair
-from inference.checking.registry import CHECKS
+from inference.checking.checks import CHECKS
 
 ON_NUMPYRO = {"plate-dimensions-agree"}  # see test_numpyro.py; Pyro refuses such a program itself
 
