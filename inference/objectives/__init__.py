@@ -20,6 +20,7 @@ from inference.objectives.wake_sleep import RWS, WakeSleep
 
 # In the order in which they are named to users. A new one has a line here and one in `__all__`.
 enlist(
+    Objective,
     (
         ELBO,
         IWAE,
@@ -44,7 +45,7 @@ enlist(
         InfoVAE,
         MMD,
         Adversarial,
-    )
+    ),
 )
 
 __all__ = [

@@ -18,6 +18,7 @@ from inference.objectives.estimates import Estimates
 from inference.objectives.registry import refusals
 from inference.objectives.requirements import Requirement
 from inference.objectives.spelling import unusual
+from inference.program.phases import Phase
 
 if TYPE_CHECKING:
     from inference.program.program import Program
@@ -46,6 +47,7 @@ class Objective(ABC):
         nests: whether data are weighed given one draw of global latents.
         unit: of the value; anything else than the usual one is no bound on a likelihood.
         owns: whether the objective has parameters or state of its own.
+        turn: the name of the phase that it is made for; None: everybody learns.
     """
 
     needs: ClassVar[tuple[Requirement, ...]]
@@ -59,9 +61,7 @@ class Objective(ABC):
     nests: ClassVar[bool] = False
     unit: str = "nats per datum"
     owns: bool = False
-    phase: str | None = None  # whose turn it is; None: everybody's
-    critic_learning_rate: float | None = None  # of what the objective owns, where there are phases
-    clip: float | None = None  # largest absolute value of an own parameter, likewise
+    turn: str | None = None
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -103,7 +103,7 @@ class Objective(ABC):
         return True
 
     @property
-    def phases(self) -> tuple[str, ...]:
+    def phases(self) -> tuple[Phase, ...]:
         """Whose turn a step is, over and over; none: everybody's, always."""
         return ()
 
@@ -113,9 +113,9 @@ class Objective(ABC):
         return {}
 
     def during(self, phase: str | None) -> Self:
-        """The objective for one phase's steps."""
+        """The objective for the steps of the phase of that name; for everybody's of None."""
         twin = copy.copy(self)
-        twin.phase = phase
+        twin.turn = phase
         return twin
 
     def symptom(self, carried: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Which objectives there are, by name, and how a string becomes one of them.
 
-The package's own are listed in `inference.objectives`.
+The package's own are listed in `inference.objectives`; other packages declare theirs as entry
+points: see `inference.objectives._plugins`.
 """
 
 from __future__ import annotations
@@ -13,17 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 from inference.errors import ArgumentError
 from inference.literals import literal
+from inference.objectives import _plugins
 
 if TYPE_CHECKING:
     from inference.objectives._objective import Objective
     from inference.program.structure import Structure
 
 _COMMA = re.compile(r",(?![^(\[]*[)\]])")  # outside of brackets
+_BASE: list[type[Objective]] = []
 _OWN: dict[str, type[Objective]] = {}
 
 
-def enlist(kinds: Iterable[type[Objective]]) -> None:
-    """Make classes known as the package's own, in this order, by their names in small letters."""
+def enlist(base: type[Objective], kinds: Iterable[type[Objective]]) -> None:
+    """Make classes known as the package's own, in this order, by their names in small letters.
+
+    Args:
+        base: what every objective derives from.
+        kinds: the classes.
+    """
+    _BASE[:] = [base]
     _OWN.update({kind.__name__.lower(): kind for kind in kinds})
 
 
@@ -32,19 +41,26 @@ def own_kinds() -> tuple[type[Objective], ...]:
     return tuple(_OWN.values())
 
 
-def kinds() -> dict[str, type[Objective]]:
-    """The classes by the names that strings call them."""
-    return dict(_OWN)
+def kinds() -> tuple[dict[str, type[Objective]], dict[str, str]]:
+    """All classes by the names that strings call them, and why plugins are left out, by name."""
+    plugins = _plugins.find_plugins(_BASE[0], _OWN)
+    found = {plugin.name: plugin.kind for plugin in plugins if plugin.kind is not None}
+    return {**_OWN, **found}, {each.name: each.why for each in plugins if each.kind is None}
 
 
 def examples() -> tuple[Objective, ...]:
-    """One of each, with usual settings."""
-    return tuple(kind.example() for kind in kinds().values())
+    """One of each that can be used, with usual settings."""
+    return tuple(kind.example() for kind in kinds()[0].values())
 
 
 def refusals(structure: Structure) -> dict[str, str | None]:
-    """By the name of its class, why each objective does not fit a pair; None where it does."""
-    return {type(each).__name__: each.refusal(structure) for each in examples()}
+    """By the name of its class, why each objective does not fit a pair; None where it does.
+
+    A plugin that cannot be used is there too, by the name that it is declared under.
+    """
+    known, broken = kinds()
+    asked = {kind.__name__: kind.example().refusal(structure) for kind in known.values()}
+    return {**asked, **broken}
 
 
 def parse_objective(text: str) -> Objective:
@@ -74,12 +90,22 @@ def parse_objective(text: str) -> Objective:
         raise ArgumentError(f"objective {text!r}: {str(error).rstrip('.')}. {takes}") from error
 
 
-def _named(name: str) -> type[Objective]:
-    known = kinds()
-    if name.strip().lower() not in known:
-        near = difflib.get_close_matches(name.lower(), known, n=2, cutoff=0.4)
-        hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
-        raise ArgumentError(
-            f"there is no objective {name!r}. {hint}Known: {', '.join(sorted(known))}."
-        )
-    return known[name.strip().lower()]
+def _named(given: str) -> type[Objective]:
+    """The class of a name; of plugins no other one is imported.
+
+    Raises:
+        ArgumentError: if there is none, or it is that of a plugin that cannot be used.
+    """
+    name = given.strip().lower()
+    if name in _OWN:
+        return _OWN[name]
+    for plugin in _plugins.find_plugins(_BASE[0], _OWN, name):
+        if plugin.kind is None:
+            raise ArgumentError(plugin.why)
+        return plugin.kind
+    known = {*_OWN, *_plugins.names()}
+    near = difflib.get_close_matches(given.lower(), known, n=2, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+    raise ArgumentError(
+        f"there is no objective {given!r}. {hint}Known: {', '.join(sorted(known))}."
+    )

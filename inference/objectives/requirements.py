@@ -43,11 +43,14 @@ class Requirement:
         if not self.setting or getattr(objective, self.setting) in self.values:
             self.refuse(structure, objective)
 
-    def __str__(self) -> str:
-        if not self.setting:
-            return self.words
+    @property
+    def condition(self) -> str:
+        """Where it is needed, as the beginning of a phrase; empty: always."""
         values = " or ".join(map(repr, self.values))
-        return f"with {self.setting}={values}, {self.words}"
+        return f"with {self.setting}={values}: " if self.setting else ""
+
+    def __str__(self) -> str:
+        return f"{self.condition}{self.words}"
 
 
 OBSERVED = Requirement("observed data", lambda s, o: s.check_observed())
@@ -78,7 +81,7 @@ SCORED = Requirement(
 """log q of the guide's draws, with the draws held, has a gradient."""
 
 DREAMS = Requirement(
-    "data that are arguments of the guide, latents that the model draws",
+    "data as an argument of the guide and latents that the model draws",
     lambda s, o: s.check_dreams(repr(o)),
 )
 """Data drawn from the model can be handed to the guide, latents and all."""

@@ -77,16 +77,15 @@ def build_optimiser(
     return optax.chain(clip, cast(optax.GradientTransformation, optimiser))
 
 
-def by_owner(pair: Any, own: Any, clip: float | None) -> Any:
+def by_owner(pair: tuple[Any, float | None], own: tuple[Any, float | None]) -> Any:
     """One optimiser for the pair's parameters beside another for what the objective owns.
 
     A side whose gradient is zero throughout takes no step, so that neither momentum nor weight
     decay moves it when it is not its turn.
 
     Args:
-        pair: an optax transformation.
-        own: another.
-        clip: largest absolute value of what the objective owns, or None.
+        pair: an optax transformation, and the largest absolute value of a parameter, or None.
+        own: the same for what the objective owns.
     """
     sides = {False: pair, True: own}
 
@@ -94,14 +93,14 @@ def by_owner(pair: Any, own: Any, clip: float | None) -> Any:
         return {name: leaf for name, leaf in tree.items() if name.startswith(OWNED) == owned}
 
     def init(params: Any) -> Any:
-        return tuple(side.init(part(params, owned=owned)) for owned, side in sides.items())
+        return tuple(side.init(part(params, owned=owned)) for owned, (side, _) in sides.items())
 
     def update(updates: Any, state: Any, params: Any = None) -> Any:
         moved, states = {}, []
-        for (owned, side), before in zip(sides.items(), state, strict=True):
+        for (owned, (side, clip)), before in zip(sides.items(), state, strict=True):
             mine, values = part(updates, owned=owned), part(params, owned=owned)
             steps, after = side.update(mine, before, values)
-            if owned and clip is not None and values is not None:
+            if clip is not None and values is not None:
                 inside = functools.partial(_kept_inside, bound=clip)
                 steps = jax.tree.map(inside, values, steps)
             live = jnp.array([(leaf != 0).any() for leaf in jax.tree.leaves(mine)]).any()

@@ -65,8 +65,11 @@ def _optimiser(objective: Any, settings: Settings) -> Any:
     phases = getattr(objective, "phases", ())
     if not phases:
         return build(settings.learning_rate, settings.total_steps)
-    own, pair = settings.sides(objective.critic_learning_rate, phases)
-    return by_owner(build(*pair), build(*own), objective.clip)
+    own, pair = settings.sides(phases)
+    pair_side, own_side = (
+        (build(side.learning_rate, side.total_steps), side.clip) for side in (pair, own)
+    )
+    return by_owner(pair_side, own_side)
 
 
 class Trainer:
@@ -85,7 +88,8 @@ class Trainer:
         self.valid = tuple(self._tensor(array) for array in settings.valid)
         model, guide = parts(pair)
         self.ours = isinstance(objective, Surrogate)
-        self.turns: tuple[str | None, ...] = (objective.phases if self.ours else ()) or (None,)
+        phases = objective.phases if self.ours else ()
+        self.turns: tuple[str | None, ...] = tuple(phase.name for phase in phases) or (None,)
         if self.ours:
             guide = attach(objective.during(self.turns[0]), model, guide)
         optimiser = _optimiser(objective, settings)

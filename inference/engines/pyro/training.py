@@ -33,6 +33,7 @@ from inference.engines.pyro.pairs import (
 from inference.engines.pyro.svi import bound, release
 from inference.errors import ArgumentError
 from inference.program.batches import Batch, Form, on_arrays, plain_form
+from inference.program.phases import Side
 from inference.program.program import OWNED, OWNED_STATE, is_owned
 from inference.program.structure import Structure
 from inference.program.surrogate import Surrogate
@@ -86,7 +87,7 @@ class Trainer:
         self.scales: dict[Any, float] = {}
         self.sides: dict[str, _Side] = {}
         phases = getattr(objective, "phases", ())
-        self.turns = [self.objective.during(phase) for phase in phases] or [self.objective]
+        self.turns = [self.objective.during(each.name) for each in phases] or [self.objective]
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -123,15 +124,15 @@ class Trainer:
         self.names = list(params)
         settings, phases = self.settings, getattr(self.objective, "phases", ())
         if not phases:
-            whole = settings.learning_rate, settings.total_steps
-            self.sides = {"": _Side(_distinct(params.values()), settings, *whole)}
+            whole = Side(settings.learning_rate, settings.total_steps, None)
+            self.sides = {"": _Side(_distinct(params.values()), settings, whole)}
             return
-        own, pair = settings.sides(self.objective.critic_learning_rate, phases)
+        own, pair = settings.sides(phases)
         mine = {name: tensor for name, tensor in params.items() if name.startswith(OWNED)}
         others = [tensor for name, tensor in params.items() if name not in mine]
         self.sides = {
-            "": _Side(_distinct(others), settings, *pair),
-            "own/": _Side(mine.values(), settings, *own, bound=self.objective.clip),
+            "": _Side(_distinct(others), settings, pair),
+            "own/": _Side(mine.values(), settings, own),
         }
 
     def run(self, start: int, stop: int) -> NDArray[np.float64]:
@@ -338,15 +339,12 @@ class _Side:
         self,
         parameters: Iterable[torch.Tensor],
         settings: Settings,
-        learning_rate: float | None,
-        total_steps: int | None,
-        *,
-        bound: float | None = None,
+        side: Side,
     ) -> None:
-        self.optimiser = build_optimiser(settings.optimiser, learning_rate, parameters)
+        self.optimiser = build_optimiser(settings.optimiser, side.learning_rate, parameters)
         self.optimiser.zero_grad()  # a copy of a pair has the gradients that were left on it
-        self.schedule = build_schedule(settings.schedule, self.optimiser, total_steps)
-        self.clip_norm, self.bound = settings.clip_norm, bound
+        self.schedule = build_schedule(settings.schedule, self.optimiser, side.total_steps)
+        self.clip_norm, self.bound = settings.clip_norm, side.clip
 
     def step(self, *, waits: bool) -> None:
         """Follow the gradient; with `waits` not if it is zero throughout, as between turns."""
