@@ -64,8 +64,14 @@ REPARAMETERISED = Requirement(
 )
 """Every draw of the guide has a pathwise gradient."""
 
-WEIGHTS = Requirement("one weight per datum", lambda s, o: s.check_weights(repr(o)))
-"""Latents of each datum under one scale, so that weights are per datum and scales outside."""
+
+def _check_weights(structure: Structure, objective: Any) -> None:
+    structure.check_weights(repr(objective))
+    structure.check_datum(repr(objective))
+
+
+WEIGHTS = Requirement("one weight per datum", _check_weights)
+"""A plate that says what a datum is, and its latents under one scale, which stays outside."""
 
 GLOBALS_REPARAMETERISED = Requirement(
     "reparameterised global draws", lambda s, o: s.check_outside(repr(o))

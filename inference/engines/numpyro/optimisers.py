@@ -84,10 +84,21 @@ def by_owner(pair: tuple[Any, float | None], own: tuple[Any, float | None]) -> A
     decay moves it when it is not its turn.
 
     Args:
-        pair: an optax transformation, and the largest absolute value of a parameter, or None.
+        pair: an optax transformation or a `numpyro.optim` object, and the largest absolute value
+            of a parameter, or None.
         own: the same for what the objective owns.
+
+    Raises:
+        ArgumentError: if what a `numpyro.optim` object moves shall be clipped.
     """
-    sides = {False: pair, True: own}
+    if any(clip is not None and isinstance(side, _NumPyroOptim) for side, clip in (pair, own)):
+        raise ArgumentError(
+            "a numpyro.optim object keeps the parameters in its state, so that a critic's cannot "
+            "be clipped; pass an optax optimiser, such as optimizer=optax.rmsprop."
+        )
+    sides = {
+        owned: (_transformation(side), clip) for owned, (side, clip) in ((False, pair), (True, own))
+    }
 
     def part(tree: Any, *, owned: bool) -> dict[str, Any]:
         return {name: leaf for name, leaf in tree.items() if name.startswith(OWNED) == owned}
@@ -114,6 +125,18 @@ def by_owner(pair: tuple[Any, float | None], own: tuple[Any, float | None]) -> A
         return moved, tuple(states)
 
     return optax.GradientTransformation(init, update)
+
+
+def _transformation(optimiser: Any) -> Any:
+    """A `numpyro.optim` object, which keeps the parameters itself, as an optax transformation."""
+    if not isinstance(optimiser, _NumPyroOptim):
+        return optimiser
+
+    def update(updates: Any, state: Any, params: Any = None) -> Any:
+        after = optimiser.update(updates, state)
+        return jax.tree.map(jnp.subtract, optimiser.get_params(after), params), after
+
+    return optax.GradientTransformation(optimiser.init, update)
 
 
 def _kept_inside(value: jax.Array, step: jax.Array, *, bound: float) -> jax.Array:
