@@ -1,6 +1,7 @@
 """Polyphonic music as sequences of 88 keys (Boulanger-Lewandowski, Bengio & Vincent 2012).
 
-The splits are those of arXiv:1206.6392. A step is an eighth or quarter note, a one is a key that sounds.
+The splits are those of arXiv:1206.6392. A step is an eighth or quarter note, a one is a key that
+sounds.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def load(*, fold: int = 0) -> Dataset:
     parts = np.array_split(np.random.default_rng(0).permutation(_ROWS), FOLDS)
     test, valid = parts[fold], parts[(fold + 1) % FOLDS]
     train = np.concatenate([parts[(fold + step) % FOLDS] for step in range(2, FOLDS)])
-    faces = np.ascontiguousarray(pixels.T).astype(np.float32) / 255
+    faces = np.ascontiguousarray(pixels.T).astype(np.float32) / np.float32(255)
     return Dataset(
         name="frey_face",
         train=faces[train],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,3 +131,14 @@ def test_only_the_engines_know_a_framework() -> None:
 def test_every_folder_has_a_floor() -> None:
     folders = {name.split(".")[1] for name in modules("inference") if "." in name}
     assert folders == set().union(*FLOORS)
+
+
+def test_the_walk_passes_rooms_that_exist() -> None:
+    text = (ROOT / "inference" / "README.md").read_text()
+    for room in re.findall(r"`([a-z_/<>]+(?:\.pyi?|/))`", text):
+        for engine in ("pyro", "numpyro"):
+            path = room.replace("<engine>", engine).replace("<name>", "elbo")
+            found = [ROOT / folder / path for folder in ("inference", "", "inference/estimators")]
+            assert any(place.exists() for place in found), room
+    table = set(re.findall(r"`([a-z]+)(?:/|\.py)`", text.split("## The floors")[1]))
+    assert set().union(*FLOORS) - {"moved"} <= table
