@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 from inference.arguments import check_number
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class AdversarialLoss(ABC):
     """The losses of two sides, from the critic's scores a of data and b of draws, (N,) each.
 
@@ -47,6 +47,11 @@ class AdversarialLoss(ABC):
             value = getattr(self, name)
             if value is not None and check_number(value, name) <= 0:
                 raise ValueError(f"{name} must be positive or None, got {value!r}.")
+
+    def __repr__(self) -> str:
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        words = [f"{e.name}={given[e.name]!r}" for e in fields(self) if given[e.name] != e.default]
+        return f"{type(self).__name__}({', '.join(words)})"
 
     @property
     def spelling(self) -> str:
@@ -84,12 +89,12 @@ class AdversarialLoss(ABC):
         objective = vars(self).get("_objective")
         if objective is None:
             raise TypeError(
-                f"{self!r} is called as the loss of an objective: Adversarial(loss=...)."
+                f"{self!r} is called as the loss of an objective alone: Adversarial(loss=...).loss."
             )
         return objective.loss_with_mutable_state(*args, **kwargs)["loss"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Classification(AdversarialLoss):
     """Losses whose critic aims at labels: cross-entropy of sigmoid(a) with 1 and sigmoid(b) with 0.
 

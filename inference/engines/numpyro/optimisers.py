@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any, cast
 
 import jax
@@ -11,8 +12,10 @@ import optax
 from numpyro.optim import _NumPyroOptim
 
 from inference.errors import ArgumentError
+from inference.program.phases import Phase
 from inference.program.program import OWNED
 from inference.program.schedules import multiplier
+from inference.program.trainer import Settings
 
 
 def build_optimiser(
@@ -75,6 +78,23 @@ def build_optimiser(
         return optimiser
     clip: Any = optax.clip_by_global_norm(clip_norm)
     return optax.chain(clip, cast(optax.GradientTransformation, optimiser))
+
+
+def optimiser_of(settings: Settings, phases: Sequence[Phase]) -> Any:
+    """The optimiser of the run, or, where sides take turns, of both sides."""
+
+    def build(learning_rate: float | None, steps: int | None) -> Any:
+        return build_optimiser(
+            settings.optimiser, learning_rate, settings.schedule, steps, settings.clip_norm
+        )
+
+    if not phases:
+        return build(settings.learning_rate, settings.total_steps)
+    own, pair = settings.sides(phases)
+    pair_side, own_side = (
+        (build(side.learning_rate, side.total_steps), side.clip) for side in (pair, own)
+    )
+    return by_owner(pair_side, own_side)
 
 
 def by_owner(pair: tuple[Any, float | None], own: tuple[Any, float | None]) -> Any:

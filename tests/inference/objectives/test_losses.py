@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,7 +20,7 @@ X = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_name_is_the_short_form_of_a_value(name: str) -> None:
-    settings = {"clip": 0.1} if name == "wasserstein" else {}
+    settings: Any = {"clip": 0.1} if name == "wasserstein" else {}
     short, whole = (Adversarial(loss=loss, **settings) for loss in (name, LOSSES[name](**settings)))
     assert short.loss == whole.loss == LOSSES[name](**settings)
     assert repr(short) == repr(whole)
@@ -41,7 +42,7 @@ def test_settings_of_a_loss_are_given_once() -> None:
         NonSaturating(smooth_real=0.9)
     with pytest.raises(ValueError, match=r"loss must be one of minimax.*losses, got 3"):
         Adversarial(loss=3)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(TypeError, match=r"is called as an objective's"):
+    with pytest.raises(TypeError, match=r"^Hinge\(\) is called as the loss of an objective alone"):
         Hinge()(None, {}, None, None)
 
 
