@@ -88,11 +88,12 @@ def _class(entry: EntryPoint, base: type) -> Any:
             f"its name must be that of the class in small letters, {kind.__name__.lower()!r}; "
             "change the entry point"
         )
+    given: Any = kind
     try:
-        kind.example()
+        given.example()
     except Exception as error:
         raise ValueError(
-            f"{entry.value} has no example: with usual = {dict(kind.usual)!r} it fails with "
+            f"{entry.value} has no example: with usual = {dict(given.usual)!r} it fails with "
             f"{type(error).__name__}: {str(error).rstrip('.')}"
         ) from error
     return kind

@@ -45,7 +45,7 @@ def check_objective(objective: Objective) -> list[str]:
     """
     _check_arguments(objective)
     _check_string(objective)
-    trained = []
+    trained, pairs = [], {}
     for engine in ENGINES:
         pairs = importlib.import_module(f"inference.engines.{engine}.small_pairs").small_pairs()
         for kind, pair in pairs.items():
