@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from inference.arguments import check_flag, check_num_particles, check_number, check_positive
+from inference.arguments import check_count, check_flag, check_number, check_positive
 from inference.errors import ObjectiveError
 from inference.objectives._adversarial_checks import (
     COUNTED_LABELS,
@@ -146,23 +146,22 @@ class Adversarial(Objective):
         self.clip, self.gradient_penalty = self._loss.clip, self._loss.gradient_penalty
         self.smooth_real = getattr(self._loss, "smooth_real", 0.0)
         self.smooth_generated = getattr(self._loss, "smooth_generated", 0.0)
-        self.critic_steps = check_num_particles(critic_steps, "critic_steps")
-        check_positive("critic_learning_rate", critic_learning_rate, whole=False)
-        self.critic_learning_rate = critic_learning_rate
-        self.instance_noise = check_number(instance_noise, "instance_noise", above=0)
-        self.noise_steps = check_num_particles(noise_steps, "noise_steps", least=0)
+        self.critic_steps = check_count("critic_steps", critic_steps)
+        self.critic_learning_rate = check_positive(
+            "critic_learning_rate", critic_learning_rate, optional=True
+        )
+        self.instance_noise = check_number("instance_noise", instance_noise, least=0)
+        self.noise_steps = check_count("noise_steps", noise_steps, least=0)
         self.freeze = (
-            freeze if freeze is None else check_number(freeze, "freeze", above=0.5, below=1)
+            freeze if freeze is None else check_number("freeze", freeze, least=0.5, most=1)
         )
         self.jacobian_clamp = interval(jacobian_clamp)
-        self.joint = check_flag(joint, "joint")
+        self.joint = check_flag("joint", joint)
         self.draw = check_draw(draw)
-        self.hidden = tuple(check_num_particles(size, "hidden") for size in hidden)
-        self.spectral_norm = check_flag(spectral_norm, "spectral_norm")
-        self.minibatch_features = check_num_particles(
-            minibatch_features, "minibatch_features", least=0
-        )
-        self.classes = check_num_particles(classes, "classes", least=0)
+        self.hidden = tuple(check_count("hidden", size) for size in hidden)
+        self.spectral_norm = check_flag("spectral_norm", spectral_norm)
+        self.minibatch_features = check_count("minibatch_features", minibatch_features, least=0)
+        self.classes = check_count("classes", classes, least=0)
         check_together(self)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from inference.arguments import check_num_particles
+from inference.arguments import check_count
 from inference.objectives._objective import Objective, normalised_weights
 from inference.objectives.estimates import L_K, Estimates, Rule
 from inference.objectives.requirements import LOCAL, OBSERVED, REPARAMETERISED, SCORABLE, WEIGHTS
@@ -39,7 +39,7 @@ class TailAdaptive(Objective):
     least_particles = 2
 
     def __init__(self, num_particles: int) -> None:
-        self.num_particles = check_num_particles(num_particles, least=self.least_particles)
+        self.num_particles = check_count("num_particles", num_particles, least=self.least_particles)
 
     def surrogate(self, program: Program) -> Any:
         """logmeanexp_k of log w_k, (K, N) to (N,), summed over the data."""
@@ -81,7 +81,7 @@ class ChiSquare(Objective):
     least_particles = 2
 
     def __init__(self, num_particles: int) -> None:
-        self.num_particles = check_num_particles(num_particles, least=self.least_particles)
+        self.num_particles = check_count("num_particles", num_particles, least=self.least_particles)
 
     def surrogate(self, program: Program) -> Any:
         """logmeanexp_k of log w_k, (K, N) to (N,), summed over the data."""

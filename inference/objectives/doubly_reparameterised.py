@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from inference.arguments import check_num_particles
+from inference.arguments import check_count
 from inference.objectives._objective import Objective, normalised_weights
 from inference.objectives.estimates import OF_ELBO, OF_IWAE
 from inference.objectives.requirements import LOCAL, OBSERVED, REPARAMETERISED, SCORABLE, WEIGHTS
@@ -37,7 +37,7 @@ class STL(Objective):
     estimates = OF_ELBO
 
     def __init__(self, num_particles: int = 1) -> None:
-        self.num_particles = check_num_particles(num_particles)
+        self.num_particles = check_count("num_particles", num_particles)
 
     def surrogate(self, program: Program) -> Any:
         """mean_k of log w_k, (K, N) to (N,), summed over the data."""
@@ -74,7 +74,7 @@ class DReG(Objective):
     usual: ClassVar = {"num_particles": 5}
 
     def __init__(self, num_particles: int) -> None:
-        self.num_particles = check_num_particles(num_particles)
+        self.num_particles = check_count("num_particles", num_particles)
 
     def surrogate(self, program: Program) -> Any:
         """logmeanexp_k of log w_k, (K, N) to (N,), summed over the data."""

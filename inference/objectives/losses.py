@@ -45,7 +45,7 @@ class AdversarialLoss(ABC):
     def __post_init__(self) -> None:
         for name in ("gradient_penalty", "clip"):
             value = getattr(self, name)
-            if value is not None and check_number(value, name) <= 0:
+            if value is not None and check_number(name, value) <= 0:
                 raise ValueError(f"{name} must be positive or None, got {value!r}.")
 
     def __repr__(self) -> str:
@@ -109,7 +109,7 @@ class Classification(AdversarialLoss):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("smooth_real", "smooth_generated"):
-            check_number(getattr(self, name), name, above=0, below=0.5)
+            check_number(name, getattr(self, name), least=0, most=0.5)
 
     def critic(self, real: Any, drawn: Any, ops: Any) -> Any:
         """-E log sigmoid(a) - E log(1 - sigmoid(b))."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inference.engines.pyro.optimisers import build_optimiser, build_schedule
+from inference.engines.pyro.optimisers import build_optimiser, build_schedule, parameter_groups
 from inference.program.phases import Side
 from inference.program.trainer import Settings
 
@@ -29,6 +29,12 @@ class Learner:
         self.optimiser.zero_grad()  # a copy of a pair has the gradients that were left on it
         self.schedule = build_schedule(settings.schedule, self.optimiser, side.total_steps)
         self.clip_norm, self.bound = settings.clip_norm, side.clip
+        self._given = settings.optimiser
+
+    def adopt(self, parameters: Iterable[torch.Tensor]) -> None:
+        """Train some more parameters."""
+        for group in parameter_groups(self._given, parameters):
+            self.optimiser.add_param_group(group)
 
     def step(self, *, waits: bool) -> None:
         """Follow the gradient; with `waits` not if it is zero throughout, as between turns."""

@@ -32,6 +32,7 @@ from inference.engines.pyro.pairs import (
     unconstrained,
 )
 from inference.engines.pyro.svi import bound
+from inference.engines.pyro.upstream_losses import check_gradient, number
 from inference.errors import ArgumentError
 from inference.program.batches import Batch, Form, on_arrays, plain_form
 from inference.program.phases import Side
@@ -157,7 +158,7 @@ class Trainer:
                     continue
                 loss = getattr(self.objective, "loss", self.objective)
                 args, kwargs = form.fill(arrays, self._tensor)
-                total -= _number(loss(*self._own(), *args, **kwargs)) / scale
+                total -= number(loss(*self._own(), *args, **kwargs)) / scale
         return total
 
     def data_scale(self, batch: Batch) -> float:
@@ -255,13 +256,15 @@ class Trainer:
     def _loss_and_grads(self, step: int, arrays: tuple[Any, ...], form: Form) -> float:
         objective: Any = self.turns[step % len(self.turns)]
         if isinstance(objective, Surrogate):
-            loss = objective(*self._functions(form), *arrays)
+            called: Any = objective
+            loss = called(*self._functions(form), *arrays)
         else:
             args, kwargs = form.fill(arrays, self._tensor)
             if isinstance(objective, upstream.ELBO):
                 upstreams: Any = objective
-                return _number(upstreams.loss_and_grads(*self._own(), *args, **kwargs))
+                return number(upstreams.loss_and_grads(*self._own(), *args, **kwargs))
             loss = objective(*self._own(), *args, **kwargs)
+            check_gradient(objective, loss)
         loss.backward()
         return loss.item()
 
@@ -275,13 +278,8 @@ class Trainer:
         trained = [params[name] for name in new if not name.startswith(AVERAGE)]
         trained = [each for each in distinct(trained) if id(each) not in known]
         if trained:
-            self.sides[""].optimiser.add_param_group({"params": trained})
+            self.sides[""].adopt(trained)
         self.names += new
-
-
-def _number(loss: Any) -> float:
-    """A loss as a number; of `ReweightedWakeSleep`'s two the model's, which is the bound."""
-    return float(loss[0] if isinstance(loss, tuple) else loss)
 
 
 @contextlib.contextmanager
