@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, Self, runtime_checkable
 
+from inference.program.phases import Phase
 from inference.program.program import Program
 from inference.program.structure import Structure
 
@@ -18,8 +19,15 @@ class Surrogate(Protocol):
 
     unit: str
     owns: bool
-    critic_learning_rate: float | None
-    clip: float | None
+
+    def __call__(self, model: Any, guide: Any, *args: Any, **kwargs: Any) -> Any:
+        """The negative surrogate, as `pyro.infer.SVI` calls it."""
+        ...
+
+    @property
+    def loss(self) -> Callable[..., Any]:
+        """The same, as `numpyro.infer.SVI` calls it."""
+        ...
 
     def surrogate(self, program: Program) -> Any:
         """The scalar to maximise."""
@@ -38,7 +46,7 @@ class Surrogate(Protocol):
         ...
 
     def during(self, phase: str | None) -> Self:
-        """The objective for one phase's steps."""
+        """The objective for the steps of the phase of that name; for everybody's of None."""
         ...
 
     def symptom(self, carried: Mapping[str, Any]) -> str:
@@ -46,7 +54,7 @@ class Surrogate(Protocol):
         ...
 
     @property
-    def phases(self) -> tuple[str, ...]:
+    def phases(self) -> tuple[Phase, ...]:
         """Whose turn a step is, over and over."""
         ...
 
