@@ -90,7 +90,11 @@ def described(docstring: str, path: Path, name: str) -> str:
     sibling = sibling.with_suffix(".py")
     if "\nArgs:\n" in own or sibling == path or not sibling.is_file():
         return own
-    for node in ast.parse(sibling.read_text(encoding="utf-8")).body:
+    try:
+        body = ast.parse(sibling.read_text(encoding="utf-8")).body
+    except SyntaxError:  # whoever imports the sibling is told
+        return own
+    for node in body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return f"{own}\n\n{ast.get_docstring(node) or ''}".rstrip()
     return own
