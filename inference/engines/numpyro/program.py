@@ -207,6 +207,7 @@ class NumPyroProgram:
             term = _weighed(model_weight, log_p - log_q_through)
         else:
             term = _weighed(model_weight, log_p) - _weighed(weights[1], log_q)
+        term = jnp.where(jnp.isinf(lax.stop_gradient(term)), 0.0, term)
         return log_w, term - lax.stop_gradient(term)
 
     def dream(self) -> Array:

@@ -243,6 +243,7 @@ class PyroProgram:
             term = _weighed(model_weight, log_p - log_q_through)
         else:
             term = _weighed(model_weight, log_p) - _weighed(weights[1].detach(), log_q)
+        term = torch.where(term.detach().isinf(), 0.0, term)
         return log_w, term - term.detach()
 
     def _scores_of_leaves(
