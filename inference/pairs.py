@@ -27,6 +27,7 @@ from inference.data.training_data import (
 from inference.engines import ENGINES, engine_name, load_engine
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError, ZooError
 from inference.program.batches import Batch
+from inference.program.engine import Engine
 from inference.program.records import raising_line
 from inference.program.structure import Structure
 
@@ -56,7 +57,7 @@ class Fitted:
     """
 
     engine: str
-    backend: Any
+    backend: Engine
     pair: Any
     arrays: Arrays = ()
 
@@ -107,9 +108,9 @@ def fitted_on(
         arrays = scored_arrays(found.pair, as_given(x, name), found.engine)
         check_arrays(found.pair, arrays, name, engine=found.engine)
         return Fitted(found.engine, found.backend, found.pair, arrays)
-    if isinstance(x, tuple) and not x:
+    if _has_no_rows(x):
         raise ObjectiveError(
-            f"{name} is (), and without an argument that has a row for each datum there are no "
+            f"{name} is {x!r}, and without an argument that has a row for each datum there are no "
             "weights per datum. Write the model as a function of its data."
         )
     as_given(x, name)
@@ -178,6 +179,13 @@ def unpacked(batch: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(batch) == 1 and isinstance(batch[0], tuple) and any(map(_is_array, batch[0])):
         return batch[0]
     return batch
+
+
+def _has_no_rows(x: Any) -> bool:
+    """Whether there is nothing in it but single numbers, words and None, or nothing at all."""
+    parts = x.values() if isinstance(x, dict) else x if isinstance(x, tuple) else (x,)
+    single = (int, float, str, type(None))
+    return all(isinstance(part, single) or getattr(part, "shape", None) == () for part in parts)
 
 
 def draws_nothing(structure: Structure) -> bool:

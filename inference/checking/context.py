@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Mapping
 from functools import cached_property
@@ -16,6 +15,7 @@ from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, PairError
 from inference.objectives.validity import Validity, valid_for
 from inference.program.batches import Form, is_container, split
+from inference.program.instruments import Probe
 from inference.program.records import Array, Parameter, Recorded, RecordedSite, Slopes
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure
@@ -69,10 +69,9 @@ class Context:
         return self._engine or engine_name(self.pair, self._call)
 
     @cached_property
-    def probe(self) -> Any:
+    def probe(self) -> Probe:
         """The engine's."""
-        checking = importlib.import_module(f"inference.engines.{self.engine}.checking")
-        return checking.Probe(self.pair, self.batch)
+        return load_engine(self.engine).Probe(self.pair, self.batch)
 
     @cached_property
     def rows(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
 from inference.program.densities import miscounted, outside_plates, repeated_value
-from inference.program.sites import Plate
+from inference.program.sites import Plate, without_ones
 
 
 @check(needs=("guide-runs", "model-runs"))
@@ -144,6 +144,8 @@ def values_fill_their_sites(context: Context) -> Iterator[Mistake]:
             continue
         if not recorded.site.observed and _stripped(came) == _stripped(expected):
             continue
+        if without_ones(came) == without_ones(expected):  # a plate of one adds none
+            continue
         yield Mistake(
             repeated_value(
                 name,
@@ -200,7 +202,8 @@ def data_in_plate(context: Context) -> Iterator[Mistake]:
             f"the data, {_few(data)}, lie in no plate: all rows are one event, and bounds are of "
             f"all of them as one datum. It trains under {context.trains_under}. If rows are "
             "independent, open a plate('data', len(x)) around the sites of one datum: minibatches, "
-            "and objectives and evaluations per datum, need it.",
+            "and objectives and evaluations per datum, need it. If they are one datum, such as a "
+            "series, plate('data', 1) says so.",
             next(iter(data)),
             next(iter(data.values())).line,
             level="limit",
@@ -212,6 +215,8 @@ def data_in_plate(context: Context) -> Iterator[Mistake]:
         full = {plate.full_size for plate in site.plates if plate.full_size != plate.size}
         if full:
             raise Skip("a plate of the pair takes a part of the rows itself.")
+        if sizes == {1}:
+            raise Skip("a plate of one says that all rows are one datum.")
         if context.rows not in sizes:
             yield Mistake(
                 f"the batch has {context.rows} rows, but {name!r} lies in no plate of that size "

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference.cli.text import answering
 from inference.errors import ArgumentError
+from inference.literals import literal
 from ppl_models.datasets import list_datasets, options_of
 
 if TYPE_CHECKING:
@@ -51,6 +52,23 @@ def data_options(binarisation: str | None, seed: int | None) -> dict[str, Any]:
     if binarisation is not None:
         grey = binarisation.lower() in ("grey", "none")
         options["binarisation"] = None if grey else binarisation
+    return options
+
+
+def own_options(items: Sequence[str]) -> dict[str, Any]:
+    """Keywords for `ppl_models.datasets.load` from `KEY=VALUE` words, such as `fold=3`.
+
+    Raises:
+        ArgumentError: if an item is not of that form.
+    """
+    options: dict[str, Any] = {}
+    for item in items:
+        key, equals, text = (part.strip() for part in item.partition("="))
+        if not equals or not key.isidentifier() or not text:
+            raise ArgumentError(
+                f"--data-option must be KEY=VALUE, for example --data-option fold=3; got {item!r}."
+            )
+        options[key] = literal(text)
     return options
 
 

@@ -8,7 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from inference.cli.data import data_options, data_settings, load_data, second_argument
+from inference.cli.data import (
+    data_options,
+    data_settings,
+    load_data,
+    own_options,
+    second_argument,
+)
 from inference.cli.settings import hyperparameters, parse_settings
 from inference.cli.text import answering, console, plain_warnings, print_run, resume_command
 from inference.errors import ArgumentError
@@ -53,6 +59,10 @@ def train(
         int | None,
         _data(min=1, max=3, help="Give the pair so many quadrants and have it predict the others."),
     ] = None,
+    data_option: Annotated[
+        list[str] | None,
+        _data(metavar="KEY=VALUE", help="What else the data set takes: fold=3 ...; repeatable."),
+    ] = None,
     objective: Annotated[str, _learning(help="For example iwae:num_particles=5.")] = "elbo",
     batch_size: Annotated[int, _learning(help="Rows of a minibatch.")] = 100,
     learning_rate: Annotated[
@@ -93,7 +103,7 @@ def train(
         engine = "numpyro" if "numpyro" in card.engines else card.engines[0]
     accepted = hyperparameters(card, engine)
     with answering():
-        given = second_argument(labels, label_seed, quadrants)
+        given = second_argument(labels, label_seed, quadrants) | own_options(data_option or [])
     dataset = load_data(data, {**data_options(binarisation, data_seed), **given})
     offered: dict[str, Any] = {**data_settings(dataset), "seed": seed}
     with answering():

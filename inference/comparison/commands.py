@@ -11,6 +11,7 @@ _CLASS = re.compile(r"ppl_models\.\w+\.(?P<name>\w+?)(_numpyro)?:\w+")
 _DATA = re.compile(
     r"(?P<name>\w+)(\+(?P<variant>[\w=,]+))?/train/(?P<kind>\w+)(/seed=(?P<seed>\d+))?/\w+"
 )
+_SECOND_ARGUMENT = ("labels", "label_seed", "quadrants")
 _OPTIONS = ("batch_size", "learning_rate", "clip_norm", "patience", "seed", "device")
 _FROM_DATA = ("data_dim", "seed", "data_mean", "image_shape", "condition_dim", "classes")
 
@@ -53,6 +54,9 @@ def _data_options(data: re.Match[str]) -> list[str]:
         words += ["--binarisation", data["kind"]]
     words += [] if data["seed"] is None else ["--data-seed", data["seed"]]
     for part in filter(None, (data["variant"] or "").split(",")):
-        key, _, value = part.partition("=")
-        words += [f"--{key.replace('_', '-')}", value]
+        key, equals, value = part.partition("=")
+        if key in _SECOND_ARGUMENT:
+            words += [f"--{key.replace('_', '-')}", value]
+        elif equals:  # a word without a value is what the data set always has, such as lengths
+            words += ["--data-option", part]
     return words

@@ -10,16 +10,17 @@ import importlib
 import inspect
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 from inference.errors import ArgumentError
 from inference.program.batches import Form, whole
+from inference.program.engine import Engine
 
 ENGINES = ("pyro", "numpyro")
 _ROOTS = {"pyro": {"pyro", "torch"}, "numpyro": {"numpyro", "jax", "flax"}}
 
 
-def load_engine(name: str) -> ModuleType:
+def load_engine(name: str) -> Engine:
     """Import one engine.
 
     Raises:
@@ -27,7 +28,7 @@ def load_engine(name: str) -> ModuleType:
     """
     if name not in ENGINES:
         raise ArgumentError(f"engine must be 'pyro' or 'numpyro', got {name!r}.")
-    return importlib.import_module(f"inference.engines.{name}")
+    return cast(Engine, importlib.import_module(f"inference.engines.{name}"))
 
 
 def engine_name(pair: Any, data: Any = None) -> str:

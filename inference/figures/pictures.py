@@ -24,8 +24,15 @@ _GREY: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": 
 class Run(Protocol):
     """A run, as far as a picture asks it; `inference.Run` is one."""
 
-    pair: Any
-    image_shape: tuple[int, int] | None
+    @property
+    def pair(self) -> Any:
+        """The fitted pair."""
+        ...
+
+    @property
+    def image_shape(self) -> tuple[int, int] | None:
+        """Shape of a row as a picture, if it is one."""
+        ...
 
     def sample(self, size: int, *given: ArrayLike, seed: int = 0) -> NDArray[Any]:
         """Rows that the model draws."""

@@ -15,7 +15,7 @@ from inference.data.support import check_support
 from inference.errors import ArgumentError, PairError
 from inference.likelihood.spread import over_data, said_of
 from inference.pairs import draws_nothing, explaining, fitted_on
-from inference.program.per_datum import check_rows
+from inference.program.per_datum import check_rows, is_one_datum
 from inference.program.structure import Structure
 
 _FEW = 2  # rows on which a pair is looked at
@@ -65,6 +65,8 @@ def log_likelihood(
     which is below log p(x) in expectation and rises with K (Burda et al. 2016, arXiv:1509.00519).
     `"exact"` asks the pair's own `log_evidence(x)`, where it has a closed form. A model without
     latents needs neither: its likelihood is what it scores, and `Estimate.method` is `"exact"`.
+    A program whose sites lie in a plate of one says that all rows are one datum, such as a series;
+    the estimate is then of that one, and its method says so.
 
     Args:
         pair: a run, its pair, or a `(model, guide)` tuple of functions.
@@ -101,7 +103,7 @@ def log_likelihood(
         )
     if scores:
         num_particles = 1
-    values = []
+    values, whole = [], False
     if closed:
         check_support(structure, arrays, "x")
         for batch in _chunks(arrays, chunk_size):
@@ -109,15 +111,20 @@ def log_likelihood(
     else:
         scored = check_scored("log_likelihood", arrays)
         scored(structure)
-        check_rows(structure, len(head[0]), "log_likelihood")
+        whole = is_one_datum(structure, len(head[0]))
+        if whole:
+            head = arrays
+        else:
+            check_rows(structure, len(head[0]), "log_likelihood")
         weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, int(seed)), head)
         at_once = max(1, chunk_size // num_particles)
-        if len(head[0]) > _FEW:  # the program takes all rows or none
+        if whole or len(head[0]) > _FEW:  # the program takes all rows or none
             at_once = len(head[0])
         for number, batch in enumerate(_chunks(arrays, at_once)):
             values.append(importance_weighted(weights, batch, num_particles, chunk_size, number))
     per_datum = np.concatenate(values).astype(np.float64)
     label = "exact" if closed or scores else f"iw, K={num_particles}"
+    label += ", all rows as one datum" if whole else ""
     return Estimate(float(per_datum.mean()), over_data(per_datum), per_datum, label)
 
 
@@ -184,7 +191,7 @@ def importance_weighted(
         held: latents at given values; the weights are then those of p(x, held).
     """
     largest = max(1, chunk_size // len(batch[0]))
-    total = np.full(len(batch[0]), -np.inf)
+    total: Any = -np.inf
     for draw, done in enumerate(range(0, num_particles, largest)):
         count = min(largest, num_particles - done)
         part = weights(batch, count, (number, draw), held)

@@ -103,4 +103,5 @@ class VIMCO(Objective):
         """Needs an observed site and local latents; global ones only with a pathwise gradient."""
         structure.check_observed()
         structure.check_weights(repr(self))
+        structure.check_datum(repr(self))
         structure.check_outside(repr(self))

@@ -67,6 +67,7 @@ class RWS(Objective):
         """Needs local latents; for the sleep phase, data that are arguments of the guide."""
         structure.check_observed()
         structure.check_weights(repr(self))
+        structure.check_datum(repr(self))
         structure.check_scorable(repr(self))
         structure.check_learns_by_score(repr(self))
         if self.guide_phase != "wake":

@@ -85,12 +85,6 @@ class NUTS:
             pair = (inner, propose_nothing)
         given = fitted(pair, engine=engine)
         pair, backend = given.pair, given.backend
-        if given.engine != "numpyro":
-            raise ArgumentError(
-                "NUTS runs on NumPyro models, and this one is Pyro's. Write it in NumPyro, or "
-                "pass its sibling, which for the zoo's is create(name, engine='numpyro'); "
-                "posterior_error compares guides of either engine with the draws."
-            )
         prepared = prepare(pair, data)
         if prepared.batches is not None:
             raise DataError(

@@ -234,6 +234,16 @@ def split(
     return Batch(tuple(arrays), form)
 
 
+def rows_among(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
+    """How many rows the arrays have that a program is called with; 1 where there are none.
+
+    Args:
+        args: by position.
+        kwargs: by name.
+    """
+    return split(args, kwargs, lambda value: value if getattr(value, "shape", ()) else None).rows
+
+
 def is_container(value: Any) -> bool:
     """Whether it is looked into; a packed sequence, which moves itself to a device, is not."""
     if isinstance(value, tuple):

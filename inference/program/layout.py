@@ -25,6 +25,7 @@ class Layout:
         labelled: whether the pair is given whole numbers besides x.
         varying: sites that the guide has in some draws on these rows and not in others.
         outside: latents that no importance weight is of: see `nested`.
+        rows: how many rows the arrays have that it was found on; 1 where there are none.
         on: the structure of the same pair on other rows, given as arrays; None while a step is
             being compiled.
     """
@@ -35,6 +36,7 @@ class Layout:
     labelled: bool = False
     varying: frozenset[str] = frozenset()
     outside: frozenset[str] = frozenset()
+    rows: int = 1
     on: Callable[[tuple[Any, ...]], Any] | None = field(default=None, repr=False, compare=False)
 
     @property

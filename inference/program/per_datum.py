@@ -35,8 +35,20 @@ def check_rows(structure: Structure, rows: int, what: str) -> None:
     raise ObjectiveError(
         f"{what} needs a weight for each of {rows} rows, but around all sites there is {named}. "
         "Open one plate('data', len(x)) around the sites of one datum, and make the dimensions "
-        "within a datum part of the event with .to_event()."
+        "within a datum part of the event with .to_event(). (Where all rows are one datum, such as "
+        "a series, log_likelihood takes a plate('data', 1).)"
     )
+
+
+def is_one_datum(structure: Structure, rows: int) -> bool:
+    """Whether a pair says that all rows are one datum, by plates of one around all of its sites.
+
+    Args:
+        structure: its sites and plates.
+        rows: how many rows it was found on.
+    """
+    plates = structure.shared_plates
+    return rows > 1 and bool(plates) and all(plate.full_size == 1 for plate in plates)
 
 
 def _cells(structure: Structure, plate: Plate) -> int:

@@ -85,6 +85,19 @@ class Program(Protocol):
         """The batch: x, and what the pair is given besides."""
         ...
 
+    def at(self, *batch: Any) -> Program:
+        """The same pair and parameters on another batch, to be drawn from by itself.
+
+        Gradients go to the parameters, which are the same, and to the batch: so the data can be
+        compared with what the model has drawn (contrastive divergence), and a chain or a cycle goes
+        on from what was drawn. Rows of plates that are subsampled inside of the pair, and latents
+        that all data share, are drawn anew. What the objective owns is the same.
+
+        Args:
+            batch: what model and guide take by position. By name they take what they do here.
+        """
+        ...
+
     def draw(
         self,
         num_particles: int,

@@ -293,6 +293,7 @@ class Structure(Layout):
         """
         self.check_pathwise(objective)
         self.check_weights(objective)
+        self.check_datum(objective)
 
     def check_generates(self, objective: str, draw: str | None) -> None:
         """Check that the model draws data, and that a gradient goes through what it draws.
@@ -412,6 +413,24 @@ class Structure(Layout):
                     f"shape {site.batch_shape} and the data lie in no plate. Open a "
                     "plate('data', len(x)) around the sites of one datum, or use ELBO()."
                 )
+
+    def check_datum(self, objective: str) -> None:
+        """Check that a plate says what a datum is, where there are several rows.
+
+        Without one a bound of several draws would weigh all rows as one datum. Each is a bound on
+        log p of all of them, but a looser one where rows are independent, and one that depends on
+        how many come at a time. A plate of one row says that it is meant.
+
+        Raises:
+            ObjectiveError: if there is none.
+        """
+        if self.rows > 1 and not any(site.plates for site in self.observed):
+            raise ObjectiveError(
+                f"{objective} weighs particles per datum, and no plate says what a datum is: all "
+                f"{self.rows} rows would be weighed as one. Put the data in plate('data', len(x)) "
+                "around the sites of one datum; or, if all rows are one, such as a series, in "
+                "plate('data', 1). ELBO(), which needs no weights, takes the pair as it is."
+            )
 
     def _check_unpacked(self, objective: str) -> None:
         """Check that latents in the data's plate are not parts of a draw outside of it."""

@@ -17,6 +17,7 @@ from inference.errors import ArgumentError, RunFolderError
 from inference.objectives import parse_objective
 from inference.pairs import as_given, unpacked
 from inference.program.batches import Batch
+from inference.program.engine import Engine
 from inference.program.program import is_owned
 from inference.training.folder import RunFolder
 from inference.training.loop import State
@@ -183,7 +184,7 @@ class Run:
         return self._engine.critic_scores(self.pair, self.objective, self.owned, arrays)
 
     @property
-    def _engine(self) -> Any:
+    def _engine(self) -> Engine:
         return load_engine(self.spec["pair"]["engine"])
 
     def _scored(self, x: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:

@@ -94,6 +94,6 @@ def _source(name: str) -> ModuleType:
 def _nearest(name: object, known: Iterable[str]) -> str:
     """A hint with the known names that look most like `name`, then all of them."""
     known = sorted(known)
-    near = difflib.get_close_matches(str(name).lower(), known, n=3, cutoff=0.4)
+    near = difflib.get_close_matches(name.lower(), known, 3, 0.4) if isinstance(name, str) else []
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
     return f"{hint}Use one of: {', '.join(known)}."

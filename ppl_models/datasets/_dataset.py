@@ -71,7 +71,8 @@ class Dataset:
         seed: seed of the dynamic binarisation, or of real values that were drawn; None for others.
         y: split to the second argument of a pair that takes one, N rows each; empty for a pair
             that takes images alone. What is real in it is binarised as the images are.
-        variant: what `y` is, for the data id.
+        variant: what `y` is, or which form of the data set this is, such as a fold; for the data
+            id.
 
     Raises:
         ValueError: if the splits, labels, image shape, binarisation and seed do not fit together.
@@ -111,7 +112,7 @@ class Dataset:
         return (
             f"Dataset({self.name!r}, {sizes}, image_shape={self.image_shape}, "
             f"labels={'yes' if self.labels else 'no'}, binarisation={self.binarisation!r}{seed}"
-            + (f", y={self.variant!r})" if self.y else ")")
+            + (f", {'y' if self.y else 'variant'}={self.variant!r})" if self.variant else ")")
         )
 
     def arrays(self, split: str) -> tuple[NDArray[Any], ...]:
@@ -203,8 +204,8 @@ class Dataset:
         return frozen
 
     def _frozen_y(self) -> dict[str, NDArray[Any]]:
-        if bool(self.y) != bool(self.variant):
-            raise ValueError("Give y and variant together: variant says in the data id what y is.")
+        if self.y and not self.variant:
+            raise ValueError("Give variant with y: it says in the data id what y is.")
         if self.y and set(self.y) != set(SPLITS):
             raise ValueError(
                 f"y must be empty or have the keys {', '.join(SPLITS)}; "

@@ -1,11 +1,13 @@
-"""The two file formats that MNIST comes in, read strictly."""
+"""The file formats that data sets come in, read strictly."""
 
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +104,32 @@ def read_amat(path: Path, *, columns: int) -> NDArray[np.uint8]:
             f"{chr(table[row, byte])!r}. {REMEDY}"
         )
     return digits
+
+
+def read_mat(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """Arrays by name from a MATLAB file of version 5.
+
+    Args:
+        path: the file, gzipped where its name ends in `.gz`.
+        names: of the arrays.
+
+    Raises:
+        ValueError: if the file is none, or lacks a name.
+    """
+    from scipy.io import loadmat
+
+    content = read_bytes(path)
+    try:
+        held = loadmat(io.BytesIO(content), variable_names=list(names))
+    except Exception as error:  # scipy raises what it stumbles over
+        raise ValueError(
+            f"{path} should be a MATLAB file of version 5, but its {len(content)} bytes, which "
+            f"begin with {_hex(content[:4])}, cannot be read ({error}). {REMEDY}"
+        ) from error
+    missing = [name for name in names if name not in held]
+    if missing:
+        raise ValueError(f"{path} should hold {', '.join(map(repr, missing))}. {REMEDY}")
+    return {name: held[name] for name in names}
 
 
 def _hex(content: bytes) -> str:

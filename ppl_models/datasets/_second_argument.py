@@ -36,7 +36,7 @@ def labelled(
             "binarisation='dynamic'."
         )
     if count == "all":
-        return replace(dataset, y=dict(dataset.labels), variant="labels=all")
+        return replace(dataset, y=dict(dataset.labels), variant=_named(dataset, "labels=all"))
     train = dataset.labels["train"]
     classes, sizes = np.unique(train, return_counts=True)
     whole = isinstance(count, int) and not isinstance(count, bool)
@@ -54,7 +54,7 @@ def labelled(
     )
     y = {split: np.full(len(getattr(dataset, split)), MISSING, np.int64) for split in SPLITS}
     y["train"][kept] = train[kept]
-    return replace(dataset, y=y, variant=f"labels={count},label_seed={label_seed}")
+    return replace(dataset, y=y, variant=_named(dataset, f"labels={count},label_seed={label_seed}"))
 
 
 def quadrants(dataset: Dataset, observed: int = 1) -> Dataset:
@@ -85,7 +85,7 @@ def quadrants(dataset: Dataset, observed: int = 1) -> Dataset:
         **{split: image[:, ~seen] for split, image in images.items()},
         image_shape=(int((~seen).sum()),),
         y={split: np.ascontiguousarray(image[:, seen]) for split, image in images.items()},
-        variant=f"quadrants={observed}",
+        variant=_named(dataset, f"quadrants={observed}"),
     )
 
 
@@ -116,3 +116,9 @@ def with_second_argument(
     if quadrants_observed is not None:
         return quadrants(dataset, quadrants_observed)
     return dataset
+
+
+def _named(dataset: Dataset, given: str) -> str:
+    """The variant with what is given added; that of an earlier second argument is gone."""
+    kept = [dataset.variant] if dataset.variant and not dataset.y else []
+    return ",".join([*kept, given])

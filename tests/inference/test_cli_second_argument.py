@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.io import savemat
 from typer.testing import CliRunner
 
+from inference import load_run
 from inference.cli import app
+from inference.comparison.commands import _OPTIONS, train_command
 
 SMALL = ["--set", "hidden=8", "--set", "latent_dim=2", "--steps", "2"]
 
@@ -60,3 +64,45 @@ def test_what_does_not_fit_is_a_sentence(words: list[str], message: str, tmp_pat
     assert result.stderr.startswith("error: ")
     assert message in result.stderr.replace("\n", " ")
     assert not (tmp_path / "run").exists()
+
+
+def test_options_of_a_data_set_are_repeated_and_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = np.random.default_rng(0).integers(256, size=(560, 1965)).astype(np.uint8)
+    (tmp_path / "frey_face").mkdir()
+    savemat(tmp_path / "frey_face" / "frey_rawface.mat", {"ff": faces})
+    monkeypatch.setenv("PPL_DATA", str(tmp_path))
+    data = ["--data", "frey_face", "--data-option", "fold=3"]
+    real = ["--set", "likelihood=gaussian"]
+    succeed("train", "vae", *data, *real, "--engine", "pyro", *SMALL, "--out", tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    assert "frey_face+fold=3/train" in run.spec["data"]["id"]
+    command = train_command(run.spec, None) or ""
+    assert "--data frey_face --data-option fold=3" in command
+    printed = succeed("evaluate", tmp_path / "run", "--particles", 2, "--first", 5)
+    assert "frey_face+fold=3/test" in printed.replace("\n", "")
+    result = invoke("train", "vae", "--data", "frey_face", "--data-option", "fold", "--steps", 1)
+    assert result.exit_code == 2
+    assert "--data-option must be KEY=VALUE" in result.stderr
+    result = invoke("train", "vae", "--data-option", "folds=1", "--steps", 1)
+    assert "no option 'folds'" in result.stderr
+
+
+def test_lengths_that_a_data_set_always_has_are_no_option() -> None:
+    spec = {
+        "pair": {
+            "engine": "pyro",
+            "class": "ppl_models.directed.deep_markov:DeepMarkov",
+            "hyperparameters": {},
+        },
+        "training": dict.fromkeys(("optimizer", "schedule", *_OPTIONS)),
+        "data": {"id": "sequences+lengths/train/static/0123456789ab"},
+        "objective": "elbo",
+        "budget": {"steps": 1},
+    }
+    command = train_command(spec, None)
+    assert command is not None
+    assert "--lengths" not in command
+    spec["data"] = {"id": "muse+lengths,length=50/train/static/0123456789ab"}
+    assert "--data muse --data-option length=50" in (train_command(spec, None) or "")

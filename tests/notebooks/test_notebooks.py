@@ -16,6 +16,7 @@ PICTURES = {
     "compare_objectives": 1,
     "first_fit": 5,
     "first_pair": 3,
+    "fit_here_predict_there": 0,
     "same_generator_many_objectives": 2,
     "why_did_my_guide_get_worse": 1,
 }

@@ -1,6 +1,7 @@
 """The NumPyro engine."""
 
 from inference.engines.numpyro.annealing import Annealer, simulate
+from inference.engines.numpyro.checking import Probe
 from inference.engines.numpyro.evaluation import (
     critic_scores,
     decode,
@@ -30,6 +31,7 @@ from inference.engines.numpyro.training import Trainer
 __all__ = [
     "Annealer",
     "FreedGuide",
+    "Probe",
     "Trainer",
     "attach",
     "critic_scores",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -14,12 +14,12 @@ import numpyro
 from jax import Array, lax, random
 from numpy.typing import NDArray
 from numpyro.distributions import biject_to
-from numpyro.handlers import seed, substitute, trace
+from numpyro.handlers import substitute
 
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.program import NumPyroProgram
-from inference.engines.numpyro.traces import computed, rows_of
+from inference.engines.numpyro.traces import rows_of, run
 from inference.program.annealing_conditions import (
     check_annealable,
     check_fixed_supports,
@@ -87,14 +87,16 @@ class Annealer:
         self._prior, self._at, self._move = map(jax.jit, (self._start, self._place, self._step))
 
     def _of_one_run(self, *args: Any) -> Any:
-        model = substitute(self.model, data=self.values)
-        return self._mean(seed(model, random.PRNGKey(0)), *args)
+        made = run(self.model, random.PRNGKey(0), args, params=self.values)
+        if self.structure.observed:
+            return made.returned
+        return rows_drawn(made.returned, made.computed)
 
-    def _mean(self, model: Callable[..., Any], *args: Any) -> Any:
+    def _mean(self, *args: Any) -> Any:
         """What the model returns; of one that observes nothing, what it draws."""
         if self.structure.observed:
-            return model(*args)
-        return rows_of(lambda: model(*args))
+            return self.model(*args)
+        return rows_of(lambda: self.model(*args))
 
     def prior(self, rows: Rows, rng_seed: int) -> State:
         """Chains at draws from p(z)."""
@@ -136,9 +138,8 @@ class Annealer:
 
     def _sites(self, values: Any, rows: Rows, rng_seed: Any) -> dict[str, Any]:
         """The latents' sites in a run of the model, where they are draws from the prior."""
-        model = substitute(seed(self.model, random.PRNGKey(rng_seed)), data=values)
-        run = trace(model).get_trace(*rows)
-        return {site.name: run[site.name] for site in self.structure.latents}
+        sites = run(self.model, random.PRNGKey(rng_seed), rows, params=values).sites
+        return {site.name: sites[site.name] for site in self.structure.latents}
 
     def _bounds(self, values: Any, rows: Rows) -> dict[str, list[tuple[Array, Array]]]:
         """The same unbounded numbers in the supports of two runs of the model."""
@@ -231,7 +232,7 @@ class Annealer:
         means: list[Any] = []
 
         def model(*args: Any) -> None:
-            means.append(self._mean(self.model, *args))
+            means.append(self._mean(*args))
 
         program = NumPyroProgram(random.PRNGKey(0), values, model, _nothing, rows, {}, _unchecked)
         draws = program.draw(1, values={name: value[None] for name, value in latents.items()})
@@ -254,21 +255,16 @@ def simulate(
 ) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
     """`size` rows x drawn from the model, and the values of all its other sites in that draw."""
     model_key, noise_key = random.split(random.PRNGKey(rng_seed))
-    model = seed(parts(pair)[0], model_key)
-    means: list[Any] = []
-
-    def drawn() -> None:
-        means.append(model(None, *map(jnp.asarray, given), size=size))
-
+    args = (None, *map(jnp.asarray, given))
     with evaluating(pair):
-        run = trace(drawn).get_trace()
-    values = {n: np.asarray(s["value"]) for n, s in run.items() if s["type"] == "sample"}
+        made = run(parts(pair)[0], model_key, args, size=size)
+    mean, values = made.returned, {n: np.asarray(s["value"]) for n, s in made.sites.items()}
     if noise_scale is not None and "x" not in values:
-        means[0] = values["x"] = rows_drawn(means[0], computed(run))
+        mean = values["x"] = rows_drawn(mean, made.computed)
     x = values.pop("x")
     if noise_scale is not None:
-        check_mean(means[0], x)
-        x = np.asarray(means[0] + noise_scale * random.normal(noise_key, x.shape))
+        check_mean(mean, x)
+        x = np.asarray(mean + noise_scale * random.normal(noise_key, x.shape))
     return x, values
 
 

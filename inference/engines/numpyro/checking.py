@@ -29,9 +29,9 @@ from inference.engines.numpyro.records import (
     by_position,
     merged,
 )
-from inference.engines.numpyro.site_records import drawn, log_prob_sum
-from inference.engines.numpyro.traces import computed
+from inference.engines.numpyro.site_records import log_prob_sum
 from inference.program.closures import held_in
+from inference.program.obstacles import Obstacle
 from inference.program.records import (
     Array,
     Parameter,
@@ -87,9 +87,10 @@ class Probe(Recorder):
         shape = sets, num_particles, -1
         return single.astype(np.float64), many.astype(np.float64).reshape(shape)
 
-    def obstacle(self, structure: Structure) -> None:
+    def obstacle(self, structure: Structure) -> Obstacle | None:
         """Why particles go through the pair one by one: they never do, under `vmap`."""
         del structure
+        return None
 
     def log_evidence(self) -> Array:
         """The pair's own closed form of log p(x), (N,)."""
@@ -104,10 +105,13 @@ class Probe(Recorder):
         def run(args: Arrays, params: dict[str, Any]) -> None:
             full = merged(args, self.batch)
             draws = can_draw(self.functions[0])
-            guide, *_ = self._trace("guide", full, params, {}, 0)
-            model, *_ = self._trace("model", full, params, drawn(guide), 0)
-            factors = sources(self.functions[0], model, full, {})
-            kept.append(describe(guide, model, full, can_draw=draws, factors=factors))
+            guide, _ = self._run("guide", full, params, {}, 0)
+            model, _ = self._run("model", full, params, guide.values, 0)
+            both, factors = (
+                (guide.trace, model.trace),
+                sources(self.functions[0], model.trace, full, {}),
+            )
+            kept.append(describe(*both, full, can_draw=draws, factors=factors))
 
         with evaluating(self.pair), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -218,14 +222,14 @@ class Probe(Recorder):
         self, which: str, args: Any, params: Any, values: Mapping[str, Any], rng_seed: int
     ) -> Any:
         if which == "draw":
-            run, _, returned = self._trace("model", args, params, {}, rng_seed)
-            return _shown(computed(run), returned)
+            run, _ = self._run("model", args, params, {}, rng_seed)
+            return _shown(run.computed, run.returned)
         if which != "path":
-            run, *_ = self._trace(which, args, params, values, rng_seed)
-            return log_prob_sum(run)
-        guide, *_ = self._trace("guide", args, params, {}, rng_seed)
-        model, *_ = self._trace("model", args, params, drawn(guide), rng_seed)
-        return log_prob_sum(model) - log_prob_sum(guide)
+            run, _ = self._run(which, args, params, values, rng_seed)
+            return log_prob_sum(run.sites)
+        guide, _ = self._run("guide", args, params, {}, rng_seed)
+        model, _ = self._run("model", args, params, guide.values, rng_seed)
+        return log_prob_sum(model.sites) - log_prob_sum(guide.sites)
 
     def _free(self) -> tuple[dict[str, Any], Callable[[Any], Any]]:
         """Parameters in unconstrained space, in float64, and the way back."""

@@ -13,12 +13,12 @@ import numpy as np
 import numpyro
 from jax import random
 from numpy.typing import NDArray
-from numpyro.handlers import seed, substitute, trace
 
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, nested, parts, untouched_parts
 from inference.engines.numpyro.program import NumPyroProgram
+from inference.engines.numpyro.traces import run
 from inference.program.distributions import says
 from inference.program.draws import Draws
 from inference.program.structure import Structure
@@ -90,7 +90,7 @@ def _reading(
     with evaluating(pair):
         check(inspect(model, guide, batch, {}))
 
-    def run(
+    def drawn(
         values: Any, rows: tuple[Any, ...], draw: Any, num_particles: int, held: dict[str, Any]
     ) -> Any:
         key = random.fold_in(random.fold_in(random.PRNGKey(rng_seed), draw[0]), draw[1])
@@ -99,7 +99,7 @@ def _reading(
         draws = program.draw(num_particles, divergences=divergences, values=fixed)
         return read(draws, program.structure, held)
 
-    compiled = jax.jit(run, static_argnums=3)
+    compiled = jax.jit(drawn, static_argnums=3)
 
     def scored(
         rows: tuple[Any, ...],
@@ -125,10 +125,9 @@ def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
 
 def guide_log_probs(pair: Any, batch: tuple[NDArray[Any], ...], site: str) -> NDArray[Any]:
     """The guide's log probability of each value of a categorical latent, shape (N, values)."""
-    guide = seed(parts(pair)[1], random.PRNGKey(0))
     with evaluating(pair):
-        run = trace(guide).get_trace(*map(jnp.asarray, batch))
-    return np.asarray(discrete.logits(run[site]["fn"]))
+        found = run(parts(pair)[1], random.PRNGKey(0), tuple(map(jnp.asarray, batch)))
+    return np.asarray(discrete.logits(found.sites[site]["fn"]))
 
 
 def critic_scores(
@@ -156,15 +155,12 @@ def draw(
 
     There are no means where that of `x` depends on its own draw.
     """
-    means: dict[str, Any] = {}
-
-    def model() -> None:
-        means["x"] = parts(pair)[0](None, *map(jnp.asarray, given), size=size)
-
+    args = (None, *map(jnp.asarray, given))
     with evaluating(pair):
-        run = trace(seed(model, random.PRNGKey(rng_seed))).get_trace()
-    known = None if says(run["x"]["fn"], "sequential") else np.asarray(means["x"])
-    return known, np.asarray(run["x"]["value"])
+        made = run(parts(pair)[0], random.PRNGKey(rng_seed), args, size=size)
+    x = made.sites["x"]
+    known = None if says(x["fn"], "sequential") else np.asarray(made.returned)
+    return known, np.asarray(x["value"])
 
 
 def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDArray[Any]]:
@@ -175,11 +171,8 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
     arrays = tuple(map(jnp.asarray, batch))
 
     def sites(fixed: dict[str, Any]) -> dict[str, Any]:
-        guide = substitute(seed(parts(pair)[1], random.PRNGKey(rng_seed)), data=fixed)
         with evaluating(pair):
-            run = trace(guide).get_trace(*arrays)
-        drawn = ((n, s) for n, s in run.items() if s["type"] == "sample" and not s["is_observed"])
-        return dict(drawn)
+            return run(parts(pair)[1], random.PRNGKey(rng_seed), arrays, values=fixed).latents
 
     found = sites({})
     modes = {
@@ -202,9 +195,8 @@ def decode(
     """The likelihood's mean at given latents, each with N rows; of a sequential `x` a draw."""
     size = len(next(iter(latents.values())))
     values: dict[str, Any] = {name: jnp.asarray(value) for name, value in latents.items()}
-    model = substitute(seed(parts(pair)[0], random.PRNGKey(rng_seed)), data=values)
+    key, args = random.PRNGKey(rng_seed), (None, *map(jnp.asarray, given))
     with evaluating(pair):
-        run = trace(model)
-        mean = run(None, *map(jnp.asarray, given), size=size)
-    x = run.trace.get("x")
-    return np.asarray(x["value"] if x and says(x["fn"], "sequential") else mean)
+        made = run(parts(pair)[0], key, args, values=values, size=size)
+    x = made.sites.get("x")
+    return np.asarray(x["value"] if x and says(x["fn"], "sequential") else made.returned)

@@ -10,13 +10,11 @@ import jax
 import jax.numpy as jnp
 from jax import random
 from numpyro.distributions import Unit
-from numpyro.handlers import seed, substitute, trace
 
+from inference.engines.numpyro.traces import Trace, run
 from inference.program.distributions import unwrapped
 from inference.program.sites import DATA, LATENTS, PARAMETERS
 from inference.program.structure import data_arguments
-
-Trace = Mapping[str, Mapping[str, Any]]
 
 
 def is_factor(fn: Any) -> bool:
@@ -53,9 +51,8 @@ def sources(
 
     def values(given: dict[str, Any]) -> list[Any]:
         substituted = rest | given[PARAMETERS] | given[LATENTS]
-        run = trace(substitute(seed(model, random.PRNGKey(0)), data=substituted))
         own = [given[DATA].get(position, arg) for position, arg in enumerate(args)]
-        found = run.get_trace(*own, **kwargs)
+        found = run(model, random.PRNGKey(0), own, kwargs, params=substituted).trace
         return [jnp.asarray(_value(found[name]["fn"])) for name in every]
 
     with warnings.catch_warnings():

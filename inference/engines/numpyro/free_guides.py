@@ -14,12 +14,12 @@ import numpyro.distributions as dist
 import optax
 from jax import Array, lax, random
 from numpy.typing import NDArray
-from numpyro.handlers import seed, substitute, trace
 
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.program import NumPyroProgram
+from inference.engines.numpyro.traces import run
 from inference.program.draws import Draws
 from inference.program.free_guides import (
     PREFIX,
@@ -102,9 +102,8 @@ class FreedGuide:
             yield
 
     def _found(self, values: Any, rows: Rows, number: int) -> dict[str, Freed]:
-        guide = substitute(seed(self.amortised, random.PRNGKey(number)), data=values)
-        run = trace(guide).get_trace(*rows)
-        return {site.name: freed(site.name, run[site.name]) for site in self.structure.proposals}
+        sites = run(self.amortised, random.PRNGKey(number), rows, params=values).sites
+        return {site.name: freed(site.name, sites[site.name]) for site in self.structure.proposals}
 
     def _amortised(self, values: Any, rows: Rows) -> dict[str, Mapping[str, Array]]:
         return {name: one.parameters for name, one in self._found(values, rows, 0).items()}

@@ -17,7 +17,7 @@ from numpyro.infer import SVI
 
 from inference.engines.numpyro.pairs import StoredPair, flatten, nested, parts, public_names
 from inference.engines.numpyro.svi import attach
-from inference.engines.numpyro.traces import traces
+from inference.engines.numpyro.traces import parameters_in, traces
 from inference.program.moments import GradientMoments, welford
 from inference.program.program import OWNED
 from inference.program.surrogate import Surrogate
@@ -49,6 +49,7 @@ def gradients(
     if isinstance(objective, Surrogate) and objective.owns:
         guide = attach(objective, model, guide)
     svi = SVI(model, guide, optax.sgd(0.0), objective)
+    of_svi: Any = svi.loss
     args = tuple(map(jnp.asarray, batch))
     state = svi.init(random.PRNGKey(seed), *args)
     params = dict(svi.get_params(state))
@@ -61,7 +62,7 @@ def gradients(
 
     def loss_of(params: dict[str, Any], key: Any) -> Any:
         given = {**params, **lax.stop_gradient(mutable)}
-        return svi.loss.loss(key, given, model, guide, *args)
+        return of_svi.loss(key, given, model, guide, *args)
 
     def each(key: Any) -> Any:
         return jax.value_and_grad(loss_of)(params, key)
@@ -83,12 +84,7 @@ def snapshot(pair: Any, batch: tuple[NDArray[Any], ...], seed: int) -> StoredPai
     """
     arrays = tuple(map(jnp.asarray, batch))
     both = traces(random.PRNGKey(seed), {}, *parts(pair), arrays, {})
-    values = {
-        name: site["value"]
-        for sites in both
-        for name, site in sites.items()
-        if site["type"] in ("param", "mutable")
-    }
+    values = parameters_in(*both)
     return StoredPair(pair.wrapped if isinstance(pair, StoredPair) else pair, values)
 
 
@@ -130,6 +126,7 @@ def gradient_moments(
     model, guide = parts(pair)
     attached = attach(objective, model, guide) if objective.owns else guide
     svi = SVI(model, attached, optax.sgd(0.0), objective)
+    of_svi: Any = svi.loss
     args = tuple(map(jnp.asarray, batch))
     state = svi.init(random.PRNGKey(seed), *args)
     params, mutable = dict(svi.optim.get_params(state.optim_state)), dict(state.mutable_state or {})
@@ -139,7 +136,7 @@ def gradient_moments(
 
     def loss_of(params: dict[str, Any], key: Any, args: tuple[Any, ...]) -> Any:
         given = {**constrain(params), **lax.stop_gradient(mutable)}
-        return svi.loss.loss(key, given, model, attached, *args)
+        return of_svi.loss(key, given, model, attached, *args)
 
     def block(params: dict[str, Any], key: Any, args: tuple[Any, ...]) -> Any:
         def one(carry: Any, numbered: Any) -> Any:

@@ -18,6 +18,7 @@ from inference.engines.numpyro import discrete
 from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.traces import Trace, samples, scale_of, traces
+from inference.program.batches import rows_among
 from inference.program.distributions import comes_with_rows, innermost, says
 from inference.program.scales import TracedScale
 from inference.program.sites import Plate, Site
@@ -37,7 +38,8 @@ def inspect(
     def on(rows: tuple[Any, ...]) -> Structure:
         return inspect(model, guide, tuple(map(jnp.asarray, rows)), kwargs)
 
-    return replace(describe(*both, args, can_draw=can_draw(model), factors=factors), on=on)
+    found = describe(*both, args, can_draw=can_draw(model), factors=factors, kwargs=kwargs)
+    return replace(found, on=on)
 
 
 def describe(
@@ -47,6 +49,7 @@ def describe(
     *,
     can_draw: bool,
     factors: Mapping[str, tuple[str, ...]] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
 ) -> Structure:
     """Sites and plates of two traces, given what the model's factors are computed from."""
     known = factors or {}
@@ -67,6 +70,7 @@ def describe(
         },
         can_draw=can_draw,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
+        rows=rows_among(args, kwargs or {}),
     ).check_scales()
 
 

@@ -10,11 +10,12 @@ import jax
 import jax.numpy as jnp
 from jax import random
 from numpy.typing import NDArray
-from numpyro.handlers import seed, substitute, trace
+from numpyro.handlers import substitute
 from numpyro.infer import MCMC, NUTS
 
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, flatten, parts, public_names
+from inference.engines.numpyro.traces import run
 from inference.errors import ObjectiveError
 from inference.program.chains import Chains
 from inference.program.posterior_scores import propose_nothing
@@ -59,9 +60,8 @@ def nuts(
     rows = tuple(map(jnp.asarray, batch))
     with evaluating(pair):
         check(inspect(model, propose_nothing, rows, {}))
-        run = trace(substitute(seed(model, random.PRNGKey(0)), data=values)).get_trace(*rows)
-        fixed = {n: s["value"] for n, s in run.items() if s["type"] in ("param", "mutable")}
-        summed = _summed(run)
+        begun = run(model, random.PRNGKey(0), rows, params=values)
+        fixed, summed = begun.parameters, _summed(begun.latents)
         sampler = MCMC(
             NUTS(substitute(model, data=fixed), target_accept_prob=target_accept),
             num_warmup=num_warmup,
@@ -82,15 +82,15 @@ def nuts(
     )
 
 
-def _summed(run: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+def _summed(latents: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     """The discrete latents, all of which NumPyro is asked to sum over.
 
     Raises:
         ObjectiveError: naming the first that it is not asked to, or cannot.
     """
     found = []
-    for name, site in run.items():
-        if site["type"] != "sample" or site["is_observed"] or not site["fn"].support.is_discrete:
+    for name, site in latents.items():
+        if not site["fn"].support.is_discrete:
             continue
         can = site["fn"].has_enumerate_support and importlib.util.find_spec("funsor") is not None
         if not can or site["infer"].get("enumerate") != "parallel":

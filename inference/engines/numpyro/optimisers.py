@@ -84,11 +84,19 @@ def by_owner(pair: Any, own: Any, clip: float | None) -> Any:
     decay moves it when it is not its turn.
 
     Args:
-        pair: an optax transformation.
+        pair: an optax transformation, or a `numpyro.optim` object.
         own: another.
         clip: largest absolute value of what the objective owns, or None.
+
+    Raises:
+        ArgumentError: if what a `numpyro.optim` object moves shall be clipped.
     """
-    sides = {False: pair, True: own}
+    if clip is not None and isinstance(own, _NumPyroOptim):
+        raise ArgumentError(
+            "a numpyro.optim object keeps the parameters in its state, so that a critic's cannot "
+            "be clipped; pass an optax optimiser, such as optimizer=optax.rmsprop."
+        )
+    sides = {False: _transformation(pair), True: _transformation(own)}
 
     def part(tree: Any, *, owned: bool) -> dict[str, Any]:
         return {name: leaf for name, leaf in tree.items() if name.startswith(OWNED) == owned}
@@ -115,6 +123,18 @@ def by_owner(pair: Any, own: Any, clip: float | None) -> Any:
         return moved, tuple(states)
 
     return optax.GradientTransformation(init, update)
+
+
+def _transformation(optimiser: Any) -> Any:
+    """A `numpyro.optim` object, which keeps the parameters itself, as an optax transformation."""
+    if not isinstance(optimiser, _NumPyroOptim):
+        return optimiser
+
+    def update(updates: Any, state: Any, params: Any = None) -> Any:
+        after = optimiser.update(updates, state)
+        return jax.tree.map(jnp.subtract, optimiser.get_params(after), params), after
+
+    return optax.GradientTransformation(optimiser.init, update)
 
 
 def _kept_inside(value: jax.Array, step: jax.Array, *, bound: float) -> jax.Array:

@@ -18,7 +18,7 @@ from numpyro.handlers import substitute
 from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.numpyro.pickling import register
-from inference.engines.numpyro.traces import traces
+from inference.engines.numpyro.traces import parameters_in, traces
 from inference.errors import RunFolderError
 from inference.program.batches import Form, OnArrays, plain_form, whole
 from inference.program.batches import on_arrays as of_arrays
@@ -221,12 +221,8 @@ def rebuild(
     form = plain_form(len(batch)) if form is None else form
     if batch or not form.plain:
         args, kwargs = form.fill(tuple(map(jax.numpy.asarray, batch)), as_array)
-        template = {
-            name: site["value"]
-            for trace in traces(jax.random.PRNGKey(0), {}, *parts(pair), args, kwargs)
-            for name, site in trace.items()
-            if site["type"] in ("param", "mutable")
-        }
+        both = traces(jax.random.PRNGKey(0), {}, *parts(pair), args, kwargs)
+        template = parameters_in(*both)
         return stored(pair, values, template)
     inner = pair.wrapped if isinstance(pair, StoredPair) else pair
     return StoredPair(inner, nested(values))

@@ -10,13 +10,11 @@ import jax.numpy as jnp
 import numpyro
 from jax import Array, lax, random
 from numpy.typing import NDArray
-from numpyro.handlers import seed, substitute, trace, uncondition
 
-from inference.engines.numpyro.handlers import Steer
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.program import NumPyroProgram
-from inference.engines.numpyro.traces import computed
+from inference.engines.numpyro.traces import Run, run
 from inference.program.posterior_scores import GuideDraws, ScoredDraws, propose_nothing
 from inference.program.structure import Structure, can_draw
 
@@ -77,13 +75,12 @@ def score_draws(
         keys, latents = random.split(given[0], 3), given[1]
         program = NumPyroProgram(keys[0], values, model, propose_nothing, rows, {}, _unchecked)
         draws = program.draw(1, values={name: value[None] for name, value in latents.items()})
-        run = trace(substitute(seed(model, keys[1]), data=values)).get_trace
-        scored: Any = Steer(run, values=latents)(*rows)
-        made = _generated(model, values, rows, latents, keys[2])
+        scored = run(model, keys[1], rows, params=values, values=latents)
+        sites, made = scored.sites, _generated(model, values, rows, latents, keys[2]).sites
         return {
-            "log_likelihood": {n: scored[n]["fn"].log_prob(scored[n]["value"]) for n in names},
+            "log_likelihood": {n: sites[n]["fn"].log_prob(sites[n]["value"]) for n in names},
             "predictive": {n: made[n]["value"] for n in names},
-            "computed": computed(scored),
+            "computed": scored.computed,
             "log_p": draws.likelihood_weight(structure.training_only)[0],
         }
 
@@ -91,9 +88,9 @@ def score_draws(
     mapped = jax.jit(lambda keys, latents: lax.map(one, (keys, latents)))
     with numpyro.validation_enabled(False), evaluating(pair):
         found = jax.device_get(mapped(keys, dict(latents)))
-        run = trace(substitute(seed(model, keys[0]), data=values)).get_trace(*rows)
+        sites = run(model, keys[0], rows, params=values).sites
     observed = {
-        name: jnp.broadcast_to(run[name]["value"], run[name]["fn"].shape()) for name in names
+        name: jnp.broadcast_to(sites[name]["value"], sites[name]["fn"].shape()) for name in names
     }
     return ScoredDraws(**found, observed=jax.device_get(observed))
 
@@ -114,7 +111,7 @@ def prior_draws(
     ]
 
     def one(key: Array) -> list[dict[str, Array]]:
-        made = _generated(model, values, rows, {}, key)
+        made = _generated(model, values, rows, {}, key).sites
         return [{n: made[n]["value"] for n in sorted(names)} for names in wanted]
 
     keys = random.split(random.PRNGKey(rng_seed), num_draws)
@@ -129,14 +126,11 @@ def _generated(
     rows: Rows,
     latents: Mapping[str, Array],
     key: Array,
-) -> Mapping[str, Mapping[str, Any]]:
-    """The sites of a run of the model that draws its data, at given latents."""
-    draws = can_draw(model)
-    blind = model if draws else uncondition(model)
-    run: Any = trace(substitute(seed(blind, key), data=dict(values))).get_trace
-    run = Steer(run, values=latents)
+) -> Run:
+    """A run of the model that draws its data, at given latents."""
     # A model that reads the rows before the one that it draws has to read its own.
-    return run(None, *rows[1:], size=len(rows[0])) if draws else run(*rows)
+    size = len(rows[0]) if can_draw(model) else None
+    return run(model, key, rows, params=values, values=latents, size=size, blind=size is None)
 
 
 def _parts(pair: Any, batch: Rows) -> tuple[dict[str, Any], Any, Rows]:

@@ -12,10 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import random
 from numpyro.distributions import constraints
-from numpyro.handlers import seed, substitute, trace
+from numpyro.handlers import seed
 from numpyro.infer.autoguide import AutoGuide
 
-from inference.engines.numpyro.handlers import Steer
 from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.pairs import (
     StoredPair,
@@ -30,7 +29,7 @@ from inference.engines.numpyro.site_records import (
     distribution_name,
     in_numpy,
 )
-from inference.engines.numpyro.traces import computed
+from inference.engines.numpyro.traces import Run, run
 from inference.program.records import (
     Array,
     Recorded,
@@ -101,8 +100,8 @@ class Recorder:
             given = jax.tree.map(as_double if double else np.asarray, (arrays, params, held))
             if fresh or key not in self._compiled:
                 self._compile(key, part, batch, size, (*given, rng_seed))
-            run, kept, _ = self._compiled[key]
-            found = jax.device_get(run(*given, rng_seed))
+            compiled, kept, _ = self._compiled[key]
+            found = jax.device_get(compiled(*given, rng_seed))
         return Recorded(
             sites={
                 name: RecordedSite(
@@ -136,23 +135,24 @@ class Recorder:
         """Compile a run to the arrays of a record, unless it is the program that is known."""
         kept: dict[str, Any] = {}
 
-        def run(
+        def recorded(
             args: Arrays, params: dict[str, Any], held: dict[str, Any], rng_seed: Any
         ) -> dict[str, Any]:
             full = merged(args, batch)
-            traced, lines, returned = self._trace(part, full, params, held, rng_seed, size)
+            made, lines = self._run(part, full, params, held, rng_seed, size)
+            traced, returned = made.trace, made.returned
             kept["sites"] = describe(traced, {}, full, can_draw=False).guide
             kept["lines"], kept["steps"], kept["noisy"] = lines.found, lines.steps, lines.noisy
             kept["names"] = {n: distribution_name(traced[n]["fn"]) for n in kept["sites"]}
             kept["asked"] = tuple(n for n, site in traced.items() if site["type"] == "param")
             return {
                 "sites": {n: arrays_of(traced[n]) for n in kept["sites"]},
-                "computed": computed(traced),
+                "computed": made.computed,
                 "returned": returned if isinstance(returned, jax.Array) else None,
                 "state": {n: s["value"] for n, s in traced.items() if s["type"] == "mutable"},
             }
 
-        staged = jax.jit(run, compiler_options=QUICKLY).trace(*given)
+        staged = jax.jit(recorded, compiler_options=QUICKLY).trace(*given)
         constants = jax.tree.map(np.asarray, staged.jaxpr.consts)
         program = re.sub("0x[0-9a-f]+", "", str(staged.jaxpr)) + str(constants)
         if key not in self._compiled or self._compiled[key][2] != program:
@@ -164,30 +164,26 @@ class Recorder:
         """The values of the parameters that a part asks for; later runs start from the same."""
         if part not in self._asked:
 
-            def run(args: Arrays, params: dict[str, Any]) -> dict[str, Any]:
-                traced, *_ = self._trace(part, merged(args, batch), params, {}, rng_seed)
-                for name, site in traced.items():
+            def begun(args: Arrays, params: dict[str, Any]) -> dict[str, Any]:
+                made, _ = self._run(part, merged(args, batch), params, {}, rng_seed)
+                for name, site in made.trace.items():
                     if site["type"] == "param":
                         given = site["kwargs"].get("constraint", constraints.real)
                         self.constraints[name] = given
-                return {
-                    n: site["value"]
-                    for n, site in traced.items()
-                    if site["type"] in ("param", "mutable")
-                }
+                return made.parameters
 
             with jax.enable_x64(False):
                 if part == "guide" and isinstance(self.functions[1], AutoGuide):
                     # What it makes for its first run would be a compiled function's, and lost.
                     seed(self.functions[1], random.PRNGKey(rng_seed))(*_as_jax(batch))
-                compiled = jax.jit(run, compiler_options=QUICKLY)
+                compiled = jax.jit(begun, compiler_options=QUICKLY)
                 found = jax.device_get(compiled(arrays, self.values))
             for name, value in found.items():
                 self.values.setdefault(name, value)
             self._asked[part] = set(found)
         return {n: v for n, v in self.values.items() if n in self._asked[part]}
 
-    def _trace(
+    def _run(
         self,
         part: str,
         args: tuple[Any, ...],
@@ -195,14 +191,11 @@ class Recorder:
         values: Mapping[str, Any],
         rng_seed: Any,
         size: int | None = None,
-    ) -> tuple[dict[str, Any], Lines, Any]:
+    ) -> tuple[Run, Lines]:
         lines = Lines(self.functions[0 if part == "model" else 1])
-        program = seed(lines, random.PRNGKey(rng_seed))
         # Inside of a scan only what is substituted is held.
-        run: Any = trace(substitute(program, data={**params, **values}))
-        steered = Steer(run, values=values)
-        returned = steered(*args) if size is None else steered(None, *args[1:], size=size)
-        return run.trace, lines, returned
+        held, key = {**params, **values}, random.PRNGKey(rng_seed)
+        return run(lines, key, args, params=held, values=values, size=size), lines
 
 
 def by_position(batch: tuple[Any, ...]) -> Arrays:

@@ -75,20 +75,15 @@ def in_numpy(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def drawn(run: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Values of the latents in a trace."""
-    return {n: s["value"] for n, s in run.items() if s["type"] == "sample" and not s["is_observed"]}
-
-
 def _scored(run: Mapping[str, Any]) -> Any:
     given = (run["intermediates"],) if run.get("intermediates") else ()
     log_prob = run["fn"].log_prob(run["value"], *given)
     return log_prob if run["scale"] is None else run["scale"] * log_prob
 
 
-def log_prob_sum(run: Mapping[str, Mapping[str, Any]]) -> Any:
-    """The log density of everything in a trace."""
-    return sum(_scored(site).sum() for site in run.values() if site["type"] == "sample")
+def log_prob_sum(sites: Mapping[str, Mapping[str, Any]]) -> Any:
+    """The log density of all sites of a run."""
+    return sum(_scored(site).sum() for site in sites.values())
 
 
 def distribution_name(fn: Any) -> str:

@@ -1,23 +1,116 @@
-"""Traces of a NumPyro pair and what is in them."""
+"""Runs of a NumPyro model or guide, and what is in them."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
 from jax import Array, random
+from numpyro import handlers
 from numpyro.distributions import Unit
-from numpyro.handlers import replay, seed, substitute, trace
 
 from inference.engines.numpyro.handlers import Steer
 from inference.program.generators import rows_drawn
-from inference.program.program import (
-    OWNED,
-)
+from inference.program.program import OWNED
 
 Trace = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a model or a guide.
+
+    Attributes:
+        trace: the run as NumPyro writes it down, with parameters, plates and computed values.
+        returned: what the program returned.
+    """
+
+    trace: Trace
+    returned: Any
+
+    @property
+    def sites(self) -> dict[str, Any]:
+        """The sample sites by name; see `samples`."""
+        return dict(samples(self.trace))
+
+    @property
+    def proposals(self) -> dict[str, Any]:
+        """The sample sites of a guide; see `without_observations`."""
+        return dict(samples(without_observations(self.trace)))
+
+    @property
+    def latents(self) -> dict[str, Any]:
+        """The sample sites that observe nothing."""
+        return {name: site for name, site in self.sites.items() if not site["is_observed"]}
+
+    @property
+    def values(self) -> dict[str, Array]:
+        """The values of the latents."""
+        return {name: site["value"] for name, site in self.latents.items()}
+
+    @property
+    def computed(self) -> dict[str, Array]:
+        """The values of `numpyro.deterministic` statements."""
+        return computed(self.trace)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters that the program asked for, and the networks' state."""
+        return parameters_in(self.trace)
+
+    @property
+    def rows(self) -> dict[str, Array]:
+        """The rows that subsampled plates chose."""
+        return rows_in(self.trace)
+
+
+def run(
+    part: Callable[..., Any],
+    key: Array | None,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+    steer: Callable[..., Any] | None = None,
+    values: Mapping[str, Any] | None = None,
+    size: int | None = None,
+    blind: bool = False,
+    replay: Trace | None = None,
+) -> Run:
+    """Run a model or a guide once.
+
+    Args:
+        part: the model or the guide.
+        key: of its draws; None where a handler around it has one.
+        args: what it takes by position.
+        kwargs: what it takes by name.
+        params: values of parameters, and of the networks' state.
+        steer: makes the handler that decides values.
+        values: latents at values, where that is all that is decided.
+        size: let the model draw so many rows, in place of its first argument.
+        blind: whether observed sites are drawn.
+        replay: a run whose draws this one takes.
+    """
+    if blind:
+        part = handlers.uncondition(part)
+    if key is not None:
+        part = handlers.seed(part, key)
+    if replay is not None:
+        drawn: Any = replay
+        part = handlers.replay(part, drawn)
+    part = tracer = handlers.trace(handlers.substitute(part, data=dict(params or {})))
+    if values is not None:
+        part = Steer(part, values=values)
+    elif steer is not None:
+        part = steer(part)
+    named = dict(kwargs or {})
+    if size is not None:
+        args, named = (None, *args[1:]), named | {"size": size}
+    returned = part(*args, **named)
+    return Run(tracer.trace, returned)
 
 
 def traces(
@@ -36,14 +129,13 @@ def traces(
     seen = params if guide_params is None else dict(guide_params)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what upstream only warns about is refused by name later
-        run = trace(substitute(seed(guide, guide_key), data=seen)).get_trace
-        guide_trace = steer(run)(*args, **kwargs)
+        of_guide = run(guide, guide_key, args, kwargs, params=seen, steer=steer).trace
         # A network that model and guide share sees the state that the guide left.
-        params |= {n: s["value"] for n, s in guide_trace.items() if s["type"] == "mutable"}
-        replayed = replay(seed(model, model_key), guide_trace)
-        run = trace(substitute(replayed, data=params)).get_trace
-        model_trace = steer(run)(*args, **kwargs)
-    return without_observations(guide_trace), model_trace
+        params |= {n: s["value"] for n, s in of_guide.items() if s["type"] == "mutable"}
+        of_model = run(
+            model, model_key, args, kwargs, params=params, steer=steer, replay=of_guide
+        ).trace
+    return without_observations(of_guide), of_model
 
 
 def without_observations(guide_trace: Trace) -> Trace:
@@ -63,6 +155,23 @@ def samples(trace: Trace) -> list[tuple[str, Mapping[str, Any]]]:
     return [(name, site) for name, site in trace.items() if site["type"] == "sample"]
 
 
+def parameters_in(*traces: Trace) -> dict[str, Any]:
+    """The values of parameters and of the networks' state."""
+    kinds = ("param", "mutable")
+    sites = (item for trace in traces for item in trace.items())
+    return {name: site["value"] for name, site in sites if site["type"] in kinds}
+
+
+def rows_in(*traces: Trace) -> dict[str, Array]:
+    """The rows that subsampled plates chose."""
+    return {
+        name: site["value"]
+        for trace in traces
+        for name, site in trace.items()
+        if site["type"] == "plate" and site["args"][0] != site["args"][1]
+    }
+
+
 def computed(trace: Trace) -> dict[str, Array]:
     """What the program computed in `numpyro.deterministic` statements, by their names."""
     return {
@@ -74,9 +183,8 @@ def computed(trace: Trace) -> dict[str, Array]:
 
 def rows_of(model: Callable[[], Any]) -> Any:
     """The rows that a run of a model draws that observes nothing."""
-    returned: list[Any] = []
-    run = trace(lambda: returned.append(model())).get_trace()
-    return rows_drawn(returned[0], computed(run))
+    made = run(model, None, ())
+    return rows_drawn(made.returned, made.computed)
 
 
 def networks_state(trace: Trace) -> dict[str, Any]:

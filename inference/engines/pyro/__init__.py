@@ -1,6 +1,7 @@
 """The Pyro engine."""
 
 from inference.engines.pyro.annealing import Annealer, simulate
+from inference.engines.pyro.checking import Probe
 from inference.engines.pyro.evaluation import (
     critic_scores,
     decode,
@@ -20,6 +21,7 @@ from inference.engines.pyro.gradients import (
     snapshot,
 )
 from inference.engines.pyro.inspection import inspect
+from inference.engines.pyro.mcmc import nuts
 from inference.engines.pyro.pairs import on_arrays, parameters, params, rebuild
 from inference.engines.pyro.posterior_scores import guide_draws, prior_draws, score_draws
 from inference.engines.pyro.precision import precision
@@ -29,6 +31,7 @@ from inference.engines.pyro.training import Trainer
 __all__ = [
     "Annealer",
     "FreedGuide",
+    "Probe",
     "Trainer",
     "attach",
     "critic_scores",
@@ -43,6 +46,7 @@ __all__ = [
     "log_evidence",
     "log_weights",
     "loss",
+    "nuts",
     "on_arrays",
     "parameter_groups",
     "parameters",

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import torch
 from numpy.typing import NDArray
-from pyro import poutine
 from torch import Tensor
 from torch.distributions import biject_to
 
@@ -18,7 +17,7 @@ from inference.engines.pyro.evaluation import repeatable, tensors
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import StoredPair, parts
 from inference.engines.pyro.program import PyroProgram
-from inference.engines.pyro.traces import computed, samples
+from inference.engines.pyro.traces import run
 from inference.program.annealing_conditions import (
     check_annealable,
     check_fixed_supports,
@@ -90,8 +89,8 @@ class Annealer:
         """What the model returns; of one that observes nothing, what it draws."""
         if self.structure.observed:
             return self.model(*args)
-        run = poutine.trace(self.model).get_trace(*args)
-        return rows_drawn(run.nodes["_RETURN"]["value"], computed(run))
+        made = run(self.model, args)
+        return rows_drawn(made.returned, made.computed)
 
     def prior(self, rows: Rows, rng_seed: int) -> State:
         """Chains at draws from p(z)."""
@@ -159,8 +158,8 @@ class Annealer:
 
     def _sites(self, rows: Rows) -> dict[str, Any]:
         """The latents' sites in a run of the model, where they are draws from the prior."""
-        run = dict(samples(poutine.trace(self.model).get_trace(*rows)))
-        return {site.name: run[site.name] for site in self.structure.latents}
+        sites = run(self.model, rows).sites
+        return {site.name: sites[site.name] for site in self.structure.latents}
 
     def _check_supports(self, first: dict[str, Any], second: dict[str, Any]) -> None:
         bounds = {}
@@ -230,12 +229,10 @@ def simulate(
 ) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
     """`size` rows x drawn from the model, and the values of all its other sites in that draw."""
     with repeatable(pair, rng_seed):
-        run = poutine.trace(parts(pair)[0]).get_trace(None, *tensors(pair, given), size=size)
-        mean: Any = run.nodes["_RETURN"]["value"]
-        values: dict[str, Any] = {name: site["value"] for name, site in samples(run)}
+        made = run(parts(pair)[0], (None, *tensors(pair, given)), size=size)
+        mean, values = made.returned, {name: site["value"] for name, site in made.sites.items()}
         if noise_scale is not None and "x" not in values:
-            mean = rows_drawn(mean, computed(run))
-            values["x"] = mean
+            mean = values["x"] = rows_drawn(mean, made.computed)
         x = values.pop("x")
         if noise_scale is not None:
             check_mean(mean, x)

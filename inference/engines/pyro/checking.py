@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pyro
 import torch
-from pyro import poutine
 from pyro.distributions import constraints
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
@@ -20,12 +19,13 @@ from inference.engines.pyro.inspection import describe, inspect
 from inference.engines.pyro.pairs import (
     unconstrained,
 )
-from inference.engines.pyro.particles import Obstacle, obstacle, vectorises
+from inference.engines.pyro.particles import obstacle, vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.records import Recorder, held_at, tensors
 from inference.engines.pyro.site_records import log_prob_sum
-from inference.engines.pyro.traces import computed, samples
+from inference.engines.pyro.traces import Run
 from inference.program.closures import held_in
+from inference.program.obstacles import Obstacle
 from inference.program.records import (
     Array,
     Parameter,
@@ -88,12 +88,11 @@ class Probe(Recorder):
         with self._apart(0), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             args = tensors(self.batch)
-            guide, _ = self._trace("guide", args, {}, None)
-            held = {n: site["value"] for n, site in samples(guide) if not site["is_observed"]}
-            model, _ = self._trace("model", args, held, None)
-            factors = sources(self.pair.model, model, args, {})
+            guide, _ = self._run("guide", args, {}, None)
+            model, _ = self._run("model", args, guide.values, None)
+            factors = sources(self.pair.model, model.trace, args, {})
             draws = can_draw(self.pair.model)
-            return describe(guide, model, args, can_draw=draws, factors=factors)
+            return describe(guide.trace, model.trace, args, can_draw=draws, factors=factors)
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -155,7 +154,7 @@ class Probe(Recorder):
             self._begin(part, 0)
             uses = _Uses(names)
             with uses:
-                self._trace(part, tensors(self.batch), {}, None)
+                self._run(part, tensors(self.batch), {}, None)
         return uses
 
     def slopes(
@@ -225,15 +224,13 @@ class Probe(Recorder):
         args = tensors(self.batch, double=double)
         torch.manual_seed(rng_seed)
         if which == "draw":
-            run, _ = self._trace("model", args, {}, None)
-            return _shown(run)
+            return _shown(self._run("model", args, {}, None)[0])
         if which != "path":
-            run, _ = self._trace(which, args, held_at(values, double=double), None)
-            return log_prob_sum(run)
-        guide, _ = self._trace("guide", args, {}, None)
-        held = {n: site["value"] for n, site in samples(guide)}
-        model, _ = self._trace("model", args, held, None)
-        return log_prob_sum(model) - log_prob_sum(guide)
+            run, _ = self._run(which, args, held_at(values, double=double), None)
+            return log_prob_sum(run.sites)
+        guide, _ = self._run("guide", args, {}, None)
+        model, _ = self._run("model", args, {n: s["value"] for n, s in guide.sites.items()}, None)
+        return log_prob_sum(model.sites) - log_prob_sum(guide.sites)
 
 
 class _Uses(TorchFunctionMode):
@@ -261,9 +258,9 @@ class _Uses(TorchFunctionMode):
         return out
 
 
-def _shown(run: poutine.Trace) -> Tensor:
+def _shown(run: Run) -> Tensor:
     """A sum, with weights that differ, of what a model returns and of what it computes by name."""
-    values = [*computed(run).values(), run.nodes["_RETURN"]["value"]]
+    values = [*run.computed.values(), run.returned]
     total = torch.zeros(())
     for value in values:
         if isinstance(value, Tensor) and value.is_floating_point():

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from pyro import poutine
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
@@ -19,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from inference.engines.pyro.handlers import Steer
+from inference.engines.pyro.traces import run
 
 Parents = Mapping[str, frozenset[str]]
 _aten: Any = torch.ops.aten
@@ -34,26 +33,26 @@ _UNSEEN = {Tensor.numpy, Tensor.tolist, Tensor.__array__, Tensor.__dlpack__}
 
 
 def parents_of(
-    run_guide: Callable[[], Any],
-    run_model: Callable[[], Any],
-    samples: Callable[[poutine.Trace], list[tuple[str, Any]]],
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
 ) -> tuple[Parents, Parents]:
     """The latents that each site of the model and of the guide depends on directly.
 
     Args:
-        run_guide: the guide on a batch.
-        run_model: the model on it; its latents are held at the guide's.
-        samples: the sample sites of a trace.
+        model: the model; its latents are held at the guide's.
+        guide: the guide.
+        args: what they take by position.
+        kwargs: what they take by name.
     """
     flow = _Flow()
     marking = _Marking(flow)
     with marking, _Leaving(flow), flow:
-        guide = dict(samples(poutine.trace(run_guide).get_trace()))
-        of_guide = _direct(guide, flow)
-        latents = {n: site["value"] for n, site in guide.items() if not site["is_observed"]}
-        with Steer(values=latents):
-            model = dict(samples(poutine.trace(run_model).get_trace()))
-        of_model = _direct(model, flow)
+        proposed = run(guide, args, kwargs)
+        of_guide = _direct(proposed.sites, flow)
+        scored = run(model, args, kwargs, values=proposed.values)
+        of_model = _direct(scored.sites, flow)
     return of_model, of_guide
 
 

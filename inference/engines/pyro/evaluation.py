@@ -13,7 +13,6 @@ import numpy as np
 import pyro
 import torch
 from numpy.typing import NDArray
-from pyro import poutine
 from pyro.contrib.easyguide import EasyGuide
 
 from inference.engines.pyro import discrete
@@ -22,7 +21,7 @@ from inference.engines.pyro.isolation import random_states, untouched
 from inference.engines.pyro.pairs import evaluating, parts, untouched_parts
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
-from inference.engines.pyro.traces import proposing, samples
+from inference.engines.pyro.traces import proposing, run
 from inference.program.distributions import says
 from inference.program.draws import Draws
 from inference.program.program import OWNED
@@ -154,8 +153,8 @@ def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
 def guide_log_probs(pair: Any, batch: tuple[NDArray[Any], ...], site: str) -> NDArray[Any]:
     """The guide's log probability of each value of a categorical latent, shape (N, values)."""
     with repeatable(pair, 0):
-        run = poutine.trace(parts(pair)[1]).get_trace(*tensors(pair, batch))
-        return discrete.logits(run.nodes[site]["fn"]).cpu().numpy()
+        found = run(parts(pair)[1], tensors(pair, batch))
+        return discrete.logits(found.sites[site]["fn"]).cpu().numpy()
 
 
 def critic_scores(
@@ -195,11 +194,10 @@ def draw(
     There are no means where that of `x` depends on its own draw.
     """
     with repeatable(pair, rng_seed):
-        run = poutine.trace(parts(pair)[0]).get_trace(None, *tensors(pair, given), size=size)
-        means: Any = run.nodes["_RETURN"]["value"]
-        draws: Any = run.nodes["x"]["value"]
-        known = None if says(run.nodes["x"]["fn"], "sequential") else means.cpu().numpy()
-        return known, draws.cpu().numpy()
+        made = run(parts(pair)[0], (None, *tensors(pair, given)), size=size)
+        x = made.sites["x"]
+        known = None if says(x["fn"], "sequential") else made.returned.cpu().numpy()
+        return known, x["value"].cpu().numpy()
 
 
 @torch.no_grad()
@@ -212,9 +210,7 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
 
     def sites(fixed: Mapping[str, torch.Tensor]) -> dict[str, Any]:
         with repeatable(pair, rng_seed):
-            guide = poutine.condition(parts(pair)[1], data=dict(fixed))
-            run = samples(poutine.trace(guide).get_trace(*args))
-            return {n: site for n, site in run if n in fixed or not site["is_observed"]}
+            return run(parts(pair)[1], args, values=fixed).latents
 
     found = sites({})
     modes = {
@@ -237,11 +233,10 @@ def decode(
     """The likelihood's mean at given latents, each with N rows; of a sequential `x` a draw."""
     names, values = list(latents), tensors(pair, tuple(latents.values()))
     with repeatable(pair, rng_seed):
-        model = poutine.condition(parts(pair)[0], data=dict(zip(names, values, strict=True)))
-        run = poutine.trace(model).get_trace(None, *tensors(pair, given), size=len(values[0]))
-        x = run.nodes.get("x")
-        drawn = x is not None and says(x["fn"], "sequential")
-        shown: Any = run.nodes["x" if drawn else "_RETURN"]["value"]
+        held, args = dict(zip(names, values, strict=True)), (None, *tensors(pair, given))
+        made = run(parts(pair)[0], args, values=held, size=len(values[0]))
+        x = made.sites.get("x")
+        shown = x["value"] if x and says(x["fn"], "sequential") else made.returned
         return shown.cpu().numpy()
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from inference.engines.pyro.traces import run
 from inference.program.distributions import unwrapped
 from inference.program.sites import DATA, LATENTS, PARAMETERS
 from inference.program.structure import data_arguments
@@ -51,10 +52,9 @@ def sources(
     for site in sites.values():
         if not site["is_observed"]:
             flow.mark(site["value"], {LATENTS})
-    replayed = poutine.replay(model, trace=model_trace)
     with flow:
-        run = poutine.trace(replayed).get_trace(*args, **kwargs)
-    return {name: tuple(sorted(flow.of(_value(run.nodes[name]["fn"])))) for name in names}
+        found = run(model, args, kwargs, replay=model_trace).trace
+    return {name: tuple(sorted(flow.of(_value(found.nodes[name]["fn"])))) for name in names}
 
 
 def _value(fn: Any) -> Any:

@@ -11,7 +11,6 @@ import pyro
 import pyro.distributions as dist
 import torch
 from numpy.typing import NDArray
-from pyro import poutine
 from torch import Tensor
 
 from inference.engines.pyro import discrete
@@ -20,7 +19,7 @@ from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import parts
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
-from inference.engines.pyro.traces import samples
+from inference.engines.pyro.traces import run
 from inference.program.draws import Draws
 from inference.program.free_guides import (
     PREFIX,
@@ -116,8 +115,8 @@ class FreedGuide:
             yield
 
     def _found(self, rows: Rows) -> dict[str, Freed]:
-        run = dict(samples(poutine.trace(self.amortised).get_trace(*rows)))
-        return {site.name: freed(site.name, run[site.name]) for site in self.structure.proposals}
+        sites = run(self.amortised, rows).sites
+        return {site.name: freed(site.name, sites[site.name]) for site in self.structure.proposals}
 
     def _names(self, parameters: Parameters) -> list[str]:
         return [_name(site, key) for site, own in parameters.items() for key in own]

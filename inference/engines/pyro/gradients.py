@@ -161,9 +161,7 @@ def gradient_moments(
         owned: values of what the objective owns, as `Run.owned` has them.
         seed: seed of the draws.
     """
-    loss_of = copy.copy(objective)
-    for remembered in ("_pyro_owners", "_pyro_structure"):
-        vars(loss_of).pop(remembered, None)
+    loss_of: Any = copy.copy(objective)  # which owns nothing yet
     args = tensors(pair, batch)
     means, squares, losses, seconds = [], [], [], []
     with pair.scope(), torch.random.fork_rng(), pyro.validation_enabled(False):

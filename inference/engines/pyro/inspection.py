@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -31,9 +30,11 @@ from inference.engines.pyro.traces import (
     guide_samples,
     plain_scale,
     proposing,
+    run,
     samples,
     trace_pair,
 )
+from inference.program.batches import mapped, rows_among
 from inference.program.distributions import comes_with_rows, innermost, says
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw
@@ -67,9 +68,9 @@ def _varying(
         own, named = arguments(args, kwargs)
         for rng_seed in range(_DRAWS):
             torch.manual_seed(7 + rng_seed)
-            run = poutine.trace(proposing(guide)).get_trace(*own, **named)
-            forget(transforms_of([run]))
-            runs.append({name for name, _ in samples(run)})
+            drawn = run(proposing(guide), own, named)
+            forget(transforms_of([drawn.trace]))
+            runs.append(set(drawn.sites))
     return frozenset(set.union(*runs) - set.intersection(*runs))
 
 
@@ -85,12 +86,17 @@ def look(
         own, named = arguments(args, kwargs)
         both = trace_pair(model, guide, own, named)
         factors = sources(model, both[1], own, named)
-        structure = describe(*both, own, can_draw=can_draw(model), factors=factors)
+        structure = describe(*both, own, can_draw=can_draw(model), factors=factors, kwargs=named)
         kept = {name: structure.guide[name] for name, _ in guide_samples(both[0])}
         structure = replace(structure, guide=kept)
         transforms = transforms_of(both)
         forget(transforms)
     return structure, transforms
+
+
+def shapes_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """What a structure depends on of arguments: the shapes of arrays, everything else as it is."""
+    return mapped([*args, *kwargs.values()], lambda arg: getattr(arg, "shape", arg)), sorted(kwargs)
 
 
 def with_parents(
@@ -104,8 +110,7 @@ def with_parents(
     try:
         with quietly(), untouched(model, guide):
             own, named = arguments(args, kwargs)
-            run_guide, run_model = (functools.partial(f, *own, **named) for f in (guide, model))
-            return structure.with_parents(*parents_of(run_guide, run_model, samples))
+            return structure.with_parents(*parents_of(model, guide, own, named))
     except Exception:  # whatever it is: in doubt, a site depends on all before it
         return structure
 
@@ -117,6 +122,7 @@ def describe(
     *,
     can_draw: bool,
     factors: Mapping[str, tuple[str, ...]] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
 ) -> Structure:
     """Sites and plates of two traces, given what the model's factors are computed from."""
     known = factors or {}
@@ -132,6 +138,7 @@ def describe(
         guide={name: _sized(site, plates) for name, site in guide.items()},
         can_draw=can_draw,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
+        rows=rows_among(args, kwargs or {}),
     ).check_scales()
 
 

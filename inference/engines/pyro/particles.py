@@ -6,17 +6,14 @@ import contextlib
 import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import pyro
 import torch
 from pyro import poutine
 from pyro.distributions.util import scale_and_mask
-from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
-from inference.engines.pyro.handlers import Steer
 from inference.engines.pyro.isolation import (
     Kept,
     arguments,
@@ -25,37 +22,15 @@ from inference.engines.pyro.isolation import (
     transforms_of,
     untouched,
 )
-from inference.engines.pyro.traces import PARTICLES, guide_samples, samples, trace_pair
+from inference.engines.pyro.traces import guide_samples, rows_in, run, samples, trace_pair
+from inference.program.obstacles import Obstacle
 from inference.program.records import calling_line, raising_line
 from inference.program.structure import Structure
 
 _COUNTS = (2, 3, 5, 7, 11, 13, 17)  # of particles to look with: one that is no other dimension
 _PARTS = "guide", "model"
 _CLOSE = 2e-4  # densities differ by rounding, relative to the site's largest
-_REMEDY = (
-    "Count dimensions from the right (dim=-1, z[..., 0], x.mean(-1)) and leave those on the left "
-    "alone, and all particles go at once; layers that mix rows or draw noise keep them apart."
-)
 _log = logging.getLogger("inference")
-
-
-@dataclass(frozen=True)
-class Obstacle:
-    """Why particles go through a pair one by one.
-
-    Attributes:
-        why: what came out differently, or was raised.
-        site: the site at which that was seen, if it was at one.
-        line: where in the user's code.
-    """
-
-    why: str
-    site: str | None = None
-    line: str = ""
-
-    def __str__(self) -> str:
-        where = f" ({self.line})" if self.line else ""
-        return f"particles go through the pair one by one{where}: {self.why}. {_REMEDY}"
 
 
 def vectorises(
@@ -131,9 +106,8 @@ def _difference(
         steered = _values(both, structure)
         for index in range(count):
             kept.restore()
-            values = {name: each[index] for name, each in steered.items()} | _rows(both)
-            with Steer(values=values):
-                alone = [poutine.trace(part).get_trace(*args, **kwargs) for part in (guide, model)]
+            values = {name: each[index] for name, each in steered.items()} | rows_in(*both)
+            alone = [run(part, args, kwargs, values=values).trace for part in (guide, model)]
             for part, trace, whole in zip(_PARTS, alone, together, strict=True):
                 skip = {n for n, s in structure.guide.items() if not s.scorable and part == "guide"}
                 for name, expected in _densities(part, trace, skip).items():
@@ -197,16 +171,6 @@ def _values(
                 shape = own.batch_shape + own.event_shape
                 found[name] = [value.reshape(shape) for value in site["value"]]
     return found
-
-
-def _rows(both: tuple[poutine.Trace, poutine.Trace]) -> dict[str, Tensor]:
-    """The rows that subsampled plates chose."""
-    return {
-        name: cast(Tensor, site["value"])
-        for trace in both
-        for name, site in trace.nodes.items()
-        if site["type"] == "sample" and site_is_subsample(site) and name != PARTICLES
-    }
 
 
 def _sites(part: str, trace: poutine.Trace) -> list[tuple[str, Any]]:

@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pyro import poutine
 from pyro.distributions.util import scale_and_mask
 
 from inference.engines.pyro.evaluation import repeatable, tensors
-from inference.engines.pyro.handlers import Steer
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import parts
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
-from inference.engines.pyro.traces import computed, samples
+from inference.engines.pyro.traces import Run, run
 from inference.program.posterior_scores import GuideDraws, ScoredDraws, propose_nothing
 from inference.program.structure import Structure, can_draw
 
@@ -80,15 +78,13 @@ def score_draws(
         for index in range(num_draws):
             values = {name: value[index] for name, value in given.items()}
             draws = program.draw(1, values={name: value[None] for name, value in values.items()})
-            with Steer(values=values):
-                run = poutine.trace(model).get_trace(*args)
-            scored = _observed(run, hidden)
-            made = _generated(model, args, values)
+            seen = run(model, args, values=values)
+            scored, made = _observed(seen, hidden), _generated(model, args, values).sites
             each.append(
                 {
                     "log_likelihood": {n: _masked_log_prob(site) for n, site in scored.items()},
                     "predictive": {n: made[n]["value"] for n in scored},
-                    "computed": computed(run),
+                    "computed": seen.computed,
                     "log_p": {"": draws.likelihood_weight(hidden)[0]},
                 }
             )
@@ -110,35 +106,26 @@ def prior_draws(
     """
     model, args = parts(pair)[0], tensors(pair, batch)
     with repeatable(pair, rng_seed):
-        run = poutine.trace(model).get_trace(*args)
-        data = _observed(run, set())
-        latents = {name for name, site in samples(run) if not site["is_observed"]}
+        seen = run(model, args)
+        data, latents = _observed(seen, set()), sorted(seen.latents)
         hidden = {n for n, site in data.items() if site["infer"].get("training_only")}
-        runs = [_generated(model, args, {}) for _ in range(num_draws)]
+        made = [_generated(model, args, {}).sites for _ in range(num_draws)]
     return (
-        _stacked([{n: run[n]["value"] for n in sorted(latents)} for run in runs]),
-        _stacked([{n: run[n]["value"] for n in data if n not in hidden} for run in runs]),
+        _stacked([{n: sites[n]["value"] for n in latents} for sites in made]),
+        _stacked([{n: sites[n]["value"] for n in data if n not in hidden} for sites in made]),
     )
 
 
-def _generated(
-    model: Callable[..., Any], args: Rows, latents: Mapping[str, torch.Tensor]
-) -> dict[str, Any]:
-    """The sites of a run of the model that draws its data, at given latents."""
-    draws = can_draw(model)
-    blind = model if draws else poutine.uncondition(model)
-    with Steer(values=latents):
-        run = poutine.trace(blind)
-        # A model that reads the rows before the one that it draws has to read its own.
-        trace = run.get_trace(None, *args[1:], size=len(args[0])) if draws else run.get_trace(*args)
-    return dict(samples(trace))
+def _generated(model: Callable[..., Any], args: Rows, latents: Mapping[str, torch.Tensor]) -> Run:
+    """A run of the model that draws its data, at given latents."""
+    # A model that reads the rows before the one that it draws has to read its own.
+    size = len(args[0]) if can_draw(model) else None
+    return run(model, args, values=latents, size=size, blind=size is None)
 
 
-def _observed(trace: poutine.Trace, hidden: set[str]) -> dict[str, Any]:
+def _observed(seen: Run, hidden: set[str]) -> dict[str, Any]:
     """The sites that observe data."""
-    return {
-        name: site for name, site in samples(trace) if site["is_observed"] and name not in hidden
-    }
+    return {n: site for n, site in seen.sites.items() if site["is_observed"] and n not in hidden}
 
 
 def _masked_log_prob(site: Mapping[str, Any]) -> torch.Tensor:

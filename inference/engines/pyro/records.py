@@ -14,7 +14,6 @@ from pyro import poutine
 from torch import Tensor
 
 from inference.engines.pyro.float64 import in_double
-from inference.engines.pyro.handlers import Steer
 from inference.engines.pyro.inspection import describe
 from inference.engines.pyro.isolation import random_states, untouched
 from inference.engines.pyro.pairs import (
@@ -25,7 +24,7 @@ from inference.engines.pyro.pairs import (
     untouched_parts,
 )
 from inference.engines.pyro.site_records import Lines, recorded
-from inference.engines.pyro.traces import computed, samples
+from inference.engines.pyro.traces import Run, run, samples
 from inference.program.records import (
     Array,
     Recorded,
@@ -81,39 +80,32 @@ class Recorder:
             warnings.simplefilter("always")
             self._begin(part, rng_seed)
             args = tensors(batch, double=double)
-            run, lines = self._trace(part, args, held_at(values, double=double), size)
-            described = describe(run, poutine.Trace(), args, can_draw=False).guide
-            nodes = dict(samples(run))
+            made, lines = self._run(part, args, held_at(values, double=double), size)
+            described = describe(made.trace, poutine.Trace(), args, can_draw=False).guide
+            nodes, returned = made.sites, made.returned
             sites = {n: recorded(nodes[n], site, lines) for n, site in described.items()}
-        returned = run.nodes["_RETURN"]["value"]
         return Recorded(
             sites=sites,
-            parameters=self._named(run),
-            computed={n: v.detach().numpy().copy() for n, v in computed(run).items()},
+            parameters=self._named(made.trace),
+            computed={n: v.detach().numpy().copy() for n, v in made.computed.items()},
             returned=returned.detach().numpy().copy() if isinstance(returned, Tensor) else None,
             warnings=tuple(dict.fromkeys(str(each.message) for each in heard)),
-            baselines=self._baselines(run),
+            baselines=self._baselines(made.trace),
         )
 
     def _begin(self, part: str, rng_seed: int) -> None:
         """Run once, so that parameters are drawn and no later run draws more than another."""
         if part not in self._begun:
-            self._trace(part, tensors(self.batch), {}, None)
+            self._run(part, tensors(self.batch), {}, None)
             self._begun.add(part)
             torch.manual_seed(rng_seed)
 
-    def _trace(
+    def _run(
         self, part: str, args: tuple[Any, ...], values: Mapping[str, Tensor], size: int | None
-    ) -> tuple[poutine.Trace, dict[str, str]]:
-        lines = Lines()
+    ) -> tuple[Run, dict[str, str]]:
         function = self.pair.model if part == "model" else self.pair.guide
-        with Steer(values=values), lines:
-            tracer = poutine.trace(function)
-            if size is None:
-                run = tracer.get_trace(*args)
-            else:
-                run = tracer.get_trace(None, *args[1:], size=size)
-        return run, lines.found
+        with Lines() as lines:
+            return run(function, args, values=values, size=size), lines.found
 
     def _named(self, run: poutine.Trace) -> tuple[str, ...]:
         """Public names of the parameters in a trace."""

@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from pyro import poutine
 from pyro.distributions import constraints
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
-from inference.engines.pyro.traces import samples
 from inference.program.records import RecordedSite, calling_line
 from inference.program.sites import Plate, Site
 
@@ -72,9 +70,9 @@ def _scored(node: Mapping[str, Any]) -> Tensor:
     return scale_and_mask(node["fn"].log_prob(node["value"]), node["scale"], node["mask"])
 
 
-def log_prob_sum(run: poutine.Trace) -> Tensor:
-    """The log density of everything in a trace."""
-    return sum((_scored(node).sum() for _, node in samples(run)), start=torch.zeros(()))
+def log_prob_sum(sites: Mapping[str, Any]) -> Tensor:
+    """The log density of all sites of a run."""
+    return sum((_scored(node).sum() for node in sites.values()), start=torch.zeros(()))
 
 
 def _distribution(fn: Any) -> str:

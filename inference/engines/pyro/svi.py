@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from inference.engines.pyro.inspection import look, with_parents
-from inference.engines.pyro.isolation import (
-    Kept,
-    forget,
-)
+from inference.engines.pyro.inspection import look, shapes_of, with_parents
+from inference.engines.pyro.isolation import Kept, forget
+from inference.engines.pyro.memory import Look, memory_of
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
-from inference.engines.pyro.traces import (
-    proposing,
-)
-from inference.program.batches import mapped, whole
-from inference.program.program import (
-    OtherSitesError,
-)
+from inference.engines.pyro.traces import proposing
+from inference.program.program import OtherSitesError
 from inference.program.structure import Structure
-
-_REMEMBERED = 4  # structures: of training and validation batches, whole and last ones
 
 
 def loss(
@@ -74,27 +63,6 @@ def attach(objective: Any, model: Callable[..., Any], guide: Callable[..., Any])
     return guide
 
 
-_owners = itertools.count()
-
-
-def _owner(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> int:
-    """A number for what an objective owns beside one pair; programs need not be hashable."""
-    owners: list[tuple[Any, int]] = objective.__dict__.setdefault("_pyro_owners", [])
-    model, guide = whole(model), whole(guide)
-    for pair, number in owners:
-        if pair == (model, guide):
-            return number
-    owners.append(((model, guide), next(_owners)))
-    return owners[-1][1]
-
-
-def release(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> None:
-    """Forget a pair that an objective has trained, so that it can be freed."""
-    owners = objective.__dict__.get("_pyro_owners", [])
-    model, guide = whole(model), whole(guide)
-    owners[:] = [entry for entry in owners if entry[0] != (model, guide)]
-
-
 def program(
     objective: Any,
     model: Callable[..., Any],
@@ -106,8 +74,8 @@ def program(
 ) -> PyroProgram:
     """A program on a batch, checked against the objective.
 
-    The structure of the last pairs and batch shapes is remembered on the objective, because to find
-    it costs some runs of the pair.
+    The structure of the last pairs and batch shapes is remembered, because to find it costs some
+    runs of the pair.
 
     Args:
         objective: the objective.
@@ -117,39 +85,49 @@ def program(
         kwargs: what they take by name.
         anew: whether to look again at what is remembered.
     """
-    shapes = mapped(list(args) + list(kwargs.values()), lambda arg: getattr(arg, "shape", arg))
-    key = (model, guide, shapes, sorted(kwargs))
-    guide = proposing(guide)
-    remembered: list[_Remembered] = objective.__dict__.setdefault("_pyro_structure", [])
-    if anew:
-        remembered[:] = [one for one in remembered if not one.holds(key)]
-    known = next((one for one in remembered if one.holds(key)), None)
-    if known is None:
-        found, transforms = look(model, guide, args, kwargs)
-        structure = objective.require(found)
-        if structure.follows_scores:
-            structure = with_parents(structure, model, guide, args, kwargs)
-        vectorised = vectorises(model, guide, args, kwargs, structure)
-        layers = [(layer, layer.training) for layer in Kept((model, guide)).modules]
-        known = _Remembered(key, structure, vectorised, transforms, layers)
-        remembered[:] = [known, *remembered[: _REMEMBERED - 1]]
+    known = _look(objective, model, guide, args, kwargs, anew=anew)
     forget(known.transforms)  # the parameters have moved since they saw these data
-    owner = _owner(objective, *key[:2]) if objective.owns else 0
+    owner = memory_of(objective).owner(model, guide) if objective.owns else 0
+
+    def elsewhere(batch: tuple[Any, ...]) -> tuple[Structure, bool]:
+        found = _look(objective, model, guide, batch, kwargs)
+        return found.structure, found.vectorised
+
     return PyroProgram(
-        model, guide, args, kwargs, known.structure, vectorised=known.vectorised, owner=owner
+        model,
+        proposing(guide),
+        args,
+        kwargs,
+        known.structure,
+        vectorised=known.vectorised,
+        owner=owner,
+        elsewhere=elsewhere,
     )
 
 
-@dataclass(frozen=True)
-class _Remembered:
-    """What a look at a pair found, which holds for batches of these shapes in these modes."""
-
-    key: Any
-    structure: Structure
-    vectorised: bool
-    transforms: list[Any]
-    layers: list[tuple[torch.nn.Module, bool]]  # with their modes
-
-    def holds(self, key: Any) -> bool:
-        """Whether a batch is of this kind; normalisation mixes rows in training mode only."""
-        return self.key == key and all(layer.training == mode for layer, mode in self.layers)
+def _look(
+    objective: Any,
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    *,
+    anew: bool = False,
+) -> Look:
+    """What is remembered of a pair on such batches, or is found now."""
+    memory, key = memory_of(objective), (model, guide, *shapes_of(args, kwargs))
+    if anew:
+        memory.forget(key)
+    known = memory.look(key)
+    if known is not None:
+        return known
+    guide = proposing(guide)
+    found, transforms = look(model, guide, args, kwargs)
+    structure = objective.require(found)
+    if structure.follows_scores:
+        structure = with_parents(structure, model, guide, args, kwargs)
+    vectorised = vectorises(model, guide, args, kwargs, structure)
+    layers = [(layer, layer.training) for layer in Kept((model, guide)).modules]
+    known = Look(key, structure, vectorised, transforms, layers)
+    memory.keep(known)
+    return known

@@ -1,8 +1,10 @@
-"""Traces of a Pyro pair and what is in them."""
+"""Runs of a Pyro model or guide, and what is in them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pyro
@@ -12,9 +14,97 @@ from pyro.poutine.guide import GuideMessenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
+from inference.engines.pyro.handlers import Steer
 from inference.program.batches import whole
 
 PARTICLES = "num_particles_vectorized"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a model or a guide.
+
+    Attributes:
+        trace: the run as Pyro writes it down, with parameters, index draws and computed values.
+    """
+
+    trace: poutine.Trace
+
+    @property
+    def sites(self) -> dict[str, Any]:
+        """The sample sites by name; see `samples`."""
+        return dict(samples(self.trace))
+
+    @property
+    def proposals(self) -> dict[str, Any]:
+        """The sample sites of a guide; see `guide_samples`."""
+        return dict(guide_samples(self.trace))
+
+    @property
+    def latents(self) -> dict[str, Any]:
+        """The sample sites that observe nothing."""
+        return {name: site for name, site in self.sites.items() if not site["is_observed"]}
+
+    @property
+    def values(self) -> dict[str, Tensor]:
+        """The values of the latents."""
+        return {name: site["value"] for name, site in self.latents.items()}
+
+    @property
+    def computed(self) -> dict[str, Tensor]:
+        """The values of `pyro.deterministic` statements."""
+        return computed(self.trace)
+
+    @property
+    def rows(self) -> dict[str, Tensor]:
+        """The rows that subsampled plates chose."""
+        return rows_in(self.trace)
+
+    @property
+    def returned(self) -> Any:
+        """What the program returned."""
+        return self.trace.nodes["_RETURN"]["value"]
+
+
+def run(
+    part: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    steer: Steer | None = None,
+    values: Mapping[str, Tensor] | None = None,
+    size: int | None = None,
+    blind: bool = False,
+    replay: poutine.Trace | None = None,
+    num_particles: int = 1,
+    nesting: int = 0,
+) -> Run:
+    """Run a model or a guide once, from torch's random state.
+
+    Args:
+        part: the model or the guide.
+        args: what it takes by position.
+        kwargs: what it takes by name.
+        steer: a handler that decides values.
+        values: latents at values, where that is all that is decided.
+        size: let the model draw so many rows, in place of its first argument.
+        blind: whether observed sites are drawn.
+        replay: a run whose draws this one takes.
+        num_particles: how many ride on a plate of their own.
+        nesting: how many batch dimensions that plate lies outside of.
+    """
+    part = with_particles(part, num_particles, nesting)
+    if blind:
+        part = poutine.uncondition(part)
+    if replay is not None:
+        part = poutine.replay(part, trace=replay)
+    named = dict(kwargs or {})
+    if size is not None:
+        args, named = (None, *args[1:]), named | {"size": size}
+    if values is not None:
+        steer = Steer(values=values)
+    with contextlib.nullcontext() if steer is None else steer:
+        return Run(poutine.trace(part).get_trace(*args, **named))
 
 
 def trace_pair(
@@ -26,11 +116,11 @@ def trace_pair(
     nesting: int = 0,
 ) -> tuple[poutine.Trace, poutine.Trace]:
     """Trace the guide, then the model on its draws; particles on a plate outside of `nesting`."""
-    guide = with_particles(guide, num_particles, nesting)
-    model = with_particles(model, num_particles, nesting)
-    guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
-    replayed = poutine.replay(model, trace=guide_trace)
-    return guide_trace, poutine.trace(replayed).get_trace(*args, **kwargs)
+    of_guide = run(guide, args, kwargs, num_particles=num_particles, nesting=nesting).trace
+    of_model = run(
+        model, args, kwargs, replay=of_guide, num_particles=num_particles, nesting=nesting
+    ).trace
+    return of_guide, of_model
 
 
 def proposing(guide: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,6 +164,16 @@ def guide_samples(trace: poutine.Trace) -> list[tuple[str, Any]]:
         for name, site in samples(trace)
         if not site["is_observed"] or isinstance(site["fn"], Unit)
     ]
+
+
+def rows_in(*traces: poutine.Trace) -> dict[str, Tensor]:
+    """The rows that subsampled plates chose."""
+    return {
+        name: cast(Tensor, site["value"])
+        for trace in traces
+        for name, site in trace.nodes.items()
+        if site["type"] == "sample" and site_is_subsample(site) and name != PARTICLES
+    }
 
 
 def computed(trace: poutine.Trace) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ from pyro.infer import elbo as upstream
 
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.isolation import random_states, untouched
+from inference.engines.pyro.memory import memory_of, share
 from inference.engines.pyro.optimisers import build_optimiser, build_schedule
 from inference.engines.pyro.pairs import (
     AVERAGE,
@@ -30,7 +31,7 @@ from inference.engines.pyro.pairs import (
     stored_values,
     unconstrained,
 )
-from inference.engines.pyro.svi import bound, release
+from inference.engines.pyro.svi import bound
 from inference.errors import ArgumentError
 from inference.program.batches import Batch, Form, on_arrays, plain_form
 from inference.program.program import OWNED, OWNED_STATE, is_owned
@@ -87,6 +88,7 @@ class Trainer:
         self.sides: dict[str, _Side] = {}
         phases = getattr(objective, "phases", ())
         self.turns = [self.objective.during(phase) for phase in phases] or [self.objective]
+        share(self.objective, self.turns)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -206,7 +208,7 @@ class Trainer:
         self.pair.fills = False
         drop_owned(self.pair)
         if isinstance(self.objective, Surrogate):
-            release(self.objective, *self.functions)
+            memory_of(self.objective).release(*self.functions)
         return self.pair
 
     def values(self) -> dict[str, NDArray[Any]]:
@@ -244,8 +246,6 @@ class Trainer:
     def _own_copy(self, objective: Surrogate) -> Surrogate:
         """The objective with copies of its networks, on the device, and owning nothing yet."""
         twin: Any = copy.copy(objective)
-        twin.__dict__.pop("_pyro_structure", None)
-        twin._pyro_owners = []  # shared by the objective's phases
         for name, network in objective.networks.items():
             if isinstance(network, torch.nn.Module):  # anything else is refused in the first step
                 kept: dict[int, Any] = {}

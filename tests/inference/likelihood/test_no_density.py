@@ -1,4 +1,4 @@
-"""Rows that no draw gives any density: the mean is -inf and says of which rows, and nothing is NaN."""
+"""Rows without any density: the mean is -inf and says of which rows, and nothing is NaN."""
 
 from __future__ import annotations
 

