@@ -1,16 +1,119 @@
-"""What an argument may be: a seed, a whole number, a positive one; refused by its name."""
+"""What an argument may be: a whole number, a positive one, one of several; refused by its name.
+
+Each takes the argument's name and its value, and returns the value.
+"""
 
 from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar, overload
 
 from inference.errors import ArgumentError
 
+T = TypeVar("T")
 
-def check_seed(seed: Any) -> None:
+
+@overload
+def check_count(name: str, value: Any, *, least: int = 1) -> int: ...
+@overload
+def check_count(name: str, value: Any, *, least: int = 1, optional: bool) -> int | None: ...
+def check_count(name: str, value: Any, *, least: int = 1, optional: bool = False) -> int | None:
+    """Check a whole number.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+        least: the smallest that it may be.
+        optional: whether it may be None.
+
+    Raises:
+        ArgumentError: naming the argument.
+    """
+    if value is None and optional:
+        return None
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise ArgumentError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+    return int(value)
+
+
+@overload
+def check_positive(name: str, value: Any) -> float: ...
+@overload
+def check_positive(name: str, value: Any, *, optional: bool) -> float | None: ...
+def check_positive(name: str, value: Any, *, optional: bool = False) -> float | None:
+    """Check a finite positive number.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+        optional: whether it may be None.
+
+    Raises:
+        ArgumentError: naming the argument.
+    """
+    if value is None and optional:
+        return None
+    if value is None or not _is_finite(value) or value <= 0:
+        raise ArgumentError(f"{name} must be a positive number, got {value!r}.")
+    return value
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    least: float = -math.inf,
+    most: float = math.inf,
+    positive: bool = False,
+) -> float:
+    """Check a finite number between the two ends, or at one of them.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+        least: the smallest that it may be.
+        most: the largest that it may be.
+        positive: whether it has to be above zero.
+
+    Raises:
+        ArgumentError: naming the argument.
+    """
+    if not _is_finite(value):
+        raise ArgumentError(f"{name} must be a finite number, got {value!r}.")
+    if positive and value <= 0:
+        raise ArgumentError(f"{name} must be positive, got {value!r}.")
+    if not least <= value <= most:
+        allowed = f"lie in [{least}, {most}]" if math.isfinite(most) else f"be at least {least}"
+        raise ArgumentError(f"{name} must {allowed}, got {value!r}.")
+    return value
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Check that an argument is True or False.
+
+    Raises:
+        ArgumentError: naming the argument.
+    """
+    if not isinstance(value, bool):
+        raise ArgumentError(f"{name} must be True or False, got {value!r}.")
+    return value
+
+
+def check_one_of(name: str, value: T, choices: Iterable[str]) -> T:
+    """Check one of several words.
+
+    Raises:
+        ArgumentError: naming the argument and the words.
+    """
+    words = tuple(choices)
+    if value not in words:
+        raise ArgumentError(f"{name} must be one of {', '.join(words)}, got {value!r}.")
+    return value
+
+
+def check_seed(seed: Any) -> int:
     """Check a seed.
 
     Raises:
@@ -19,36 +122,11 @@ def check_seed(seed: Any) -> None:
     whole = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
     if not whole or not 0 <= int(seed) < 2**63:
         raise ArgumentError(f"seed must be a whole number from 0 to 2**63 - 1, got {seed!r}.")
+    return int(seed)
 
 
-def check_positive(name: str, value: Any, *, whole: bool = True) -> None:
-    """Check an optional positive argument.
-
-    Raises:
-        ArgumentError: naming the argument.
-    """
-    if value is None:
-        return
-    right = isinstance(value, numbers.Integral if whole else numbers.Real)
-    if isinstance(value, bool) or not right or not 0 < float(value) < float("inf"):
-        kind = "whole number of at least 1" if whole else "positive number"
-        raise ArgumentError(f"{name} must be a {kind}, got {value!r}.")
-
-
-def check_given(name: str, value: Any, *, whole: bool = True) -> None:
-    """Check a positive argument that must be given.
-
-    Raises:
-        ArgumentError: naming the argument.
-    """
-    if value is None:
-        kind = "whole number of at least 1" if whole else "positive number"
-        raise ArgumentError(f"{name} must be a {kind}, got None.")
-    check_positive(name, value, whole=whole)
-
-
-def checked_bandwidths(bandwidths: Sequence[float]) -> tuple[float, ...]:
-    """Bandwidths from the smallest to the largest.
+def check_bandwidths(bandwidths: Sequence[float]) -> tuple[float, ...]:
+    """Check bandwidths, and put them in order from the smallest to the largest.
 
     Raises:
         ArgumentError: if there are none, or one is not positive.
@@ -57,54 +135,11 @@ def checked_bandwidths(bandwidths: Sequence[float]) -> tuple[float, ...]:
     if not scales:
         raise ArgumentError("bandwidths must be one positive number or more, got none.")
     for scale in scales:
-        check_given("every entry of bandwidths", scale, whole=False)
+        check_positive("every entry of bandwidths", scale)
     return tuple(sorted(map(float, scales)))
 
 
-def check_num_particles(count: int, name: str = "num_particles", *, least: int = 1) -> int:
-    """Return `count` if it is a whole number of at least `least`.
-
-    Raises:
-        ValueError: if it is not; the message names the argument.
-    """
-    if isinstance(count, bool) or not isinstance(count, int) or count < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {count!r}.")
-    return count
-
-
-def check_number(
-    value: float, name: str, *, above: float = -math.inf, below: float = math.inf
-) -> float:
-    """Return `value` if it is a finite number between the two ends or at one of them.
-
-    Raises:
-        ValueError: if it is not; the message names the argument.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number, got {value!r}.")
-    if not above <= value <= below:
-        allowed = f"lie in [{above}, {below}]" if math.isfinite(below) else f"be at least {above}"
-        raise ValueError(f"{name} must {allowed}, got {value!r}.")
-    return value
-
-
-def check_flag(value: bool, name: str) -> bool:  # noqa: FBT001
-    """Return `value` if it is True or False.
-
-    Raises:
-        ValueError: if it is not; the message names the argument.
-    """
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False, got {value!r}.")
-    return value
-
-
-def check_temperature(value: float, name: str = "temperature") -> float:
-    """Return `value` if it is a positive number.
-
-    Raises:
-        ValueError: if it is not; the message names the argument.
-    """
-    if check_number(value, name) <= 0:
-        raise ValueError(f"{name} must be positive, got {value!r}.")
-    return value
+def _is_finite(value: Any) -> bool:
+    """Whether a value is a finite real number."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return real and math.isfinite(float(value))

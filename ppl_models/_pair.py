@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ppl_models._places import described
 
 
 class Pair:
@@ -60,6 +63,14 @@ class Pair:
     def guide(self, x: Any) -> Any:
         """Propose every latent of the model, given x."""
         raise NotImplementedError
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Complete the docstring of a NumPyro pair by what its Pyro sibling says."""
+        super().__init_subclass__(**kwargs)
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        if file is not None:
+            own = cls.__dict__.get("__doc__") or ""
+            cls.__doc__ = described(own, Path(file), cls.__name__) or None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Record the constructor's arguments before any constructor runs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,11 @@ class Place:
         """The dotted module of the pair on an engine."""
         return f"{self.package}.{self.name}{SUFFIX[engine]}"
 
+    def description(self, engine: str) -> str:
+        """The docstring of the pair's class, complete: see `described`."""
+        pair = self.pair_class(engine)
+        return described(ast.get_docstring(pair) or "", self.files[engine], pair.name)
+
     def pair_class(self, engine: str) -> ast.ClassDef:
         """The source of the pair's class, which `__all__` names.
 
@@ -67,3 +73,24 @@ class Place:
         raise ValueError(
             f'{path.name} must name its pair, a class of that file, alone in __all__ = ["..."]'
         )
+
+
+def described(docstring: str, path: Path, name: str) -> str:
+    """The docstring of a NumPyro pair, with that of its Pyro sibling where it has no `Args:`.
+
+    Siblings are one model with the same hyperparameters, so that the Pyro file alone says what they
+    mean. It is read, not imported.
+
+    Args:
+        docstring: what the class itself says.
+        path: the file that it is in; one that does not end in `_numpyro.py` has no sibling.
+        name: the name of both classes.
+    """
+    own, sibling = inspect.cleandoc(docstring), path.with_name(path.stem.removesuffix("_numpyro"))
+    sibling = sibling.with_suffix(".py")
+    if "\nArgs:\n" in own or sibling == path or not sibling.is_file():
+        return own
+    for node in ast.parse(sibling.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return f"{own}\n\n{ast.get_docstring(node) or ''}".rstrip()
+    return own

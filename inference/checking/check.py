@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from inference.arguments import check_positive
+from inference.arguments import check_count
 from inference.checking.checks import CHECKS, run, with_needs
 from inference.checking.context import Context
 from inference.checking.report import Finding, Report
@@ -43,7 +43,7 @@ def check_pair(
     Raises:
         ArgumentError: if there is no check of a name, or `rows` is no whole number of at least 1.
     """
-    check_positive("rows", rows)
+    check_count("rows", rows, optional=True)
     names = list(CHECKS if checks is None else checks)
     unknown = [name for name in names if name not in CHECKS]
     if unknown:

@@ -32,8 +32,8 @@ def hyperparameters(card: Card, engine: str) -> dict[str, Hyperparameter]:
     """
     if engine not in card.engines:
         return {}
-    pair = find_place(card.name).pair_class(engine)
-    meanings = _described(ast.get_docstring(pair) or "")
+    place = find_place(card.name)
+    pair, meanings = place.pair_class(engine), _described(place.description(engine))
     for node in pair.body:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":
             keywords = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)

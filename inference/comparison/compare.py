@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from inference.arguments import check_positive, check_seed
+from inference.arguments import check_count, check_one_of, check_positive, check_seed
 from inference.comparison.cells import Cell, Result, complete, finished, folder_name, lost
 from inference.comparison.comparison import Comparison
 from inference.comparison.execution import EXECUTORS, run_all
@@ -201,10 +201,10 @@ def _check(
             f"equal for all; got {budget!r}."
         )
     ((kind, amount),) = budget.items()
-    check_positive(f"budget[{kind!r}]", amount, whole=kind != "seconds")
-    check_positive("workers", workers)
-    if executor not in EXECUTORS:
-        raise ArgumentError(f"executor must be one of {EXECUTORS}, got {executor!r}.")
+    check = check_positive if kind == "seconds" else check_count
+    check(f"budget[{kind!r}]", amount)
+    check_count("workers", workers)
+    check_one_of("executor", executor, EXECUTORS)
     from inference.training.fit import fit
 
     accepted = set(fit.__kwdefaults__ or ()) - set(_OWN)
@@ -220,8 +220,7 @@ def _check(
 
 def _seeds(seeds: Any) -> list[int]:
     if not isinstance(seeds, Iterable):
-        check_positive("seeds", seeds)
-        return list(range(seeds))
+        return list(range(check_count("seeds", seeds)))
     found = list(seeds)
     for seed in found:
         check_seed(seed)

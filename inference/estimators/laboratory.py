@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_positive, check_seed
+from inference.arguments import check_count, check_seed
 from inference.data.support import check_support
 from inference.errors import ArgumentError, DivergenceError, ObjectiveError, PairError
 from inference.estimators.groups import group_statistics
@@ -90,11 +90,11 @@ def estimator_report(
     """
     run = pair if isinstance(pair, Run) else None
     check_seed(seed)
-    check_positive("num_draws", num_draws)
+    check_count("num_draws", num_draws, optional=True)
     if num_draws is None or num_draws < _FEWEST:
         raise ArgumentError(f"num_draws must be at least {_FEWEST}, for errors; got {num_draws}.")
     if reference_draws != 0:
-        check_positive("reference_draws", reference_draws)
+        check_count("reference_draws", reference_draws, optional=True)
     if isinstance(reference, Objective):
         check_comparable("reference", reference)
     wanted = requests(objectives, particle_counts(num_particles))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from inference.arguments import check_positive
+from inference.arguments import check_count
 from inference.errors import ArgumentError, ObjectiveError
 from inference.objectives import MMD, Adversarial, Objective, parse_objective
 
@@ -40,9 +40,7 @@ def particle_counts(num_particles: Any) -> list[int]:
         raise ArgumentError(
             f"num_particles must be one K or several, such as (1, 5, 20), got {num_particles!r}."
         )
-    for count in counts:
-        check_positive("num_particles", count)
-    return sorted({int(count) for count in counts})
+    return sorted({check_count("num_particles", count) for count in counts})
 
 
 def requests(objectives: Any, counts: list[int]) -> list[Request]:

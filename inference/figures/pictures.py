@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from inference.arguments import check_given
+from inference.arguments import check_count, check_one_of
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def sample_rows(
     """
     if not runs:
         raise ArgumentError("runs must be {label: run} with one run or more, got none.")
-    check_given("columns", columns)
+    check_count("columns", columns)
     shapes = {label: image_shape(run, shape) for label, run in runs.items()}
     if len(set(shapes.values())) > 1:
         raise ArgumentError(f"runs to be compared must draw images of one shape, got {shapes}.")
@@ -238,14 +238,13 @@ def interpolations(
     Raises:
         ArgumentError: if an argument is out of range.
     """
-    check_given("steps", steps)
+    check_count("steps", steps)
     if steps < 2:
         raise ArgumentError(f"steps must be at least 2, the two ends; got {steps}.")
     if prior is None:
         found = getattr(run.pair, "hyperparameters", {}).get("prior")
         prior = "uniform" if found == "uniform" else "normal"
-    if prior not in ("normal", "uniform"):
-        raise ArgumentError(f"prior must be 'normal' or 'uniform', got {prior!r}.")
+    check_one_of("prior", prior, ("normal", "uniform"))
     start, end = _ends(run, latents, prior, seed)
     between = _between(start, end, np.linspace(0, 1, steps), straight=prior == "uniform")
     repeated = (np.repeat(np.asarray(each), steps, axis=0) for each in given)
@@ -268,7 +267,7 @@ def _ends(run: Run, latents: Any, prior: str, seed: int) -> tuple[NDArray[Any], 
                 f"path; got shapes {start.shape} and {end.shape}."
             )
         return start, end
-    check_given("latents", latents)
+    check_count("latents", latents)
     width = getattr(run.pair, "latent_dim", None)
     if not isinstance(width, int):
         raise ArgumentError(

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_positive, check_seed
+from inference.arguments import check_count, check_one_of, check_positive, check_seed
 from inference.data.support import check_support
 from inference.data.training_data import Arrays
-from inference.errors import ArgumentError, DivergenceError
+from inference.errors import DivergenceError
 from inference.likelihood.importance_sampling import Estimate
 from inference.likelihood.spread import over_data
 from inference.pairs import explaining, fitted_on
@@ -137,13 +137,12 @@ def check_annealing(
         ArgumentError: naming the argument.
     """
     check_seed(seed)
-    check_positive("num_chains", num_chains)
-    check_positive("num_temperatures", num_temperatures)
-    check_positive("leapfrog_steps", leapfrog_steps)
-    check_positive("noise_scale", noise_scale, whole=False)
-    check_positive("chunk_size", chunk_size)
-    if schedule not in SCHEDULES:
-        raise ArgumentError(f"schedule must be 'sigmoid' or 'linear', got {schedule!r}.")
+    check_count("num_chains", num_chains)
+    check_count("num_temperatures", num_temperatures)
+    check_count("leapfrog_steps", leapfrog_steps)
+    check_positive("noise_scale", noise_scale, optional=True)
+    check_count("chunk_size", chunk_size)
+    check_one_of("schedule", schedule, SCHEDULES)
 
 
 def describe(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_positive
+from inference.arguments import check_count
 from inference.data.training_data import as_scored
 from inference.likelihood.annealing import (
     AnnealedEstimate,
@@ -114,7 +114,7 @@ def bidirectional(
     check_annealing(
         num_chains, num_temperatures, leapfrog_steps, noise_scale, schedule, seed, chunk_size
     )
-    check_positive("size", size)
+    check_count("size", size)
     understood = fitted(pair, engine=engine)
     backend, pair = understood.backend, understood.pair
     others = as_given(unpacked(given), "given") if given else ()

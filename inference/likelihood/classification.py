@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_positive, check_seed
+from inference.arguments import check_count, check_one_of, check_seed
 from inference.errors import ArgumentError, DataError
 from inference.likelihood.importance_sampling import check_scored, importance_weighted
 from inference.pairs import explaining, fitted_on
@@ -53,10 +53,9 @@ def classify(
         DataError: if the pair cannot take the data.
     """
     check_seed(seed)
-    check_positive("num_particles", num_particles)
-    check_positive("chunk_size", chunk_size)
-    if method not in ("guide", "iw"):
-        raise ArgumentError(f"method must be 'guide' or 'iw', got {method!r}.")
+    check_count("num_particles", num_particles)
+    check_count("chunk_size", chunk_size)
+    check_one_of("method", method, ("guide", "iw"))
     given = fitted_on(pair, x, engine=engine)
     backend, pair = given.backend, given.pair
     array, *labels = given.arrays

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_positive, check_seed
+from inference.arguments import check_count, check_one_of, check_seed
 from inference.data.support import check_support
 from inference.errors import ArgumentError, PairError
 from inference.likelihood.spread import over_data, said_of
@@ -87,10 +87,9 @@ def log_likelihood(
         ObjectiveError: if the pair has no weights per datum, naming the latent or the plate.
     """
     check_seed(seed)
-    check_positive("num_particles", num_particles)
-    check_positive("chunk_size", chunk_size)
-    if method not in ("iw", "exact"):
-        raise ArgumentError(f"method must be 'iw' or 'exact', got {method!r}.")
+    check_count("num_particles", num_particles)
+    check_count("chunk_size", chunk_size)
+    check_one_of("method", method, ("iw", "exact"))
     given = fitted_on(pair, x, engine=engine)
     backend, pair, arrays = given.backend, given.pair, given.arrays
     structure, head = _seen(backend, pair, arrays)

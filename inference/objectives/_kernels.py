@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from inference.arguments import check_one_of
+
 KERNELS = ("rbf-mixture", "inverse-multiquadric")
 _MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the typical distance between two data
 
@@ -18,8 +20,7 @@ def check_kernel(kernel: str, bandwidths: float | Sequence[float] | None) -> Any
     Raises:
         ValueError: if there is no such kernel, or a bandwidth is not positive.
     """
-    if kernel not in KERNELS:
-        raise ValueError(f"kernel must be one of {', '.join(KERNELS)}, got {kernel!r}.")
+    check_one_of("kernel", kernel, KERNELS)
     if bandwidths is None:
         return None
     several = isinstance(bandwidths, Sequence) and not isinstance(bandwidths, str)

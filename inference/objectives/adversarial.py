@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inference.arguments import check_flag, check_num_particles, check_number
+from inference.arguments import check_count, check_flag, check_number, check_one_of
 from inference.errors import ObjectiveError
 from inference.objectives._adversarial_losses import (
     CLASSIFIERS,
@@ -133,33 +133,30 @@ class Adversarial(Objective):
         minibatch_features: int = 0,
         classes: int = 0,
     ) -> None:
-        if loss not in LOSSES:
-            raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}.")
+        check_one_of("loss", loss, LOSSES)
         if isinstance(critic, str) and critic != "mlp":
             raise ValueError(f"critic must be 'mlp' or a network of the engine, got {critic!r}.")
         self.critic, self.loss_name = critic, loss
-        self.critic_steps = check_num_particles(critic_steps, "critic_steps")
+        self.critic_steps = check_count("critic_steps", critic_steps)
         self.critic_learning_rate = _positive("critic_learning_rate", critic_learning_rate)
         self.clip = _positive("clip", clip)
         self.gradient_penalty = _positive("gradient_penalty", gradient_penalty)
-        self.smooth_real = check_number(smooth_real, "smooth_real", above=0, below=0.5)
+        self.smooth_real = check_number("smooth_real", smooth_real, least=0, most=0.5)
         self.smooth_generated = check_number(
-            smooth_generated, "smooth_generated", above=0, below=0.5
+            "smooth_generated", smooth_generated, least=0, most=0.5
         )
-        self.instance_noise = check_number(instance_noise, "instance_noise", above=0)
-        self.noise_steps = check_num_particles(noise_steps, "noise_steps", least=0)
+        self.instance_noise = check_number("instance_noise", instance_noise, least=0)
+        self.noise_steps = check_count("noise_steps", noise_steps, least=0)
         self.freeze = (
-            freeze if freeze is None else check_number(freeze, "freeze", above=0.5, below=1)
+            freeze if freeze is None else check_number("freeze", freeze, least=0.5, most=1)
         )
         self.jacobian_clamp = _interval(jacobian_clamp)
-        self.joint = check_flag(joint, "joint")
+        self.joint = check_flag("joint", joint)
         self.draw = check_draw(draw)
-        self.hidden = tuple(check_num_particles(size, "hidden") for size in hidden)
-        self.spectral_norm = check_flag(spectral_norm, "spectral_norm")
-        self.minibatch_features = check_num_particles(
-            minibatch_features, "minibatch_features", least=0
-        )
-        self.classes = check_num_particles(classes, "classes", least=0)
+        self.hidden = tuple(check_count("hidden", size) for size in hidden)
+        self.spectral_norm = check_flag("spectral_norm", spectral_norm)
+        self.minibatch_features = check_count("minibatch_features", minibatch_features, least=0)
+        self.classes = check_count("classes", classes, least=0)
         self._check_together()
 
     @property
@@ -444,7 +441,7 @@ def _row(scores: Any) -> Any:
 
 
 def _positive(name: str, value: float | None) -> float | None:
-    if value is not None and check_number(value, name) <= 0:
+    if value is not None and check_number(name, value) <= 0:
         raise ValueError(f"{name} must be positive or None, got {value!r}.")
     return value
 

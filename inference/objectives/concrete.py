@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.arguments import check_flag, check_num_particles, check_temperature
+from inference.arguments import check_count, check_flag, check_number
 from inference.objectives._objective import Objective
 from inference.objectives.elbo import ELBO
 from inference.program.program import Relaxation
@@ -53,14 +53,14 @@ class Concrete(Objective):
         final_temperature: float | None = None,
         anneal_steps: int = 0,
     ) -> None:
-        self.temperature = check_temperature(temperature)
-        self.hard = check_flag(hard, "hard")
-        self.num_particles = check_num_particles(num_particles)
-        self.anneal_steps = check_num_particles(anneal_steps, "anneal_steps", least=0)
+        self.temperature = check_number("temperature", temperature, positive=True)
+        self.hard = check_flag("hard", hard)
+        self.num_particles = check_count("num_particles", num_particles)
+        self.anneal_steps = check_count("anneal_steps", anneal_steps, least=0)
         if (final_temperature is None) != (anneal_steps == 0):
             raise ValueError("final_temperature and anneal_steps go together: give both or none.")
         if final_temperature is not None:
-            check_temperature(final_temperature, "final_temperature")
+            check_number("final_temperature", final_temperature, positive=True)
         self.final_temperature = final_temperature
         self.owns = anneal_steps > 0
 

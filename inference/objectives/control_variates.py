@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.arguments import check_num_particles, check_temperature
+from inference.arguments import check_count, check_number
 from inference.objectives._network import apply, network
 from inference.objectives._objective import Objective, gradient_only, possible
 from inference.objectives._score import through_draws
@@ -68,8 +68,8 @@ class REBAR(Objective):
     owns = True
 
     def __init__(self, temperature: float = 0.5, num_particles: int = 1) -> None:
-        self.temperature = check_temperature(temperature)
-        self.num_particles = check_num_particles(num_particles)
+        self.temperature = check_number("temperature", temperature, positive=True)
+        self.num_particles = check_count("num_particles", num_particles)
 
     def surrogate(self, program: Program) -> Any:
         """mean_k of log w_k and of each site's gradient by its logits, summed over the data."""
@@ -144,7 +144,7 @@ class RELAX(REBAR):
         self, temperature: float = 0.5, num_particles: int = 1, *, hidden: int = 50
     ) -> None:
         super().__init__(temperature, num_particles)
-        self.hidden = check_num_particles(hidden, "hidden")
+        self.hidden = check_count("hidden", hidden)
 
     def _control(
         self, program: Program, site: Site, z: Any, value: Any, slope: Any
@@ -179,7 +179,7 @@ class DisARM(Objective):
     """
 
     def __init__(self, num_particles: int = 1) -> None:
-        self.num_particles = check_num_particles(num_particles)
+        self.num_particles = check_count("num_particles", num_particles)
 
     def surrogate(self, program: Program) -> Any:
         """mean_k of log w_k and of each site's gradient by its logits, summed over the data."""

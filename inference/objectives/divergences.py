@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.arguments import check_num_particles
+from inference.arguments import check_count
 from inference.objectives._objective import Objective, normalised_weights
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class TailAdaptive(Objective):
     """
 
     def __init__(self, num_particles: int) -> None:
-        self.num_particles = check_num_particles(num_particles, least=2)
+        self.num_particles = check_count("num_particles", num_particles, least=2)
 
     def surrogate(self, program: Program) -> Any:
         """logmeanexp_k of log w_k, (K, N) to (N,), summed over the data."""
@@ -75,7 +75,7 @@ class ChiSquare(Objective):
     """
 
     def __init__(self, num_particles: int) -> None:
-        self.num_particles = check_num_particles(num_particles, least=2)
+        self.num_particles = check_count("num_particles", num_particles, least=2)
 
     def surrogate(self, program: Program) -> Any:
         """logmeanexp_k of log w_k, (K, N) to (N,), summed over the data."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.arguments import check_num_particles
+from inference.arguments import check_count
 from inference.objectives._objective import Objective, normalised_weights, possible
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class STL(Objective):
     """
 
     def __init__(self, num_particles: int = 1) -> None:
-        self.num_particles = check_num_particles(num_particles)
+        self.num_particles = check_count("num_particles", num_particles)
 
     def surrogate(self, program: Program) -> Any:
         """mean_k of log w_k, (K, N) to (N,), summed over the data."""
@@ -71,7 +71,7 @@ class DReG(Objective):
     """
 
     def __init__(self, num_particles: int) -> None:
-        self.num_particles = check_num_particles(num_particles)
+        self.num_particles = check_count("num_particles", num_particles)
 
     def surrogate(self, program: Program) -> Any:
         """logmeanexp_k of log w_k, (K, N) to (N,), summed over the data."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from inference.arguments import check_num_particles, check_number
+from inference.arguments import check_count, check_number
 from inference.errors import ObjectiveError
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._score import score_terms, through_draws
@@ -60,11 +60,11 @@ class ELBO(Objective):
     ) -> None:
         if analytic_kl != "auto" and not isinstance(analytic_kl, bool):
             raise ValueError(f"analytic_kl must be True, False or 'auto', got {analytic_kl!r}.")
-        self.num_particles = check_num_particles(num_particles)
+        self.num_particles = check_count("num_particles", num_particles)
         self.analytic_kl: bool | Literal["auto"] = analytic_kl
-        self.beta = check_number(beta, "beta", above=0)
-        self.warmup_steps = check_num_particles(warmup_steps, "warmup_steps", least=0)
-        self.free_bits = check_number(free_bits, "free_bits", above=0)
+        self.beta = check_number("beta", beta, least=0)
+        self.warmup_steps = check_count("warmup_steps", warmup_steps, least=0)
+        self.free_bits = check_number("free_bits", free_bits, least=0)
         self.owns = warmup_steps > 0
 
     def surrogate(self, program: Program) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.arguments import check_num_particles, check_number
+from inference.arguments import check_count, check_number
 from inference.objectives._objective import Objective, normalised_weights
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class IWAE(Objective):
     nests = True
 
     def __init__(self, num_particles: int) -> None:
-        self.num_particles = check_num_particles(num_particles)
+        self.num_particles = check_count("num_particles", num_particles)
 
     def surrogate(self, program: Program) -> Any:
         """logsumexp_k of log w_k, (K, N) to (N,), minus log K, summed over the data."""
@@ -75,8 +75,8 @@ class MIWAE(Objective):
     nests = True
 
     def __init__(self, num_outer: int, num_particles: int) -> None:
-        self.num_outer = check_num_particles(num_outer, "num_outer")
-        self.num_particles = check_num_particles(num_particles)
+        self.num_outer = check_count("num_outer", num_outer)
+        self.num_particles = check_count("num_particles", num_particles)
 
     def surrogate(self, program: Program) -> Any:
         """Mean over M of the bounds of K draws, (M K, N) to (N,), summed over the data."""
@@ -111,8 +111,8 @@ class PIWAE(Objective):
     """
 
     def __init__(self, num_outer: int, num_particles: int) -> None:
-        self.num_outer = check_num_particles(num_outer, "num_outer")
-        self.num_particles = check_num_particles(num_particles)
+        self.num_outer = check_count("num_outer", num_outer)
+        self.num_particles = check_count("num_particles", num_particles)
 
     def surrogate(self, program: Program) -> Any:
         """The bound of all draws, with weights for the guide from each group of K."""
@@ -154,8 +154,8 @@ class CIWAE(Objective):
     nests = True
 
     def __init__(self, num_particles: int, beta: float) -> None:
-        self.num_particles = check_num_particles(num_particles)
-        self.beta = check_number(beta, "beta", above=0, below=1)
+        self.num_particles = check_count("num_particles", num_particles)
+        self.beta = check_number("beta", beta, least=0, most=1)
 
     def surrogate(self, program: Program) -> Any:
         """Both bounds from one set of draws, (K, N) to (N,), summed over the data."""

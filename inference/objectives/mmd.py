@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from inference.arguments import check_flag, check_num_particles, check_number
+from inference.arguments import check_count, check_flag, check_number, check_one_of
 from inference.errors import ObjectiveError
 from inference.objectives._kernels import (
     build_kernel,
@@ -75,16 +75,16 @@ class MMD(Objective):
     ) -> None:
         self.bandwidths = check_kernel(kernel, bandwidths)
         self.kernel = kernel
-        self.unbiased = check_flag(unbiased, "unbiased")
-        self.linear_time = check_flag(linear_time, "linear_time")
-        self.sqrt = check_flag(sqrt, "sqrt")
+        self.unbiased = check_flag("unbiased", unbiased)
+        self.linear_time = check_flag("linear_time", linear_time)
+        self.sqrt = check_flag("sqrt", sqrt)
         if sqrt and (unbiased or linear_time):
             raise ValueError(
                 "sqrt=True needs an estimate that is never negative: set unbiased=False and "
                 "linear_time=False."
             )
         if num_samples is not None:
-            check_num_particles(num_samples, "num_samples", least=2)
+            check_count("num_samples", num_samples, least=2)
             if linear_time:
                 raise ValueError("linear_time=True pairs data with draws; leave out num_samples.")
         self.num_samples = num_samples
@@ -191,8 +191,8 @@ class InfoVAE(Objective):
         kernel: str = "inverse-multiquadric",
         bandwidths: float | Sequence[float] | None = None,
     ) -> None:
-        self.alpha = check_number(alpha, "alpha", above=-1e6, below=1)
-        self.scale = check_number(scale, "scale", above=0)
+        self.alpha = check_number("alpha", alpha, least=-1e6, most=1)
+        self.scale = check_number("scale", scale, least=0)
         if alpha + scale < 1:
             raise ValueError(
                 f"alpha + scale must be at least 1, or draws would be pushed away from the prior; "
@@ -239,6 +239,4 @@ def check_draw(draw: str) -> str:
     Raises:
         ValueError: if it is not.
     """
-    if draw not in DRAWS:
-        raise ValueError(f"draw must be one of {', '.join(DRAWS)}, got {draw!r}.")
-    return draw
+    return check_one_of("draw", draw, DRAWS)

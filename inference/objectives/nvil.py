@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from inference.arguments import check_flag, check_num_particles, check_number
+from inference.arguments import check_count, check_flag, check_number
 from inference.objectives._network import apply, network
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._score import score_terms, through_draws
@@ -59,11 +59,11 @@ class NVIL(Objective):
         if baseline not in ("mlp", None):
             raise ValueError(f"baseline must be 'mlp' or None, got {baseline!r}.")
         self.baseline = baseline
-        self.num_particles = check_num_particles(num_particles)
-        self.hidden = check_num_particles(hidden, "hidden")
-        self.centre = check_flag(centre, "centre")
-        self.normalise = check_flag(normalise, "normalise")
-        self.decay = check_number(decay, "decay", above=0, below=1)
+        self.num_particles = check_count("num_particles", num_particles)
+        self.hidden = check_count("hidden", hidden)
+        self.centre = check_flag("centre", centre)
+        self.normalise = check_flag("normalise", normalise)
+        self.decay = check_number("decay", decay, least=0, most=1)
         self.owns = baseline is not None or centre or normalise
 
     def surrogate(self, program: Program) -> Any:

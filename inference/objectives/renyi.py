@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.arguments import check_num_particles, check_number
+from inference.arguments import check_count, check_number
 from inference.objectives._objective import Objective
 from inference.objectives.elbo import ELBO
 
@@ -37,8 +37,8 @@ class Renyi(Objective):
     nests = True
 
     def __init__(self, alpha: float, num_particles: int) -> None:
-        self.alpha = check_number(alpha, "alpha")
-        self.num_particles = check_num_particles(num_particles)
+        self.alpha = check_number("alpha", alpha)
+        self.num_particles = check_count("num_particles", num_particles)
 
     def surrogate(self, program: Program) -> Any:
         """Log of the mean of w^(1 - alpha), (K, N) to (N,), summed over the data."""

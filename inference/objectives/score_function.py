@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from inference.arguments import check_num_particles
+from inference.arguments import check_count
 from inference.objectives._objective import Objective
 from inference.objectives._score import score_terms, through_draws
 
@@ -35,7 +35,7 @@ class RLOO(Objective):
     """
 
     def __init__(self, num_particles: int) -> None:
-        self.num_particles = check_num_particles(num_particles, least=2)
+        self.num_particles = check_count("num_particles", num_particles, least=2)
 
     def surrogate(self, program: Program) -> Any:
         """Mean over the draws, (K, N) to (N,), summed over the data."""
@@ -81,7 +81,7 @@ class VIMCO(Objective):
     nests = True
 
     def __init__(self, num_particles: int) -> None:
-        self.num_particles = check_num_particles(num_particles, least=2)
+        self.num_particles = check_count("num_particles", num_particles, least=2)
 
     def surrogate(self, program: Program) -> Any:
         """The bound and K learning signals, (K, N) to (N,), summed over the data."""

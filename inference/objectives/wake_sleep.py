@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from inference.arguments import check_num_particles
+from inference.arguments import check_count, check_one_of
 from inference.objectives._objective import Objective, gradient_only, normalised_weights, weighed
 
 if TYPE_CHECKING:
@@ -40,9 +40,8 @@ class RWS(Objective):
     def __init__(
         self, num_particles: int, guide_phase: Literal["wake", "sleep", "both"] = "wake"
     ) -> None:
-        self.num_particles = check_num_particles(num_particles)
-        if guide_phase not in ("wake", "sleep", "both"):
-            raise ValueError(f"guide_phase must be 'wake', 'sleep' or 'both', got {guide_phase!r}.")
+        self.num_particles = check_count("num_particles", num_particles)
+        check_one_of("guide_phase", guide_phase, ("wake", "sleep", "both"))
         self.guide_phase = guide_phase
 
     def surrogate(self, program: Program) -> Any:

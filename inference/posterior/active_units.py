@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from inference.arguments import check_positive, check_seed
+from inference.arguments import check_count, check_positive, check_seed
 from inference.errors import ArgumentError
 from inference.pairs import fitted_on
 
@@ -45,8 +45,8 @@ def active_units(
         DataError: if the pair cannot take the data.
     """
     check_seed(seed)
-    check_positive("threshold", threshold, whole=False)
-    check_positive("num_draws", num_draws)
+    check_positive("threshold", threshold)
+    check_count("num_draws", num_draws)
     given = fitted_on(pair, x, engine=engine)
     backend, pair, arrays = given.backend, given.pair, given.arrays
     if num_draws < 2 or len(arrays[0]) < 2:

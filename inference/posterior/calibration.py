@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_seed
+from inference.arguments import check_count, check_seed
 from inference.data.training_data import as_scored, check_arrays
 from inference.errors import ArgumentError, ObjectiveError
 from inference.pairs import as_given, explaining, fitted
-from inference.posterior.chunks import Arrays, check_at_least, passed
+from inference.posterior.chunks import Arrays, passed
 from inference.posterior.ranks import Calibration
 from inference.posterior.uniformity import rank_tests
 from inference.program.structure import Structure, can_draw
@@ -70,8 +70,8 @@ def simulation_based_calibration(
         ObjectiveError: if the model does not draw data, or a latent belongs to no one datum.
         PairError: if the pair fails on what its model draws.
     """
-    check_at_least("num_simulations", num_simulations, 100)
-    check_at_least("num_draws", num_draws, 9)
+    check_count("num_simulations", num_simulations, least=100)
+    check_count("num_draws", num_draws, least=9)
     check_seed(seed)
     if not isinstance(false_alarm_rate, float) or not 0 < false_alarm_rate < 1:
         raise ArgumentError(

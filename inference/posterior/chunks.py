@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_positive, check_seed
-from inference.errors import ArgumentError, DivergenceError
+from inference.arguments import check_count, check_seed
+from inference.errors import DivergenceError
 from inference.likelihood.annealing import Chunk, chunks
 from inference.pairs import fitted_on
 from inference.program.draws import Draws
@@ -34,24 +34,13 @@ def understood(
         DataError: if the pair cannot take the data.
     """
     check_seed(seed)
-    check_positive("chunk_size", chunk_size)
+    check_count("chunk_size", chunk_size)
     given = fitted_on(pair, x, engine=engine)
     return given.backend, given.pair, given.arrays
 
 
 def passed(structure: Structure) -> None:
     """The check of a structure that was checked before."""
-
-
-def check_at_least(name: str, value: Any, least: int) -> None:
-    """Check a whole number with a lower limit.
-
-    Raises:
-        ArgumentError: naming the argument.
-    """
-    check_positive(name, value)
-    if value is None or value < least:
-        raise ArgumentError(f"{name} must be a whole number of at least {least}, got {value!r}.")
 
 
 def chunked(

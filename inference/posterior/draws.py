@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_positive, check_seed
+from inference.arguments import check_count, check_seed
 from inference.data.support import check_support
 from inference.data.training_data import array_id
 from inference.descriptions import describe_pair, versions
@@ -71,7 +71,7 @@ def to_arviz(
         PairError: if model and guide do not match.
     """
     check_seed(seed)
-    check_positive("num_draws", num_draws)
+    check_count("num_draws", num_draws)
     given = fitted_on(pair, x, engine=engine)
     name, backend, pair, arrays = given.engine, given.backend, given.pair, given.arrays
     seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(3)]

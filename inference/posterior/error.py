@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_positive, check_seed
+from inference.arguments import check_count, check_seed
 from inference.data.support import check_support
 from inference.data.training_data import as_arrays
 from inference.errors import ArgumentError, DataError
@@ -109,7 +109,7 @@ def posterior_error(
         PairError: if model and guide do not match.
     """
     check_seed(seed)
-    check_positive("num_draws", num_draws)
+    check_count("num_draws", num_draws)
     if num_draws < _LEAST_DRAWS:
         raise ArgumentError(f"num_draws must be at least {_LEAST_DRAWS}, got {num_draws!r}.")
     chains = _chains(reference)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_positive
+from inference.arguments import check_count, check_positive
 from inference.errors import ArgumentError
 from inference.likelihood.annealing import (
     AnnealedEstimate,
@@ -21,7 +21,7 @@ from inference.likelihood.importance_sampling import Estimate, check_scored, log
 from inference.likelihood.spread import over_draws
 from inference.objectives import RLOO, STL
 from inference.pairs import explaining
-from inference.posterior.chunks import check_at_least, understood, whole
+from inference.posterior.chunks import understood, whole
 from inference.posterior.estimates import SampledEstimate, from_data
 from inference.program.draws import Draws
 
@@ -116,10 +116,10 @@ def gap_decomposition(
         DivergenceError: if a density is not a number.
         ObjectiveError: if a latent's distribution cannot be freed; it is named.
     """
-    check_at_least("steps", steps, 1)
-    check_at_least("num_particles", num_particles, 2)
-    check_at_least("num_draws", num_draws, 100)
-    check_positive("learning_rate", learning_rate, whole=False)
+    check_count("steps", steps)
+    check_count("num_particles", num_particles, least=2)
+    check_count("num_draws", num_draws, least=100)
+    check_positive("learning_rate", learning_rate)
     backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
     given = _reference(pair, arrays, reference, seed, chunk_size, engine)
     head = tuple(array[:2] for array in arrays)

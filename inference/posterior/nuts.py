@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.arguments import check_positive, check_seed
+from inference.arguments import check_count, check_positive, check_seed
 from inference.data.support import check_support
 from inference.data.training_data import prepare
 from inference.errors import ArgumentError, DataError, ObjectiveError
@@ -44,13 +44,13 @@ class NUTS:
     def __post_init__(self) -> None:
         for name, least in (("num_warmup", 1), ("num_samples", 4), ("num_chains", 2)):
             value = getattr(self, name)
-            check_positive(name, value)
+            check_count(name, value, optional=True)
             if value is None or value < least:
                 raise ArgumentError(
                     f"{name} must be a whole number of at least {least}, got {value!r}; R-hat and "
                     "effective sample size need as many."
                 )
-        check_positive("target_accept", self.target_accept, whole=False)
+        check_positive("target_accept", self.target_accept, optional=True)
         if self.target_accept is None or self.target_accept >= 1:
             raise ArgumentError(
                 f"target_accept must lie between 0 and 1, got {self.target_accept!r}."

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from inference.arguments import check_count
 from inference.errors import DivergenceError
 from inference.likelihood.importance_sampling import check_scored
 from inference.pairs import explaining
-from inference.posterior.chunks import check_at_least, chunked, understood
+from inference.posterior.chunks import chunked, understood
 from inference.posterior.psis import pareto_shapes
 from inference.program.per_datum import check_rows
 
@@ -100,7 +101,7 @@ def psis_k_hat(
         DivergenceError: if weights are not finite.
         ObjectiveError: if the pair has no weights per datum.
     """
-    check_at_least("num_particles", num_particles, 100)
+    check_count("num_particles", num_particles, least=100)
     backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
     head = tuple(array[:2] for array in arrays)
     check = check_scored("psis_k_hat", arrays)

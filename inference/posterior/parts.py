@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from inference.arguments import check_count
 from inference.likelihood.importance_sampling import check_scored
 from inference.likelihood.spread import over_draws
 from inference.pairs import draws_nothing, explaining
-from inference.posterior.chunks import check_at_least, chunked, understood
+from inference.posterior.chunks import chunked, understood
 from inference.posterior.estimates import SampledEstimate, from_data
 from inference.program.draws import Draws
 from inference.program.per_datum import check_rows
@@ -76,7 +77,7 @@ def bound_parts(
         DivergenceError: if a density is not a number.
         ObjectiveError: if the pair has no bound per datum.
     """
-    check_at_least("num_particles", num_particles, 2)
+    check_count("num_particles", num_particles, least=2)
     backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
     head = tuple(array[:2] for array in arrays)
     check = check_scored("bound_parts", arrays)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from inference.arguments import check_count
 from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.importance_sampling import check_scored
 from inference.pairs import explaining
-from inference.posterior.chunks import Arrays, check_at_least, passed, understood
+from inference.posterior.chunks import Arrays, passed, understood
 from inference.program.posterior_scores import check_whole
 
 Statistic = Callable[[NDArray[Any]], ArrayLike]
@@ -96,7 +97,7 @@ def predictive_check(
         DataError: if the pair cannot score the data.
         ObjectiveError: if no site of the model observes x as it is.
     """
-    check_at_least("num_draws", num_draws, 2)
+    check_count("num_draws", num_draws, least=2)
     if not callable(statistic):
         raise ArgumentError(
             f"statistic must be a function of an array like x, for example numpy.mean; got "

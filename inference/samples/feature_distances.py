@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from inference.arguments import check_positive, check_seed
+from inference.arguments import check_count, check_seed
 from inference.samples.metric import SampleMetric
 from inference.samples.rows import Rows, as_row_sets
 
@@ -81,7 +81,7 @@ def kernel_distance(
         DataError: if the features are not rows of equal width.
     """
     check_seed(seed)
-    check_positive("block_size", block_size)
+    check_count("block_size", block_size, optional=True)
     a, b = as_row_sets(a=a, b=b, least=2)
     random = np.random.default_rng(seed)
     fewer = min(len(a), len(b))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from inference.arguments import check_given
+from inference.arguments import check_count, check_positive
 from inference.samples.metric import with_counts
 from inference.samples.rows import as_row_sets, blocks, centred, squared_distances
 
@@ -74,9 +74,9 @@ def mode_coverage(
         ArgumentError: if an argument is out of range.
         DataError: if samples and centres are not rows of equal width.
     """
-    check_given("scale", scale, whole=False)
-    check_given("within", within, whole=False)
-    check_given("least", least)
+    check_positive("scale", scale)
+    check_positive("within", within)
+    check_count("least", least)
     # Moved by the centres' middle: samples far away must not cost the near ones their digits.
     middle, drawn = centred(*as_row_sets(centres=centres, samples=samples))
     counts = np.zeros(len(middle), dtype=np.int64)

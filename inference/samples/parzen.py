@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import checked_bandwidths
+from inference.arguments import check_bandwidths
 from inference.samples.metric import with_counts
 from inference.samples.rows import (
     Rows,
@@ -89,7 +89,7 @@ def parzen_log_likelihood(
         ArgumentError: if a bandwidth is not positive.
         DataError: if the arrays are not rows of equal width.
     """
-    scales = checked_bandwidths(_BANDWIDTHS if bandwidths is None else bandwidths)
+    scales = check_bandwidths(_BANDWIDTHS if bandwidths is None else bandwidths)
     samples, valid, test = centred(*as_row_sets(samples=samples, valid=valid, test=test))
     means = _log_densities(samples, valid, scales).mean(1)
     best = int(np.argmax(means))

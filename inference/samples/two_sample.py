@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from inference.arguments import check_given, check_seed, checked_bandwidths
+from inference.arguments import check_bandwidths, check_count, check_seed
 from inference.errors import ArgumentError
 from inference.samples.metric import with_counts
 from inference.samples.rows import (
@@ -87,13 +87,11 @@ def mmd_test(
         DataError: if x and y are not rows of equal width.
     """
     check_seed(seed)
-    check_given("num_permutations", num_permutations)
+    check_count("num_permutations", num_permutations)
     x, y = as_row_sets(x=x, y=y, least=2)
     random = np.random.default_rng(seed)
     (pooled,) = centred(np.concatenate([x, y]))
-    scales = checked_bandwidths(
-        _median_scales(pooled, random) if bandwidths is None else bandwidths
-    )
+    scales = check_bandwidths(_median_scales(pooled, random) if bandwidths is None else bandwidths)
     n, total = len(x), len(pooled)
     labels = np.zeros((1 + num_permutations, total), dtype=bool)
     labels[:, :n] = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from inference.arguments import check_positive, check_seed
+from inference.arguments import check_count, check_positive, check_seed
 from inference.errors import ArgumentError
 from inference.pairs import check_pair_type
 
@@ -37,9 +37,9 @@ def check_arguments(
         ArgumentError: naming the argument.
     """
     for name, value in whole.items():
-        check_positive(name, value)
+        check_count(name, value, optional=True)
     for name, value in positive.items():
-        check_positive(name, value, whole=False)
+        check_positive(name, value, optional=True)
     if whole["epochs"] is None and whole["steps"] is None and positive["seconds"] is None:
         raise ArgumentError("say how long to train: pass epochs=, steps= or seconds=.")
     check_pair_type(pair)
@@ -53,6 +53,6 @@ def check_arguments(
     if device is not None and not isinstance(device, str):
         raise ArgumentError(f"device must be a name such as 'cpu' or 'cuda', got {device!r}.")
     if checkpoint_seconds != 0:
-        check_positive("checkpoint_seconds", checkpoint_seconds, whole=False)
+        check_positive("checkpoint_seconds", checkpoint_seconds)
     if progress not in (True, False, "auto"):
         raise ArgumentError(f"progress must be True, False or 'auto', got {progress!r}.")

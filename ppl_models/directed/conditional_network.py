@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pyro
-import pyro.distributions as dist
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_positive,
-    check_seed,
-    check_size,
-    check_sizes,
-)
-from ppl_models.networks.condition import Condition
+from ppl_models.directed._conditional import ConditionalPair
+from ppl_models.networks.arguments import check_network, check_seed
 from ppl_models.networks.mlp import MLP
-from ppl_models.networks.output_bias import output_bias
+from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["ConditionalNetwork"]
 
 
-class ConditionalNetwork(PyroPair):
+class ConditionalNetwork(ConditionalPair):
     """A network from y to x, without latents: p(x | y), every column by itself.
 
     Story, for each datum n, given y_n:
@@ -68,23 +58,11 @@ class ConditionalNetwork(PyroPair):
         data_mean: ArrayLike | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        self.data_dim = check_size("data_dim", data_dim)
-        self.condition = Condition(classes, condition_dim)
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
-        self.likelihood = check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
-        self.noise_scale = check_positive("noise_scale", noise_scale)
+        super().__init__(data_dim, classes, condition_dim, likelihood, noise_scale)
+        hidden = check_network(hidden, activation)
         random = torch.Generator().manual_seed(check_seed(seed))
-        sizes = [self.condition.width, *hidden, data_dim]
-        self.network = MLP(sizes, activation, random)
-        if data_mean is not None:
-            self.network.set_output_bias(output_bias(data_mean, data_dim, likelihood))
-
-    def _likelihood(self, output: Tensor) -> dist.TorchDistribution:
-        if self.likelihood == "bernoulli":
-            return dist.Bernoulli(logits=output).to_event(1)
-        return dist.Normal(output, self.noise_scale).to_event(1)
+        self.network = MLP([self.condition.width, *hidden, data_dim], activation, random)
+        start_at_mean(self.network, data_mean, data_dim, likelihood)
 
     def model(
         self, x: Tensor | None = None, y: Tensor | None = None, *, size: int | None = None
@@ -96,27 +74,9 @@ class ConditionalNetwork(PyroPair):
         condition = self._condition(x, y, size)
         self.register("network")
         with pyro.plate("data", len(condition)):
-            output = self.network(condition)
-            pyro.sample("x", self._likelihood(output), obs=x)
-        return output.sigmoid() if self.likelihood == "bernoulli" else output
+            fn = self.likelihood(self.network(condition))
+            pyro.sample("x", fn, obs=x)
+        return fn.mean
 
     def guide(self, x: Tensor, y: Tensor | None = None) -> None:
         """Propose nothing: there is no latent."""
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse a missing condition, and one that is not the pair's."""
-        x, *given = arrays
-        self.condition.check(given[0] if given else None, len(x))
-
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """A row of data and a condition."""
-        return (*super().example(), self.condition.example())
-
-    def _condition(self, x: Tensor | None, y: Tensor | None, size: int | None) -> Tensor:
-        """The condition as the networks see it, shape (N, width)."""
-        rows = size if x is None else len(x)
-        self.condition.check(None if y is None else y.detach().cpu().numpy(), rows)
-        y = torch.as_tensor(y)
-        if self.condition.classes is None:
-            return y.float()
-        return torch.nn.functional.one_hot(y.long(), self.condition.classes).float()

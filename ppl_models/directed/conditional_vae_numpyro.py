@@ -3,68 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
 from flax import nnx
-from jax.core import Tracer
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
-from ppl_models._pair import Pair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_positive,
-    check_seed,
-    check_size,
-    check_sizes,
-)
-from ppl_models.networks.condition import Condition
-from ppl_models.networks.mlp_numpyro import MLP
-from ppl_models.networks.output_bias import output_bias
-from ppl_models.networks.two_input_mlp_numpyro import TwoInputMLP
+from ppl_models.directed._conditional_numpyro import ConditionalPair
+from ppl_models.networks.arguments import check_choice, check_network, check_seed, check_size
+from ppl_models.networks.latents_numpyro import normal
+from ppl_models.networks.mlp_numpyro import MLP, TwoInputMLP
+from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["ConditionalVAE"]
 
 
-class ConditionalVAE(Pair):
-    """A Gaussian latent and a condition y, decoded together: p(x | y).
-
-    Story, for each datum n, given y_n:
-
-        z_n ~ Normal(m_0(y_n), exp(s_0(y_n))), (m_0, s_0) = prior(y_n)     (latent_dim,)
-           or Normal(0, I)
-        x_n ~ Bernoulli(logits = decoder(z_n, y_n))                   (data_dim,)
-           or Normal(decoder(z_n, y_n), noise_scale)
-        guide: z_n ~ Normal(m(x_n, y_n), exp(s(x_n, y_n))), (m, s) = encoder(x_n, y_n)
-
-    The condition is a class, or a vector such as the part of an image that is known. What a bound
-    or a likelihood is of is p(x | y).
-
-    Args:
-        data_dim: columns of x.
-        classes: number of classes, where y is one whole number for each row.
-        condition_dim: columns of y, where y is a vector. Give one of the two.
-        latent_dim: size of z.
-        hidden: hidden sizes of every network; the decoder has them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
-        prior: `"conditional"`, p(z | y) by a network, or `"standard"`.
-        likelihood: `"bernoulli"` (x in {0, 1}) or `"gaussian"` (x real).
-        noise_scale: standard deviation of the Gaussian likelihood.
-        data_mean: mean of the training data, shape (data_dim,). When given, the decoder starts
-            with a bias that reproduces it.
-        seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range, or not one of `classes` and `condition_dim` is
-            given.
-    """
-
-    engine = "numpyro"
+class ConditionalVAE(ConditionalPair):
+    """The pair of `conditional_vae.py` on NumPyro."""
 
     def __init__(
         self,
@@ -81,33 +39,22 @@ class ConditionalVAE(Pair):
         data_mean: ArrayLike | None = None,
         seed: int = 0,
     ) -> None:
-        self.data_dim = check_size("data_dim", data_dim)
-        self.condition = Condition(classes, condition_dim)
+        super().__init__(data_dim, classes, condition_dim, likelihood, noise_scale)
         self.latent_dim = check_size("latent_dim", latent_dim)
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         conditional = check_choice("prior", prior, ("conditional", "standard")) == "conditional"
-        self.likelihood = check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
-        self.noise_scale = check_positive("noise_scale", noise_scale)
         random = nnx.Rngs(check_seed(seed))
         width, gaussian = self.condition.width, [*hidden, 2 * latent_dim]
         decoded = [*reversed(hidden), data_dim]
         self.encoder = TwoInputMLP((data_dim, width), gaussian, activation, random)
         self.decoder = TwoInputMLP((latent_dim, width), decoded, activation, random)
         self.prior = MLP([width, *gaussian], activation, random) if conditional else None
-        if data_mean is not None:
-            self.decoder.set_output_bias(output_bias(data_mean, data_dim, likelihood))
+        start_at_mean(self.decoder, data_mean, data_dim, likelihood)
 
     def _prior(self, condition: jax.Array) -> dist.Distribution:
         if self.prior is None:
             return dist.Normal(jnp.zeros(self.latent_dim), 1.0).to_event(1)
-        mean, log_scale = jnp.split(nnx_module("prior", self.prior)(condition), 2, axis=-1)
-        return dist.Normal(mean, jnp.exp(log_scale)).to_event(1)
-
-    def _likelihood(self, output: jax.Array) -> dist.Distribution:
-        if self.likelihood == "bernoulli":
-            return dist.Bernoulli(logits=output).to_event(1)
-        return dist.Normal(output, self.noise_scale).to_event(1)
+        return normal(nnx_module("prior", self.prior)(condition))
 
     def model(
         self, x: jax.Array | None = None, y: jax.Array | None = None, *, size: int | None = None
@@ -120,32 +67,13 @@ class ConditionalVAE(Pair):
         decoder = nnx_module("decoder", self.decoder)
         with numpyro.plate("data", len(condition)):
             z = numpyro.sample("z", self._prior(condition))
-            output = decoder(z, condition)
-            numpyro.sample("x", self._likelihood(output), obs=x)
-        return nnx.sigmoid(output) if self.likelihood == "bernoulli" else output
+            fn = self.likelihood(decoder(z, condition))
+            numpyro.sample("x", fn, obs=x)
+        return jnp.asarray(fn.mean)
 
     def guide(self, x: jax.Array, y: jax.Array | None = None) -> None:
         """Propose z, shape (N, latent_dim), from a diagonal Gaussian."""
         condition = self._condition(x, y, None)
         encoder = nnx_module("encoder", self.encoder)
         with numpyro.plate("data", len(x)):
-            mean, log_scale = jnp.split(encoder(x, condition), 2, axis=-1)
-            numpyro.sample("z", dist.Normal(mean, jnp.exp(log_scale)).to_event(1))
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse a missing condition, and one that is not the pair's."""
-        x, *given = arrays
-        self.condition.check(given[0] if given else None, len(x))
-
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """A row of data and a condition."""
-        return (*super().example(), self.condition.example())
-
-    def _condition(self, x: jax.Array | None, y: jax.Array | None, size: int | None) -> jax.Array:
-        """The condition as the networks see it, shape (N, width)."""
-        rows = size if x is None else len(x)
-        check = self.condition.check_shape if isinstance(y, Tracer) else self.condition.check
-        check(y, rows)
-        if self.condition.classes is None:
-            return jnp.asarray(y, dtype=jnp.float32)
-        return nnx.one_hot(jnp.asarray(y), self.condition.classes)
+            numpyro.sample("z", normal(encoder(x, condition)))

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pyro
-import pyro.distributions as dist
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from ppl_models._pyro_pair import PyroPair
+from ppl_models.directed._sequence import SequencePair
 from ppl_models.networks.arguments import (
     check_choice,
-    check_positive,
     check_seed,
     check_size,
     check_sizes,
 )
+from ppl_models.networks.likelihoods import Likelihood
 from ppl_models.networks.mlp import MLP
-from ppl_models.networks.recurrent import Initial
-from ppl_models.networks.sequences import check_sequences
+from ppl_models.networks.recurrent import (
+    Combiner,
+    Future,
+    GatedTransition,
+    Initial,
+    LinearTransition,
+)
 from ppl_models.networks.sequential import Markov
-from ppl_models.networks.state_space import Combiner, Future, GatedTransition, LinearTransition
 
 __all__ = ["DeepMarkov"]
 
 
-class DeepMarkov(PyroPair):
+class DeepMarkov(SequencePair):
     """A chain of Gaussian states, moved and shown by networks, inferred from its future.
 
     Story, for each sequence n with steps t = 1..T_n and a trained z_0:
@@ -81,8 +82,8 @@ class DeepMarkov(PyroPair):
         check_choice("transition", transition, ("gated", "linear"))
         check_size("transition_hidden", transition_hidden)
         check_size("guide_hidden", guide_hidden)
-        self.likelihood = check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
-        self.noise_scale = check_positive("noise_scale", noise_scale)
+        check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
+        self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
         random = torch.Generator().manual_seed(check_seed(seed))
         self.start = Initial(torch.zeros(latent_dim))
         if transition == "gated":
@@ -93,26 +94,6 @@ class DeepMarkov(PyroPair):
         self.future = Future(data_dim, guide_hidden, random)
         self.combiner = Combiner(latent_dim, guide_hidden, random)
 
-    @property
-    def data_shape(self) -> tuple[int, ...]:
-        """Shape of one row of `x`."""
-        return (self.length, self.data_dim)
-
-    def check_batch(self, x: NDArray[Any], lengths: NDArray[Any] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Refuse another shape, or a length out of range.
-
-        Raises:
-            ValueError: naming the argument, what was expected and what came.
-        """
-        check_sequences(x, lengths, self.data_shape, None)
-
-    def _likelihood(self, output: Tensor, inside: Tensor | None) -> dist.TorchDistribution:
-        if self.likelihood == "bernoulli":
-            step = dist.Bernoulli(logits=output).to_event(1)
-        else:
-            step = dist.Normal(output, self.noise_scale).to_event(1)
-        return (step if inside is None else step.mask(inside)).to_event(1)
-
     def model(
         self, x: Tensor | None = None, lengths: Tensor | None = None, *, size: int = 1
     ) -> Tensor:
@@ -122,9 +103,10 @@ class DeepMarkov(PyroPair):
         rows, shape = size if x is None else len(x), (self.length, self.latent_dim)
         with pyro.plate("data", rows):
             prior = Markov(self.transition, self.start(), shape, (rows,), inside=inside)
-            output = self.emission(pyro.sample("z", prior))
-            pyro.sample("x", self._likelihood(output, inside), obs=x)
-        return output.sigmoid() if self.likelihood == "bernoulli" else output
+            step = self.likelihood(self.emission(pyro.sample("z", prior)))
+            fn = step if inside is None else step.mask(inside)
+            pyro.sample("x", fn.to_event(1), obs=x)
+        return step.mean
 
     def guide(self, x: Tensor, lengths: Tensor | None = None) -> None:
         """Propose z, shape (N, length, latent_dim), each from the one before and the future."""
@@ -137,12 +119,3 @@ class DeepMarkov(PyroPair):
                 self.combiner, still, shape, x.shape[:1], inputs=future, inside=inside
             )
             pyro.sample("z", proposal)
-
-    def _inside(self, x: Tensor | None, lengths: Tensor | None) -> Tensor | None:
-        """Which steps belong to their sequence, (N, length); refuses what does not fit."""
-        if x is not None:
-            given = None if lengths is None else lengths.cpu().numpy()
-            self.check_batch(x.detach().cpu().numpy(), given)
-        if lengths is None:
-            return None
-        return torch.arange(self.length, device=lengths.device) < lengths.unsqueeze(-1)

@@ -3,72 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import numpyro
-import numpyro.distributions as dist
 from flax import nnx
-from jax.core import Tracer
-from numpy.typing import NDArray
 from numpyro.contrib.module import nnx_module
 
-from ppl_models._pair import Pair
+from ppl_models.directed._sequence_numpyro import SequencePair
 from ppl_models.networks.arguments import (
     check_choice,
-    check_positive,
     check_seed,
     check_size,
     check_sizes,
 )
+from ppl_models.networks.likelihoods_numpyro import Likelihood
 from ppl_models.networks.mlp_numpyro import MLP
-from ppl_models.networks.recurrent_numpyro import Initial
-from ppl_models.networks.sequences import check_sequences
-from ppl_models.networks.sequential_numpyro import Markov
-from ppl_models.networks.state_space_numpyro import (
+from ppl_models.networks.recurrent_numpyro import (
     Combiner,
     Future,
     GatedTransition,
+    Initial,
     LinearTransition,
 )
+from ppl_models.networks.sequential_numpyro import Markov
 
 __all__ = ["DeepMarkov"]
 
 
-class DeepMarkov(Pair):
-    """A chain of Gaussian states, moved and shown by networks, inferred from its future.
-
-    Story, for each sequence n with steps t = 1..T_n and a trained z_0:
-
-        z_nt ~ Normal(m(z_n,t-1), s(z_n,t-1))                      (length, latent_dim)
-        x_nt ~ Bernoulli(logits = emission(z_nt))                  (length, data_dim)
-           or Normal(emission(z_nt), noise_scale)
-        guide: z_nt ~ Normal(a(h), b(h)), h = (tanh(W z_n,t-1 + b) + f_nt) / 2,
-               f_nt = GRU(x_nt, f_n,t+1)
-
-    which is the guide "DKS" of the paper: p(z | x) depends on z_{t-1} and on x_t..x_T alone, too.
-    `lengths` are the T_n, from 1 to `length`; steps after them are drawn and shown to nobody, and
-    neither log p nor log q knows of them. Without `lengths` all sequences are full.
-
-    Args:
-        data_dim: columns of a step of x.
-        length: steps that a row of x has room for.
-        latent_dim: size of the state.
-        hidden: hidden sizes of the emission; an empty sequence makes it linear.
-        transition: `"gated"`, between a linear move and one by a network, or `"linear"`.
-        transition_hidden: hidden size of the gated transition's two networks.
-        guide_hidden: size of the recurrent unit that reads x backwards.
-        likelihood: `"bernoulli"` (x in {0, 1}) or `"gaussian"` (x real).
-        noise_scale: standard deviation of the Gaussian likelihood.
-        seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range, or a batch does not fit the pair.
-    """
-
-    engine = "numpyro"
+class DeepMarkov(SequencePair):
+    """The pair of `deep_markov.py` on NumPyro."""
 
     def __init__(
         self,
@@ -91,8 +55,8 @@ class DeepMarkov(Pair):
         check_choice("transition", transition, ("gated", "linear"))
         check_size("transition_hidden", transition_hidden)
         check_size("guide_hidden", guide_hidden)
-        self.likelihood = check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
-        self.noise_scale = check_positive("noise_scale", noise_scale)
+        check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
+        self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
         random = nnx.Rngs(check_seed(seed))
         self.start = Initial(jnp.zeros(latent_dim))
         if transition == "gated":
@@ -102,26 +66,6 @@ class DeepMarkov(Pair):
         self.emission = MLP([latent_dim, *hidden, data_dim], "relu", random)
         self.future = Future(data_dim, guide_hidden, random)
         self.combiner = Combiner(latent_dim, guide_hidden, random)
-
-    @property
-    def data_shape(self) -> tuple[int, ...]:
-        """Shape of one row of `x`."""
-        return (self.length, self.data_dim)
-
-    def check_batch(self, x: NDArray[Any], lengths: NDArray[Any] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Refuse another shape, or a length out of range.
-
-        Raises:
-            ValueError: naming the argument, what was expected and what came.
-        """
-        check_sequences(x, lengths, self.data_shape, None)
-
-    def _likelihood(self, output: jax.Array, inside: jax.Array | None) -> dist.Distribution:
-        if self.likelihood == "bernoulli":
-            step = dist.Bernoulli(logits=output).to_event(1)
-        else:
-            step = dist.Normal(output, self.noise_scale).to_event(1)
-        return (step if inside is None else step.mask(inside)).to_event(1)
 
     def model(
         self, x: jax.Array | None = None, lengths: jax.Array | None = None, *, size: int = 1
@@ -134,9 +78,10 @@ class DeepMarkov(Pair):
         rows, shape = size if x is None else len(x), (self.length, self.latent_dim)
         with numpyro.plate("data", rows):
             prior = Markov(transition, start, shape, (rows,), inside=inside)
-            output = emission(numpyro.sample("z", prior))
-            numpyro.sample("x", self._likelihood(output, inside), obs=x)
-        return nnx.sigmoid(output) if self.likelihood == "bernoulli" else output
+            step = self.likelihood(emission(numpyro.sample("z", prior)))
+            fn = step if inside is None else step.mask(inside)
+            numpyro.sample("x", fn.to_event(1), obs=x)
+        return jnp.asarray(step.mean)
 
     def guide(self, x: jax.Array, lengths: jax.Array | None = None) -> None:
         """Propose z, shape (N, length, latent_dim), each from the one before and the future."""
@@ -147,11 +92,3 @@ class DeepMarkov(Pair):
         with numpyro.plate("data", len(x)):
             proposal = Markov(combiner, still, shape, x.shape[:1], inputs=future, inside=inside)
             numpyro.sample("z", proposal)
-
-    def _inside(self, x: jax.Array | None, lengths: jax.Array | None) -> jax.Array | None:
-        """Which steps belong to their sequence, (N, length); refuses what does not fit."""
-        if x is not None and not isinstance(x, Tracer):
-            self.check_batch(np.asarray(x), None if lengths is None else np.asarray(lengths))
-        if lengths is None:
-            return None
-        return jnp.arange(self.length) < jnp.asarray(lengths)[..., None]

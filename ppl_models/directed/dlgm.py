@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import pyro
 import pyro.distributions as dist
@@ -15,15 +14,17 @@ from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import (
     ACTIVATIONS,
     check_choice,
+    check_ladder,
+    check_layers,
     check_levels,
     check_seed,
     check_size,
     check_sizes,
 )
-from ppl_models.networks.ladder import Rung, precision_weighted
+from ppl_models.networks.latents import normal, precision_weighted
 from ppl_models.networks.likelihoods import Likelihood
-from ppl_models.networks.mlp import MLP
-from ppl_models.networks.output_bias import output_bias
+from ppl_models.networks.mlp import MLP, Rung
+from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["DLGM"]
 
@@ -85,21 +86,9 @@ class DLGM(PyroPair):
         super().__init__()
         self.data_dim = check_size("data_dim", data_dim)
         self.latent_dims = check_sizes("latent_dims", latent_dims)
-        layers = len(self.latent_dims)
-        if layers < 2:
-            raise ValueError(
-                f"latent_dims must have two sizes or more, such as (100, 50), got {latent_dims!r}; "
-                "with one layer it is the model 'vae'."
-            )
-        levels = check_levels("hidden", hidden, layers)
+        levels = check_levels("hidden", hidden, check_layers(self.latent_dims))
         check_choice("activation", activation, ACTIVATIONS)
-        full = check_choice("noise", noise, ("diagonal", "full")) == "full"
-        self.ladder = check_choice("guide", guide, ("bottom-up", "ladder")) == "ladder"
-        if full and self.ladder:
-            raise ValueError(
-                "guide='ladder' multiplies Gaussians entry by entry and needs noise='diagonal', "
-                "got noise='full'; use guide='bottom-up' with it."
-            )
+        full, self.ladder = check_ladder(noise, guide)
         self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
         random = torch.Generator().manual_seed(check_seed(seed))
         self.encoders, self.decoders = nn.ModuleList(), nn.ModuleList()
@@ -113,9 +102,7 @@ class DLGM(PyroPair):
             if full and level > 0:
                 self.noise.append(nn.Parameter(torch.zeros(below, below)))
             above, below = (above, *sizes)[-1] if self.ladder else size, size
-        if data_mean is not None:
-            bias = output_bias(data_mean, data_dim, likelihood)
-            cast(MLP, self.decoders[0]).set_output_bias(bias)
+        start_at_mean(self.decoders[0], data_mean, data_dim, likelihood)
 
     def _layer(self, level: int, output: Tensor) -> dist.TorchDistribution:
         """p(z_level | z_level+1), given the decoder's output at z_level+1."""
@@ -123,8 +110,7 @@ class DLGM(PyroPair):
             free = self.noise[level - 1]
             tril = free.tril(-1) + torch.diag(free.diagonal().exp())
             return dist.MultivariateNormal(output, scale_tril=tril)
-        mean, log_scale = output.chunk(2, dim=-1)
-        return dist.Normal(mean, log_scale.exp()).to_event(1)
+        return normal(output)
 
     def model(self, x: Tensor | None = None, *, size: int = 1) -> Tensor:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""
@@ -148,8 +134,7 @@ class DLGM(PyroPair):
                 return
             z = x
             for level, encoder in enumerate(self.encoders, start=1):
-                mean, log_scale = encoder(z).chunk(2, dim=-1)
-                z = pyro.sample(f"z{level}", dist.Normal(mean, log_scale.exp()).to_event(1))
+                z = pyro.sample(f"z{level}", normal(encoder(z)))
 
     def _descend(self, x: Tensor) -> None:
         """The ladder: up without draws, then down with them."""

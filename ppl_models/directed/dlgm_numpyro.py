@@ -17,58 +17,23 @@ from ppl_models._pair import Pair
 from ppl_models.networks.arguments import (
     ACTIVATIONS,
     check_choice,
+    check_ladder,
+    check_layers,
     check_levels,
     check_seed,
     check_size,
     check_sizes,
 )
-from ppl_models.networks.ladder_numpyro import Rung, precision_weighted
+from ppl_models.networks.latents_numpyro import normal, precision_weighted
 from ppl_models.networks.likelihoods_numpyro import Likelihood
-from ppl_models.networks.mlp_numpyro import MLP
-from ppl_models.networks.output_bias import output_bias
+from ppl_models.networks.mlp_numpyro import MLP, Rung
+from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["DLGM"]
 
 
 class DLGM(Pair):
-    """Layers of Gaussian latents, each one's mean a network of the layer above.
-
-    Story, for each datum n, from the top layer L down:
-
-        z_L,n ~ Normal(0, I)                                 (latent_dims[L-1],)
-        z_l,n ~ Normal(m, exp(s)), (m, s) = decoder_l(z_l+1,n)        noise = "diagonal"
-           or MultivariateNormal(decoder_l(z_l+1,n), G_l G_l')        noise = "full"
-        x_n   ~ Bernoulli(logits = decoder_0(z_1,n))         (data_dim,)
-             or another likelihood of `ppl_models.networks.likelihoods`
-
-    with G_l lower triangular. Guides, (m, s) = encoder_l(...) at each layer:
-
-        bottom-up: z_1,n ~ Normal(m, exp(s)) from x_n, z_l+1,n likewise from z_l,n
-        ladder:    all (m, s) from x_n in one deterministic pass upwards, d_l+1 = features of d_l;
-                   z_L,n ~ Normal(m, exp(s)), and z_l,n from the normalised product of
-                   Normal(m, exp(s)) and the model's own p(z_l,n | z_l+1,n)
-
-    (Burda et al. 2016, arXiv:1509.00519; Sonderby et al. 2016, arXiv:1602.02282.) The ladder
-    shares the decoders between the layers with the model, so that an objective with a loss of its
-    own for the guide, such as RWS, moves them by that loss too.
-
-    Args:
-        data_dim: columns of x.
-        latent_dims: sizes of z1 (next to the data), z2, ...; two or more.
-        hidden: hidden sizes of the encoder from x to z1, from z1 to z2, ...; the decoders have
-            them in reverse. `()` makes every network linear.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
-        noise: `"diagonal"`, given by the decoders, or `"full"`, one learnt matrix per layer.
-        guide: `"bottom-up"` or `"ladder"`; the latter needs diagonal noise.
-        likelihood: `"bernoulli"` (x in {0, 1}), `"gaussian"` or `"learned-variance"` (x real), or
-            `"discretised-logistic"` (x among 256 grey levels from 0 to 1).
-        noise_scale: scale of a likelihood other than Bernoulli, initial where it is learnt.
-        data_mean: mean of the training data, shape (data_dim,), for the decoder's initial bias.
-        seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
-    """
+    """The pair of `dlgm.py` on NumPyro."""
 
     engine = "numpyro"
 
@@ -88,21 +53,9 @@ class DLGM(Pair):
     ) -> None:
         self.data_dim = check_size("data_dim", data_dim)
         self.latent_dims = check_sizes("latent_dims", latent_dims)
-        layers = len(self.latent_dims)
-        if layers < 2:
-            raise ValueError(
-                f"latent_dims must have two sizes or more, such as (100, 50), got {latent_dims!r}; "
-                "with one layer it is the model 'vae'."
-            )
-        levels = check_levels("hidden", hidden, layers)
+        levels = check_levels("hidden", hidden, check_layers(self.latent_dims))
         check_choice("activation", activation, ACTIVATIONS)
-        full = check_choice("noise", noise, ("diagonal", "full")) == "full"
-        self.ladder = check_choice("guide", guide, ("bottom-up", "ladder")) == "ladder"
-        if full and self.ladder:
-            raise ValueError(
-                "guide='ladder' multiplies Gaussians entry by entry and needs noise='diagonal', "
-                "got noise='full'; use guide='bottom-up' with it."
-            )
+        full, self.ladder = check_ladder(noise, guide)
         self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
         random = nnx.Rngs(check_seed(seed))
         self.encoders: list[MLP] = []
@@ -117,9 +70,7 @@ class DLGM(Pair):
             if full and level > 0:
                 self.noise.append(jnp.zeros((below, below)))
             above, below = (above, *sizes)[-1] if self.ladder else size, size
-        if data_mean is not None:
-            bias = output_bias(data_mean, data_dim, likelihood)
-            self.decoders[0].set_output_bias(bias)
+        start_at_mean(self.decoders[0], data_mean, data_dim, likelihood)
 
     def _layer(self, level: int, output: jax.Array) -> dist.Distribution:
         """p(z_level | z_level+1), given the decoder's output at z_level+1."""
@@ -127,8 +78,7 @@ class DLGM(Pair):
             free = jnp.asarray(numpyro.param(f"noise.{level - 1}", self.noise[level - 1]))
             tril = jnp.tril(free, -1) + jnp.diag(jnp.exp(jnp.diagonal(free)))
             return dist.MultivariateNormal(output, scale_tril=tril)
-        mean, log_scale = jnp.split(output, 2, axis=-1)
-        return dist.Normal(mean, jnp.exp(log_scale)).to_event(1)
+        return normal(output)
 
     def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""
@@ -152,8 +102,7 @@ class DLGM(Pair):
                 return
             z = x
             for level, encoder in enumerate(encoders, start=1):
-                mean, log_scale = jnp.split(encoder(z), 2, axis=-1)
-                z = numpyro.sample(f"z{level}", dist.Normal(mean, jnp.exp(log_scale)).to_event(1))
+                z = numpyro.sample(f"z{level}", normal(encoder(z)))
 
     def _descend(self, x: jax.Array, encoders: list[Callable[..., Any]]) -> None:
         """The ladder: up without draws, then down with them."""

@@ -15,46 +15,18 @@ from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
-from ppl_models.networks.arguments import check_flag, check_seed, check_size
+from ppl_models.networks.arguments import check_flag, check_seed, check_size, check_windows
 from ppl_models.networks.canvas_numpyro import Painter, Reader, State
-from ppl_models.networks.output_bias import output_bias
-from ppl_models.networks.recurrent_numpyro import Initial, linear
+from ppl_models.networks.mlp_numpyro import linear
+from ppl_models.networks.recurrent_numpyro import Initial
 from ppl_models.networks.sequential_numpyro import Carry, Sequential
-from ppl_models.networks.windows import check_windows
+from ppl_models.networks.start_values import output_bias
 
 __all__ = ["DRAW"]
 
 
 class DRAW(Pair):
-    """An image painted in steps, each from a latent of its own, and inferred while it is painted.
-
-    Story, for each datum n, with h_0 = 0 and a trained canvas c_0, the steps t = 1..T:
-
-        z_nt ~ Normal(0, I)                                        (steps, latent_dim)
-        h_nt = LSTM(z_nt, h_n,t-1),   c_nt = c_n,t-1 + write(h_nt)
-        x_n ~ Bernoulli(logits = c_nT)                             (data_dim,)
-        guide: z_nt ~ Normal(m, exp(s)), (m, s) = W e_nt + b,
-               e_nt = LSTM([read(x_n, x_n - sigmoid(c_n,t-1), h_n,t-1), h_n,t-1], e_n,t-1)
-
-    The guide paints along: z_nt depends on all draws before it. With `attention`, `read` and
-    `write` see a grid of Gaussian filters that the decoder moves, zooms and sharpens; without, they
-    see the whole image.
-
-    Args:
-        data_dim: columns of x; with attention the square of a whole number.
-        latent_dim: size of the latent of one step.
-        hidden: size of the encoder and of the decoder.
-        steps: T, how many strokes paint an image.
-        attention: whether reading and writing go through a grid of filters.
-        read_size: filters per side of the grid that is read through; not used without attention.
-        write_size: filters per side of the grid that is written through; likewise.
-        data_mean: mean of the training data, shape (data_dim,). When given, the first canvas
-            reproduces it; otherwise it is grey.
-        seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
-    """
+    """The pair of `draw.py` on NumPyro."""
 
     engine = "numpyro"
 

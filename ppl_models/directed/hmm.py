@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pyro
 import pyro.distributions as dist
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_positive,
-    check_seed,
-    check_size,
-    check_sizes,
-)
+from ppl_models.directed._sequence import SequencePair
+from ppl_models.networks.arguments import check_choice, check_network, check_size
 from ppl_models.networks.markov_chain import HiddenMarkov, MarkovChain
 from ppl_models.networks.mlp import MLP
-from ppl_models.networks.sequences import check_sequences
 from ppl_models.networks.start_values import hmm_start
 
 __all__ = ["HMM"]
 
 
-class HMM(PyroPair):
+class HMM(SequencePair):
     """A chain of discrete states, each of which emits a symbol or a Gaussian vector.
 
     Story, for each sequence n of L_n steps, with s_k = min_scale + exp(log_scales_k):
@@ -103,51 +94,33 @@ class HMM(PyroPair):
         self.data_dim = check_size("data_dim", data_dim)
         self.length = check_size("length", length)
         self.states = check_size("states", states)
-        check_choice("emissions", emissions, ("categorical", "gaussian"))
         self.categorical = emissions == "categorical"
-        if self.categorical and data_dim != 1:
-            raise ValueError(
-                f"data_dim must be 1 with emissions='categorical', one symbol a step, got "
-                f"{data_dim}; use emissions='gaussian' for vectors."
-            )
         self.symbols = check_size("symbols", symbols)
+        self.alphabet = symbols if self.categorical else None
         self.proposal = check_choice("guide", guide, ("none", "exact", "amortised"))
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
-        self.min_scale = check_positive("min_scale", min_scale)
-        self.columns = symbols if self.categorical else data_dim  # of what a network is shown
+        hidden = check_network(hidden, activation)
+        self.min_scale = min_scale
         start = hmm_start(
-            (states, self.columns),
-            emissions,
-            noise_scale=check_positive("noise_scale", noise_scale),
+            states=states,
+            emissions=emissions,
+            symbols=symbols,
+            data_dim=data_dim,
+            noise_scale=noise_scale,
             min_scale=min_scale,
             initial=initial,
             transition=transition,
             emission=emission,
             means=means,
             scales=scales,
-            seed=check_seed(seed),
+            seed=seed,
         )
         for name, value in start.items():
             self.register_parameter(name, nn.Parameter(torch.as_tensor(value)))
         if guide == "amortised":
             random = torch.Generator().manual_seed(seed)
-            sizes = [length * self.columns, *hidden, length * states]
+            columns = symbols if self.categorical else data_dim  # of what the network is shown
+            sizes = [length * columns, *hidden, length * states]
             self.encoder = MLP(sizes, activation, random)
-
-    @property
-    def data_shape(self) -> tuple[int, ...]:
-        """Shape of one row of `x`."""
-        return (self.length,) if self.categorical else (self.length, self.data_dim)
-
-    def check_batch(self, x: NDArray[Any], lengths: NDArray[Any] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Refuse another shape, a symbol that is not in the alphabet, a length out of range.
-
-        Raises:
-            ValueError: naming the argument, what was expected and what came.
-        """
-        symbols = self.symbols if self.categorical else None
-        check_sequences(x, lengths, self.data_shape, symbols)
 
     def model(
         self, x: Tensor | None = None, lengths: Tensor | None = None, *, size: int = 1
@@ -178,7 +151,7 @@ class HMM(PyroPair):
                 proposal = self.posterior(x, lengths)
         else:
             shown = nn.functional.one_hot(x.long(), self.symbols).to(x) if self.categorical else x
-            inside = self._inside(lengths)
+            inside = self._inside(x, lengths)
             if inside is not None:
                 shown = torch.where(inside.unsqueeze(-1), shown, 0.0)
             logits = self.encoder(shown.flatten(-2)).unflatten(-1, (self.length, self.states))
@@ -198,14 +171,11 @@ class HMM(PyroPair):
 
     def _hidden(self, x: Tensor | None, lengths: Tensor | None) -> HiddenMarkov:
         """p(x); the data are looked at only to refuse what it cannot score."""
-        if x is not None:
-            given = None if lengths is None else lengths.cpu().numpy()
-            self.check_batch(x.detach().cpu().numpy(), given)
         chain = MarkovChain(
             self.initial_logits.log_softmax(-1),
             self.transition_logits.log_softmax(-1),
             self.length,
-            inside=self._inside(lengths),
+            inside=self._inside(x, lengths),
         )
         return HiddenMarkov(chain, self._emission(slice(None)))
 
@@ -223,9 +193,3 @@ class HMM(PyroPair):
             return self.means
         levels = torch.arange(self.symbols).to(self.emission_logits)
         return self.emission_logits.softmax(-1) @ levels
-
-    def _inside(self, lengths: Tensor | None) -> Tensor | None:
-        """Which steps belong to their sequence, shape (N, length)."""
-        if lengths is None:
-            return None
-        return torch.arange(self.length, device=lengths.device) < lengths.unsqueeze(-1)

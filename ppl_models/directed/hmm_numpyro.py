@@ -3,82 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from flax import nnx
 from jax import lax
-from jax.core import Tracer
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
-from ppl_models._pair import Pair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_positive,
-    check_seed,
-    check_size,
-    check_sizes,
-)
+from ppl_models.directed._sequence_numpyro import SequencePair
+from ppl_models.networks.arguments import check_choice, check_network, check_size
 from ppl_models.networks.markov_chain_numpyro import HiddenMarkov, MarkovChain, Symbols
 from ppl_models.networks.mlp_numpyro import MLP
-from ppl_models.networks.sequences import check_sequences
 from ppl_models.networks.start_values import hmm_start
 
 __all__ = ["HMM"]
 
 
-class HMM(Pair):
-    """A chain of discrete states, each of which emits a symbol or a Gaussian vector.
-
-    Story, for each sequence n of L_n steps, with s_k = min_scale + exp(log_scales_k):
-
-        z_n1 ~ Categorical(logits = initial_logits)          integer, 0 to states - 1
-        z_nt ~ Categorical(logits = transition_logits[z_n,t-1])
-        x_nt ~ Categorical(logits = emission_logits[z_nt])   integer, 0 to symbols - 1
-            or Normal(means[z_nt], s[z_nt])                  (data_dim,)
-        evidence:  p(x_n) = sum over all paths z_n, by the forward algorithm
-        posterior: p(z_n | x_n), by the forward and the backward algorithm
-
-    What is in x after the end of a sequence has no influence. With `guide="none"` the states are
-    summed over inside of the model: x is its only site, nothing is left to propose, and the ELBO
-    is log p(x). Otherwise the path is a latent `z`, and the guide is its exact posterior, without
-    a gradient and without parameters of its own, or an independent choice for each step by a
-    network, z_nt ~ Categorical(logits = encoder(x_n)_t).
-
-    The labels of the states are arbitrary; `ppl_models.classical.label_order` finds the order that
-    fits another model's best.
-
-    Args:
-        data_dim: columns of one step of x; 1 with categorical emissions, where x has shape
-            (N, length).
-        length: number of steps T that a row of x has room for.
-        states: number of states S.
-        emissions: `"categorical"` or `"gaussian"`.
-        symbols: size of the alphabet of categorical emissions.
-        guide: `"none"`, `"exact"` or `"amortised"`.
-        hidden: hidden sizes of the amortised guide's network.
-        activation: of that network, `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or
-            `"leaky-relu"`.
-        noise_scale: initial standard deviation of Gaussian emissions and of their initial means.
-        min_scale: smallest standard deviation, without which the Gaussian likelihood is unbounded.
-        initial: initial probabilities of the first state, shape (S,), in place of random ones.
-        transition: initial probabilities of the next state, shape (S, S), likewise.
-        emission: initial probabilities of the symbols, shape (S, symbols), likewise.
-        means: initial means, shape (S, data_dim), likewise.
-        scales: initial standard deviations, shape (S, data_dim), in place of `noise_scale`.
-        seed: seed of the initial parameters.
-
-    Raises:
-        ValueError: if an argument is out of range.
-    """
-
-    engine = "numpyro"
+class HMM(SequencePair):
+    """The pair of `hmm.py` on NumPyro."""
 
     def __init__(
         self,
@@ -103,48 +48,30 @@ class HMM(Pair):
         self.data_dim = check_size("data_dim", data_dim)
         self.length = check_size("length", length)
         self.states = check_size("states", states)
-        check_choice("emissions", emissions, ("categorical", "gaussian"))
         self.categorical = emissions == "categorical"
-        if self.categorical and data_dim != 1:
-            raise ValueError(
-                f"data_dim must be 1 with emissions='categorical', one symbol a step, got "
-                f"{data_dim}; use emissions='gaussian' for vectors."
-            )
         self.symbols = check_size("symbols", symbols)
+        self.alphabet = symbols if self.categorical else None
         self.proposal = check_choice("guide", guide, ("none", "exact", "amortised"))
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
-        self.min_scale = check_positive("min_scale", min_scale)
-        self.columns = symbols if self.categorical else data_dim  # of what a network is shown
+        hidden = check_network(hidden, activation)
+        self.min_scale = min_scale
         self.initial = hmm_start(
-            (states, self.columns),
-            emissions,
-            noise_scale=check_positive("noise_scale", noise_scale),
+            states=states,
+            emissions=emissions,
+            symbols=symbols,
+            data_dim=data_dim,
+            noise_scale=noise_scale,
             min_scale=min_scale,
             initial=initial,
             transition=transition,
             emission=emission,
             means=means,
             scales=scales,
-            seed=check_seed(seed),
+            seed=seed,
         )
         if guide == "amortised":
-            sizes = [length * self.columns, *hidden, length * states]
+            columns = symbols if self.categorical else data_dim  # of what the network is shown
+            sizes = [length * columns, *hidden, length * states]
             self.encoder = MLP(sizes, activation, nnx.Rngs(seed))
-
-    @property
-    def data_shape(self) -> tuple[int, ...]:
-        """Shape of one row of `x`."""
-        return (self.length,) if self.categorical else (self.length, self.data_dim)
-
-    def check_batch(self, x: NDArray[Any], lengths: NDArray[Any] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Refuse another shape, a symbol that is not in the alphabet, a length out of range.
-
-        Raises:
-            ValueError: naming the argument, what was expected and what came.
-        """
-        symbols = self.symbols if self.categorical else None
-        check_sequences(x, lengths, self.data_shape, symbols)
 
     def _param(self, name: str) -> jax.Array:
         return jnp.asarray(numpyro.param(name, jnp.asarray(self.initial[name])))
@@ -175,7 +102,7 @@ class HMM(Pair):
             proposal = lax.stop_gradient(self.posterior(x, lengths))
         else:
             shown = jax.nn.one_hot(x.astype(int), self.symbols) if self.categorical else x
-            inside = self._inside(lengths)
+            inside = self._inside(x, lengths)
             if inside is not None:
                 shown = jnp.where(inside[..., None], shown, 0.0)
             logits = nnx_module("encoder", self.encoder)(shown.reshape(*shown.shape[:-2], -1))
@@ -196,13 +123,11 @@ class HMM(Pair):
 
     def _hidden(self, x: jax.Array | None, lengths: jax.Array | None) -> HiddenMarkov:
         """p(x); the data are looked at only to refuse what it cannot score."""
-        if x is not None and not isinstance(x, Tracer):
-            self.check_batch(np.asarray(x), None if lengths is None else np.asarray(lengths))
         chain = MarkovChain(
             jax.nn.log_softmax(self._param("initial_logits")),
             jax.nn.log_softmax(self._param("transition_logits")),
             self.length,
-            inside=self._inside(lengths),
+            inside=self._inside(x, lengths),
         )
         return HiddenMarkov(chain, self._emission(slice(None)))
 
@@ -220,9 +145,3 @@ class HMM(Pair):
             return self._param("means")
         levels = jnp.arange(float(self.symbols))
         return jax.nn.softmax(self._param("emission_logits")) @ levels
-
-    def _inside(self, lengths: jax.Array | None) -> jax.Array | None:
-        """Which steps belong to their sequence, shape (N, length)."""
-        if lengths is None:
-            return None
-        return jnp.arange(self.length) < jnp.asarray(lengths)[..., None]

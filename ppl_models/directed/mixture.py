@@ -11,14 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_positive,
-    check_seed,
-    check_size,
-    check_sizes,
-)
+from ppl_models.networks.arguments import check_choice, check_network, check_size
 from ppl_models.networks.mlp import MLP
 from ppl_models.networks.start_values import mixture_start
 
@@ -90,21 +83,20 @@ class Mixture(PyroPair):
         super().__init__()
         self.data_dim = check_size("data_dim", data_dim)
         self.components = check_size("components", components)
-        self.likelihood = check_choice("likelihood", likelihood, ("gaussian", "bernoulli"))
+        self.likelihood = likelihood
         self.exact_guide = check_choice("guide", guide, ("exact", "amortised")) == "exact"
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
-        self.min_scale = check_positive("min_scale", min_scale)
+        hidden = check_network(hidden, activation)
+        self.min_scale = min_scale
         start = mixture_start(
             (components, data_dim),
             likelihood,
-            noise_scale=check_positive("noise_scale", noise_scale),
+            noise_scale=noise_scale,
             min_scale=min_scale,
             data_mean=data_mean,
             weights=weights,
             means=means,
             scales=scales,
-            seed=check_seed(seed),
+            seed=seed,
         )
         for name, value in start.items():
             self.register_parameter(name, nn.Parameter(torch.as_tensor(value)))

@@ -14,14 +14,7 @@ from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_positive,
-    check_seed,
-    check_size,
-    check_sizes,
-)
+from ppl_models.networks.arguments import check_choice, check_network, check_size
 from ppl_models.networks.mlp_numpyro import MLP
 from ppl_models.networks.start_values import mixture_start
 
@@ -29,44 +22,7 @@ __all__ = ["Mixture"]
 
 
 class Mixture(Pair):
-    """A class for each datum, and a distribution for each class; evidence is a sum over classes.
-
-    Story, for each datum n, with K = components and s_k = min_scale + exp(log_scales_k):
-
-        z_n ~ Categorical(logits = weight_logits)            integer, 0 to K - 1
-        x_n ~ Normal(means[z_n], s[z_n])                     (data_dim,)
-           or Bernoulli(logits = mean_logits[z_n])
-        evidence:  p(x_n) = sum_k p(z_n = k) p(x_n | z_n = k)
-        posterior: p(z_n = k | x_n) = p(z_n = k) p(x_n | z_n = k) / p(x_n)
-
-    The guide is either that posterior, without a gradient and without parameters of its own, or a
-    classifier, z_n ~ Categorical(logits = encoder(x_n)). With the posterior the mean gradient of
-    the ELBO is that of log p(x) (Fisher's identity), and `Enumerated()` is log p(x) itself.
-
-    The labels of the classes are arbitrary; `ppl_models.classical.label_order` finds the order
-    that fits another mixture's best.
-
-    Args:
-        data_dim: columns of x.
-        components: number of classes K.
-        likelihood: `"gaussian"` (x real) or `"bernoulli"` (x in {0, 1}).
-        guide: `"exact"` or `"amortised"`.
-        hidden: hidden sizes of the amortised guide's classifier.
-        activation: of the classifier, `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or
-            `"leaky-relu"`.
-        noise_scale: initial standard deviation of every class, and of the classes' initial means
-            about `data_mean`.
-        min_scale: smallest standard deviation, without which the Gaussian likelihood is unbounded.
-        data_mean: mean of the training data, shape (data_dim,); zero (Bernoulli: 1/2) when not
-            given.
-        weights: initial class probabilities, shape (K,); equal when not given.
-        means: initial means, shape (K, data_dim), in place of random ones.
-        scales: initial standard deviations, shape (K, data_dim), in place of `noise_scale`.
-        seed: seed of the initial parameters.
-
-    Raises:
-        ValueError: if an argument is out of range.
-    """
+    """The pair of `mixture.py` on NumPyro."""
 
     engine = "numpyro"
 
@@ -89,21 +45,20 @@ class Mixture(Pair):
     ) -> None:
         self.data_dim = check_size("data_dim", data_dim)
         self.components = check_size("components", components)
-        self.likelihood = check_choice("likelihood", likelihood, ("gaussian", "bernoulli"))
+        self.likelihood = likelihood
         self.exact_guide = check_choice("guide", guide, ("exact", "amortised")) == "exact"
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
-        self.min_scale = check_positive("min_scale", min_scale)
+        hidden = check_network(hidden, activation)
+        self.min_scale = min_scale
         self.initial = mixture_start(
             (components, data_dim),
             likelihood,
-            noise_scale=check_positive("noise_scale", noise_scale),
+            noise_scale=noise_scale,
             min_scale=min_scale,
             data_mean=data_mean,
             weights=weights,
             means=means,
             scales=scales,
-            seed=check_seed(seed),
+            seed=seed,
         )
         if not self.exact_guide:
             self.encoder = MLP([data_dim, *hidden, components], activation, nnx.Rngs(seed))

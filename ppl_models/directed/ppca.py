@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_choice, check_positive, check_seed, check_size
-from ppl_models.networks.output_bias import output_bias
+from ppl_models.networks.start_values import output_bias
 
 __all__ = ["PPCA"]
 

@@ -10,36 +10,13 @@ from numpy.typing import ArrayLike
 
 from ppl_models._pair import Pair
 from ppl_models.networks.arguments import check_choice, check_positive, check_seed, check_size
-from ppl_models.networks.output_bias import output_bias
+from ppl_models.networks.start_values import output_bias
 
 __all__ = ["PPCA"]
 
 
 class PPCA(Pair):
-    """A Gaussian latent decoded linearly: evidence and posterior are known in closed form.
-
-    Story, for each datum n, with s = exp(log_noise):
-
-        z_n ~ Normal(0, I)                                   (latent_dim,)
-        x_n ~ Normal(weight z_n + mean, s)                   (data_dim,)
-        evidence:  x_n ~ Normal(mean, weight weight' + s^2 I)
-        posterior: z_n ~ Normal(M^-1 weight' (x_n - mean), s^2 M^-1), M = weight' weight + s^2 I
-
-    The guide is either that posterior, which has no parameters of its own, or a linear one,
-    z_n ~ Normal(guide_weight x_n + guide_bias, L L') with a free lower-triangular L, a family that
-    contains it.
-
-    Args:
-        data_dim: columns of x.
-        latent_dim: size of z.
-        guide: `"linear"` or `"exact"`.
-        noise_scale: initial s.
-        data_mean: initial `mean`, shape (data_dim,); zero when not given.
-        seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
-    """
+    """The pair of `ppca.py` on NumPyro."""
 
     engine = "numpyro"
 

@@ -15,18 +15,17 @@ from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import (
-    ACTIVATIONS,
     check_choice,
+    check_network,
     check_not_negative,
     check_positive,
     check_seed,
     check_size,
-    check_sizes,
 )
-from ppl_models.networks.labels import check_labels
-from ppl_models.networks.mlp import MLP
-from ppl_models.networks.output_bias import output_bias
-from ppl_models.networks.two_input_mlp import TwoInputMLP
+from ppl_models.networks.condition import check_labels
+from ppl_models.networks.latents import normal
+from ppl_models.networks.mlp import MLP, TwoInputMLP
+from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["SemiSupervisedVAE"]
 
@@ -86,8 +85,7 @@ class SemiSupervisedVAE(PyroPair):
         self.data_dim = check_size("data_dim", data_dim)
         self.classes = check_size("classes", classes)
         self.latent_dim = check_size("latent_dim", latent_dim)
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         self.likelihood = check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         self.alpha = check_not_negative("alpha", alpha)
         scale = check_positive("noise_scale", noise_scale)
@@ -100,8 +98,7 @@ class SemiSupervisedVAE(PyroPair):
         self.decoder = TwoInputMLP((latent_dim, classes), decoded, activation, random)
         if self.likelihood == "gaussian":
             self.log_scale = nn.Parameter(torch.full((data_dim,), math.log(scale)))
-        if data_mean is not None:
-            self.decoder.set_output_bias(output_bias(data_mean, data_dim, likelihood))
+        start_at_mean(self.decoder, data_mean, data_dim, likelihood)
 
     def _likelihood(self, output: Tensor) -> dist.TorchDistribution:
         if self.likelihood == "bernoulli":
@@ -138,8 +135,7 @@ class SemiSupervisedVAE(PyroPair):
         with pyro.plate("data", len(x)):
             given = logits if y is None else self._given(y, logits)
             label = pyro.sample("y", dist.Categorical(logits=given))
-            mean, log_scale = self.encoder(x, self._one_hot(label)).chunk(2, dim=-1)
-            pyro.sample("z", dist.Normal(mean, log_scale.exp()).to_event(1))
+            pyro.sample("z", normal(self.encoder(x, self._one_hot(label))))
 
     def class_logits(self, x: Tensor) -> Tensor:
         """log q(y | x) for every class, shape (N, classes)."""

@@ -17,18 +17,17 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
 from ppl_models.networks.arguments import (
-    ACTIVATIONS,
     check_choice,
+    check_network,
     check_not_negative,
     check_positive,
     check_seed,
     check_size,
-    check_sizes,
 )
-from ppl_models.networks.labels import check_label_shape, check_labels
-from ppl_models.networks.mlp_numpyro import MLP
-from ppl_models.networks.output_bias import output_bias
-from ppl_models.networks.two_input_mlp_numpyro import TwoInputMLP
+from ppl_models.networks.condition import check_label_shape, check_labels
+from ppl_models.networks.latents_numpyro import normal
+from ppl_models.networks.mlp_numpyro import MLP, TwoInputMLP
+from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["SemiSupervisedVAE"]
 
@@ -36,39 +35,7 @@ _EXCLUDED = -1e4  # the logit of a class that a label rules out: finite, as 0 ti
 
 
 class SemiSupervisedVAE(Pair):
-    """A class and a Gaussian latent; the class is given for some of the data (model M2).
-
-    Story, for each datum n:
-
-        y_n ~ Categorical(1/classes, ..., 1/classes)
-        z_n ~ Normal(0, I)                                   (latent_dim,)
-        x_n ~ Bernoulli(logits = decoder(z_n, y_n))          (data_dim,)
-           or Normal(decoder(z_n, y_n), exp(log_scale))
-        guide: y_n ~ Categorical(classifier(x_n)), or the label where there is one
-               z_n ~ Normal(m(x_n, y_n), exp(s(x_n, y_n))), (m, s) = encoder(x_n, y_n)
-
-    A label is -1 where it is missing. The bound of a labelled datum is one on log p(x, y), that of
-    another one on log p(x); `Enumerated()` sums over the classes exactly, as the paper does. The
-    model's site `classification` adds alpha log q(y_n | x_n) for each label, which trains the
-    classifier and is no part of any likelihood.
-
-    Args:
-        data_dim: columns of x.
-        classes: number of classes.
-        latent_dim: size of z.
-        hidden: hidden sizes of classifier and encoder; the decoder has them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
-        likelihood: `"bernoulli"` (x in {0, 1}) or `"gaussian"` (x real).
-        noise_scale: initial standard deviation of the Gaussian likelihood; each column learns its
-            own.
-        alpha: weight of a label's classification term, in nats per labelled datum.
-        data_mean: mean of the training data, shape (data_dim,). When given, the decoder starts
-            with a bias that reproduces it.
-        seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
-    """
+    """The pair of `semi_supervised_vae.py` on NumPyro."""
 
     engine = "numpyro"
 
@@ -89,8 +56,7 @@ class SemiSupervisedVAE(Pair):
         self.data_dim = check_size("data_dim", data_dim)
         self.classes = check_size("classes", classes)
         self.latent_dim = check_size("latent_dim", latent_dim)
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
+        hidden = check_network(hidden, activation)
         self.likelihood = check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         self.alpha = check_not_negative("alpha", alpha)
         scale = check_positive("noise_scale", noise_scale)
@@ -102,8 +68,7 @@ class SemiSupervisedVAE(Pair):
         )
         self.decoder = TwoInputMLP((latent_dim, classes), decoded, activation, random)
         self.log_scale = jnp.full(data_dim, jnp.log(scale))
-        if data_mean is not None:
-            self.decoder.set_output_bias(output_bias(data_mean, data_dim, likelihood))
+        start_at_mean(self.decoder, data_mean, data_dim, likelihood)
 
     def _likelihood(self, output: jax.Array) -> dist.Distribution:
         if self.likelihood == "bernoulli":
@@ -142,8 +107,7 @@ class SemiSupervisedVAE(Pair):
         with numpyro.plate("data", len(x)):
             given = logits if y is None else self._given(y, logits)
             label = jnp.asarray(numpyro.sample("y", dist.CategoricalLogits(given)))
-            mean, log_scale = jnp.split(encoder(x, self._one_hot(label)), 2, axis=-1)
-            numpyro.sample("z", dist.Normal(mean, jnp.exp(log_scale)).to_event(1))
+            numpyro.sample("z", normal(encoder(x, self._one_hot(label))))
 
     def class_logits(self, x: jax.Array) -> jax.Array:
         """log q(y | x) for every class, shape (N, classes)."""

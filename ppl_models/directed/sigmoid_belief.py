@@ -15,12 +15,13 @@ from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import (
     check_choice,
     check_flag,
+    check_layers,
     check_seed,
     check_size,
     check_sizes,
 )
 from ppl_models.networks.binary_layer import BinaryLayer, mean_given
-from ppl_models.networks.output_bias import output_bias
+from ppl_models.networks.start_values import output_bias
 
 __all__ = ["SigmoidBeliefNet"]
 
@@ -71,10 +72,7 @@ class SigmoidBeliefNet(PyroPair):
         super().__init__()
         self.data_dim = check_size("data_dim", data_dim)
         self.latent_dims = check_sizes("latent_dims", latent_dims)
-        if not self.latent_dims:
-            raise ValueError(
-                "latent_dims must name at least one layer, for example (200,); got ()."
-            )
+        check_layers(self.latent_dims, least=1)
         signed = check_choice("units", units, ("binary", "signed")) == "signed"
         lateral = check_flag("autoregressive", autoregressive)
         guide_lateral = check_choice("guide", guide, ("factorial", "autoregressive")) != "factorial"

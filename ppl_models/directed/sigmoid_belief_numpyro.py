@@ -17,47 +17,19 @@ from ppl_models._pair import Pair
 from ppl_models.networks.arguments import (
     check_choice,
     check_flag,
+    check_layers,
     check_seed,
     check_size,
     check_sizes,
 )
 from ppl_models.networks.binary_layer_numpyro import BinaryLayer, mean_given
-from ppl_models.networks.output_bias import output_bias
+from ppl_models.networks.start_values import output_bias
 
 __all__ = ["SigmoidBeliefNet"]
 
 
 class SigmoidBeliefNet(Pair):
-    """Layers of binary units, each layer generating the one below it, the data the lowest.
-
-    Story, for each datum n, with s(h) = h or 2 h - 1 (`units`):
-
-        hL_n ~ Bernoulli(logits = c_L)                             (latent_dims[-1],)
-        hl_n ~ Bernoulli(logits = W_l s(h(l+1)_n) + c_l)           (latent_dims[l - 1],)
-        x_n  ~ Bernoulli(logits = W_0 s(h1_n) + c_0)               (data_dim,)
-        guide: h1_n ~ Bernoulli(logits = V_1 x_n + d_1), hl_n ~ Bernoulli(V_l s(h(l-1)_n) + d_l)
-
-    With `autoregressive`, every layer of the model, x included, has connections from each of its
-    units to those after it, logits_i + sum_{j < i} A_ij s(h_j), of the data A_ij x_j, as in a deep
-    autoregressive network (Gregor et al. 2014, arXiv:1310.8499); an autoregressive guide has them
-    in the guide's layers. Under `WakeSleep()` the pair is the Helmholtz machine of Hinton et al.
-    1995.
-
-    Args:
-        data_dim: columns of x, which must be in {0, 1}.
-        latent_dims: units of each layer, the one next to the data first.
-        units: `"binary"` or `"signed"`: whether the layers above the data are seen as {0, 1} or
-            {-1, 1}. Data are seen as they are (a background of -1 in 784 pixels moves every unit
-            of the guide at once, and more of them come to rest), and a site's values are in {0, 1}.
-        autoregressive: whether the model's layers have connections within.
-        guide: `"factorial"` or `"autoregressive"`.
-        data_mean: mean of the training data, shape (data_dim,). When given, c_0 starts at its
-            logit.
-        seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
-    """
+    """The pair of `sigmoid_belief.py` on NumPyro."""
 
     engine = "numpyro"
 
@@ -74,10 +46,7 @@ class SigmoidBeliefNet(Pair):
     ) -> None:
         self.data_dim = check_size("data_dim", data_dim)
         self.latent_dims = check_sizes("latent_dims", latent_dims)
-        if not self.latent_dims:
-            raise ValueError(
-                "latent_dims must name at least one layer, for example (200,); got ()."
-            )
+        check_layers(self.latent_dims, least=1)
         signed = check_choice("units", units, ("binary", "signed")) == "signed"
         lateral = check_flag("autoregressive", autoregressive)
         guide_lateral = check_choice("guide", guide, ("factorial", "autoregressive")) != "factorial"

@@ -5,25 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pyro
-import pyro.distributions as dist
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_seed,
-    check_size,
-    check_sizes,
-)
-from ppl_models.networks.flows import FLOWS, Flow, flow_inputs
-from ppl_models.networks.given_network import given_network
-from ppl_models.networks.joined import joined
+from ppl_models.networks.arguments import check_network, check_seed, check_size
+from ppl_models.networks.flows import Flow
+from ppl_models.networks.latent_structure import latent_sizes
+from ppl_models.networks.latents import latents, side_by_side
 from ppl_models.networks.likelihoods import Likelihood
-from ppl_models.networks.mlp import MLP
-from ppl_models.networks.output_bias import output_bias
+from ppl_models.networks.mlp import mlp_or_given
+from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["VAE"]
 
@@ -31,18 +24,16 @@ __all__ = ["VAE"]
 class VAE(PyroPair):
     """Latents decoded by a network, inferred by another.
 
-    Story, for each datum n; `latent` says which of z and c there are:
+    Story, for each datum n:
 
         z_n ~ Normal(0, I)                                   (latent_dim,)
-        c_n ~ OneHotCategorical(1 / classes) for each row    (categorical_dim, classes)
-        x_n ~ Bernoulli(logits = decoder(z_n, c_n))          (data_dim,)
-           or Normal(decoder(z_n, c_n), noise_scale)
+        x_n ~ Bernoulli(logits = decoder(z_n))               (data_dim,)
            or another likelihood of `ppl_models.networks.likelihoods`
-        guide: z_n ~ Normal(m(x_n), exp(s(x_n))), transformed by `flow`,
-               c_n ~ OneHotCategorical(logits = l(x_n)), (m, s, h, l) = encoder(x_n), h for the flow
+        guide: z_n ~ Normal(m(x_n), exp(s(x_n))), transformed by `flow`, (m, s) = encoder(x_n)
 
-    A guide with a planar flow knows the density of its own draws only: train it with `ELBO` or
-    `IWAE`, or use `"iaf"`.
+    `latent` puts one-hot variables c in the place of z, or beside it: uniform in the model, with
+    logits of the encoder in the guide. A guide with a planar flow knows the density of its own
+    draws only: train it with `ELBO` or `IWAE`, or use `"iaf"`.
 
     Args:
         data_dim: columns of x.
@@ -63,10 +54,11 @@ class VAE(PyroPair):
         flow: `"none"`, `"planar"` or `"iaf"`.
         flow_length: number of transforms.
         flow_hidden: hidden units of each autoregressive network of `"iaf"`.
-        encoder: a `torch.nn.Module` in place of the guide's own network, from (..., data_dim) to
-            (..., outputs): 2 latent_dim numbers for z, those for the flow (2 latent_dim + 1 for
-            each planar transform, latent_dim in all for `"iaf"`), and categorical_dim * classes.
-        decoder: a `torch.nn.Module` in place of the model's own network, from
+        encoder: a `torch.nn.Module`, or on NumPyro a `flax.nnx.Module`, in place of the guide's own
+            network, from (..., data_dim) to (..., outputs): 2 latent_dim numbers for z, those for
+            the flow (2 latent_dim + 1 for each planar transform, latent_dim in all for `"iaf"`),
+            and categorical_dim * classes.
+        decoder: such a module in place of the model's own network, from
             (..., latent_dim + categorical_dim * classes) to (..., data_dim). A run with a network
             of yours is loaded with load_run(folder, pair=...).
 
@@ -98,54 +90,27 @@ class VAE(PyroPair):
         super().__init__()
         self.data_dim = check_size("data_dim", data_dim)
         self.latent_dim = check_size("latent_dim", latent_dim)
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
-        self.latent = check_choice("latent", latent, ("gaussian", "categorical", "mixed"))
-        self.codes = check_size("categorical_dim", categorical_dim), check_size("classes", classes)
-        if check_choice("flow", flow, FLOWS) != "none" and latent == "categorical":
-            raise ValueError(
-                f"flow={flow!r} transforms the Gaussian z, which latent='categorical' does not "
-                "have; use latent='mixed' or flow='none'."
-            )
+        hidden = check_network(hidden, activation)
+        codes = check_size("categorical_dim", categorical_dim), check_size("classes", classes)
+        inputs, outputs = latent_sizes(latent, latent_dim, codes, flow, flow_length)
         random = torch.Generator().manual_seed(check_seed(seed))
+        down, up = [data_dim, *hidden, outputs], [inputs, *reversed(hidden), data_dim]
         self.likelihood = Likelihood(likelihood, data_dim, noise_scale, levels)
-        z = latent_dim if latent != "categorical" else 0
-        c = categorical_dim * classes if latent != "gaussian" else 0
+        self.encoder = mlp_or_given("encoder", encoder, down, activation, random)
+        self.decoder = mlp_or_given("decoder", decoder, up, activation, random)
+        start_at_mean(self.decoder, data_mean, data_dim, likelihood)
         # The flow's weights are drawn last, so that the other networks start as without one.
-        width = 2 * z + flow_inputs(flow, check_size("flow_length", flow_length), z) + c
-        if encoder is None:
-            self.encoder = MLP([data_dim, *hidden, width], activation, random)
-        else:
-            self.encoder = given_network("encoder", encoder, data_dim, width)
-        if decoder is None:
-            self.decoder = MLP([z + c, *reversed(hidden), data_dim], activation, random)
-        else:
-            self.decoder = given_network("decoder", decoder, z + c, data_dim)
-        if data_mean is not None:
-            if not isinstance(self.decoder, MLP):
-                raise ValueError(
-                    "data_mean sets the bias of the pair's own decoder; leave it out and set the "
-                    "bias of the decoder that you give."
-                )
-            self.decoder.set_output_bias(output_bias(data_mean, data_dim, likelihood))
-        self.flow = Flow(
-            flow, flow_length, latent_dim, check_size("flow_hidden", flow_hidden), random
-        )
-        self.sizes = 2 * z, width - 2 * z - c, c
+        width = check_size("flow_hidden", flow_hidden)
+        self.flow = Flow(flow, flow_length, latent_dim, width, random)
+        self.latents = latents(latent, self.flow, codes)
 
     def model(self, x: Tensor | None = None, *, size: int = 1) -> Tensor:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""
         self.register("decoder", "likelihood")
+        like = next(self.parameters())
         with pyro.plate("data", size if x is None else len(x)):
-            zero = next(self.parameters()).new_zeros(())
-            parts = []
-            if self.latent != "categorical":
-                prior = zero.expand(self.latent_dim)
-                parts.append(pyro.sample("z", dist.Normal(prior, 1.0).to_event(1)))
-            if self.latent != "gaussian":
-                c = pyro.sample("c", one_hot(zero.expand(self.codes)))
-                parts.append(c.flatten(-2))
-            fn = self.likelihood(self.decoder(joined(parts)))
+            z = [part.vector(pyro.sample(part.site, part.prior(like))) for part in self.latents]
+            fn = self.likelihood(self.decoder(side_by_side(z)))
             pyro.sample("x", fn, obs=x)
         return fn.mean
 
@@ -153,15 +118,6 @@ class VAE(PyroPair):
         """Propose z, shape (N, latent_dim), and c, shape (N, categorical_dim, classes)."""
         self.register("encoder", "flow")
         with pyro.plate("data", len(x)):
-            gaussian, given, logits = self.encoder(x).split(self.sizes, dim=-1)
-            if self.latent != "categorical":
-                mean, log_scale = gaussian.chunk(2, dim=-1)
-                base = dist.Normal(mean, log_scale.exp()).to_event(1)
-                pyro.sample("z", self.flow(base, given))
-            if self.latent != "gaussian":
-                pyro.sample("c", one_hot(logits.unflatten(-1, self.codes)))
-
-
-def one_hot(logits: Tensor) -> dist.TorchDistribution:
-    """One-hot rows, event shape (categorical_dim, classes)."""
-    return dist.OneHotCategorical(logits=logits).to_event(1)
+            outputs = self.encoder(x).split([part.outputs for part in self.latents], dim=-1)
+            for part, output in zip(self.latents, outputs, strict=True):
+                pyro.sample(part.site, part.proposal(output))

@@ -6,75 +6,26 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro
-import numpyro.distributions as dist
 from flax import nnx
 from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
-from ppl_models.networks.arguments import (
-    ACTIVATIONS,
-    check_choice,
-    check_seed,
-    check_size,
-    check_sizes,
-)
-from ppl_models.networks.flows_numpyro import FLOWS, Flow, flow_inputs
-from ppl_models.networks.given_network_numpyro import given_network
-from ppl_models.networks.joined_numpyro import joined
+from ppl_models.networks.arguments import check_network, check_seed, check_size
+from ppl_models.networks.flows_numpyro import Flow
+from ppl_models.networks.latent_structure import latent_sizes
+from ppl_models.networks.latents_numpyro import latents, side_by_side
 from ppl_models.networks.likelihoods_numpyro import Likelihood
-from ppl_models.networks.mlp_numpyro import MLP
-from ppl_models.networks.output_bias import output_bias
+from ppl_models.networks.mlp_numpyro import mlp_or_given
+from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["VAE"]
 
 
 class VAE(Pair):
-    """Latents decoded by a network, inferred by another.
-
-    Story, for each datum n; `latent` says which of z and c there are:
-
-        z_n ~ Normal(0, I)                                   (latent_dim,)
-        c_n ~ OneHotCategorical(1 / classes) for each row    (categorical_dim, classes)
-        x_n ~ Bernoulli(logits = decoder(z_n, c_n))          (data_dim,)
-           or Normal(decoder(z_n, c_n), noise_scale)
-           or another likelihood of `ppl_models.networks.likelihoods`
-        guide: z_n ~ Normal(m(x_n), exp(s(x_n))), transformed by `flow`,
-               c_n ~ OneHotCategorical(logits = l(x_n)), (m, s, h, l) = encoder(x_n), h for the flow
-
-    A guide with a planar flow knows the density of its own draws only: train it with `ELBO` or
-    `IWAE`, or use `"iaf"`.
-
-    Args:
-        data_dim: columns of x.
-        latent_dim: size of z.
-        hidden: hidden sizes of the encoder; the decoder has them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
-        likelihood: `"bernoulli"` (x in {0, 1}), `"gaussian"` or `"learned-variance"` (x real), or
-            `"discretised-logistic"` (x among grey levels from 0 to 1).
-        noise_scale: scale of a likelihood other than Bernoulli; where it is learnt, one per
-            column, the initial value.
-        data_mean: mean of the training data, shape (data_dim,). When given, the decoder starts
-            with a bias that reproduces it, which is worth about half a nat on MNIST.
-        seed: seed of the initial weights.
-        latent: `"gaussian"` (z), `"categorical"` (c) or `"mixed"` (both).
-        categorical_dim: number of one-hot variables in c.
-        classes: how many values each of them has.
-        levels: number of grey levels of `"discretised-logistic"`.
-        flow: `"none"`, `"planar"` or `"iaf"`.
-        flow_length: number of transforms.
-        flow_hidden: hidden units of each autoregressive network of `"iaf"`.
-        encoder: a `flax.nnx.Module` in place of the guide's own network, from (..., data_dim) to
-            (..., outputs): 2 latent_dim numbers for z, those for the flow (2 latent_dim + 1 for
-            each planar transform, latent_dim in all for `"iaf"`), and categorical_dim * classes.
-        decoder: a `flax.nnx.Module` in place of the model's own network, from
-            (..., latent_dim + categorical_dim * classes) to (..., data_dim). A run with a network
-            of yours is loaded with load_run(folder, pair=...).
-
-    Raises:
-        ValueError: if an argument is out of range.
-    """
+    """The pair of `vae.py` on NumPyro."""
 
     engine = "numpyro"
 
@@ -101,53 +52,26 @@ class VAE(Pair):
     ) -> None:
         self.data_dim = check_size("data_dim", data_dim)
         self.latent_dim = check_size("latent_dim", latent_dim)
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
-        self.latent = check_choice("latent", latent, ("gaussian", "categorical", "mixed"))
-        self.codes = check_size("categorical_dim", categorical_dim), check_size("classes", classes)
-        if check_choice("flow", flow, FLOWS) != "none" and latent == "categorical":
-            raise ValueError(
-                f"flow={flow!r} transforms the Gaussian z, which latent='categorical' does not "
-                "have; use latent='mixed' or flow='none'."
-            )
+        hidden = check_network(hidden, activation)
+        codes = check_size("categorical_dim", categorical_dim), check_size("classes", classes)
+        inputs, outputs = latent_sizes(latent, latent_dim, codes, flow, flow_length)
         random = nnx.Rngs(check_seed(seed))
+        down, up = [data_dim, *hidden, outputs], [inputs, *reversed(hidden), data_dim]
         self.likelihood = Likelihood(likelihood, data_dim, noise_scale, levels)
-        z = latent_dim if latent != "categorical" else 0
-        c = categorical_dim * classes if latent != "gaussian" else 0
+        self.encoder = mlp_or_given("encoder", encoder, down, activation, random)
+        self.decoder = mlp_or_given("decoder", decoder, up, activation, random)
+        start_at_mean(self.decoder, data_mean, data_dim, likelihood)
         # The flow's weights are drawn last, so that the other networks start as without one.
-        width = 2 * z + flow_inputs(flow, check_size("flow_length", flow_length), z) + c
-        if encoder is None:
-            self.encoder = MLP([data_dim, *hidden, width], activation, random)
-        else:
-            self.encoder = given_network("encoder", encoder, data_dim, width)
-        if decoder is None:
-            self.decoder = MLP([z + c, *reversed(hidden), data_dim], activation, random)
-        else:
-            self.decoder = given_network("decoder", decoder, z + c, data_dim)
-        if data_mean is not None:
-            if not isinstance(self.decoder, MLP):
-                raise ValueError(
-                    "data_mean sets the bias of the pair's own decoder; leave it out and set the "
-                    "bias of the decoder that you give."
-                )
-            self.decoder.set_output_bias(output_bias(data_mean, data_dim, likelihood))
-        self.flow = Flow(
-            flow, flow_length, latent_dim, check_size("flow_hidden", flow_hidden), random
-        )
-        self.sizes = 2 * z, width - 2 * z - c, c
+        width = check_size("flow_hidden", flow_hidden)
+        self.flow = Flow(flow, flow_length, latent_dim, width, random)
+        self.latents = latents(latent, self.flow, codes)
 
     def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""
         decoder = nnx_module("decoder", self.decoder)
         with numpyro.plate("data", size if x is None else len(x)):
-            parts = []
-            if self.latent != "categorical":
-                prior = jnp.zeros(self.latent_dim)
-                parts.append(numpyro.sample("z", dist.Normal(prior, 1.0).to_event(1)))
-            if self.latent != "gaussian":
-                c = jnp.asarray(numpyro.sample("c", one_hot(jnp.zeros(self.codes))))
-                parts.append(c.reshape(*c.shape[:-2], -1))
-            fn = self.likelihood(decoder(joined(parts)))
+            z = [part.vector(numpyro.sample(part.site, part.prior())) for part in self.latents]
+            fn = self.likelihood(decoder(side_by_side(z)))
             numpyro.sample("x", fn, obs=x)
         return jnp.asarray(fn.mean)
 
@@ -155,16 +79,6 @@ class VAE(Pair):
         """Propose z, shape (N, latent_dim), and c, shape (N, categorical_dim, classes)."""
         encoder = nnx_module("encoder", self.encoder)
         with numpyro.plate("data", len(x)):
-            ends = [self.sizes[0], self.sizes[0] + self.sizes[1]]
-            gaussian, given, logits = jnp.split(encoder(x), ends, axis=-1)
-            if self.latent != "categorical":
-                mean, log_scale = jnp.split(gaussian, 2, axis=-1)
-                base = dist.Normal(mean, jnp.exp(log_scale)).to_event(1)
-                numpyro.sample("z", self.flow(base, given))
-            if self.latent != "gaussian":
-                numpyro.sample("c", one_hot(logits.reshape(*logits.shape[:-1], *self.codes)))
-
-
-def one_hot(logits: jax.Array) -> dist.Distribution:
-    """One-hot rows, event shape (categorical_dim, classes)."""
-    return dist.Multinomial(total_count=1, logits=logits).to_event(1)
+            ends = np.cumsum([part.outputs for part in self.latents])[:-1]
+            for part, output in zip(self.latents, jnp.split(encoder(x), ends, -1), strict=True):
+                numpyro.sample(part.site, part.proposal(output))

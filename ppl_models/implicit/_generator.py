@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import check_choice, check_output, check_size
-from ppl_models.networks.joined import joined
+from ppl_models.networks.arguments import PRIORS, check_choice, check_output, check_size
+from ppl_models.networks.condition import OptionalClasses
+from ppl_models.networks.latents import noise, noise_proposal, side_by_side
 from ppl_models.networks.likelihoods import Likelihood
-from ppl_models.networks.noise import PRIORS, prior, proposal
-from ppl_models.networks.optional_classes import OptionalClasses
 
 
 class Generator(PyroPair):
@@ -67,9 +66,10 @@ class Generator(PyroPair):
         """
         rows, given = self.optional.rows(x, y, size), self._given(y)
         self.register("decoder")
+        like = next(self.parameters()).new_zeros(self.latent_dim)
         with pyro.plate("data", rows):
-            z = pyro.sample("z", prior(self.prior, self._noise()))
-            output = self.decoder(joined([z, *given]))
+            z = pyro.sample("z", noise(self.prior, like))
+            output = self.decoder(side_by_side([z, *given]))
             if self.output == "sigmoid" and self.likelihood.kind == "gaussian":
                 output = output.sigmoid()
             fn = self.likelihood(output)
@@ -81,7 +81,7 @@ class Generator(PyroPair):
         rows, given = self.optional.rows(x, y, None), self._given(y)
         self.register("encoder")
         with pyro.plate("data", rows):
-            pyro.sample("z", proposal(self.prior, self.encoder(joined([x, *given]))))
+            pyro.sample("z", noise_proposal(self.prior, self.encoder(side_by_side([x, *given]))))
 
     def check_batch(self, *arrays: Any) -> None:
         """Refuse classes that are missing, that are not the pair's, or that it does not take."""
@@ -90,9 +90,6 @@ class Generator(PyroPair):
     def example(self) -> tuple[NDArray[Any], ...]:
         """A row of data, and a class where there are classes."""
         return (*super().example(), *self.optional.example())
-
-    def _noise(self) -> Tensor:
-        return next(self.parameters()).new_zeros(self.latent_dim)
 
     def _given(self, y: Tensor | None) -> list[Tensor]:
         """What stands beside an input: the class as one-hot, or nothing."""

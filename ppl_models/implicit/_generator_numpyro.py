@@ -14,31 +14,14 @@ from numpy.typing import NDArray
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
-from ppl_models.networks.arguments import check_choice, check_output, check_size
-from ppl_models.networks.joined_numpyro import joined
+from ppl_models.networks.arguments import PRIORS, check_choice, check_output, check_size
+from ppl_models.networks.condition import OptionalClasses
+from ppl_models.networks.latents_numpyro import noise, noise_proposal, side_by_side
 from ppl_models.networks.likelihoods_numpyro import Likelihood
-from ppl_models.networks.noise_numpyro import PRIORS, prior, proposal
-from ppl_models.networks.optional_classes import OptionalClasses
 
 
 class Generator(Pair):
-    """Noise z through `decoder` to a point of data space; `encoder` proposes the noise behind x.
-
-    A pair of this base makes the two networks: the encoder from x, the class beside it as one-hot,
-    to 2 latent_dim numbers, and the decoder from z and the class to data_dim numbers.
-
-    Args:
-        data_dim: columns of x.
-        latent_dim: size of z.
-        prior: `"normal"` or `"uniform"`.
-        likelihood: `"bernoulli"` or `"gaussian"`.
-        noise_scale: standard deviation of the Gaussian likelihood.
-        output: how the decoder's output becomes the mean, None for what goes with the likelihood.
-        classes: number of classes; 0 for a pair that takes x alone.
-
-    Raises:
-        ValueError: if an argument is out of range.
-    """
+    """The base of `_generator.py` on NumPyro."""
 
     engine = "numpyro"
 
@@ -74,8 +57,8 @@ class Generator(Pair):
         rows, given = self.optional.rows(x, y, size), self._given(y)
         decoder = nnx_module("decoder", self.decoder)
         with numpyro.plate("data", rows):
-            z = jnp.asarray(numpyro.sample("z", prior(self.prior, self.latent_dim)))
-            output = decoder(joined([z, *given]))
+            z = jnp.asarray(numpyro.sample("z", noise(self.prior, self.latent_dim)))
+            output = decoder(side_by_side([z, *given]))
             if self.output == "sigmoid" and self.likelihood.kind == "gaussian":
                 output = nnx.sigmoid(output)
             fn = self.likelihood(output)
@@ -87,7 +70,7 @@ class Generator(Pair):
         rows, given = self.optional.rows(x, y, None), self._given(y)
         encoder = nnx_module("encoder", self.encoder)
         with numpyro.plate("data", rows):
-            numpyro.sample("z", proposal(self.prior, encoder(joined([x, *given]))))
+            numpyro.sample("z", noise_proposal(self.prior, encoder(side_by_side([x, *given]))))
 
     def check_batch(self, *arrays: Any) -> None:
         """Refuse classes that are missing, that are not the pair's, or that it does not take."""

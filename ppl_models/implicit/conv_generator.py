@@ -20,7 +20,7 @@ from ppl_models.networks.convolutions import (
     REFERENCES,
     Downsampling,
     Upsampling,
-    linear,
+    layer,
 )
 
 __all__ = ["ConvGenerator"]
@@ -113,7 +113,8 @@ class _Encoder(nn.Module):
         super().__init__()
         self.pixels = prod(image_shape)
         self.found = Downsampling(image_shape, channels, generator)
-        self.last = linear(self.found.outputs + classes, outputs, generator)
+        inputs = self.found.outputs + classes
+        self.last = layer(nn.Linear, inputs, outputs, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """From (..., pixels + classes)."""

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import ArrayLike
 
 from ppl_models.implicit._generator import Generator
-from ppl_models.networks.arguments import ACTIVATIONS, check_choice, check_seed, check_sizes
-from ppl_models.networks.batch_norm import BatchNormMLP
+from ppl_models.networks.arguments import check_network, check_normalise, check_seed
 from ppl_models.networks.mlp import MLP
-from ppl_models.networks.output_bias import output_bias
+from ppl_models.networks.normalisation import BatchNormMLP
+from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["MLPGenerator"]
 
@@ -79,19 +79,13 @@ class MLPGenerator(Generator):
             output=output,
             classes=classes,
         )
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
-        if check_choice("normalise", normalise, ("none", "batch")) == "batch" and not hidden:
-            raise ValueError(
-                "normalise='batch' normalises hidden layers, and hidden=() has none; give sizes or "
-                "use normalise='none'."
-            )
+        hidden = check_network(hidden, activation)
+        check_normalise(normalise, hidden)
         random = torch.Generator().manual_seed(check_seed(seed))
         widths = [data_dim + classes, *reversed(hidden), 2 * latent_dim]
         self.encoder = MLP(widths, activation, random)
         network = BatchNormMLP if normalise == "batch" else MLP
         widths = [latent_dim + classes, *hidden, data_dim]
         self.decoder = network(widths, activation, random)
-        if data_mean is not None:
-            kind = "bernoulli" if self.output == "sigmoid" else "gaussian"
-            self.decoder.set_output_bias(output_bias(data_mean, data_dim, kind))
+        kind = "bernoulli" if self.output == "sigmoid" else "gaussian"
+        start_at_mean(self.decoder, data_mean, data_dim, kind)

@@ -8,51 +8,16 @@ from flax import nnx
 from numpy.typing import ArrayLike
 
 from ppl_models.implicit._generator_numpyro import Generator
-from ppl_models.networks.arguments import ACTIVATIONS, check_choice, check_seed, check_sizes
-from ppl_models.networks.batch_norm_numpyro import BatchNormMLP
+from ppl_models.networks.arguments import check_network, check_normalise, check_seed
 from ppl_models.networks.mlp_numpyro import MLP
-from ppl_models.networks.output_bias import output_bias
+from ppl_models.networks.normalisation_numpyro import BatchNormMLP
+from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["MLPGenerator"]
 
 
 class MLPGenerator(Generator):
-    """Noise through fully connected layers to a point of data space, and what is observed of it.
-
-    Story, for each datum n, given its class y_n where there are classes:
-
-        z_n ~ Normal(0, I) or Uniform(-1, 1)                             (latent_dim,)
-        g_n = decoder(z_n, y_n), or its sigmoid                          (data_dim,)
-        x_n ~ Bernoulli(g_n) or Normal(g_n, noise_scale)
-        guide: z_n ~ Normal(m, exp(s)), or the tanh of that where the prior is uniform,
-               (m, s) = encoder(x_n, y_n)
-
-    Objectives that compare samples train the generator by what `model` returns, g. With its
-    observation model it is also a decoder, which `ELBO` and the other bounds train with the guide.
-
-    With batch normalisation a step normalises by its own batch, so that a datum's score depends on
-    the others', and a bound is of the whole batch. What evaluates a fitted pair (`run.sample`,
-    `log_likelihood`) uses the running averages, whatever the batch; a pair's `model` called bare
-    normalises by the batch until the decoder is put into evaluation mode, `pair.decoder.eval()`.
-
-    Args:
-        data_dim: columns of x.
-        latent_dim: size of z.
-        hidden: hidden sizes of the decoder; the encoder has them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
-        prior: `"normal"` or `"uniform"`.
-        normalise: `"none"`, or `"batch"` for batch normalisation between the decoder's layers.
-        likelihood: `"bernoulli"` (x in {0, 1}) or `"gaussian"` (x real).
-        noise_scale: standard deviation of the Gaussian likelihood; it is not learnt.
-        output: the Gaussian's mean, `"linear"` (the default) or `"sigmoid"`, for grey images.
-        classes: number of classes y, whole numbers from 0; 0 for a pair that takes x alone.
-        data_mean: mean of the training data, shape (data_dim,). When given, the decoder starts
-            with a bias that reproduces it.
-        seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
-    """
+    """The pair of `mlp_generator.py` on NumPyro."""
 
     def __init__(
         self,
@@ -79,19 +44,13 @@ class MLPGenerator(Generator):
             output=output,
             classes=classes,
         )
-        hidden = check_sizes("hidden", hidden)
-        check_choice("activation", activation, ACTIVATIONS)
-        if check_choice("normalise", normalise, ("none", "batch")) == "batch" and not hidden:
-            raise ValueError(
-                "normalise='batch' normalises hidden layers, and hidden=() has none; give sizes or "
-                "use normalise='none'."
-            )
+        hidden = check_network(hidden, activation)
+        check_normalise(normalise, hidden)
         random = nnx.Rngs(check_seed(seed))
         widths = [data_dim + classes, *reversed(hidden), 2 * latent_dim]
         self.encoder = MLP(widths, activation, random)
         network = BatchNormMLP if normalise == "batch" else MLP
         widths = [latent_dim + classes, *hidden, data_dim]
         self.decoder = network(widths, activation, random)
-        if data_mean is not None:
-            kind = "bernoulli" if self.output == "sigmoid" else "gaussian"
-            self.decoder.set_output_bias(output_bias(data_mean, data_dim, kind))
+        kind = "bernoulli" if self.output == "sigmoid" else "gaussian"
+        start_at_mean(self.decoder, data_mean, data_dim, kind)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 ACTIVATIONS = ("tanh", "relu", "softplus", "elu", "silu", "leaky-relu")
+LIKELIHOODS = ("bernoulli", "gaussian", "learned-variance", "discretised-logistic")
+PRIORS = ("normal", "uniform")  # of the noise that a generator starts from
 
 
 def check_size(name: str, size: int) -> int:
@@ -29,6 +32,16 @@ def check_sizes(name: str, sizes: Iterable[int]) -> tuple[int, ...]:
     return tuple(check_size(f"every entry of {name}", size) for size in sizes)
 
 
+def check_network(hidden: Iterable[int], activation: str) -> tuple[int, ...]:
+    """Return the hidden sizes of a fully connected network, if they and its activation are right.
+
+    Raises:
+        ValueError: if one of them is not; the message names the argument.
+    """
+    check_choice("activation", activation, ACTIVATIONS)
+    return check_sizes("hidden", hidden)
+
+
 def check_levels(
     name: str, sizes: Iterable[Iterable[int]], levels: int
 ) -> tuple[tuple[int, ...], ...]:
@@ -46,6 +59,35 @@ def check_levels(
             f"{((200, 200), (100, 100), (50, 50))[:levels]}; got {given!r}."
         )
     return tuple(check_sizes(f"every entry of {name}", level) for level in given)
+
+
+def check_layers(sizes: Sequence[int], least: int = 2) -> int:
+    """Return how many layers of latents there are, if there are enough of them.
+
+    Raises:
+        ValueError: if there are fewer than `least`.
+    """
+    if len(sizes) < least:
+        named = ("at least one layer, for example (200,)", "two sizes or more, such as (100, 50)")
+        remedy = "" if least == 1 else "; with one layer it is the model 'vae'"
+        raise ValueError(f"latent_dims must have {named[least - 1]}, got {sizes!r}{remedy}.")
+    return len(sizes)
+
+
+def check_ladder(noise: str, guide: str) -> tuple[bool, bool]:
+    """Return whether a layer's noise is full, and whether the guide is a ladder.
+
+    Raises:
+        ValueError: if it is no such word, or a ladder is to have full noise.
+    """
+    full = check_choice("noise", noise, ("diagonal", "full")) == "full"
+    ladder = check_choice("guide", guide, ("bottom-up", "ladder")) == "ladder"
+    if full and ladder:
+        raise ValueError(
+            "guide='ladder' multiplies Gaussians entry by entry and needs noise='diagonal', got "
+            "noise='full'; use guide='bottom-up' with it."
+        )
+    return full, ladder
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
@@ -83,6 +125,19 @@ def check_image_shape(shape: Sequence[int]) -> tuple[int, int]:
             f"stride 2 halve them twice, such as (28, 28) or (8, 8); got {sizes}."
         )
     return sizes[0], sizes[1]
+
+
+def check_normalise(normalise: str, hidden: Sequence[int]) -> None:
+    """Check what is normalised between fully connected layers.
+
+    Raises:
+        ValueError: if it is no such word, or there is no hidden layer to normalise.
+    """
+    if check_choice("normalise", normalise, ("none", "batch")) == "batch" and not hidden:
+        raise ValueError(
+            "normalise='batch' normalises hidden layers, and hidden=() has none; give sizes or use "
+            "normalise='none'."
+        )
 
 
 def check_output(output: str | None, likelihood: str) -> str:
@@ -150,3 +205,36 @@ def check_not_negative(name: str, value: float) -> float:
     if not number or not 0 <= value < float("inf"):
         raise ValueError(f"{name} must be finite and not negative, got {value!r}.")
     return value
+
+
+def check_likelihood(kind: str, noise_scale: float, levels: int) -> None:
+    """Check what a likelihood is made of.
+
+    Raises:
+        ValueError: if there is none of that name, or its scale or number of levels is out of range.
+    """
+    check_choice("likelihood", kind, LIKELIHOODS)
+    check_positive("noise_scale", noise_scale)
+    if check_size("levels", levels) < 2:
+        raise ValueError("levels must be at least 2, got 1; 8-bit grey has 256.")
+
+
+def check_windows(data_dim: int, read_size: int, write_size: int) -> tuple[int, int]:
+    """Return the sizes of two grids of filters if the image is square and both fit into it.
+
+    Raises:
+        ValueError: if the image is not square, or a size is out of range.
+    """
+    side = math.isqrt(data_dim)
+    if side**2 != data_dim:
+        raise ValueError(
+            f"attention moves over square images, but data_dim={data_dim} is no square number; pad "
+            f"the images, for example to {(side + 1) ** 2} pixels, or use attention=False."
+        )
+    for name, size in (("read_size", read_size), ("write_size", write_size)):
+        if check_size(name, size) > side:
+            raise ValueError(
+                f"{name} must be at most {side}, the side of the image, got {size}; a grid of "
+                "filters has to fit into it."
+            )
+    return read_size, write_size

@@ -17,12 +17,7 @@ from numpyro.distributions.util import validate_sample
 class AutoregressiveBernoulli(dist.Distribution):
     """Binary units v of one layer, each conditioned on those before it.
 
-        v_i ~ Bernoulli(logits = base_logits_i + sum_{j < i} lateral_ij s(v_j))
-
-    Args:
-        base_logits: shape (..., D).
-        lateral: shape (D, D); what is not below its diagonal is not used.
-        signed: whether s(v) = 2 v - 1 in place of v.
+    See `binary_layer.AutoregressiveBernoulli`.
     """
 
     arg_constraints: ClassVar[Any] = {
@@ -75,13 +70,7 @@ class AutoregressiveBernoulli(dist.Distribution):
 class BinaryLayer(nnx.Module):
     """The distribution of a layer of binary units given the layer next to it.
 
-    Args:
-        fan_in: size of the layer next to it; None for none, as at the top of a belief net.
-        fan_out: number of units.
-        autoregressive: whether each unit also sees those before it in the layer.
-        neighbour_signed: whether the layer next to it is seen as {-1, 1}.
-        units_signed: whether its own units are, by those after them.
-        rngs: source of the Glorot uniform weights; biases and lateral weights begin at zero.
+    See `binary_layer.BinaryLayer`.
     """
 
     def __init__(

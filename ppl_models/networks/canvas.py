@@ -1,20 +1,25 @@
-"""The reading and the writing network of DRAW for Pyro pairs (torch)."""
+"""The reading and the writing network of DRAW, and their filters, for Pyro pairs (torch).
+
+Gregor et al. 2015, arXiv:1502.04623. Images are flat: (..., side * side).
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ppl_models.networks.attention import PARAMETERS, filterbank
-from ppl_models.networks.recurrent import LSTM, linear
-from ppl_models.networks.windows import tiling
+from ppl_models.networks.mlp import linear
+from ppl_models.networks.recurrent import LSTM
+from ppl_models.networks.start_values import tiling
 
 State = Sequence[Tensor]  # output and memory of the decoder, and the canvas
+PARAMETERS = 5  # of a grid: centre across and down, log variance, log stride, log intensity
 
 
 class Reader(nn.Module):
@@ -100,3 +105,52 @@ def _window(hidden: int, start: NDArray[np.float32], generator: torch.Generator)
     with torch.no_grad():
         layer.bias.copy_(torch.from_numpy(start))
     return layer
+
+
+@dataclass(frozen=True)
+class Filterbank:
+    """Filters down and across, each (..., size, side), and the intensity, (..., 1).
+
+    Every filter sums to one over the image, however far outside of it its centre lies.
+    """
+
+    down: Tensor
+    across: Tensor
+    intensity: Tensor
+
+    def read(self, image: Tensor) -> Tensor:
+        """The patch under the grid, times the intensity: (..., size * size)."""
+        square = image.unflatten(-1, (self.down.shape[-1], self.across.shape[-1]))
+        patch = self.down @ square @ self.across.transpose(-1, -2)
+        return self.intensity * patch.flatten(-2)
+
+    def write(self, patch: Tensor) -> Tensor:
+        """The patch laid out under the grid, divided by the intensity: (..., side * side)."""
+        square = patch.unflatten(-1, (self.down.shape[-2], self.across.shape[-2]))
+        image = self.down.transpose(-1, -2) @ square @ self.across
+        return image.flatten(-2) / self.intensity
+
+
+def filterbank(parameters: Tensor, size: int, side: int) -> Filterbank:
+    """Filters from free parameters, shape (..., 5).
+
+    The centres of the grid, its stride, and the filters' variance are
+
+        g = (side + 1) / 2 (p_0 + 1) across, with p_1 down,
+        delta = (side - 1) / (size - 1) exp(p_3),   sigma^2 = exp(p_2),
+        mu_i = g + (i - (size + 1) / 2) delta,   i = 1..size,   intensity = exp(p_4)
+
+    so that with parameters of zero the outer filters are at the edges. Pixels are numbered from 1
+    to `side`.
+    """
+    centre = (side + 1) / 2 * (parameters[..., :2] + 1)
+    variance, stride, intensity = parameters[..., 2:].exp().split(1, dim=-1)
+    offset = torch.arange(size, dtype=parameters.dtype, device=parameters.device) - (size - 1) / 2
+    offset = (side - 1) / max(size - 1, 1) * stride * offset
+    pixels = torch.arange(1, side + 1, dtype=parameters.dtype, device=parameters.device)
+
+    def filters(centre: Tensor) -> Tensor:
+        distance = pixels - (centre + offset)[..., None]
+        return (-(distance**2) / (2 * variance[..., None])).softmax(-1)
+
+    return Filterbank(filters(centre[..., 1:]), filters(centre[..., :1]), intensity)

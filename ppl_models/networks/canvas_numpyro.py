@@ -1,30 +1,31 @@
-"""The reading and the writing network of DRAW for NumPyro pairs (flax NNX)."""
+"""The reading and the writing network of DRAW, and their filters, for NumPyro pairs (flax NNX).
+
+Gregor et al. 2015, arXiv:1502.04623. Images are flat: (..., side * side).
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from numpy.typing import ArrayLike
 
-from ppl_models.networks.attention_numpyro import PARAMETERS, filterbank
-from ppl_models.networks.recurrent_numpyro import LSTM, linear
-from ppl_models.networks.windows import tiling
+from ppl_models.networks.mlp_numpyro import linear
+from ppl_models.networks.recurrent_numpyro import LSTM
+from ppl_models.networks.start_values import tiling
 
 State = Sequence[jax.Array]  # output and memory of the decoder, and the canvas
+PARAMETERS = 5  # of a grid: centre across and down, log variance, log stride, log intensity
 
 
 class Reader(nnx.Module):
     """One step of the encoder: it looks at an image and at what the canvas lacks of it.
 
-        r = [x, x - sigmoid(canvas)], all of it, or the patches under a grid set by h_decoder
-        h, c = LSTM([r, h_decoder], h, c),   (m, s) = W h + b
-
-    `glance` is what the image itself adds to the gates where all of it is read: it is the same in
-    every step, and worked out once by the caller.
+    See `canvas.Reader`.
     """
 
     def __init__(
@@ -97,3 +98,42 @@ def _window(hidden: int, start: ArrayLike, rngs: nnx.Rngs) -> nnx.Linear:
     layer = linear(hidden, PARAMETERS, rngs)
     layer.bias = nnx.Param(jnp.asarray(start))
     return layer
+
+
+@dataclass(frozen=True)
+class Filterbank:
+    """Filters down and across, each (..., size, side), and the intensity, (..., 1).
+
+    Every filter sums to one over the image, however far outside of it its centre lies.
+    """
+
+    down: jax.Array
+    across: jax.Array
+    intensity: jax.Array
+
+    def read(self, image: jax.Array) -> jax.Array:
+        """The patch under the grid, times the intensity: (..., size * size)."""
+        square = image.reshape(*image.shape[:-1], self.down.shape[-1], self.across.shape[-1])
+        patch = self.down @ square @ jnp.swapaxes(self.across, -1, -2)
+        return self.intensity * patch.reshape(*patch.shape[:-2], -1)
+
+    def write(self, patch: jax.Array) -> jax.Array:
+        """The patch laid out under the grid, divided by the intensity: (..., side * side)."""
+        square = patch.reshape(*patch.shape[:-1], self.down.shape[-2], self.across.shape[-2])
+        image = jnp.swapaxes(self.down, -1, -2) @ square @ self.across
+        return image.reshape(*image.shape[:-2], -1) / self.intensity
+
+
+def filterbank(parameters: jax.Array, size: int, side: int) -> Filterbank:
+    """Filters from free parameters, shape (..., 5): see `canvas.filterbank`."""
+    centre = (side + 1) / 2 * (parameters[..., :2] + 1)
+    variance, stride, intensity = jnp.split(jnp.exp(parameters[..., 2:]), 3, axis=-1)
+    offset = jnp.arange(size, dtype=parameters.dtype) - (size - 1) / 2
+    offset = (side - 1) / max(size - 1, 1) * stride * offset
+    pixels = jnp.arange(1, side + 1, dtype=parameters.dtype)
+
+    def filters(centre: jax.Array) -> jax.Array:
+        distance = pixels - (centre + offset)[..., None]
+        return jax.nn.softmax(-(distance**2) / (2 * variance[..., None]), axis=-1)
+
+    return Filterbank(filters(centre[..., 1:]), filters(centre[..., :1]), intensity)

@@ -1,4 +1,4 @@
-"""What a conditional pair takes beside x: classes or vectors. It imports no framework."""
+"""What a pair takes beside x: classes or vectors, always or not. It imports no framework."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppl_models.networks.arguments import check_size
-from ppl_models.networks.labels import check_label_shape, check_labels
+from ppl_models.networks.arguments import check_count, check_size
 
 
 @dataclass(frozen=True)
@@ -81,3 +80,114 @@ class Condition:
         if self.classes is None:
             return np.zeros((1, self.width), dtype=np.float32)
         return np.zeros(1, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class OptionalClasses:
+    """The classes of a pair, one whole number for each row, or none at all.
+
+    Attributes:
+        classes: number of classes, 0 for a pair without.
+
+    Raises:
+        ValueError: if it is not a whole number of at least 0.
+    """
+
+    classes: int
+
+    def __post_init__(self) -> None:
+        check_count("classes", self.classes)
+
+    @property
+    def condition(self) -> Condition | None:
+        """The argument y, None where there is none."""
+        return Condition(self.classes, None) if self.classes else None
+
+    def rows(self, x: Any, y: Any, size: int | None) -> int:
+        """How many rows a program has, given as many of its arguments as there are.
+
+        Raises:
+            ValueError: if y is missing or is not wanted, or has another number of rows.
+        """
+        self._check_presence(y, x is None)
+        rows = size if x is None else len(x)
+        if self.condition is None:
+            return 1 if rows is None else rows
+        self.condition.check_shape(y, rows)
+        return len(y)
+
+    def check_values(self, y: NDArray[Any]) -> None:
+        """Check that every entry of y is a class.
+
+        Raises:
+            ValueError: naming the first that is none.
+        """
+        check_labels(y, self.classes, None, missing=False)
+
+    def check(self, arrays: tuple[Any, ...]) -> None:
+        """Check a batch (x,) or (x, y) of numpy arrays.
+
+        Raises:
+            ValueError: as `rows`, or if an entry of y is no class.
+        """
+        x, *given = arrays
+        y = given[0] if given else None
+        self._check_presence(y, drawing=False)
+        if self.condition is not None:
+            self.condition.check(y, len(x))
+
+    def example(self) -> tuple[NDArray[Any], ...]:
+        """What stands for y beside one row of x: a class, or nothing."""
+        return () if self.condition is None else (self.condition.example(),)
+
+    def _check_presence(self, y: Any, drawing: bool) -> None:  # noqa: FBT001
+        if y is not None and not self.classes:
+            raise ValueError(
+                "y was given, but this pair has no classes; leave y out, or build the pair with "
+                "classes=."
+            )
+        if y is None and self.classes and drawing:
+            raise ValueError(
+                f"y is missing: this pair draws x of given classes; pass y, one whole number from "
+                f"0 to {self.classes - 1} for each row to draw, as in model(None, y)."
+            )
+
+
+def check_labels(y: NDArray[Any], classes: int, rows: int | None, *, missing: bool) -> None:
+    """Check labels against a pair's classes.
+
+    Args:
+        y: the labels.
+        classes: how many classes the pair has.
+        rows: how many rows x has, None where there is no x.
+        missing: whether -1 stands for a label that is not known.
+
+    Raises:
+        ValueError: if y is not one whole number for each row, or a label is no class.
+    """
+    check_label_shape(tuple(y.shape), y.dtype.kind in "iu", str(y.dtype), rows)
+    least = -1 if missing else 0
+    wrong = (y < least) | (y >= classes)
+    if wrong.any():
+        row = int(wrong.argmax())
+        unknown = ", or -1 where it is not known" if missing else ""
+        raise ValueError(
+            f"y must hold classes from 0 to {classes - 1}{unknown}; got {y[row]} in row {row}. "
+            "Build the pair with classes= of the data, or number its classes from 0."
+        )
+
+
+def check_label_shape(shape: tuple[int, ...], whole: bool, dtype: str, rows: int | None) -> None:  # noqa: FBT001
+    """Check what is known of labels even while a program is compiled.
+
+    Raises:
+        ValueError: if y is not one whole number for each row.
+    """
+    if not whole:
+        raise ValueError(
+            f"y must hold whole numbers, the classes, got dtype {dtype}; convert it, for example "
+            "with y.astype('int64')."
+        )
+    if len(shape) != 1 or (rows is not None and shape[0] != rows):
+        expected = "(N,)" if rows is None else f"({rows},)"
+        raise ValueError(f"y must have shape {expected}, one class for each row, got {shape}.")

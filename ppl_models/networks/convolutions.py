@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from ppl_models.networks.batch_norm import BatchNorm
-from ppl_models.networks.virtual_batch_norm import VirtualBatchNorm
+from ppl_models.networks.normalisation import BatchNorm, VirtualBatchNorm
 
 NORMALISATIONS = ("none", "batch", "virtual")
 REFERENCES = 64  # examples of the fixed batch that virtual batch normalisation refers to
@@ -46,16 +45,12 @@ class Upsampling(nn.Module):
         self.small = 2 * channels, height // 4, width // 4
         plain = normalise == "none"
         size = 2 * channels * (height // 4) * (width // 4)
-        self.layers = nn.ModuleList(
-            [
-                nn.utils.skip_init(nn.Linear, inputs, size, bias=plain),
-                nn.utils.skip_init(
-                    nn.ConvTranspose2d, 2 * channels, channels, bias=plain, **_KERNEL
-                ),
-                nn.utils.skip_init(nn.ConvTranspose2d, channels, 1, **_KERNEL),
-            ]
+        small = layer(nn.Linear, inputs, size, generator=generator, bias=plain)
+        half = layer(
+            nn.ConvTranspose2d, 2 * channels, channels, generator=generator, bias=plain, **_KERNEL
         )
-        initialise(self.layers, generator)
+        image = layer(nn.ConvTranspose2d, channels, 1, generator=generator, **_KERNEL)
+        self.layers = nn.ModuleList([small, half, image])
         sizes = (2 * channels, channels)
         if normalise == "batch":
             self.norms = nn.ModuleList(BatchNorm(size, dim=-3) for size in sizes)
@@ -70,8 +65,8 @@ class Upsampling(nn.Module):
         if self.normalise == "virtual":
             images = self._virtual(images)
         else:
-            for position, layer in enumerate(self.layers[:-1]):
-                images = layer(images)
+            for position, one in enumerate(self.layers[:-1]):
+                images = one(images)
                 if position == 0:
                     images = images.unflatten(-1, self.small)
                 if self.normalise == "batch":
@@ -108,13 +103,9 @@ class Downsampling(nn.Module):
     ) -> None:
         super().__init__()
         self.image_shape = image_shape
-        self.layers = nn.ModuleList(
-            [
-                nn.utils.skip_init(nn.Conv2d, 1, channels, **_KERNEL),
-                nn.utils.skip_init(nn.Conv2d, channels, 2 * channels, **_KERNEL),
-            ]
-        )
-        initialise(self.layers, generator)
+        half = layer(nn.Conv2d, 1, channels, generator=generator, **_KERNEL)
+        quarter = layer(nn.Conv2d, channels, 2 * channels, generator=generator, **_KERNEL)
+        self.layers = nn.ModuleList([half, quarter])
         height, width = image_shape
         self.outputs = 2 * channels * (height // 4) * (width // 4)
 
@@ -122,21 +113,15 @@ class Downsampling(nn.Module):
         """What is found in a flat image."""
         leading = x.shape[:-1]
         images = x.reshape(-1, 1, *self.image_shape)
-        for layer in self.layers:
-            images = nn.functional.leaky_relu(layer(images), 0.2)
+        for convolution in self.layers:
+            images = nn.functional.leaky_relu(convolution(images), 0.2)
         return images.reshape(*leading, -1)
 
 
-def initialise(layers: nn.ModuleList, generator: torch.Generator) -> None:
-    """Draw the weights of layers as DCGAN does; biases are zero."""
-    for layer in layers:
-        nn.init.normal_(cast(Tensor, layer.weight), std=_SCALE, generator=generator)
-        if layer.bias is not None:
-            nn.init.zeros_(cast(Tensor, layer.bias))
-
-
-def linear(fan_in: int, fan_out: int, generator: torch.Generator) -> nn.Linear:
-    """A linear layer initialised as the convolutions are."""
-    layer = cast(nn.Linear, nn.utils.skip_init(nn.Linear, fan_in, fan_out))
-    initialise(nn.ModuleList([layer]), generator)
-    return layer
+def layer(kind: type[nn.Module], *sizes: int, generator: torch.Generator, **given: Any) -> Any:
+    """A layer of a kind with weights as DCGAN draws them, Normal(0, 0.02), and biases of zero."""
+    made = nn.utils.skip_init(kind, *sizes, **given)
+    nn.init.normal_(cast(Tensor, made.weight), std=_SCALE, generator=generator)
+    if made.bias is not None:
+        nn.init.zeros_(cast(Tensor, made.bias))
+    return made

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from ppl_models.networks import convolutions, recurrent
+from ppl_models.networks import convolutions
 from ppl_models.networks.arguments import (
     check_count,
     check_flag,
@@ -22,6 +22,7 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
+from ppl_models.networks.mlp import linear
 
 KERNEL = 5  # dimension of each minibatch kernel
 
@@ -39,7 +40,7 @@ class MinibatchFeatures(nn.Module):
     def __init__(self, size: int, count: int, generator: torch.Generator) -> None:
         super().__init__()
         self.count = count
-        self.kernels = recurrent.linear(size, count * KERNEL, generator, bias=False)
+        self.kernels = linear(size, count * KERNEL, generator, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, size) to (N, count)."""
@@ -95,10 +96,10 @@ class ConvCritic(nn.Module):
         random = torch.Generator().manual_seed(seed)
         self.found = convolutions.Downsampling(self.image_shape, channels, random)
         inputs = self.found.outputs + classes + latent_dim
-        self.joint = convolutions.linear(inputs, hidden, random)
+        self.joint = convolutions.layer(nn.Linear, inputs, hidden, generator=random)
         count = minibatch_features
         self.nearness = MinibatchFeatures(hidden, count, random) if count else None
-        self.head = recurrent.linear(hidden + count, 1, random)
+        self.head = linear(hidden + count, 1, random)
         if spectral_norm:
             self._normalise()
 

@@ -11,9 +11,8 @@ from pyro.distributions.transforms import AffineAutoregressive
 from pyro.distributions.transforms.planar import ConditionedPlanar
 from torch import Tensor, nn
 
-from ppl_models.networks.autoregressive_masks import masks, order
-
-FLOWS = ("none", "planar", "iaf")
+from ppl_models.networks.latent_structure import flow_inputs, masks, order
+from ppl_models.networks.mlp import linear
 
 
 class Flow(nn.Module):
@@ -29,7 +28,7 @@ class Flow(nn.Module):
     is not known.
 
     Args:
-        kind: one of `FLOWS`.
+        kind: one of `latent_structure.FLOWS`.
         length: number of transforms.
         dim: size of z.
         width: hidden units of each network of `"iaf"`.
@@ -41,13 +40,14 @@ class Flow(nn.Module):
     ) -> None:
         super().__init__()
         self.kind, self.length, self.dim = kind, length, dim
+        self.inputs = flow_inputs(kind, length, dim)
         steps = range(length) if kind == "iaf" else ()
         self.steps = nn.ModuleList(
             Autoregressive(dim, width, generator, reverse=step % 2 == 1) for step in steps
         )
 
     def forward(self, base: dist.TorchDistribution, given: Tensor) -> dist.TorchDistribution:
-        """The distribution of the transformed draw; `given` has shape (N, flow_inputs(...))."""
+        """The distribution of the transformed draw; `given` has shape (N, inputs)."""
         if self.kind == "none":
             return base
         transforms = []
@@ -60,11 +60,6 @@ class Flow(nn.Module):
         return dist.TransformedDistribution(base, transforms)
 
 
-def flow_inputs(kind: str, length: int, dim: int) -> int:
-    """How many numbers the encoder has to give for the flow of a datum."""
-    return {"none": 0, "planar": length * (2 * dim + 1), "iaf": dim}[kind]
-
-
 class Autoregressive(nn.Module):
     """Mean and log scale of each entry of z from those before it and from a context h."""
 
@@ -73,9 +68,9 @@ class Autoregressive(nn.Module):
         self.permutation = order(dim, reverse=reverse)
         first, last = masks(self.permutation, width)
         self.masks = torch.tensor(first), torch.tensor(np.concatenate([last, last]))
-        self.inner = _linear(dim, width, generator)
-        self.context = _linear(dim, width, generator)
-        self.outer = _linear(width, 2 * dim, generator)
+        self.inner = linear(dim, width, generator)
+        self.context = linear(dim, width, generator)
+        self.outer = linear(width, 2 * dim, generator)
 
     def forward(self, z: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log scale, each of the shape of z."""
@@ -96,10 +91,3 @@ class _Conditioned:
 
     def __call__(self, z: Tensor) -> tuple[Tensor, Tensor]:
         return self.network(z, self.context)
-
-
-def _linear(fan_in: int, fan_out: int, generator: torch.Generator) -> nn.Linear:
-    layer = cast(nn.Linear, nn.utils.skip_init(nn.Linear, fan_in, fan_out))
-    nn.init.xavier_uniform_(layer.weight, generator=generator)
-    nn.init.zeros_(layer.bias)
-    return layer

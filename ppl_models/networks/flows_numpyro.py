@@ -14,38 +14,21 @@ from numpyro.contrib.module import nnx_module
 from numpyro.distributions import constraints
 from numpyro.distributions.flows import InverseAutoregressiveTransform
 
-from ppl_models.networks.autoregressive_masks import masks, order
-
-FLOWS = ("none", "planar", "iaf")
+from ppl_models.networks.latent_structure import flow_inputs, masks, order
+from ppl_models.networks.mlp_numpyro import linear
 
 
 class Flow:
-    """Transforms of a draw z whose parameters come from the encoder, datum by datum.
-
-        planar: z + u tanh(w'z + b), with (b, u, w - 1) from the encoder, u moved so that the map is
-                invertible (Rezende & Mohamed 2015, arXiv:1505.05770)
-        iaf:    exp(s) z + m, (m, s) = network(z, h), entry i from the entries before it and from
-                the encoder's h; every second network takes the entries in reverse
-                (Kingma et al. 2016, arXiv:1606.04934)
-
-    A planar map has no inverse in closed form: the density of a value that it did not draw itself
-    is not known.
-
-    Args:
-        kind: one of `FLOWS`.
-        length: number of transforms.
-        dim: size of z.
-        width: hidden units of each network of `"iaf"`.
-        rngs: source of the initial weights.
-    """
+    """Transforms of a draw z, whose parameters come from the encoder: see `flows.Flow`."""
 
     def __init__(self, kind: str, length: int, dim: int, width: int, rngs: nnx.Rngs) -> None:
         self.kind, self.length, self.dim = kind, length, dim
+        self.inputs = flow_inputs(kind, length, dim)
         steps = range(length) if kind == "iaf" else ()
         self.steps = [Autoregressive(dim, width, rngs, reverse=step % 2 == 1) for step in steps]
 
     def __call__(self, base: dist.Distribution, given: jax.Array) -> dist.Distribution:
-        """The distribution of the transformed draw; `given` has shape (N, flow_inputs(...))."""
+        """The distribution of the transformed draw; `given` has shape (N, inputs)."""
         if self.kind == "none":
             return base
         transforms: list[Any] = []
@@ -60,22 +43,14 @@ class Flow:
         return dist.TransformedDistribution(base, transforms)
 
 
-def flow_inputs(kind: str, length: int, dim: int) -> int:
-    """How many numbers the encoder has to give for the flow of a datum."""
-    return {"none": 0, "planar": length * (2 * dim + 1), "iaf": dim}[kind]
-
-
 class Autoregressive(nnx.Module):
     """Mean and log scale of each entry of z from those before it and from a context h."""
 
     def __init__(self, dim: int, width: int, rngs: nnx.Rngs, *, reverse: bool) -> None:
         self.dim, self.width, self.reverse = dim, width, reverse
-        linear = functools.partial(
-            nnx.Linear, kernel_init=nnx.initializers.glorot_uniform(), rngs=rngs
-        )
-        self.inner = linear(dim, width)
-        self.context = linear(dim, width)
-        self.outer = linear(width, 2 * dim)
+        self.inner = linear(dim, width, rngs)
+        self.context = linear(dim, width, rngs)
+        self.outer = linear(width, 2 * dim, rngs)
 
     def __call__(self, z: jax.Array, context: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Mean and log scale, each of the shape of z."""

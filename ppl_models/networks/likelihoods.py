@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pyro.distributions as dist
 import torch
-from torch import Tensor, nn
+from torch import Size, Tensor, nn
+from torch.distributions import constraints
+from torch.nn import functional
 
-from ppl_models.networks.arguments import check_choice, check_positive, check_size
-from ppl_models.networks.discretised_logistic import DiscretisedLogistic
+from ppl_models.networks.arguments import check_likelihood
 
-LIKELIHOODS = ("bernoulli", "gaussian", "learned-variance", "discretised-logistic")
+_ONE = Size()
 
 
 class Likelihood(nn.Module):
@@ -26,7 +28,7 @@ class Likelihood(nn.Module):
     each datum would make the likelihood unbounded.
 
     Args:
-        kind: one of `LIKELIHOODS`.
+        kind: one of `arguments.LIKELIHOODS`.
         data_dim: columns of x.
         noise_scale: the scale, where it is learnt its initial value.
         levels: number of grey levels, from 0 to 1.
@@ -37,11 +39,8 @@ class Likelihood(nn.Module):
 
     def __init__(self, kind: str, data_dim: int, noise_scale: float, levels: int = 256) -> None:
         super().__init__()
-        self.kind = check_choice("likelihood", kind, LIKELIHOODS)
-        self.noise_scale = check_positive("noise_scale", noise_scale)
-        self.levels = check_size("levels", levels)
-        if levels < 2:
-            raise ValueError("levels must be at least 2, got 1; 8-bit grey has 256.")
+        check_likelihood(kind, noise_scale, levels)
+        self.kind, self.noise_scale, self.levels = kind, noise_scale, levels
         if kind in ("learned-variance", "discretised-logistic"):
             self.log_scale = nn.Parameter(torch.full((data_dim,), math.log(noise_scale)))
 
@@ -54,3 +53,83 @@ class Likelihood(nn.Module):
         if self.kind == "learned-variance":
             return dist.Normal(output, self.log_scale.exp()).to_event(1)
         return DiscretisedLogistic(output, self.log_scale.exp(), self.levels).to_event(1)
+
+
+class _GreyLevels(constraints.Constraint):
+    is_discrete = True
+
+    def __init__(self, levels: int) -> None:
+        self.levels = levels
+
+    def check(self, value: Tensor) -> Tensor:
+        level = value * (self.levels - 1)
+        whole = (level - level.round()).abs() < 1e-3
+        return whole & (level > -0.5) & (level < self.levels - 0.5)
+
+
+class DiscretisedLogistic(dist.TorchDistribution):
+    """The level k / (levels - 1) nearest to a Logistic(loc, scale) draw.
+
+    With F the distribution function of the logistic and h half the distance of two levels,
+
+        P(x) = F(x + h) - F(x - h),   F(0 - h) taken as 0 and F(1 + h) as 1,
+
+    so that the levels' probabilities sum to 1 (Salimans et al. 2017, arXiv:1701.05517).
+
+    Args:
+        loc: location, on the scale of x.
+        scale: positive, shape broadcastable to that of loc.
+        levels: how many levels there are between 0 and 1, both included.
+    """
+
+    arg_constraints: Any = {"loc": constraints.real, "scale": constraints.positive}  # noqa: RUF012
+    has_rsample = False
+
+    def __init__(
+        self, loc: Tensor, scale: Tensor, levels: int = 256, *, validate_args: bool | None = None
+    ) -> None:
+        self.loc, self.scale = torch.broadcast_tensors(loc, scale)
+        self.levels = levels
+        super().__init__(self.loc.shape, validate_args=validate_args)
+
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
+    def support(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The grey levels."""
+        return _GreyLevels(self.levels)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> DiscretisedLogistic:
+        """The distribution with its parameters expanded."""
+        shape = torch.Size(batch_shape)
+        return DiscretisedLogistic(
+            self.loc.expand(shape), self.scale.expand(shape), self.levels, validate_args=False
+        )
+
+    def sample(self, sample_shape: Any = _ONE) -> Tensor:
+        """Draw levels."""
+        with torch.no_grad():
+            uniform = torch.rand(self._extended_shape(sample_shape)).to(self.loc)
+            # The logit of 0 is -inf, which is the lowest level, as it should be.
+            draw = self.loc + self.scale * (uniform.log() - (-uniform).log1p())
+            return (draw * (self.levels - 1)).round().clamp(0, self.levels - 1) / (self.levels - 1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """log P(x); exact in the tails too, as no two probabilities are subtracted."""
+        if self._validate_args:
+            self._validate_sample(value)
+        half = 0.5 / (self.levels - 1)
+        below = functional.logsigmoid((value + half - self.loc) / self.scale)
+        above = functional.logsigmoid((self.loc - value + half) / self.scale)
+        between = (-torch.expm1(-2 * half / self.scale)).log()
+        lowest, highest = value < half, value > 1 - half
+        zero = torch.zeros_like(below)
+        return (
+            torch.where(highest, zero, below)
+            + torch.where(lowest, zero, above)
+            + torch.where(lowest | highest, zero, between)
+        )
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean of the logistic draw cut off at 0 and 1; within half a level of that of x."""
+        upper = functional.softplus(self.loc / self.scale)
+        return self.scale * (upper - functional.softplus((self.loc - 1) / self.scale))

@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
+from jax import random
+from numpyro.distributions import constraints
 
-from ppl_models.networks.arguments import check_choice, check_positive, check_size
-from ppl_models.networks.discretised_logistic_numpyro import DiscretisedLogistic
-
-LIKELIHOODS = ("bernoulli", "gaussian", "learned-variance", "discretised-logistic")
+from ppl_models.networks.arguments import check_likelihood
 
 
 class Likelihood:
-    """The distribution of x, event shape (data_dim,), given the decoder's output.
-
-        bernoulli:             Bernoulli(logits = output)
-        gaussian:              Normal(output, noise_scale)
-        learned-variance:      Normal(output, s), s = exp(log_scale)
-        discretised-logistic:  the grey level nearest to Logistic(output, s), s = exp(log_scale)
-
-    A learnt scale is one number per column, shared by all data: a scale that the decoder chose for
-    each datum would make the likelihood unbounded.
-
-    Args:
-        kind: one of `LIKELIHOODS`.
-        data_dim: columns of x.
-        noise_scale: the scale, where it is learnt its initial value.
-        levels: number of grey levels, from 0 to 1.
+    """The distribution of x given the decoder's output: see `likelihoods.Likelihood`.
 
     Raises:
         ValueError: if an argument is out of range.
     """
 
     def __init__(self, kind: str, data_dim: int, noise_scale: float, levels: int = 256) -> None:
-        self.kind = check_choice("likelihood", kind, LIKELIHOODS)
-        self.noise_scale = check_positive("noise_scale", noise_scale)
-        self.levels = check_size("levels", levels)
-        if levels < 2:
-            raise ValueError("levels must be at least 2, got 1; 8-bit grey has 256.")
+        check_likelihood(kind, noise_scale, levels)
+        self.kind, self.noise_scale, self.levels = kind, noise_scale, levels
         self.log_scale = jnp.full(data_dim, math.log(noise_scale))
 
     def _scale(self) -> jax.Array:
@@ -56,3 +39,66 @@ class Likelihood:
         if self.kind == "learned-variance":
             return dist.Normal(output, self._scale()).to_event(1)
         return DiscretisedLogistic(output, self._scale(), self.levels).to_event(1)
+
+
+class _GreyLevels(constraints.Constraint):
+    is_discrete = True
+
+    def __init__(self, levels: int) -> None:
+        self.levels = levels
+
+    def __call__(self, x: Any) -> Any:
+        level = x * (self.levels - 1)
+        whole = abs(level - level.round()) < 1e-3  # by numpy, for numpy arrays, inside a jit too
+        return whole & (level > -0.5) & (level < self.levels - 0.5)
+
+    def tree_flatten(self) -> Any:
+        return (), ((), {"levels": self.levels})
+
+
+class DiscretisedLogistic(dist.Distribution):
+    """The level nearest to a Logistic(loc, scale) draw: see `likelihoods.DiscretisedLogistic`."""
+
+    arg_constraints: Any = {"loc": constraints.real, "scale": constraints.positive}  # noqa: RUF012
+    pytree_data_fields = ("loc", "scale")
+    pytree_aux_fields = ("levels",)
+
+    def __init__(
+        self, loc: Any, scale: Any, levels: int = 256, *, validate_args: bool | None = None
+    ) -> None:
+        self.loc, self.scale = jnp.broadcast_arrays(loc, scale)
+        self.levels = levels
+        super().__init__(self.loc.shape, validate_args=validate_args)
+
+    @constraints.dependent_property(is_discrete=True, event_dim=0)  # pyright: ignore[reportArgumentType]
+    def support(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The grey levels."""
+        return _GreyLevels(self.levels)
+
+    def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> jax.Array:
+        """Draw levels."""
+        assert key is not None
+        noise = random.logistic(key, sample_shape + self.batch_shape, self.loc.dtype)
+        draw = jax.lax.stop_gradient(self.loc + self.scale * noise)
+        return jnp.clip(jnp.round(draw * (self.levels - 1)), 0, self.levels - 1) / (self.levels - 1)
+
+    def log_prob(self, value: Any, intermediates: Any = None) -> jax.Array:
+        """log P(x); exact in the tails too, as no two probabilities are subtracted."""
+        if self._validate_args:
+            self._validate_sample(value)
+        half = 0.5 / (self.levels - 1)
+        below = jax.nn.log_sigmoid((value + half - self.loc) / self.scale)
+        above = jax.nn.log_sigmoid((self.loc - value + half) / self.scale)
+        between = jnp.log(-jnp.expm1(-2 * half / self.scale))
+        lowest, highest = value < half, value > 1 - half
+        return (
+            jnp.where(highest, 0.0, below)
+            + jnp.where(lowest, 0.0, above)
+            + jnp.where(lowest | highest, 0.0, between)
+        )
+
+    @property
+    def mean(self) -> jax.Array:
+        """The mean of the logistic draw cut off at 0 and 1; within half a level of that of x."""
+        upper = jax.nn.softplus(self.loc / self.scale)
+        return self.scale * (upper - jax.nn.softplus((self.loc - 1) / self.scale))

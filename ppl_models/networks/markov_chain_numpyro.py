@@ -15,19 +15,7 @@ from numpyro.distributions import constraints
 class MarkovChain(dist.Distribution):
     """A path z_1, ..., z_T of discrete states, each step of which may be weighed by a factor.
 
-        p(z) = initial(z_1) f_1(z_1) prod_{t > 1} transition(z_t | z_{t-1}) f_t(z_t) / C
-
-    Without factors this is the chain itself. With f_t(z_t) = p(x_t | z_t) it is p(z | x), its
-    normaliser C is p(x), found by the forward algorithm, and a draw is found by filtering backward
-    and sampling forward (Rabiner 1989; Scott 2002). All of it happens on logarithms. States after
-    the end of a sequence are uniform and depend on nothing, so that they change no sum.
-
-    Args:
-        log_initial: log probabilities, shape (S,).
-        log_transition: log probabilities of the next state, shape (S, S).
-        length: number of steps T.
-        log_factors: log f, shape (..., T, S), finite; None for no factors.
-        inside: which steps belong to their sequence, shape (..., T); None for all.
+    See `markov_chain.MarkovChain`.
     """
 
     arg_constraints: Any = {"log_initial": constraints.real_vector}  # noqa: RUF012
@@ -141,9 +129,7 @@ class MarkovChain(dist.Distribution):
 class HiddenMarkov(dist.Distribution):
     """x_1, ..., x_T emitted by the states of a chain, which are summed over.
 
-    Args:
-        chain: the chain, without factors.
-        emission: p(x_t | z_t) of every state: batch shape (S,).
+    See `markov_chain.HiddenMarkov`.
     """
 
     # The chain's constraint is named here because a distribution without any counts as

@@ -1,16 +1,17 @@
-"""Recurrent cells and their linear layers for NumPyro pairs (flax NNX)."""
+"""Recurrent cells, and the parts of a state-space model, for NumPyro pairs (flax NNX)."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax import lax
 
+from ppl_models.networks.mlp_numpyro import MLP, linear
 
-def linear(fan_in: int, fan_out: int, rngs: nnx.Rngs, *, bias: bool = True) -> nnx.Linear:
-    """A linear layer with Glorot uniform weights and zero biases (Glorot & Bengio 2010)."""
-    glorot = nnx.initializers.glorot_uniform()
-    return nnx.Linear(fan_in, fan_out, use_bias=bias, kernel_init=glorot, rngs=rngs)
+_SMALLEST = 1e-3  # scale: softplus alone can underflow to zero
 
 
 class Initial(nnx.Module):
@@ -27,11 +28,7 @@ class Initial(nnx.Module):
 class LSTM(nnx.Module):
     """One step of a long short-term memory, given what its inputs add to its gates.
 
-        i, f, g, o = inputs + W h + b
-        c' = sigmoid(f + 1) c + sigmoid(i) tanh(g),   h' = sigmoid(o) tanh(c')
-
-    The caller projects the inputs, so that several can be added, each with leading dimensions of
-    its own, and constant ones be projected once. The gate f begins open (Gers et al. 2000).
+    See `recurrent.LSTM`.
     """
 
     def __init__(self, size: int, rngs: nnx.Rngs) -> None:
@@ -49,9 +46,7 @@ class LSTM(nnx.Module):
 class GRU(nnx.Module):
     """One step of a gated recurrent unit, given what its inputs add to its gates.
 
-        r, u = sigmoid(inputs + W h),  n = tanh(inputs + r V h),  h' = (1 - u) n + u h
-
-    (Cho et al. 2014, arXiv:1406.1078). The caller projects the inputs, for all steps at once.
+    See `recurrent.GRU`.
     """
 
     def __init__(self, size: int, rngs: nnx.Rngs) -> None:
@@ -63,3 +58,80 @@ class GRU(nnx.Module):
         reset, keep, new = jnp.split(inputs, 3, axis=-1)
         update = nnx.sigmoid(keep + own[1])
         return (1 - update) * jnp.tanh(new + nnx.sigmoid(reset + own[0]) * own[2]) + update * h
+
+
+class GatedTransition(nnx.Module):
+    """A move between a linear one and one by a network, as a gate decides per coordinate.
+
+    See `recurrent.GatedTransition`.
+    """
+
+    def __init__(self, latent_dim: int, hidden: int, rngs: nnx.Rngs) -> None:
+        self.gate = MLP([latent_dim, hidden, latent_dim], "relu", rngs)
+        self.network = MLP([latent_dim, hidden, latent_dim], "relu", rngs)
+        self.linear = linear(latent_dim, latent_dim, rngs)
+        self.linear.kernel = nnx.Param(jnp.eye(latent_dim))
+        self.scale = linear(latent_dim, latent_dim, rngs)
+
+    def __call__(self, z: jax.Array, _: None = None) -> tuple[jax.Array, jax.Array]:
+        """Mean and scale of the next state."""
+        gate, proposed = nnx.sigmoid(self.gate(z)), self.network(z)
+        mean = (1 - gate) * self.linear(z) + gate * proposed
+        return mean, nnx.softplus(self.scale(nnx.relu(proposed))) + _SMALLEST
+
+
+class LinearTransition(nnx.Module):
+    """A linear move with noise of its own scale per coordinate: mean = W z + b."""
+
+    def __init__(self, latent_dim: int, rngs: nnx.Rngs) -> None:
+        self.linear = linear(latent_dim, latent_dim, rngs)
+        self.log_scale = nnx.Param(jnp.zeros(latent_dim))
+
+    def __call__(self, z: jax.Array, _: None = None) -> tuple[jax.Array, jax.Array]:
+        """Mean and scale of the next state."""
+        mean = self.linear(z)
+        return mean, jnp.broadcast_to(jnp.exp(self.log_scale[...]), mean.shape)
+
+
+class Future(nnx.Module):
+    """A gated recurrent unit that reads a sequence from its last step to each step.
+
+    Steps outside of the sequence leave it at rest, so that it starts at each row's own length.
+    """
+
+    def __init__(self, data_dim: int, hidden: int, rngs: nnx.Rngs) -> None:
+        self.hidden = hidden
+        self.input = linear(data_dim, 3 * hidden, rngs, bias=False)
+        self.cell = GRU(hidden, rngs)
+
+    def __call__(self, x: jax.Array, inside: jax.Array | None) -> jax.Array:
+        """What x_t, x_{t+1}, ... amount to, (..., T, hidden), from x, (..., T, data_dim)."""
+        inputs = jnp.moveaxis(self.input(x), -2, 0)
+        rest = jnp.zeros((*inputs.shape[1:-1], self.hidden))
+        kept = None if inside is None else jnp.moveaxis(inside, -1, 0)
+
+        def step(h: jax.Array, shown: tuple[jax.Array, Any]) -> tuple[jax.Array, jax.Array]:
+            h = self.cell(shown[0], h)
+            if shown[1] is not None:
+                h = jnp.where(shown[1][..., None], h, rest)
+            return h, h
+
+        _, found = lax.scan(step, rest, (inputs, kept), reverse=True)
+        return jnp.moveaxis(found, 0, -2)
+
+
+class Combiner(nnx.Module):
+    """What the state before and the future say of a state.
+
+    h = (tanh(W z_{t-1} + b) + future_t) / 2,  mean = W h + b,  scale = softplus(W h + b)
+    """
+
+    def __init__(self, latent_dim: int, hidden: int, rngs: nnx.Rngs) -> None:
+        self.before = linear(latent_dim, hidden, rngs)
+        self.mean = linear(hidden, latent_dim, rngs)
+        self.scale = linear(hidden, latent_dim, rngs)
+
+    def __call__(self, z: jax.Array, future: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Mean and scale of a state."""
+        h = (jnp.tanh(self.before(z)) + future) / 2
+        return self.mean(h), nnx.softplus(self.scale(h)) + _SMALLEST

@@ -14,26 +14,10 @@ Carry = tuple[jax.Array, ...]
 
 
 class Sequential(Distribution):
-    """A sequence z_1..z_T, each Gaussian given those before it.
-
-        loc_t, scale_t, carry = propose(carry, inputs_t)
-        z_t ~ Normal(loc_t, scale_t)
-        carry = advance(carry, z_t)
+    """A sequence z_1..z_T, each Gaussian given those before it: see `sequential.Sequential`.
 
     A draw hands on its means and scales as intermediate results, so that its own density costs no
-    second pass. The density of any other value, a detached draw among them, runs the recurrence
-    along that value.
-
-    Args:
-        propose: the mean and the scale of the next element, and the carry with whatever else was
-            worked out on the way.
-        advance: the carry after an element.
-        carry: what the recurrence starts from; each entry has one dimension and may have leading
-            ones.
-        event_shape: T and the size of an element.
-        batch_shape: shape of the independent sequences.
-        inputs: what each step is shown, shape (..., T, size); None if nothing.
-        inside: shape (..., T); steps where it is False are drawn, but add nothing to the density.
+    second pass.
     """
 
     arg_constraints: Any = {}  # noqa: RUF012
@@ -106,18 +90,7 @@ class Sequential(Distribution):
 class Markov(Sequential):
     """A sequence whose elements depend on the one before and on nothing else that was drawn.
 
-        z_t ~ Normal(transition(z_{t-1}, inputs_t)),   z_0 = start
-
-    The density of a given sequence takes one call of `transition`, on all steps at once.
-
-    Args:
-        transition: mean and scale of an element, given the one before and what its step is shown;
-            it takes any leading dimensions.
-        start: z_0, shape (..., size).
-        event_shape: T and the size of an element.
-        batch_shape: shape of the independent sequences.
-        inputs: what each step is shown, shape (..., T, size); None if nothing.
-        inside: shape (..., T); steps where it is False are drawn, but add nothing to the density.
+    See `sequential.Markov`.
     """
 
     pytree_data_fields = ("start",)

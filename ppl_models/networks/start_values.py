@@ -1,13 +1,86 @@
-"""Initial parameters that a user gives in the model's own terms; it imports no framework."""
+"""Initial parameters that say something of the data or the model; it imports no framework."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ppl_models.networks.output_bias import output_bias
+from ppl_models.networks.arguments import check_choice, check_positive, check_seed
 
 _RAREST = 1e-8  # what has no probability at the start could never get any
+
+
+def output_bias(data_mean: ArrayLike, data_dim: int, likelihood: str) -> NDArray[np.float32]:
+    """Bias b with mean(x) = sigmoid(b) for a Bernoulli likelihood and mean(x) = b for a Gaussian.
+
+    A Bernoulli mean is kept within [0.001, 0.999], so that a pixel that is never on can still
+    learn (Burda et al. 2016, arXiv:1509.00519, do the same).
+
+    Args:
+        data_mean: shape (data_dim,).
+        data_dim: the number of columns of the data.
+        likelihood: `"bernoulli"` or `"gaussian"`.
+
+    Raises:
+        ValueError: if the shape is wrong, a value is not finite, or a Bernoulli mean lies outside
+            [0, 1].
+    """
+    mean = np.asarray(data_mean, dtype=np.float64)
+    if mean.shape != (data_dim,):
+        raise ValueError(
+            f"data_mean must have shape ({data_dim},), one entry per column, got {mean.shape}; "
+            "pass for example train.mean(axis=0)."
+        )
+    if not np.isfinite(mean).all():
+        raise ValueError("data_mean has values that are not finite; check the training data.")
+    if likelihood == "bernoulli":
+        if mean.min() < 0 or mean.max() > 1:
+            raise ValueError(
+                f"data_mean must lie in [0, 1] for a Bernoulli likelihood, got values from "
+                f"{mean.min():.3g} to {mean.max():.3g}; scale the data first."
+            )
+        mean = np.clip(mean, 0.001, 0.999)
+        mean = np.log(mean) - np.log1p(-mean)
+    return mean.astype(np.float32)
+
+
+def start_at_mean(
+    network: Any, data_mean: ArrayLike | None, data_dim: int, likelihood: str
+) -> None:
+    """Give a network's last layer the bias that reproduces the data's mean, where it is known.
+
+    Args:
+        network: an `MLP` or whatever else has `set_output_bias`.
+        data_mean: shape (data_dim,), or None.
+        data_dim: the number of columns of the data.
+        likelihood: `"bernoulli"` or `"gaussian"`.
+
+    Raises:
+        ValueError: if it is a network of the user's, or the mean is not one of such data.
+    """
+    if data_mean is None:
+        return
+    if not hasattr(network, "set_output_bias"):
+        raise ValueError(
+            "data_mean sets the bias of the pair's own decoder; leave it out and set the bias of "
+            "the decoder that you give."
+        )
+    network.set_output_bias(output_bias(data_mean, data_dim, likelihood))
+
+
+def tiling(size: int, side: int, intensity: float = 1.0) -> NDArray[np.float32]:
+    """The parameters of `filterbank`, (5,), with which a grid sees, or paints, all of the image.
+
+    The filters are `side / size` apart and half as wide. With parameters of zero they would be one
+    pixel wide, and a grid of two by two would look at the four corners, where most images are
+    empty: nothing would ever draw it elsewhere.
+    """
+    stride = side / size
+    apart = stride * max(size - 1, 1) / max(side - 1, 1)
+    wanted = (1.0, 1.0, (stride / 2) ** 2, apart, intensity)
+    return np.log(wanted).astype(np.float32)
 
 
 def _array(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -101,6 +174,7 @@ def mixture_start(
     Raises:
         ValueError: if an argument has another shape or is out of range.
     """
+    check_choice("likelihood", likelihood, ("gaussian", "bernoulli"))
     start = _emission_start(
         shape,
         likelihood,
@@ -109,7 +183,7 @@ def mixture_start(
         data_mean=data_mean,
         means=means,
         scales=scales,
-        random=np.random.default_rng(seed),
+        random=np.random.default_rng(check_seed(seed)),
     )
     classes = shape[0]
     equal = np.full(classes, 1 / classes)
@@ -120,9 +194,11 @@ def mixture_start(
 
 
 def hmm_start(
-    shape: tuple[int, int],
-    emissions: str,
     *,
+    states: int,
+    emissions: str,
+    symbols: int,
+    data_dim: int,
     noise_scale: float,
     min_scale: float,
     initial: ArrayLike | None,
@@ -135,22 +211,32 @@ def hmm_start(
     """Parameters of a hidden Markov model by name; chances that are not given are random.
 
     Args:
-        shape: states, and symbols or columns.
+        states: number of states.
         emissions: `"categorical"` or `"gaussian"`.
+        symbols: size of the alphabet of the former.
+        data_dim: columns of the latter; 1 with the former.
         noise_scale: initial standard deviation, and that of the random means.
         min_scale: what is added to every standard deviation.
         initial: probabilities of the first state, shape (states,).
         transition: probabilities of the next state, shape (states, states).
-        emission: probabilities of the symbols in each state, of the given shape.
-        means: means, of the given shape.
-        scales: standard deviations, of the given shape.
+        emission: probabilities of the symbols in each state, shape (states, symbols).
+        means: means, shape (states, data_dim).
+        scales: standard deviations, of the same shape.
         seed: seed of what is random.
 
     Raises:
         ValueError: if an argument has another shape or is out of range, or is for other emissions.
     """
-    random = np.random.default_rng(seed)
-    states = shape[0]
+    check_choice("emissions", emissions, ("categorical", "gaussian"))
+    if emissions == "categorical" and data_dim != 1:
+        raise ValueError(
+            f"data_dim must be 1 with emissions='categorical', one symbol a step, got {data_dim}; "
+            "use emissions='gaussian' for vectors."
+        )
+    shape = states, symbols if emissions == "categorical" else data_dim
+    check_positive("noise_scale", noise_scale)
+    check_positive("min_scale", min_scale)
+    random = np.random.default_rng(check_seed(seed))
     given = {
         "initial": (initial, (states,)),
         "transition": (transition, (states, states)),
@@ -194,6 +280,8 @@ def _emission_start(
     random: np.random.Generator,
 ) -> dict[str, NDArray[np.float32]]:
     """Means and log scales, or log odds, of one distribution of x for each class or state."""
+    check_positive("noise_scale", noise_scale)
+    check_positive("min_scale", min_scale)
     centre = np.zeros(shape[1], dtype=np.float32)
     if data_mean is not None:
         centre = output_bias(data_mean, shape[1], likelihood)

@@ -18,7 +18,7 @@ from inference import active_units, log_likelihood
 from inference.engines import load_engine
 from inference.errors import ArgumentError
 from ppl_models import create
-from ppl_models.networks import ladder, ladder_numpyro
+from ppl_models.networks import latents, latents_numpyro
 
 SIGMA = 0.7
 Arrays = dict[str, NDArray[Any]]
@@ -214,8 +214,8 @@ def test_precision_weighting_against_float64_algebra() -> None:
         -0.5 * np.log(sum(precisions)),
     )
     j, t = jnp.asarray(values), torch.tensor(values)
-    ours: Any = ladder_numpyro.precision_weighted((j[0], j[1]), (j[2], j[3]))
-    theirs: Any = ladder.precision_weighted((t[0], t[1]), (t[2], t[3]))
+    ours: Any = latents_numpyro.precision_weighted((j[0], j[1]), (j[2], j[3]))
+    theirs: Any = latents.precision_weighted((t[0], t[1]), (t[2], t[3]))
     for found in (ours, theirs):
         for a, b in zip(found, expected, strict=True):
             np.testing.assert_allclose(np.asarray(a), b, rtol=1e-4, atol=1e-5)

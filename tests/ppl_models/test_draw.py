@@ -22,8 +22,8 @@ from inference.engines.numpyro.pairs import StoredPair, flatten, public_names
 from inference.engines.pyro.pairs import rebuild
 from inference.engines.pyro.particles import vectorises
 from ppl_models import create
-from ppl_models.networks import attention, attention_numpyro
-from ppl_models.networks.windows import tiling
+from ppl_models.networks import canvas, canvas_numpyro
+from ppl_models.networks.start_values import tiling
 
 SIDE, STEPS, LATENT = 4, 3, 2
 SMALL: dict[str, Any] = {"data_dim": SIDE**2, "latent_dim": LATENT, "hidden": 5, "steps": STEPS}
@@ -166,9 +166,9 @@ def test_the_first_canvas_has_the_mean_of_the_data(engine: str) -> None:
 
 def bank_of(engine: str, parameters: Any, size: int, side: int) -> tuple[Any, Any]:
     if engine == "pyro":
-        return attention.filterbank(torch.tensor(parameters), size, side), torch.tensor
+        return canvas.filterbank(torch.tensor(parameters), size, side), torch.tensor
     given = jnp.asarray(parameters, dtype=jnp.float32)
-    return attention_numpyro.filterbank(given, size, side), jnp.asarray
+    return canvas_numpyro.filterbank(given, size, side), jnp.asarray
 
 
 PARAMETERS = np.array(
@@ -246,12 +246,12 @@ def test_gradients_through_the_filters_are_finite_differences() -> None:
     image, patch = random.normal(size=(3, 36)), random.normal(size=(3, 9))
 
     def score(parameters: Any) -> Any:
-        bank = attention.filterbank(parameters, 3, 6)
+        bank = canvas.filterbank(parameters, 3, 6)
         read, written = bank.read(torch.tensor(image)), bank.write(torch.tensor(patch))
         return (read**2).sum() + (written**3).sum()
 
     def score_jax(parameters: Any) -> Any:
-        bank = attention_numpyro.filterbank(parameters, 3, 6)
+        bank = canvas_numpyro.filterbank(parameters, 3, 6)
         read, written = bank.read(jnp.asarray(image)), bank.write(jnp.asarray(patch))
         return (read**2).sum() + (written**3).sum()
 

@@ -20,7 +20,7 @@ from inference import fit, load_run, log_likelihood
 from inference.engines import load_engine
 from inference.engines.numpyro.pairs import StoredPair
 from ppl_models import create
-from ppl_models.networks import noise, noise_numpyro
+from ppl_models.networks import latents, latents_numpyro
 
 RANDOM = np.random.default_rng(0)
 X = (RANDOM.random((24, 6)) < 0.4).astype(np.float32)
@@ -188,30 +188,32 @@ def test_noise_in_an_interval_has_the_density_of_a_tanh(engine: str) -> None:
         parameters = torch.tensor(output, requires_grad=True)
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            proposed = noise.proposal("uniform", parameters)
+            proposed = latents.noise_proposal("uniform", parameters)
             drawn: Any = proposed.rsample()
         scores: Any = proposed.log_prob(drawn)
         again: Any = proposed.log_prob(drawn.clone())
         (slope,) = torch.autograd.grad((scores + again).sum(), parameters)
         given = torch.tensor(inside, dtype=torch.float32)[:, None, None].expand(5, 2, 1)
         found: Any = proposed.log_prob(given).detach()
-        prior: Any = noise.prior("uniform", torch.zeros(3)).log_prob(torch.full((3,), noise.EDGE))
+        prior: Any = latents.noise("uniform", torch.zeros(3)).log_prob(
+            torch.full((3,), latents.EDGE)
+        )
         drawn, scores, again = (value.detach() for value in (drawn, scores, again))
     else:
 
         def total(parameters: Any) -> Any:
-            proposed = noise_numpyro.proposal("uniform", parameters)
+            proposed = latents_numpyro.noise_proposal("uniform", parameters)
             drawn, kept = proposed.sample_with_intermediates(jax.random.PRNGKey(0))
             scores: Any = proposed.log_prob(drawn, kept)
             again: Any = proposed.log_prob(drawn)
             return (scores + again).sum(), (drawn, scores, again)
 
         def scored(parameters: Any, given: Any) -> Any:
-            return noise_numpyro.proposal("uniform", parameters).log_prob(given)
+            return latents_numpyro.noise_proposal("uniform", parameters).log_prob(given)
 
         slope, (drawn, scores, again) = jax.jit(jax.grad(total, has_aux=True))(output)
         found = jax.jit(scored)(output, np.broadcast_to(inside[:, None, None], (5, 2, 1)))
-        prior = noise_numpyro.prior("uniform", 3).log_prob(np.full(3, noise.EDGE, np.float32))
+        prior = latents_numpyro.noise("uniform", 3).log_prob(np.full(3, latents.EDGE, np.float32))
     np.testing.assert_allclose(np.exp(np.asarray(found)[:, 0]), density(0, inside), rtol=1e-4)
     assert float(prior) == pytest.approx(-3 * np.log(2))
     assert abs(float(drawn[1, 0])) < 1 <= np.tanh(np.float32(20))  # where a plain tanh is 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import pytest
 from rows import ENGINES, MODELS, ROWS
 
+from inference.cli.settings import hyperparameters
 from inference.engines import load_engine
 from ppl_models import create, info, list_models
 from ppl_models._pair import Card
 from ppl_models._registry import _zoo
+
+REQUIRED = {"conditional_vae": {"classes": 2}, "conditional_network": {"classes": 2}}
 
 
 def test_every_model_has_a_row_and_every_row_a_model() -> None:
@@ -66,6 +70,20 @@ def test_card_states_what_the_pair_is(name: str) -> None:
             name: tuple(_size(pair, size) for size in shape) for name, shape in card.latents.items()
         }
         assert stated == {site.name: site.event_shape for site in sites.latents}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_hyperparameter_is_explained_on_every_engine(name: str) -> None:
+    """A NumPyro pair says it by the docstring of its Pyro sibling, for `help` and `show` alike."""
+    card = info(name)
+    for engine in card.engines:
+        pair = create(name, engine=engine, **REQUIRED.get(name, {}))
+        shown = hyperparameters(card, engine)
+        assert list(shown) == list(pair.hyperparameters)
+        for key, parameter in shown.items():
+            assert parameter.meaning, (engine, key)
+            assert f"\n    {key}: " in inspect.cleandoc(type(pair).__doc__ or ""), (engine, key)
+        assert (type(pair).__doc__ or "").count("Args:\n") == 1
 
 
 @pytest.mark.parametrize(

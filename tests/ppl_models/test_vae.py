@@ -23,8 +23,9 @@ from inference.errors import ObjectiveError, RunFolderError
 from inference.objectives.registry import EXAMPLES
 from ppl_models import create
 from ppl_models.networks import flows, flows_numpyro
-from ppl_models.networks.discretised_logistic import DiscretisedLogistic as PyroLogistic
-from ppl_models.networks.discretised_logistic_numpyro import DiscretisedLogistic as JaxLogistic
+from ppl_models.networks.latent_structure import flow_inputs
+from ppl_models.networks.likelihoods import DiscretisedLogistic as PyroLogistic
+from ppl_models.networks.likelihoods_numpyro import DiscretisedLogistic as JaxLogistic
 
 SMALL = {"data_dim": 12, "latent_dim": 3, "hidden": (7,)}
 
@@ -77,7 +78,7 @@ def test_density_of_a_flow_draw_by_a_numeric_jacobian(kind: str) -> None:
     """log q(T(z0)) = log N(z0) - log |det dT/dz0|, the Jacobian column by column, both engines."""
     random = np.random.default_rng(0)
     dim, length = 3, 3
-    count = flows.flow_inputs(kind, length, dim)
+    count = flow_inputs(kind, length, dim)
     given = random.normal(size=(2, count))
     base = torch.tensor(random.normal(size=(2, dim)))
     flow = flows.Flow(kind, length, dim, 8, torch.Generator().manual_seed(0)).double()

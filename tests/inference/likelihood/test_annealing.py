@@ -291,7 +291,7 @@ def test_a_discrete_latent_is_refused_by_name(engine: str) -> None:
         ({"num_chains": 0}, "num_chains must be a whole number of at least 1"),
         ({"num_temperatures": 2.5}, "num_temperatures must be a whole number"),
         ({"leapfrog_steps": 0}, "leapfrog_steps must be a whole number"),
-        ({"schedule": "cosine"}, "schedule must be 'sigmoid' or 'linear', got 'cosine'"),
+        ({"schedule": "cosine"}, "schedule must be one of sigmoid, linear, got 'cosine'"),
     ],
 )
 def test_arguments_without_a_meaning(arguments: dict[str, Any], words: str) -> None:

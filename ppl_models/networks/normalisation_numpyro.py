@@ -1,4 +1,4 @@
-"""Batch normalisation (Ioffe & Szegedy 2015, arXiv:1502.03167), for NumPyro pairs (flax NNX)."""
+"""Normalisation of hidden layers by a batch, for NumPyro pairs (flax NNX)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 from numpy.typing import NDArray
 
-from ppl_models.networks.mlp_numpyro import ACTIVATION_FUNCTIONS
-from ppl_models.networks.recurrent_numpyro import linear
+from ppl_models.networks.mlp_numpyro import ACTIVATION_FUNCTIONS, linear
 
 EPSILON = 1e-5
 KEPT = 0.9  # of the running averages in each step
@@ -20,6 +19,8 @@ KEPT = 0.9  # of the running averages in each step
 
 class BatchNorm(nnx.Module):
     """Each feature with mean 0 and variance 1 over a batch, then scaled and shifted.
+
+    (Ioffe & Szegedy 2015, arXiv:1502.03167.)
 
         y = scale (x - m) / sqrt(v + epsilon) + bias
 
