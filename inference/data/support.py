@@ -177,15 +177,14 @@ def _first_outside(structure: Structure, site: Site, arrays: Arrays) -> int | No
 def _looked_at(structure: Structure, arrays: Arrays) -> Iterator[tuple[Structure, Arrays]]:
     """The structure on some rows at a time, or on all where the program is made for them."""
     assert structure.on is not None
-    parts = cut(arrays, _ROWS)
-    head = next(parts)
+    head = tuple(array[:_ROWS] for array in arrays)
     try:
         first = structure.on(head)
     except (PairError, ObjectiveError, RuntimeError, ValueError, TypeError, IndexError):
         yield structure.on(arrays), arrays
         return
     yield first, head
-    for rows in parts:
+    for rows in cut(tuple(array[_ROWS:] for array in arrays), _ROWS):
         yield structure.on(rows), rows
 
 
