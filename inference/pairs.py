@@ -104,8 +104,8 @@ def fitted_on(
         return Fitted(found.engine, found.backend, found.pair, arrays)
     if _has_no_rows(x):
         raise ObjectiveError(
-            f"{name} is {x!r}, and without an argument that has a row for each datum there are no "
-            "weights per datum. Write the model as a function of its data."
+            f"{name} holds no array, and without an argument that has a row for each datum there "
+            "are no weights per datum. Write the model as a function of an array of its data."
         )
     as_given(x, name)
     batch = rows_of(found.pair, x, name, found.engine)
@@ -175,11 +175,29 @@ def unpacked(batch: tuple[Any, ...]) -> tuple[Any, ...]:
     return batch
 
 
+def _check_made(pair: tuple[Any, ...]) -> None:
+    """Check that model and guide are made, not classes that are still to be called.
+
+    Raises:
+        ArgumentError: naming the class.
+    """
+    for part, value in zip(("model", "guide"), pair, strict=True):
+        if isinstance(value, type):
+            given = "(model)" if "Auto" in value.__name__ else "()"
+            raise ArgumentError(
+                f"the {part} is the class {value.__name__}, and to call a class makes an object. "
+                f"Pass an instance: {value.__name__}{given}."
+            )
+
+
 def _has_no_rows(x: Any) -> bool:
     """Whether there is nothing in it but single numbers, words and None, or nothing at all."""
-    parts = x.values() if isinstance(x, dict) else x if isinstance(x, tuple) else (x,)
+    if isinstance(x, (dict, tuple)):
+        return all(map(_has_no_rows, x.values() if isinstance(x, dict) else x))
+    if isinstance(x, list):  # of numbers it is an array
+        return bool(x) and all(getattr(part, "shape", None) == () for part in x)
     single = (int, float, str, type(None))
-    return all(isinstance(part, single) or getattr(part, "shape", None) == () for part in parts)
+    return isinstance(x, single) or getattr(x, "shape", None) == ()
 
 
 def draws_nothing(structure: Structure) -> bool:
@@ -195,6 +213,7 @@ def check_pair_type(pair: Any) -> None:
     """
     if isinstance(pair, tuple):
         if len(pair) == 2 and all(callable(part) for part in pair):
+            _check_made(pair)
             return
         held = ", ".join(type(part).__name__ for part in pair)
         raise ArgumentError(

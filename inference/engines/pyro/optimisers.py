@@ -46,18 +46,20 @@ def build_optimiser(
         return type(optimiser)(parameters, **(own | settings))
     if isinstance(optimiser, PyroOptim):
         own = optimiser.pt_optim_args
-        if callable(own):
-            raise ArgumentError(
-                "optimizer= is a pyro.optim object with per-parameter arguments; pass one with a "
-                "dictionary of arguments."
-            )
         if isinstance(optimiser, PyroLRScheduler) or optimiser.pt_clip_args:
             raise ArgumentError(
                 "optimizer= is a pyro.optim object with a scheduler or clip_args; pass these as "
                 "schedule= and clip_norm= of fit instead."
             )
         constructor: Any = optimiser.pt_optim_constructor
-        return constructor(parameters, **(own | settings))
+        if not callable(own):
+            return constructor(parameters, **(own | settings))
+        if settings:
+            raise ArgumentError(
+                "learning_rate= does not go with optimizer=, a pyro.optim object with arguments "
+                "for each parameter; leave it out."
+            )
+        return constructor(parameter_groups(optimiser, parameters))
     constructor = optimiser.func if isinstance(optimiser, functools.partial) else optimiser
     if constructor is torch.optim.LBFGS:
         raise ArgumentError(
@@ -70,6 +72,19 @@ def build_optimiser(
         "optimizer= of a Pyro pair must be a torch.optim class, a functools.partial of one, an "
         f"instance, or a pyro.optim object; got {type(optimiser).__name__}."
     )
+
+
+def parameter_groups(optimiser: Any, parameters: Iterable[torch.Tensor]) -> list[dict[str, Any]]:
+    """The parameters in groups of one set of settings each, for `add_param_group`.
+
+    Args:
+        optimiser: what `fit` was given; a `pyro.optim` object may have a function from the name of
+            a parameter to its settings.
+        parameters: tensors of the parameter store.
+    """
+    if isinstance(optimiser, PyroOptim) and callable(optimiser.pt_optim_args):
+        return [{"params": [each], **optimiser._get_optim_args(each)} for each in parameters]  # pyright: ignore[reportArgumentType]
+    return [{"params": list(parameters)}]
 
 
 def build_schedule(

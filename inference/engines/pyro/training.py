@@ -18,7 +18,11 @@ from pyro.infer import elbo as upstream
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.isolation import random_states, untouched
 from inference.engines.pyro.memory import memory_of, share
-from inference.engines.pyro.optimisers import build_optimiser, build_schedule
+from inference.engines.pyro.optimisers import (
+    build_optimiser,
+    build_schedule,
+    parameter_groups,
+)
 from inference.engines.pyro.pairs import (
     AVERAGE,
     StoredPair,
@@ -32,7 +36,7 @@ from inference.engines.pyro.pairs import (
     unconstrained,
 )
 from inference.engines.pyro.svi import bound
-from inference.errors import ArgumentError
+from inference.errors import ArgumentError, ObjectiveError
 from inference.program.batches import Batch, Form, on_arrays, plain_form
 from inference.program.program import OWNED, OWNED_STATE, is_owned
 from inference.program.structure import Structure
@@ -307,13 +311,15 @@ class Trainer:
     def _loss_and_grads(self, step: int, arrays: tuple[Any, ...], form: Form) -> float:
         objective: Any = self.turns[step % len(self.turns)]
         if isinstance(objective, Surrogate):
-            loss = objective(*self._functions(form), *arrays)
+            called: Any = objective
+            loss = called(*self._functions(form), *arrays)
         else:
             args, kwargs = form.fill(arrays, self._tensor)
             if isinstance(objective, upstream.ELBO):
                 upstreams: Any = objective
                 return _number(upstreams.loss_and_grads(*self._own(), *args, **kwargs))
             loss = objective(*self._own(), *args, **kwargs)
+            _check_gradient(objective, loss)
         loss.backward()
         return loss.item()
 
@@ -327,8 +333,23 @@ class Trainer:
         trained = [params[name] for name in new if not name.startswith(AVERAGE)]
         trained = [each for each in _distinct(trained) if id(each) not in known]
         if trained:
-            self.sides[""].optimiser.add_param_group({"params": trained})
+            for group in parameter_groups(self.settings.optimiser, trained):
+                self.sides[""].optimiser.add_param_group(group)
         self.names += new
+
+
+def _check_gradient(objective: Any, loss: Any) -> None:
+    """Refuse a function that returns a number: Pyro's own loop would go on and train nothing.
+
+    Raises:
+        ObjectiveError: naming the function.
+    """
+    if not getattr(loss, "requires_grad", False):
+        raise ObjectiveError(
+            f"objective={getattr(objective, '__qualname__', objective)} returns a "
+            f"{type(loss).__name__} without a gradient, so that nothing would be trained. Pass the "
+            "loss object itself, such as Trace_ELBO(), or its differentiable_loss."
+        )
 
 
 class _Side:

@@ -174,8 +174,8 @@ def refused_on_pyro() -> dict[str, tuple[dict[str, Any], str]]:
     exponential = {"optimizer": torch.optim.SGD, "optim_args": {"lr": 0.01}, "gamma": 0.1}
     return {
         "per parameter": (
-            {"optimizer": optim.Adam(lambda name: {"lr": 0.1})},
-            "per-parameter arguments; pass one with a dictionary",
+            {"optimizer": optim.Adam(lambda name: {"lr": 0.1}), "learning_rate": 0.1},
+            "arguments for each parameter; leave it out",
         ),
         "clip_args": (
             {"optimizer": optim.Adam({"lr": 0.1}, {"clip_norm": 1.0})},
