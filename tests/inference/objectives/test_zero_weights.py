@@ -129,7 +129,7 @@ def discrete(engine: str, *, one_hot: bool, both: bool) -> Any:
     """The same program; the guide excludes the third state, as the model does, or proposes it."""
     words = Words(engine)
     library: Any = words.library
-    joined = torch.cat if engine == "pyro" else jnp.concatenate
+    joined: Any = torch.cat if engine == "pyro" else jnp.concatenate
     softmax: Any = (lambda a: torch.softmax(a, -1)) if engine == "pyro" else jax.nn.softmax
 
     def law(logits: Any, *, excludes: bool) -> Any:
