@@ -5,6 +5,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 TORCH_FLAGS ?=
 BIN := .venv/bin
 WORKERS ?= 2
+# A worker takes the files that lie together, and those of another only when it has no more: tests of
+# one file share what is compiled, and what is trained once for several of them.
+SPREAD := -n $(WORKERS) --dist worksteal
 # One thread a worker, which else would fight for cores; compile quickly, as programs run once (the
 # fusion emitters double the time); and keep what was compiled for the other worker, and for the next
 # time.
@@ -20,7 +23,7 @@ demo: .venv/.ready
 	$(BIN)/ppl-zoo demo
 
 test: .venv/.ready lint
-	$(FRUGAL) $(BIN)/pytest -n $(WORKERS) --durations=40
+	$(FRUGAL) $(BIN)/pytest $(SPREAD) --durations=40
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
