@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count
-from inference.objectives._objective import Objective, normalised_weights
+from inference.objectives._objective import Objective, normalised_weights, possible
 
 if TYPE_CHECKING:
     from inference.program.program import Program
@@ -39,7 +39,7 @@ class STL(Objective):
         """mean_k of log w_k, (K, N) to (N,), summed over the data."""
 
         def weigh(log_w: Any) -> tuple[Any, Any]:
-            mean = program.ops.exp(0 * log_w) / self.num_particles
+            mean = program.ops.exp(0 * possible(program, log_w)) / self.num_particles
             return mean, mean
 
         log_w, term = program.weighted(self.num_particles, weigh, through_draws_only=True)

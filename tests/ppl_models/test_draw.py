@@ -19,8 +19,9 @@ from scipy.special import expit
 from scoring import kernel_names, log_densities
 
 from inference.engines import load_engine
-from inference.engines.numpyro.pairs import StoredPair, flatten, public_names
-from inference.engines.pyro.pairs import rebuild
+from inference.engines.numpyro.pairs import StoredPair
+from inference.engines.numpyro.parameters import flatten, public_names
+from inference.engines.pyro.parameters import rebuild
 from inference.engines.pyro.particles import vectorises
 from ppl_models import create
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
 
+from inference.engines.pyro.copies import detach_kept, isolate
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.isolation import random_states, untouched
 from inference.engines.pyro.memory import memory_of, share
@@ -23,14 +24,10 @@ from inference.engines.pyro.optimisers import (
     build_schedule,
     parameter_groups,
 )
-from inference.engines.pyro.pairs import (
+from inference.engines.pyro.pairs import StoredPair, evaluating, parts
+from inference.engines.pyro.parameters import (
     AVERAGE,
-    StoredPair,
-    detach_kept,
     drop_owned,
-    evaluating,
-    isolate,
-    parts,
     set_values,
     stored_values,
     unconstrained,
