@@ -14,7 +14,8 @@ from inference.data.training_data import leaves_of
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, PairError
 from inference.objectives.validity import Validity, valid_for
-from inference.program.batches import Form, is_container, split
+from inference.program.batches import Form, split
+from inference.program.containers import is_container
 from inference.program.instruments import Probe
 from inference.program.records import Array, Parameter, Recorded, RecordedSite, Slopes
 from inference.program.sites import Plate, Site

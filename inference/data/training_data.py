@@ -15,7 +15,8 @@ from inference.data.arrays import as_array, is_array
 from inference.data.support import check_finite, check_finite_at_once
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, DataError
-from inference.program.batches import Batch, Form, is_container, mapped, plain_form, split
+from inference.program.batches import Batch, Form, plain_form, split
+from inference.program.containers import is_container, mapped
 
 Arrays = tuple[NDArray[Any], ...]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -25,6 +24,7 @@ from inference.likelihood.annealing import (
     sweep,
     temperatures,
 )
+from inference.likelihood.spread import over_data
 from inference.pairs import as_given, explaining, fitted, unpacked
 
 
@@ -150,7 +150,7 @@ def bidirectional(
         lower=lower,
         upper=upper,
         gap=float(gaps.mean()),
-        standard_error=float(gaps.std(ddof=1) / math.sqrt(size)) if size > 1 else math.nan,
+        standard_error=over_data(gaps),
         per_datum=gaps,
         x=x,
         method=f"bdmc on simulated data, {method}",

@@ -243,5 +243,11 @@ def weighed(program: Program, weights: Any, values: Any) -> Any:
 
 
 def gradient_only(program: Program, term: Any) -> Any:
-    """A term with its gradient, and zero in value."""
+    """A term with its gradient, and zero in value; where it is infinite, without either."""
+    term = program.ops.where(abs(program.stop(term)) == math.inf, 0.0, term)
     return term - program.stop(term)
+
+
+def possible(program: Program, signal: Any) -> Any:
+    """A signal, zero where it is not finite: the bound says so, and no gradient can."""
+    return program.ops.where(abs(signal) < math.inf, signal, 0.0)

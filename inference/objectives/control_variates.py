@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inference.arguments import check_count, check_number
 from inference.objectives._network import apply, network
-from inference.objectives._objective import Objective, gradient_only
+from inference.objectives._objective import Objective, gradient_only, possible
 from inference.objectives._score import through_draws
 from inference.objectives.estimates import OF_ELBO
 from inference.objectives.requirements import BERNOULLI, BERNOULLI_OR_ONE_HOT
@@ -99,13 +99,18 @@ class REBAR(Objective):
         held = {n: program.stop(draws.values[n]) for n in order[: order.index(site.name)]}
         c = _conditional(program, site, draws, self.temperature)
         relax = Relaxation(self.temperature)
-        value, slope = program.slope(c.relaxed, site.name, values=held, relax=relax)
+        value, slope = (
+            possible(program, each)
+            for each in program.slope(c.relaxed, site.name, values=held, relax=relax)
+        )
         by_z = _pulled_back(site, c.relaxed, slope, self.temperature)
         eta = program.parameter(f"scale.{site.name}", np.ones((), dtype=np.float32))
         variate, variate_slope = self._control(program, site, c.z, eta * value, eta * by_z)
-        signal = structure.spread(program.stop(draws.log_w) - variate, site)
+        signal = structure.spread(possible(program, program.stop(draws.log_w) - variate), site)
         gradient = signal * c.score + variate_slope * c.gap
-        learnt = structure.gather(program.stop(gradient) * draws.logits[site.name])
+        logits = draws.logits[site.name]
+        logits = program.ops.where(logits == -math.inf, 0.0, logits)  # of values that q never takes
+        learnt = structure.gather(program.stop(gradient) * logits)
         if site.family == "one-hot":  # the logits are log-probabilities so far
             probability = program.ops.exp(program.stop(draws.logits[site.name]))
             gradient = gradient - probability * gradient.sum(-1)[..., None]
@@ -218,7 +223,8 @@ class DisARM(Objective):
         noise = where(on > 0, v * probability, probability + v * (1 - probability))
         antithetic = where(1 - noise < probability, 1.0, 0.0)
         other = program.draw(self.num_particles, values={**held, site.name: antithetic})
-        difference = structure.spread(program.stop(draws.log_w - other.log_w), site)
+        apart = possible(program, program.stop(draws.log_w - other.log_w))
+        difference = structure.spread(apart, site)
         size = program.ops.sigmoid(where(logits > 0, logits, -logits))
         gradient = 0.5 * difference * (on - antithetic) * size
         return gradient_only(program, structure.gather(gradient * draws.logits[site.name]))

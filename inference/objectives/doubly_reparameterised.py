@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference.arguments import check_count
-from inference.objectives._objective import Objective, normalised_weights
+from inference.objectives._objective import Objective, normalised_weights, possible
 from inference.objectives.estimates import OF_ELBO, OF_IWAE
 from inference.objectives.requirements import LOCAL, OBSERVED, REPARAMETERISED, SCORABLE, WEIGHTS
 
@@ -43,7 +43,7 @@ class STL(Objective):
         """mean_k of log w_k, (K, N) to (N,), summed over the data."""
 
         def weigh(log_w: Any) -> tuple[Any, Any]:
-            mean = program.ops.exp(0 * log_w) / self.num_particles
+            mean = program.ops.exp(0 * possible(program, log_w)) / self.num_particles
             return mean, mean
 
         log_w, term = program.weighted(self.num_particles, weigh, through_draws_only=True)

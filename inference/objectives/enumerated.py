@@ -74,8 +74,13 @@ class Enumerated(Objective):
             log_p = program.draw(count * repeats, values=values).log_p
             grouped = log_p.reshape(count, repeats, -1).swapaxes(0, 1)  # (repeats, states, N)
             inner = program.logmeanexp(grouped) + math.log(repeats) - draws.log_q
-        weighted = weighed(program, ops.exp(log_q_discrete), inner) if proposed else inner
-        return program.total(weighted.sum(0))
+        if not proposed:
+            return program.total(inner.sum(0))
+        # A state that q proposes and the model excludes: the bound is -inf, without a gradient.
+        weights, excluded = ops.exp(log_q_discrete), inner == -math.inf
+        bound = weighed(program, weights, ops.where(excluded, 0.0, inner)).sum(0)
+        lost = ops.where(excluded, weights, 0.0).sum(0) > 0
+        return program.total(ops.where(lost, -math.inf, bound))
 
     def check_states(self, structure: Structure) -> None:
         """Check that there are discrete latents of few joint states, and gradients elsewhere.

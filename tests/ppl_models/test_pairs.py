@@ -22,8 +22,9 @@ from scoring import drawn_latents, kernel_names, log_densities, numpyro_site_par
 
 from inference import ELBO, fit, load_run, valid_objectives
 from inference.engines import load_engine
-from inference.engines.numpyro.pairs import StoredPair, parameters
-from inference.engines.pyro.pairs import rebuild
+from inference.engines.numpyro.pairs import StoredPair
+from inference.engines.numpyro.parameters import parameters
+from inference.engines.pyro.parameters import rebuild
 from inference.objectives.registry import examples
 from ppl_models import create
 

@@ -20,7 +20,8 @@ from inference.engines.numpyro.devices import find_device
 from inference.engines.numpyro.inspection import describe, inspect
 from inference.engines.numpyro.minibatches import Minibatches
 from inference.engines.numpyro.optimisers import optimiser_of
-from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, flatten, parts, stored
+from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, parts
+from inference.engines.numpyro.parameters import flatten, stored
 from inference.engines.numpyro.svi import attach
 from inference.engines.numpyro.svi import bound as bound_of
 from inference.engines.numpyro.traces import traces

@@ -11,7 +11,7 @@ import pyro
 import torch
 from torch import Tensor
 
-from inference.engines.pyro.pairs import detach_kept
+from inference.engines.pyro.copies import detach_kept
 from inference.errors import ObjectiveError
 from inference.program.surrogate import Surrogate
 

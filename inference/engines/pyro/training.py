@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
 
+from inference.engines.pyro.copies import isolate
 from inference.engines.pyro.devices import find_device
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.isolation import random_states, untouched
@@ -20,13 +21,10 @@ from inference.engines.pyro.learner import Learner, distinct
 from inference.engines.pyro.memory import memory_of, share
 from inference.engines.pyro.minibatches import Minibatches, alias
 from inference.engines.pyro.networks import with_copies
-from inference.engines.pyro.pairs import (
+from inference.engines.pyro.pairs import StoredPair, evaluating, parts
+from inference.engines.pyro.parameters import (
     AVERAGE,
-    StoredPair,
     drop_owned,
-    evaluating,
-    isolate,
-    parts,
     set_values,
     stored_values,
     unconstrained,

@@ -27,7 +27,7 @@ from scipy.stats import chi2, multivariate_normal
 from inference import annealed_importance_sampling, bidirectional, fit, log_likelihood
 from inference.engines import load_engine
 from inference.engines.numpyro.pairs import StoredPair
-from inference.engines.pyro.pairs import rebuild
+from inference.engines.pyro.parameters import rebuild
 from inference.errors import ArgumentError, DataError, DivergenceError, ObjectiveError, PairError
 from inference.likelihood import annealing
 from ppl_models import create

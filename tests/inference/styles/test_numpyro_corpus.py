@@ -19,7 +19,7 @@ from numpyro_corpus.known import KNOWN
 from numpyro_corpus.registry import arguments
 
 from inference import check_pair, fit, log_likelihood, valid_objectives
-from inference.engines.numpyro.pairs import flatten
+from inference.engines.numpyro.parameters import flatten
 from inference.errors import ObjectiveError, PairError
 from inference.objectives.registry import examples
 

@@ -24,7 +24,8 @@ from pyro_corpus.known import KNOWN
 from pyro_corpus.known import OBJECTIVES as KNOWN_TO_FAIL
 
 from inference import ELBO, check_pair, fit, log_likelihood, valid_objectives
-from inference.engines.pyro.pairs import evaluating, stored_values
+from inference.engines.pyro.pairs import evaluating
+from inference.engines.pyro.parameters import stored_values
 from inference.errors import ObjectiveError, PairError
 from inference.objectives.registry import examples
 
