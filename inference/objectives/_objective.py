@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -19,13 +19,14 @@ from inference.objectives.registry import refusals
 from inference.objectives.requirements import Requirement
 from inference.objectives.spelling import unusual
 from inference.program.phases import Phase
+from inference.program.surrogate import Surrogate
 
 if TYPE_CHECKING:
     from inference.program.program import Program
     from inference.program.structure import Structure
 
 
-class Objective(ABC):
+class Objective(Surrogate):
     """A way of learning, written once for both engines.
 
     A subclass states its bound over a program's weighted draws (`surrogate`) and what it needs of

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.stats import norm
 from scipy.stats import t as student
 
+from inference.data.rows import slices
 from inference.engines import ENGINES, load_engine
 from inference.errors import ObjectiveError
 from inference.estimators.certificate.cases import CASES
@@ -285,11 +286,11 @@ def certify(
     context = multiprocessing.get_context("spawn")
     # Every compiled program stays in its process's memory, so processes are replaced.
     share = workers * _TASKS_PER_PROCESS
-    for start in range(0, len(chosen), share):
+    for some in slices(len(chosen), share):
         with ProcessPoolExecutor(workers, context, initializer=_be_frugal) as pool:
             numbers = {
                 pool.submit(measure, setting, draws): number
-                for number, setting in enumerate(chosen[start : start + share], start=start)
+                for number, setting in enumerate(chosen[some], start=some.start)
             }
             for future in as_completed(numbers):
                 outcomes[numbers[future]] = future.result()
