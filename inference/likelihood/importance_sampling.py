@@ -110,6 +110,11 @@ def log_likelihood(
             values.append(backend.log_evidence(pair, *batch))
     else:
         scored = check_scored("log_likelihood", arrays)
+        if not any(
+            site.plates for site in structure.observed
+        ):  # a part may be no series of its own
+            structure.check_observed()
+            check_rows(structure, len(head[0]), "log_likelihood")
         scored(structure)
         whole = is_one_datum(structure, len(head[0]))
         if whole:
