@@ -15,15 +15,9 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from numpy.typing import ArrayLike
 
-from inference.data.training_data import (
-    Arrays,
-    arguments_from,
-    check_arrays,
-    is_of_the_zoo,
-    precision_of,
-    rows_of,
-    scored_arrays,
-)
+from inference.data.call import arguments_from, rows_of
+from inference.data.pair_arrays import check_arrays, is_of_the_zoo, precision_of, scored_arrays
+from inference.data.rows import Arrays
 from inference.engines import ENGINES, engine_name, load_engine
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError, ZooError
 from inference.program.batches import Batch

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from inference.data.arrays import is_array
-from inference.data.training_data import leaves_of
+from inference.data.call import leaves_of
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, PairError
 from inference.objectives.validity import Validity, valid_for

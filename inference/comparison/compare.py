@@ -19,7 +19,7 @@ from inference.comparison.cells import Cell, Result, complete, finished, folder_
 from inference.comparison.comparison import Comparison
 from inference.comparison.execution import EXECUTORS, run_all
 from inference.comparison.metrics import Metric, chosen
-from inference.data.training_data import array_id, as_arrays
+from inference.data.arrays import array_id, as_arrays
 from inference.errors import ArgumentError, DataError
 from inference.objectives import Objective, parse_objective
 from inference.posterior.nuts import NUTS

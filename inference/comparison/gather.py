@@ -12,7 +12,7 @@ from inference.comparison.cells import Cell, Result
 from inference.comparison.compare import scored_id
 from inference.comparison.comparison import Comparison
 from inference.comparison.metrics import chosen
-from inference.data.training_data import as_arrays
+from inference.data.arrays import as_arrays
 from inference.errors import ArgumentError
 from inference.training.run import Run, load_run
 from inference.training.spec import rebuild_pair

@@ -1,12 +1,14 @@
-"""One array in numpy, from whatever holds numbers: tensors, tables, sparse matrices."""
+"""Arrays in numpy, from whatever holds numbers: tensors, tables, sparse matrices."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.data.rows import Arrays
 from inference.errors import DataError
 
 
@@ -108,3 +110,31 @@ def _native(array: NDArray[Any]) -> NDArray[Any]:
     if not array.dtype.isnative:
         return array.astype(array.dtype.newbyteorder("="))
     return array
+
+
+def as_arrays(data: Any, real: Any = np.float32) -> Arrays:
+    """One array or a tuple or list of arrays as a tuple of numpy arrays; real numbers as `real`.
+
+    So are truth values in the first, which are pixels; elsewhere they are a mask and stay. See
+    `as_array` for what an array may be.
+
+    Raises:
+        DataError: if an array does not hold numbers.
+    """
+    if isinstance(data, dict):
+        raise DataError(
+            f"data is a dictionary of {', '.join(map(repr, data)) or 'nothing'}; pass a tuple of "
+            "arrays in the order of the model's arguments, such as (batch['x'], batch['y'])."
+        )
+    several = isinstance(data, (tuple, list)) and any(map(is_array, data))
+    parts = data if several else (data,)
+    return tuple(as_array(part, real, first=not place) for place, part in enumerate(parts))
+
+
+def array_id(arrays: Arrays) -> str:
+    """A name for arrays that came without one: the start of their SHA-256."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.shape}{array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return f"array/{digest.hexdigest()[:12]}"

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.data.rows import Arrays, cut, slices
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError
 from inference.program.batches import Batch
 from inference.program.sites import Site
 from inference.program.structure import Structure
 
-Arrays = tuple[NDArray[Any], ...]
+_ENTRIES = 10_000_000  # of an array to compare at a time
 _ROWS = 1000  # to run a pair on at a time, where it has to tell about each row
 
 
@@ -133,7 +134,8 @@ def _first_unscored(pair: Any, arrays: Arrays, engine: str | None, first: int) -
         return bool(look(tuple(array[some] for array in arrays)).unscored)
 
     try:
-        wrong = [part for part in np.array_split(rows, -(-len(rows) // _ROWS)) if unscored(part)]
+        parts = (rows[part] for part in slices(len(rows), _ROWS))
+        wrong = [part for part in parts if unscored(part)]
         if not wrong:
             return None
         low, high = 0, len(wrong[0])  # the first `low` are right, the first `high` are not
@@ -153,7 +155,7 @@ def _first_outside(structure: Structure, site: Site, arrays: Arrays) -> int | No
     assert site.argument is not None
     if not site.by_row:
         array = arrays[site.argument]
-        parts = ((site, part) for part in np.array_split(array, _chunks(array)))
+        parts = ((site, part) for part in _parts(array))
     elif structure.on is None:  # being compiled for rows that were checked before
         return None
     else:
@@ -175,14 +177,14 @@ def _first_outside(structure: Structure, site: Site, arrays: Arrays) -> int | No
 def _looked_at(structure: Structure, arrays: Arrays) -> Iterator[tuple[Structure, Arrays]]:
     """The structure on some rows at a time, or on all where the program is made for them."""
     assert structure.on is not None
+    head = tuple(array[:_ROWS] for array in arrays)
     try:
-        first = structure.on(tuple(array[:_ROWS] for array in arrays))
+        first = structure.on(head)
     except (PairError, ObjectiveError, RuntimeError, ValueError, TypeError, IndexError):
         yield structure.on(arrays), arrays
         return
-    yield first, tuple(array[:_ROWS] for array in arrays)
-    for start in range(_ROWS, len(arrays[0]), _ROWS):
-        rows = tuple(array[start : start + _ROWS] for array in arrays)
+    yield first, head
+    for rows in cut(tuple(array[_ROWS:] for array in arrays), _ROWS):
         yield structure.on(rows), rows
 
 
@@ -198,8 +200,10 @@ def _grey(name: str, site: str, *, strict: bool) -> None:
 
 
 def _is_binary(array: NDArray[Any]) -> bool:
-    return all(((c == 0) | (c == 1)).all() for c in np.array_split(array, _chunks(array)))
+    return all(((part == 0) | (part == 1)).all() for part in _parts(array))
 
 
-def _chunks(array: NDArray[Any]) -> int:
-    return max(1, array.size // 10_000_000)
+def _parts(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Rows of an array in turn, so few that a comparison of them takes little memory."""
+    rows = max(1, _ENTRIES * len(array) // max(1, array.size))
+    return (part for (part,) in cut((array,), rows))

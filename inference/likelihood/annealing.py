@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_one_of, check_positive, check_seed
+from inference.data.rows import Chunk, chunks
 from inference.data.support import check_support
-from inference.data.training_data import Arrays
 from inference.errors import DivergenceError
 from inference.likelihood.importance_sampling import Estimate
 from inference.likelihood.spread import over_data
@@ -179,34 +179,6 @@ class Seeds:
         return np.random.SeedSequence((self.seed, self.chunk, stage)).generate_state(count)
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """Some data, repeated for each chain.
-
-    Attributes:
-        rows: arrays of C * size rows, the data of the first chain first.
-        chains: C.
-        size: number of data, the same for each chunk, so that one compilation serves them all.
-        real: how many of them are not there only to fill the last chunk.
-    """
-
-    rows: Arrays
-    chains: int
-    size: int
-    real: int
-
-
-def chunks(arrays: Arrays, chunk_size: int, chains: int) -> Iterator[Chunk]:
-    """The data in chunks of equal size; the last row fills up the last of them."""
-    total = len(arrays[0])
-    count = math.ceil(total / max(1, chunk_size // chains))
-    size = math.ceil(total / count)
-    for start in range(0, total, size):
-        index = np.minimum(np.arange(start, start + size), total - 1)
-        rows = tuple(array[np.tile(index, chains)] for array in arrays)
-        yield Chunk(rows, chains, size, min(size, total - start))
-
-
 def step_sizes(
     annealer: Any, chunk: Chunk, betas: NDArray[np.float64], seeds: Seeds
 ) -> NDArray[np.float64]:
@@ -226,15 +198,15 @@ def step_sizes(
     log_size = np.full(chunk.size, math.log(0.3))
     found = np.zeros((len(path), chunk.size))
     for row, (position, seed) in enumerate(zip(path, seeds(1, len(path)), strict=True)):
-        size = np.tile(np.exp(log_size), chunk.chains)
+        size = np.tile(np.exp(log_size), chunk.copies)
         state, chance = annealer.move(state, inner[position], size, seed)
-        rate = np.nan_to_num(chance).reshape(chunk.chains, chunk.size).mean(0)
+        rate = np.nan_to_num(chance).reshape(chunk.copies, chunk.size).mean(0)
         log_size = log_size + 0.5 * (rate - TARGET)
         found[row] = log_size
     found = found[warm_up:]
     every = np.arange(len(inner))
     filled = [np.interp(every, visited, column) for column in found.T]
-    return np.exp(np.tile(np.stack(filled, 1), chunk.chains))
+    return np.exp(np.tile(np.stack(filled, 1), chunk.copies))
 
 
 @dataclass(frozen=True)
@@ -290,7 +262,7 @@ def sweep(
         rates.append(np.nan_to_num(chance).mean())
         log_w += step * np.asarray(state.log_likelihood, np.float64)
     acceptance = float(np.mean(rates)) if rates else math.nan
-    return Part(log_w.reshape(chunk.chains, chunk.size)[:, : chunk.real], acceptance)
+    return Part(log_w.reshape(chunk.copies, chunk.size)[:, : chunk.real], acceptance)
 
 
 def increments(betas: NDArray[np.float64]) -> NDArray[np.float64]:

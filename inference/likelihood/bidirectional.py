@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count
-from inference.data.training_data import as_scored
+from inference.data.pair_arrays import as_scored
+from inference.data.rows import Chunk, chunks
 from inference.likelihood.annealing import (
     AnnealedEstimate,
-    Chunk,
     Seeds,
     check_annealing,
     check_start,
-    chunks,
     describe,
     estimate,
     forward,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_one_of, check_seed
+from inference.data.rows import cut
 from inference.errors import ArgumentError, DataError
 from inference.likelihood.importance_sampling import check_scored, importance_weighted
 from inference.pairs import explaining, fitted_on
@@ -69,7 +70,7 @@ def classify(
     classes = _classes(structure, site)
     particles = num_particles if method == "iw" else 1
     rows = max(1, chunk_size // particles)
-    chunks = [array[start : start + rows] for start in range(0, len(array), rows)]
+    chunks = [chunk for (chunk,) in cut((array,), rows)]
     if method == "guide":
         log_probs = [backend.guide_log_probs(pair, (chunk,), site) for chunk in chunks]
         return np.exp(np.concatenate(log_probs).astype(np.float64))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_one_of, check_seed
+from inference.data.rows import Arrays, cut, slices
 from inference.data.support import check_support
 from inference.errors import ArgumentError, PairError
 from inference.likelihood.spread import over_data, said_of
@@ -105,10 +106,15 @@ def log_likelihood(
     values, whole = [], False
     if closed:
         check_support(structure, arrays, "x")
-        for batch in _chunks(arrays, chunk_size):
+        for batch in cut(arrays, chunk_size):
             values.append(backend.log_evidence(pair, *batch))
     else:
         scored = check_scored("log_likelihood", arrays)
+        if not any(
+            site.plates for site in structure.observed
+        ):  # a part may be no series of its own
+            structure.check_observed()
+            check_rows(structure, len(head[0]), "log_likelihood")
         scored(structure)
         whole = is_one_datum(structure, len(head[0]))
         if whole:
@@ -119,7 +125,7 @@ def log_likelihood(
         at_once = max(1, chunk_size // num_particles)
         if whole or len(head[0]) > _FEW:  # the program takes all rows or none
             at_once = len(head[0])
-        for number, batch in enumerate(_chunks(arrays, at_once)):
+        for number, batch in enumerate(cut(arrays, at_once)):
             values.append(importance_weighted(weights, batch, num_particles, chunk_size, number))
     per_datum = np.concatenate(values).astype(np.float64)
     label = "exact" if closed or scores else f"iw, K={num_particles}"
@@ -127,16 +133,14 @@ def log_likelihood(
     return Estimate(float(per_datum.mean()), over_data(per_datum), per_datum, label)
 
 
-def _seen(
-    backend: Any, pair: Any, arrays: tuple[NDArray[Any], ...]
-) -> tuple[Structure, tuple[NDArray[Any], ...]]:
+def _seen(backend: Any, pair: Any, arrays: Arrays) -> tuple[Structure, Arrays]:
     """Sites and plates, and the rows on which they were found.
 
     Two rows do, unless the program is made for so many rows as there are, with a parameter for each
     of them, for example; then it is all rows.
     """
 
-    def structure(rows: tuple[NDArray[Any], ...]) -> Structure:
+    def structure(rows: Arrays) -> Structure:
         return backend.structure(pair, rows)
 
     few = tuple(array[:_FEW] for array in arrays)
@@ -149,12 +153,7 @@ def _seen(
             raise error from error.__cause__
 
 
-def _chunks(arrays: tuple[NDArray[Any], ...], rows: int) -> Iterator[tuple[NDArray[Any], ...]]:
-    for start in range(0, len(arrays[0]), rows):
-        yield tuple(array[start : start + rows] for array in arrays)
-
-
-def check_scored(what: str, arrays: tuple[NDArray[Any], ...]) -> Callable[[Structure], None]:
+def check_scored(what: str, arrays: Arrays) -> Callable[[Structure], None]:
     """Refuses a structure without weights per datum, and data outside of its supports.
 
     Args:
@@ -173,7 +172,7 @@ def check_scored(what: str, arrays: tuple[NDArray[Any], ...]) -> Callable[[Struc
 
 def importance_weighted(
     weights: Any,
-    batch: tuple[NDArray[Any], ...],
+    batch: Arrays,
     num_particles: int,
     chunk_size: int,
     number: int,
@@ -191,8 +190,7 @@ def importance_weighted(
     """
     largest = max(1, chunk_size // len(batch[0]))
     total: Any = -np.inf
-    for draw, done in enumerate(range(0, num_particles, largest)):
-        count = min(largest, num_particles - done)
-        part = weights(batch, count, (number, draw), held)
+    for draw, some in enumerate(slices(num_particles, largest)):
+        part = weights(batch, some.stop - some.start, (number, draw), held)
         total = np.logaddexp(total, part)
     return total - math.log(num_particles)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.arguments import check_count, check_number
 from inference.objectives._network import apply, network
 from inference.objectives._objective import Objective, gradient_only, possible
 from inference.objectives._score import through_draws
+from inference.objectives.estimates import OF_ELBO
+from inference.objectives.requirements import BERNOULLI, BERNOULLI_OR_ONE_HOT
 from inference.program.program import Relaxation
 
 if TYPE_CHECKING:
     from inference.program.draws import Draws
     from inference.program.program import Program
     from inference.program.sites import Site
-    from inference.program.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class REBAR(Objective):
         Tucker, Mnih, Maddison, Lawson & Sohl-Dickstein 2017, arXiv:1703.07370.
     """
 
+    needs = (BERNOULLI_OR_ONE_HOT,)
+    estimates = OF_ELBO
     owns = True
 
     def __init__(self, temperature: float = 0.5, num_particles: int = 1) -> None:
@@ -80,9 +85,12 @@ class REBAR(Objective):
                 per_datum = per_datum + self._site_term(program, draws, site)
         return program.total(per_datum.mean(0))
 
-    def check(self, structure: Structure) -> None:
-        """Needs local latents, and Bernoulli or one-hot draws where they are discrete."""
-        structure.check_relaxable(repr(self), ("bernoulli", "one-hot"))
+    def perturbation(
+        self, latents: Sequence[str], random: np.random.Generator
+    ) -> dict[str, NDArray[Any]]:
+        """A scale that is not one."""
+        del random
+        return {f"scale.{site}": np.array(0.7) for site in latents}
 
     def _site_term(self, program: Program, draws: Draws, site: Site) -> Any:
         """Zero in value; the gradient by the site's logits, and that of its variance; (K, N)."""
@@ -146,6 +154,15 @@ class RELAX(REBAR):
         super().__init__(temperature, num_particles)
         self.hidden = check_count("hidden", hidden)
 
+    def perturbation(
+        self, latents: Sequence[str], random: np.random.Generator
+    ) -> dict[str, NDArray[Any]]:
+        """A network, too, that is not zero."""
+        values = super().perturbation(latents, random)
+        for site in latents:
+            values[f"control.{site}.1.weight"] = 0.1 * random.normal(size=(self.hidden, 1))
+        return values
+
     def _control(
         self, program: Program, site: Site, z: Any, value: Any, slope: Any
     ) -> tuple[Any, Any]:
@@ -178,6 +195,9 @@ class DisARM(Objective):
         Dong, Mnih & Tucker 2020, arXiv:2006.10680; Yin & Zhou 2019, arXiv:1807.11143 (ARM).
     """
 
+    needs = (BERNOULLI,)
+    estimates = OF_ELBO
+
     def __init__(self, num_particles: int = 1) -> None:
         self.num_particles = check_count("num_particles", num_particles)
 
@@ -189,10 +209,6 @@ class DisARM(Objective):
             if site.name in draws.scored:
                 per_datum = per_datum + self._site_term(program, draws, site)
         return program.total(per_datum.mean(0))
-
-    def check(self, structure: Structure) -> None:
-        """Needs local latents, and Bernoulli draws where they are discrete."""
-        structure.check_relaxable(repr(self), ("bernoulli",))
 
     def _site_term(self, program: Program, draws: Draws, site: Site) -> Any:
         """Zero in value; the gradient by the site's logits; (K, N)."""

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from inference.errors import ObjectiveError
 from inference.objectives._objective import Objective, weighed
+from inference.objectives.estimates import OF_ELBO
+from inference.objectives.requirements import OBSERVED, Requirement
 
 if TYPE_CHECKING:
     from inference.program.program import Program
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from inference.program.structure import Structure
 
 _MOST_STATES = 2**14  # each is a particle
+
+
+ENUMERABLE = Requirement("few joint states of discrete latents", lambda s, o: o.check_states(s))
+"""Discrete latents of each datum that can be summed over, and reparameterised ones beside them."""
 
 
 class Enumerated(Objective):
@@ -39,6 +45,8 @@ class Enumerated(Objective):
         variable at a time: Obermeyer et al. 2019, arXiv:1902.03210.
     """
 
+    needs = (OBSERVED, ENUMERABLE)
+    estimates = OF_ELBO
     nests = True
 
     def surrogate(self, program: Program) -> Any:
@@ -74,9 +82,12 @@ class Enumerated(Objective):
         lost = ops.where(excluded, weights, 0.0).sum(0) > 0
         return program.total(ops.where(lost, -math.inf, bound))
 
-    def check(self, structure: Structure) -> None:
-        """Needs local latents, finitely many discrete states, and gradients elsewhere."""
-        structure.check_observed()
+    def check_states(self, structure: Structure) -> None:
+        """Check that there are discrete latents of few joint states, and gradients elsewhere.
+
+        Raises:
+            ObjectiveError: naming the first site that does not fit.
+        """
         proposed, summed = self._sites(structure)
         if summed:
             structure.check_weights(repr(self))

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_seed
-from inference.data.training_data import as_scored, check_arrays
+from inference.data.pair_arrays import as_scored, check_arrays
+from inference.data.rows import Arrays
 from inference.errors import ArgumentError, ObjectiveError
 from inference.pairs import as_given, explaining, fitted
-from inference.posterior.chunks import Arrays, passed
+from inference.posterior.chunks import passed
 from inference.posterior.ranks import Calibration
 from inference.posterior.uniformity import rank_tests
 from inference.program.structure import Structure, can_draw

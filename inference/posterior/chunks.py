@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_seed
+from inference.data.rows import Arrays, Chunk, chunks
 from inference.errors import DivergenceError
-from inference.likelihood.annealing import Chunk, chunks
 from inference.pairs import fitted_on
 from inference.program.draws import Draws
 from inference.program.structure import Structure
-
-Arrays = tuple[NDArray[Any], ...]
 
 
 def understood(
@@ -62,7 +60,7 @@ def chunked(
     """
     done = 0
     rows = max(1, chunk_size // num_draws)
-    for number, chunk in enumerate(chunks(arrays, rows, 1)):
+    for number, chunk in enumerate(chunks(arrays, rows)):
         yield chunk, whole(chunk, num_draws, chunk_size, densities, number, done)
         done += chunk.real
 

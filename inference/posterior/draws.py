@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_seed
+from inference.data.arrays import array_id
 from inference.data.support import check_support
-from inference.data.training_data import array_id
 from inference.descriptions import describe_pair, versions
 from inference.pairs import explaining, fitted_on
 from inference.posterior.arviz import inference_data

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_seed
+from inference.data.arrays import as_arrays
 from inference.data.support import check_support
-from inference.data.training_data import as_arrays
 from inference.errors import ArgumentError, DataError
 from inference.pairs import explaining, fitted_on
 from inference.posterior.chains import Posterior

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_positive
+from inference.data.rows import chunks
 from inference.errors import ArgumentError
 from inference.likelihood.annealing import (
     AnnealedEstimate,
     annealed_importance_sampling,
-    chunks,
 )
 from inference.likelihood.importance_sampling import Estimate, check_scored, log_likelihood
 from inference.likelihood.spread import over_draws
@@ -130,7 +130,7 @@ def gap_decomposition(
     objective = STL(num_particles) if pathwise else RLOO(num_particles)
     before, after = [], []
     done = 0
-    for number, chunk in enumerate(chunks(arrays, max(1, chunk_size // num_particles), 1)):
+    for number, chunk in enumerate(chunks(arrays, max(1, chunk_size // num_particles))):
         seeds = _seeds(seed, number)
         start = freed.start(chunk.rows)
         best = freed.optimise(

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count
+from inference.data.rows import Arrays, slices
 from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.importance_sampling import check_scored
 from inference.pairs import explaining
-from inference.posterior.chunks import Arrays, passed, understood
+from inference.posterior.chunks import passed, understood
 from inference.program.posterior_scores import check_whole
 
 Statistic = Callable[[NDArray[Any]], ArrayLike]
@@ -116,8 +117,8 @@ def predictive_check(
     observed = _statistic(statistic, arrays[0])
     posterior, prior = [], []
     most = max(1, chunk_size // len(arrays[0]))
-    for number, start in enumerate(range(0, num_draws, most)):
-        count = min(most, num_draws - start)
+    for number, some in enumerate(slices(num_draws, most)):
+        count = some.stop - some.start
         seeds = np.random.SeedSequence((int(seed), number)).generate_state(3)
         data = backend.prior_draws(pair, arrays, count, int(seeds[2]))[1][name]
         prior += [_statistic(statistic, one, observed.shape) for one in _like(data, arrays)]

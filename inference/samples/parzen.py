@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_bandwidths
+from inference.data.rows import slices
 from inference.samples.metric import with_counts
 from inference.samples.rows import (
     Rows,
     as_row_sets,
-    blocks,
     centred,
     squared_distances,
 )
@@ -114,7 +114,7 @@ def _log_densities(samples: Rows, x: Rows, scales: Sequence[float]) -> NDArray[n
     """log p(x), shape (bandwidths, N); the distances are computed once."""
     count, width = samples.shape
     found = np.empty((len(scales), len(x)))
-    for i in blocks(len(x), _BLOCK):
+    for i in slices(len(x), _BLOCK):
         squared = squared_distances(x[i], samples)
         least = squared.min(1)
         squared -= least[:, None]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from inference.data.rows import slices
 from inference.errors import DataError
 
 BLOCK = 1024  # rows of one block of distances, so that 10,000 columns are 80 MB
@@ -69,10 +70,9 @@ def centred(*sets: Rows) -> tuple[Rows, ...]:
     return tuple(rows - middle for rows in sets)
 
 
-def blocks(count: int, size: int = BLOCK) -> Iterator[slice]:
-    """The rows from 0 to `count` in turn, at most `size` at once."""
-    for start in range(0, count, size):
-        yield slice(start, min(start + size, count))
+def blocks(count: int) -> Iterator[slice]:
+    """So many rows in turn, as many at once as distances between them are held in memory."""
+    return slices(count, BLOCK)
 
 
 def squared_distances(a: Rows, b: Rows) -> Rows:

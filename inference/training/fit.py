@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from inference.data.arrays import array_id
 from inference.data.support import check_support
-from inference.data.training_data import TrainingData, array_id, prepare
+from inference.data.training_data import TrainingData, prepare
 from inference.descriptions import describe_pair, plain, versions
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, DivergenceError, PairError, RunFolderError

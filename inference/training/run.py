@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike, NDArray
 
 from inference.data.arrays import as_array
-from inference.data.training_data import batch_from, precision_of, scored_arrays
+from inference.data.call import batch_from
+from inference.data.pair_arrays import precision_of, scored_arrays
 from inference.engines import load_engine
 from inference.errors import ArgumentError, RunFolderError
 from inference.objectives import parse_objective

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.data.training_data import batches_of
+from inference.data.call import batches_of
 from inference.errors import DataError
 from inference.program.batches import Batch
 from inference.program.random_streams import RandomStreams, keeps_hidden_state

@@ -25,11 +25,11 @@ from inference.engines import load_engine
 from inference.engines.numpyro.pairs import StoredPair
 from inference.engines.numpyro.parameters import parameters
 from inference.engines.pyro.parameters import rebuild
-from inference.objectives.registry import EXAMPLES
+from inference.objectives.registry import examples
 from ppl_models import create
 
 CHECKED: set[tuple[str, str]] = set()
-OBJECTIVES = {type(objective).__name__: objective for objective in EXAMPLES}
+OBJECTIVES = {type(objective).__name__: objective for objective in examples()}
 EXECUTED = ("IWAE", "DReG", "NVIL", "RWS", "WakeSleep", "Concrete", "Adversarial")
 COMPILED = ("vae", "sigmoid_belief", "semi_supervised_vae")  # one of each kind of latents
 FIRST = list({row.model: name for name, row in reversed(ROWS.items())}.values())

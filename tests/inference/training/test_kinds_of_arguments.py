@@ -12,7 +12,7 @@ import pytest
 from tiny_runs import assert_same_run
 
 from inference import NUTS, check_pair, explain, fit, load_run, log_likelihood, valid_objectives
-from inference.data.training_data import arguments_from
+from inference.data.call import arguments_from
 from inference.errors import DataError, RunFolderError
 
 X = np.random.default_rng(0).normal(1.0, 2.0, (12, 2)).astype(np.float32)

@@ -181,7 +181,7 @@ def test_double_precision_is_kept(engine):
 def test_torchs_default_type_counts_where_there_are_no_networks():
     from tiny_runs import bare
 
-    from inference.data.training_data import precision_of
+    from inference.data.pair_arrays import precision_of
 
     assert precision_of(bare("pyro")) is np.float32
     torch.set_default_dtype(torch.float64)

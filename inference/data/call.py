@@ -1,0 +1,157 @@
+"""What model and guide are called with: the arguments of one call, and those of batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.data.arrays import as_array, as_arrays, is_array
+from inference.data.pair_arrays import as_scored, check_arrays, is_of_the_zoo, precision_of
+from inference.data.support import check_finite_at_once
+from inference.errors import DataError
+from inference.program.batches import Batch, plain_form, split
+from inference.program.containers import is_container, mapped
+
+
+def leaves_of(value: Any) -> Iterator[Any]:
+    """All that is in a value and its containers."""
+    if not is_container(value):
+        yield value
+        return
+    for part in value.values() if isinstance(value, dict) else value:
+        yield from leaves_of(part)
+
+
+def rows_of(pair: Any, data: Any, name: str, engine: str | None = None) -> Batch:
+    """The arguments of one call, whose arrays have a row for each datum and can be cut by rows.
+
+    What has no rows (numbers, None, strings, single numbers in arrays, arrays in dictionaries that
+    are of another length than the others) is handed on whole.
+
+    Args:
+        pair: the pair that is to score them.
+        data: an array, a tuple of arguments, or a dictionary of arguments by name.
+        name: what to call them in a message.
+        engine: whose the pair is, where it cannot be told from it.
+
+    Raises:
+        DataError: if nothing in it has rows, or it cannot be told what has.
+    """
+    batch = batch_from(pair, data, precision_of(pair, engine))
+    lengths = [len(array) for array in batch.arrays if array.ndim]
+    alike = len(lengths) == len(batch.arrays) and len(set(lengths)) == 1
+    if is_of_the_zoo(pair) or (batch.form.plain and alike):
+        check_arrays(pair, batch.arrays, name, engine=engine)
+        return batch
+    if not lengths:
+        raise DataError(
+            f"{name} holds no array with rows, so that there is nothing to take minibatches of; "
+            "pass a list of batches, each a tuple of arguments: [(...), ...]."
+        )
+    for place, argument in enumerate(data if isinstance(data, tuple) else ()):
+        size = argument.shape[0] if is_array(argument) and np.ndim(argument) else batch.rows
+        listed = isinstance(argument, list) and len(argument) == batch.rows > 1
+        if size != batch.rows or listed:
+            what = "a list" if listed else f"an array of {size}"
+            raise DataError(
+                f"{name} must have equally many rows, got {sorted(set(lengths))}: most have "
+                f"{batch.rows}, and argument {place} is {what}, which cannot be cut with them. "
+                "Pass arrays of the same length; to hand all of them on whole in every step, pass "
+                "a list with one batch, [(...)]."
+            )
+    cut = batch.cut()
+    for array in cut.arrays:
+        if array.size == 0:
+            raise DataError(f"{name} is empty: an array has shape {array.shape}; pass some rows.")
+    check_finite_at_once(pair, batch, name, engine)
+    return cut
+
+
+def batch_from(pair: Any, item: Any, real: Any) -> Batch:
+    """What model and guide are called with, from what a data loader yields.
+
+    A tuple holds arguments by position, and so does a list, as loaders make it of a tuple; a
+    dictionary holds arguments by name; anything else is the only argument.
+
+    Args:
+        pair: the pair that is to score it.
+        item: the batch.
+        real: the type of real numbers.
+
+    Raises:
+        DataError: if an array does not hold numbers, or, of a pair of the zoo, if it is no array.
+    """
+    if is_of_the_zoo(pair):
+        arrays = as_scored(pair, as_arrays(tuple(item) if isinstance(item, list) else item, real))
+        return Batch(arrays, plain_form(len(arrays)))
+    if isinstance(item, list):
+        item = (item,) if _is_numbers(item) else tuple(item)
+    if isinstance(item, dict):
+        return arguments_from((), item, real)
+    return arguments_from(item if isinstance(item, tuple) else (item,), {}, real)
+
+
+def batches_of(iterable: Iterable[Any], pair: Any, engine: str | None = None) -> Iterator[Batch]:
+    """One pass over an iterable of batches, each checked.
+
+    Raises:
+        DataError: if a batch holds arrays that the pair cannot score.
+    """
+    real = precision_of(pair, engine)
+    for item in iterable:
+        batch = batch_from(pair, item, real)
+        lengths = {len(array) if array.ndim else None for array in batch.arrays}
+        if is_of_the_zoo(pair) or (batch.form.plain and len(lengths) == 1 and None not in lengths):
+            check_arrays(pair, batch.arrays, "a batch", engine=engine)
+        else:
+            check_finite_at_once(pair, batch, "a batch", engine)
+        yield batch
+
+
+def arguments_from(args: tuple[Any, ...], kwargs: dict[str, Any], real: Any) -> Batch:
+    """The arrays in the arguments of a call, in the type of real numbers, and their form.
+
+    A list of numbers with a number, or equally many, for each row is an array too.
+
+    Raises:
+        DataError: if an array does not hold numbers.
+    """
+    rows = next((len(arg) for arg in (*args, *kwargs.values()) if is_array(arg) and _dims(arg)), 0)
+    first = args[0] if args else None
+
+    def take(value: Any) -> NDArray[Any] | None:
+        if not is_array(value):
+            return None
+        if value is not first and getattr(value.dtype, "kind", "") in ("O", "U", "S"):
+            return None  # names, objects: only the program knows what they mean
+        return as_array(value, real, first=value is first)
+
+    def whole(value: Any) -> Any:
+        alone = len(args) == 1 and not kwargs
+        listed = type(value) is list and _is_numbers(value) and (alone or len(value) == rows)
+        if not listed:
+            return value
+        try:
+            return np.asarray(as_array(value, real, first=value is first))
+        except DataError:  # of unequal lengths
+            return value
+
+    def number(value: Any) -> Any:
+        return value.item() if isinstance(value, np.generic) else value
+
+    args = tuple(mapped(whole(arg), number) for arg in args)
+    return split(args, {n: mapped(whole(arg), number) for n, arg in kwargs.items()}, take)
+
+
+def _dims(array: Any) -> int:
+    return len(array.shape)
+
+
+def _is_numbers(value: Any) -> bool:
+    """Whether a list holds nothing but numbers, in lists of any depth."""
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(map(_is_numbers, value))
+    return isinstance(value, (int, float, np.generic))

@@ -1,0 +1,92 @@
+"""Arrays for a pair: of the type that it computes in, of the shape that it scores, and finite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from inference.data.arrays import as_array
+from inference.data.rows import Arrays
+from inference.data.support import check_finite
+from inference.engines import engine_name, load_engine
+from inference.errors import ArgumentError, DataError
+
+
+def is_of_the_zoo(pair: Any) -> bool:
+    """Whether a pair says itself what its data look like: arrays, with a row for each datum."""
+    return hasattr(pair, "data_shape")
+
+
+def precision_of(pair: Any, engine: str | None = None) -> Any:
+    """The type of real numbers that the pair computes in: numpy's float32 or float64."""
+    try:
+        return load_engine(engine or engine_name(pair)).precision(pair)
+    except ArgumentError:  # of a pair whose engine cannot be told; that is refused elsewhere
+        return np.float32
+
+
+def scored_arrays(pair: Any, x: Any, engine: str | None = None) -> Arrays:
+    """The argument of an evaluation, an array or a tuple of them, in the pair's own precision.
+
+    Raises:
+        DataError: if an array does not hold numbers.
+    """
+    real = precision_of(pair, engine)
+    parts = enumerate(x if isinstance(x, tuple) else (x,))
+    return as_scored(pair, tuple(as_array(part, real, first=not place) for place, part in parts))
+
+
+def as_scored(pair: Any, arrays: Arrays) -> Arrays:
+    """Whole numbers as real ones for pairs of the zoo, whose networks take real numbers."""
+    if not hasattr(pair, "data_shape"):
+        return arrays
+    real = precision_of(pair)
+    given = (a.astype(real) if a.dtype.kind == "b" else a for a in arrays[1:])
+    return (arrays[0].astype(real, copy=False), *given)
+
+
+def check_arrays(pair: Any, arrays: Arrays, name: str, *, engine: str | None = None) -> None:
+    """Check shape, emptiness and finiteness of a batch or a whole data set.
+
+    NaN is let through where a program of one's own masks it: where every site still has a density.
+
+    Args:
+        pair: the pair.
+        arrays: the batch or data set.
+        name: what to call it in a message.
+        engine: whose the pair is, where it cannot be told from it.
+
+    Raises:
+        DataError: naming the array, what was expected and what came.
+    """
+    for array in arrays:
+        if array.ndim == 0:
+            raise DataError(f"{name} must have rows, got the single number {array}; pass an array.")
+    rows = {len(array) for array in arrays}
+    if len(rows) != 1:
+        raise DataError(
+            f"the arrays of {name} must have equally many rows, got {sorted(rows)}; pass arrays of "
+            "the same length."
+        )
+    for array in arrays:
+        if array.size == 0:
+            raise DataError(
+                f"{name} is empty: it has shape {array.shape}; pass at least one row and column."
+            )
+    shape = getattr(pair, "data_shape", None)
+    if shape is not None and arrays[0].shape[1:] != shape:
+        hint = "build the pair with data_dim= of the data"
+        if int(np.prod(arrays[0].shape[1:])) == int(np.prod(shape)):
+            columns = ", ".join(map(str, shape)) if len(shape) > 1 else "-1"
+            hint = f"flatten each row with x.reshape(len(x), {columns})"
+        raise DataError(
+            f"{name} must have shape (N, {', '.join(map(str, shape))}) for this pair, got "
+            f"{arrays[0].shape}; {hint}."
+        )
+    check_finite(pair, arrays, name, engine)
+    if hasattr(pair, "check_batch"):
+        try:
+            pair.check_batch(*arrays)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{name} cannot be scored by this pair: {error}") from error
