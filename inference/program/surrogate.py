@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 from inference.program.phases import Phase
@@ -23,12 +23,6 @@ class Surrogate(ABC):
     @abstractmethod
     def __call__(self, model: Any, guide: Any, *args: Any, **kwargs: Any) -> Any:
         """The negative surrogate, as `pyro.infer.SVI` calls it."""
-        ...
-
-    @property
-    @abstractmethod
-    def loss(self) -> Callable[..., Any]:
-        """The same, as `numpyro.infer.SVI` calls it."""
         ...
 
     @abstractmethod

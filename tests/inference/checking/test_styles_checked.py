@@ -68,7 +68,8 @@ def sums(context: Context) -> dict[str, float]:
 def sums_of_pyro(context: Context) -> dict[str, float]:
     held = {name: torch.tensor(value) for name, value in context.latents.items()}
     batch = [torch.tensor(a) if isinstance(a, np.ndarray) else a for a in context.batch]
-    pair = context.probe.pair
+    probe: Any = context.probe  # the engine's own, of which more is known than of every probe
+    pair = probe.pair
     programs = {"log_p": poutine.condition(pair.model, held), "log_q": pair.guide}
     found = {}
     for name, program in programs.items():
@@ -80,7 +81,8 @@ def sums_of_pyro(context: Context) -> dict[str, float]:
 
 
 def sums_of_numpyro(context: Context) -> dict[str, float]:
-    held = jax.tree.map(jnp.asarray, {**context.probe.values, **context.latents})
+    probe: Any = context.probe
+    held = jax.tree.map(jnp.asarray, {**probe.values, **context.latents})
     with evaluating_numpyro(context.pair):
         return {
             name: float(
@@ -90,7 +92,7 @@ def sums_of_numpyro(context: Context) -> dict[str, float]:
                     )[0]
                 )()
             )
-            for name, program in zip(("log_p", "log_q"), context.probe.functions, strict=True)
+            for name, program in zip(("log_p", "log_q"), probe.functions, strict=True)
         }
 
 

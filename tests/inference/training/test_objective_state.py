@@ -66,7 +66,7 @@ def gradients(
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Gradients by the pair's parameters, under one seed, and the values."""
     plain, x = program(over, engine)
-    values = {f"state.{name}": np.float32(value) for name, value in state.items()}
+    values = {f"state.{name}": np.array(value, np.float32) for name, value in state.items()}
     grads, losses = load_engine(engine).gradients(plain, objective, (x,), 3, values=values, seed=1)
     return {n: g for n, g in grads.items() if not n.startswith("objective")}, losses
 
@@ -119,7 +119,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(owner, engine, runs):
 
 def test_a_resumed_run_that_forgets_its_state_is_caught(engine, runs, tmp_path, monkeypatch):
     """Planted: the warm-up begins anew."""
-    trainer = load_engine(engine).Trainer
+    trainer: Any = load_engine(engine).Trainer
     restore = trainer.restore
 
     def forgetful(self: Any, arrays: dict[str, Any]) -> None:
