@@ -36,9 +36,12 @@ STYLES = Path(__file__).parents[1] / "tests" / "inference" / "styles"
 LIBRARIES = {"pyro": "pyro-ppl", "numpyro": "numpyro"}
 REASONS = {  # of a refusal, by what it says
     r"no plate says|data lie in no plate": "no plate",
+    r"changes with|normalised = False": "not normalised",
+    r"in some draws of the guide": "sites that vary",
+    r"scores copies of the draws": "flow without an inverse",
+    r"leaves out a scale|under the same scale": "scales that differ",
     r"has no size=|draws data": "cannot draw",
     r"observes no site": "no likelihood",
-    r"changes with|normalised = False": "not normalised",
     r"is for discrete|discrete draws|needs draws of the family": "no such discrete draws",
     r"not reparameterised|carries no gradient": "not reparameterised",
     r"outside|for all data at once|one draw of the globals": "global latents",

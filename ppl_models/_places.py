@@ -86,11 +86,15 @@ def described(docstring: str, path: Path, name: str) -> str:
         path: the file that it is in; one that does not end in `_numpyro.py` has no sibling.
         name: the name of both classes.
     """
-    own, sibling = inspect.cleandoc(docstring), path.with_name(path.stem.removesuffix("_numpyro"))
-    sibling = sibling.with_suffix(".py")
+    own = inspect.cleandoc(docstring)
+    sibling = path.with_name(f"{path.stem.removesuffix('_numpyro')}.py")
     if "\nArgs:\n" in own or sibling == path or not sibling.is_file():
         return own
-    for node in ast.parse(sibling.read_text(encoding="utf-8")).body:
+    try:
+        body = ast.parse(sibling.read_text(encoding="utf-8")).body
+    except SyntaxError:  # whoever imports the sibling is told
+        return own
+    for node in body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return f"{own}\n\n{ast.get_docstring(node) or ''}".rstrip()
     return own

@@ -93,9 +93,11 @@ def rows_alone(context: Context) -> Iterator[Mistake]:
 def rows_count_once_each(context: Context) -> Iterator[Mistake]:
     """The same rows twice have twice the log density."""
     index = np.concatenate([np.arange(context.rows)] * 2)
+    # Of one row, because a plate whose whole is this very batch looks like one of its size.
+    alone = [run for *_, run in _runs(context, np.array([context.rows - 1]))]
     if any(
         plate.size != plate.full_size < len(index)
-        for run in (context.model, context.guide)
+        for run in (context.model, context.guide, *alone)
         for site in run.sites.values()
         for plate in site.site.plates
     ):

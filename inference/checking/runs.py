@@ -13,7 +13,8 @@ from inference.data.arrays import is_array
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, PairError
 from inference.objectives.validity import Validity, valid_for
-from inference.program.batches import Form, is_container, split
+from inference.program.batches import Form, split
+from inference.program.containers import is_container
 from inference.program.instruments import Probe
 from inference.program.records import Array, Parameter, Recorded, Slopes
 from inference.program.sites import Site

@@ -15,6 +15,7 @@ from inference.cli.certificate import certify
 from inference.cli.checking import check_command
 from inference.cli.comparison import compare_command, demo, report_command
 from inference.cli.evaluation import evaluate
+from inference.cli.objectives import objectives_command
 from inference.cli.scaffold import new
 from inference.cli.settings import hyperparameters
 from inference.cli.text import Commands, answering, console, plain_warnings, print_facts
@@ -102,4 +103,5 @@ app.command("report")(report_command)
 app.command()(demo)
 app.command()(new)
 app.command("check")(check_command)
+app.command("objectives")(objectives_command)
 app.command()(certify)

@@ -19,6 +19,7 @@ from inference.comparison.chains import Chains
 from inference.errors import ArgumentError, ObjectiveError, ZooError
 from inference.likelihood.annealing import annealed_importance_sampling
 from inference.likelihood.importance_sampling import Estimate, log_likelihood
+from inference.likelihood.spread import said_of
 from inference.objectives import Objective
 from inference.posterior.active_units import active_units
 from inference.posterior.error import posterior_error
@@ -89,7 +90,8 @@ class Metric:
             found = self.measure(run, x, **chains, **self.settings)
         figure = found if isinstance(found, Figure) else Figure(float(found))
         if figure.value is not None and not math.isfinite(figure.value):
-            return Figure(None, note=f"it came to {figure.value}")
+            why = f" ({figure.note})" if figure.note else ""
+            return Figure(None, note=f"it came to {figure.value}{why}")
         return figure
 
     def __repr__(self) -> str:
@@ -263,4 +265,5 @@ def _metric(metric: Any) -> Metric:
 
 def _estimate(estimate: Estimate) -> Figure:
     error = estimate.standard_error
-    return Figure(estimate.mean, error if math.isfinite(error) else None)
+    error = error if math.isfinite(error) else None
+    return Figure(estimate.mean, error, said_of(estimate.per_datum))

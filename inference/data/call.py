@@ -12,7 +12,8 @@ from inference.data.arrays import as_array, as_arrays, is_array
 from inference.data.pair_arrays import as_scored, check_arrays, is_of_the_zoo, precision_of
 from inference.data.support import check_finite_at_once
 from inference.errors import DataError
-from inference.program.batches import Batch, is_container, mapped, plain_form, split
+from inference.program.batches import Batch, plain_form, split
+from inference.program.containers import is_container, mapped
 
 
 def leaves_of(value: Any) -> Iterator[Any]:

@@ -9,34 +9,11 @@ import numpy as np
 
 from inference.errors import ArgumentError, ObjectiveError, PairError
 from inference.estimators.groups import Array, Reference
-from inference.objectives import (
-    ELBO,
-    IWAE,
-    MIWAE,
-    NVIL,
-    PIWAE,
-    REBAR,
-    RELAX,
-    RLOO,
-    RWS,
-    STL,
-    VIMCO,
-    ChiSquare,
-    Concrete,
-    DisARM,
-    DReG,
-    Enumerated,
-    Objective,
-    TailAdaptive,
-    WakeSleep,
-)
+from inference.objectives import ELBO, RLOO, VIMCO, DReG, Enumerated, Objective
 from inference.program.moments import GradientMoments
 from inference.program.structure import Structure
 
 _AVERAGED = 10  # draws per datum of a sampled gradient of the ELBO
-_OF_ELBO = (STL, NVIL, RLOO, REBAR, RELAX, DisARM, Concrete, Enumerated)
-_OF_IWAE = (IWAE, DReG, VIMCO, MIWAE)
-_GUIDE_BY_ANOTHER_RULE = (RWS, TailAdaptive, ChiSquare)
 
 Sampler = Callable[[Objective, int], GradientMoments]
 
@@ -46,26 +23,16 @@ def bound_of(objective: Objective, group: str) -> int | None:
 
     None where it estimates another bound's (`Renyi`, `CIWAE`, a beta or free bits), or where the
     guide follows a rule that is the gradient of no bound (`RWS`, `WakeSleep`, `TailAdaptive`,
-    `ChiSquare`). `Concrete` sets out to estimate that of the ELBO, and misses it.
+    `ChiSquare`): see `Objective.estimates`. `Concrete` sets out to estimate that of the ELBO, and
+    misses it.
 
     Args:
         objective: the objective.
         group: `"model"` or `"guide"`; None too for parameters that both share, unless the bound
             is the same for both.
     """
-    kind, particles = type(objective), getattr(objective, "num_particles", 1)
-    if isinstance(objective, ELBO):
-        plain = objective.beta == 1 and not objective.warmup_steps and not objective.free_bits
-        return 1 if plain else None
-    if kind in _OF_ELBO:
-        return 1
-    if kind in _OF_IWAE:
-        return particles
-    if isinstance(objective, PIWAE) and group != "shared":
-        return particles * (objective.num_outer if group == "model" else 1)
-    if group == "model" and kind in _GUIDE_BY_ANOTHER_RULE:
-        return particles
-    return 1 if group == "model" and kind is WakeSleep else None
+    bound = None if objective.estimates is None else objective.estimates.of(group)
+    return bound.num_particles(objective) if bound is not None and bound.plain else None
 
 
 class References:

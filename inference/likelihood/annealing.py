@@ -15,6 +15,7 @@ from inference.data.rows import chunks
 from inference.data.support import check_support
 from inference.likelihood.annealing_chains import Part, Seeds, forward, step_sizes, temperatures
 from inference.likelihood.importance_sampling import Estimate
+from inference.likelihood.spread import over_data
 from inference.pairs import explaining, fitted_on
 
 SCHEDULES = ("sigmoid", "linear")
@@ -178,7 +179,7 @@ def estimate(parts: Sequence[Part], count: int, method: str, sign: int = 1) -> A
     variance = (many / effective - 1) / (many - 1) if many > 1 else np.full(count, math.nan)
     return AnnealedEstimate(
         mean=float(per_datum.mean()),
-        standard_error=float(per_datum.std(ddof=1) / math.sqrt(count)) if count > 1 else math.nan,
+        standard_error=over_data(per_datum),
         per_datum=per_datum,
         method=method,
         chains=chains,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,6 +18,7 @@ from inference.likelihood.annealing import (
     estimate,
 )
 from inference.likelihood.annealing_chains import Seeds, forward, step_sizes, sweep, temperatures
+from inference.likelihood.spread import over_data
 from inference.pairs import as_given, explaining, fitted, unpacked
 from inference.program.annealing_conditions import check_start
 
@@ -145,7 +145,7 @@ def bidirectional(
         lower=lower,
         upper=upper,
         gap=float(gaps.mean()),
-        standard_error=float(gaps.std(ddof=1) / math.sqrt(size)) if size > 1 else math.nan,
+        standard_error=over_data(gaps),
         per_datum=gaps,
         x=x,
         method=f"bdmc on simulated data, {method}",

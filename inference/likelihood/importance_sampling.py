@@ -14,6 +14,7 @@ from inference.arguments import check_count, check_one_of, check_seed
 from inference.data.rows import Arrays, cut, slices
 from inference.data.support import check_support
 from inference.errors import ArgumentError, PairError
+from inference.likelihood.spread import over_data, said_of
 from inference.pairs import draws_nothing, explaining, fitted_on
 from inference.program.per_datum import check_rows, is_one_datum
 from inference.program.structure import Structure
@@ -28,8 +29,10 @@ class Estimate:
     Attributes:
         mean: mean over the data.
         standard_error: standard deviation over the data, divided by the root of their number; it
-            says how much another test set would differ, not how loose the bound is.
-        per_datum: one value per datum, shape (N,).
+            says how much another test set would differ, not how loose the bound is. It is inf where
+            a value is -inf, and NaN of a single datum.
+        per_datum: one value per datum, shape (N,). It is -inf where the model, or none of the
+            guide's draws, gives a row any density; then the mean is too, and `str` names the rows.
         method: how it was found, with its number of particles.
     """
 
@@ -39,7 +42,9 @@ class Estimate:
     method: str
 
     def __str__(self) -> str:
-        return f"{self.mean:.3f} ± {self.standard_error:.3f} nats ({self.method})"
+        said = said_of(self.per_datum)
+        method = f"{self.method}; {said}" if said else self.method
+        return f"{self.mean:.3f} ± {self.standard_error:.3f} nats ({method})"
 
 
 def log_likelihood(
@@ -105,6 +110,11 @@ def log_likelihood(
             values.append(backend.log_evidence(pair, *batch))
     else:
         scored = check_scored("log_likelihood", arrays)
+        if not any(
+            site.plates for site in structure.observed
+        ):  # a part may be no series of its own
+            structure.check_observed()
+            check_rows(structure, len(head[0]), "log_likelihood")
         scored(structure)
         whole = is_one_datum(structure, len(head[0]))
         if whole:
@@ -118,11 +128,9 @@ def log_likelihood(
         for number, batch in enumerate(cut(arrays, at_once)):
             values.append(importance_weighted(weights, batch, num_particles, chunk_size, number))
     per_datum = np.concatenate(values).astype(np.float64)
-    count = len(per_datum)
-    spread = per_datum.std(ddof=1) / math.sqrt(count) if count > 1 else math.nan
     label = "exact" if closed or scores else f"iw, K={num_particles}"
     label += ", all rows as one datum" if whole else ""
-    return Estimate(float(per_datum.mean()), float(spread), per_datum, label)
+    return Estimate(float(per_datum.mean()), over_data(per_datum), per_datum, label)
 
 
 def _seen(backend: Any, pair: Any, arrays: Arrays) -> tuple[Structure, Arrays]:

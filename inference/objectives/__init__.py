@@ -11,11 +11,42 @@ from inference.objectives.enumerated import Enumerated
 from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
 from inference.objectives.mmd import MMD, InfoVAE
 from inference.objectives.nvil import NVIL
-from inference.objectives.registry import describe_objective, parse_objective
+from inference.objectives.registry import enlist, parse_objective
 from inference.objectives.renyi import Renyi
 from inference.objectives.score_function import RLOO, VIMCO
+from inference.objectives.spelling import describe_objective
 from inference.objectives.validity import Validity, valid_objectives
 from inference.objectives.wake_sleep import RWS, WakeSleep
+
+# In the order in which they are named to users. A new one has a line here and one in `__all__`.
+enlist(
+    Objective,
+    (
+        ELBO,
+        IWAE,
+        MIWAE,
+        PIWAE,
+        CIWAE,
+        STL,
+        DReG,
+        Renyi,
+        TailAdaptive,
+        ChiSquare,
+        NVIL,
+        RLOO,
+        VIMCO,
+        Concrete,
+        REBAR,
+        RELAX,
+        DisARM,
+        RWS,
+        WakeSleep,
+        Enumerated,
+        InfoVAE,
+        MMD,
+        Adversarial,
+    ),
+)
 
 __all__ = [
     "CIWAE",

@@ -5,38 +5,72 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inference.engines import engine_name, load_engine
-from inference.errors import ObjectiveError
+from inference.errors import ObjectiveError, PairError
+from inference.objectives.estimates import Estimates
+from inference.objectives.registry import refusals
+from inference.objectives.requirements import Requirement
+from inference.objectives.spelling import unusual
+from inference.program.phases import Phase
+from inference.program.surrogate import Surrogate
 
 if TYPE_CHECKING:
     from inference.program.program import Program
     from inference.program.structure import Structure
 
 
-class Objective(ABC):
+class Objective(Surrogate):
     """A way of learning, written once for both engines.
 
     A subclass states its bound over a program's weighted draws (`surrogate`) and what it needs of
-    a pair (`check`). The rest makes it a loss of both engines:
+    a pair (`needs`). The rest makes it a loss of both engines:
 
         pyro.infer.SVI(pair.model, pair.guide, optim, loss=IWAE(num_particles=5))
         numpyro.infer.SVI(pair.model, pair.guide, optim, loss=IWAE(num_particles=5))
 
     Every argument of the constructor is kept as an attribute of the same name.
+
+    Attributes:
+        needs: what is asked of a pair, in the order in which it is looked at: see
+            `inference.objectives.requirements`.
+        estimates: what the gradient is in expectation: see `inference.objectives.estimates`; None
+            where that is stated by no bound.
+        usual: the settings of an example, where the constructor does not know them itself.
+        certified: by variant the settings under which the certificate measures it, besides K.
+        least_particles: the smallest K.
+        nests: whether data are weighed given one draw of global latents.
+        unit: of the value; anything else than the usual one is no bound on a likelihood.
+        owns: whether the objective has parameters or state of its own.
+        turn: the name of the phase that it is made for; None: everybody learns.
     """
+
+    needs: ClassVar[tuple[Requirement, ...]]
+    estimates: Estimates | None = None
+    usual: ClassVar[Mapping[str, Any]] = {}
+    certified: ClassVar[Mapping[str, Mapping[str, Any]]] = {"": {}}
+    least_particles: ClassVar[int] = 1
 
     can_infer_discrete: ClassVar[bool] = True  # read by numpyro.infer.SVI; check() is exact
     multi_sample_guide: ClassVar[bool] = False  # read by numpyro.infer.SVI
-    nests: ClassVar[bool] = False  # whether data are weighed given one draw of global latents
-    unit: str = "nats per datum"  # of the value; anything else is no bound on a likelihood
-    owns: bool = False  # whether the objective has parameters or state of its own
-    phase: str | None = None  # whose turn it is; None: everybody's
-    critic_learning_rate: float | None = None  # of what the objective owns, where there are phases
-    clip: float | None = None  # largest absolute value of an own parameter, likewise
+    nests: ClassVar[bool] = False
+    unit: str = "nats per datum"
+    owns: bool = False
+    turn: str | None = None
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if not hasattr(cls, "needs") and cls.check is Objective.check:
+            raise TypeError(
+                f"class {cls.__name__} does not say which pairs it fits; give it, for example, "
+                "needs = (OBSERVED,) of inference.objectives.requirements."
+            )
 
     @abstractmethod
     def surrogate(self, program: Program) -> Any:
@@ -46,13 +80,19 @@ class Objective(ABC):
         Terms that have a gradient alone are zero in value.
         """
 
-    @abstractmethod
     def check(self, structure: Structure) -> None:
-        """Refuse a pair that the objective is not valid for.
+        """Refuse a pair that does not fulfil what the objective needs.
 
         Raises:
             ObjectiveError: naming the site and what would work.
         """
+        for requirement in self.needs:
+            requirement.check(self, structure)
+
+    @classmethod
+    def example(cls) -> Self:
+        """One with usual settings."""
+        return cls(**cls.usual)
 
     def bound(self, program: Program) -> Any:
         """The bound to report in evaluation, in nats summed over the data: the surrogate's."""
@@ -64,7 +104,7 @@ class Objective(ABC):
         return True
 
     @property
-    def phases(self) -> tuple[str, ...]:
+    def phases(self) -> tuple[Phase, ...]:
         """Whose turn a step is, over and over; none: everybody's, always."""
         return ()
 
@@ -74,9 +114,9 @@ class Objective(ABC):
         return {}
 
     def during(self, phase: str | None) -> Self:
-        """The objective for one phase's steps."""
+        """The objective for the steps of the phase of that name; for everybody's of None."""
         twin = copy.copy(self)
-        twin.phase = phase
+        twin.turn = phase
         return twin
 
     def symptom(self, carried: Mapping[str, Any]) -> str:
@@ -127,11 +167,31 @@ class Objective(ABC):
         try:
             self.check_draws(seen)
         except ObjectiveError as error:
-            from inference.objectives.validity import valid_for
-
-            names = ", ".join(valid_for(structure).valid) or "none"
+            fitting = (name for name, why in refusals(structure).items() if why is None)
+            names = ", ".join(fitting) or "none"
             raise ObjectiveError(f"{error} Objectives that fit this pair: {names}.") from None
         return seen
+
+    def refusal(self, structure: Structure) -> str | None:
+        """Why `require` would refuse a pair; None if it would not."""
+        seen = self.seen(structure)
+        try:
+            if self.uses_guide:
+                structure.check_match(summed=self.summed(seen))
+            self.check_draws(seen)
+        except (ObjectiveError, PairError) as error:
+            return str(error)
+        return None
+
+    def perturbation(
+        self, latents: Sequence[str], random: np.random.Generator
+    ) -> dict[str, NDArray[Any]]:
+        """Values for what the objective owns beside some latents, away from where it starts.
+
+        The mean gradient is to be right under these too: a baseline of zero would hide nothing.
+        """
+        del latents, random
+        return {}
 
     def attach(self, model: Any, guide: Any) -> tuple[Any, Any]:
         """Model and guide for `numpyro.infer.SVI`, which has to be told what an objective owns.
@@ -164,9 +224,7 @@ class Objective(ABC):
         return load_engine("numpyro").loss(self, rng_key, param_map, model, guide, *args, **kwargs)
 
     def __repr__(self) -> str:
-        usual = inspect.signature(type(self)).parameters
-        given = {n: in_words(v) for n, v in self.arguments().items()}
-        words = [f"{n}={v!r}" for n, v in given.items() if v != usual[n].default]
+        words = [f"{name}={value!r}" for name, value in unusual(self).items()]
         return f"{type(self).__name__}({', '.join(words)})"
 
 
@@ -186,13 +244,11 @@ def weighed(program: Program, weights: Any, values: Any) -> Any:
 
 
 def gradient_only(program: Program, term: Any) -> Any:
-    """A term with its gradient, and zero in value."""
+    """A term with its gradient, and zero in value; where it is infinite, without either."""
+    term = program.ops.where(abs(program.stop(term)) == math.inf, 0.0, term)
     return term - program.stop(term)
 
 
-def in_words(setting: Any) -> Any:
-    """A setting as it is; of a network of either engine its class, with what it was built of."""
-    if setting is None or isinstance(setting, (bool, int, float, str, tuple)):
-        return setting
-    built_of = getattr(setting, "hyperparameters", None)
-    return f"{type(setting).__name__}({built_of or ''})"
+def possible(program: Program, signal: Any) -> Any:
+    """A signal, zero where it is not finite: the bound says so, and no gradient can."""
+    return program.ops.where(abs(signal) < math.inf, signal, 0.0)

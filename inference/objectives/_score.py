@@ -7,6 +7,8 @@ over the draws z_s that have no gradient of their own.
 
 The score of a draw is that of its log q as such: scales and masks belong to the costs. Of the
 costs each score sees those that its draw can change, entry by entry in the plates that they share.
+A draw that the model cannot have made costs infinitely much: the bound says so, and its score is
+left out, since no gradient has the size for it.
 
 References:
     Ranganath, Gerrish & Blei 2014, arXiv:1401.0118; Schulman et al. 2015, arXiv:1506.05254.
@@ -17,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from inference.objectives._objective import gradient_only
+from inference.objectives._objective import gradient_only, possible
 from inference.program.influence import Cost, downstream
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def score_terms(
     ]
     total: Any = 0.0
     for name, log_q in draws.cells.scores.items():
-        signal = control(name, downstream(program.structure, costs, name))
+        signal = control(name, possible(program, downstream(program.structure, costs, name)))
         term = program.stop(signal) * gradient_only(program, log_q)
         total = total + program.structure.gather(term)
     return total

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference.arguments import check_count, check_flag, check_number
 from inference.objectives._objective import Objective
 from inference.objectives.elbo import ELBO
+from inference.objectives.estimates import L_1, Estimates, Rule
+from inference.objectives.requirements import BERNOULLI_OR_ONE_HOT
 from inference.program.program import Relaxation
 
 if TYPE_CHECKING:
     from inference.program.program import Program
-    from inference.program.structure import Structure
 
 
 class Concrete(Objective):
@@ -44,6 +45,10 @@ class Concrete(Objective):
         Bengio, Leonard & Courville 2013, arXiv:1308.3432 (straight-through).
     """
 
+    needs = (BERNOULLI_OR_ONE_HOT,)
+    estimates = Estimates(L_1, L_1, biased=Rule("relaxed draws"))
+    certified: ClassVar = {"": {"temperature": 0.5}, "hard": {"temperature": 0.5, "hard": True}}
+
     def __init__(
         self,
         temperature: float = 0.5,
@@ -72,10 +77,6 @@ class Concrete(Objective):
     def bound(self, program: Program) -> Any:
         """The ELBO of discrete draws."""
         return ELBO(self.num_particles, analytic_kl=False).surrogate(program)
-
-    def check(self, structure: Structure) -> None:
-        """Needs local latents, and Bernoulli or one-hot draws among them."""
-        structure.check_relaxable(repr(self), ("bernoulli", "one-hot"))
 
     def _temperature(self, program: Program) -> Any:
         if self.final_temperature is None:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.arguments import check_count, check_number
 from inference.objectives._network import apply, network
-from inference.objectives._objective import Objective, gradient_only
+from inference.objectives._objective import Objective, gradient_only, possible
 from inference.objectives._score import through_draws
+from inference.objectives.estimates import OF_ELBO
+from inference.objectives.requirements import BERNOULLI, BERNOULLI_OR_ONE_HOT
 from inference.program.program import Relaxation
 
 if TYPE_CHECKING:
     from inference.program.draws import Draws
     from inference.program.program import Program
     from inference.program.sites import Site
-    from inference.program.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class REBAR(Objective):
         Tucker, Mnih, Maddison, Lawson & Sohl-Dickstein 2017, arXiv:1703.07370.
     """
 
+    needs = (BERNOULLI_OR_ONE_HOT,)
+    estimates = OF_ELBO
     owns = True
 
     def __init__(self, temperature: float = 0.5, num_particles: int = 1) -> None:
@@ -80,9 +85,12 @@ class REBAR(Objective):
                 per_datum = per_datum + self._site_term(program, draws, site)
         return program.total(per_datum.mean(0))
 
-    def check(self, structure: Structure) -> None:
-        """Needs local latents, and Bernoulli or one-hot draws where they are discrete."""
-        structure.check_relaxable(repr(self), ("bernoulli", "one-hot"))
+    def perturbation(
+        self, latents: Sequence[str], random: np.random.Generator
+    ) -> dict[str, NDArray[Any]]:
+        """A scale that is not one."""
+        del random
+        return {f"scale.{site}": np.array(0.7) for site in latents}
 
     def _site_term(self, program: Program, draws: Draws, site: Site) -> Any:
         """Zero in value; the gradient by the site's logits, and that of its variance; (K, N)."""
@@ -91,13 +99,18 @@ class REBAR(Objective):
         held = {n: program.stop(draws.values[n]) for n in order[: order.index(site.name)]}
         c = _conditional(program, site, draws, self.temperature)
         relax = Relaxation(self.temperature)
-        value, slope = program.slope(c.relaxed, site.name, values=held, relax=relax)
+        value, slope = (
+            possible(program, each)
+            for each in program.slope(c.relaxed, site.name, values=held, relax=relax)
+        )
         by_z = _pulled_back(site, c.relaxed, slope, self.temperature)
         eta = program.parameter(f"scale.{site.name}", np.ones((), dtype=np.float32))
         variate, variate_slope = self._control(program, site, c.z, eta * value, eta * by_z)
-        signal = structure.spread(program.stop(draws.log_w) - variate, site)
+        signal = structure.spread(possible(program, program.stop(draws.log_w) - variate), site)
         gradient = signal * c.score + variate_slope * c.gap
-        learnt = structure.gather(program.stop(gradient) * draws.logits[site.name])
+        logits = draws.logits[site.name]
+        logits = program.ops.where(logits == -math.inf, 0.0, logits)  # of values that q never takes
+        learnt = structure.gather(program.stop(gradient) * logits)
         if site.family == "one-hot":  # the logits are log-probabilities so far
             probability = program.ops.exp(program.stop(draws.logits[site.name]))
             gradient = gradient - probability * gradient.sum(-1)[..., None]
@@ -141,6 +154,15 @@ class RELAX(REBAR):
         super().__init__(temperature, num_particles)
         self.hidden = check_count("hidden", hidden)
 
+    def perturbation(
+        self, latents: Sequence[str], random: np.random.Generator
+    ) -> dict[str, NDArray[Any]]:
+        """A network, too, that is not zero."""
+        values = super().perturbation(latents, random)
+        for site in latents:
+            values[f"control.{site}.1.weight"] = 0.1 * random.normal(size=(self.hidden, 1))
+        return values
+
     def _control(
         self, program: Program, site: Site, z: Any, value: Any, slope: Any
     ) -> tuple[Any, Any]:
@@ -173,6 +195,9 @@ class DisARM(Objective):
         Dong, Mnih & Tucker 2020, arXiv:2006.10680; Yin & Zhou 2019, arXiv:1807.11143 (ARM).
     """
 
+    needs = (BERNOULLI,)
+    estimates = OF_ELBO
+
     def __init__(self, num_particles: int = 1) -> None:
         self.num_particles = check_count("num_particles", num_particles)
 
@@ -184,10 +209,6 @@ class DisARM(Objective):
             if site.name in draws.scored:
                 per_datum = per_datum + self._site_term(program, draws, site)
         return program.total(per_datum.mean(0))
-
-    def check(self, structure: Structure) -> None:
-        """Needs local latents, and Bernoulli draws where they are discrete."""
-        structure.check_relaxable(repr(self), ("bernoulli",))
 
     def _site_term(self, program: Program, draws: Draws, site: Site) -> Any:
         """Zero in value; the gradient by the site's logits; (K, N)."""
@@ -202,7 +223,8 @@ class DisARM(Objective):
         noise = where(on > 0, v * probability, probability + v * (1 - probability))
         antithetic = where(1 - noise < probability, 1.0, 0.0)
         other = program.draw(self.num_particles, values={**held, site.name: antithetic})
-        difference = structure.spread(program.stop(draws.log_w - other.log_w), site)
+        apart = possible(program, program.stop(draws.log_w - other.log_w))
+        difference = structure.spread(apart, site)
         size = program.ops.sigmoid(where(logits > 0, logits, -logits))
         gradient = 0.5 * difference * (on - antithetic) * size
         return gradient_only(program, structure.gather(gradient * draws.logits[site.name]))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference.arguments import check_count
 from inference.objectives._objective import Objective, normalised_weights
+from inference.objectives.estimates import L_K, Estimates, Rule
+from inference.objectives.requirements import LOCAL, OBSERVED, REPARAMETERISED, SCORABLE, WEIGHTS
 
 if TYPE_CHECKING:
     from inference.program.program import Program
-    from inference.program.structure import Structure
 
 
 class TailAdaptive(Objective):
@@ -32,8 +33,13 @@ class TailAdaptive(Objective):
         Wang, Liu & Liu 2018, arXiv:1810.11943.
     """
 
+    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS, SCORABLE)
+    estimates = Estimates(L_K, Rule("tail-adaptive"))
+    usual: ClassVar = {"num_particles": 5}
+    least_particles = 2
+
     def __init__(self, num_particles: int) -> None:
-        self.num_particles = check_count("num_particles", num_particles, least=2)
+        self.num_particles = check_count("num_particles", num_particles, least=self.least_particles)
 
     def surrogate(self, program: Program) -> Any:
         """logmeanexp_k of log w_k, (K, N) to (N,), summed over the data."""
@@ -45,11 +51,6 @@ class TailAdaptive(Objective):
 
         log_w, term = program.weighted(self.num_particles, weigh, through_draws_only=True)
         return program.total(program.logmeanexp(log_w) + term.sum(0))
-
-    def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents, and reparameterised draws with an inverse."""
-        structure.check_pathwise_weights(repr(self))
-        structure.check_scorable(repr(self))
 
 
 class ChiSquare(Objective):
@@ -74,8 +75,13 @@ class ChiSquare(Objective):
         al. 2019, arXiv:1810.04152.
     """
 
+    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS, SCORABLE)
+    estimates = Estimates(L_K, Rule("chi-square"))
+    usual: ClassVar = {"num_particles": 5}
+    least_particles = 2
+
     def __init__(self, num_particles: int) -> None:
-        self.num_particles = check_count("num_particles", num_particles, least=2)
+        self.num_particles = check_count("num_particles", num_particles, least=self.least_particles)
 
     def surrogate(self, program: Program) -> Any:
         """logmeanexp_k of log w_k, (K, N) to (N,), summed over the data."""
@@ -85,8 +91,3 @@ class ChiSquare(Objective):
 
         log_w, term = program.weighted(self.num_particles, weigh, through_draws_only=True)
         return program.total(program.logmeanexp(log_w) + term.sum(0))
-
-    def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents, and reparameterised draws with an inverse."""
-        structure.check_pathwise_weights(repr(self))
-        structure.check_scorable(repr(self))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference.arguments import check_count
-from inference.objectives._objective import Objective, normalised_weights
+from inference.objectives._objective import Objective, normalised_weights, possible
+from inference.objectives.estimates import OF_ELBO, OF_IWAE
+from inference.objectives.requirements import LOCAL, OBSERVED, REPARAMETERISED, SCORABLE, WEIGHTS
 
 if TYPE_CHECKING:
     from inference.program.program import Program
-    from inference.program.structure import Structure
 
 
 class STL(Objective):
@@ -32,6 +33,9 @@ class STL(Objective):
         Roeder, Wu & Duvenaud 2017, arXiv:1703.09194.
     """
 
+    needs = (OBSERVED, LOCAL, REPARAMETERISED, SCORABLE)
+    estimates = OF_ELBO
+
     def __init__(self, num_particles: int = 1) -> None:
         self.num_particles = check_count("num_particles", num_particles)
 
@@ -39,16 +43,11 @@ class STL(Objective):
         """mean_k of log w_k, (K, N) to (N,), summed over the data."""
 
         def weigh(log_w: Any) -> tuple[Any, Any]:
-            mean = program.ops.exp(0 * log_w) / self.num_particles
+            mean = program.ops.exp(0 * possible(program, log_w)) / self.num_particles
             return mean, mean
 
         log_w, term = program.weighted(self.num_particles, weigh, through_draws_only=True)
         return program.total(log_w.mean(0) + term.sum(0))
-
-    def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents, and reparameterised draws with an inverse."""
-        structure.check_pathwise(repr(self))
-        structure.check_scorable(repr(self))
 
 
 class DReG(Objective):
@@ -70,6 +69,10 @@ class DReG(Objective):
         Tucker, Lawson, Gu & Maddison 2019, arXiv:1810.04152.
     """
 
+    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS, SCORABLE)
+    estimates = OF_IWAE
+    usual: ClassVar = {"num_particles": 5}
+
     def __init__(self, num_particles: int) -> None:
         self.num_particles = check_count("num_particles", num_particles)
 
@@ -82,8 +85,3 @@ class DReG(Objective):
 
         log_w, term = program.weighted(self.num_particles, weigh, through_draws_only=True)
         return program.total(program.logmeanexp(log_w) + term.sum(0))
-
-    def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents, and reparameterised draws with an inverse."""
-        structure.check_pathwise_weights(repr(self))
-        structure.check_scorable(repr(self))

@@ -8,6 +8,8 @@ from inference.arguments import check_count, check_number
 from inference.errors import ObjectiveError
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._score import score_terms, through_draws
+from inference.objectives.estimates import OF_ELBO
+from inference.objectives.requirements import OBSERVED
 
 if TYPE_CHECKING:
     from inference.program.draws import Draws
@@ -50,6 +52,9 @@ class ELBO(Objective):
         2016, arXiv:1606.04934 (free bits).
     """
 
+    needs = (OBSERVED,)
+    estimates = OF_ELBO
+
     def __init__(
         self,
         num_particles: int = 1,
@@ -66,6 +71,7 @@ class ELBO(Objective):
         self.warmup_steps = check_count("warmup_steps", warmup_steps, least=0)
         self.free_bits = check_number("free_bits", free_bits, least=0)
         self.owns = warmup_steps > 0
+        self.estimates = OF_ELBO if (beta, warmup_steps, free_bits) == (1, 0, 0) else None
 
     def surrogate(self, program: Program) -> Any:
         """mean_k of log w_k, (K, N) to (N,), summed over the data."""
@@ -107,10 +113,6 @@ class ELBO(Objective):
                 above = program.stop(divergence.mean()) > self.free_bits
                 weights[name] = beta * program.ops.where(above, 1.0, 0.0)
         return weights
-
-    def check(self, structure: Structure) -> None:
-        """Needs an observed site and a guide that matches."""
-        structure.check_observed()
 
     def _check_all_closed_form(self, structure: Structure, known: Any) -> None:
         for site in structure.latents:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from inference.errors import ObjectiveError
 from inference.objectives._objective import Objective, weighed
+from inference.objectives.estimates import OF_ELBO
+from inference.objectives.requirements import OBSERVED, Requirement
 
 if TYPE_CHECKING:
     from inference.program.program import Program
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from inference.program.structure import Structure
 
 _MOST_STATES = 2**14  # each is a particle
+
+
+ENUMERABLE = Requirement("few joint states of discrete latents", lambda s, o: o.check_states(s))
+"""Discrete latents of each datum that can be summed over, and reparameterised ones beside them."""
 
 
 class Enumerated(Objective):
@@ -39,6 +45,8 @@ class Enumerated(Objective):
         variable at a time: Obermeyer et al. 2019, arXiv:1902.03210.
     """
 
+    needs = (OBSERVED, ENUMERABLE)
+    estimates = OF_ELBO
     nests = True
 
     def surrogate(self, program: Program) -> Any:
@@ -66,12 +74,20 @@ class Enumerated(Objective):
             log_p = program.draw(count * repeats, values=values).log_p
             grouped = log_p.reshape(count, repeats, -1).swapaxes(0, 1)  # (repeats, states, N)
             inner = program.logmeanexp(grouped) + math.log(repeats) - draws.log_q
-        weighted = weighed(program, ops.exp(log_q_discrete), inner) if proposed else inner
-        return program.total(weighted.sum(0))
+        if not proposed:
+            return program.total(inner.sum(0))
+        # A state that q proposes and the model excludes: the bound is -inf, without a gradient.
+        weights, excluded = ops.exp(log_q_discrete), inner == -math.inf
+        bound = weighed(program, weights, ops.where(excluded, 0.0, inner)).sum(0)
+        lost = ops.where(excluded, weights, 0.0).sum(0) > 0
+        return program.total(ops.where(lost, -math.inf, bound))
 
-    def check(self, structure: Structure) -> None:
-        """Needs local latents, finitely many discrete states, and gradients elsewhere."""
-        structure.check_observed()
+    def check_states(self, structure: Structure) -> None:
+        """Check that there are discrete latents of few joint states, and gradients elsewhere.
+
+        Raises:
+            ObjectiveError: naming the first site that does not fit.
+        """
         proposed, summed = self._sites(structure)
         if summed:
             structure.check_weights(repr(self))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference.arguments import check_count, check_number
 from inference.objectives._objective import Objective, normalised_weights
+from inference.objectives.estimates import L_K, OF_IWAE, Bound, Estimates, of_both
+from inference.objectives.requirements import LOCAL, OBSERVED, REPARAMETERISED, SCORABLE, WEIGHTS
 
 if TYPE_CHECKING:
     from inference.program.program import Program
-    from inference.program.structure import Structure
 
 
 class IWAE(Objective):
@@ -38,6 +39,9 @@ class IWAE(Objective):
         Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519.
     """
 
+    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS)
+    estimates = OF_IWAE
+    usual: ClassVar = {"num_particles": 5}
     nests = True
 
     def __init__(self, num_particles: int) -> None:
@@ -47,10 +51,6 @@ class IWAE(Objective):
         """logsumexp_k of log w_k, (K, N) to (N,), minus log K, summed over the data."""
         log_w = program.draw(self.num_particles).log_w  # (K, N)
         return program.total(program.logmeanexp(log_w))
-
-    def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents to weigh, and reparameterised draws."""
-        structure.check_pathwise_weights(repr(self))
 
 
 class MIWAE(Objective):
@@ -72,6 +72,10 @@ class MIWAE(Objective):
         Rainforth et al. 2018, arXiv:1802.04537.
     """
 
+    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS)
+    estimates = OF_IWAE
+    usual: ClassVar = {"num_outer": 5, "num_particles": 5}
+    certified: ClassVar = {"": {"num_outer": 2}}
     nests = True
 
     def __init__(self, num_outer: int, num_particles: int) -> None:
@@ -83,10 +87,6 @@ class MIWAE(Objective):
         log_w = program.draw(self.num_outer * self.num_particles).log_w  # (M K, N)
         grouped = log_w.reshape(self.num_particles, self.num_outer, -1)  # (K, M, N)
         return program.total(program.logmeanexp(grouped).mean(0))
-
-    def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents to weigh, and reparameterised draws."""
-        structure.check_pathwise_weights(repr(self))
 
 
 class PIWAE(Objective):
@@ -110,6 +110,11 @@ class PIWAE(Objective):
         Rainforth et al. 2018, arXiv:1802.04537.
     """
 
+    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS, SCORABLE)
+    estimates = Estimates(Bound(("num_outer", "num_particles")), L_K)
+    usual: ClassVar = {"num_outer": 5, "num_particles": 5}
+    certified: ClassVar = {"": {"num_outer": 2}}
+
     def __init__(self, num_outer: int, num_particles: int) -> None:
         self.num_outer = check_count("num_outer", num_outer)
         self.num_particles = check_count("num_particles", num_particles)
@@ -125,11 +130,6 @@ class PIWAE(Objective):
 
         log_w, term = program.weighted(count, weigh, through_draws_only=False)  # (M K, N)
         return program.total(program.logmeanexp(log_w) + term.sum(0))
-
-    def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents to weigh, and reparameterised draws."""
-        structure.check_pathwise_weights(repr(self))
-        structure.check_scorable(repr(self))
 
 
 class CIWAE(Objective):
@@ -151,6 +151,10 @@ class CIWAE(Objective):
         Rainforth et al. 2018, arXiv:1802.04537.
     """
 
+    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS)
+    estimates = of_both(Bound(("num_particles",), share="beta"))
+    usual: ClassVar = {"num_particles": 5, "beta": 0.05}
+    certified: ClassVar = {"": {"beta": 0.3}}
     nests = True
 
     def __init__(self, num_particles: int, beta: float) -> None:
@@ -162,7 +166,3 @@ class CIWAE(Objective):
         log_w = program.draw(self.num_particles).log_w  # (K, N)
         bound = self.beta * log_w.mean(0) + (1 - self.beta) * program.logmeanexp(log_w)
         return program.total(bound)
-
-    def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents to weigh, and reparameterised draws."""
-        structure.check_pathwise_weights(repr(self))

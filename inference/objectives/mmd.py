@@ -15,11 +15,17 @@ from inference.objectives._kernels import (
     squared_mmd,
 )
 from inference.objectives._objective import Objective
+from inference.objectives.requirements import (
+    DRAWN_DATA,
+    DRAWN_LATENTS,
+    LOCAL,
+    OBSERVED,
+    REPARAMETERISED,
+)
 from inference.program.program import DRAWS
 
 if TYPE_CHECKING:
     from inference.program.program import Program
-    from inference.program.structure import Structure
 
 
 class MMD(Objective):
@@ -60,6 +66,8 @@ class MMD(Objective):
         Li, Swersky & Zemel 2015, arXiv:1502.02761; Dziugaite, Roy & Ghahramani 2015,
         arXiv:1505.03906; Gretton et al. 2012, JMLR 13.
     """
+
+    needs = (DRAWN_DATA,)
 
     def __init__(
         self,
@@ -108,10 +116,6 @@ class MMD(Objective):
     def bound(self, program: Program) -> Any:
         """The same; a single row, which has no unbiased estimate, is compared with the biased."""
         return self._value(program, unbiased=self.unbiased and len(program.data[0]) > 1)
-
-    def check(self, structure: Structure) -> None:
-        """Needs a model that draws data, with a gradient."""
-        structure.check_generates(repr(self), self.draw)
 
     def _value(self, program: Program, *, unbiased: bool) -> Any:
         x, *given = program.data
@@ -183,6 +187,8 @@ class InfoVAE(Objective):
         Zhao, Song & Ermon 2019, arXiv:1706.02262; Tolstikhin et al. 2018, arXiv:1711.01558.
     """
 
+    needs = (OBSERVED, LOCAL, REPARAMETERISED, DRAWN_LATENTS)
+
     def __init__(
         self,
         alpha: float = 1.0,
@@ -226,11 +232,6 @@ class InfoVAE(Objective):
     def bound(self, program: Program) -> Any:
         """The ELBO."""
         return program.total(program.draw(1, divergences=True).elbo[0])
-
-    def check(self, structure: Structure) -> None:
-        """Needs local latents with a pathwise gradient, and a model that draws them."""
-        structure.check_pathwise(repr(self))
-        structure.check_generates(repr(self), None)
 
 
 def check_draw(draw: str) -> str:

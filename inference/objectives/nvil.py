@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from inference.arguments import check_count, check_flag, check_number
 from inference.objectives._network import apply, network
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._score import score_terms, through_draws
+from inference.objectives.estimates import OF_ELBO
+from inference.objectives.requirements import OBSERVED
 
 if TYPE_CHECKING:
     from inference.program.program import Program
-    from inference.program.structure import Structure
 
 
 class NVIL(Objective):
@@ -44,6 +49,9 @@ class NVIL(Objective):
         Mnih & Gregor 2014, arXiv:1402.0030.
     """
 
+    needs = (OBSERVED,)
+    estimates = OF_ELBO
+    certified: ClassVar = {"": {"normalise": False}}
     owns = True
 
     def __init__(
@@ -86,9 +94,15 @@ class NVIL(Objective):
         learnt = through_draws(program, draws) + score_terms(program, draws, control=control)
         return program.total((learnt + sum(regressions)).mean(0))
 
-    def check(self, structure: Structure) -> None:
-        """Needs an observed site."""
-        structure.check_observed()
+    def perturbation(
+        self, latents: Sequence[str], random: np.random.Generator
+    ) -> dict[str, NDArray[Any]]:
+        """A baseline and a running mean that are not zero."""
+        values: dict[str, NDArray[Any]] = {}
+        for site in latents:
+            values[f"baseline.{site}.1.weight"] = 0.5 * random.normal(size=(self.hidden, 1))
+            values[f"state.mean.{site}"] = np.array(-2.0)
+        return values
 
     def _predicted(self, program: Program, name: str) -> Any:
         """The network's prediction of a site's signal for each datum, (1, *batch)."""

@@ -1,58 +1,66 @@
-"""Objectives as strings, the form of the command line and of a run's spec."""
+"""Which objectives there are, by name, and how a string becomes one of them.
+
+The package's own are listed in `inference.objectives`; other packages declare theirs as entry
+points: see `inference.objectives._plugins`.
+"""
 
 from __future__ import annotations
 
 import difflib
 import inspect
 import re
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from inference.errors import ArgumentError
 from inference.literals import literal
-from inference.objectives._objective import Objective, in_words
-from inference.objectives.adversarial import Adversarial
-from inference.objectives.concrete import Concrete
-from inference.objectives.control_variates import REBAR, RELAX, DisARM
-from inference.objectives.divergences import ChiSquare, TailAdaptive
-from inference.objectives.doubly_reparameterised import STL, DReG
-from inference.objectives.elbo import ELBO
-from inference.objectives.enumerated import Enumerated
-from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
-from inference.objectives.mmd import MMD, InfoVAE
-from inference.objectives.nvil import NVIL
-from inference.objectives.renyi import Renyi
-from inference.objectives.score_function import RLOO, VIMCO
-from inference.objectives.wake_sleep import RWS, WakeSleep
+from inference.objectives import _plugins
 
-EXAMPLES: tuple[Objective, ...] = (
-    ELBO(),
-    IWAE(num_particles=5),
-    MIWAE(num_outer=5, num_particles=5),
-    PIWAE(num_outer=5, num_particles=5),
-    CIWAE(num_particles=5, beta=0.05),
-    STL(),
-    DReG(num_particles=5),
-    Renyi(alpha=0.5, num_particles=5),
-    TailAdaptive(num_particles=5),
-    ChiSquare(num_particles=5),
-    NVIL(),
-    RLOO(num_particles=5),
-    VIMCO(num_particles=5),
-    Concrete(),
-    REBAR(),
-    RELAX(),
-    DisARM(),
-    RWS(num_particles=5),
-    WakeSleep(),
-    Enumerated(),
-    InfoVAE(),
-    MMD(),
-    Adversarial(),
-)
-"""One of each, with usual settings."""
+if TYPE_CHECKING:
+    from inference.objectives._objective import Objective
+    from inference.program.structure import Structure
 
 _COMMA = re.compile(r",(?![^(\[]*[)\]])")  # outside of brackets
-_CLASSES = {type(objective).__name__.lower(): type(objective) for objective in EXAMPLES}
+_BASE: list[type[Objective]] = []
+_OWN: dict[str, type[Objective]] = {}
+
+
+def enlist(base: type[Objective], kinds: Iterable[type[Objective]]) -> None:
+    """Make classes known as the package's own, in this order, by their names in small letters.
+
+    Args:
+        base: what every objective derives from.
+        kinds: the classes.
+    """
+    _BASE[:] = [base]
+    _OWN.update({kind.__name__.lower(): kind for kind in kinds})
+
+
+def own_kinds() -> tuple[type[Objective], ...]:
+    """The package's own classes."""
+    return tuple(_OWN.values())
+
+
+def kinds() -> tuple[dict[str, type[Objective]], dict[str, str]]:
+    """All classes by the names that strings call them, and why plugins are left out, by name."""
+    plugins = _plugins.find_plugins(_BASE[0], _OWN)
+    found = {plugin.name: plugin.kind for plugin in plugins if plugin.kind is not None}
+    return {**_OWN, **found}, {each.name: each.why for each in plugins if each.kind is None}
+
+
+def examples() -> tuple[Objective, ...]:
+    """One of each that can be used, with usual settings."""
+    return tuple(kind.example() for kind in kinds()[0].values())
+
+
+def refusals(structure: Structure) -> dict[str, str | None]:
+    """By the name of its class, why each objective does not fit a pair; None where it does.
+
+    A plugin that cannot be used is there too, by the name that it is declared under.
+    """
+    known, broken = kinds()
+    asked = {kind.__name__: kind.example().refusal(structure) for kind in known.values()}
+    return {**asked, **broken}
 
 
 def parse_objective(text: str) -> Objective:
@@ -65,13 +73,7 @@ def parse_objective(text: str) -> Objective:
         ArgumentError: if the name or a keyword is unknown, or a value is missing or not right.
     """
     name, _, rest = text.partition(":")
-    if name.strip().lower() not in _CLASSES:
-        near = difflib.get_close_matches(name.lower(), _CLASSES, n=2, cutoff=0.4)
-        hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
-        raise ArgumentError(
-            f"there is no objective {name!r}. {hint}Known: {', '.join(sorted(_CLASSES))}."
-        )
-    cls = _CLASSES[name.strip().lower()]
+    cls = _named(name)
     keywords: dict[str, Any] = {}
     for item in filter(None, map(str.strip, _COMMA.split(rest))):
         key, equals, value = item.partition("=")
@@ -88,23 +90,22 @@ def parse_objective(text: str) -> Objective:
         raise ArgumentError(f"objective {text!r}: {str(error).rstrip('.')}. {takes}") from error
 
 
-def describe_objective(objective: Any) -> str:
-    """The string form of an objective, without settings that are the usual ones.
+def _named(given: str) -> type[Objective]:
+    """The class of a name; of plugins no other one is imported.
 
-    The libraries' own losses are named by their class and settings.
+    Raises:
+        ArgumentError: if there is none, or it is that of a plugin that cannot be used.
     """
-    if isinstance(objective, Objective):
-        usual = inspect.signature(type(objective)).parameters
-        settings = {n: v for n, v in objective.arguments().items() if v is not usual[n].default}
-        settings = {n: in_words(v) for n, v in settings.items() if v != usual[n].default}
-        prefix = type(objective).__name__.lower()
-    else:
-        plain = (bool, int, float, str)
-        settings = {
-            name: value
-            for name, value in sorted(vars(objective).items())
-            if isinstance(value, plain) and not name.startswith("_")
-        }
-        prefix = f"{type(objective).__module__}.{type(objective).__name__}"
-    words = ",".join(f"{name}={value}" for name, value in settings.items())
-    return f"{prefix}:{words}" if words else prefix
+    name = given.strip().lower()
+    if name in _OWN:
+        return _OWN[name]
+    for plugin in _plugins.find_plugins(_BASE[0], _OWN, name):
+        if plugin.kind is None:
+            raise ArgumentError(plugin.why)
+        return plugin.kind
+    known = {*_OWN, *_plugins.names()}
+    near = difflib.get_close_matches(given.lower(), known, n=2, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+    raise ArgumentError(
+        f"there is no objective {given!r}. {hint}Known: {', '.join(sorted(known))}."
+    )

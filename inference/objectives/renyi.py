@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference.arguments import check_count, check_number
 from inference.objectives._objective import Objective
 from inference.objectives.elbo import ELBO
+from inference.objectives.estimates import Bound, of_both
+from inference.objectives.requirements import LOCAL, OBSERVED, REPARAMETERISED, WEIGHTS
 
 if TYPE_CHECKING:
     from inference.program.program import Program
-    from inference.program.structure import Structure
 
 
 class Renyi(Objective):
@@ -34,6 +35,10 @@ class Renyi(Objective):
         Li & Turner 2016, arXiv:1602.02311.
     """
 
+    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS)
+    estimates = of_both(Bound(("num_particles",), order="alpha"))
+    usual: ClassVar = {"alpha": 0.5, "num_particles": 5}
+    certified: ClassVar = {"": {"alpha": 0.5}}
     nests = True
 
     def __init__(self, alpha: float, num_particles: int) -> None:
@@ -47,7 +52,3 @@ class Renyi(Objective):
         power = 1 - self.alpha
         log_w = program.draw(self.num_particles).log_w  # (K, N)
         return program.total(program.logmeanexp(power * log_w) / power)
-
-    def check(self, structure: Structure) -> None:
-        """Needs an observed site, local latents, and reparameterised draws."""
-        structure.check_pathwise_weights(repr(self))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference.arguments import check_count
 from inference.objectives._objective import Objective
 from inference.objectives._score import score_terms, through_draws
+from inference.objectives.estimates import OF_ELBO, OF_IWAE
+from inference.objectives.requirements import GLOBALS_REPARAMETERISED, OBSERVED, WEIGHTS
 
 if TYPE_CHECKING:
     from inference.program.program import Program
-    from inference.program.structure import Structure
 
 
 class RLOO(Objective):
@@ -34,8 +35,13 @@ class RLOO(Objective):
         Salimans & Knowles 2014, arXiv:1401.1022; Kool, van Hoof & Welling 2019.
     """
 
+    needs = (OBSERVED,)
+    estimates = OF_ELBO
+    usual: ClassVar = {"num_particles": 5}
+    least_particles = 2
+
     def __init__(self, num_particles: int) -> None:
-        self.num_particles = check_count("num_particles", num_particles, least=2)
+        self.num_particles = check_count("num_particles", num_particles, least=self.least_particles)
 
     def surrogate(self, program: Program) -> Any:
         """Mean over the draws, (K, N) to (N,), summed over the data."""
@@ -50,10 +56,6 @@ class RLOO(Objective):
         return program.total(
             (learnt + score_terms(program, draws, control=less_the_others)).mean(0)
         )
-
-    def check(self, structure: Structure) -> None:
-        """Needs an observed site."""
-        structure.check_observed()
 
 
 class VIMCO(Objective):
@@ -78,10 +80,14 @@ class VIMCO(Objective):
         Mnih & Rezende 2016, arXiv:1602.06725.
     """
 
+    needs = (OBSERVED, WEIGHTS, GLOBALS_REPARAMETERISED)
+    estimates = OF_IWAE
+    usual: ClassVar = {"num_particles": 5}
+    least_particles = 2
     nests = True
 
     def __init__(self, num_particles: int) -> None:
-        self.num_particles = check_count("num_particles", num_particles, least=2)
+        self.num_particles = check_count("num_particles", num_particles, least=self.least_particles)
 
     def surrogate(self, program: Program) -> Any:
         """The bound and K learning signals, (K, N) to (N,), summed over the data."""
@@ -98,10 +104,3 @@ class VIMCO(Objective):
         without = program.logmeanexp(where(itself, others[:, None], log_w[:, None]))  # (K, N)
         signal = where(bound == -math.inf, 0.0, bound) - where(without == -math.inf, 0.0, without)
         return program.total(bound + program.score(signal, draws.log_q_scored).sum(0))
-
-    def check(self, structure: Structure) -> None:
-        """Needs an observed site and local latents; global ones only with a pathwise gradient."""
-        structure.check_observed()
-        structure.check_weights(repr(self))
-        structure.check_datum(repr(self))
-        structure.check_outside(repr(self))

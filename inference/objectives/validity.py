@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from inference.errors import ObjectiveError, PairError
-from inference.objectives._objective import Objective
-from inference.objectives.registry import EXAMPLES
+from inference.objectives.registry import refusals
 from inference.pairs import called_with, explaining, fitted, unpacked
 from inference.program.batches import Form
 from inference.program.structure import Structure
@@ -54,21 +52,8 @@ def valid_objectives(pair: Any, *batch: Any, engine: str | None = None, **named:
 
 def valid_for(structure: Structure) -> Validity:
     """The same for sites and plates that are known."""
-    refused = {}
-    for objective in EXAMPLES:
-        reason = _refusal(objective, structure)
-        if reason is not None:
-            refused[type(objective).__name__] = reason
-    names = tuple(type(objective).__name__ for objective in EXAMPLES)
-    return Validity(tuple(name for name in names if name not in refused), refused)
-
-
-def _refusal(objective: Objective, structure: Structure) -> str | None:
-    seen = objective.seen(structure)
-    try:
-        if objective.uses_guide:
-            structure.check_match(summed=objective.summed(seen))
-        objective.check_draws(seen)
-    except (ObjectiveError, PairError) as error:
-        return str(error)
-    return None
+    asked = refusals(structure)
+    return Validity(
+        tuple(name for name, why in asked.items() if why is None),
+        {name: why for name, why in asked.items() if why is not None},
+    )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from inference.arguments import check_count, check_one_of
 from inference.objectives._objective import Objective, gradient_only, normalised_weights, weighed
+from inference.objectives.estimates import L_1, L_K, Estimates, Rule
+from inference.objectives.requirements import DREAMS, LOCAL, OBSERVED, SCORABLE, SCORED, WEIGHTS
 
 if TYPE_CHECKING:
     from inference.program.program import Program
-    from inference.program.structure import Structure
 
 
 class RWS(Objective):
@@ -37,12 +38,19 @@ class RWS(Objective):
         Bornschein & Bengio 2015, arXiv:1406.2751; Le et al. 2019, arXiv:1805.10469.
     """
 
+    needs = (OBSERVED, WEIGHTS, SCORABLE, SCORED, DREAMS.when("guide_phase", "sleep", "both"))
+    estimates = Estimates(L_K, Rule("wake"))
+    usual: ClassVar = {"num_particles": 5}
+    certified: ClassVar = {phase: {"guide_phase": phase} for phase in ("wake", "sleep", "both")}
+
     def __init__(
         self, num_particles: int, guide_phase: Literal["wake", "sleep", "both"] = "wake"
     ) -> None:
         self.num_particles = check_count("num_particles", num_particles)
         check_one_of("guide_phase", guide_phase, ("wake", "sleep", "both"))
         self.guide_phase = guide_phase
+        rule = "wake and sleep" if guide_phase == "both" else guide_phase
+        self.estimates = Estimates(L_K, Rule(rule))
 
     def surrogate(self, program: Program) -> Any:
         """logmeanexp_k of log w_k, (K, N) to (N,), summed over the data."""
@@ -62,16 +70,6 @@ class RWS(Objective):
         """The bound of `IWAE(K)`."""
         return program.total(program.logmeanexp(program.draw(self.num_particles).log_w))
 
-    def check(self, structure: Structure) -> None:
-        """Needs local latents; for the sleep phase, data that are arguments of the guide."""
-        structure.check_observed()
-        structure.check_weights(repr(self))
-        structure.check_datum(repr(self))
-        structure.check_scorable(repr(self))
-        structure.check_learns_by_score(repr(self))
-        if self.guide_phase != "wake":
-            structure.check_dreams(repr(self))
-
 
 class WakeSleep(Objective):
     """The wake-sleep algorithm of the Helmholtz machine.
@@ -87,6 +85,9 @@ class WakeSleep(Objective):
         Hinton, Dayan, Frey & Neal 1995, Science 268.
     """
 
+    needs = (OBSERVED, LOCAL, SCORABLE, DREAMS)
+    estimates = Estimates(L_1, Rule("sleep"))
+
     def surrogate(self, program: Program) -> Any:
         """log w of one draw per datum, (N,), summed over the data."""
         draws = program.draw(1, detach=True)
@@ -97,10 +98,3 @@ class WakeSleep(Objective):
     def bound(self, program: Program) -> Any:
         """The ELBO of one draw."""
         return program.total(program.draw(1).log_w[0])
-
-    def check(self, structure: Structure) -> None:
-        """Needs local latents, and data that are arguments of the guide."""
-        structure.check_observed()
-        structure.check_local(repr(self))
-        structure.check_scorable(repr(self))
-        structure.check_dreams(repr(self))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.likelihood.importance_sampling import Estimate
+from inference.likelihood.spread import over_data, over_draws, said_of
 
 
 @dataclass(frozen=True)
@@ -25,28 +25,28 @@ class SampledEstimate(Estimate):
     per_datum_error: NDArray[np.float64] = field(repr=False)
 
     def __str__(self) -> str:
+        said = said_of(self.per_datum)
+        method = f"{self.method}; {said}" if said else self.method
         return (
             f"{self.mean:.3f} ± {self.standard_error:.3f} nats, of which draws "
-            f"{self.monte_carlo_error:.3f} ({self.method})"
+            f"{self.monte_carlo_error:.3f} ({method})"
         )
 
 
 def from_draws(values: NDArray[np.float64], method: str) -> SampledEstimate:
     """The mean over K draws, (K, N), of each datum."""
-    error = values.std(0, ddof=1) / math.sqrt(len(values))
-    return from_data(values.mean(0), error, method)
+    return from_data(values.mean(0), over_draws(values), method)
 
 
 def from_data(
     per_datum: NDArray[np.float64], error: NDArray[np.float64], method: str
 ) -> SampledEstimate:
     """A value for each datum, and its standard error, (N,) each."""
-    count = len(per_datum)
     return SampledEstimate(
         mean=float(per_datum.mean()),
-        standard_error=float(per_datum.std(ddof=1) / math.sqrt(count)) if count > 1 else math.nan,
+        standard_error=over_data(per_datum),
         per_datum=per_datum,
         method=method,
-        monte_carlo_error=float(np.sqrt((error**2).sum()) / count),
+        monte_carlo_error=float(np.sqrt((error**2).sum()) / len(per_datum)),
         per_datum_error=error,
     )

@@ -18,6 +18,7 @@ from inference.likelihood.annealing import (
     annealed_importance_sampling,
 )
 from inference.likelihood.importance_sampling import Estimate, check_scored, log_likelihood
+from inference.likelihood.spread import over_draws
 from inference.objectives import RLOO, STL
 from inference.pairs import explaining
 from inference.posterior.chunks import understood, whole
@@ -225,7 +226,7 @@ def _scored_at(freed: Any, parameters: Any, seeds: Callable[..., int]) -> Callab
 
 def _mean(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The mean over draws and its standard error, (N,) each."""
-    return values.mean(0), values.std(0, ddof=1) / math.sqrt(len(values))
+    return values.mean(0), over_draws(values)
 
 
 def _importance_weighted(

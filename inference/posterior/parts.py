@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count
 from inference.likelihood.importance_sampling import check_scored
+from inference.likelihood.spread import over_draws
 from inference.pairs import draws_nothing, explaining
 from inference.posterior.chunks import chunked, understood
 from inference.posterior.estimates import SampledEstimate, from_data
@@ -114,7 +115,7 @@ def _error(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Standard error of the mean over K draws, (N,); none where one says it all."""
     if len(values) == 1:
         return np.zeros(values.shape[1])
-    return values.std(0, ddof=1) / len(values) ** 0.5
+    return over_draws(values)
 
 
 def divergences(draws: Draws, names: list[str]) -> dict[str, Any]:

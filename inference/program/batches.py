@@ -8,8 +8,7 @@ sequences) stays in the form as it is.
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,14 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_NUMBERS = (bool, int, float, complex, str, bytes, type(None))
-
-
-@dataclass(frozen=True)
-class _Slot:
-    """The place of an array."""
-
-    number: int
+from inference.program.containers import Slot, content, direct_slots, key_of, mapped
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +36,7 @@ class Form:
     @property
     def plain(self) -> bool:
         """Whether the arrays are the arguments by position, and there are no others."""
-        return not self.kwargs and self.args == tuple(map(_Slot, range(len(self.args))))
+        return not self.kwargs and self.args == tuple(map(Slot, range(len(self.args))))
 
     def fill(
         self, arrays: tuple[Any, ...], convert: Callable[[Any], Any] = lambda array: array
@@ -58,7 +50,7 @@ class Form:
         """
 
         def put(value: Any) -> Any:
-            if isinstance(value, _Slot):
+            if isinstance(value, Slot):
                 return arrays[value.number]
             return convert(value) if isinstance(value, np.ndarray) or _moves(value) else value
 
@@ -77,7 +69,7 @@ class Form:
             if not isinstance(value, (float, np.floating)):
                 return value
             numbers.append(float(value))
-            return _Slot(taken + len(numbers) - 1)
+            return Slot(taken + len(numbers) - 1)
 
         args = tuple(mapped(arg, lift) for arg in self.args)
         return Form(args, {n: mapped(arg, lift) for n, arg in self.kwargs.items()}), tuple(numbers)
@@ -87,10 +79,10 @@ class Form:
         places = {old: new for new, old in enumerate(n for n, keep in enumerate(kept) if keep)}
 
         def put(value: Any) -> Any:
-            if not isinstance(value, _Slot):
+            if not isinstance(value, Slot):
                 return value
             number = value.number
-            return _Slot(places[number]) if kept[number] else arrays[number]
+            return Slot(places[number]) if kept[number] else arrays[number]
 
         args = tuple(mapped(arg, put) for arg in self.args)
         return Form(args, {name: mapped(arg, put) for name, arg in self.kwargs.items()})
@@ -98,11 +90,11 @@ class Form:
     @cached_property
     def direct(self) -> frozenset[int]:
         """The slots that are arguments, or stand in dictionaries and named tuples."""
-        return frozenset(_direct((*self.args, *self.kwargs.values())))
+        return frozenset(direct_slots((*self.args, *self.kwargs.values())))
 
     @cached_property
     def _key(self) -> Any:
-        return _key_of(self.args), _key_of(self.kwargs)
+        return key_of(self.args), key_of(self.kwargs)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Form) and self._key == other._key
@@ -111,12 +103,12 @@ class Form:
         return hash(self._key)
 
 
-PLAIN = [Form(tuple(map(_Slot, range(count))), {}) for count in range(9)]
+PLAIN = [Form(tuple(map(Slot, range(count))), {}) for count in range(9)]
 
 
 def plain_form(count: int) -> Form:
     """The form of a call on so many arrays by position."""
-    return PLAIN[count] if count < len(PLAIN) else Form(tuple(map(_Slot, range(count))), {})
+    return PLAIN[count] if count < len(PLAIN) else Form(tuple(map(Slot, range(count))), {})
 
 
 @dataclass(frozen=True)
@@ -160,7 +152,7 @@ class Batch:
         for array in self.arrays:
             found.update(f"{array.shape}{array.dtype}".encode())
             found.update(np.ascontiguousarray(array).tobytes())
-        for part in _content((self.form.args, self.form.kwargs), set()):
+        for part in content((self.form.args, self.form.kwargs), set()):
             found.update(part)
         return found.hexdigest()[:12]
 
@@ -226,7 +218,7 @@ def split(
         if array is None:
             return value
         arrays.append(array)
-        return _Slot(len(arrays) - 1)
+        return Slot(len(arrays) - 1)
 
     form = Form(
         tuple(mapped(arg, out) for arg in args), {n: mapped(arg, out) for n, arg in kwargs.items()}
@@ -244,78 +236,6 @@ def rows_among(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
     return split(args, kwargs, lambda value: value if getattr(value, "shape", ()) else None).rows
 
 
-def is_container(value: Any) -> bool:
-    """Whether it is looked into; a packed sequence, which moves itself to a device, is not."""
-    if isinstance(value, tuple):
-        return type(value) is tuple or (hasattr(value, "_fields") and not hasattr(value, "to"))
-    return type(value) in (list, dict, OrderedDict, defaultdict)
-
-
-def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
-    """A value with all that is in its containers changed; it is itself where nothing is."""
-    if not is_container(value):
-        return change(value)
-    parts = list(value.values() if isinstance(value, dict) else value)
-    new = [mapped(part, change) for part in parts]
-    if all(one is other for one, other in zip(parts, new, strict=True)):
-        return value
-    if isinstance(value, defaultdict):
-        return defaultdict(value.default_factory, zip(value, new, strict=True))
-    if isinstance(value, dict):
-        return type(value)(zip(value, new, strict=True))
-    return type(value)._make(new) if hasattr(value, "_fields") else type(value)(new)  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _direct(values: Iterable[Any]) -> Iterator[int]:
-    for value in values:
-        if isinstance(value, _Slot):
-            yield value.number
-        elif is_container(value) and type(value) not in (list, tuple):
-            yield from _direct(value.values() if isinstance(value, dict) else value)
-
-
 def _moves(value: Any) -> bool:
     """Whether a value is a collection that moves itself to a device."""
     return isinstance(value, tuple) and hasattr(value, "to")
-
-
-def _key_of(value: Any) -> Any:
-    """What two values have in common that make the same call."""
-    if isinstance(value, _Slot):
-        return "slot", value.number
-    if isinstance(value, dict):
-        return type(value), tuple((_key_of(k), _key_of(v)) for k, v in value.items())
-    if is_container(value):
-        return type(value), tuple(map(_key_of, value))
-    if isinstance(value, np.ndarray) and value.dtype.kind != "O":
-        return value.shape, str(value.dtype), value.tobytes()
-    if isinstance(value, (*_NUMBERS, np.generic)):
-        return type(value), repr(value)  # 1, 1.0 and True are equal, and NaN is to nothing
-    return "object", id(value)
-
-
-def _content(value: Any, seen: set[int]) -> Iterator[bytes]:
-    """What tells one value from another, whatever it is."""
-    if isinstance(value, (*_NUMBERS, np.generic, _Slot)):
-        yield f"{type(value).__name__}{value!r};".encode()
-        return
-    yield type(value).__qualname__.encode()
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
-        array = np.asarray(value)
-        yield f"{array.shape}{array.dtype}".encode()
-        yield repr(array.tolist()).encode() if array.dtype.kind == "O" else array.tobytes()
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            yield from _content(key, seen)
-            yield from _content(part, seen)
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for part in value:
-            yield from _content(part, seen)
-    else:
-        yield getattr(value, "__qualname__", "").encode()
-        yield from _content(getattr(value, "__dict__", None), seen)

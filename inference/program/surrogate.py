@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol, Self, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
+from inference.program.phases import Phase
 from inference.program.program import Program
 from inference.program.structure import Structure
 
 
-@runtime_checkable
-class Surrogate(Protocol):
+class Surrogate(ABC):
     """An objective as an engine sees it; the libraries' own losses are none.
 
     `inference.objectives.Objective` says what each of these means.
@@ -18,39 +19,56 @@ class Surrogate(Protocol):
 
     unit: str
     owns: bool
-    critic_learning_rate: float | None
-    clip: float | None
 
+    @abstractmethod
+    def __call__(self, model: Any, guide: Any, *args: Any, **kwargs: Any) -> Any:
+        """The negative surrogate, as `pyro.infer.SVI` calls it."""
+        ...
+
+    @property
+    @abstractmethod
+    def loss(self) -> Callable[..., Any]:
+        """The same, as `numpyro.infer.SVI` calls it."""
+        ...
+
+    @abstractmethod
     def surrogate(self, program: Program) -> Any:
         """The scalar to maximise."""
         ...
 
+    @abstractmethod
     def bound(self, program: Program) -> Any:
         """The bound to report."""
         ...
 
+    @abstractmethod
     def require(self, structure: Structure) -> Structure:
         """Refuse a pair that the objective does not fit; the structure as it looks at it."""
         ...
 
+    @abstractmethod
     def draws_per_datum(self, structure: Structure) -> int:
         """How many values of the latents are held at a time."""
         ...
 
+    @abstractmethod
     def during(self, phase: str | None) -> Self:
-        """The objective for one phase's steps."""
+        """The objective for the steps of the phase of that name; for everybody's of None."""
         ...
 
+    @abstractmethod
     def symptom(self, carried: Mapping[str, Any]) -> str:
         """What was wrong in a step whose loss is not finite."""
         ...
 
     @property
-    def phases(self) -> tuple[str, ...]:
+    @abstractmethod
+    def phases(self) -> tuple[Phase, ...]:
         """Whose turn a step is, over and over."""
         ...
 
     @property
+    @abstractmethod
     def networks(self) -> dict[str, Any]:
         """The engine's networks that the objective trains."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from inference.program.batches import Batch, Form, plain_form
+from inference.program.phases import OWN, PAIR, Phase, Side, side
 from inference.program.structure import Structure
 
 
@@ -66,17 +68,12 @@ class Settings:
         """
         return bool(self.arrays) and self.batch_size == len(self.arrays[0])
 
-    def sides(
-        self, own_rate: float | None, phases: tuple[str, ...]
-    ) -> tuple[tuple[float | None, int | None], tuple[float | None, int | None]]:
-        """Learning rate and last step of what the objective owns, and of the pair.
-
-        Each side counts its own turns; the last of the cycle is the pair's.
-        """
-        cycles = None if self.total_steps is None else -(-self.total_steps // len(phases))
-        own_steps = None if cycles is None else cycles * (len(phases) - 1)
-        rate = self.learning_rate if own_rate is None else own_rate
-        return (rate, own_steps), (self.learning_rate, cycles)
+    def sides(self, phases: Sequence[Phase]) -> tuple[Side, Side]:
+        """How what the objective owns and how the pair learns, in a cycle of phases."""
+        own, pair = (
+            side(phases, whose, self.learning_rate, self.total_steps) for whose in (OWN, PAIR)
+        )
+        return own, pair
 
 
 class Trainer(Protocol):

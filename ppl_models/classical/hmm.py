@@ -112,20 +112,8 @@ def hmm_em(
     check_choice("emissions", emissions, ("categorical", "gaussian"))
     check_size("states", states)
     check_positive("min_scale", min_scale)
-    categorical = emissions == "categorical"
-    rows = checked(x, *((2, "(N, T)") if categorical else (3, "(N, T, D)")))
-    number, length = rows.shape[:2]
-    given = np.full(number, length) if lengths is None else np.asarray(lengths)
-    check_lengths(given, length, number)
-    inside = np.arange(length) < given[:, None]  # (N, T)
-    if categorical:
-        size = int(rows.max()) + 1 if symbols is None else check_size("symbols", symbols)
-        check_symbols(rows, size)
-        seen = np.eye(size)[rows[inside].astype(int)]  # (observations, symbols)
-    elif symbols is not None:
-        raise ValueError("symbols is for emissions='categorical'.")
-    else:
-        seen = rows[inside]
+    seen, inside = _observations(x, lengths, emissions, symbols)
+    categorical, length = emissions == "categorical", inside.shape[1]
 
     def start(random: np.random.Generator) -> Parameters:
         chain = {
@@ -139,7 +127,7 @@ def hmm_em(
         return {**chain, "means": means, "scales": np.tile(wide, (states, 1))}
 
     def step(parameters: Parameters) -> tuple[float, Parameters]:
-        factors = np.zeros((number, length, states))
+        factors = np.zeros((*inside.shape, states))
         factors[inside] = _log_emission(seen, parameters)
         log_evidence, smoothed, moves = expected_counts(parameters, factors, inside)
         following = {
@@ -167,6 +155,29 @@ def hmm_em(
         length=length,
         min_scale=min_scale,
     )
+
+
+def _observations(
+    x: ArrayLike, lengths: ArrayLike | None, emissions: str, symbols: int | None
+) -> tuple[Array, NDArray[np.bool_]]:
+    """What was seen in all steps, (observations, symbols or D), and which steps there are, (N, T).
+
+    Raises:
+        ValueError: if an argument does not fit the others.
+    """
+    categorical = emissions == "categorical"
+    rows = checked(x, *((2, "(N, T)") if categorical else (3, "(N, T, D)")))
+    number, length = rows.shape[:2]
+    given = np.full(number, length) if lengths is None else np.asarray(lengths)
+    check_lengths(given, length, number)
+    inside = np.arange(length) < given[:, None]
+    if categorical:
+        size = int(rows.max()) + 1 if symbols is None else check_size("symbols", symbols)
+        check_symbols(rows, size)
+        return np.eye(size)[rows[inside].astype(int)], inside
+    if symbols is not None:
+        raise ValueError("symbols is for emissions='categorical'.")
+    return rows[inside], inside
 
 
 def expected_counts(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import cast
 
 import pyro
@@ -21,6 +20,7 @@ from ppl_models.networks.arguments import (
     check_sizes,
 )
 from ppl_models.networks.binary_layer import BinaryLayer, mean_given
+from ppl_models.networks.latent_structure import belief_net
 from ppl_models.networks.start_values import output_bias
 
 __all__ = ["SigmoidBeliefNet"]
@@ -77,30 +77,10 @@ class SigmoidBeliefNet(PyroPair):
         lateral = check_flag("autoregressive", autoregressive)
         guide_lateral = check_choice("guide", guide, ("factorial", "autoregressive")) != "factorial"
         random = torch.Generator().manual_seed(check_seed(seed))
-        sizes = (data_dim, *self.latent_dims)
-        above = (*self.latent_dims, None)
-        self.decoder = nn.ModuleList(
-            BinaryLayer(
-                fan_in,
-                size,
-                random,
-                autoregressive=lateral,
-                neighbour_signed=signed,
-                units_signed=signed and depth > 0,
-            )
-            for depth, (size, fan_in) in enumerate(zip(sizes, above, strict=True))
-        )
-        self.encoder = nn.ModuleList(
-            BinaryLayer(
-                below,
-                size,
-                random,
-                autoregressive=guide_lateral,
-                neighbour_signed=signed and depth > 0,
-                units_signed=signed,
-            )
-            for depth, (below, size) in enumerate(pairwise(sizes))
-        )
+        sizes, within = (data_dim, *self.latent_dims), (lateral, guide_lateral)
+        down, up = belief_net(sizes, signed=signed, autoregressive=within)
+        self.decoder = nn.ModuleList(BinaryLayer(layer, random) for layer in down)
+        self.encoder = nn.ModuleList(BinaryLayer(layer, random) for layer in up)
         if data_mean is not None:
             cast(BinaryLayer, self.decoder[0]).set_bias(
                 output_bias(data_mean, data_dim, "bernoulli")

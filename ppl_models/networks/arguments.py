@@ -67,10 +67,13 @@ def check_layers(sizes: Sequence[int], least: int = 2) -> int:
     Raises:
         ValueError: if there are fewer than `least`.
     """
+    if len(sizes) < least == 1:
+        raise ValueError("latent_dims must name at least one layer, for example (200,); got ().")
     if len(sizes) < least:
-        named = ("at least one layer, for example (200,)", "two sizes or more, such as (100, 50)")
-        remedy = "" if least == 1 else "; with one layer it is the model 'vae'"
-        raise ValueError(f"latent_dims must have {named[least - 1]}, got {sizes!r}{remedy}.")
+        raise ValueError(
+            f"latent_dims must have two sizes or more, such as (100, 50), got {sizes!r}; with one "
+            "layer it is the model 'vae'."
+        )
     return len(sizes)
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.distributions import constraints
 
+from ppl_models.networks.latent_structure import UnitLayer
+
 
 class AutoregressiveBernoulli(dist.TorchDistribution):
     """Binary units v of one layer, each conditioned on those before it.
@@ -71,32 +73,20 @@ class BinaryLayer(nn.Module):
     """The distribution of a layer of binary units given the layer next to it.
 
     Args:
-        fan_in: size of the layer next to it; None for none, as at the top of a belief net.
-        fan_out: number of units.
-        autoregressive: whether each unit also sees those before it in the layer.
-        neighbour_signed: whether the layer next to it is seen as {-1, 1}.
-        units_signed: whether its own units are, by those after them.
+        layer: its size, and what it sees.
         generator: source of the Glorot uniform weights; biases and lateral weights begin at zero.
     """
 
-    def __init__(
-        self,
-        fan_in: int | None,
-        fan_out: int,
-        generator: torch.Generator,
-        *,
-        autoregressive: bool,
-        neighbour_signed: bool,
-        units_signed: bool,
-    ) -> None:
+    def __init__(self, layer: UnitLayer, generator: torch.Generator) -> None:
         super().__init__()
-        self.neighbour_signed, self.units_signed = neighbour_signed, units_signed
+        self.neighbour_signed, self.units_signed = layer.neighbour_signed, layer.units_signed
+        fan_in, fan_out = layer.fan_in, layer.fan_out
         self.bias = nn.Parameter(torch.zeros(fan_out))
         self.weight = None
         if fan_in is not None:
             weight = torch.empty(fan_out, fan_in)
             self.weight = nn.Parameter(nn.init.xavier_uniform_(weight, generator=generator))
-        self.lateral = nn.Parameter(torch.zeros(fan_out, fan_out)) if autoregressive else None
+        self.lateral = nn.Parameter(torch.zeros(fan_out, fan_out)) if layer.autoregressive else None
 
     def forward(self, neighbour: Tensor | None = None) -> dist.TorchDistribution:
         """The distribution given the values in {0, 1} of the layer next to it, (..., fan_in)."""

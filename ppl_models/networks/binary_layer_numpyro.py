@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from numpyro.distributions import constraints
 from numpyro.distributions.util import validate_sample
 
+from ppl_models.networks.latent_structure import UnitLayer
+
 
 class AutoregressiveBernoulli(dist.Distribution):
     """Binary units v of one layer, each conditioned on those before it.
@@ -73,22 +75,14 @@ class BinaryLayer(nnx.Module):
     See `binary_layer.BinaryLayer`.
     """
 
-    def __init__(
-        self,
-        fan_in: int | None,
-        fan_out: int,
-        rngs: nnx.Rngs,
-        *,
-        autoregressive: bool,
-        neighbour_signed: bool,
-        units_signed: bool,
-    ) -> None:
-        self.neighbour_signed, self.units_signed = neighbour_signed, units_signed
+    def __init__(self, layer: UnitLayer, rngs: nnx.Rngs) -> None:
+        self.neighbour_signed, self.units_signed = layer.neighbour_signed, layer.units_signed
+        fan_in, fan_out = layer.fan_in, layer.fan_out
         self.bias = nnx.Param(jnp.zeros(fan_out))
         glorot = nnx.initializers.glorot_uniform()
         weight = None if fan_in is None else glorot(rngs.params(), (fan_in, fan_out)).T
         self.weight = None if weight is None else nnx.Param(weight)
-        self.lateral = nnx.Param(jnp.zeros((fan_out, fan_out))) if autoregressive else None
+        self.lateral = nnx.Param(jnp.zeros((fan_out, fan_out))) if layer.autoregressive else None
 
     def __call__(self, neighbour: jax.Array | None = None) -> dist.Distribution:
         """The distribution given the values in {0, 1} of the layer next to it, (..., fan_in)."""

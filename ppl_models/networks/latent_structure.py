@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,6 +44,47 @@ def latent_sizes(
 def flow_inputs(kind: str, length: int, dim: int) -> int:
     """How many numbers the encoder has to give for the flow of a datum."""
     return {"none": 0, "planar": length * (2 * dim + 1), "iaf": dim}[kind]
+
+
+@dataclass(frozen=True)
+class UnitLayer:
+    """A layer of binary units, given the layer next to it.
+
+    Attributes:
+        fan_in: size of the layer next to it; None for none, as at the top of a belief net.
+        fan_out: number of units.
+        autoregressive: whether each unit also sees those before it in the layer.
+        neighbour_signed: whether the layer next to it is seen as {-1, 1}.
+        units_signed: whether its own units are, by those after them.
+    """
+
+    fan_in: int | None
+    fan_out: int
+    autoregressive: bool
+    neighbour_signed: bool
+    units_signed: bool
+
+
+def belief_net(
+    sizes: Sequence[int], *, signed: bool, autoregressive: tuple[bool, bool]
+) -> tuple[list[UnitLayer], list[UnitLayer]]:
+    """The layers of a belief net and of its guide, those next to the data first.
+
+    Args:
+        sizes: of the data and of the layers above it.
+        signed: whether layers above the data are seen as {-1, 1}; data are seen as they are.
+        autoregressive: whether the model's layers, and the guide's, have connections within.
+    """
+    own, guides = autoregressive
+    down = [
+        UnitLayer(above, size, own, signed, signed and depth > 0)
+        for depth, (size, above) in enumerate(zip(sizes, (*sizes[1:], None), strict=True))
+    ]
+    up = [
+        UnitLayer(below, size, guides, signed and depth > 0, signed)
+        for depth, (below, size) in enumerate(pairwise(sizes))
+    ]
+    return down, up
 
 
 def order(dim: int, *, reverse: bool) -> list[int]:

@@ -141,9 +141,15 @@ def _words(name: str, engines: tuple[str, ...]) -> dict[str, str]:
 
 
 def _pair_files(words: dict[str, str], engines: tuple[str, ...], folder: Path) -> dict[Path, str]:
-    return {
-        folder / f"{words['name']}{SUFFIX[engine]}.py": _fill(engine, words) for engine in engines
-    }
+    about = f"{_fill('about', words).rstrip()}\n    "
+    files = {}
+    for engine in engines:
+        # Of two siblings the Pyro pair says what both are: see `ppl_models._places.described`.
+        second = engine == "numpyro" and len(engines) == 2
+        said = f"The pair of `{words['name']}.py` on NumPyro." if second else about
+        name = f"{words['name']}{SUFFIX[engine]}.py"
+        files[folder / name] = _fill(engine, {**words, "about": said})
+    return files
 
 
 def _fill(template: str, words: dict[str, str]) -> str:

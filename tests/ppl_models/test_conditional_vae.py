@@ -20,8 +20,9 @@ from scoring import kernel_names, numpyro_site_params
 
 from inference import fit, log_likelihood
 from inference.engines import load_engine
-from inference.engines.numpyro.pairs import StoredPair, parameters
-from inference.engines.pyro.pairs import rebuild
+from inference.engines.numpyro.pairs import StoredPair
+from inference.engines.numpyro.parameters import parameters
+from inference.engines.pyro.parameters import rebuild
 from inference.errors import DataError
 from ppl_models import create
 

@@ -16,7 +16,7 @@ from scoring import log_densities
 
 from inference.engines import load_engine
 from inference.engines.numpyro.pairs import StoredPair
-from inference.engines.pyro.pairs import rebuild
+from inference.engines.pyro.parameters import rebuild
 from inference.engines.pyro.particles import vectorises
 from ppl_models import create
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpyro
 import pytest
 import torch
+from filters import Array, filters
 from numpy.typing import NDArray
 from pyro import poutine
 from rows import ENGINES
@@ -18,12 +19,11 @@ from scipy.special import expit
 from scoring import kernel_names, log_densities
 
 from inference.engines import load_engine
-from inference.engines.numpyro.pairs import StoredPair, flatten, public_names
-from inference.engines.pyro.pairs import rebuild
+from inference.engines.numpyro.pairs import StoredPair
+from inference.engines.numpyro.parameters import flatten, public_names
+from inference.engines.pyro.parameters import rebuild
 from inference.engines.pyro.particles import vectorises
 from ppl_models import create
-from ppl_models.networks import canvas, canvas_numpyro
-from ppl_models.networks.start_values import tiling
 
 SIDE, STEPS, LATENT = 4, 3, 2
 SMALL: dict[str, Any] = {"data_dim": SIDE**2, "latent_dim": LATENT, "hidden": 5, "steps": STEPS}
@@ -31,26 +31,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "plain": SMALL,
     "attention": {**SMALL, "attention": True, "read_size": 2, "write_size": 3},
 }
-Array = NDArray[np.float64]
 norm: Any = stats.norm
 both = pytest.mark.parametrize("engine", ENGINES)
 variants = pytest.mark.parametrize("variant", VARIANTS)
-
-
-def filters(parameters: Array, size: int, side: int) -> tuple[Array, Array, float]:
-    """Equations 19 to 26 of the paper, pixel by pixel: F_X, F_Y, each (size, side), and gamma."""
-    across, down, log_variance, log_stride, log_intensity = parameters
-    stride = (side - 1) / (size - 1) * np.exp(log_stride)
-    banks = []
-    for centre in ((side + 1) / 2 * (across + 1), (side + 1) / 2 * (down + 1)):
-        bank = np.zeros((size, side))
-        for i in range(1, size + 1):
-            mean = centre + (i - size / 2 - 0.5) * stride
-            for a in range(1, side + 1):
-                bank[i - 1, a - 1] = np.exp(-((a - mean) ** 2) / (2 * np.exp(log_variance)))
-            bank[i - 1] /= bank[i - 1].sum()
-        banks.append(bank)
-    return banks[0], banks[1], np.exp(log_intensity)
 
 
 class Slow:
@@ -164,62 +147,6 @@ def test_the_first_canvas_has_the_mean_of_the_data(engine: str) -> None:
     np.testing.assert_allclose(expit(canvas), np.clip(mean, 1e-3, 0.999), atol=1e-5)
 
 
-def bank_of(engine: str, parameters: Any, size: int, side: int) -> tuple[Any, Any]:
-    if engine == "pyro":
-        return canvas.filterbank(torch.tensor(parameters), size, side), torch.tensor
-    given = jnp.asarray(parameters, dtype=jnp.float32)
-    return canvas_numpyro.filterbank(given, size, side), jnp.asarray
-
-
-PARAMETERS = np.array(
-    [[0, 0, 0, 0, 0], [0.3, -0.6, -1, -0.7, 0.5], [-0.9, 0.2, 1, 0.3, -1.2]], dtype=np.float64
-)
-
-
-@both
-@pytest.mark.parametrize(("size", "side"), [(2, 4), (3, 7), (5, 5)])
-def test_filters_are_those_of_the_paper(engine: str, size: int, side: int) -> None:
-    bank, array = bank_of(engine, PARAMETERS, size, side)
-    random = np.random.default_rng(0)
-    image, patch = random.normal(size=(3, side**2)), random.normal(size=(3, size**2))
-    read = np.asarray(bank.read(array(image)))
-    written = np.asarray(bank.write(array(patch)))
-    assert (read.shape, written.shape) == (patch.shape, image.shape)
-    for row, parameters in enumerate(PARAMETERS):
-        across, down, intensity = filters(parameters, size, side)
-        seen = intensity * down @ image[row].reshape(side, side) @ across.T
-        np.testing.assert_allclose(read[row], seen.ravel(), atol=2e-5)
-        laid = down.T @ patch[row].reshape(size, size) @ across / intensity
-        np.testing.assert_allclose(written[row], laid.ravel(), atol=2e-5)
-
-
-@both
-def test_a_constant_image_looks_the_same_through_any_grid(engine: str) -> None:
-    """Also far outside of the image and at a single sharp filter, where sums of exp vanish."""
-    extreme = np.array([[50.0, -50, 0, 0, 0], [0, 0, -30, 3, 0], [0.1, 0.2, 10, -9, 0]])
-    for size in (1, 3):
-        bank, array = bank_of(engine, np.concatenate([PARAMETERS, extreme]), size, 6)
-        seen = np.asarray(bank.read(array(np.full((6, 36), 0.7))))
-        gain = np.exp(np.concatenate([PARAMETERS, extreme])[:, 4:])
-        np.testing.assert_allclose(seen, 0.7 * gain * np.ones(size**2), rtol=1e-5)
-
-
-@both
-@pytest.mark.parametrize(("size", "side"), [(1, 4), (2, 28), (5, 28), (12, 28)])
-def test_a_grid_starts_over_all_of_the_image(engine: str, size: int, side: int) -> None:
-    """No pixel is seen much less than another, and strokes of one cover the image with ones."""
-    stride = side / size
-    start = tiling(size, side, stride**-2).astype(np.float64)
-    bank, array = bank_of(engine, start, size, side)
-    pixels = np.eye(side**2)
-    weights = np.stack([np.asarray(bank.read(array(pixel))).sum() for pixel in pixels])
-    assert weights.min() > 0.25 * weights.mean()
-    painted = np.asarray(bank.write(array(np.ones(size**2))))
-    np.testing.assert_allclose(painted.mean(), 1, rtol=1e-4)
-    assert painted.min() > 0.25
-    assert painted.max() < 2
-
-
 @both
 def test_the_first_glance_sees_the_middle_of_the_image(engine: str) -> None:
     """A grid of two by two at the corners sees nothing of a digit and never learns to."""
@@ -238,28 +165,6 @@ def test_the_first_glance_sees_the_middle_of_the_image(engine: str) -> None:
             found.append(numpyro.handlers.trace(guide).get_trace(x)["z"]["value"])
     first, second = (np.asarray(z.detach() if engine == "pyro" else z) for z in found)
     assert np.abs(first - second).max() > 1e-3
-
-
-def test_gradients_through_the_filters_are_finite_differences() -> None:
-    """torch against finite differences in float64, and jax against torch."""
-    random = np.random.default_rng(0)
-    image, patch = random.normal(size=(3, 36)), random.normal(size=(3, 9))
-
-    def score(parameters: Any) -> Any:
-        bank = canvas.filterbank(parameters, 3, 6)
-        read, written = bank.read(torch.tensor(image)), bank.write(torch.tensor(patch))
-        return (read**2).sum() + (written**3).sum()
-
-    def score_jax(parameters: Any) -> Any:
-        bank = canvas_numpyro.filterbank(parameters, 3, 6)
-        read, written = bank.read(jnp.asarray(image)), bank.write(jnp.asarray(patch))
-        return (read**2).sum() + (written**3).sum()
-
-    start = torch.tensor(PARAMETERS, requires_grad=True)
-    assert torch.autograd.gradcheck(score, (start,))
-    (exact,) = torch.autograd.grad(score(start), start)
-    found = jax.grad(score_jax)(jnp.asarray(PARAMETERS, dtype=jnp.float32))
-    np.testing.assert_allclose(np.asarray(found), exact.numpy(), rtol=1e-3, atol=1e-4)
 
 
 @both

@@ -22,13 +22,14 @@ from scoring import drawn_latents, kernel_names, log_densities, numpyro_site_par
 
 from inference import ELBO, fit, load_run, valid_objectives
 from inference.engines import load_engine
-from inference.engines.numpyro.pairs import StoredPair, parameters
-from inference.engines.pyro.pairs import rebuild
-from inference.objectives.registry import EXAMPLES
+from inference.engines.numpyro.pairs import StoredPair
+from inference.engines.numpyro.parameters import parameters
+from inference.engines.pyro.parameters import rebuild
+from inference.objectives.registry import examples
 from ppl_models import create
 
 CHECKED: set[tuple[str, str]] = set()
-OBJECTIVES = {type(objective).__name__: objective for objective in EXAMPLES}
+OBJECTIVES = {type(objective).__name__: objective for objective in examples()}
 EXECUTED = ("IWAE", "DReG", "NVIL", "RWS", "WakeSleep", "Concrete", "Adversarial")
 COMPILED = ("vae", "sigmoid_belief", "semi_supervised_vae")  # one of each kind of latents
 FIRST = list({row.model: name for name, row in reversed(ROWS.items())}.values())

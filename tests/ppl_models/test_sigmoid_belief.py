@@ -15,8 +15,9 @@ from scoring import kernel_names, log_densities, numpyro_site_params
 
 from inference import Enumerated, log_likelihood, valid_objectives
 from inference.engines import load_engine
-from inference.engines.numpyro.pairs import StoredPair, flatten, parameters, stored
-from inference.engines.pyro.pairs import rebuild
+from inference.engines.numpyro.pairs import StoredPair
+from inference.engines.numpyro.parameters import flatten, parameters, stored
+from inference.engines.pyro.parameters import rebuild
 from ppl_models import create
 
 DATA, LATENT = 4, (3, 2)

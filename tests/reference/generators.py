@@ -82,7 +82,8 @@ def _pyro(pair: Any, objective: Objective, x: NDArray[np.float32], draws: int) -
     import torch
 
     from inference.engines.pyro.inspection import inspect
-    from inference.engines.pyro.pairs import StoredPair, unconstrained
+    from inference.engines.pyro.pairs import StoredPair
+    from inference.engines.pyro.parameters import unconstrained
     from inference.engines.pyro.program import PyroProgram
 
     stored, batch = StoredPair(pair), torch.from_numpy(x.copy())

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scoring import numpyro_site_params
 
-from inference.engines.numpyro.pairs import flatten, public_names, stored
-from inference.engines.pyro.pairs import rebuild
+from inference.engines.numpyro.parameters import flatten, public_names, stored
+from inference.engines.pyro.parameters import rebuild
 
 
 def place(pair: Any, values: dict[str, NDArray[Any]], batch: tuple[NDArray[Any], ...]) -> Any:

@@ -1,6 +1,6 @@
 """The NumPyro engine."""
 
-from inference.engines.numpyro.annealing import Annealer, simulate
+from inference.engines.numpyro.annealing import Annealer
 from inference.engines.numpyro.checking import Probe
 from inference.engines.numpyro.evaluation import (
     critic_scores,
@@ -22,9 +22,11 @@ from inference.engines.numpyro.gradients import (
 )
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.mcmc import nuts
-from inference.engines.numpyro.pairs import on_arrays, parameters, params, rebuild
+from inference.engines.numpyro.pairs import on_arrays
+from inference.engines.numpyro.parameters import parameters, params, rebuild
 from inference.engines.numpyro.posterior_scores import guide_draws, prior_draws, score_draws
 from inference.engines.numpyro.precision import precision
+from inference.engines.numpyro.simulation import simulate
 from inference.engines.numpyro.svi import attach, loss
 from inference.engines.numpyro.training import Trainer
 

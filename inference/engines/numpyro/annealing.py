@@ -13,21 +13,21 @@ import numpy as np
 import numpyro
 from jax import Array, lax, random
 from numpy.typing import NDArray
-from numpyro.distributions import biject_to
 from numpyro.handlers import substitute
 
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.program import NumPyroProgram
 from inference.engines.numpyro.traces import rows_of, run
+from inference.engines.numpyro.unbounded import log_jacobian, unbounded_values, unbounding
 from inference.program.annealing_conditions import (
     check_annealable,
     check_fixed_supports,
     check_mean,
     likelihood_sites,
-    refused_support,
 )
 from inference.program.generators import rows_drawn
+from inference.program.posterior_scores import propose_nothing
 from inference.program.structure import Structure
 
 Rows = tuple[Any, ...]
@@ -76,9 +76,11 @@ class Annealer:
         arrays = tuple(map(jnp.asarray, batch))
         model = substitute(self.model, data=self.values)
         with self._running():
-            self.structure = inspect(model, _nothing, arrays, {})
+            self.structure = inspect(model, propose_nothing, arrays, {})
             check_annealable(self.structure, len(batch[0]), noise_scale)
-            unbounded = jax.eval_shape(lambda: self._unbounded(self._sites(self.values, arrays, 0)))
+            unbounded = jax.eval_shape(
+                lambda: unbounded_values(self._sites(self.values, arrays, 0))
+            )
             self.shapes = {name: value.shape[1:] for name, value in unbounded.items()}
             if any(site.support != "real" for site in self.structure.latents):
                 check_fixed_supports(jax.device_get(jax.jit(self._bounds)(self.values, arrays)))
@@ -146,28 +148,19 @@ class Annealer:
         first, second = (self._sites(values, rows, key) for key in (0, 1))
         bounds = {}
         for name, site in first.items():
-            here, there = _unbounding(name, site), _unbounding(name, second[name])
+            here, there = unbounding(name, site), unbounding(name, second[name])
             point = here.inv(site["value"])
             bounds[name] = [(here(point), there(point))]
         return bounds
 
-    def _unbounded(self, sites: dict[str, Any]) -> dict[str, Array]:
-        # A draw that rounding has put on a bound goes back inside, by less than rounding.
-        return {
-            name: jnp.nan_to_num(
-                _unbounding(name, site).inv(site["value"]), nan=jnp.nan, posinf=17.0, neginf=-17.0
-            )
-            for name, site in sites.items()
-        }
-
     def _start(self, values: Any, rows: Rows, rng_seed: Any) -> State:
         sites = self._sites(values, rows, rng_seed)
-        return self._evaluated(values, rows, self._position(self._unbounded(sites)))
+        return self._evaluated(values, rows, self._position(unbounded_values(sites)))
 
     def _place(self, values: Any, rows: Rows, latents: dict[str, Any]) -> State:
         sites = self._sites(values, rows, 0)
         placed = {name: {**site, "value": latents[name]} for name, site in sites.items()}
-        return self._evaluated(values, rows, self._position(self._unbounded(placed)))
+        return self._evaluated(values, rows, self._position(unbounded_values(placed)))
 
     def _step(
         self, values: Any, state: State, beta: Any, step_size: Any, rng_seed: Any
@@ -226,7 +219,7 @@ class Annealer:
             size = math.prod(shape)
             unbounded = position[:, start : start + size].reshape(-1, *shape)
             start += size
-            transform = _unbounding(name, sites[name])
+            transform = unbounding(name, sites[name])
             latents[name] = transform(unbounded)
             log_prior += log_jacobian(transform, unbounded, latents[name])
         means: list[Any] = []
@@ -234,7 +227,9 @@ class Annealer:
         def model(*args: Any) -> None:
             means.append(self._mean(*args))
 
-        program = NumPyroProgram(random.PRNGKey(0), values, model, _nothing, rows, {}, _unchecked)
+        program = NumPyroProgram(
+            random.PRNGKey(0), values, model, propose_nothing, rows, {}, _unchecked
+        )
         draws = program.draw(1, values={name: value[None] for name, value in latents.items()})
         log_prior += sum(draws.log_p_sites[name][0] for name in latents)
         log_likelihood = jnp.zeros(len(position))
@@ -250,45 +245,9 @@ class Annealer:
         )
 
 
-def simulate(
-    pair: Any, size: int, rng_seed: int, noise_scale: float | None, *given: NDArray[Any]
-) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
-    """`size` rows x drawn from the model, and the values of all its other sites in that draw."""
-    model_key, noise_key = random.split(random.PRNGKey(rng_seed))
-    args = (None, *map(jnp.asarray, given))
-    with evaluating(pair):
-        made = run(parts(pair)[0], model_key, args, size=size)
-    mean, values = made.returned, {n: np.asarray(s["value"]) for n, s in made.sites.items()}
-    if noise_scale is not None and "x" not in values:
-        mean = values["x"] = rows_drawn(mean, made.computed)
-    x = values.pop("x")
-    if noise_scale is not None:
-        check_mean(mean, x)
-        x = np.asarray(mean + noise_scale * random.normal(noise_key, x.shape))
-    return x, values
-
-
 def accepted(log_ratio: Array, uniform: Array) -> Array:
     """The Metropolis decision, (R,); a proposal without a density is never taken."""
     return jnp.log(uniform) < log_ratio
-
-
-def log_jacobian(transform: Any, unbounded: Array, value: Array) -> Array:
-    """log |dz / du| of the map to a latent's support, (R,)."""
-    each = transform.log_abs_det_jacobian(unbounded, value)
-    return jnp.reshape(each, (len(unbounded), -1)).sum(1)
-
-
-def _unbounding(name: str, site: Any) -> Any:
-    """The map from unbounded numbers to a site's support."""
-    try:
-        support = site["fn"].support
-    except NotImplementedError:
-        support = None
-    try:
-        return biject_to(support)
-    except (NotImplementedError, TypeError) as error:
-        raise refused_support(name, support) from error
 
 
 def _energy(state: State, beta: Any, momentum: Array) -> Array:
@@ -300,10 +259,6 @@ def _noise_density(x: Any, mean: Any, scale: float) -> Array:
     """log N(x; mean, scale^2), summed over the columns: (R,)."""
     each = -0.5 * ((x - mean) / scale) ** 2 - math.log(scale) - 0.5 * math.log(2 * math.pi)
     return each.reshape(len(each), -1).sum(1)
-
-
-def _nothing(*args: Any) -> None:
-    """A guide that proposes nothing: every latent has a value already."""
 
 
 def _unchecked(structure: Structure) -> None:

@@ -15,11 +15,8 @@ from numpyro.distributions import biject_to, constraints
 
 from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.inspection import describe
-from inference.engines.numpyro.pairs import (
-    evaluating,
-    flatten,
-    public_names,
-)
+from inference.engines.numpyro.pairs import evaluating
+from inference.engines.numpyro.parameters import flatten, public_names
 from inference.engines.numpyro.program import NumPyroProgram
 from inference.engines.numpyro.records import (
     QUICKLY,

@@ -64,9 +64,10 @@ def relaxed_log_prob(fn: Any, value: Array) -> Array:
     if isinstance(fn, dist.ExpandedDistribution):
         return relaxed_log_prob(fn.base_dist, value)
     alpha = logits(fn)
-    if family(fn)[0] == "bernoulli":
-        return value * alpha - jax.nn.softplus(alpha)
-    return (value * alpha).sum(-1)
+    # Of a value that is never taken, and is not: 0 log 0 = 0.
+    none = (value == 0) & (alpha == -jnp.inf)
+    taken = value * jnp.where(none, 0.0, alpha)
+    return taken - jax.nn.softplus(alpha) if family(fn)[0] == "bernoulli" else taken.sum(-1)
 
 
 def unmasked(fn: Any) -> Any:

@@ -65,7 +65,21 @@ def closed_form(q: Any, p: Any, value: Any) -> Array | None:
         return _independent(q, p, value) if type(p) is dist.Independent else None
     if not any(type(q) is ours and type(p) is theirs for ours, theirs in CHECKED):
         return None
+    if type(q) is dist.CategoricalProbs:
+        return _categorical(q, p)
     return kl_divergence(q, p)
+
+
+def _categorical(q: Any, p: Any) -> Array:
+    """KL(q || p) with nothing added, to its gradient neither, by values that q never takes.
+
+    Upstream's value is right there, and its gradient is zero times infinity. Where q takes values
+    that p does not, the divergence is infinite and has no gradient.
+    """
+    never, excluded = q.probs == 0, p.logits == -jnp.inf
+    apart = jnp.where(never, 0.0, q.logits) - jnp.where(never | excluded, 0.0, p.logits)
+    known = (q.probs * apart).sum(-1)
+    return jnp.where((excluded & ~never).any(-1), jnp.inf, known)
 
 
 def _independent(q: Any, p: Any, value: Any) -> Array | None:

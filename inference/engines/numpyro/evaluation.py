@@ -15,8 +15,10 @@ from jax import random
 from numpy.typing import NDArray
 
 from inference.engines.numpyro import discrete
+from inference.engines.numpyro.copies import untouched_parts
 from inference.engines.numpyro.inspection import inspect
-from inference.engines.numpyro.pairs import StoredPair, evaluating, nested, parts, untouched_parts
+from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
+from inference.engines.numpyro.parameters import nested
 from inference.engines.numpyro.program import NumPyroProgram
 from inference.engines.numpyro.traces import run
 from inference.program.distributions import says

@@ -15,7 +15,8 @@ from jax import lax, random
 from numpy.typing import NDArray
 from numpyro.infer import SVI
 
-from inference.engines.numpyro.pairs import StoredPair, flatten, nested, parts, public_names
+from inference.engines.numpyro.pairs import StoredPair, parts
+from inference.engines.numpyro.parameters import flatten, nested, public_names
 from inference.engines.numpyro.svi import attach
 from inference.engines.numpyro.traces import parameters_in, traces
 from inference.program.moments import GradientMoments, welford

@@ -14,7 +14,8 @@ from numpyro.handlers import substitute
 from numpyro.infer import MCMC, NUTS
 
 from inference.engines.numpyro.inspection import inspect
-from inference.engines.numpyro.pairs import StoredPair, evaluating, flatten, parts, public_names
+from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
+from inference.engines.numpyro.parameters import flatten, public_names
 from inference.engines.numpyro.traces import run
 from inference.errors import ObjectiveError
 from inference.program.chains import Chains

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any, cast
 
 import jax
@@ -11,8 +12,10 @@ import optax
 from numpyro.optim import _NumPyroOptim
 
 from inference.errors import ArgumentError
+from inference.program.phases import Phase
 from inference.program.program import OWNED
 from inference.program.schedules import multiplier
+from inference.program.trainer import Settings
 
 
 def build_optimiser(
@@ -77,39 +80,58 @@ def build_optimiser(
     return optax.chain(clip, cast(optax.GradientTransformation, optimiser))
 
 
-def by_owner(pair: Any, own: Any, clip: float | None) -> Any:
+def optimiser_of(settings: Settings, phases: Sequence[Phase]) -> Any:
+    """The optimiser of the run, or, where sides take turns, of both sides."""
+
+    def build(learning_rate: float | None, steps: int | None) -> Any:
+        return build_optimiser(
+            settings.optimiser, learning_rate, settings.schedule, steps, settings.clip_norm
+        )
+
+    if not phases:
+        return build(settings.learning_rate, settings.total_steps)
+    own, pair = settings.sides(phases)
+    pair_side, own_side = (
+        (build(side.learning_rate, side.total_steps), side.clip) for side in (pair, own)
+    )
+    return by_owner(pair_side, own_side)
+
+
+def by_owner(pair: tuple[Any, float | None], own: tuple[Any, float | None]) -> Any:
     """One optimiser for the pair's parameters beside another for what the objective owns.
 
     A side whose gradient is zero throughout takes no step, so that neither momentum nor weight
     decay moves it when it is not its turn.
 
     Args:
-        pair: an optax transformation, or a `numpyro.optim` object.
-        own: another.
-        clip: largest absolute value of what the objective owns, or None.
+        pair: an optax transformation or a `numpyro.optim` object, and the largest absolute value
+            of a parameter, or None.
+        own: the same for what the objective owns.
 
     Raises:
         ArgumentError: if what a `numpyro.optim` object moves shall be clipped.
     """
-    if clip is not None and isinstance(own, _NumPyroOptim):
+    if any(clip is not None and isinstance(side, _NumPyroOptim) for side, clip in (pair, own)):
         raise ArgumentError(
             "a numpyro.optim object keeps the parameters in its state, so that a critic's cannot "
             "be clipped; pass an optax optimiser, such as optimizer=optax.rmsprop."
         )
-    sides = {False: _transformation(pair), True: _transformation(own)}
+    sides = {
+        owned: (_transformation(side), clip) for owned, (side, clip) in ((False, pair), (True, own))
+    }
 
     def part(tree: Any, *, owned: bool) -> dict[str, Any]:
         return {name: leaf for name, leaf in tree.items() if name.startswith(OWNED) == owned}
 
     def init(params: Any) -> Any:
-        return tuple(side.init(part(params, owned=owned)) for owned, side in sides.items())
+        return tuple(side.init(part(params, owned=owned)) for owned, (side, _) in sides.items())
 
     def update(updates: Any, state: Any, params: Any = None) -> Any:
         moved, states = {}, []
-        for (owned, side), before in zip(sides.items(), state, strict=True):
+        for (owned, (side, clip)), before in zip(sides.items(), state, strict=True):
             mine, values = part(updates, owned=owned), part(params, owned=owned)
             steps, after = side.update(mine, before, values)
-            if owned and clip is not None and values is not None:
+            if clip is not None and values is not None:
                 inside = functools.partial(_kept_inside, bound=clip)
                 steps = jax.tree.map(inside, values, steps)
             live = jnp.array([(leaf != 0).any() for leaf in jax.tree.leaves(mine)]).any()

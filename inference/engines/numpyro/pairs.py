@@ -1,11 +1,9 @@
-"""Pairs and their parameters on NumPyro."""
+"""Pairs on NumPyro, and the pair that has values for its parameters."""
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import inspect
-import json
 from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType
 from typing import Any
@@ -13,14 +11,10 @@ from typing import Any
 import jax
 import numpy as np
 from flax import nnx
-from numpy.typing import NDArray
 from numpyro.handlers import substitute
-from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.numpyro.pickling import register
-from inference.engines.numpyro.traces import parameters_in, traces
-from inference.errors import RunFolderError
-from inference.program.batches import Form, OnArrays, plain_form, whole
+from inference.program.batches import Form
 from inference.program.batches import on_arrays as of_arrays
 from inference.program.closures import objects_of
 
@@ -89,20 +83,6 @@ def as_array(value: Any) -> Any:
     return jax.numpy.asarray(value) if isinstance(value, np.ndarray) else value
 
 
-def untouched_parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The model and the guide, for a look at some rows that leaves nothing behind in the guide.
-
-    An autoguide is made for the rows of its first run, so that until then a copy runs in its place.
-    """
-    model, guide = parts(pair)
-    own: Any = whole(guide)
-    if isinstance(own, AutoGuide) and own.prototype_trace is None:
-        twin = copy.deepcopy(own, {id(own.model): own.model})
-        on = guide if isinstance(guide, OnArrays) else None
-        return model, twin if on is None else OnArrays(twin, on.form, on.convert)
-    return model, guide
-
-
 _MODES = ("use_running_average", "deterministic")  # of batch normalisation and dropout in flax
 
 
@@ -143,110 +123,3 @@ def _networks(pair: Any) -> list[nnx.Module]:
         elif isinstance(part, FunctionType) and part.__closure__:
             waiting += inspect.getclosurevars(part).nonlocals.values()
     return list(found.values())
-
-
-def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
-    """Parameter sites, some of them trees, as name to array: `decoder.layers.0.kernel`."""
-    return public_names(flatten(pair.values))
-
-
-def params(pair: StoredPair) -> dict[str, Any]:
-    """Parameter sites and networks' state by name, nested as the programs ask for them."""
-    return jax.tree.map(lambda leaf: leaf, pair.values)
-
-
-def public_names(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """What `flatten` made, under names to read; without batch normalisation's averages."""
-    named = {}
-    for path, array in flat.items():
-        site, *keys = json.loads(path)
-        if not site.endswith("$state"):
-            words = (str(key[0] if isinstance(key, list) else key) for key in keys)
-            named[".".join([site.removesuffix("$params"), *words])] = array
-    return named
-
-
-def flatten(values: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Nested dictionaries of arrays as one level, each name a JSON list of keys.
-
-    The position in a list or tuple is written as a list of its own: `[0]`.
-    """
-    flat = {}
-    for path, leaf in jax.tree_util.tree_flatten_with_path(dict(values))[0]:
-        keys = [getattr(s, "key", [s.idx] if hasattr(s, "idx") else str(s)) for s in path]
-        flat[json.dumps(keys)] = np.asarray(leaf)
-    return flat
-
-
-def stored(
-    pair: Any, values: Mapping[str, NDArray[Any]], template: Mapping[str, Any]
-) -> StoredPair:
-    """The fitted pair from what `flatten` made of values that are nested as the template's.
-
-    Raises:
-        RunFolderError: if the names or shapes are not the template's.
-    """
-    own = flatten(template)
-    if {n: v.shape for n, v in own.items()} != {n: v.shape for n, v in values.items()}:
-        raise RunFolderError(
-            "the checkpoint holds other parameters than this pair; pass the pair that wrote it, or "
-            "choose another out=."
-        )
-    tree = jax.tree.structure(dict(template))
-    nested = jax.tree.unflatten(tree, [jax.numpy.asarray(values[name]) for name in own])
-    return StoredPair(pair.wrapped if isinstance(pair, StoredPair) else pair, nested)
-
-
-def rebuild(
-    pair: Any,
-    values: Mapping[str, NDArray[Any]],
-    batch: tuple[Any, ...],
-    form: Form | None = None,
-) -> StoredPair:
-    """The fitted pair from what `flatten` made.
-
-    Running it on `batch` shows how its parameters are nested; where they are all in dictionaries,
-    that is known without.
-
-    Args:
-        pair: the untrained pair.
-        values: what `flatten` made.
-        batch: arrays of some rows of data.
-        form: how they make up what model and guide take.
-
-    Raises:
-        RunFolderError: if a name is not one that `flatten` writes, the parameters are not the
-            pair's, or a batch is needed.
-    """
-    form = plain_form(len(batch)) if form is None else form
-    if batch or not form.plain:
-        args, kwargs = form.fill(tuple(map(jax.numpy.asarray, batch)), as_array)
-        both = traces(jax.random.PRNGKey(0), {}, *parts(pair), args, kwargs)
-        template = parameters_in(*both)
-        return stored(pair, values, template)
-    inner = pair.wrapped if isinstance(pair, StoredPair) else pair
-    return StoredPair(inner, nested(values))
-
-
-def nested(values: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    """What `flatten` made, as nested dictionaries.
-
-    Raises:
-        RunFolderError: if a name is not one that `flatten` writes, or there were lists.
-    """
-    tree: dict[str, Any] = {}
-    for name, array in values.items():
-        try:
-            *parents, last = json.loads(name)
-        except ValueError as error:
-            raise RunFolderError(f"{name!r} is no parameter of a NumPyro run.") from error
-        if any(isinstance(key, list) for key in (*parents, last)):
-            raise RunFolderError(
-                "the run's parameters are nested in lists; pass some rows of data to find out how: "
-                "load_run(folder, pair=..., batch=...)."
-            )
-        branch = tree
-        for key in parents:
-            branch = branch.setdefault(key, {})
-        branch[last] = jax.numpy.asarray(array)
-    return tree

@@ -15,14 +15,10 @@ from numpyro.distributions import constraints
 from numpyro.handlers import seed
 from numpyro.infer.autoguide import AutoGuide
 
+from inference.engines.numpyro.copies import untouched_parts
 from inference.engines.numpyro.inspection import describe
-from inference.engines.numpyro.pairs import (
-    StoredPair,
-    evaluating,
-    flatten,
-    public_names,
-    untouched_parts,
-)
+from inference.engines.numpyro.pairs import StoredPair, evaluating
+from inference.engines.numpyro.parameters import flatten, public_names
 from inference.engines.numpyro.site_records import (
     Lines,
     arrays_of,

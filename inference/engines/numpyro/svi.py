@@ -13,9 +13,7 @@ from numpyro.handlers import block
 from numpyro.primitives import mutable
 
 from inference.engines.numpyro.program import NumPyroProgram
-from inference.program.program import (
-    OWNED_STATE,
-)
+from inference.program.program import OWNED_STATE
 
 
 def program_of(

@@ -16,9 +16,12 @@ from numpyro.handlers import block, seed
 from numpyro.infer import SVI
 from numpyro.infer.autoguide import AutoGuide
 
+from inference.engines.numpyro.devices import find_device
 from inference.engines.numpyro.inspection import describe, inspect
-from inference.engines.numpyro.optimisers import build_optimiser, by_owner
-from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, flatten, parts, stored
+from inference.engines.numpyro.minibatches import Minibatches
+from inference.engines.numpyro.optimisers import optimiser_of
+from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, parts
+from inference.engines.numpyro.parameters import flatten, stored
 from inference.engines.numpyro.svi import attach
 from inference.engines.numpyro.svi import bound as bound_of
 from inference.engines.numpyro.traces import traces
@@ -38,37 +41,6 @@ _NEED_VALUES = (  # what jax raises where a program asks for the value of a numb
 _LONGEST = 4096  # steps of one call of the compiled loop; the size of its buffer of losses
 
 
-def find_device(name: str | None) -> Any:
-    """The jax device of a name such as `"cpu"` or `"cuda:1"`; the default device for None.
-
-    Raises:
-        ArgumentError: if the machine has no such device.
-    """
-    if name is None:
-        return jax.devices()[0]
-    platform, _, index = name.partition(":")
-    try:
-        return jax.devices(platform)[int(index or 0)]
-    except (RuntimeError, IndexError, ValueError) as error:
-        known = ", ".join(f"{device.platform}:{device.id}" for device in jax.devices())
-        raise ArgumentError(f"jax has no device {name!r}; it has {known}.") from error
-
-
-def _optimiser(objective: Any, settings: Settings) -> Any:
-    """The optimiser of the run, or, where sides take turns, of both sides."""
-
-    def build(learning_rate: float | None, steps: int | None) -> Any:
-        return build_optimiser(
-            settings.optimiser, learning_rate, settings.schedule, steps, settings.clip_norm
-        )
-
-    phases = getattr(objective, "phases", ())
-    if not phases:
-        return build(settings.learning_rate, settings.total_steps)
-    own, pair = settings.sides(objective.critic_learning_rate, phases)
-    return by_owner(build(*pair), build(*own), objective.clip)
-
-
 class Trainer:
     """Steps of one objective on one pair; see `inference.program.trainer.Trainer`."""
 
@@ -85,31 +57,29 @@ class Trainer:
         self.valid = tuple(self._tensor(array) for array in settings.valid)
         model, guide = parts(pair)
         self.ours = isinstance(objective, Surrogate)
-        self.turns: tuple[str | None, ...] = (objective.phases if self.ours else ()) or (None,)
+        phases = objective.phases if self.ours else ()
+        self.turns: tuple[str | None, ...] = tuple(phase.name for phase in phases) or (None,)
         if self.ours:
             guide = attach(objective.during(self.turns[0]), model, guide)
-        optimiser = _optimiser(objective, settings)
+        optimiser = optimiser_of(settings, phases)
         self.svi = SVI(model, guide, optimiser, loss=objective)
         self.svi_of: dict[str | None, SVI] = {None: self.svi}
         for phase in set(self.turns) - {None}:
             self.svi_of[phase] = SVI(model, guide, optimiser, loss=objective.during(phase))
-        self.order_key, self.noise_key = random.split(random.PRNGKey(settings.seed ^ 0x5EED))
+        self.minibatches = Minibatches(settings)
         self.svi_state: Any = None
         self.scales: dict[Any, float] = {}
         self._prepared = False  # whether the guide was made ready by a look at the data
         self._lifts = True  # whether real numbers among the arguments can be traced
         self._rows: Any = None  # the order of the epoch that is under way
-        self._order = jax.jit(self._order_of)
         self._loop = jax.jit(self._steps)
         self._single = jax.jit(self._on_batch, static_argnums=3)
         self._bound = jax.jit(self._valid_bound, static_argnums=2)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Put new arrays on the trainer's device; leave out checks of data that were checked.
-
-        NumPyro's own check would also turn a warning about grey pixels into a loss of infinity.
-        """
+        """Put new arrays on the trainer's device; leave out checks of data that were checked."""
+        # NumPyro's own check would also turn a warning about grey pixels into a loss of infinity.
         with jax.default_device(self.device), numpyro.validation_enabled(False):
             yield
 
@@ -149,7 +119,7 @@ class Trainer:
         """Steps `start` to `stop` on minibatches; the losses, cut after one that is not finite."""
         stop = min(stop, start + _LONGEST)
         if self._rows is None:
-            rows = self._order(start // self.settings.steps_per_epoch)
+            rows = self.minibatches.first_order(start // self.settings.steps_per_epoch)
             self._rows = jax.device_put(rows, self.device)
         self.svi_state, taken, self._rows, losses = self._loop(
             self.svi_state, start, stop, self._rows, self.data
@@ -166,12 +136,11 @@ class Trainer:
         lifted, numbers = form.lifted(len(arrays))
         if self._lifts and numbers:
             try:
-                return self._taken(step, (*arrays, *numbers), lifted)
+                given = (*arrays, *numbers)
+                self.svi_state, loss = self._single(self.svi_state, step, given, lifted)
+                return float(loss)
             except _NEED_VALUES:
                 self._lifts = False
-        return self._taken(step, arrays, form)
-
-    def _taken(self, step: int, arrays: tuple[Any, ...], form: Form) -> float:
         self.svi_state, loss = self._single(self.svi_state, step, arrays, form)
         return float(loss)
 
@@ -182,15 +151,13 @@ class Trainer:
 
     def evaluate(self, rows: int) -> float:
         """The judge's bound summed over the validation set, from a fixed seed."""
-        whole = len(self.valid[0]) // rows
-        total = 0.0
+        count, total = len(self.valid[0]), 0.0
+        whole = count // rows
         with evaluating(self.pair):
-            if whole:
-                head = tuple(array[: whole * rows] for array in self.valid)
-                total += float(self._bound(self.svi_state, head, whole))
-            if whole * rows < len(self.valid[0]):
-                tail = tuple(array[whole * rows :] for array in self.valid)
-                total += float(self._bound(self.svi_state, tail, 1))
+            for first, end, chunks in ((0, whole * rows, whole), (whole * rows, count, 1)):
+                if first < end:
+                    part = tuple(array[first:end] for array in self.valid)
+                    total += float(self._bound(self.svi_state, part, chunks))
         return total
 
     def data_scale(self, batch: Batch) -> float:
@@ -236,16 +203,15 @@ class Trainer:
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Continue from a state."""
-        leaves, tree = jax.tree_util.tree_flatten_with_path(self.svi_state)
-        names = [jax.tree_util.keystr(path) for path, _ in leaves]
-        own = {name: np.shape(leaf) for name, (_, leaf) in zip(names, leaves, strict=True)}
+        own = {name: array.shape for name, array in self.state().items()}
         if own != {name: array.shape for name, array in arrays.items()}:
             raise RunFolderError(
                 "the checkpoint holds other parameters or another optimiser than this run; resume "
                 "with the pair and optimizer= that wrote it, or choose another out=."
             )
         self._rows = None
-        state = jax.tree.unflatten(tree, [jnp.asarray(arrays[name]) for name in names])
+        tree, leaves = jax.tree.structure(self.svi_state), [jnp.asarray(arrays[n]) for n in own]
+        state = jax.tree.unflatten(tree, leaves)
         self.svi_state = jax.device_put(state, self.device)
 
     def _tensor(self, array: Any) -> Any:
@@ -257,26 +223,6 @@ class Trainer:
     def _values(self, svi_state: Any) -> dict[str, Any]:
         return {**self.svi.get_params(svi_state), **(svi_state.mutable_state or {})}
 
-    def _binarised(self, batch: tuple[Any, ...], step: Any) -> tuple[Any, ...]:
-        if not self.settings.binarise:
-            return batch
-        key = random.fold_in(self.noise_key, step)
-        keys = (key, *(random.fold_in(key, position) for position in range(1, len(batch))))
-        return tuple(
-            (random.uniform(own, array.shape) < array).astype(array.dtype)
-            if jnp.issubdtype(array.dtype, jnp.floating)
-            else array
-            for own, array in zip(keys, batch, strict=True)
-        )
-
-    def _order_of(self, epoch: Any) -> Any:
-        """The order of the rows in an epoch, a function of (seed, epoch) alone.
-
-        So a resumed run sees the same minibatches.
-        """
-        key = random.fold_in(self.order_key, epoch)
-        return random.permutation(key, len(self.settings.arrays[0]))
-
     def _steps(
         self, svi_state: Any, start: Any, stop: Any, rows: Any, data: tuple[Any, ...]
     ) -> Any:
@@ -284,8 +230,6 @@ class Trainer:
 
         The bounds are traced, so that chunks of any length share one compilation.
         """
-        settings = self.settings
-        size, per_epoch = settings.batch_size, settings.steps_per_epoch
 
         def unfinished(carry: Any) -> Any:
             step, _, _, losses = carry
@@ -294,13 +238,8 @@ class Trainer:
 
         def advance(carry: Any) -> Any:
             step, state, rows, losses = carry
-            batch = data
-            if not settings.full_batch:
-                epoch, position = step // per_epoch, step % per_epoch
-                rows = lax.cond(position == 0, self._order_of, lambda _: rows, epoch)
-                chosen = lax.dynamic_slice_in_dim(rows, position * size, size)
-                batch = tuple(jnp.take(array, chosen, axis=0) for array in data)
-            state, loss = self._on_batch(state, step, batch, settings.form)
+            rows, batch = self.minibatches.of(step, rows, data)
+            state, loss = self._on_batch(state, step, batch, self.settings.form)
             return step + 1, state, rows, losses.at[step - start].set(loss)
 
         carry = (jnp.asarray(start), svi_state, rows, jnp.zeros(_LONGEST))
@@ -312,7 +251,7 @@ class Trainer:
     ) -> Any:
         """One step of whoever's turn it is."""
         phases = sorted(set(self.turns), key=self.turns.index)
-        arrays = self._binarised(arrays, step)
+        arrays = self.minibatches.binarised(arrays, step)
         form = form or plain_form(len(arrays))
         # Our objectives see functions of the arrays, upstream's losses the programs themselves.
         args, kwargs = (arrays, {}) if self.ours else form.fill(arrays, as_array)
@@ -350,10 +289,9 @@ class Trainer:
             if self.settings.judge is not None:
                 return bound_of(self.settings.judge, key, values, *functions, *arrays) / scale
             if self.ours:
-                model, guide = functions
                 if batch.form.plain:
-                    model, guide = self.svi.model, self.svi.guide
-                return bound_of(self.svi.loss, key, values, model, guide, *arrays) / scale
+                    functions = self.svi.model, self.svi.guide
+                return bound_of(self.svi.loss, key, values, *functions, *arrays) / scale
             args, kwargs = batch.form.fill(arrays, as_array)
             upstreams = self.svi.loss.loss
             loss = upstreams(key, values, self.svi.model, self.svi.guide, *args, **kwargs)

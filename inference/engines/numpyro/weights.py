@@ -48,6 +48,7 @@ class Weights(Passes):
             term = _weighed(model_weight, log_p - log_q_through)
         else:
             term = _weighed(model_weight, log_p) - _weighed(weights[1], log_q)
+        term = jnp.where(jnp.isinf(lax.stop_gradient(term)), 0.0, term)
         return log_w, term - lax.stop_gradient(term)
 
     def _scores_of_leaves(

@@ -1,6 +1,6 @@
 """The Pyro engine."""
 
-from inference.engines.pyro.annealing import Annealer, simulate
+from inference.engines.pyro.annealing import Annealer
 from inference.engines.pyro.checking import Probe
 from inference.engines.pyro.evaluation import (
     critic_scores,
@@ -22,9 +22,11 @@ from inference.engines.pyro.gradients import (
 )
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.mcmc import nuts
-from inference.engines.pyro.pairs import on_arrays, parameters, params, rebuild
+from inference.engines.pyro.pairs import on_arrays
+from inference.engines.pyro.parameters import parameters, params, rebuild
 from inference.engines.pyro.posterior_scores import guide_draws, prior_draws, score_draws
 from inference.engines.pyro.precision import precision
+from inference.engines.pyro.simulation import simulate
 from inference.engines.pyro.svi import attach, loss
 from inference.engines.pyro.training import Trainer
 

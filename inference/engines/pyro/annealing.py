@@ -11,21 +11,21 @@ from typing import Any, NamedTuple
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.distributions import biject_to
 
 from inference.engines.pyro.evaluation import repeatable, tensors
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import StoredPair, parts
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.traces import run
+from inference.engines.pyro.unbounded import log_jacobian, unbounded_values, unbounding
 from inference.program.annealing_conditions import (
     check_annealable,
     check_fixed_supports,
     check_mean,
     likelihood_sites,
-    refused_support,
 )
 from inference.program.generators import rows_drawn
+from inference.program.posterior_scores import propose_nothing
 from inference.program.structure import Structure
 
 Rows = tuple[Any, ...]
@@ -76,11 +76,11 @@ class Annealer:
         self.leapfrog_steps, self.noise_scale = leapfrog_steps, noise_scale
         arrays = tensors(pair, batch)
         with self._running(0):
-            self.structure = inspect(self.model, _nothing, arrays, {})
+            self.structure = inspect(self.model, propose_nothing, arrays, {})
             check_annealable(self.structure, len(batch[0]), noise_scale)
             first, second = self._sites(arrays), self._sites(arrays)
             self._check_supports(first, second)
-            unbounded = _unbounded(first)
+            unbounded = unbounded_values(first)
             self.shapes = {name: value.shape[1:] for name, value in unbounded.items()}
             if noise_scale is not None:
                 check_mean(self._mean(*arrays), arrays[0])
@@ -164,16 +164,16 @@ class Annealer:
     def _check_supports(self, first: dict[str, Any], second: dict[str, Any]) -> None:
         bounds = {}
         for name, site in first.items():
-            here, there = _unbounding(name, site), _unbounding(name, second[name])
+            here, there = unbounding(name, site), unbounding(name, second[name])
             point = here.inv(site["value"])
             bounds[name] = [(here(point).cpu().numpy(), there(point).cpu().numpy())]
         check_fixed_supports(bounds)
 
     def _start(self, rows: Rows, sites: dict[str, Any]) -> State:
-        unbounded = _unbounded(sites)
+        unbounded = unbounded_values(sites)
         position = torch.cat([unbounded[n].reshape(len(rows[0]), -1) for n in self.shapes], 1)
-        transforms = {name: _unbounding(name, site) for name, site in sites.items()}
-        structure = inspect(self.model, _nothing, rows, {})
+        transforms = {name: unbounding(name, site) for name, site in sites.items()}
+        structure = inspect(self.model, propose_nothing, rows, {})
         none = torch.zeros(0)
         state = State(rows, structure, transforms, position, none, none, none, none)
         return self._evaluated(state, position)
@@ -212,7 +212,7 @@ class Annealer:
         def model(*args: Any) -> None:
             means.append(self._mean(*args))
 
-        program = PyroProgram(model, _nothing, state.rows, {}, state.structure)
+        program = PyroProgram(model, propose_nothing, state.rows, {}, state.structure)
         draws = program.draw(1, values={name: value[None] for name, value in latents.items()})
         log_prior = log_prior + sum(draws.log_p_sites[name][0] for name in latents)
         log_likelihood = position.new_zeros(len(position))
@@ -224,53 +224,9 @@ class Annealer:
         return log_prior, log_likelihood
 
 
-def simulate(
-    pair: Any, size: int, rng_seed: int, noise_scale: float | None, *given: NDArray[Any]
-) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
-    """`size` rows x drawn from the model, and the values of all its other sites in that draw."""
-    with repeatable(pair, rng_seed):
-        made = run(parts(pair)[0], (None, *tensors(pair, given)), size=size)
-        mean, values = made.returned, {name: site["value"] for name, site in made.sites.items()}
-        if noise_scale is not None and "x" not in values:
-            mean = values["x"] = rows_drawn(mean, made.computed)
-        x = values.pop("x")
-        if noise_scale is not None:
-            check_mean(mean, x)
-            x = mean + noise_scale * torch.randn_like(mean)
-    return x.cpu().numpy(), {name: value.cpu().numpy() for name, value in values.items()}
-
-
 def accepted(log_ratio: Tensor, uniform: Tensor) -> Tensor:
     """The Metropolis decision, (R,); a proposal without a density is never taken."""
     return uniform.log() < log_ratio
-
-
-def log_jacobian(transform: Any, unbounded: Tensor, value: Tensor) -> Tensor:
-    """log |dz / du| of the map to a latent's support, (R,)."""
-    each = transform.log_abs_det_jacobian(unbounded, value)
-    return each.reshape(len(unbounded), -1).sum(1)
-
-
-def _unbounded(sites: dict[str, Any]) -> dict[str, Tensor]:
-    # A draw that rounding has put on a bound goes back inside, by less than rounding.
-    return {
-        name: _unbounding(name, site)
-        .inv(site["value"])
-        .nan_to_num(nan=math.nan, posinf=17.0, neginf=-17.0)
-        for name, site in sites.items()
-    }
-
-
-def _unbounding(name: str, site: Any) -> Any:
-    """The map from unbounded numbers to a site's support."""
-    try:
-        support = site["fn"].support
-    except NotImplementedError:
-        support = None
-    try:
-        return biject_to(support)
-    except (NotImplementedError, TypeError) as error:
-        raise refused_support(name, support) from error
 
 
 def _gradient(each: Tensor, position: Tensor) -> Tensor:
@@ -290,7 +246,3 @@ def _noise_density(x: Tensor, mean: Tensor, scale: float) -> Tensor:
     """log N(x; mean, scale^2), summed over the columns: (R,)."""
     each = -0.5 * ((x - mean) / scale) ** 2 - math.log(scale) - 0.5 * math.log(2 * math.pi)
     return each.reshape(len(each), -1).sum(1)
-
-
-def _nothing(*args: Any) -> None:
-    """A guide that proposes nothing: every latent has a value already."""

@@ -16,9 +16,7 @@ from torch.overrides import TorchFunctionMode
 from inference.engines.pyro.evaluation import log_evidence
 from inference.engines.pyro.factors import sources
 from inference.engines.pyro.inspection import describe, inspect
-from inference.engines.pyro.pairs import (
-    unconstrained,
-)
+from inference.engines.pyro.parameters import unconstrained
 from inference.engines.pyro.particles import obstacle, vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.records import Recorder, held_at, tensors

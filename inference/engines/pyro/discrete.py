@@ -67,9 +67,12 @@ def relaxed_log_prob(fn: Any, value: Tensor) -> Tensor:
     if isinstance(fn, dist.ExpandedDistribution):
         return relaxed_log_prob(fn.base_dist, value)
     alpha = logits(fn)
+    # Of a value that is never taken, and is not: 0 log 0 = 0.
+    none = (value == 0) & (alpha == -torch.inf)
+    taken = value * torch.where(none, 0.0, alpha)
     if family(fn)[0] == "bernoulli":
-        return value * alpha - torch.nn.functional.softplus(alpha)
-    return (value * alpha).sum(-1)
+        return taken - torch.nn.functional.softplus(alpha)
+    return taken.sum(-1)
 
 
 def unmasked(fn: Any) -> Any:

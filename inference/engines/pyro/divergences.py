@@ -80,10 +80,26 @@ def closed_form(q: Any, p: Any) -> Tensor | None:
         return kl_divergence(q, p) if normal and _is(p, dist.MultivariateNormal) else None
     if not any(_is(q, ours) and _is(p, theirs) for ours, theirs in CHECKED):
         return None
+    if isinstance(q, torch.distributions.OneHotCategorical):
+        return _categorical(q._categorical, p._categorical)
+    if isinstance(q, torch.distributions.Categorical):
+        return _categorical(q, p)
     try:
         return kl_divergence(q, p)
     except NotImplementedError:  # of some parameters, such as totals that differ
         return None
+
+
+def _categorical(q: Any, p: Any) -> Tensor:
+    """KL(q || p) with nothing added, to its gradient neither, by values that q never takes.
+
+    Upstream's value is right there, and its gradient is zero times infinity. Where q takes values
+    that p does not, the divergence is infinite and has no gradient.
+    """
+    never, excluded = q.probs == 0, p.logits == -torch.inf
+    apart = torch.where(never, 0.0, q.logits) - torch.where(never | excluded, 0.0, p.logits)
+    known = (q.probs * apart).sum(-1)
+    return torch.where((excluded & ~never).any(-1), torch.inf, known)
 
 
 def _independent(q: Any, p: Any) -> Tensor | None:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from pyro.contrib.easyguide import EasyGuide
 
 from inference.engines.pyro import discrete
+from inference.engines.pyro.copies import untouched_parts
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.isolation import random_states, untouched
-from inference.engines.pyro.pairs import evaluating, parts, untouched_parts
+from inference.engines.pyro.pairs import evaluating, parts
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.traces import proposing, run

@@ -34,7 +34,8 @@ from inference.engines.pyro.traces import (
     samples,
     trace_pair,
 )
-from inference.program.batches import mapped, rows_among
+from inference.program.batches import rows_among
+from inference.program.containers import mapped
 from inference.program.distributions import comes_with_rows, innermost, says
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,9 @@ import pyro
 import torch
 from torch import Tensor
 
+from inference.engines.pyro.copies import detach_kept
 from inference.errors import ObjectiveError
+from inference.program.surrogate import Surrogate
 
 
 class Owned:
@@ -60,3 +63,21 @@ class Owned:
         finally:
             for parameter in trained:
                 parameter.requires_grad_(True)
+
+
+def with_copies(
+    objective: Surrogate, device: torch.device
+) -> tuple[Surrogate, dict[str, torch.nn.Module]]:
+    """The objective with copies of its networks, on the device, and owning nothing yet; and they.
+
+    The networks are by the attribute that holds them.
+    """
+    twin: Any = copy.copy(objective)
+    copies: dict[str, torch.nn.Module] = {}
+    for name, network in objective.networks.items():
+        if isinstance(network, torch.nn.Module):  # anything else is refused in the first step
+            kept: dict[int, Any] = {}
+            detach_kept(network, kept)
+            copies[name] = copy.deepcopy(network, kept).to(device)
+            setattr(twin, name, copies[name])
+    return twin, copies

@@ -13,16 +13,12 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
+from inference.engines.pyro.copies import isolate, untouched_parts
 from inference.engines.pyro.float64 import in_double
 from inference.engines.pyro.inspection import describe
 from inference.engines.pyro.isolation import random_states, untouched
-from inference.engines.pyro.pairs import (
-    StoredPair,
-    evaluating,
-    isolate,
-    unconstrained,
-    untouched_parts,
-)
+from inference.engines.pyro.pairs import StoredPair, evaluating
+from inference.engines.pyro.parameters import unconstrained
 from inference.engines.pyro.site_records import Lines, recorded
 from inference.engines.pyro.traces import Run, run, samples
 from inference.program.records import (

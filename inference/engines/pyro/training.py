@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import copy
-import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,51 +13,31 @@ import torch
 from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
 
+from inference.engines.pyro.copies import isolate
+from inference.engines.pyro.devices import find_device
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.isolation import random_states, untouched
+from inference.engines.pyro.learner import Learner, distinct
 from inference.engines.pyro.memory import memory_of, share
-from inference.engines.pyro.optimisers import (
-    build_optimiser,
-    build_schedule,
-    parameter_groups,
-)
-from inference.engines.pyro.pairs import (
+from inference.engines.pyro.minibatches import Minibatches, alias
+from inference.engines.pyro.networks import with_copies
+from inference.engines.pyro.pairs import StoredPair, evaluating, parts
+from inference.engines.pyro.parameters import (
     AVERAGE,
-    StoredPair,
-    detach_kept,
     drop_owned,
-    evaluating,
-    isolate,
-    parts,
     set_values,
     stored_values,
     unconstrained,
 )
 from inference.engines.pyro.svi import bound
-from inference.errors import ArgumentError, ObjectiveError
+from inference.engines.pyro.upstream_losses import check_gradient, number
+from inference.errors import ArgumentError
 from inference.program.batches import Batch, Form, on_arrays, plain_form
+from inference.program.phases import Side
 from inference.program.program import OWNED, OWNED_STATE, is_owned
 from inference.program.structure import Structure
 from inference.program.surrogate import Surrogate
 from inference.program.trainer import Settings
-
-
-def find_device(name: str | None) -> torch.device:
-    """The torch device of a name such as `"cpu"` or `"cuda:1"`; the CPU for None.
-
-    Raises:
-        ArgumentError: if the machine has no such device.
-    """
-    try:
-        device = torch.device(name or "cpu")
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        why = str(error).splitlines()[0].rstrip(".")
-        raise ArgumentError(
-            f"device={name!r} cannot be used by torch ({why}); use 'cpu', or a device that this "
-            "machine has."
-        ) from error
-    return device
 
 
 class Trainer:
@@ -82,16 +60,15 @@ class Trainer:
         self.own = parts(self.pair.wrapped)
         self.networks: dict[str, torch.nn.Module] = {}
         if isinstance(objective, Surrogate):
-            self.objective = self._own_copy(objective)
-        self.data = tuple(self._tensor(array) for array in settings.arrays)
+            self.objective, self.networks = with_copies(objective, self.device)
+        data = tuple(self._tensor(array) for array in settings.arrays)
+        self.minibatches = Minibatches(settings, data, self.device)
         self.valid = tuple(self._tensor(array) for array in settings.valid)
-        self.noise = torch.Generator(self.device).manual_seed(settings.seed)
-        self.order: tuple[int, torch.Tensor] | None = None
         self.names: list[str] = []
         self.scales: dict[Any, float] = {}
-        self.sides: dict[str, _Side] = {}
+        self.sides: dict[str, Learner] = {}
         phases = getattr(objective, "phases", ())
-        self.turns = [self.objective.during(phase) for phase in phases] or [self.objective]
+        self.turns = [self.objective.during(each.name) for each in phases] or [self.objective]
         share(self.objective, self.turns)
 
     @contextlib.contextmanager
@@ -129,29 +106,29 @@ class Trainer:
         self.names = list(params)
         settings, phases = self.settings, getattr(self.objective, "phases", ())
         if not phases:
-            whole = settings.learning_rate, settings.total_steps
-            self.sides = {"": _Side(_distinct(params.values()), settings, *whole)}
+            whole = Side(settings.learning_rate, settings.total_steps, None)
+            self.sides = {"": Learner(distinct(params.values()), settings, whole)}
             return
-        own, pair = settings.sides(self.objective.critic_learning_rate, phases)
+        own, pair = settings.sides(phases)
         mine = {name: tensor for name, tensor in params.items() if name.startswith(OWNED)}
         others = [tensor for name, tensor in params.items() if name not in mine]
         self.sides = {
-            "": _Side(_distinct(others), settings, *pair),
-            "own/": _Side(mine.values(), settings, *own, bound=self.objective.clip),
+            "": Learner(distinct(others), settings, pair),
+            "own/": Learner(mine.values(), settings, own),
         }
 
     def run(self, start: int, stop: int) -> NDArray[np.float64]:
         """Steps `start` to `stop` on minibatches; the losses, cut after one that is not finite."""
         losses = []
         for step in range(start, stop):
-            losses.append(self._step(self._minibatch(step), self.settings.form, step))
+            losses.append(self._step(self.minibatches.of(step), self.settings.form, step))
             if not np.isfinite(losses[-1]):
                 break
         return np.array(losses, dtype=np.float64)
 
     def run_batch(self, batch: Batch, step: int) -> float:
         """One step on a batch that the caller brought."""
-        return self._step(self._binarised(self._batch(batch.arrays)), batch.form, step)
+        return self._step(self.minibatches.binarised(self._batch(batch.arrays)), batch.form, step)
 
     def _step(self, arrays: tuple[Any, ...], form: Form | None, step: int) -> float:
         """One gradient step; the loss before it. No step is taken on a loss that is not finite."""
@@ -179,7 +156,7 @@ class Trainer:
                     continue
                 loss = getattr(self.objective, "loss", self.objective)
                 args, kwargs = form.fill(arrays, self._tensor)
-                total -= _number(loss(*self._own(), *args, **kwargs)) / scale
+                total -= number(loss(*self._own(), *args, **kwargs)) / scale
         return total
 
     def data_scale(self, batch: Batch) -> float:
@@ -227,7 +204,7 @@ class Trainer:
         for name, side in self.sides.items():
             arrays |= {name + key: array for key, array in side.state().items()}
         arrays["random"] = torch.get_rng_state().numpy()
-        arrays["noise"] = self.noise.get_state().numpy()
+        arrays["noise"] = self.minibatches.noise.get_state().numpy()
         if self.device.type == "cuda":
             arrays["random_cuda"] = torch.cuda.get_rng_state(self.device).numpy()
         return arrays
@@ -243,20 +220,9 @@ class Trainer:
         for name, side in self.sides.items():
             side.restore({k.removeprefix(name): v for k, v in arrays.items() if k.startswith(name)})
         torch.set_rng_state(torch.from_numpy(np.array(arrays["random"])))
-        self.noise.set_state(torch.from_numpy(np.array(arrays["noise"])))
+        self.minibatches.noise.set_state(torch.from_numpy(np.array(arrays["noise"])))
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(torch.from_numpy(np.array(arrays["random_cuda"])), self.device)
-
-    def _own_copy(self, objective: Surrogate) -> Surrogate:
-        """The objective with copies of its networks, on the device, and owning nothing yet."""
-        twin: Any = copy.copy(objective)
-        for name, network in objective.networks.items():
-            if isinstance(network, torch.nn.Module):  # anything else is refused in the first step
-                kept: dict[int, Any] = {}
-                detach_kept(network, kept)
-                self.networks[name] = copy.deepcopy(network, kept).to(self.device)
-                setattr(twin, name, self.networks[name])
-        return twin
 
     def _buffers(self) -> dict[str, torch.Tensor]:
         """What the objective's networks hold besides parameters."""
@@ -283,30 +249,7 @@ class Trainer:
         return array.to(self.device) if hasattr(array, "to") else array
 
     def _batch(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(_alias(self._tensor(array)) for array in batch)
-
-    def _minibatch(self, step: int) -> tuple[Any, ...]:
-        settings = self.settings
-        if settings.full_batch:
-            # New tensors of the same numbers: transforms know by identity what they saw before.
-            return self._binarised(tuple(_alias(array) for array in self.data))
-        epoch, position = divmod(step, settings.steps_per_epoch)
-        if self.order is None or self.order[0] != epoch:
-            # A function of (seed, epoch) alone, so that a resumed run sees the same order.
-            random = np.random.default_rng([settings.seed, epoch])
-            rows = torch.from_numpy(random.permutation(len(self.data[0]))).to(self.device)
-            self.order = (epoch, rows)
-        first = position * settings.batch_size
-        rows = self.order[1][first : first + settings.batch_size]
-        return self._binarised(tuple(array[rows] for array in self.data))
-
-    def _binarised(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
-        if not self.settings.binarise:
-            return batch
-        return tuple(
-            torch.bernoulli(array, generator=self.noise) if array.is_floating_point() else array
-            for array in batch
-        )
+        return tuple(alias(self._tensor(array)) for array in batch)
 
     def _loss_and_grads(self, step: int, arrays: tuple[Any, ...], form: Form) -> float:
         objective: Any = self.turns[step % len(self.turns)]
@@ -317,9 +260,9 @@ class Trainer:
             args, kwargs = form.fill(arrays, self._tensor)
             if isinstance(objective, upstream.ELBO):
                 upstreams: Any = objective
-                return _number(upstreams.loss_and_grads(*self._own(), *args, **kwargs))
+                return number(upstreams.loss_and_grads(*self._own(), *args, **kwargs))
             loss = objective(*self._own(), *args, **kwargs)
-            _check_gradient(objective, loss)
+            check_gradient(objective, loss)
         loss.backward()
         return loss.item()
 
@@ -331,117 +274,10 @@ class Trainer:
         new = [name for name in params if name not in self.names]
         known = {id(params[name]) for name in self.names if name in params}
         trained = [params[name] for name in new if not name.startswith(AVERAGE)]
-        trained = [each for each in _distinct(trained) if id(each) not in known]
+        trained = [each for each in distinct(trained) if id(each) not in known]
         if trained:
-            for group in parameter_groups(self.settings.optimiser, trained):
-                self.sides[""].optimiser.add_param_group(group)
+            self.sides[""].adopt(trained)
         self.names += new
-
-
-def _check_gradient(objective: Any, loss: Any) -> None:
-    """Refuse a function that returns a number: Pyro's own loop would go on and train nothing.
-
-    Raises:
-        ObjectiveError: naming the function.
-    """
-    if not getattr(loss, "requires_grad", False):
-        raise ObjectiveError(
-            f"objective={getattr(objective, '__qualname__', objective)} returns a "
-            f"{type(loss).__name__} without a gradient, so that nothing would be trained. Pass the "
-            "loss object itself, such as Trace_ELBO(), or its differentiable_loss."
-        )
-
-
-class _Side:
-    """An optimiser and its schedule: of all parameters, or of one side where two take turns."""
-
-    def __init__(
-        self,
-        parameters: Iterable[torch.Tensor],
-        settings: Settings,
-        learning_rate: float | None,
-        total_steps: int | None,
-        *,
-        bound: float | None = None,
-    ) -> None:
-        self.optimiser = build_optimiser(settings.optimiser, learning_rate, parameters)
-        self.optimiser.zero_grad()  # a copy of a pair has the gradients that were left on it
-        self.schedule = build_schedule(settings.schedule, self.optimiser, total_steps)
-        self.clip_norm, self.bound = settings.clip_norm, bound
-
-    def step(self, *, waits: bool) -> None:
-        """Follow the gradient; with `waits` not if it is zero throughout, as between turns."""
-        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
-        if not waits or any(p.grad is not None and bool(p.grad.any()) for p in parameters):
-            for parameter in parameters:
-                # No gradient in this batch, but in earlier ones: zero, as in both libraries' SVI.
-                if parameter.grad is None and parameter in self.optimiser.state:
-                    parameter.grad = torch.zeros_like(parameter)
-            if self.clip_norm is not None:
-                torch.nn.utils.clip_grad_norm_(parameters, self.clip_norm)
-            self.optimiser.step()
-            if self.schedule is not None:
-                self.schedule.step()
-            if self.bound is not None:
-                with torch.no_grad():
-                    for parameter in (p for p in parameters if p.grad is not None):
-                        parameter.clamp_(-self.bound, self.bound)
-        self.optimiser.zero_grad()
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """What the optimiser carries from step to step."""
-        optimiser = self.optimiser.state_dict()
-        arrays: dict[str, NDArray[Any]] = {}
-        plain: dict[str, Any] = {"groups": optimiser["param_groups"], "slots": {}}
-        for index, slots in optimiser["state"].items():
-            for key, value in slots.items():
-                if isinstance(value, torch.Tensor):
-                    arrays[f"slot/{index}/{key}"] = value.cpu().numpy().copy()
-                else:
-                    plain["slots"].setdefault(str(index), {})[key] = value
-        if self.schedule is not None:
-            plain["schedule"] = _plain(self.schedule.state_dict())
-        arrays["plain"] = np.frombuffer(json.dumps(plain).encode(), dtype=np.uint8).copy()
-        return arrays
-
-    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
-        """Continue from a state."""
-        plain = json.loads(arrays["plain"].tobytes())
-        slots: dict[int, dict[str, Any]] = {int(i): dict(s) for i, s in plain["slots"].items()}
-        for key, value in arrays.items():
-            if key.startswith("slot/"):
-                _, index, name = key.split("/", 2)
-                slots.setdefault(int(index), {})[name] = torch.from_numpy(np.array(value))
-        self.optimiser.load_state_dict({"state": slots, "param_groups": plain["groups"]})
-        if self.schedule is not None:
-            self.schedule.load_state_dict(self.schedule.state_dict() | plain["schedule"])
-
-
-def _distinct(parameters: Iterable[torch.Tensor]) -> list[torch.Tensor]:
-    """Each tensor once: a flow's are in the store under the guide's names and under its own."""
-    return list({id(each): each for each in parameters}.values())
-
-
-def _alias(array: Any) -> Any:
-    return array.view_as(array) if isinstance(array, torch.Tensor) else array
-
-
-def _plain(state: dict[str, Any]) -> dict[str, Any]:
-    """A scheduler's state without settings that JSON would change; the resumed run has them."""
-    kept = {}
-    for key, value in state.items():
-        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-            kept[key] = [_plain(item) for item in value]
-            continue
-        with contextlib.suppress(TypeError):  # functions
-            if json.loads(json.dumps(value)) == value:
-                kept[key] = value
-    return kept
-
-
-def _number(loss: Any) -> float:
-    """A loss as a number; of `ReweightedWakeSleep`'s two the model's, which is the bound."""
-    return float(loss[0] if isinstance(loss, tuple) else loss)
 
 
 @contextlib.contextmanager

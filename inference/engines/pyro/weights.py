@@ -51,6 +51,7 @@ class Weights(Passes):
             term = _weighed(model_weight, log_p - log_q_through)
         else:
             term = _weighed(model_weight, log_p) - _weighed(weights[1].detach(), log_q)
+        term = torch.where(term.detach().isinf(), 0.0, term)
         return log_w, term - term.detach()
 
     def _scores_of_leaves(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,29 +20,8 @@ from inference.estimators.certificate.libraries import enumerated
 from inference.estimators.certificate.programs import PROGRAMS, Program
 from inference.estimators.certificate.programs.program import OfCase
 from inference.estimators.certificate.sites import Array, Arrays
-from inference.objectives import (
-    CIWAE,
-    ELBO,
-    IWAE,
-    MIWAE,
-    NVIL,
-    PIWAE,
-    REBAR,
-    RELAX,
-    RLOO,
-    RWS,
-    STL,
-    VIMCO,
-    ChiSquare,
-    Concrete,
-    DisARM,
-    DReG,
-    Enumerated,
-    Objective,
-    Renyi,
-    TailAdaptive,
-    WakeSleep,
-)
+from inference.objectives import Enumerated, Objective
+from inference.objectives.registry import own_kinds
 
 LIMIT = 4.5  # the largest |z| that passes, after Bonferroni
 PARTICLES = (1, 2, 5, 20)
@@ -69,31 +49,29 @@ class Family:
     counted: bool = True
 
 
-FAMILIES = (
-    Family("ELBO", lambda k: ELBO(k)),
-    Family("IWAE", lambda k: IWAE(k)),
-    Family("MIWAE", lambda k: MIWAE(2, k)),
-    Family("PIWAE", lambda k: PIWAE(2, k)),
-    Family("CIWAE", lambda k: CIWAE(k, 0.3)),
-    Family("STL", lambda k: STL(k)),
-    Family("DReG", lambda k: DReG(k)),
-    Family("Renyi", lambda k: Renyi(0.5, k)),
-    Family("TailAdaptive", lambda k: TailAdaptive(k), least=2),
-    Family("ChiSquare", lambda k: ChiSquare(k), least=2),
-    Family("NVIL", lambda k: NVIL(num_particles=k, normalise=False)),
-    Family("RLOO", lambda k: RLOO(k), least=2),
-    Family("VIMCO", lambda k: VIMCO(k), least=2),
-    Family("Concrete", lambda k: Concrete(0.5, num_particles=k)),
-    Family("Concrete, hard", lambda k: Concrete(0.5, True, num_particles=k)),
-    Family("REBAR", lambda k: REBAR(num_particles=k)),
-    Family("RELAX", lambda k: RELAX(num_particles=k)),
-    Family("DisARM", lambda k: DisARM(k)),
-    Family("RWS, wake", lambda k: RWS(k, "wake")),
-    Family("RWS, sleep", lambda k: RWS(k, "sleep")),
-    Family("RWS, both", lambda k: RWS(k, "both")),
-    Family("WakeSleep", lambda k: WakeSleep(), counted=False),
-    Family("Enumerated", lambda k: Enumerated(), counted=False),
-)
+def _families() -> Iterator[Family]:
+    """A row for each variant of the objectives that say what they estimate."""
+    for kind in own_kinds():
+        counted = "num_particles" in inspect.signature(kind).parameters
+        for variant, fixed in kind.certified.items() if kind.estimates is not None else ():
+            label = f"{kind.__name__}, {variant}" if variant else kind.__name__
+            make = _of_particles if counted else _of_itself
+            build = functools.partial(make, kind, fixed)
+            yield Family(label, build, kind.least_particles, counted)
+
+
+def _of_particles(
+    kind: Callable[..., Objective], fixed: Mapping[str, Any], count: int
+) -> Objective:
+    return kind(**fixed, num_particles=count)
+
+
+def _of_itself(kind: Callable[..., Objective], fixed: Mapping[str, Any], count: int) -> Objective:
+    del count
+    return kind(**fixed)
+
+
+FAMILIES = tuple(_families())
 
 
 @dataclass(frozen=True)
@@ -282,17 +260,7 @@ def limit(comparisons: int) -> float:
 
 def _owned(objective: Any, latents: Sequence[str]) -> Arrays:
     """Values for what an objective owns, so that a baseline of zero hides nothing."""
-    random = np.random.default_rng(0)
-    values: Arrays = {}
-    if isinstance(objective, NVIL):
-        for site in latents:
-            last = 0.5 * random.normal(size=(objective.hidden, 1))
-            values[f"baseline.{site}.1.weight"] = last
-            values[f"state.mean.{site}"] = np.array(-2.0)
-    if isinstance(objective, REBAR):
-        for site in latents:
-            values[f"scale.{site}"] = np.array(0.7)
-            if isinstance(objective, RELAX):
-                last = 0.1 * random.normal(size=(objective.hidden, 1))
-                values[f"control.{site}.1.weight"] = last
+    if not isinstance(objective, Objective):
+        return {}
+    values = objective.perturbation(latents, np.random.default_rng(0))
     return {name: value.astype(np.float32) for name, value in values.items()}

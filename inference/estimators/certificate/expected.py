@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,21 +12,8 @@ from inference.estimators.certificate import exact
 from inference.estimators.certificate.cases import Case
 from inference.estimators.certificate.relaxed import concrete
 from inference.estimators.certificate.sites import Array, Arrays
-from inference.objectives import (
-    CIWAE,
-    IWAE,
-    MIWAE,
-    PIWAE,
-    RWS,
-    VIMCO,
-    ChiSquare,
-    Concrete,
-    DReG,
-    Objective,
-    Renyi,
-    TailAdaptive,
-    WakeSleep,
-)
+from inference.objectives import Objective
+from inference.objectives.estimates import Bound, Estimates
 
 
 @dataclass(frozen=True)
@@ -43,75 +31,108 @@ class Expected:
     bias: float | None = None
 
 
-def expected(objective: Objective, case: Case, x: Array) -> Expected:
-    """The exact expectation of an objective's gradient on a case's parameters and some data."""
-    particles = getattr(objective, "num_particles", 1)
-    match objective:
-        case Concrete():
-            return _biased(case, x, _concrete(objective, case, x))
-        case RWS():
-            model = _of_iwae(case, x, particles, of="model")
-            return _biased(case, x, model | _guide_of_rws(objective, case, x))
-        case WakeSleep():
-            return _biased(case, x, _of_elbo(case, x) | _asleep(case, x))
-        case TailAdaptive():
-            guide = exact.tail_guide(case, case.values, x, particles)
-            return _biased(case, x, _of_iwae(case, x, particles, of="model") | guide)
-        case ChiSquare():
-            guide = exact.chi_guide(case, case.values, x, particles)
-            return _biased(case, x, _of_iwae(case, x, particles, of="model") | guide)
-        case PIWAE(num_outer=outer):
-            model = _of_iwae(case, x, outer * particles, of="model")
-            return Expected(model | _of_iwae(case, x, particles, of="guide"))
-        case IWAE() | MIWAE() | DReG() | VIMCO():
-            return Expected(_of_iwae(case, x, particles))
-        case Renyi(alpha=alpha):
-            gradient = exact.gradient(
-                lambda v: exact.renyi(case, v, x, alpha, particles), case.values
-            )
-            return Expected(gradient)
-        case CIWAE(beta=beta):
-            elbo, iwae = _of_elbo(case, x), _of_iwae(case, x, particles)
-            return Expected({n: beta * elbo[n] + (1 - beta) * iwae[n] for n in elbo})
-        case _:
-            return Expected(_of_elbo(case, x))
+def expected(objective: Objective, case: Case, x: Array) -> Expected | None:
+    """The exact expectation of an objective's gradient on a case's parameters and some data.
+
+    None where the objective says of no bound or rule that it follows it, or where the expectation
+    of its rule is not written here.
+    """
+    estimates = objective.estimates
+    if estimates is None:
+        return None
+    if not estimates.rule:
+        return Expected(_of_bounds(objective, estimates, case, x))
+    if estimates.rule not in _RULES:
+        return None
+    followed = _RULES[estimates.rule](objective, case, x)
+    if estimates.biased is None:
+        followed = _of_bound(estimates.model, objective, case, x, of="model") | followed
+    return _with_bias(case, x, followed)
 
 
-def _of_elbo(case: Case, x: Array) -> Arrays:
-    return exact.gradient(lambda values: exact.elbo(case, values, x), case.values)
+def _of_bounds(objective: Objective, estimates: Estimates, case: Case, x: Array) -> Arrays:
+    if estimates.model == estimates.guide:
+        return _of_bound(estimates.model, objective, case, x)
+    assert isinstance(estimates.guide, Bound)
+    model = _of_bound(estimates.model, objective, case, x, of="model")
+    return model | _of_bound(estimates.guide, objective, case, x, of="guide")
 
 
-def _of_iwae(case: Case, x: Array, num_particles: int, of: str = "both") -> Arrays:
-    """The bound's gradient for the parameters of the model, of the guide, or of both."""
+def _of_bound(bound: Bound, objective: Objective, case: Case, x: Array, of: str = "both") -> Arrays:
+    """A bound's gradient for the parameters of the model, of the guide, or of both."""
     guide = case.guide_names
-    names = {"both": set(case.values), "guide": guide, "model": set(case.values) - guide}[of]
-    return exact.gradient(
-        lambda values: exact.iwae(case, values, x, num_particles), case.values, sorted(names)
-    )
+    sides = {"both": set(case.values), "guide": set(guide), "model": set(case.values) - guide}
+
+    def value(values: Arrays) -> float:
+        return bound_value(
+            bound,
+            objective,
+            lambda: exact.elbo(case, values, x),
+            lambda alpha, count: exact.renyi(case, values, x, alpha, count),
+        )
+
+    return exact.gradient(value, case.values, sorted(sides[of]))
 
 
-def _guide_of_rws(objective: RWS, case: Case, x: Array) -> Arrays:
-    wake, sleep = {}, {}
-    if objective.guide_phase != "sleep":
-        wake = exact.wake_guide(case, case.values, x, objective.num_particles)
-    if objective.guide_phase != "wake":
-        sleep = _asleep(case, x)
-    if wake and sleep:
-        return {name: 0.5 * (wake[name] + sleep[name]) for name in wake}
-    return wake or sleep
+def bound_value(
+    bound: Bound,
+    objective: Objective,
+    elbo: Callable[[], float],
+    renyi: Callable[[float, int], float],
+) -> float:
+    """An objective's bound from the ELBO and from Renyi's bound of order alpha and K draws."""
+    share, value = bound.elbo_share(objective), 0.0
+    if share > 0:
+        value += share * elbo()
+    if share < 1:
+        value += (1 - share) * renyi(bound.alpha(objective), bound.num_particles(objective))
+    return value
 
 
-def _asleep(case: Case, x: Array) -> Arrays:
+def _asleep(objective: Objective, case: Case, x: Array) -> Arrays:
+    del objective
     dreamer, dreams = case.sleeping(len(x))
     return {n: dreams * g for n, g in exact.sleep_guide(dreamer, case.values).items()}
 
 
-def _concrete(objective: Concrete, case: Case, x: Array) -> Arrays:
+def _awake(objective: Objective, case: Case, x: Array) -> Arrays:
+    return exact.wake_guide(case, case.values, x, _particles(objective))
+
+
+def _awake_and_asleep(objective: Objective, case: Case, x: Array) -> Arrays:
+    wake, sleep = _awake(objective, case, x), _asleep(objective, case, x)
+    return {name: 0.5 * (wake[name] + sleep[name]) for name in wake}
+
+
+def _by_rank(objective: Objective, case: Case, x: Array) -> Arrays:
+    return exact.tail_guide(case, case.values, x, _particles(objective))
+
+
+def _by_chi_square(objective: Objective, case: Case, x: Array) -> Arrays:
+    return exact.chi_guide(case, case.values, x, _particles(objective))
+
+
+def _relaxed(objective: Any, case: Case, x: Array) -> Arrays:
     return concrete(case, case.values, x, objective.temperature, hard=objective.hard)
 
 
-def _biased(case: Case, x: Array, gradient: Arrays) -> Expected:
-    elbo = _of_elbo(case, x)
+def _particles(objective: Any) -> int:
+    return objective.num_particles
+
+
+_RULES: dict[str, Callable[[Objective, Case, Array], Arrays]] = {
+    "wake": _awake,
+    "sleep": _asleep,
+    "wake and sleep": _awake_and_asleep,
+    "tail-adaptive": _by_rank,
+    "chi-square": _by_chi_square,
+    "relaxed draws": _relaxed,
+}
+"""What the guide's parameters follow under a rule; under a biased one, all parameters."""
+
+
+def _with_bias(case: Case, x: Array, gradient: Arrays) -> Expected:
+    elbo = exact.gradient(lambda values: exact.elbo(case, values, x), case.values)
     names = sorted(case.guide_names)
 
     def flat(arrays: dict[str, Any]) -> Array:

@@ -28,7 +28,7 @@ from inference import annealed_importance_sampling, bidirectional, fit, log_like
 from inference.data.rows import chunks
 from inference.engines import load_engine
 from inference.engines.numpyro.pairs import StoredPair
-from inference.engines.pyro.pairs import rebuild
+from inference.engines.pyro.parameters import rebuild
 from inference.errors import ArgumentError, DataError, DivergenceError, ObjectiveError, PairError
 from inference.likelihood import annealing_chains
 from ppl_models import create

@@ -13,7 +13,7 @@ from rows import ENGINES, ROWS
 from inference import log_likelihood
 from inference.engines.numpyro.pairs import StoredPair
 from inference.engines.numpyro.program import NumPyroProgram
-from inference.engines.pyro.pairs import rebuild
+from inference.engines.pyro.parameters import rebuild
 from inference.engines.pyro.program import PyroProgram
 from inference.errors import ArgumentError, DataError, PairError, ZooError
 from ppl_models import create

@@ -49,9 +49,10 @@ from inference.objectives import (
     describe_objective,
     parse_objective,
 )
-from inference.objectives.registry import EXAMPLES
+from inference.objectives.registry import examples
 from ppl_models import create
 
+EXAMPLES = examples()
 PLAIN = [
     name
     for name, row in ROWS.items()

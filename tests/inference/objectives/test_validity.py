@@ -37,8 +37,9 @@ from inference.objectives import (
     Objective,
     WakeSleep,
 )
-from inference.objectives.registry import EXAMPLES
+from inference.objectives.registry import examples
 
+EXAMPLES = examples()
 NAMES = [type(objective).__name__ for objective in EXAMPLES]
 ANY_KIND = {"ELBO", "NVIL", "RLOO", "VIMCO", "RWS", "WakeSleep"}
 PATHWISE = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -14,10 +15,26 @@ import pyro
 import pyro.distributions as pdist
 import pytest
 import torch
+from plated import Words
 from rows import ENGINES
 from scipy.special import logsumexp
 
-from inference.objectives import RWS, VIMCO
+from inference.engines import load_engine
+from inference.objectives import (
+    ELBO,
+    NVIL,
+    REBAR,
+    RELAX,
+    RLOO,
+    RWS,
+    STL,
+    VIMCO,
+    Concrete,
+    DReG,
+    Enumerated,
+    TailAdaptive,
+    WakeSleep,
+)
 
 K, ROWS, SETS = 3, 250, 40
 PRIOR, GUIDE = np.array([0.4, -0.6]), np.array([0.2, -0.3, 0.5])  # the third state is impossible
@@ -106,3 +123,114 @@ def test_gradients_are_those_of_enumeration(engine: str, objective: Any) -> None
     error = found.std(0, ddof=1) / np.sqrt(SETS)
     # Six errors with 39 degrees of freedom are 5e-7; 14 such numbers fail once in 100,000 runs.
     np.testing.assert_array_less(abs(found.mean(0) - slopes())[counted], 6 * error[counted] + 1e-6)
+
+
+def discrete(engine: str, *, one_hot: bool, both: bool) -> Any:
+    """The same program; the guide excludes the third state, as the model does, or proposes it."""
+    words = Words(engine)
+    library: Any = words.library
+    joined: Any = torch.cat if engine == "pyro" else jnp.concatenate
+    softmax: Any = (lambda a: torch.softmax(a, -1)) if engine == "pyro" else jax.nn.softmax
+
+    def law(logits: Any, *, excludes: bool) -> Any:
+        """NumPyro's own checks take no logit of -inf; torch makes small probabilities of none."""
+        if engine == "pyro":
+            known = joined([logits, words.array([-np.inf])]) if excludes else logits
+            kind: Any = pdist.OneHotCategorical if one_hot else pdist.Categorical
+            return kind(logits=known)
+        probs = softmax(logits)
+        probs = joined([probs, words.array([0.0])]) if excludes else probs
+        return ndist.Multinomial(1, probs=probs) if one_hot else ndist.Categorical(probs=probs)
+
+    def model(x: Any) -> None:
+        prior = library.param("prior", words.array(PRIOR))
+        with library.plate("data", len(x)):
+            k = library.sample("k", law(prior, excludes=True))
+            means = words.array(MEANS)
+            library.sample(
+                "x", words.dist.Normal((k * means).sum(-1) if one_hot else means[k], 1.0), obs=x
+            )
+
+    def guide(x: Any) -> None:
+        logits = library.param("guide", words.array(GUIDE[:2] if both else GUIDE))
+        with library.plate("data", len(x)):
+            library.sample("k", law(logits, excludes=both))
+
+    return SimpleNamespace(engine=engine, model=model, guide=guide)
+
+
+def slopes_of_the_elbo() -> dict[str, np.ndarray]:
+    """Of sum_k q_k (log p_k - log q_k) over the two states that are left."""
+    log_p = PRIOR - logsumexp(PRIOR) - 0.5 * (X[0] - MEANS[:2]) ** 2
+    log_q = GUIDE[:2] - logsumexp(GUIDE[:2])
+    q, cost = np.exp(log_q), log_p - log_q
+    prior = np.exp(PRIOR - logsumexp(PRIOR))
+    return {"prior": q - prior, "guide": q * (cost - (q * cost).sum())}
+
+
+OF_INTEGERS = (ELBO(), ELBO(2, analytic_kl=False), RLOO(2), NVIL(normalise=False), Enumerated())
+OF_ONE_HOT = (ELBO(), REBAR(), RELAX())
+
+
+@each_engine
+@pytest.mark.parametrize(
+    ("one_hot", "objective"),
+    [(one_hot, each) for one_hot in (False, True) for each in (OF_INTEGERS, OF_ONE_HOT)[one_hot]],
+    ids=repr,
+)
+def test_states_that_both_sides_exclude_count_for_nothing(
+    engine: str, one_hot: bool, objective: Any
+) -> None:
+    made = discrete(engine, one_hot=one_hot, both=True)
+    found, losses = load_engine(engine).gradients(made, objective, (X,), SETS)
+    assert np.isfinite(losses).all()
+    for name, expected in slopes_of_the_elbo().items():
+        sampled = -found[name] / ROWS
+        error = sampled.std(0, ddof=1) / np.sqrt(SETS)
+        # As above; 56 such numbers.
+        np.testing.assert_array_less(abs(sampled.mean(0) - expected), 6 * error + 1e-5)
+
+
+@each_engine
+@pytest.mark.parametrize(
+    "objective", [*OF_INTEGERS, WakeSleep(), REBAR(), RELAX(), Concrete(0.5)], ids=repr
+)
+def test_states_that_the_model_alone_excludes_make_the_bound_minus_infinity(
+    engine: str, objective: Any
+) -> None:
+    """And no gradient NaN, but for relaxed draws, which take a little of every state."""
+    one_hot = isinstance(objective, REBAR | Concrete)
+    made = discrete(engine, one_hot=one_hot, both=False)
+    found, losses = load_engine(engine).gradients(made, objective, (X,), 4)
+    assert np.isposinf(losses).all()
+    if not isinstance(objective, Concrete):
+        assert all(np.isfinite(each).all() for each in found.values())
+
+
+@each_engine
+@pytest.mark.parametrize("objective", [STL(3), DReG(3), TailAdaptive(3)], ids=repr)
+def test_pathwise_draws_without_a_density(engine: str, objective: Any) -> None:
+    """A prior on an interval, of which the guide leaves the inside: -inf, and finite gradients."""
+    words = Words(engine)
+
+    class Interval(words.dist.Normal):
+        """Uniform on [-1, 1], on the whole line; NumPyro's own is constant outside of it."""
+
+        def log_prob(self, value: Any) -> Any:
+            return words.array([-np.inf, -np.log(2)])[1 * (abs(value) < 1)]
+
+    def model(x: Any) -> None:
+        with words.plate("data", len(x)):
+            z = words.sample("z", Interval(0 * x, 1.0))
+            words.sample("x", words.dist.Normal(z, 1.0), obs=x)
+
+    def guide(x: Any) -> None:
+        a = words.library.param("a", words.array(0.5))
+        with words.plate("data", len(x)):
+            words.sample("z", words.dist.Normal(a * x, 1.0))
+
+    pair = SimpleNamespace(engine=engine, model=model, guide=guide)
+    found, losses = load_engine(engine).gradients(pair, objective, (X,), 4)
+    assert np.isposinf(losses).all()
+    assert np.isfinite(found["a"]).all()
+    assert (found["a"] != 0).all()

@@ -19,12 +19,12 @@ from numpyro_corpus.known import KNOWN
 from numpyro_corpus.registry import arguments
 
 from inference import check_pair, fit, log_likelihood, valid_objectives
-from inference.engines.numpyro.pairs import flatten
+from inference.engines.numpyro.parameters import flatten
 from inference.errors import ObjectiveError, PairError
-from inference.objectives.registry import EXAMPLES
+from inference.objectives.registry import examples
 
 SEED = 3
-OBJECTIVES = {type(objective).__name__: objective for objective in EXAMPLES}
+OBJECTIVES = {type(objective).__name__: objective for objective in examples()}
 PLAYING = {"Adversarial"}  # two sides take turns, so that no loss goes down
 RESUMED = {  # one of each kind of state
     "annealed_classifier",

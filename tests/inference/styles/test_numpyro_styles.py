@@ -21,7 +21,7 @@ from numpyro_styles import (
 )
 
 from inference import fit
-from inference.engines.numpyro.pairs import flatten
+from inference.engines.numpyro.parameters import flatten
 
 STEPS, SEED = 50, 3
 

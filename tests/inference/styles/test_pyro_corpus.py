@@ -24,12 +24,13 @@ from pyro_corpus.known import KNOWN
 from pyro_corpus.known import OBJECTIVES as KNOWN_TO_FAIL
 
 from inference import ELBO, check_pair, fit, log_likelihood, valid_objectives
-from inference.engines.pyro.pairs import evaluating, stored_values
+from inference.engines.pyro.pairs import evaluating
+from inference.engines.pyro.parameters import stored_values
 from inference.errors import ObjectiveError, PairError
-from inference.objectives.registry import EXAMPLES
+from inference.objectives.registry import examples
 
 SEED, PARTICLES = 3, 100
-OBJECTIVES = {type(objective).__name__: objective for objective in EXAMPLES}
+OBJECTIVES = {type(objective).__name__: objective for objective in examples()}
 SUMMED = {  # losses and gradients are other estimates than upstream's
     "annotators",
     "belief_net_with_baselines",

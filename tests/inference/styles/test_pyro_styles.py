@@ -23,7 +23,9 @@ from pyro_styles import (
 )
 
 from inference import ELBO, fit, load_run
-from inference.engines.pyro.pairs import evaluating, isolate, stored_values
+from inference.engines.pyro.copies import isolate
+from inference.engines.pyro.pairs import evaluating
+from inference.engines.pyro.parameters import stored_values
 
 STEPS, SEED = 50, 3
 

@@ -20,7 +20,7 @@ from scipy.stats import multivariate_normal
 
 from inference import ELBO, IWAE, check_pair, fit, log_likelihood, valid_objectives
 from inference.errors import ObjectiveError
-from inference.objectives.registry import EXAMPLES
+from inference.objectives.registry import examples
 from inference.pairs import called_with, fitted
 from inference.program.batches import Form
 
@@ -74,7 +74,7 @@ def test_no_objective_weighs_all_rows_as_one_unasked(name):
 
 
 def test_the_kinds_are_among_them():
-    assert {type(each).__name__ for each in EXAMPLES} >= MULTI_SAMPLE
+    assert {type(each).__name__ for each in examples()} >= MULTI_SAMPLE
     assert CASES.keys() >= KINDS
 
 
@@ -144,3 +144,22 @@ def test_neither_is_blamed(engine):
     said = check_pair(level(engine, (1,)), y, engine=engine)
     assert not said.failed
     assert not said.limits, said
+
+
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+def test_a_plate_that_says_how_many_there_are_is_not_blamed_for_all_of_them(engine):
+    """The batch is all of the data, so that no plate can be given them twice."""
+    library, dist = (importlib.import_module(n) for n in (engine, f"{engine}.distributions"))
+    y = torch.tensor(SERIES) if engine == "pyro" else SERIES
+
+    def model(y: Any) -> None:
+        z = library.sample("z", dist.Normal(0.0, 2.0))
+        with library.plate("data", 9, subsample_size=len(y)):
+            library.sample("y", dist.Normal(z, 1.0), obs=y)
+
+    def guide(y: Any) -> None:
+        del y
+        start = torch.tensor(0.5) if engine == "pyro" else 0.5
+        library.sample("z", dist.Normal(library.param("m", start), 0.4))
+
+    assert check_pair((model, guide), y, engine=engine).failed == []

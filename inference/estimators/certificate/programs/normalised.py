@@ -21,7 +21,7 @@ from inference.estimators.certificate.expected import Expected
 from inference.estimators.certificate.libraries import frameworks, parameters, sample
 from inference.estimators.certificate.programs.program import OfCase
 from inference.estimators.certificate.sites import Array, Site
-from inference.objectives import RWS, Objective, WakeSleep
+from inference.objectives import Objective
 
 EPSILON = 1e-5  # of both libraries' layers
 _HIDDEN = 2
@@ -100,14 +100,9 @@ class BatchNorm(OfCase):
 
     def expected(self, objective: Objective) -> Expected | None:
         """Not of dreams, whose batch is a draw; nor of ranks, which take two Gaussians."""
-        sleeps = isinstance(objective, WakeSleep) or (
-            isinstance(objective, RWS) and objective.guide_phase != "wake"
-        )
-        return (
-            None
-            if sleeps or type(objective).__name__ == "TailAdaptive"
-            else super().expected(objective)
-        )
+        rule = "" if objective.estimates is None else objective.estimates.rule
+        unstated = rule in ("sleep", "wake and sleep", "tail-adaptive")
+        return None if unstated else super().expected(objective)
 
 
 BATCH_NORM = BatchNorm(_case(), 12)

@@ -26,7 +26,7 @@ from inference.estimators.certificate.libraries import as_array, frameworks, par
 from inference.estimators.certificate.programs.program import OfCase
 from inference.estimators.certificate.quadrature import hermite
 from inference.estimators.certificate.sites import Array, Arrays
-from inference.objectives import Objective, TailAdaptive
+from inference.objectives import Objective
 
 _SHAPE = 3.0  # of the Gamma distribution
 _SCALE = 0.35  # where the guide starts
@@ -130,7 +130,7 @@ class PackedGuide(OfCase):
 
     def expected(self, objective: Objective) -> Expected | None:
         """Not of ranks, which take a log weight that is quadratic."""
-        if isinstance(objective, TailAdaptive):
+        if objective.estimates is not None and objective.estimates.rule == "tail-adaptive":
             return None
         found = super().expected(objective)
         if found is None:

@@ -11,25 +11,10 @@ from numpy.typing import NDArray
 
 from inference.estimators.certificate import exact
 from inference.estimators.certificate.cases import Case
-from inference.estimators.certificate.expected import Expected, expected
+from inference.estimators.certificate.expected import Expected, bound_value, expected
 from inference.estimators.certificate.sites import Array, Arrays
-from inference.objectives import (
-    CIWAE,
-    ELBO,
-    IWAE,
-    MIWAE,
-    NVIL,
-    REBAR,
-    RLOO,
-    STL,
-    VIMCO,
-    DisARM,
-    Enumerated,
-    Objective,
-    Renyi,
-)
+from inference.objectives import Objective
 
-_OF_ELBO = (ELBO, NVIL, RLOO, STL, REBAR, DisARM, Enumerated)  # RELAX is a REBAR
 Bound = Callable[[Arrays], float]
 
 
@@ -149,17 +134,12 @@ def by_bounds(
         elbo: the ELBO at other parameters.
         multi: likewise Renyi's bound of order alpha and K particles; of order 0 that of IWAE.
     """
-    particles = getattr(objective, "num_particles", 1)
+    estimates = objective.estimates
+    if estimates is None or estimates.rule or estimates.model != estimates.guide:
+        return None
+    bound = estimates.model
 
-    def slope(bound: Bound) -> Arrays:
-        return exact.gradient(bound, values)
+    def value(at: Arrays) -> float:
+        return bound_value(bound, objective, lambda: elbo(at), lambda a, k: multi(at, a, k))
 
-    match objective:
-        case IWAE() | MIWAE() | VIMCO():
-            return Expected(slope(lambda v: multi(v, 0.0, particles)))
-        case Renyi(alpha=alpha):
-            return Expected(slope(lambda v: multi(v, alpha, particles)))
-        case CIWAE(beta=beta):
-            return Expected(slope(lambda v: beta * elbo(v) + (1 - beta) * multi(v, 0.0, particles)))
-        case _:
-            return Expected(slope(elbo)) if isinstance(objective, _OF_ELBO) else None
+    return Expected(exact.gradient(value, values))

@@ -102,6 +102,8 @@ class UnderWeights(OfCase):
     def expected(self, objective: Objective) -> Expected | None:
         """The exact gradient with the scale outside put back."""
         found = expected(objective, self.case, self.data)
+        if found is None:
+            return None
         return Expected({n: self.case.outside * g for n, g in found.gradient.items()}, found.bias)
 
 

@@ -26,7 +26,7 @@ def averages(engine: str, run: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     if engine == "numpyro":
         state = run.pair.values["norm$state"]["state"]
         return np.asarray(state["mean"]), np.asarray(state["var"])
-    from inference.engines.pyro.pairs import stored_values
+    from inference.engines.pyro.parameters import stored_values
 
     by_part = {name.rsplit(".", 1)[-1]: v for name, v in stored_values(run.pair).items()}
     return by_part["running_mean"], by_part["running_var"]

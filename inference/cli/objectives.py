@@ -1,0 +1,24 @@
+"""`ppl-zoo objectives`: what a pair may be trained under."""
+
+from __future__ import annotations
+
+import warnings
+
+from rich.table import Table
+
+from inference.cli.text import console, plain_warnings
+
+
+def objectives_command() -> None:
+    """List the objectives, those of installed packages too, and what each needs of a pair."""
+    from inference.objectives.registry import kinds
+    from inference.objectives.table import rows
+
+    known, broken = kinds()
+    with plain_warnings():
+        for why in broken.values():
+            warnings.warn(why, stacklevel=1)
+    table = Table("--objective", "settings", "what it is", "what it needs of a pair")
+    for name, (call, what, needs) in zip(known, rows(known.values()), strict=True):
+        table.add_row(name, call.partition("(")[2].removesuffix(")"), what, needs)
+    console.print(table)

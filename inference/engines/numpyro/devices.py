@@ -1,0 +1,25 @@
+"""Where a run computes, on NumPyro."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from inference.errors import ArgumentError
+
+
+def find_device(name: str | None) -> Any:
+    """The jax device of a name such as `"cpu"` or `"cuda:1"`; the default device for None.
+
+    Raises:
+        ArgumentError: if the machine has no such device.
+    """
+    if name is None:
+        return jax.devices()[0]
+    platform, _, index = name.partition(":")
+    try:
+        return jax.devices(platform)[int(index or 0)]
+    except (RuntimeError, IndexError, ValueError) as error:
+        known = ", ".join(f"{device.platform}:{device.id}" for device in jax.devices())
+        raise ArgumentError(f"jax has no device {name!r}; it has {known}.") from error

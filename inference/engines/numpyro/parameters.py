@@ -1,0 +1,123 @@
+"""Parameters of a pair on NumPyro: their names, their values, and the pair at other values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.engines.numpyro.pairs import StoredPair, as_array, parts
+from inference.engines.numpyro.traces import parameters_in, traces
+from inference.errors import RunFolderError
+from inference.program.batches import Form, plain_form
+
+
+def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
+    """Parameter sites, some of them trees, as name to array: `decoder.layers.0.kernel`."""
+    return public_names(flatten(pair.values))
+
+
+def params(pair: StoredPair) -> dict[str, Any]:
+    """Parameter sites and networks' state by name, nested as the programs ask for them."""
+    return jax.tree.map(lambda leaf: leaf, pair.values)
+
+
+def public_names(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """What `flatten` made, under names to read; without batch normalisation's averages."""
+    named = {}
+    for path, array in flat.items():
+        site, *keys = json.loads(path)
+        if not site.endswith("$state"):
+            words = (str(key[0] if isinstance(key, list) else key) for key in keys)
+            named[".".join([site.removesuffix("$params"), *words])] = array
+    return named
+
+
+def flatten(values: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Nested dictionaries of arrays as one level, each name a JSON list of keys.
+
+    The position in a list or tuple is written as a list of its own: `[0]`.
+    """
+    flat = {}
+    for path, leaf in jax.tree_util.tree_flatten_with_path(dict(values))[0]:
+        keys = [getattr(s, "key", [s.idx] if hasattr(s, "idx") else str(s)) for s in path]
+        flat[json.dumps(keys)] = np.asarray(leaf)
+    return flat
+
+
+def stored(
+    pair: Any, values: Mapping[str, NDArray[Any]], template: Mapping[str, Any]
+) -> StoredPair:
+    """The fitted pair from what `flatten` made of values that are nested as the template's.
+
+    Raises:
+        RunFolderError: if the names or shapes are not the template's.
+    """
+    own = flatten(template)
+    if {n: v.shape for n, v in own.items()} != {n: v.shape for n, v in values.items()}:
+        raise RunFolderError(
+            "the checkpoint holds other parameters than this pair; pass the pair that wrote it, or "
+            "choose another out=."
+        )
+    tree = jax.tree.structure(dict(template))
+    nested = jax.tree.unflatten(tree, [jax.numpy.asarray(values[name]) for name in own])
+    return StoredPair(pair.wrapped if isinstance(pair, StoredPair) else pair, nested)
+
+
+def rebuild(
+    pair: Any,
+    values: Mapping[str, NDArray[Any]],
+    batch: tuple[Any, ...],
+    form: Form | None = None,
+) -> StoredPair:
+    """The fitted pair from what `flatten` made.
+
+    Running it on `batch` shows how its parameters are nested; where they are all in dictionaries,
+    that is known without.
+
+    Args:
+        pair: the untrained pair.
+        values: what `flatten` made.
+        batch: arrays of some rows of data.
+        form: how they make up what model and guide take.
+
+    Raises:
+        RunFolderError: if a name is not one that `flatten` writes, the parameters are not the
+            pair's, or a batch is needed.
+    """
+    form = plain_form(len(batch)) if form is None else form
+    if batch or not form.plain:
+        args, kwargs = form.fill(tuple(map(jax.numpy.asarray, batch)), as_array)
+        both = traces(jax.random.PRNGKey(0), {}, *parts(pair), args, kwargs)
+        template = parameters_in(*both)
+        return stored(pair, values, template)
+    inner = pair.wrapped if isinstance(pair, StoredPair) else pair
+    return StoredPair(inner, nested(values))
+
+
+def nested(values: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """What `flatten` made, as nested dictionaries.
+
+    Raises:
+        RunFolderError: if a name is not one that `flatten` writes, or there were lists.
+    """
+    tree: dict[str, Any] = {}
+    for name, array in values.items():
+        try:
+            *parents, last = json.loads(name)
+        except ValueError as error:
+            raise RunFolderError(f"{name!r} is no parameter of a NumPyro run.") from error
+        if any(isinstance(key, list) for key in (*parents, last)):
+            raise RunFolderError(
+                "the run's parameters are nested in lists; pass some rows of data to find out how: "
+                "load_run(folder, pair=..., batch=...)."
+            )
+        branch = tree
+        for key in parents:
+            branch = branch.setdefault(key, {})
+        branch[last] = jax.numpy.asarray(array)
+    return tree

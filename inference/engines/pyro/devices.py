@@ -1,0 +1,25 @@
+"""Where a run computes, on Pyro."""
+
+from __future__ import annotations
+
+import torch
+
+from inference.errors import ArgumentError
+
+
+def find_device(name: str | None) -> torch.device:
+    """The torch device of a name such as `"cpu"` or `"cuda:1"`; the CPU for None.
+
+    Raises:
+        ArgumentError: if the machine has no such device.
+    """
+    try:
+        device = torch.device(name or "cpu")
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        why = str(error).splitlines()[0].rstrip(".")
+        raise ArgumentError(
+            f"device={name!r} cannot be used by torch ({why}); use 'cpu', or a device that this "
+            "machine has."
+        ) from error
+    return device

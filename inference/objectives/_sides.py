@@ -1,0 +1,72 @@
+"""What a critic sees: data beside draws, with what is given besides, and perhaps the latents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from inference.errors import ObjectiveError
+
+if TYPE_CHECKING:
+    from inference.program.program import Generated, Program
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What the critic sees: data and draws, each x, what is given besides, and perhaps z.
+
+    Attributes:
+        real: of the data.
+        drawn: of as many draws.
+        made: the draws with all their noise.
+    """
+
+    real: tuple[Any, ...]
+    drawn: tuple[Any, ...]
+    made: Generated
+
+
+def look_at(program: Program, *, draw: str, noise: Any, joint: bool) -> Sides:
+    """Data and as many draws.
+
+    Args:
+        program: the program.
+        draw: how data are drawn.
+        noise: standard deviation of the noise on both, or None.
+        joint: whether the latents belong to it: the guide's beside data, the prior's beside draws.
+    """
+    x, *given = program.data
+    made = program.generate(len(x), draw=draw)
+    x, drawn = (
+        part if noise is None else part + noise * program.normal(part)
+        for part in (program.ops.real(x), made.x)
+    )
+    if not joint:
+        return Sides((x, *given), (drawn, *made.given), made)
+    names = [site.name for site in program.structure.proposals]
+    proposed = program.propose()
+    inferred, prior = (
+        side_by_side([codes[name] for name in names], program.ops)
+        for codes in (proposed, made.latents)
+    )
+    return Sides((x, *given, inferred), (drawn, *made.given, prior), made)
+
+
+def side_by_side(parts: Iterable[Any], ops: Any) -> Any:
+    """Arrays of N rows as the columns of one, (N, D)."""
+    return ops.concatenate([part.reshape(len(part), -1) for part in parts])
+
+
+def row(scores: Any) -> Any:
+    """Scores (N,) from (N,) or (N, 1).
+
+    Raises:
+        ObjectiveError: if there is not one per datum.
+    """
+    if scores.ndim == 1 or (scores.ndim == 2 and scores.shape[1] == 1):
+        return scores.reshape(-1)
+    raise ObjectiveError(
+        f"the critic must give one score per datum, shape (N,) or (N, 1), got "
+        f"{tuple(scores.shape)}; end it with a linear layer of one unit."
+    )

@@ -1,0 +1,111 @@
+"""What objectives ask of a pair, each a value with its words and its refusal.
+
+An objective names its own in `needs`. From these come its refusal, what `valid_objectives` says,
+and the table of the README.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from inference.program.structure import Structure
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """Something that an objective needs of a pair.
+
+    Attributes:
+        words: what it is, as the end of "needs ...".
+        refuse: raises `ObjectiveError`, naming the site and what would work, where a structure
+            does not fulfil it; it is given the structure and the objective.
+        setting: the objective's setting that decides whether it is needed; empty: it always is.
+        values: those of the setting for which it is.
+    """
+
+    words: str
+    refuse: Callable[[Structure, Any], None]
+    setting: str = ""
+    values: tuple[Any, ...] = ()
+
+    def when(self, setting: str, *values: Any) -> Requirement:
+        """The same, needed only where a setting of the objective has one of some values."""
+        return replace(self, setting=setting, values=values)
+
+    def check(self, objective: Any, structure: Structure) -> None:
+        """Refuse a structure that does not fulfil it.
+
+        Raises:
+            ObjectiveError: naming the site and what would work.
+        """
+        if not self.setting or getattr(objective, self.setting) in self.values:
+            self.refuse(structure, objective)
+
+    @property
+    def condition(self) -> str:
+        """Where it is needed, as the beginning of a phrase; empty: always."""
+        values = " or ".join(map(repr, self.values))
+        return f"with {self.setting}={values}: " if self.setting else ""
+
+    def __str__(self) -> str:
+        return f"{self.condition}{self.words}"
+
+
+OBSERVED = Requirement("observed data", lambda s, o: s.check_observed())
+"""A site that observes the data, and a density that is one."""
+
+LOCAL = Requirement("latents of each datum", lambda s, o: s.check_local(repr(o)))
+"""Every latent lies in the plates of the data."""
+
+REPARAMETERISED = Requirement(
+    "reparameterised draws", lambda s, o: s.check_reparameterised(repr(o))
+)
+"""Every draw of the guide has a pathwise gradient."""
+
+
+def _check_weights(structure: Structure, objective: Any) -> None:
+    structure.check_weights(repr(objective))
+    structure.check_datum(repr(objective))
+
+
+WEIGHTS = Requirement("one weight per datum", _check_weights)
+"""A plate that says what a datum is, and its latents under one scale, which stays outside."""
+
+GLOBALS_REPARAMETERISED = Requirement(
+    "reparameterised global draws", lambda s, o: s.check_outside(repr(o))
+)
+"""Latents that no weight is of have a pathwise gradient."""
+
+SCORABLE = Requirement("an inverse of the guide's flows", lambda s, o: s.check_scorable(repr(o)))
+"""The guide can score values that it has not just drawn itself."""
+
+SCORED = Requirement(
+    "a guide of distributions, not points", lambda s, o: s.check_learns_by_score(repr(o))
+)
+"""log q of the guide's draws, with the draws held, has a gradient."""
+
+DREAMS = Requirement(
+    "data as an argument of the guide and latents that the model draws",
+    lambda s, o: s.check_dreams(repr(o)),
+)
+"""Data drawn from the model can be handed to the guide, latents and all."""
+
+BERNOULLI = Requirement("Bernoulli draws", lambda s, o: s.check_relaxable(repr(o), ("bernoulli",)))
+"""Discrete latents of each datum, all of them Bernoulli."""
+
+BERNOULLI_OR_ONE_HOT = Requirement(
+    "Bernoulli or one-hot draws", lambda s, o: s.check_relaxable(repr(o), ("bernoulli", "one-hot"))
+)
+"""Discrete latents of each datum that have a relaxation."""
+
+DRAWN_DATA = Requirement(
+    "a model that draws data, with a gradient", lambda s, o: s.check_generates(repr(o), o.draw)
+)
+"""`model(None, size=...)`, differentiable under the objective's setting `draw`."""
+
+DRAWN_LATENTS = Requirement(
+    "a model that draws its latents", lambda s, o: s.check_generates(repr(o), None)
+)
+"""`model(None, size=...)`, of which the latents alone are used."""

@@ -1,0 +1,206 @@
+"""Whether log p and log q of a pair make a likelihood, and weights of each datum."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from inference.errors import ObjectiveError
+from inference.program.agreement import Agreement, plates_in_words
+from inference.program.sites import Plate
+
+
+@dataclass(frozen=True)
+class Likelihood(Agreement):
+    """A layout with checks of what bounds and estimates of the likelihood ask of it.
+
+    Its attributes are those of `Layout`.
+    """
+
+    def check_same_in_all_draws(self, draws: int) -> None:
+        """Check that draws that are compared with each other have the same sites.
+
+        Args:
+            draws: how many of them there are.
+
+        Raises:
+            ObjectiveError: naming the sites that only some draws have.
+        """
+        if self.varying and draws > 1:
+            raise ObjectiveError(
+                f"{', '.join(map(repr, sorted(self.varying)))} is drawn in some draws of the guide "
+                f"and not in others, but {draws} draws per datum are compared site by site. Take "
+                "one draw, num_particles=1, or draw every site each time, with a mask where it "
+                "does not count."
+            )
+
+    def check_observed(self, *, likelihood: bool = True) -> None:
+        """Check that the model observes something, each value once, and that it has a likelihood.
+
+        Args:
+            likelihood: whether a value of log p(x) or a bound on it is wanted. Without it, a
+                density that is known up to a constant is enough.
+
+        Raises:
+            PairError: naming a site that counts a value more than once.
+            ObjectiveError: if it does not, or a site's density is not normalised, naming it.
+        """
+        self.check_densities()
+        if likelihood:
+            self._check_normalised()
+        if all(site.factor == () for site in self.observed):
+            raise ObjectiveError(
+                "the model observes no site, so it has no likelihood to maximise. Pass the data to "
+                "a sample statement with obs=."
+            )
+
+    def _check_normalised(self) -> None:
+        """Check that p(x, z) and q(z | x) are densities, not densities times an unknown constant.
+
+        A factor is none where its value changes with the parameters, the latents or the data; as a
+        constant it only weighs the rows. What is marked as for training only is no part of the
+        likelihood. Factors of a guide are left alone: autoguides write their Jacobians so.
+        """
+        for site in (*self.model.values(), *self.guide.values()):
+            if site.normalised or site.training_only:
+                continue
+            will_do = (
+                "Objectives that compare draws in place of likelihoods, MMD and Adversarial, take "
+                "such a model if it draws data; contrastive objectives, which would learn it as it "
+                "is, are not here."
+            )
+            if site.factor is None:
+                raise ObjectiveError(
+                    f"the distribution of site {site.name!r} says normalised = False: its log_prob "
+                    "is known up to a constant, which the parameters may change, so that nothing "
+                    f"made of it is a likelihood or a bound on one. {will_do}"
+                )
+            raise ObjectiveError(
+                f"the model's factor {site.name!r} changes with {' and '.join(site.factor)}, so "
+                "that the model's density need not integrate to one, and nothing made of it is a "
+                "likelihood or a bound on one. If it is the log density of data or latents, write "
+                "it as a distribution with this log_prob in a sample statement. If it only steers "
+                "training, write sample(name, Unit(...), obs=..., infer={'training_only': True}). "
+                f"{will_do}"
+            )
+
+    def check_local(self, objective: str) -> None:
+        """Check that every latent belongs to one datum, so that values per datum make sense.
+
+        Raises:
+            ObjectiveError: naming the first latent outside the plates of the data.
+        """
+        data = self.observed or self.latents  # a generator has no data of its own
+        data_plates = frozenset[Plate]()
+        if data:
+            data_plates = frozenset.intersection(*(site.plates for site in data))
+        if data_plates and not self.shared_plates:
+            for site in self.weighed:
+                proposal = self.guide.get(site.name, site)
+                if site.plates >= data_plates and not proposal.plates >= data_plates:
+                    raise ObjectiveError(
+                        f"{objective} weighs particles per datum, but the guide draws "
+                        f"{site.name!r} for all data at once, outside of their plate "
+                        f"{plates_in_words(data_plates)}. Use ELBO(), NVIL() or "
+                        "RLOO(num_particles), or a guide that draws it in the plate, such as "
+                        "AutoNormal."
+                    )
+            outside = [s for s in self.weighed if not s.plates >= data_plates]
+            raise ObjectiveError(
+                f"{objective} weighs particles per datum, but latent {outside[0].name!r} lies "
+                f"outside the data's plate {plates_in_words(data_plates)}. Put it inside, or use "
+                "ELBO(), which needs no weights."
+            )
+        if data_plates:
+            self._check_unpacked(objective)
+            return
+        for site in self.weighed:
+            if math.prod(site.batch_shape) > 1:
+                raise ObjectiveError(
+                    f"{objective} weighs particles per datum, but site {site.name!r} has batch "
+                    f"shape {site.batch_shape} and the data lie in no plate. Open a "
+                    "plate('data', len(x)) around the sites of one datum, or use ELBO()."
+                )
+
+    def check_datum(self, objective: str) -> None:
+        """Check that a plate says what a datum is, where there are several rows.
+
+        Without one a bound of several draws would weigh all rows as one datum. Each is a bound on
+        log p of all of them, but a looser one where rows are independent, and one that depends on
+        how many come at a time. A plate of one row says that it is meant.
+
+        Raises:
+            ObjectiveError: if there is none.
+        """
+        if self.rows > 1 and not any(site.plates for site in self.observed):
+            raise ObjectiveError(
+                f"{objective} weighs particles per datum, and no plate says what a datum is: all "
+                f"{self.rows} rows would be weighed as one. Put the data in plate('data', len(x)) "
+                "around the sites of one datum; or, if all rows are one, such as a series, in "
+                "plate('data', 1). ELBO(), which needs no weights, takes the pair as it is."
+            )
+
+    def _check_unpacked(self, objective: str) -> None:
+        """Check that latents in the data's plate are not parts of a draw outside of it."""
+        points = [site for site in self.weighed if site.point and site.name in self.guide]
+        drawn = [site for site in self.proposals if site.auxiliary]
+        if points and drawn and all(site.name in self.outside for site in drawn):
+            raise ObjectiveError(
+                f"{objective} weighs particles per datum, but the guide computes "
+                f"{points[0].name!r} of {drawn[0].name!r}, which it draws for all data at once. "
+                "Use ELBO(), NVIL() or RLOO(num_particles), or a guide that draws it in the "
+                "plate, such as AutoNormal."
+            )
+
+    def check_outside(self, objective: str) -> None:
+        """Check that the latents that no weight is of have a pathwise gradient.
+
+        Raises:
+            ObjectiveError: naming the first that has none.
+        """
+        for site in self.proposals:
+            if site.name in self.outside and not site.reparameterised:
+                raise ObjectiveError(
+                    f"{objective} draws the global latent {site.name!r} once and differentiates "
+                    "through the draw, but it is not reparameterised. Use RLOO(num_particles) or "
+                    "ELBO(), which score it."
+                )
+
+    def check_weights(self, objective: str) -> None:
+        """Check for importance weights per datum: local latents, and scales outside the logarithm.
+
+        Raises:
+            ObjectiveError: naming the first latent, plate or site that does not fit.
+        """
+        self.check_local(objective)
+        shared = set(self.shared_plates)
+        for site in self.weighed:
+            for plate in site.plates - shared:
+                if plate.full_size != plate.size:
+                    raise ObjectiveError(
+                        f"{objective} takes a logarithm per datum, but plate {plate.name!r} around "
+                        f"site {site.name!r} subsamples within a datum, so that its scale would be "
+                        "inside. Do not subsample that plate, or use ELBO()."
+                    )
+        odd = self.odd_among(site for site in self.weighed if not site.observed)
+        if odd is not None:
+            raise ObjectiveError(
+                f"{objective} weighs draws of the guide's, which a scale stays outside of, but "
+                f"site {odd[0]!r} {odd[1]}. Put the latents of a datum, in model and guide, under "
+                "the same scale, or use ELBO(), which takes any."
+            )
+
+    def check_likelihood(self, what: str) -> None:
+        """Check for a likelihood per datum: weights, and no site that counts more than others.
+
+        Raises:
+            ObjectiveError: naming the first latent, plate or site that does not fit.
+        """
+        self.check_weights(what)
+        if self.odd_scale is not None:
+            name, why = self.odd_scale
+            raise ObjectiveError(
+                f"{what} is about the likelihood of a datum, and leaves out a scale that all of "
+                f"its sites share, but site {name!r} {why}. Take the scale out of the program, or "
+                "put all sites of a datum, in model and guide, under it."
+            )
