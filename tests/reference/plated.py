@@ -88,8 +88,11 @@ def log_normal(x: Any, mean: Any) -> Any:
     return -0.5 * (x - mean) ** 2 - 0.5 * np.log(2 * np.pi)
 
 
-def mixture(outer: Any, latent: Any, flags: Any = (True,) * 4) -> Plated:
-    """b_n ~ B(p),  x_n ~ N(w b_n, 1), with `outer` scaling all of it and `latent` the latents."""
+def mixture(outer: Any, latent: Any, flags: Any = (True,) * 4, *, of_law: bool = False) -> Plated:
+    """b_n ~ B(p),  x_n ~ N(w b_n, 1), with `outer` scaling all of it and `latent` the latents.
+
+    The mask is the distribution's own (`of_law`) or a handler's.
+    """
 
     def build(words: Words) -> Any:
         def within() -> Any:
@@ -102,6 +105,9 @@ def mixture(outer: Any, latent: Any, flags: Any = (True,) * 4) -> Plated:
             with contextlib.ExitStack() as stack:
                 if latent is not None:
                     stack.enter_context(words.scale(latent))
+                if of_law:
+                    law = words.bernoulli(logits + words.array(np.zeros(4)))
+                    return words.sample("b", law.mask(words.flags(flags)))
                 if not all(flags):
                     stack.enter_context(words.mask(flags))
                 return words.sample("b", words.bernoulli(logits))
@@ -216,6 +222,7 @@ PROGRAMS = {
     "annealed": mixture(None, 0.3),
     "scaled and annealed": mixture(3.0, 0.3),
     "masked": mixture(None, None, (True, False, True, True)),
+    "masked law": mixture(None, None, (True, False, True, True), of_law=True),
     "nested": groups(1.0),
     "nested and annealed": groups(0.3),
     "beside a global": beside_global(4, local_first=False),

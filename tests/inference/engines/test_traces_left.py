@@ -86,12 +86,14 @@ class Counting(nn.Module):
         self.spectral = nn.utils.parametrizations.spectral_norm(nn.Linear(2, 2))
         self.out, self.calls, self.total = nn.Linear(2, 4), 0, torch.zeros(2)
         self.remembered: Tensor | None = None
+        self.noise = nn.Dropout()
 
     def forward(self, x: Tensor) -> Tensor:
         self.calls += 1
         self.total += x.mean(0)
         self.eval()
         self.train()
+        self.noise.eval()  # and leaves it so
         if self.remembered is None:
             self.remembered = self.out.weight.exp()
         _ = random.random(), np.random.random(), torch.rand(1)

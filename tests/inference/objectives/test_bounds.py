@@ -412,7 +412,7 @@ def test_string_form_goes_round(objective: Objective) -> None:
         ("rebar:hidden=3", "It takes: temperature, num_particles"),
         ("relax:hidden=0", "hidden must be a whole number of at least 1, got 0"),
         ("disarm:num_particles=0", "at least 1, got 0"),
-        ("rws:num_particles=2,guide_phase=dream", "'wake', 'sleep' or 'both', got 'dream'"),
+        ("rws:num_particles=2,guide_phase=dream", "one of wake, sleep, both, got 'dream'"),
         ("wakesleep:num_particles=2", "takes no arguments"),
         ("enumerated:states=2", "takes no arguments"),
     ],

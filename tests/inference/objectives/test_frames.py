@@ -12,12 +12,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from plated import PROGRAMS, Plated, Words, X
+from plated import PROGRAMS, Plated, Words, X, log_bernoulli, log_normal
 
 from inference.engines import ENGINES, load_engine
 from inference.errors import ObjectiveError
 from inference.estimators.certificate.certify import deviations, limit
-from inference.objectives import ELBO, NVIL, REBAR, RELAX, RLOO, DisARM, Enumerated, Objective
+from inference.objectives import (
+    ELBO,
+    NVIL,
+    REBAR,
+    RELAX,
+    RLOO,
+    VIMCO,
+    DisARM,
+    Enumerated,
+    Objective,
+)
 
 DRAWS = {"numpyro": 8_000, "pyro": 500}
 LIMIT = limit(2_000)
@@ -50,6 +60,27 @@ CASES = [
 def test_the_mean_gradient_is_exact(name: str, objective: Objective, engine: str) -> None:
     draws = 2 if isinstance(objective, Enumerated) else DRAWS[engine]
     assert largest(engine, PROGRAMS[name], objective, max(draws, 200)) < LIMIT
+
+
+def bound_of_two(v: Any) -> float:
+    """E log (w_1 + w_2) / 2 of the masked program; a masked latent weighs p(x | b)."""
+    seen, total = np.array([1.0, 0.0, 1.0, 1.0]), 0.0
+    log_q = [log_bernoulli(b, v["a"] * X + v["s"]) for b in (0, 1)]
+    log_w = [
+        seen * (log_bernoulli(b, v["p"]) - log_q[b]) + log_normal(X, v["w"] * b) for b in (0, 1)
+    ]
+    for one, other in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        bound = np.logaddexp(log_w[one], log_w[other]) - np.log(2)
+        total += (np.exp(log_q[one] + log_q[other]) * bound).sum()
+    return float(total)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", ["masked", "masked law"])
+def test_a_masked_draw_has_a_score_under_weights_too(name: str, engine: str) -> None:
+    program = PROGRAMS[name]
+    exact = Plated(program.build, bound_of_two, program.names, program.data)
+    assert largest(engine, exact, VIMCO(2), DRAWS[engine]) < LIMIT
 
 
 @pytest.mark.parametrize(
