@@ -26,6 +26,11 @@ class Surrogate(ABC):
         ...
 
     @abstractmethod
+    def loss(self, *args: Any, **kwargs: Any) -> Any:
+        """The same, as `numpyro.infer.SVI` calls it."""
+        ...
+
+    @abstractmethod
     def surrogate(self, program: Program) -> Any:
         """The scalar to maximise."""
         ...

@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 from inference import mmd_test, mode_coverage
+from inference.data.rows import slices
 from inference.errors import ZooError
-from inference.samples import rows
 from ppl_models.datasets import grid, load, ring
 
 
@@ -36,8 +36,7 @@ def test_the_estimate_is_the_sum_over_pairs(monkeypatch: pytest.MonkeyPatch) -> 
     assert found.bandwidths == (0.7, 2.0)
     np.testing.assert_allclose(found.estimate, by_loops(x, y, (0.7, 2.0)), rtol=1e-7)
     assert found.name == "MMD^2, 9/6"
-    spy = rows.blocks
-    monkeypatch.setattr("inference.samples.two_sample.blocks", lambda count: spy(count, size=4))
+    monkeypatch.setattr("inference.samples.two_sample.blocks", lambda count: slices(count, 4))
     in_blocks = mmd_test(x, y, bandwidths=(2.0, 0.7), num_permutations=1)
     np.testing.assert_allclose(in_blocks.estimate, found.estimate, rtol=1e-7)
 

@@ -15,7 +15,6 @@ import pytest
 import torch
 from numpyro_corpus.registry import arguments as numpyro_arguments
 from pyro_corpus import arguments_of as pyro_arguments
-from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from inference import ELBO, IWAE, check_pair, fit, log_likelihood, valid_objectives
@@ -132,7 +131,7 @@ def test_the_likelihood_of_one_datum_is_that_of_all_rows(engine):
     assert abs(found.mean - exact) < 6 * 2 / math.sqrt(20_000)
     assert found.per_datum.shape == (1,)
     assert "all rows as one datum" in found.method
-    assert np.isfinite(logsumexp(found.per_datum))
+    assert np.isfinite(found.per_datum).all()
 
 
 @pytest.mark.parametrize("engine", ["pyro", "numpyro"])
