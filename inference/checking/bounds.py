@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.special import logsumexp
 
-from inference.checking.context import PARTICLES, Context
+from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
+from inference.checking.runs import PARTICLES
 from inference.errors import ObjectiveError, PairError
 from inference.program.records import Array, RecordedSite
 

@@ -50,14 +50,14 @@ def certify(
     from inference.estimators.certificate.cases import CASES
     from inference.estimators.certificate.certify import (
         FAMILIES,
-        as_frame,
         program_settings,
         settings,
     )
-    from inference.estimators.certificate.certify import certify as measure
     from inference.estimators.certificate.noise import noise as measure_noise
     from inference.estimators.certificate.programs import PROGRAMS
     from inference.estimators.certificate.upstream import upstream_of_programs, upstream_settings
+    from inference.estimators.certificate.workers import as_frame
+    from inference.estimators.certificate.workers import certify as measure
 
     with answering():
         labels = known_words("--objective", objective, [family.label for family in FAMILIES])

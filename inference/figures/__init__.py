@@ -1,9 +1,9 @@
 """Pictures of runs: learning curve, samples, reconstructions, what lies between latents."""
 
+from inference.figures.interpolation import interpolations
 from inference.figures.pictures import (
     Picture,
     image_shape,
-    interpolations,
     latent_manifold,
     latent_scatter,
     learning_curve,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import math
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from inference.arguments import check_count, check_one_of
+from inference.arguments import check_count
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def samples(
     """A grid of likelihood means drawn from the model; `given` what it takes besides x."""
     drawn = run.sample(rows * columns, *given, seed=seed)
     figure = Picture(figsize=(columns * 0.6, rows * 0.6), layout="constrained")
-    _picture(figure.add_subplot(), _grid(drawn, rows, columns, image_shape(run, shape)), "samples")
+    show(figure.add_subplot(), image_grid(drawn, rows, columns, image_shape(run, shape)), "samples")
     return figure
 
 
@@ -129,7 +129,7 @@ def reconstructions(
     both = np.concatenate([data, run.reconstruct(data, *given, seed=seed)])
     figure = Picture(figsize=(len(data) * 0.6, 1.5), layout="constrained")
     title = "data and reconstructions"
-    _picture(figure.add_subplot(), _grid(both, 2, len(data), image_shape(run, shape)), title)
+    show(figure.add_subplot(), image_grid(both, 2, len(data), image_shape(run, shape)), title)
     return figure
 
 
@@ -140,9 +140,9 @@ def overview(runs: dict[str, Run], x: ArrayLike, *, columns: int = 12) -> Pictur
     axes = figure.subplots(2 * len(runs), 1, height_ratios=[2, 1] * len(runs), squeeze=False)[:, 0]
     for (label, run), upper, lower in zip(runs.items(), axes[::2], axes[1::2], strict=True):
         shape = image_shape(run)
-        _picture(upper, _grid(run.sample(4 * columns), 4, columns, shape), f"{label}: samples")
+        show(upper, image_grid(run.sample(4 * columns), 4, columns, shape), f"{label}: samples")
         both = np.concatenate([data, run.reconstruct(data)])
-        _picture(lower, _grid(both, 2, columns, shape), f"{label}: data and reconstructions")
+        show(lower, image_grid(both, 2, columns, shape), f"{label}: data and reconstructions")
     return figure
 
 
@@ -165,7 +165,7 @@ def latent_manifold(
     decoded = run.decode(**{site: np.stack([across.ravel(), down.ravel()], axis=1)})
     figure = Picture(figsize=(5, 5), layout="constrained")
     axes = figure.add_subplot()
-    _picture(axes, _grid(decoded, size, size, image_shape(run, shape)), f"decoder over {site}")
+    show(axes, image_grid(decoded, size, size, image_shape(run, shape)), f"decoder over {site}")
     return figure
 
 
@@ -193,7 +193,7 @@ def sample_rows(
     figure = Picture(figsize=(columns * 0.6 + beside, len(runs) * 0.6), layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(
-        _grid(np.concatenate(drawn), len(runs), columns, (height, width)),
+        image_grid(np.concatenate(drawn), len(runs), columns, (height, width)),
         **_GREY,
         extent=(0, columns * (width + 1) - 1, len(runs) * (height + 1) - 1, 0),
     )
@@ -202,98 +202,6 @@ def sample_rows(
     axes.tick_params(length=0, labelsize=9)
     axes.spines[:].set_visible(False)
     return figure
-
-
-def interpolations(
-    run: Run,
-    latents: int | tuple[ArrayLike, ArrayLike] = 6,
-    *given: ArrayLike,
-    steps: int = 10,
-    site: str = "z",
-    prior: Literal["normal", "uniform"] | None = None,
-    seed: int = 0,
-    shape: tuple[int, int] | None = None,
-) -> Picture:
-    """The decoder along paths between latents: a row for each path, its ends at both ends.
-
-    Draws of a Gaussian in many dimensions lie near a sphere, which a straight line leaves, so the
-    path is a great circle (White 2016, arXiv:1609.04468), with angle w between the ends a and b:
-
-        z(t) = sin((1 - t) w) / sin(w) a + sin(t w) / sin(w) b,    t from 0 to 1
-
-    Under a uniform prior the path is straight.
-
-    Args:
-        run: a fitted run whose model has one latent.
-        latents: how many paths between draws from the prior, or the ends themselves: two arrays
-            with a row for each path, such as two of `run.latents(x)[site]`.
-        *given: what the model takes besides x, such as labels, a row for each path.
-        steps: images of a path, ends included, two or more.
-        site: name of the latent.
-        prior: `"normal"` or `"uniform"` on (-1, 1); by default the pair's own `prior`, and
-            `"normal"` for pairs that name none.
-        seed: seed of the draws from the prior.
-        shape: of a row as a picture.
-
-    Raises:
-        ArgumentError: if an argument is out of range.
-    """
-    check_count("steps", steps)
-    if steps < 2:
-        raise ArgumentError(f"steps must be at least 2, the two ends; got {steps}.")
-    if prior is None:
-        found = getattr(run.pair, "hyperparameters", {}).get("prior")
-        prior = "uniform" if found == "uniform" else "normal"
-    check_one_of("prior", prior, ("normal", "uniform"))
-    start, end = _ends(run, latents, prior, seed)
-    between = _between(start, end, np.linspace(0, 1, steps), straight=prior == "uniform")
-    repeated = (np.repeat(np.asarray(each), steps, axis=0) for each in given)
-    flat = between.reshape(-1, *start.shape[1:]).astype(np.float32)
-    decoded = run.decode(*repeated, **{site: flat})
-    figure = Picture(figsize=(steps * 0.6, len(start) * 0.6 + 0.3), layout="constrained")
-    grid = _grid(decoded, len(start), steps, image_shape(run, shape))
-    path = "straight lines" if prior == "uniform" else "great circles"
-    _picture(figure.add_subplot(), grid, f"decoder along {path} of {site}")
-    return figure
-
-
-def _ends(run: Run, latents: Any, prior: str, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """First and last latents of the paths, as given or drawn from the prior."""
-    if isinstance(latents, tuple):
-        start, end = (np.asarray(each, dtype=np.float64) for each in latents)
-        if start.ndim < 2 or start.shape != end.shape or not len(start):
-            raise ArgumentError(
-                "latents must be a number of paths or two arrays of one shape, a row for each "
-                f"path; got shapes {start.shape} and {end.shape}."
-            )
-        return start, end
-    check_count("latents", latents)
-    width = getattr(run.pair, "latent_dim", None)
-    if not isinstance(width, int):
-        raise ArgumentError(
-            "the pair does not say the size of its latent (latent_dim); pass latents=(start, end)."
-        )
-    random = np.random.default_rng(seed)
-    drawn = random.normal if prior == "normal" else lambda size: random.uniform(-1, 1, size)
-    start, end = drawn(size=(2, latents, width))
-    return start, end
-
-
-def _between(
-    start: NDArray[Any], end: NDArray[Any], times: NDArray[Any], *, straight: bool
-) -> NDArray[Any]:
-    """Points of the paths, shape (paths, times, *latent)."""
-    a, b = (each.reshape(len(each), 1, -1) for each in (start, end))
-    t = times[:, None]
-    lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
-    cosine = (a * b).sum(-1) / np.where(lengths > 0, lengths, 1)
-    angle = np.arccos(np.clip(cosine, -1, 1))[..., None]
-    sine = np.sin(angle)
-    flat = straight | (sine < 1e-6)  # no great circle is the shortest, or it is a line
-    safe = np.where(flat, 1, sine)
-    first = np.where(flat, 1 - t, np.sin((1 - t) * angle) / safe)
-    last = np.where(flat, t, np.sin(t * angle) / safe)
-    return (first * a + last * b).reshape(len(a), len(times), *start.shape[1:])
 
 
 def latent_scatter(run: Run, x: ArrayLike, labels: ArrayLike, *, site: str = "z") -> Picture:
@@ -311,7 +219,9 @@ def latent_scatter(run: Run, x: ArrayLike, labels: ArrayLike, *, site: str = "z"
     return figure
 
 
-def _grid(images: NDArray[Any], rows: int, columns: int, shape: tuple[int, int]) -> NDArray[Any]:
+def image_grid(
+    images: NDArray[Any], rows: int, columns: int, shape: tuple[int, int]
+) -> NDArray[Any]:
     """(rows * columns, D) as one picture, with a line of background between the images."""
     height, width = shape
     tiles = images.reshape(rows, columns, height, width)
@@ -321,7 +231,8 @@ def _grid(images: NDArray[Any], rows: int, columns: int, shape: tuple[int, int])
     ]
 
 
-def _picture(axes: Axes, picture: NDArray[Any], title: str) -> None:
+def show(axes: Axes, picture: NDArray[Any], title: str) -> None:
+    """Draw a picture in shades of grey, with its title."""
     axes.imshow(picture, **_GREY)
     axes.set_title(title, fontsize=9)
     axes.set_axis_off()

@@ -13,18 +13,14 @@ from inference.data.pair_arrays import as_scored
 from inference.data.rows import Chunk, chunks
 from inference.likelihood.annealing import (
     AnnealedEstimate,
-    Seeds,
     check_annealing,
-    check_start,
     describe,
     estimate,
-    forward,
-    step_sizes,
-    sweep,
-    temperatures,
 )
+from inference.likelihood.annealing_chains import Seeds, forward, step_sizes, sweep, temperatures
 from inference.likelihood.spread import over_data
 from inference.pairs import as_given, explaining, fitted, unpacked
+from inference.program.annealing_conditions import check_start
 
 
 @dataclass(frozen=True)

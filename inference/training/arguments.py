@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from inference.arguments import check_count, check_positive, check_seed
+from inference.data.training_data import TrainingData
 from inference.errors import ArgumentError
+from inference.objectives import Objective
 from inference.pairs import check_pair_type
 
 
@@ -56,3 +58,26 @@ def check_arguments(
         check_positive("checkpoint_seconds", checkpoint_seconds)
     if progress not in (True, False, "auto"):
         raise ArgumentError(f"progress must be True, False or 'auto', got {progress!r}.")
+
+
+def check_judge(judge: Any, objective: Any, prepared: TrainingData) -> None:
+    """Refuse a judge that has nothing to judge.
+
+    Raises:
+        ArgumentError: naming what is missing.
+    """
+    if judge is None:
+        return
+    if not isinstance(judge, Objective) or judge.owns or judge.unit != Objective.unit:
+        raise ArgumentError(
+            "valid_objective must be a bound on the likelihood without parameters of its own, such "
+            f"as ELBO() or VIMCO(num_particles=16), or its string form; got {judge!r}."
+        )
+    if not prepared.valid:
+        raise ArgumentError("valid_objective= needs validation data; pass valid=.")
+    unit = getattr(objective, "unit", Objective.unit)
+    if unit != Objective.unit:
+        raise ArgumentError(
+            f"{objective!r} is no bound on the likelihood (its unit is {unit}), so that no bound "
+            "belongs beside it; leave valid_objective= out."
+        )

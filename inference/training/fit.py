@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-from inference.data.arrays import array_id
-from inference.data.support import check_support
-from inference.data.training_data import TrainingData, prepare
-from inference.descriptions import describe_pair, plain, versions
+from inference.data.training_data import prepare
+from inference.descriptions import describe_pair, plain
 from inference.engines import engine_name, load_engine
-from inference.errors import ArgumentError, DivergenceError, PairError, RunFolderError
-from inference.objectives import Objective, describe_objective, parse_objective
-from inference.pairs import explaining
-from inference.program.batches import Batch
+from inference.errors import ArgumentError, DivergenceError
+from inference.objectives import Objective, parse_objective
 from inference.program.program import is_owned
 from inference.program.structure import Structure
-from inference.program.trainer import Settings, Trainer
-from inference.training.arguments import check_arguments
-from inference.training.folder import Checkpoint, RunFolder
-from inference.training.global_latents import check_wholes, counted
-from inference.training.loop import Loop, Plan, State
+from inference.program.trainer import Settings
+from inference.training.arguments import check_arguments, check_judge
+from inference.training.first_batch import begin
+from inference.training.loop import Loop
+from inference.training.resumption import open_run
 from inference.training.run import Run
-from inference.training.sources import ArraySource, BatchSource
-from inference.training.spec import difference, fingerprint
+from inference.training.spec import run_spec
+from inference.training.state import Plan, State
 
 _STEPS_BETWEEN_REPORTS = 100  # reports are at ends of epochs, and at least so many steps apart
 _ROWS_PER_VALIDATION = 2000  # rows times particles to score at a time
@@ -138,7 +131,7 @@ def fit(
     prepared = prepare(pair, data, valid, engine=name)
     if patience is not None and not prepared.valid:
         raise ArgumentError("patience= needs validation data; pass valid=.")
-    _check_judge(valid_objective, objective, prepared)
+    check_judge(valid_objective, objective, prepared)
     rows = len(prepared.arrays[0]) if prepared.arrays else None
     budget = {"epochs": plain(epochs), "steps": plain(steps), "seconds": plain(seconds)}
     settings = Settings(
@@ -157,8 +150,10 @@ def fit(
         device=device,
         judge=valid_objective,
     )
-    spec = _spec(describe_pair(pair, name), objective, prepared, settings, plain(patience), budget)
-    folder, checkpoint = _open(out, spec, resume=resume)
+    spec = run_spec(
+        describe_pair(pair, name), objective, prepared, settings, plain(patience), budget
+    )
+    folder, checkpoint = open_run(out, spec, resume=resume)
     trainer = load_engine(name).Trainer(pair, objective, settings)
     state = State() if checkpoint is None else State.from_dict(checkpoint.progress)
 
@@ -178,7 +173,7 @@ def fit(
         )
 
     with trainer.running():
-        source, structure = _begin(
+        source, structure = begin(
             pair,
             name,
             trainer,
@@ -225,134 +220,6 @@ def fit(
         return finish(trainer.values() if best is None else best, state, state.status)
 
 
-def _spec(
-    pair: dict[str, Any],
-    objective: Any,
-    prepared: TrainingData,
-    settings: Settings,
-    patience: int | None,
-    budget: dict[str, Any],
-) -> dict[str, Any]:
-    """Everything that is needed to repeat the run, in terms of JSON."""
-    return {
-        "pair": pair,
-        "objective": describe_objective(objective),
-        "data": {
-            "id": prepared.identity,
-            "valid": array_id(prepared.valid) if prepared.valid else None,
-            "image_shape": plain(prepared.image_shape),
-        },
-        "training": {
-            "batch_size": settings.batch_size,
-            "learning_rate": settings.learning_rate,
-            "optimizer": fingerprint(settings.optimiser),
-            "schedule": fingerprint(settings.schedule),
-            "clip_norm": settings.clip_norm,
-            "patience": patience,
-            **_judged(settings.judge),
-            "seed": settings.seed,
-            "device": settings.device,
-        },
-        "budget": budget,
-        "versions": versions(),
-    }
-
-
-def _judged(judge: Objective | None) -> dict[str, str]:
-    """The spec's word for who judges; none where the objective does, as in older specs."""
-    return {} if judge is None else {"valid_objective": describe_objective(judge)}
-
-
-def _check_judge(judge: Any, objective: Any, prepared: TrainingData) -> None:
-    """Refuse a judge that has nothing to judge.
-
-    Raises:
-        ArgumentError: naming what is missing.
-    """
-    if judge is None:
-        return
-    if not isinstance(judge, Objective) or judge.owns or judge.unit != Objective.unit:
-        raise ArgumentError(
-            "valid_objective must be a bound on the likelihood without parameters of its own, such "
-            f"as ELBO() or VIMCO(num_particles=16), or its string form; got {judge!r}."
-        )
-    if not prepared.valid:
-        raise ArgumentError("valid_objective= needs validation data; pass valid=.")
-    unit = getattr(objective, "unit", Objective.unit)
-    if unit != Objective.unit:
-        raise ArgumentError(
-            f"{objective!r} is no bound on the likelihood (its unit is {unit}), so that no bound "
-            "belongs beside it; leave valid_objective= out."
-        )
-
-
-def _begin(
-    pair: Any,
-    engine: str,
-    trainer: Trainer,
-    objective: Any,
-    prepared: TrainingData,
-    settings: Settings,
-    *,
-    kept: Mapping[str, Any] | None,
-    repeatable: bool,
-) -> tuple[ArraySource | BatchSource, Structure]:
-    """Check pair, data and objective against each other on a first batch; initialise from it."""
-    source: ArraySource | BatchSource
-    if prepared.batches is None:
-        source = ArraySource(settings)
-    else:
-        source = BatchSource(
-            prepared.batches, pair, engine, seed=settings.seed, kept=kept, repeatable=repeatable
-        )
-    first = source.first()
-    structure = explaining(trainer.inspect, first)
-    _require(objective, structure)
-    if settings.judge is not None:
-        settings.judge.require(structure)
-    if isinstance(source, BatchSource):
-        source.beside = partial(counted, structure, pair, first, engine)
-    else:
-        check_wholes(structure, pair, first, engine, len(settings.arrays[0]), objective)
-    checked = settings.arrays or first.arrays
-    check_support(structure, checked, "the data", binarise=settings.binarise, strict=False)
-    if settings.valid:
-        check_support(structure, settings.valid, "the validation data", strict=False)
-    if isinstance(source, BatchSource):
-        looks = {_kind(first): structure}
-        source.check = partial(_check_batch, trainer, objective, looks)
-    trainer.start(first)
-    return source, structure
-
-
-def _require(objective: Any, structure: Structure) -> None:
-    """Check that a loss is valid for the sites and plates."""
-    if isinstance(objective, Objective):
-        objective.require(structure)
-        return
-    sums = any(base.__name__ == "TraceEnum_ELBO" for base in type(objective).__mro__)
-    try:
-        structure.check_match(summed=structure.marked_for_enumeration if sums else ())
-    except PairError as error:
-        warnings.warn(f"{type(objective).__name__} trains on, but {error}", stacklevel=4)
-
-
-def _kind(batch: Batch) -> Any:
-    """What batches have in common whose arrays stand in the same places."""
-    return len(batch.arrays) if batch.form.plain else batch.form.lifted(len(batch.arrays))[0]
-
-
-def _check_batch(
-    trainer: Trainer, objective: Any, looks: dict[Any, Structure], batch: Batch
-) -> None:
-    """Check that the sites of a batch can score it; batches of another kind are looked at."""
-    kind = _kind(batch)
-    if kind not in looks:
-        looks[kind] = explaining(trainer.inspect, batch)
-        _require(objective, looks[kind])
-    check_support(looks[kind], batch.arrays, "a batch", binarise=True)
-
-
 def _total_steps(
     rows: int | None, batch_size: int, epochs: int | None, steps: int | None
 ) -> int | None:
@@ -372,37 +239,3 @@ def _valid_rows(structure: Structure, rows: int, particles: int, num_valid: int)
     at_once = max(1, _ROWS_PER_VALIDATION // particles)
     whole = structure.data_scale(rows) == 1.0 and not structure.is_sum_over(rows)
     return max(at_once, num_valid) if whole else at_once
-
-
-def _open(
-    out: str | os.PathLike[str] | None, spec: dict[str, Any], *, resume: bool
-) -> tuple[RunFolder | None, Checkpoint | None]:
-    """The run folder, checked against the spec, and the checkpoint to go on from."""
-    if out is None:
-        return None, None
-    folder = RunFolder(out)
-    if not folder.holds_run():
-        return folder, None
-    if not resume:
-        raise RunFolderError(
-            f"out={str(out)!r} already holds a run; pass resume=True to continue it, or choose "
-            "another folder."
-        )
-    old = folder.read_spec()
-    _check_same(old, spec, str(out))
-    return folder, folder.load()
-
-
-def _check_same(old: Mapping[str, Any], new: Mapping[str, Any], out: str) -> None:
-    """Refuse to resume another run; a larger budget is the same run if no schedule reads it."""
-    fixed = ("pair", "objective", "data", "training")
-    changed = difference({k: old.get(k) for k in fixed}, {k: new[k] for k in fixed})
-    if new["training"]["schedule"] == "cosine":
-        # The schedule's length is part of what the run is.
-        before, now = ({k: s["budget"].get(k) for k in ("epochs", "steps")} for s in (old, new))
-        changed = changed or difference(before, now, "budget.")
-    if changed:
-        raise RunFolderError(
-            f"out={out!r} holds a different run: {changed}. Resume with the arguments in its "
-            "spec.json, or choose another folder."
-        )

@@ -21,8 +21,8 @@ from inference.program.batches import Batch
 from inference.program.engine import Engine
 from inference.program.program import is_owned
 from inference.training.folder import RunFolder
-from inference.training.loop import State
 from inference.training.spec import rebuild_pair
+from inference.training.state import State
 
 if TYPE_CHECKING:
     import pandas as pd

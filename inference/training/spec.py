@@ -9,8 +9,50 @@ import importlib.metadata
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from inference.descriptions import name_of
+from inference.data.arrays import array_id
+from inference.data.training_data import TrainingData
+from inference.descriptions import name_of, plain, versions
 from inference.errors import RunFolderError
+from inference.objectives import Objective, describe_objective
+from inference.program.trainer import Settings
+
+
+def run_spec(
+    pair: dict[str, Any],
+    objective: Any,
+    prepared: TrainingData,
+    settings: Settings,
+    patience: int | None,
+    budget: dict[str, Any],
+) -> dict[str, Any]:
+    """Everything that is needed to repeat the run, in terms of JSON."""
+    return {
+        "pair": pair,
+        "objective": describe_objective(objective),
+        "data": {
+            "id": prepared.identity,
+            "valid": array_id(prepared.valid) if prepared.valid else None,
+            "image_shape": plain(prepared.image_shape),
+        },
+        "training": {
+            "batch_size": settings.batch_size,
+            "learning_rate": settings.learning_rate,
+            "optimizer": fingerprint(settings.optimiser),
+            "schedule": fingerprint(settings.schedule),
+            "clip_norm": settings.clip_norm,
+            "patience": patience,
+            **_judged(settings.judge),
+            "seed": settings.seed,
+            "device": settings.device,
+        },
+        "budget": budget,
+        "versions": versions(),
+    }
+
+
+def _judged(judge: Objective | None) -> dict[str, str]:
+    """The spec's word for who judges; none where the objective does, as in older specs."""
+    return {} if judge is None else {"valid_objective": describe_objective(judge)}
 
 
 def fingerprint(value: Any) -> Any:

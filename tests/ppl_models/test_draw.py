@@ -226,4 +226,5 @@ def test_refusals(engine: str, settings: dict[str, Any], message: str) -> None:
 def test_images_need_not_be_square_without_attention() -> None:
     pair = create("draw", engine="pyro", data_dim=12)
     means, draws = load_engine("pyro").draw(pair, 3, 0)
+    assert means is not None
     assert means.shape == draws.shape == (3, 12)

@@ -150,6 +150,7 @@ def test_draws_from_posterior_and_model(engine: str) -> None:
         seen = np.bincount(codes[:, n], minlength=len(PATHS)) / count
         _near(seen, exact[:, n], count)
     summed, _ = load_engine(engine).draw(pair, 3, 0)
+    assert summed is not None
     assert summed.shape == (3, T)
     for guide in ("none", "exact"):  # x with its states summed over, and x given drawn states
         _, draws = load_engine(engine).draw(build(engine, "categorical", guide=guide), count, 0)

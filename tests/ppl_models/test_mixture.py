@@ -124,6 +124,7 @@ def test_moments_of_draws(engine: str, likelihood: str) -> None:
         moment = draws.astype(np.float64) ** power
         error = moment.std(0) / np.sqrt(len(moment))
         assert (np.abs(moment.mean(0) - expected) < 6 * error).all()
+    assert means is not None
     for row in means[:20]:
         assert np.abs(row - inside).max(-1).min() < 1e-5
 

@@ -151,6 +151,7 @@ def test_draws_have_the_returned_mean(engine: str) -> None:
     means, draws = load_engine(engine).draw(
         create("mlp_generator", engine=engine, **SMALL, data_mean=np.linspace(0.1, 0.9, 6)), 4000, 1
     )
+    assert means is not None
     error = np.sqrt((means * (1 - means)).mean(0) / 4000)
     assert (np.abs((draws - means).mean(0)) < 5.5 * error).all()
     assert means.std(0).min() > 0.01

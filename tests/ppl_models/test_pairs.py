@@ -95,6 +95,7 @@ def test_what_is_drawn_can_be_scored(engine: str, row: str) -> None:
     backend, pair = load_engine(engine), build(row, engine)
     given = ROWS[row].batch(5)[1:]
     means, draws = backend.draw(pair, 5, 0, *given)
+    assert means is not None
     assert means.shape == draws.shape == (5, *pair.data_shape)
     assert np.isfinite(means).all()
     pair.check_batch(draws, *given)

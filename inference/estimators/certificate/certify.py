@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-import multiprocessing
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from inference.data.rows import slices
 from inference.engines import ENGINES, load_engine
 from inference.errors import ObjectiveError
 from inference.estimators.certificate.cases import CASES
@@ -34,7 +29,6 @@ UNSTATED = "no exact statement"
 _FULL, _PART = 12, 4  # data and rows at a time of a plate that is subsampled inside the pair
 _MIDDLE = 5
 _FEWEST = 200  # gradients, for an error bar
-_TASKS_PER_PROCESS = 100
 _RESOLUTION = 1e-5  # of a float32 gradient, relative to its largest entry
 
 
@@ -262,68 +256,6 @@ def _relative_error(grads: Arrays, exact: Arrays, guide_names: Iterable[str]) ->
 def limit(comparisons: int) -> float:
     """The |z| that one of so many comparisons may reach, if `LIMIT` holds after Bonferroni."""
     return float(norm.isf(norm.sf(LIMIT) / max(1, comparisons)))
-
-
-def certify(
-    chosen: Sequence[Setting],
-    draws: int,
-    *,
-    workers: int = 1,
-    report: Callable[[int], None] = lambda done: None,
-) -> list[Outcome]:
-    """Measure settings, several at a time.
-
-    Args:
-        chosen: the settings.
-        draws: draws of the latents for each.
-        workers: processes.
-        report: called with the number of settings that are done.
-
-    Returns:
-        The outcomes, in the order of the settings.
-    """
-    outcomes: dict[int, Outcome] = {}
-    context = multiprocessing.get_context("spawn")
-    # Every compiled program stays in its process's memory, so processes are replaced.
-    share = workers * _TASKS_PER_PROCESS
-    for some in slices(len(chosen), share):
-        with ProcessPoolExecutor(workers, context, initializer=_be_frugal) as pool:
-            numbers = {
-                pool.submit(measure, setting, draws): number
-                for number, setting in enumerate(chosen[some], start=some.start)
-            }
-            for future in as_completed(numbers):
-                outcomes[numbers[future]] = future.result()
-                report(len(outcomes))
-    return [outcomes[number] for number in range(len(chosen))]
-
-
-def as_frame(chosen: Sequence[Setting], outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """One row per setting: what it was and what was found."""
-    return pd.DataFrame(
-        [
-            {
-                "objective": setting.label,
-                "num_particles": setting.num_particles,
-                "case": setting.case,
-                "engine": setting.engine,
-                "rows": setting.rows,
-                "subsampled": setting.subsampled,
-                "z": outcome.largest,
-                "comparisons": outcome.z.size,
-                "error": outcome.error,
-                "bias": outcome.bias,
-                "refused": outcome.refusal,
-            }
-            for setting, outcome in zip(chosen, outcomes, strict=True)
-        ]
-    )
-
-
-def _be_frugal() -> None:
-    """Settings of torch and jax for a worker, before it imports them."""
-    os.environ["OMP_NUM_THREADS"] = "1"  # threads would fight for the workers' cores
-    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compile quickly
 
 
 def _owned(objective: Any, latents: Sequence[str]) -> Arrays:

@@ -84,7 +84,7 @@ def posterior_guide(case: Case, values: Arrays, x: Array) -> Arrays:
     """E_{p(z | x)}[grad log q(z | x)]: what `wake_guide` tends to as K grows."""
     log_mass, log_w, latents = _weights(case, values, x)
     log_joint = log_mass + log_w
-    posterior = np.exp(log_joint - logsumexp(log_joint, axis=1, keepdims=True))
+    posterior = np.exp(log_joint - np.asarray(logsumexp(log_joint, axis=1, keepdims=True)))
     return _score(case, values, x, latents, posterior)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from inference import Run, figures, fit
 from inference.errors import ArgumentError
+from inference.figures import interpolation
 from ppl_models import create
 from ppl_models.datasets import load
 
@@ -64,7 +65,7 @@ def test_a_great_circle_keeps_the_length_of_its_ends() -> None:
     random = np.random.default_rng(0)
     start, end = random.normal(size=(2, 5, 3, 4))  # a latent of two axes is one vector
     start, end = (each / np.linalg.norm(each, axis=(1, 2), keepdims=True) for each in (start, end))
-    found = figures._between(start, end, np.linspace(0, 1, 7), straight=False)
+    found = interpolation._between(start, end, np.linspace(0, 1, 7), straight=False)
     assert found.shape == (5, 7, 3, 4)
     np.testing.assert_allclose(np.linalg.norm(found, axis=(2, 3)), 1, rtol=1e-12)
     np.testing.assert_allclose(found[:, 0], start, atol=1e-12)
@@ -118,5 +119,5 @@ def test_what_cannot_be_drawn_is_explained(run: Run) -> None:
         figures.interpolations(run, 0)
     with pytest.raises(ArgumentError, match=r"got shapes \(2, 2\) and \(1, 2\)"):
         figures.interpolations(run, (np.zeros((2, 2)), np.zeros((1, 2))))
-    with pytest.raises(ArgumentError, match="'normal' or 'uniform', got 'cauchy'"):
+    with pytest.raises(ArgumentError, match="prior must be one of normal, uniform, got 'cauchy'"):
         figures.interpolations(run, prior="cauchy")  # pyright: ignore[reportArgumentType]

@@ -25,11 +25,12 @@ from rows import ENGINES, ROWS
 from scipy.stats import chi2, multivariate_normal
 
 from inference import annealed_importance_sampling, bidirectional, fit, log_likelihood
+from inference.data.rows import chunks
 from inference.engines import load_engine
 from inference.engines.numpyro.pairs import StoredPair
 from inference.engines.pyro.parameters import rebuild
 from inference.errors import ArgumentError, DataError, DivergenceError, ObjectiveError, PairError
-from inference.likelihood import annealing
+from inference.likelihood import annealing_chains
 from ppl_models import create
 from ppl_models.datasets import load
 
@@ -99,7 +100,9 @@ def planted(monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
         monkeypatch.setattr(home, "log_jacobian", lambda transform, u, value: u.new_zeros(len(u)))
     elif bug == "equal increments":
         monkeypatch.setattr(
-            annealing, "increments", lambda betas: np.full(len(betas) - 1, 1 / (len(betas) - 1))
+            annealing_chains,
+            "increments",
+            lambda betas: np.full(len(betas) - 1, 1 / (len(betas) - 1)),
         )
 
 
@@ -258,7 +261,7 @@ def test_chains_of_a_normalised_network_are_apart(engine: str) -> None:
 
 @pytest.mark.parametrize("schedule", ["sigmoid", "linear"])
 def test_temperatures_rise_from_zero_to_one(schedule: str) -> None:
-    betas = annealing.temperatures(100, schedule)
+    betas = annealing_chains.temperatures(100, schedule)
     assert betas.shape == (101,)
     assert (betas[0], betas[-1]) == (0.0, 1.0)
     steps = np.diff(betas)
@@ -321,10 +324,10 @@ def test_parameters_that_are_not_numbers() -> None:
 def test_moves_that_end_nowhere() -> None:
     state = SimpleNamespace(log_likelihood=np.zeros(2))
     lost: Any = SimpleNamespace(move=lambda *_: (state, np.full(2, np.nan)))
-    chunk = next(annealing.chunks((X[:2],), 2, 1))
-    betas = annealing.temperatures(3, "linear")
+    chunk = next(chunks((X[:2],), 2))
+    betas = annealing_chains.temperatures(3, "linear")
     with pytest.raises(DivergenceError, match=r"power 0.333 .* not finite"):
-        annealing.sweep(lost, chunk, state, betas, np.ones((2, 2)), np.arange(4))
+        annealing_chains.sweep(lost, chunk, state, betas, np.ones((2, 2)), np.arange(4))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

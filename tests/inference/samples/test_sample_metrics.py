@@ -18,8 +18,8 @@ from inference import (
     parzen_log_likelihood,
     precision_recall,
 )
+from inference.data.rows import slices
 from inference.errors import ZooError
-from inference.samples import rows
 
 
 def test_precision_and_recall_on_a_line() -> None:
@@ -170,7 +170,7 @@ def test_parzen_says_when_the_grid_is_too_short() -> None:
 
 
 def test_blocks_are_all_rows_in_turn() -> None:
-    assert [(part.start, part.stop) for part in rows.blocks(5, 2)] == [(0, 2), (2, 4), (4, 5)]
+    assert [(part.start, part.stop) for part in slices(5, 2)] == [(0, 2), (2, 4), (4, 5)]
 
 
 GOOD = np.eye(4)

@@ -10,7 +10,7 @@ import pytest
 from tiny_runs import assert_same_rows
 
 from inference import fit
-from inference.training.loop import State
+from inference.training.state import State
 
 ROWS, VALID = 24, 14
 X = (np.random.default_rng(0).normal(size=ROWS) + 1.0).astype(np.float32)

@@ -16,7 +16,7 @@ from inference.estimators.certificate.certify import FAMILIES, Outcome, Setting,
 from inference.estimators.certificate.noise import ORDERS, SIZES
 from inference.estimators.certificate.programs import PROGRAMS
 
-CERTIFICATE = Path(__file__).parents[3] / "certificate.md"
+CERTIFICATE = Path(__file__).parents[4] / "certificate.md"
 LABELS = [family.label for family in FAMILIES]
 
 
@@ -56,7 +56,7 @@ def test_the_command_writes_what_it_prints(tmp_path: Path, monkeypatch: pytest.M
         report(workers)
         return [measure(setting, draws) for setting in chosen]
 
-    monkeypatch.setattr("inference.estimators.certificate.certify.certify", in_this_process)
+    monkeypatch.setattr("inference.estimators.certificate.workers.certify", in_this_process)
     file = tmp_path / "certificate.md"
     words = ["certify", "--case", "switched", "--objective", "ELBO", "--objective", "VIMCO"]
     words += ["--engine", "pyro", "--no-upstream", "--no-noise", "--draws", "1000"]

@@ -1,0 +1,86 @@
+"""The first batch: pair, data and objective are checked against each other on it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from inference.data.support import check_support
+from inference.data.training_data import TrainingData
+from inference.errors import PairError
+from inference.objectives import Objective
+from inference.pairs import explaining
+from inference.program.batches import Batch
+from inference.program.structure import Structure
+from inference.program.trainer import Settings, Trainer
+from inference.training.global_latents import check_wholes, counted
+from inference.training.sources import ArraySource, BatchSource
+
+
+def begin(
+    pair: Any,
+    engine: str,
+    trainer: Trainer,
+    objective: Any,
+    prepared: TrainingData,
+    settings: Settings,
+    *,
+    kept: Mapping[str, Any] | None,
+    repeatable: bool,
+) -> tuple[ArraySource | BatchSource, Structure]:
+    """Check pair, data and objective against each other on a first batch; initialise from it."""
+    source: ArraySource | BatchSource
+    if prepared.batches is None:
+        source = ArraySource(settings)
+    else:
+        source = BatchSource(
+            prepared.batches, pair, engine, seed=settings.seed, kept=kept, repeatable=repeatable
+        )
+    first = source.first()
+    structure = explaining(trainer.inspect, first)
+    _require(objective, structure)
+    if settings.judge is not None:
+        settings.judge.require(structure)
+    if isinstance(source, BatchSource):
+        source.beside = partial(counted, structure, pair, first, engine)
+    else:
+        check_wholes(structure, pair, first, engine, len(settings.arrays[0]), objective)
+    checked = settings.arrays or first.arrays
+    check_support(structure, checked, "the data", binarise=settings.binarise, strict=False)
+    if settings.valid:
+        check_support(structure, settings.valid, "the validation data", strict=False)
+    if isinstance(source, BatchSource):
+        looks = {_kind(first): structure}
+        source.check = partial(_check_batch, trainer, objective, looks)
+    trainer.start(first)
+    return source, structure
+
+
+def _require(objective: Any, structure: Structure) -> None:
+    """Check that a loss is valid for the sites and plates."""
+    if isinstance(objective, Objective):
+        objective.require(structure)
+        return
+    sums = any(base.__name__ == "TraceEnum_ELBO" for base in type(objective).__mro__)
+    try:
+        structure.check_match(summed=structure.marked_for_enumeration if sums else ())
+    except PairError as error:
+        warnings.warn(f"{type(objective).__name__} trains on, but {error}", stacklevel=4)
+
+
+def _kind(batch: Batch) -> Any:
+    """What batches have in common whose arrays stand in the same places."""
+    return len(batch.arrays) if batch.form.plain else batch.form.lifted(len(batch.arrays))[0]
+
+
+def _check_batch(
+    trainer: Trainer, objective: Any, looks: dict[Any, Structure], batch: Batch
+) -> None:
+    """Check that the sites of a batch can score it; batches of another kind are looked at."""
+    kind = _kind(batch)
+    if kind not in looks:
+        looks[kind] = explaining(trainer.inspect, batch)
+        _require(objective, looks[kind])
+    check_support(looks[kind], batch.arrays, "a batch", binarise=True)
