@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 from inference.program.phases import Phase
@@ -25,9 +25,8 @@ class Surrogate(ABC):
         """The negative surrogate, as `pyro.infer.SVI` calls it."""
         ...
 
-    @property
     @abstractmethod
-    def loss(self) -> Callable[..., Any]:
+    def loss(self, *args: Any, **kwargs: Any) -> Any:
         """The same, as `numpyro.infer.SVI` calls it."""
         ...
 

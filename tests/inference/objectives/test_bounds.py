@@ -16,6 +16,7 @@ import pytest
 import tiny_belief_net as tb
 import torch
 from jax import random
+from objective_rows import examples_for, valid
 from pyro.optim import Adam as PyroAdam  # pyright: ignore[reportAttributeAccessIssue]
 from rows import ENGINES, ROWS
 from scoring import Arrays, gradients
@@ -26,7 +27,6 @@ from inference.objectives import (
     ELBO,
     IWAE,
     MIWAE,
-    MMD,
     NVIL,
     PIWAE,
     REBAR,
@@ -35,13 +35,11 @@ from inference.objectives import (
     RWS,
     STL,
     VIMCO,
-    Adversarial,
     ChiSquare,
     Concrete,
     DisARM,
     DReG,
     Enumerated,
-    InfoVAE,
     Objective,
     Renyi,
     TailAdaptive,
@@ -146,11 +144,12 @@ def quick_compilation():
     jax.config.update("jax_disable_most_optimizations", False)
 
 
-PATHWISE = [o for o in EXAMPLES if type(o) in (ELBO, IWAE, MIWAE, PIWAE, CIWAE, STL, DReG)]
-PATHWISE += [o for o in EXAMPLES if type(o) in (Renyi, TailAdaptive, ChiSquare)]
-GENERATIVE = (InfoVAE, MMD, Adversarial)  # which need a model that draws
-DISCRETE = [o for o in EXAMPLES if o not in PATHWISE or isinstance(o, ELBO)]
-DISCRETE = [o for o in DISCRETE if not isinstance(o, GENERATIVE)]
+DISCRETE = examples_for("bernoulli")
+PATHWISE = [
+    each
+    for each in examples_for("reparameterised")
+    if isinstance(each, ELBO) or type(each).__name__ not in valid("bernoulli")
+]
 
 
 @pytest.mark.parametrize(

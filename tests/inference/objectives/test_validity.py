@@ -19,6 +19,7 @@ import tiny_belief_net as tb
 import torch
 from jax import random
 from numpyro.infer import SVI
+from objective_rows import valid
 from pyro.optim import Adam as PyroAdam  # pyright: ignore[reportAttributeAccessIssue]
 from rows import ENGINES
 
@@ -41,26 +42,8 @@ from inference.objectives.registry import examples
 
 EXAMPLES = examples()
 NAMES = [type(objective).__name__ for objective in EXAMPLES]
-ANY_KIND = {"ELBO", "NVIL", "RLOO", "VIMCO", "RWS", "WakeSleep"}
-PATHWISE = {
-    "IWAE",
-    "MIWAE",
-    "PIWAE",
-    "CIWAE",
-    "STL",
-    "DReG",
-    "Renyi",
-    "TailAdaptive",
-    "ChiSquare",
-}
-ONE_HOT = {"Concrete", "REBAR", "RELAX", "Enumerated"}
-VALID = {
-    "reparameterised": ANY_KIND | PATHWISE,
-    "bernoulli": ANY_KIND | ONE_HOT | {"DisARM"},
-    "categorical": ANY_KIND | ONE_HOT,
-    "integer": ANY_KIND | {"Enumerated"},
-    "mixed": ANY_KIND | ONE_HOT | {"DisARM"},
-}
+VALID = {case: valid(case) for case in CASES}
+PATHWISE = VALID["reparameterised"] - VALID["bernoulli"]
 FIRST_DISCRETE = {"bernoulli": "b1", "categorical": "k", "integer": "k", "mixed": "k"}
 each_engine = pytest.mark.parametrize("engine", ENGINES)
 each_case = pytest.mark.parametrize("name", CASES)
