@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.likelihood.importance_sampling import Estimate
-from inference.likelihood.spread import over_data, over_draws, said_of
+from inference.likelihood.spread import over_data, said_of
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,6 @@ class SampledEstimate(Estimate):
             f"{self.mean:.3f} ± {self.standard_error:.3f} nats, of which draws "
             f"{self.monte_carlo_error:.3f} ({method})"
         )
-
-
-def from_draws(values: NDArray[np.float64], method: str) -> SampledEstimate:
-    """The mean over K draws, (K, N), of each datum."""
-    return from_data(values.mean(0), over_draws(values), method)
 
 
 def from_data(

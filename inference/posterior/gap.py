@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_positive
-from inference.data.rows import chunks
+from inference.data.rows import Arrays, chunks
 from inference.errors import ArgumentError
 from inference.likelihood.annealing import (
     AnnealedEstimate,
@@ -122,9 +122,7 @@ def gap_decomposition(
     check_positive("learning_rate", learning_rate)
     backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
     given = _reference(pair, arrays, reference, seed, chunk_size, engine)
-    head = tuple(array[:2] for array in arrays)
-    check = check_scored("gap_decomposition", arrays)
-    freed = explaining(lambda rows: backend.FreedGuide(pair, check, rows), head)
+    freed = _freed(backend, pair, arrays)
     structure = freed.structure
     pathwise = all(site.reparameterised and site.scorable for site in structure.proposals)
     objective = STL(num_particles) if pathwise else RLOO(num_particles)
@@ -208,6 +206,13 @@ def _label(reference: Any, num_draws: int) -> str:
     if isinstance(reference, Estimate):
         return f"reference {reference.method}"
     return f"reference iw, K={num_draws}" if reference == "iw" else f"reference {reference}"
+
+
+def _freed(backend: Any, pair: Any, arrays: Arrays) -> Any:
+    """The engine's guide with parameters of its own for each datum."""
+    check = check_scored("gap_decomposition", arrays)
+    head = tuple(array[:2] for array in arrays)
+    return explaining(lambda rows: backend.FreedGuide(pair, check, rows), head)
 
 
 def _seeds(seed: int, chunk: int) -> Callable[..., int]:

@@ -22,8 +22,7 @@ from inference.engines.numpyro.minibatches import Minibatches
 from inference.engines.numpyro.optimisers import optimiser_of
 from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, parts
 from inference.engines.numpyro.parameters import flatten, stored
-from inference.engines.numpyro.svi import attach
-from inference.engines.numpyro.svi import bound as bound_of
+from inference.engines.numpyro.svi import attach, bound
 from inference.engines.numpyro.traces import traces
 from inference.errors import ArgumentError, RunFolderError
 from inference.program.batches import Batch, Form, on_arrays, plain_form
@@ -281,21 +280,21 @@ class Trainer:
         values = self._values(svi_state)
         keys = random.split(random.PRNGKey(self.settings.seed), chunks)
 
-        def bound(chunk: Any) -> Any:
+        def of_chunk(chunk: Any) -> Any:
             key, arrays = chunk
             batch = Batch(arrays, self.settings.valid_form or plain_form(len(arrays)))
             scale = self._scale_of(key, values, batch)
             functions = self._functions(batch.form)
             if self.settings.judge is not None:
-                return bound_of(self.settings.judge, key, values, *functions, *arrays) / scale
+                return bound(self.settings.judge, key, values, *functions, *arrays) / scale
             if self.ours:
                 if batch.form.plain:
                     functions = self.svi.model, self.svi.guide
-                return bound_of(self.svi.loss, key, values, *functions, *arrays) / scale
+                return bound(self.svi.loss, key, values, *functions, *arrays) / scale
             args, kwargs = batch.form.fill(arrays, as_array)
             upstreams = self.svi.loss.loss
             loss = upstreams(key, values, self.svi.model, self.svi.guide, *args, **kwargs)
             return -loss / scale
 
         split = tuple(a.reshape(chunks, -1, *a.shape[1:]) for a in valid)
-        return lax.map(bound, (keys, split)).sum()
+        return lax.map(of_chunk, (keys, split)).sum()

@@ -97,7 +97,7 @@ def test_a_scale_in_the_score_is_caught(
     engine: str, objective: Objective, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Planted: the score of the scaled log q, as in NumPyro's TraceGraph_ELBO."""
-    module = importlib.import_module(f"inference.engines.{engine}.program")
+    module = importlib.import_module(f"inference.engines.{engine}.draws")
     right = module._score
     monkeypatch.setattr(module, "_score", lambda site, *known: site["scale"] * right(site, *known))
     draws = {"numpyro": 8_000, "pyro": 2_500}[engine]
