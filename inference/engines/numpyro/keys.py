@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -32,9 +33,14 @@ def as_key(array: Any, kind: str) -> Array:
     return random.wrap_key_data(jax.numpy.asarray(array), impl=kind)
 
 
-def as_leaf(array: Any, like: Any) -> Array:
-    """An array as what it was before `as_numpy`."""
-    return as_key(array, kind_of(like)) if is_key(like) else jax.numpy.asarray(array)
+def as_tree(arrays: Iterable[Any], like: Any) -> Any:
+    """A tree like another, of what `as_numpy` made of its leaves."""
+    leaves, tree = jax.tree.flatten(like)
+    found = [
+        as_key(array, kind_of(leaf)) if is_key(leaf) else jax.numpy.asarray(array)
+        for array, leaf in zip(arrays, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(tree, found)
 
 
 def reseeded(state: Any, key: Array) -> Any:

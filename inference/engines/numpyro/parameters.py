@@ -9,7 +9,7 @@ from typing import Any
 import jax
 from numpy.typing import NDArray
 
-from inference.engines.numpyro.keys import as_key, as_leaf, as_numpy, is_key, kind_of
+from inference.engines.numpyro.keys import as_key, as_numpy, as_tree, is_key, kind_of
 from inference.engines.numpyro.pairs import StoredPair, as_array, parts
 from inference.engines.numpyro.traces import parameters_in, traces
 from inference.errors import RunFolderError
@@ -61,15 +61,13 @@ def stored(
     Raises:
         RunFolderError: if the names or shapes are not the template's.
     """
-    own, leaves = flatten(template), jax.tree.leaves(dict(template))
+    own = flatten(template)
     if {n: v.shape for n, v in own.items()} != {n: v.shape for n, v in values.items()}:
         raise RunFolderError(
             "the checkpoint holds other parameters than this pair; pass the pair that wrote it, or "
             "choose another out=."
         )
-    tree = jax.tree.structure(dict(template))
-    found = [as_leaf(values[name], leaf) for name, leaf in zip(own, leaves, strict=True)]
-    nested = jax.tree.unflatten(tree, found)
+    nested = as_tree([values[name] for name in own], dict(template))
     return StoredPair(pair.wrapped if isinstance(pair, StoredPair) else pair, nested)
 
 

@@ -18,7 +18,7 @@ from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.numpyro.devices import find_device
 from inference.engines.numpyro.inspection import describe, inspect
-from inference.engines.numpyro.keys import as_leaf, as_numpy
+from inference.engines.numpyro.keys import as_numpy, as_tree
 from inference.engines.numpyro.minibatches import Minibatches
 from inference.engines.numpyro.optimisers import optimiser_of
 from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, parts
@@ -210,9 +210,7 @@ class Trainer:
                 "with the pair and optimizer= that wrote it, or choose another out=."
             )
         self._rows = None
-        leaves, tree = jax.tree.flatten(self.svi_state)
-        found = [as_leaf(arrays[name], leaf) for name, leaf in zip(own, leaves, strict=True)]
-        state = jax.tree.unflatten(tree, found)
+        state = as_tree([arrays[name] for name in own], self.svi_state)
         self.svi_state = jax.device_put(state, self.device)
 
     def _tensor(self, array: Any) -> Any:
