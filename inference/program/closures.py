@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 from inference.program.batches import OnArrays
@@ -47,3 +47,29 @@ def objects_of(pair: Any) -> dict[str, Any]:
             used = set(function.__code__.co_names)
             found |= {n: v for n, v in function.__globals__.items() if n in used}
     return found
+
+
+def reached_from(value: Any, libraries: tuple[str, ...]) -> list[Any]:
+    """What may hold a network, one step from a value.
+
+    Args:
+        value: a function (what it closes over or names in its module), a method, a
+            `functools.partial`, a list, tuple or dictionary, or an object that can be called.
+        libraries: packages whose functions are not looked into.
+    """
+    if isinstance(value, functools.partial):
+        return [value.func, *value.args, *value.keywords.values()]
+    if isinstance(value, MethodType):
+        return [value.__self__, value.__func__, *getattr(value.__self__, "__dict__", {}).values()]
+    if isinstance(value, FunctionType):
+        if (value.__module__ or "").split(".")[0] in libraries:
+            return []
+        named = inspect.getclosurevars(value)
+        return [*named.nonlocals.values(), *named.globals.values()]
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    if isinstance(value, dict):
+        return list(value.values())
+    if callable(value) and not isinstance(value, type):  # an object with __call__
+        return [type(value).__call__, *getattr(value, "__dict__", {}).values()]
+    return []

@@ -15,6 +15,7 @@ from numpyro.distributions import biject_to, constraints
 
 from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.inspection import describe
+from inference.engines.numpyro.keys import as_numpy
 from inference.engines.numpyro.pairs import evaluating
 from inference.engines.numpyro.parameters import flatten, public_names
 from inference.engines.numpyro.program import NumPyroProgram
@@ -134,7 +135,7 @@ class Probe(Recorder):
 
     def unregistered(self) -> list[str]:
         """Networks that the pair holds, and of which no parameter was asked for."""
-        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(self.values)]
+        leaves = [as_numpy(leaf) for leaf in jax.tree.leaves(self.values)]
         missing = []
         for name, value in held_in(self.pair, nnx.Module).items():
             own = [np.asarray(leaf) for leaf in jax.tree.leaves(nnx.state(value, nnx.Param))]

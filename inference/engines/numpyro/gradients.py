@@ -15,6 +15,7 @@ from jax import lax, random
 from numpy.typing import NDArray
 from numpyro.infer import SVI
 
+from inference.engines.numpyro.keys import reseeded
 from inference.engines.numpyro.pairs import StoredPair, parts
 from inference.engines.numpyro.parameters import flatten, nested, public_names
 from inference.engines.numpyro.svi import attach
@@ -62,7 +63,7 @@ def gradients(
                     group[key] = jnp.asarray(value)
 
     def loss_of(params: dict[str, Any], key: Any) -> Any:
-        given = {**params, **lax.stop_gradient(mutable)}
+        given = {**params, **reseeded(mutable, key)}
         return of_svi.loss(key, given, model, guide, *args)
 
     def each(key: Any) -> Any:
@@ -136,7 +137,7 @@ def gradient_moments(
         (params if name in params else mutable)[name] = value
 
     def loss_of(params: dict[str, Any], key: Any, args: tuple[Any, ...]) -> Any:
-        given = {**constrain(params), **lax.stop_gradient(mutable)}
+        given = {**constrain(params), **reseeded(mutable, key)}
         return of_svi.loss(key, given, model, attached, *args)
 
     def block(params: dict[str, Any], key: Any, args: tuple[Any, ...]) -> Any:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 from collections.abc import Callable, Iterator, Mapping
-from types import FunctionType
 from typing import Any
 
 import jax
@@ -16,7 +14,7 @@ from numpyro.handlers import substitute
 from inference.engines.numpyro.pickling import register
 from inference.program.batches import Form
 from inference.program.batches import on_arrays as of_arrays
-from inference.program.closures import objects_of
+from inference.program.closures import objects_of, reached_from
 
 register()  # of whatever a pair holds
 
@@ -83,6 +81,7 @@ def as_array(value: Any) -> Any:
     return jax.numpy.asarray(value) if isinstance(value, np.ndarray) else value
 
 
+_LIBRARIES = ("numpyro", "jax", "flax", "optax")
 _MODES = ("use_running_average", "deterministic")  # of batch normalisation and dropout in flax
 
 
@@ -120,6 +119,6 @@ def _networks(pair: Any) -> list[nnx.Module]:
         seen.add(id(part))
         if isinstance(part, nnx.Module):
             found[id(part)] = part
-        elif isinstance(part, FunctionType) and part.__closure__:
-            waiting += inspect.getclosurevars(part).nonlocals.values()
+        else:
+            waiting += reached_from(part, _LIBRARIES)
     return list(found.values())

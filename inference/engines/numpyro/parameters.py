@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import numpy as np
 from numpy.typing import NDArray
 
+from inference.engines.numpyro.keys import as_key, as_numpy, as_tree, is_key, kind_of
 from inference.engines.numpyro.pairs import StoredPair, as_array, parts
 from inference.engines.numpyro.traces import parameters_in, traces
 from inference.errors import RunFolderError
 from inference.program.batches import Form, plain_form
+
+_GENERATOR = "generator"
 
 
 def parameters(pair: StoredPair) -> dict[str, NDArray[Any]]:
@@ -40,12 +42,14 @@ def public_names(flat: Mapping[str, Any]) -> dict[str, Any]:
 def flatten(values: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     """Nested dictionaries of arrays as one level, each name a JSON list of keys.
 
-    The position in a list or tuple is written as a list of its own: `[0]`.
+    The position in a list or tuple is written as a list of its own: `[0]`. A random key has one
+    more entry, the name of its generator: `{"generator": "threefry2x32"}`.
     """
     flat = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(dict(values))[0]:
         keys = [getattr(s, "key", [s.idx] if hasattr(s, "idx") else str(s)) for s in path]
-        flat[json.dumps(keys)] = np.asarray(leaf)
+        keys += [{_GENERATOR: kind_of(leaf)}] if is_key(leaf) else []
+        flat[json.dumps(keys)] = as_numpy(leaf)
     return flat
 
 
@@ -63,8 +67,7 @@ def stored(
             "the checkpoint holds other parameters than this pair; pass the pair that wrote it, or "
             "choose another out=."
         )
-    tree = jax.tree.structure(dict(template))
-    nested = jax.tree.unflatten(tree, [jax.numpy.asarray(values[name]) for name in own])
+    nested = as_tree([values[name] for name in own], dict(template))
     return StoredPair(pair.wrapped if isinstance(pair, StoredPair) else pair, nested)
 
 
@@ -111,6 +114,8 @@ def nested(values: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
             *parents, last = json.loads(name)
         except ValueError as error:
             raise RunFolderError(f"{name!r} is no parameter of a NumPyro run.") from error
+        if isinstance(last, dict):
+            array, last = as_key(array, last[_GENERATOR]), parents.pop()
         if any(isinstance(key, list) for key in (*parents, last)):
             raise RunFolderError(
                 "the run's parameters are nested in lists; pass some rows of data to find out how: "

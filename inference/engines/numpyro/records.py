@@ -17,6 +17,7 @@ from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.numpyro.copies import untouched_parts
 from inference.engines.numpyro.inspection import describe
+from inference.engines.numpyro.keys import is_key
 from inference.engines.numpyro.pairs import StoredPair, evaluating
 from inference.engines.numpyro.parameters import flatten, public_names
 from inference.engines.numpyro.site_records import (
@@ -212,6 +213,8 @@ def as_double(tree: Any) -> Any:
     """Real arrays in float64. In numpy, since jax would compile a conversion for each shape."""
 
     def double(leaf: Any) -> Any:
+        if is_key(leaf):
+            return leaf
         array = np.asarray(leaf)
         return array.astype(np.float64) if array.dtype == np.float32 else array
 

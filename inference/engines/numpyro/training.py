@@ -18,6 +18,7 @@ from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.numpyro.devices import find_device
 from inference.engines.numpyro.inspection import describe, inspect
+from inference.engines.numpyro.keys import as_numpy, as_tree
 from inference.engines.numpyro.minibatches import Minibatches
 from inference.engines.numpyro.optimisers import optimiser_of
 from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, parts
@@ -198,7 +199,7 @@ class Trainer:
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that the next step depends on."""
         leaves = jax.tree_util.tree_flatten_with_path(self.svi_state)[0]
-        return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+        return {jax.tree_util.keystr(path): as_numpy(leaf) for path, leaf in leaves}
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Continue from a state."""
@@ -209,8 +210,7 @@ class Trainer:
                 "with the pair and optimizer= that wrote it, or choose another out=."
             )
         self._rows = None
-        tree, leaves = jax.tree.structure(self.svi_state), [jnp.asarray(arrays[n]) for n in own]
-        state = jax.tree.unflatten(tree, leaves)
+        state = as_tree([arrays[name] for name in own], self.svi_state)
         self.svi_state = jax.device_put(state, self.device)
 
     def _tensor(self, array: Any) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Iterator
-from types import FunctionType, MethodType, NoneType
+from types import MethodType, NoneType
 from typing import Any
 
 import torch
+
+from inference.program.closures import reached_from
 
 _LIBRARIES = ("pyro", "torch")
 
@@ -33,22 +33,12 @@ def _reached(value: Any, seen: set[int]) -> Iterator[torch.nn.Module]:
     if isinstance(value, torch.nn.Module):
         yield value
         return
-    beyond: list[Any] = []
-    if isinstance(value, functools.partial):
-        beyond = [value.func, *value.args, *value.keywords.values()]
-    elif isinstance(value, MethodType):
+    if isinstance(value, MethodType):
         beyond = [value.__self__, *getattr(value.__self__, "__dict__", {}).values()]
         wrapped = getattr(value.__self__, "__dict__", {}).get("wrapped")
         if not isinstance(wrapped, (torch.nn.Module, tuple, NoneType)):  # a fitted pair's
             beyond += [wrapped, *getattr(wrapped, "__dict__", {}).values()]
-    elif isinstance(value, FunctionType) and value.__module__.split(".")[0] not in _LIBRARIES:
-        named = inspect.getclosurevars(value)
-        beyond = [*named.nonlocals.values(), *named.globals.values()]
-    elif isinstance(value, (list, tuple)):
-        beyond = list(value)
-    elif isinstance(value, dict):
-        beyond = list(value.values())
-    elif callable(value) and not isinstance(value, type):  # an object with __call__
-        beyond = list(getattr(value, "__dict__", {}).values())
+    else:
+        beyond = reached_from(value, _LIBRARIES)
     for part in beyond:
         yield from _reached(part, seen)
