@@ -219,7 +219,7 @@ def measure(setting: Setting, draws: int) -> Outcome:
 def program_of(setting: Setting) -> Program:
     """The setting's program; a case's is made once for each batch, as its gradients are kept."""
     if setting.case in PROGRAMS:
-        return PROGRAMS[setting.case].on(setting.engine)
+        return PROGRAMS[setting.case]
     return _of_case(setting.case, setting.rows, _FULL if setting.subsampled else None)
 
 

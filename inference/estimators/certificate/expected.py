@@ -47,7 +47,7 @@ def expected(objective: Objective, case: Case, x: Array) -> Expected | None:
     followed = _RULES[estimates.rule](objective, case, x)
     if estimates.biased is None:
         followed = _of_bound(estimates.model, objective, case, x, of="model") | followed
-    return with_bias(case, x, followed)
+    return _with_bias(case, x, followed)
 
 
 def _of_bounds(objective: Objective, estimates: Estimates, case: Case, x: Array) -> Arrays:
@@ -131,8 +131,7 @@ _RULES: dict[str, Callable[[Objective, Case, Array], Arrays]] = {
 """What the guide's parameters follow under a rule; under a biased one, all parameters."""
 
 
-def with_bias(case: Case, x: Array, gradient: Arrays) -> Expected:
-    """An expected gradient with its bias, relative to the ELBO's gradient."""
+def _with_bias(case: Case, x: Array, gradient: Arrays) -> Expected:
     elbo = exact.gradient(lambda values: exact.elbo(case, values, x), case.values)
     names = sorted(case.guide_names)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from inference.estimators.certificate.programs.dropout import DROPOUT
 from inference.estimators.certificate.programs.flow import FLOW
 from inference.estimators.certificate.programs.globals import GLOBAL
 from inference.estimators.certificate.programs.normalised import BATCH_NORM
@@ -12,8 +11,7 @@ from inference.estimators.certificate.programs.program import Program
 from inference.estimators.certificate.programs.weighted import WEIGHTED
 
 PROGRAMS: dict[str, Program] = {
-    program.name: program
-    for program in (*WEIGHTED, *NESTED, *GLOBAL, PACKED, FLOW, BATCH_NORM, DROPOUT)
+    program.name: program for program in (*WEIGHTED, *NESTED, *GLOBAL, PACKED, FLOW, BATCH_NORM)
 }
 
 __all__ = ["PROGRAMS", "Program"]

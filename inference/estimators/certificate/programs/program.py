@@ -55,10 +55,6 @@ class Program(Protocol):
         """Model and guide of an engine, with the parameters to start from."""
         ...
 
-    def on(self, engine: str) -> Program:
-        """The program, where what is exact differs from engine to engine."""
-        ...
-
     def compared(self, engine: str, gradients: Arrays) -> Arrays:
         """An engine's gradients, (repeats, ...), by the names of the exact ones."""
         ...
@@ -116,11 +112,6 @@ class OfCase:
         """The case's pair."""
         part = (self.data, self.rows) if self.full else None
         return self.case.pair(engine, self.case.values, part)
-
-    def on(self, engine: str) -> Program:
-        """Itself."""
-        del engine
-        return self
 
     def compared(self, engine: str, gradients: Arrays) -> Arrays:
         """As they are."""

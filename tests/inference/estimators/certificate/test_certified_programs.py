@@ -8,15 +8,12 @@ puts to the test, 3,000 draws of the latents each. The failure rate of all toget
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any, cast
 
 import numpy as np
 import pyro
 import pytest
 from rows import ENGINES
-from scipy.special import logsumexp
-from scipy.stats import norm
 
 from inference.estimators.certificate.certify import (
     UNSTATED,
@@ -27,7 +24,6 @@ from inference.estimators.certificate.certify import (
 )
 from inference.estimators.certificate.exact import elbo, iwae
 from inference.estimators.certificate.programs import PROGRAMS
-from inference.estimators.certificate.programs.dropout import RATE, Dropout, probability
 from inference.estimators.certificate.programs.globals import WithGlobal
 from inference.estimators.certificate.programs.packed import PACKED, Packed
 from inference.objectives import IWAE, WakeSleep
@@ -50,7 +46,6 @@ CHOSEN = {
     "packed autoguide": ("ELBO",),
     "flow likelihood": ("ELBO",),
     "batch norm": ("ELBO",),
-    "dropout": ("IWAE",),
 }
 GRID = [s for s in program_settings() if s.label in CHOSEN[s.case]]
 
@@ -182,33 +177,3 @@ def test_batch_statistics_of_dreams_have_no_exact_statement() -> None:
     program = PROGRAMS["batch norm"]
     assert program.expected(WakeSleep()) is None
     assert program.expected(IWAE(2)) is not None
-
-
-def test_masks_that_particles_share_bound_less() -> None:
-    """The ELBO is the same; of more particles the bound is the lower, the more they have in common.
-
-    By simulation of 4,000 masks and draws for each datum, five standard errors.
-    """
-    program = cast(Dropout, PROGRAMS["dropout"])
-    v, x, case = program.values, program.data, program.case
-    assert sum(map(probability, case.masks)) == pytest.approx(1)
-    random, repeats = np.random.default_rng(0), 4000
-    for shared in (False, True):
-        masks = 1.0 * (random.random((repeats, len(x), 1 if shared else 5, 4)) > RATE)
-        units = (x @ v["guide_first"].T)[:, None] * masks[..., :2] / (1 - RATE)
-        mean = units @ v["guide_weight"].T + v["guide_bias"]
-        z = mean + np.exp(v["guide_scale"]) * random.normal(size=(repeats, len(x), 5, 1))
-        units = z * v["first"] * masks[..., 2:] / (1 - RATE)
-        log_w = norm.logpdf(z).sum(-1) - norm.logpdf(z, mean, np.exp(v["guide_scale"])).sum(-1)
-        of_x = norm.logpdf(x[:, None], units @ v["weight"].T + v["bias"], np.exp(v["scale"]))
-        log_w = log_w + of_x.sum(-1)
-        for sampled, own in (
-            (log_w.mean(-1).sum(-1), elbo),
-            ((logsumexp(log_w, axis=-1) - np.log(5)).sum(-1), partial(iwae, num_particles=5)),
-        ):
-            if shared:
-                given = [(probability(mask), own(case.given(mask), v, x)) for mask in case.masks]
-                exact = sum(weight * value for weight, value in given)
-            else:
-                exact = own(case, v, x)
-            assert abs(sampled.mean() - exact) < 5 * sampled.std() / repeats**0.5

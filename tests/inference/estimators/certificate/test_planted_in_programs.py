@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from rows import ENGINES
 
-from inference.engines.numpyro import gradients
 from inference.estimators.certificate import noise
 from inference.estimators.certificate.certify import Setting, limit, measure
-from inference.estimators.certificate.programs import PROGRAMS, dropout
+from inference.estimators.certificate.programs import PROGRAMS
 from inference.objectives import ELBO, IWAE, Objective, _score
 from inference.program import influence
 from inference.program.influence import Cost
@@ -83,25 +82,6 @@ def test_a_score_times_the_scale_is_caught(
 
     monkeypatch.setattr("inference.objectives.elbo.score_terms", scaled)
     assert caught(engine, ELBO(5), ELBO(5), program)
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_dropout_that_drops_nothing_is_caught(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = dropout.layer_of
-
-    def evaluating(engine: str, seed: int) -> Any:
-        layer = whole(engine, seed)
-        layer.eval()
-        return layer
-
-    monkeypatch.setattr(dropout, "layer_of", evaluating)
-    assert caught(engine, ELBO(5), ELBO(5), "dropout")
-
-
-def test_a_mask_for_all_gradients_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On NumPyro a network's random stream is part of its state, which all gradients begin at."""
-    monkeypatch.setattr(gradients, "reseeded", lambda state, key: state)
-    assert caught("numpyro", ELBO(5), ELBO(5), "dropout")
 
 
 def of_the_whole_batch(structure: Structure, costs: Sequence[Cost], name: str) -> Any:
