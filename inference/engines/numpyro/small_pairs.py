@@ -18,7 +18,7 @@ def small_pairs() -> dict[str, Any]:
 
 def _programs(kind: str) -> dict[str, Any]:
     def weight() -> Any:
-        return numpyro.param("weight", jnp.array([0.8, -0.5]))
+        return numpyro.param("small_pair.weight", jnp.array([0.8, -0.5]))
 
     def prior() -> Any:
         return dist.Bernoulli(0.5) if kind == "bernoulli" else dist.Normal(0.0, 1.0)
@@ -37,7 +37,7 @@ def _programs(kind: str) -> dict[str, Any]:
         return dist.Bernoulli(logits=code) if kind == "bernoulli" else dist.Normal(code, 1.0)
 
     def guide(x: Any) -> None:
-        slope: Any = numpyro.param("slope", jnp.array([0.3, 0.1]))
+        slope: Any = numpyro.param("small_pair.slope", jnp.array([0.3, 0.1]))
         if kind == "global":
             numpyro.sample("z", proposal((x @ slope).mean()))
             return

@@ -29,7 +29,7 @@ def small_pairs() -> dict[str, Any]:
 
 def _programs(kind: str) -> dict[str, Any]:
     def weight() -> torch.Tensor:
-        return pyro.param("weight", lambda: torch.tensor([0.8, -0.5]))
+        return pyro.param("small_pair.weight", lambda: torch.tensor([0.8, -0.5]))
 
     def prior() -> Any:
         if kind == "bernoulli":
@@ -52,7 +52,7 @@ def _programs(kind: str) -> dict[str, Any]:
         return dist.Normal(code, 1.0)
 
     def guide(x: Any) -> None:
-        slope = pyro.param("slope", lambda: torch.tensor([0.3, 0.1]))
+        slope = pyro.param("small_pair.slope", lambda: torch.tensor([0.3, 0.1]))
         if kind == "global":
             pyro.sample("z", proposal((x @ slope).mean()))
             return
