@@ -15,7 +15,7 @@ _STEP = 2**31 - 3  # folded into a gradient's key, apart from those of draws: se
 
 def is_key(leaf: Any) -> bool:
     """Whether a leaf is one of jax's typed keys, which numpy has no form of."""
-    return isinstance(leaf, Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return isinstance(leaf, Array) and jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def as_numpy(leaf: Any) -> NDArray[Any]:
