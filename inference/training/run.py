@@ -231,7 +231,7 @@ def load_run(
         )
     untrained = rebuild_pair(spec["pair"]) if pair is None else pair
     engine = load_engine(spec["pair"]["engine"])
-    if not batch and hasattr(untrained, "example"):
+    if not len(batch) and hasattr(untrained, "example"):
         batch = untrained.example()
     state = State.from_dict(checkpoint.progress)
     values = checkpoint.values

@@ -26,6 +26,12 @@ def test_it_equals_the_returned_run(engine, tmp_path, reports):
     assert np.array_equal(score, log_likelihood(again.pair, x, num_particles=4).per_datum)
 
 
+def test_the_batch_of_a_loaded_pair_may_be_an_array(engine, tmp_path, reports):
+    run = quick(vae(engine), binary(), steps=3, out=tmp_path / "run")
+    for batch in (binary(), (binary(),)):
+        assert_same_run(run, load_run(tmp_path / "run", pair=vae(engine), batch=batch))
+
+
 def test_the_folder_is_what_the_module_says(engine, tmp_path, reports):
     quick(
         vae(engine), binary(), steps=20, out=tmp_path / "run", valid=binary(3), patience=9,
