@@ -1,6 +1,6 @@
 """Gradients of ELBO and IWAE on a model of the zoo against its closed form, on both engines.
 
-(Those of every objective on every kind of latent: tests/inference/certificate.)
+(Those of every objective on every kind of latent: tests/inference/estimators/certificate.)
 
 Every case takes 16,000 draws of z or more in all: `REPEATS` gradients, each of a batch in which
 small data stand `COPIES` times over. The failure rate of all cases together is below 1e-5: each
