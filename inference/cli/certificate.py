@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inference.cli.text import answering, console, known_words, progress_bar, whole_numbers
+
+if TYPE_CHECKING:
+    from inference.estimators.certificate.certify import Setting
 
 
 def certify(
@@ -48,14 +52,9 @@ def certify(
     from inference.engines import ENGINES
     from inference.estimators.certificate import record, report
     from inference.estimators.certificate.cases import CASES
-    from inference.estimators.certificate.certify import (
-        FAMILIES,
-        program_settings,
-        settings,
-    )
+    from inference.estimators.certificate.certify import FAMILIES
     from inference.estimators.certificate.noise import noise as measure_noise
     from inference.estimators.certificate.programs import PROGRAMS
-    from inference.estimators.certificate.upstream import upstream_of_programs, upstream_settings
     from inference.estimators.certificate.workers import as_frame
     from inference.estimators.certificate.workers import certify as measure
 
@@ -64,22 +63,9 @@ def certify(
         known = known_words("--case", case, [*CASES, *PROGRAMS])
         engines = known_words("--engine", engine, list(ENGINES))
         counts, sizes = whole_numbers("--particles", particles), whole_numbers("--rows", rows)
-    cases, programs = ([n for n in every if n in known] for every in (CASES, PROGRAMS))
-    on_cases = settings(
-        labels=labels,
-        cases=cases,
-        engines=engines,
-        particles=counts,
-        rows=sizes,
-        subsampled=subsampled,
-    )
-    on_programs = program_settings(labels=labels, programs=programs, engines=engines)
-    theirs = [
-        *(s for s in upstream_settings(max(5, min(counts))) if s.case in cases),
-        *upstream_of_programs(5, programs),
-    ]
-    ours = [*on_cases, *on_programs]
-    chosen = [*ours, *(s for s in theirs if upstream and s.engine in engines)]
+    ours = _own(known, labels=labels, engines=engines, counts=counts, sizes=sizes, part=subsampled)
+    theirs = _of_the_libraries(known, engines, counts) if upstream else []
+    chosen = [*ours, *theirs]
     started = time.monotonic()
     with progress_bar("entries", len(chosen)) as bar:
         outcomes = measure(chosen, draws, workers=workers, report=bar)
@@ -103,3 +89,44 @@ def certify(
         console.print(f"FAILED: {len(failed)} beyond the limit.")
         console.print("\n".join(failed))
         raise typer.Exit(1)
+
+
+def _own(
+    known: Collection[str],
+    *,
+    labels: list[str],
+    engines: list[str],
+    counts: list[int],
+    sizes: list[int],
+    part: bool,
+) -> list[Setting]:
+    """Entries of the zoo's objectives, on cases and on programs of the names that are asked for."""
+    from inference.estimators.certificate.cases import CASES
+    from inference.estimators.certificate.certify import program_settings, settings
+    from inference.estimators.certificate.programs import PROGRAMS
+
+    cases, programs = ([n for n in every if n in known] for every in (CASES, PROGRAMS))
+    on_cases = settings(
+        labels=labels,
+        cases=cases,
+        engines=engines,
+        particles=counts,
+        rows=sizes,
+        subsampled=part,
+    )
+    return [*on_cases, *program_settings(labels=labels, programs=programs, engines=engines)]
+
+
+def _of_the_libraries(
+    known: Collection[str], engines: list[str], counts: list[int]
+) -> list[Setting]:
+    """Entries of the libraries' own losses, on the same."""
+    from inference.estimators.certificate.programs import PROGRAMS
+    from inference.estimators.certificate.upstream import upstream_of_programs, upstream_settings
+
+    programs = [name for name in PROGRAMS if name in known]
+    theirs = [
+        *(s for s in upstream_settings(max(5, min(counts))) if s.case in known),
+        *upstream_of_programs(5, programs),
+    ]
+    return [setting for setting in theirs if setting.engine in engines]

@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from inference.arguments import check_count, check_seed
 from inference.data.rows import Arrays, Chunk, chunks
 from inference.errors import DivergenceError
-from inference.pairs import fitted_on
+from inference.likelihood.importance_sampling import check_scored
+from inference.pairs import explaining, fitted_on
 from inference.program.draws import Draws
+from inference.program.per_datum import check_rows
 from inference.program.structure import Structure
 
 
@@ -35,6 +37,28 @@ def understood(
     check_count("chunk_size", chunk_size)
     given = fitted_on(pair, x, engine=engine)
     return given.backend, given.pair, given.arrays
+
+
+def looked_at(
+    backend: Any, pair: Any, arrays: Arrays, what: str
+) -> tuple[Arrays, Callable[[Structure], None], Structure]:
+    """Two rows, the check of what is scored, and the structure on them: a weight for each datum.
+
+    Args:
+        backend: the engine.
+        pair: the pair.
+        arrays: the data.
+        what: the name of the evaluation, for errors.
+
+    Raises:
+        ObjectiveError: if the pair has no weights per datum.
+        PairError: if it fails on the rows.
+    """
+    head = tuple(array[:2] for array in arrays)
+    check = check_scored(what, arrays)
+    structure = explaining(lambda rows: backend.structure(pair, rows), head)
+    check_rows(structure, len(head[0]), what)
+    return head, check, structure
 
 
 def passed(structure: Structure) -> None:

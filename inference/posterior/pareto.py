@@ -11,11 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count
 from inference.errors import DivergenceError
-from inference.likelihood.importance_sampling import check_scored
 from inference.pairs import explaining
-from inference.posterior.chunks import chunked, understood
+from inference.posterior.chunks import chunked, looked_at, understood
 from inference.posterior.psis import pareto_shapes
-from inference.program.per_datum import check_rows
 
 _ULP = float(np.finfo(np.float32).eps)
 
@@ -103,10 +101,7 @@ def psis_k_hat(
     """
     check_count("num_particles", num_particles, least=100)
     backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
-    head = tuple(array[:2] for array in arrays)
-    check = check_scored("psis_k_hat", arrays)
-    structure = explaining(lambda rows: backend.structure(pair, rows), head)
-    check_rows(structure, len(head[0]), "psis_k_hat")
+    head, check, structure = looked_at(backend, pair, arrays, "psis_k_hat")
     densities = explaining(lambda rows: backend.site_densities(pair, check, rows, int(seed)), head)
     shapes = []
     for _, draws in chunked(arrays, num_particles, chunk_size, densities):

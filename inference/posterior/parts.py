@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count
-from inference.likelihood.importance_sampling import check_scored
 from inference.likelihood.spread import over_draws
 from inference.pairs import draws_nothing, explaining
-from inference.posterior.chunks import chunked, understood
+from inference.posterior.chunks import chunked, looked_at, understood
 from inference.posterior.estimates import SampledEstimate, from_data
 from inference.program.draws import Draws
-from inference.program.per_datum import check_rows
 
 
 @dataclass(frozen=True)
@@ -79,10 +77,7 @@ def bound_parts(
     """
     check_count("num_particles", num_particles, least=2)
     backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
-    head = tuple(array[:2] for array in arrays)
-    check = check_scored("bound_parts", arrays)
-    structure = explaining(lambda rows: backend.structure(pair, rows), head)
-    check_rows(structure, len(head[0]), "bound_parts")
+    head, check, structure = looked_at(backend, pair, arrays, "bound_parts")
     exact = draws_nothing(structure)
     if exact:
         num_particles = 1

@@ -39,4 +39,11 @@ def test_no_import_comes_back_to_its_module():
 
 def test_every_module_can_be_imported():
     for name in sorted(_modules(), reverse=True):
-        importlib.import_module(name)
+        assert importlib.import_module(name).__name__ == name
+
+
+def test_a_module_is_imported_where_it_stands():
+    modules = _modules()
+    source = "from inference import errors\nfrom inference.data.rows import cut\nimport numpy\n"
+    assert _imported(source, modules) == {"inference.errors", "inference.data.rows"}
+    assert not _imported("def f():\n    from inference import errors\n", modules)

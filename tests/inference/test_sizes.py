@@ -12,7 +12,7 @@ LONG_FILES: dict[str, tuple[int, str]] = {}
 """Path to lines and the reason why it is longer; a shorter file than is said here fails, too."""
 
 LONG_FUNCTIONS: dict[str, tuple[int, str]] = {
-    "inference/cli/certificate.py:certify": (91, "an option has lines of its own"),
+    "inference/cli/certificate.py:certify": (73, "an option has lines of its own"),
     "inference/cli/evaluation.py:evaluate": (79, "an option has lines of its own"),
     "inference/cli/training.py:train": (111, "an option has lines of its own"),
     "inference/training/fit.py:fit": (131, "its 25 arguments, and what is done in their order"),
