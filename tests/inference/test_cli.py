@@ -58,7 +58,7 @@ def refuse(*words):
 
 
 def facts(table):
-    """First to second column of a table of facts; a line that goes on in a later column has none."""
+    """First to second column of a table of facts, without lines that only go on with a cell."""
     cells = (re.split(r"\s*│\s*", line.strip("│ ")) for line in table.splitlines() if "│" in line)
     return {each[0]: each[1] for each in cells if len(each) > 1}
 
