@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +15,12 @@ from inference.published.row import BUDGETS, FOLDER, Asked, Budget, Row, read_ro
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_OURS = [each.name for each in fields(Result)]
+_THEIRS = ["paper", "published", "published_error", "known", "published_note"]
+COLUMNS = ["title", *_OURS, *_THEIRS, "goal", "reached", "distance", "stale"]
+"""Of the frame."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,9 @@ class Line:
     @property
     def goal(self) -> float | None:
         """What was to be reached under the budget."""
-        return None if self.asked is None else self.asked.goals.get(self.result.budget)
+        return (
+            None if self.asked is None else self.asked.goals.get(check_budget(self.result.budget))
+        )
 
     @property
     def distance(self) -> float | None:
@@ -55,7 +63,6 @@ class Line:
         """A row of the frame."""
         row, published = self.row, None if self.asked is None else self.asked.published
         return {
-            "row": self.result.row,
             "title": "" if row is None else row.title,
             **asdict(self.result),
             "paper": "" if row is None else ", ".join(filter(None, (row.paper, row.table))),
@@ -104,8 +111,7 @@ def results(
 
     found = lines(model=model, data=data, history=history, rows=rows, path=path)
     kept = [line for line in found if stale is None or bool(line.stale) is stale]
-    columns = list(_EMPTY.as_dict())
-    return pd.DataFrame([line.as_dict() for line in kept], columns=columns)
+    return pd.DataFrame([line.as_dict() for line in kept], columns=COLUMNS)
 
 
 def lines(
@@ -173,8 +179,3 @@ def check_budget(budget: str) -> Budget:
     if budget not in BUDGETS:
         raise ArgumentError(f"budget must be one of {', '.join(BUDGETS)}, got {budget!r}.")
     return cast("Budget", budget)
-
-
-_EMPTY = Line(
-    Result(*[""] * 12, 0.0, None, None, "", "", None, "", None, *[""] * 6), None, None, ""
-)

@@ -71,19 +71,19 @@ def reproduce(
     """
     wanted = _seeds(row, seeds)
     settings = row.training(budget)
-    module = ""
+    module, binarisation = "", ""
     pieces = []
     for number, seed in enumerate(wanted):
         data = load(row.data.name, **row.data.of(seed))
         _check_id(row, data, number)
         pair = make(data, seed)
-        module = type(pair).__module__
+        module, binarisation = type(pair).__module__, data.binarisation or "grey"
         folder = out / row.name / f"{budget}-seed{seed}-{digest([settings, meaning(module)])}"
         pieces.append(_piece(row, settings, pair, data, seed, folder, progress))
     command = ["ppl-zoo", "reproduce", row.name, "--budget", budget]
     command += [] if wanted == row.seeds else ["--seeds", str(len(wanted))]
     return [
-        _result(row, budget, number, pieces, data, module, shlex.join(command))
+        _result(row, budget, number, pieces, binarisation, module, shlex.join(command))
         for number in range(len(row.asked))
     ]
 
@@ -166,7 +166,8 @@ def score(run: Run, data: Any, asked: Asked) -> Figure:
 
 def _steps(x: tuple[Any, ...]) -> float:
     """Mean number of steps of the sequences; sums over rows are then divided by all steps."""
-    return float(np.mean(x[1])) if len(x) > 1 else float(x[0].shape[1])
+    rows, *lengths = x
+    return float(np.mean(lengths[0])) if lengths else float(rows.shape[1])
 
 
 def _result(
@@ -174,7 +175,7 @@ def _result(
     budget: Budget,
     number: int,
     pieces: Sequence[Piece],
-    data: Any,
+    binarisation: str,
     module: str,
     command: str,
 ) -> Result:
@@ -189,7 +190,7 @@ def _result(
         engine=row.engine,
         objective=row.objective,
         data_id=" ".join(dict.fromkeys(piece.data_ids[number] for piece in pieces)),
-        binarisation=data.binarisation or "grey",
+        binarisation=binarisation,
         kind=str(asked.estimator.kind),
         estimator=asked.estimator.spelling,
         unit=asked.unit,

@@ -87,7 +87,7 @@ class Asked:
     scored: Scored
     per: Literal["datum", "step"]
     published: Published | None
-    goals: Mapping[str, float]
+    goals: Mapping[Budget, float]
 
     @property
     def unit(self) -> str:
@@ -235,7 +235,10 @@ def _data(entries: Entries) -> Data:
     name = entries.need("name", str, "one of ppl_models.datasets.list_datasets()")
     each, ids = entries.text("each_seed"), entries.take("id", (str, list), "a data id or several")
     found = (ids,) if isinstance(ids, str) else tuple(ids or ())
-    return Data(name, entries.rest(), each, found)
+    options = entries.rest()
+    if options.get("binarisation") == "grey":  # TOML has no None
+        options["binarisation"] = None
+    return Data(name, options, each, found)
 
 
 def _seeds(entries: Entries) -> tuple[int, ...]:
@@ -256,12 +259,12 @@ def _keywords(entries: Entries) -> dict[str, Any]:
 
 
 def _budgets(entries: Entries) -> dict[Budget, dict[str, Any]]:
-    found = {name: _keywords(entries.below(name)) for name in BUDGETS}
+    found: dict[Budget, dict[str, Any]] = {name: _keywords(entries.below(name)) for name in BUDGETS}
     entries.done(" and ".join(BUDGETS))
     for name, keywords in found.items():
         if keywords and not set(keywords) & set(_AMOUNTS):
             raise entries.wrong(name, f"a table with one of {', '.join(_AMOUNTS)}", keywords)
-    given = {name: keywords for name, keywords in found.items() if keywords}
+    given: dict[Budget, dict[str, Any]] = {name: each for name, each in found.items() if each}
     if not given:
         raise entries.wrong("short", "a table such as {epochs = 20}; or give budget.full", None)
     return given
@@ -281,7 +284,9 @@ def _asked(entries: Entries, budgets: Mapping[Budget, Any]) -> Asked:
         known = cast("Known", entries.one_of("known", KNOWN))
         published = Published(value, error, known, entries.text("note"))
     goal = entries.take("goal", (int, float, dict), "a number, or a number for each budget")
-    goals = goal if isinstance(goal, dict) else {} if goal is None else dict.fromkeys(budgets, goal)
+    goals: dict[Budget, float] = {}
+    if goal is not None:
+        goals = goal if isinstance(goal, dict) else dict.fromkeys(budgets, float(goal))
     if not set(goals) <= set(budgets):
         raise entries.wrong("goal", f"a number for {', '.join(budgets)}", goal)
     entries.done("estimator, per, split, first, every, published, published_error, known, note,"
