@@ -108,7 +108,7 @@ def test_a_row_becomes_a_line_for_each_figure(places):
     assert line["standard_error"] == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=1e-6)
     assert [float(each) for each in line["by_seed"].split()] == pytest.approx(means, rel=1e-5)
     assert (line["known"], line["published"], line["goal"]) == ("memory", 1.5, 20.0)
-    assert line["reached"] is False
+    assert not line["reached"]
     assert line["distance"] == pytest.approx(line["ours"] - 20.0)
     assert line["data_id"] == str(data.data_id("test"))
     assert line["binarisation"] == "dynamic"
