@@ -16,6 +16,7 @@ from inference.cli.checking import check_command
 from inference.cli.comparison import compare_command, demo, report_command
 from inference.cli.evaluation import evaluate
 from inference.cli.objectives import objectives_command
+from inference.cli.published import reproduce_command, results_command
 from inference.cli.scaffold import new
 from inference.cli.settings import hyperparameters
 from inference.cli.text import Commands, answering, console, plain_warnings, print_facts
@@ -102,6 +103,8 @@ app.command("compare")(compare_command)
 app.command("report")(report_command)
 app.command()(demo)
 app.command()(new)
+app.command("reproduce")(reproduce_command)
+app.command("results")(results_command)
 app.command("check")(check_command)
 app.command("objectives")(objectives_command)
 app.command()(certify)
