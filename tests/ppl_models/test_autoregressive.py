@@ -27,6 +27,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "made": ("made", {"hidden": (9, 8), "direct": True}),
     "narrow": ("made", {"hidden": (3,), "order": "random"}),
     "masks": ("made", {"hidden": (10,), "masks": 3}),
+    "nade": ("nade", {"hidden_dim": 5, "order": "random"}),
     "orders": ("made", {"hidden": (10, 7), "orders": 2, "masks": 2}),
 }
 both = pytest.mark.parametrize("engine", ENGINES)
@@ -65,7 +66,7 @@ def test_no_logit_depends_on_its_own_entry_or_a_later_one(engine: str, variant: 
         slopes = jacobian(engine, lambda v, p=part: p.network.logits(v, p.component), x)
         earlier = ranks[None, :] < ranks[:, None]
         assert (slopes[~earlier] == 0).all()
-        if variant in ("linear", "neural", "made"):
+        if variant in ("linear", "neural", "made", "nade"):
             assert (slopes[earlier] != 0).all()
 
 
@@ -133,6 +134,23 @@ def test_two_pixels_are_a_logistic_regression(engine: str) -> None:
     )
     weight, slope = run.parameters[name], np.log(45 / 15) - np.log(10 / 30)
     assert max(abs(weight[0, 1]), abs(weight[1, 0])) == pytest.approx(slope, abs=1e-3)
+
+
+@both
+@pytest.mark.parametrize("dim", [5, 31])  # less than a block of entries, and several
+def test_nade_is_its_plain_loop(engine: str, dim: int) -> None:
+    x = (np.random.default_rng(1).random((4, dim)) < 0.5).astype(np.float32)
+    pair = moved(engine, "nade", (x,), data_dim=dim, hidden_dim=3)
+    own = {
+        name.removeprefix("network."): v for name, v in load_engine(engine).parameters(pair).items()
+    }
+    for row, found in zip(x, log_likelihood(pair, x, 1).per_datum, strict=True):
+        seen, total = own["hidden_bias"].astype(float), 0.0
+        for i, value in enumerate(row):
+            logit = own["bias"][i] + own["decoder"][i] @ expit(seen)
+            total += np.log(expit(logit if value else -logit))
+            seen = seen + value * own["encoder"][i]
+        assert found == pytest.approx(total, rel=1e-4)
 
 
 @both
