@@ -128,6 +128,27 @@ class Run:
         """The guide's mean of each latent given data, by site name, each with N rows."""
         return self._engine.encode(self.pair, *self._scored(x), rng_seed=seed)
 
+    def encode(self, *x: ArrayLike, seed: int = 0) -> NDArray[Any]:
+        """The noise u that a normalising flow makes data x = f(u) of, shape (N, D).
+
+        Where the flow is of a latent, as of dequantised data, it is that of a draw of the guide.
+
+        Args:
+            *x: the data, and whatever else the pair takes, such as labels.
+            seed: seed of that draw.
+
+        Raises:
+            ArgumentError: if the pair has no flow.
+        """
+        found = self._engine.to_base(self.pair, *self._scored(x), rng_seed=seed)
+        if found is None:
+            raise ArgumentError(
+                "encode gives the noise that a normalising flow makes data of, but no distribution "
+                "of this model has to_base; use run.latents(x) for the guide's means of its "
+                "latents."
+            )
+        return found
+
     def reconstruct(self, *x: ArrayLike, seed: int = 0) -> NDArray[Any]:
         """The likelihood's mean at the guide's mean of the latents, shape (N, D).
 
