@@ -124,6 +124,8 @@ def _site(
         density_shape=_density_shape(site),
         normalised=says(site["fn"], "normalised", usual=True) and not factor,
         sequential=says(site["fn"], "sequential", usual=False),
+        kernel=hasattr(innermost(site["fn"]), "transition"),
+        conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan=missing and _is_nan(site),

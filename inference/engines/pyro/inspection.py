@@ -191,6 +191,8 @@ def _site(
         density_shape=density_shape,
         normalised=says(site["fn"], "normalised", usual=True) and not factor,
         sequential=says(site["fn"], "sequential", usual=False),
+        kernel=hasattr(innermost(site["fn"]), "transition"),
+        conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),
