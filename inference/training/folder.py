@@ -32,6 +32,7 @@ from inference.training.checkpoints import (
 )
 from inference.training.lock import LOCK, OWNER, FolderLock
 from inference.training.reading import MEGABYTE, digest_of, read_regular, sealed, unsealed
+from inference.training.status import content_of, status_in
 from inference.training.writing import flush_folder, unfinished, write_whole
 
 _KEEP = 2
@@ -154,11 +155,8 @@ class RunFolder:
             RunFolderError: if it cannot be written.
         """
         run = self._binding().run
-        entry = {"run": run, "status": status, "step": step} | (
-            {"message": message} if message else {}
-        )
         with self._writing():
-            write_whole(self._status_path, sealed(entry))
+            write_whole(self._status_path, content_of(run, status, step, message))
 
     def read_status(self) -> str | None:
         """How the run stands; None where it has not been said, as in older runs.
@@ -166,18 +164,7 @@ class RunFolder:
         Raises:
             RunFolderError: if what is there was not written by this run.
         """
-        try:
-            found = unsealed(read_regular(self._status_path, MEGABYTE), "status.json")
-            if found.get("run") != self._binding().run:
-                raise ValueError("it is of another run")
-            return str(found["status"])
-        except FileNotFoundError:
-            return None
-        except (OSError, KeyError, ValueError) as error:
-            raise RunFolderError(
-                f"{self._status_path} is damaged ({error}). Delete this file; the checkpoints "
-                "beside it are as they were."
-            ) from error
+        return status_in(self._status_path, self._binding().run)
 
     def checkpoints(self) -> list[Path]:
         """Complete checkpoints, oldest first.
