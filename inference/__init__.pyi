@@ -79,5 +79,5 @@ from .samples.precision_recall import precision_recall as precision_recall
 from .samples.quality import sample_quality as sample_quality
 from .samples.two_sample import mmd_test as mmd_test
 from .training.fit import fit as fit
+from .training.loading import load_run as load_run
 from .training.run import Run as Run
-from .training.run import load_run as load_run

@@ -56,7 +56,7 @@ def evaluate(
             figures.mkdir(parents=True, exist_ok=True)
     from inference.likelihood.annealing import annealed_importance_sampling
     from inference.likelihood.importance_sampling import log_likelihood
-    from inference.training.run import load_run
+    from inference.training.loading import load_run
 
     with answering():
         if noise_scale is not None and method != "ais":

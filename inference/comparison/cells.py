@@ -23,7 +23,8 @@ from inference.posterior.nuts import NUTS
 from inference.program.structure import Structure
 from inference.training.fit import fit
 from inference.training.folder import RunFolder
-from inference.training.run import Run, load_run
+from inference.training.loading import load_run
+from inference.training.run import Run
 from inference.training.spec import fingerprint
 from inference.training.writing import write_whole
 

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from inference.arguments import check_path
 from inference.data.training_data import TrainingData, prepare
 from inference.descriptions import describe_pair, plain
 from inference.engines import engine_name, load_engine
@@ -129,6 +130,8 @@ def fit(
         checkpoint_seconds=checkpoint_seconds,
         progress=progress,
     )
+    if out is not None:
+        check_path("out", out)
     if resume and out is None:
         raise ArgumentError("resume=True needs out=, the folder of the run to continue.")
     if isinstance(objective, str):
