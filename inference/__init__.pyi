@@ -24,6 +24,7 @@ from .likelihood.bidirectional import bidirectional as bidirectional
 from .likelihood.classification import classify as classify
 from .likelihood.importance_sampling import Estimate as Estimate
 from .likelihood.importance_sampling import log_likelihood as log_likelihood
+from .objectives import CD as CD
 from .objectives import CIWAE as CIWAE
 from .objectives import ELBO as ELBO
 from .objectives import IWAE as IWAE

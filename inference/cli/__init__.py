@@ -22,7 +22,7 @@ from inference.cli.settings import hyperparameters
 from inference.cli.text import Commands, answering, console, plain_warnings, print_facts
 from inference.cli.training import train
 from inference.errors import ArgumentError
-from ppl_models import info, list_models
+from ppl_models import info, list_models, list_pretrained, pretrained_info
 
 app = typer.Typer(
     cls=Commands,
@@ -72,7 +72,7 @@ def list_command(
 
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="A model of `ppl-zoo list`.")]) -> None:
-    """Show a model's card and its hyperparameters."""
+    """Show a model's card, its hyperparameters, and the weights that it can begin with."""
     from rich.markdown import Markdown
 
     with answering(ValueError):
@@ -94,6 +94,27 @@ def show(name: Annotated[str, typer.Argument(help="A model of `ppl-zoo list`.")]
     for key, parameter in hyperparameters(card, card.engines[0]).items():
         table.add_row(key, parameter.default, parameter.meaning)
     console.print(table)
+    console.print(weights_table(name))
+
+
+def weights_table(model: str) -> Table | str:
+    """The weights of a model, each with its score and what that was measured on."""
+    names = list_pretrained(model=model)
+    if not names:
+        return "No weights are shipped for this model."
+    table = Table("pretrained", "objective", "score", "measured by", "on", "size", "licence")
+    for weights in map(pretrained_info, names):
+        found = weights.result
+        table.add_row(
+            weights.name,
+            weights.objective,
+            f"{found['value']:.2f} ± {found['standard_error']:.2f} {found['unit']}",
+            f"{found['estimator']}, {found['rows']:,} rows",
+            found["data_id"],
+            f"{weights.size / 1e6:.2f} MB",
+            weights.licence,
+        )
+    return table
 
 
 # In the order of `ppl-zoo --help`.
