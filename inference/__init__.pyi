@@ -9,7 +9,7 @@ from .checking.report import Report as Report
 from .comparison.compare import compare as compare
 from .comparison.comparison import Comparison as Comparison
 from .comparison.gather import gather as gather
-from .comparison.metrics import Metric as Metric
+from .comparison.metric import Metric as Metric
 from .errors import ArgumentError as ArgumentError
 from .errors import DataError as DataError
 from .errors import DivergenceError as DivergenceError

@@ -130,10 +130,10 @@ def _list(known: dict[str, Row]) -> None:
 
 
 def _print(found: list[Line]) -> None:
-    from inference.published.tables import HEAD, tables
+    from inference.published.tables import tables
 
     for each in tables(found):
-        table = Table(*HEAD, title=each.heading, title_justify="left")
+        table = Table(*each.head, title=each.heading, title_justify="left")
         for cells in each.cells():
             table.add_row(*(cell.replace("`", "") for cell in cells))
         console.print(table)

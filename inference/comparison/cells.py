@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.comparison.chains import holds_chains, read_chains, sampled, training_arrays
-from inference.comparison.metrics import Figure, Metric
+from inference.comparison.metric import Figure, Metric
 from inference.descriptions import describe_pair
 from inference.engines import engine_name, load_engine
 from inference.errors import RunFolderError, ZooError
@@ -157,7 +157,7 @@ def complete(cell: Cell, data: Any, x: tuple[Any, ...], metrics: Mapping[str, Me
         reference = None
         if cell.chains is not None and holds_chains(cell.chains):  # they may have failed
             reference = read_chains(cell.chains, data)
-        figures = {name: metric(run, x, reference) for name, metric in metrics.items()}
+        figures = {name: metric(run, x, reference, data) for name, metric in metrics.items()}
         end |= {"figures": figures, "why": None}
     except RunFolderError:
         raise  # the folder is not ours, or the disk is full: no cell's fault

@@ -18,7 +18,8 @@ from inference.arguments import check_count, check_one_of, check_positive, check
 from inference.comparison.cells import Cell, Result, complete, finished, folder_name, lost
 from inference.comparison.comparison import Comparison
 from inference.comparison.execution import EXECUTORS, run_all
-from inference.comparison.metrics import Metric, chosen
+from inference.comparison.metric import Metric
+from inference.comparison.metrics import chosen
 from inference.data.arrays import array_id, as_arrays
 from inference.errors import ArgumentError, DataError
 from inference.objectives import Objective, parse_objective

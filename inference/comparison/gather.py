@@ -73,7 +73,7 @@ def gather(
             run_folder=Path(folder),
             result_path=Path(folder),
         )
-        figures = {name: metric(run, x) for name, metric in wanted.items()}
+        figures = {name: metric(run, x, data=data) for name, metric in wanted.items()}
         engine = run.spec["pair"]["engine"]
         results.append(Result(*cell.key, engine, run.status, run.step, figures, None, ""))
         cells.append(cell)

@@ -29,8 +29,8 @@ class Line:
 
     Attributes:
         result: what was found.
-        row: what it is about; None where the row is gone.
-        asked: the row's figure; None where the row asks for it no more.
+        row: what it is about; None where row gone.
+        asked: the row's figure; None where row asks for it no more.
         stale: why it says nothing about this tree; empty if it does.
     """
 
@@ -158,15 +158,15 @@ def _asked(result: Result, row: Row) -> Asked | None:
 
 def _stale(result: Result, row: Row | None, asked: Asked | None) -> str:
     if row is None:
-        return "the row is gone"
+        return "row gone"
     if source_of(result.module) is None:
-        return "the model is gone"
+        return "model gone"
     if asked is None or result.budget not in row.budgets:
-        return "the row asks for it no more"
+        return "row asks for it no more"
     if row.spec(cast("Budget", result.budget), asked) != result.spec:
-        return "the row has changed"
+        return "row changed since"
     if result.meaning and meaning(result.module) != result.meaning:
-        return "the model's file has changed"
+        return "model changed since"
     return ""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.comparison.metrics import Figure
+from inference.comparison.metric import Figure
 from inference.errors import ArgumentError, RunFolderError
 from inference.published.meaning import meaning
 from inference.published.provenance import provenance
@@ -155,7 +155,7 @@ def score(run: Run, data: Any, asked: Asked) -> Figure:
         ArgumentError: if there is none, saying why.
     """
     x = asked.scored.of(data)
-    found = asked.estimator.metric(run, x)
+    found = asked.estimator.metric(run, x, data=data)
     if found.value is None:
         raise ArgumentError(f"there is no {asked.name}: {found.note}.")
     factor = -1.0 if asked.estimator.negative else 1.0

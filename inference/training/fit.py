@@ -82,7 +82,8 @@ def fit(
             all rows keep their order, as a guide with parameters for each row needs.
         learning_rate: step size; 1e-3 for the default Adam.
         optimizer: an optax transformation or constructor, or a `numpyro.optim` object; a
-            torch.optim class, partial or instance, or a `pyro.optim` object.
+            torch.optim class, partial or instance, or a `pyro.optim` object; or the name of an
+            optax constructor or torch.optim class with settings, such as `"adam:b1=0.5"`.
         schedule: factor on the learning rate: `"cosine"`, a function of the step, or a
             torch.optim.lr_scheduler class or partial (Pyro).
         clip_norm: largest global norm of the minibatch's gradient.

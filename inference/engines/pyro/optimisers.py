@@ -14,6 +14,7 @@ from pyro.optim.lr_scheduler import PyroLRScheduler
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
 from inference.errors import ArgumentError
+from inference.literals import spelled
 from inference.program.schedules import check_factor, multiplier
 
 
@@ -24,13 +25,16 @@ def build_optimiser(
 
     Args:
         optimiser: None for Adam; a torch.optim class; a `functools.partial` of one; an instance,
-            whose settings are taken over; or a `pyro.optim` object.
+            whose settings are taken over; a `pyro.optim` object; or the name of a torch.optim
+            class with settings, such as `"adam:betas=(0.5,0.999)"`.
         learning_rate: overrides the optimiser's own; 1e-3 for Adam where neither is given.
         parameters: the leaf tensors to train.
 
     Raises:
         ArgumentError: if it is none of these.
     """
+    if isinstance(optimiser, str):
+        optimiser = _named(optimiser)
     parameters = list(parameters)
     settings: dict[str, Any] = {} if learning_rate is None else {"lr": learning_rate}
     if optimiser is None:
@@ -72,6 +76,22 @@ def build_optimiser(
         "optimizer= of a Pyro pair must be a torch.optim class, a functools.partial of one, an "
         f"instance, or a pyro.optim object; got {type(optimiser).__name__}."
     )
+
+
+def _named(text: str) -> Any:
+    known = {
+        name.lower(): each for name, each in vars(torch.optim).items() if isinstance(each, type)
+    }
+    try:
+        name, settings = spelled(text)
+        constructor = known[name.lower()]
+        inspect.signature(constructor).bind([], **settings)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ArgumentError(
+            f"optimizer={text!r} is no class of torch.optim with settings of its own, such as "
+            f"'adam:betas=(0.5,0.999)': {str(error).rstrip('.')}."
+        ) from error
+    return functools.partial(constructor, **settings)
 
 
 def parameter_groups(optimiser: Any, parameters: Iterable[torch.Tensor]) -> list[dict[str, Any]]:

@@ -50,13 +50,15 @@ first = 20
 """
 
 
-@pytest.fixture(autouse=True)
-def wide(monkeypatch):
-    monkeypatch.setattr(console, "_width", 300)
+@pytest.fixture(autouse=True, scope="module")
+def wide():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(console, "_width", 300)
+        yield
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory):
+def places(tmp_path_factory, wide):
     """A folder with one row, made twice."""
     folder = tmp_path_factory.mktemp("published")
     identity = str(load("digits").data_id("test"))
@@ -181,18 +183,22 @@ def test_formats_say_the_same(places):
     assert results(folder, data="mnist").empty
 
 
-def test_figures_that_are_not_alike_share_no_table(places):
+def test_figures_that_are_not_alike_share_no_column(places):
     found = frame.lines(rows=places[0], path=places[0] / "results.csv")
-    first, second = tables(found)
-    assert first.column != second.column
+    (table,) = tables(found)
+    assert [column.kind for column in table.columns] == ["importance-weighted", "bound"]
+    assert table.rows == (tuple(found),)
     with pytest.raises(ArgumentError, match="share no column"):
-        Table(first.column, (*first.lines, *second.lines))
-    one = found[0]
-    for name in ("data_id", "binarisation", "kind", "estimator", "unit", "scored"):
+        Table(table.columns, (tuple(reversed(found)),))
+    one, column = found[0], table.columns[0]
+    for name in ("kind", "estimator", "unit", "scored", "data_id", "binarisation"):
         other = replace(one, result=replace(one.result, **{name: "bound"}))
         with pytest.raises(ArgumentError, match="share no column"):
-            Table(first.column, (one, other))
-        assert len(tables([one, other])) == 2
+            Table((column,), ((other,),))
+        columns = sum(len(each.columns) for each in tables([one, other]))
+        assert columns == 2
+    with pytest.raises(ArgumentError, match="different data share no table"):
+        Table((column, replace(column, data_id="digits/test/grey/0")), ())
 
 
 def test_the_newest_counts_and_the_others_are_history(own):
@@ -213,20 +219,20 @@ def test_stale_is_what_was_made_from_another_row_or_model(own, monkeypatch):
     assert stale() == {""}
     assert run("results", *at(own), "--stale").exit_code == 0
     row.write_text(text.replace("steps = 3", "steps = 4"))
-    assert stale() == {"the row has changed"}
+    assert stale() == {"row changed since"}
     refused = run("results", *at(own), "--stale")
     assert refused.exit_code == 1
-    assert "the row has changed" in refused.stdout
+    assert "row changed since" in refused.stdout
     row.write_text(text.replace("num_particles=5", "num_particles=6"))
-    assert stale() == {"", "the row asks for it no more"}
+    assert stale() == {"", "row asks for it no more"}
     row.unlink()
-    assert stale() == {"the row is gone"}
+    assert stale() == {"row gone"}
     row.write_text(text)
     monkeypatch.setattr(frame, "meaning", lambda module: "another")
-    assert stale() == {"the model's file has changed"}
+    assert stale() == {"model changed since"}
     assert results(own, stale=False).empty
     monkeypatch.setattr(frame, "source_of", lambda module: None)
-    assert stale() == {"the model is gone"}
+    assert stale() == {"model gone"}
 
 
 def test_meaning_is_what_the_code_says(tmp_path):
@@ -257,8 +263,8 @@ def test_texts_get_their_part_between_the_marks(places):
     assert as_markdown(found) in made
     assert written_into(made, found) == made
     assert written_into("no marks", found) == "no marks"
-    assert "ppl-zoo reproduce small --budget short" in made
-    assert "Nobody 2026 (fewer pixels)" in made
+    assert "    ppl-zoo reproduce ROW --budget short\n" in made
+    assert "- 1.5: Nobody 2026 (fewer pixels)" in made
 
 
 def test_a_damaged_line_is_named(own):
