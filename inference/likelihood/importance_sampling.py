@@ -36,18 +36,19 @@ class Estimate:
         per_datum: one value per datum, shape (N,). It is -inf where the model, or none of the
             guide's draws, gives a row any density; then the mean is too, and `str` names the rows.
         method: how it was found, with its number of particles.
-        monte_carlo_error: how far the mean may be from that of log p(x) for want of draws, in nats:
-            the root of its variance over draws and of its squared bias, both from the spread of the
-            weights (`LogSums.monte_carlo_error`). It is too small where hardly any draw comes near
-            the posterior (`inference.psis_k_hat` tells), 0 for an exact value, and NaN where it is
-            not known.
+        monte_carlo_error: standard error of `mean` over other draws for the same data, from the
+            spread of the weights; 0 for an exact value, NaN where it is not known.
+        monte_carlo_bias: how far `mean` is below that of log p(x) for want of draws, likewise: a
+            negative number. Both are too small where hardly any draw comes near the posterior
+            (`inference.psis_k_hat` tells where).
     """
 
     mean: float
     standard_error: float
     per_datum: NDArray[np.float64] = field(repr=False)
     method: str
-    monte_carlo_error: float = math.nan
+    monte_carlo_error: float = field(default=math.nan, kw_only=True)
+    monte_carlo_bias: float = field(default=math.nan, kw_only=True)
 
     def __str__(self) -> str:
         said = said_of(self.per_datum)
@@ -73,8 +74,8 @@ def log_likelihood(
         log p(x) ~ log 1/K sum_k p(x, z_k) / q(z_k | x),
 
     which is below log p(x) in expectation and rises with K (Burda et al. 2016, arXiv:1509.00519).
-    With `until`, K doubles from 50 on, the same for all data, until the Monte Carlo error of the
-    mean is that small; `Estimate.method` says which K it was, and whether it was enough.
+    With `until`, K doubles from 50 on, the same for all data, until the mean is known so well;
+    `Estimate.method` says which K it was, and whether it was enough.
     `"exact"` asks the pair's own `log_evidence(x)`, where it has a closed form. A model without
     latents needs neither: its likelihood is what it scores, and `Estimate.method` is `"exact"`.
     A program whose sites lie in a plate of one says that all rows are one datum, such as a series;
@@ -85,9 +86,9 @@ def log_likelihood(
         x: data, shape (N, D); a tuple where the pair takes more than one array.
         num_particles: K, or with `until` the largest K; not used by `"exact"`.
         method: `"iw"` or `"exact"`.
-        until: the Monte Carlo error of the mean, in nats, at which to stop
-            (`Estimate.monte_carlo_error`). It is not the standard error over the data, which no
-            number of draws makes smaller.
+        until: stop when the Monte Carlo error of the mean, in nats, is at most this: its standard
+            error over draws and its bias together, the root of the sum of their squares. (The
+            standard error over the data is another matter: no number of draws makes it smaller.)
         seed: seed of the draws.
         chunk_size: largest number of particles times data to be decoded at once. It bounds the
             memory, whatever K is. A program that is made for all rows is given all of them.
@@ -123,7 +124,7 @@ def log_likelihood(
     if closed:
         check_support(structure, arrays, "x")
         found = [backend.log_evidence(pair, *batch) for batch in cut(arrays, chunk_size)]
-        return _estimate(np.concatenate(found).astype(np.float64), "exact", 0.0)
+        return _estimate(np.concatenate(found).astype(np.float64), "exact", 0.0, 0.0)
     scored = check_scored("log_likelihood", arrays)
     if not any(site.plates for site in structure.observed):  # a part may be no series of its own
         structure.check_observed()
@@ -139,15 +140,22 @@ def log_likelihood(
     most = 1 if scores else num_particles
     sums = _weighed(weights, arrays, most, chunk_size, until=until, together=least)
     label = "exact" if scores else f"iw, K={sums.count}"
-    error = 0.0 if scores else sums.monte_carlo_error()
-    if until is not None and error > until:
-        label += f", Monte Carlo error {error:.3g} above until={until:g}"
+    errors = (0.0, 0.0) if scores else sums.errors()
+    if until is not None and math.hypot(*errors) > until:
+        label += f", Monte Carlo error {math.hypot(*errors):.3g} above until={until:g}"
     label += ", all rows as one datum" if whole else ""
-    return _estimate(sums.log_means(), label, error)
+    return _estimate(sums.log_means(), label, *errors)
 
 
-def _estimate(per_datum: NDArray[np.float64], label: str, error: float) -> Estimate:
-    return Estimate(float(per_datum.mean()), over_data(per_datum), per_datum, label, error)
+def _estimate(per_datum: NDArray[np.float64], label: str, error: float, bias: float) -> Estimate:
+    return Estimate(
+        mean=float(per_datum.mean()),
+        standard_error=over_data(per_datum),
+        per_datum=per_datum,
+        method=label,
+        monte_carlo_error=error,
+        monte_carlo_bias=bias,
+    )
 
 
 def _weighed(
@@ -177,7 +185,7 @@ def _weighed(
     sums, more = LogSums(), first
     while True:
         weigh(sums, weights, arrays, more, rows=rows, chunk_size=chunk_size, draws=draws)
-        if until is None or sums.count >= num_particles or sums.monte_carlo_error() <= until:
+        if until is None or sums.count >= num_particles or sums.is_near(until):
             return sums
         more = min(sums.count, num_particles - sums.count)
 

@@ -35,23 +35,25 @@ class LogSums:
         """The estimate of log p(x) of each datum, shape (N,)."""
         return self._joined()[0] - math.log(self.count)
 
-    def monte_carlo_error(self) -> float:
-        """How far the mean of the estimates is from that of log p(x), as the weights have it.
+    def errors(self) -> tuple[float, float]:
+        """What the mean of the estimates is off by for want of draws, as the weights have it.
 
         By the delta method, with effective sample sizes E_n = (sum_k w_k)^2 / sum_k w_k^2, the
-        variance of an estimate is v_n = 1 / E_n - 1 / K and its bias -v_n / 2, so that
-
-            error^2 = sum_n v_n / N^2 + (sum_n v_n / 2 N)^2.
+        variance of an estimate is v_n = 1 / E_n - 1 / K and its bias -v_n / 2.
 
         Returns:
-            The error in nats; inf where a datum has no weight above zero.
+            The mean's standard error over other draws, (sum_n v_n)^(1/2) / N, and its bias,
+            -sum_n v_n / (2 N), in nats; inf and -inf where a datum has no weight above zero.
         """
         sums, squares = self._joined()
         if np.isneginf(sums).any():
-            return math.inf
-        spread = np.exp(squares - 2 * sums) - 1 / self.count
-        total = float(np.maximum(spread, 0.0).sum())
-        return math.hypot(math.sqrt(total), total / 2) / len(spread)
+            return math.inf, -math.inf
+        total = float(np.maximum(np.exp(squares - 2 * sums) - 1 / self.count, 0.0).sum())
+        return math.sqrt(total) / len(sums), -total / 2 / len(sums)
+
+    def is_near(self, until: float) -> bool:
+        """Whether error and bias together, the root of the sum of their squares, are so small."""
+        return math.hypot(*self.errors()) <= until
 
     def _joined(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         sums, squares = zip(*self._parts.values(), strict=True)
