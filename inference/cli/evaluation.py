@@ -22,6 +22,10 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="The folder of a run.")],
     *,
     particles: Annotated[int, typer.Option(min=1, help="Draws from the guide per datum.")] = 1000,
+    until: Annotated[
+        float | None,
+        typer.Option(help="Stop at this Monte Carlo error of the mean, nats; --particles at most."),
+    ] = None,
     method: Annotated[
         Literal["iw", "exact", "ais"],
         typer.Option(help="Importance-weighted, the model's closed form, or annealed."),
@@ -63,6 +67,8 @@ def evaluate(
             raise ArgumentError(
                 "--noise-scale is for --method ais only; leave it out, or add that."
             )
+        if until is not None and method != "iw":
+            raise ArgumentError("--until is for --method iw only; leave one of the two out.")
     arrays = dataset.arrays(split)
     x = tuple(array[::every][:first] for array in arrays)
     with answering(), plain_warnings():
@@ -79,7 +85,7 @@ def evaluate(
             )
         else:
             found = log_likelihood(
-                fitted.pair, x, num_particles=particles, method=method, seed=seed
+                fitted.pair, x, num_particles=particles, method=method, until=until, seed=seed
             )
         spent = time.perf_counter() - begun
     print_facts(
