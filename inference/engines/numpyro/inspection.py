@@ -125,6 +125,8 @@ def _site(
         normalised=says(site["fn"], "normalised", usual=True) and not factor,
         sequential=says(site["fn"], "sequential", usual=False),
         conditional=sequential_part(site["fn"]) is not None,
+        kernel=hasattr(innermost(site["fn"]), "transition"),
+        full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan=missing and _is_nan(site),

@@ -192,6 +192,8 @@ def _site(
         normalised=says(site["fn"], "normalised", usual=True) and not factor,
         sequential=says(site["fn"], "sequential", usual=False),
         conditional=sequential_part(site["fn"]) is not None,
+        kernel=hasattr(innermost(site["fn"]), "transition"),
+        full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),
