@@ -13,7 +13,16 @@ from torch import Tensor
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.flows._density import FlowDistribution, FlowNetwork, Mixture
-from ppl_models.flows._plan import BASES, PREPROCESS, check_margin, check_plan
+from ppl_models.flows._dequantisation import Quantised, noise_network, proposal, uniform
+from ppl_models.flows._plan import (
+    BASES,
+    DEQUANTISATIONS,
+    PREPROCESS,
+    check_levels,
+    check_margin,
+    check_plan,
+    noise_plan,
+)
 from ppl_models.flows._steps import Logit, steps_of
 from ppl_models.networks.arguments import check_choice, check_size
 from ppl_models.networks.condition import OptionalCondition
@@ -69,6 +78,9 @@ class Flow(PyroPair):
             in NICE, whose volume is then no longer that of x.
         bins: of a spline.
         bound: a spline is the identity outside of [-bound, bound]; scale the data to lie inside.
+        dequantisation: `"none"`, or `"uniform"` or `"variational"` for grey levels.
+        levels: how many there are, of those.
+        noise_length: number of coupling steps of the variational noise; they have `hidden` too.
         classes: number of classes, where y is one whole number for each row.
         condition_dim: columns of y, where y is a vector. Without both the pair takes x alone.
         seed: seed of the initial weights and of random permutations.
@@ -94,6 +106,9 @@ class Flow(PyroPair):
         rescale: bool = False,
         bins: int = 8,
         bound: float = 5.0,
+        dequantisation: str = "none",
+        levels: int = 256,
+        noise_length: int = 2,
         classes: int | None = None,
         condition_dim: int | None = None,
         seed: int = 0,
@@ -123,6 +138,11 @@ class Flow(PyroPair):
         before = [] if self.outside is None else [Logit(margin)]
         mixture = Mixture(components, data_dim, random) if base == "mixture" else None
         self.flow = FlowNetwork([*before, *steps_of(plan, random)], mixture)
+        self.dequantisation = check_choice("dequantisation", dequantisation, DEQUANTISATIONS)
+        self.levels = check_levels(levels)
+        own = noise_plan(plan, check_size("noise_length", noise_length), self.optional.width)
+        if dequantisation == "variational":
+            self.noise = noise_network(own, random)
 
     def model(
         self, x: Tensor | None = None, y: Tensor | None = None, *, size: int | None = None
@@ -135,12 +155,25 @@ class Flow(PyroPair):
         self.register("flow")
         with pyro.plate("data", rows):
             law = self._law(rows, y)
+            if self.dequantisation != "none":
+                levels = Quantised(pyro.sample("v", law), self.levels)
+                pyro.sample("x", levels, obs=x)
+                return levels.mean
             if x is not None:
                 law.look_at(x)
             return pyro.sample("x", law, obs=x)
 
     def guide(self, x: Tensor, y: Tensor | None = None) -> None:
-        """Propose nothing: there is no latent."""
+        """Propose the image v whose grey levels are x; nothing where there is no such latent."""
+        rows = self.optional.rows(x, y, None)
+        if self.dequantisation == "none":
+            return
+        law: Any = uniform(x, self.levels)
+        if self.dequantisation == "variational":
+            self.register("noise")
+            law = proposal(self.noise, x, None if y is None else self._seen(y, x), self.levels)
+        with pyro.plate("data", rows):
+            pyro.sample("v", law)
 
     def check_batch(self, *arrays: Any) -> None:
         """Refuse a condition that is missing, is not the pair's, or that it does not take."""
