@@ -24,6 +24,7 @@ from .likelihood.bidirectional import bidirectional as bidirectional
 from .likelihood.classification import classify as classify
 from .likelihood.importance_sampling import Estimate as Estimate
 from .likelihood.importance_sampling import log_likelihood as log_likelihood
+from .objectives import CD as CD
 from .objectives import CIWAE as CIWAE
 from .objectives import ELBO as ELBO
 from .objectives import IWAE as IWAE
@@ -67,6 +68,7 @@ from .posterior.parts import bound_parts as bound_parts
 from .posterior.predictive import PredictiveCheck as PredictiveCheck
 from .posterior.predictive import predictive_check as predictive_check
 from .posterior.ranks import Calibration as Calibration
+from .published.frame import results as results
 from .samples.classifier_score import classifier_score as classifier_score
 from .samples.digit_features import DigitFeatures as DigitFeatures
 from .samples.feature_distances import frechet_distance as frechet_distance

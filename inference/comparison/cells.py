@@ -22,9 +22,10 @@ from inference.objectives import describe_objective as describe
 from inference.posterior.nuts import NUTS
 from inference.program.structure import Structure
 from inference.training.fit import fit
-from inference.training.folder import RunFolder, write_whole
+from inference.training.folder import RunFolder
 from inference.training.run import Run, load_run
 from inference.training.spec import fingerprint
+from inference.training.writing import write_whole
 
 _LONGEST_NAME = 40  # characters of a label in the name of a folder
 _JUDGE_DRAWS = 16

@@ -14,8 +14,8 @@ from inference.comparison.comparison import Comparison
 from inference.comparison.metrics import chosen
 from inference.data.arrays import as_arrays
 from inference.errors import ArgumentError
+from inference.training.rebuilding import rebuild_pair
 from inference.training.run import Run, load_run
-from inference.training.spec import rebuild_pair
 
 PathLike = str | os.PathLike[str]
 

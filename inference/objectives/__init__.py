@@ -3,6 +3,7 @@
 from inference.objectives._objective import Objective
 from inference.objectives.adversarial import Adversarial
 from inference.objectives.concrete import Concrete
+from inference.objectives.contrastive import CD
 from inference.objectives.control_variates import REBAR, RELAX, DisARM
 from inference.objectives.divergences import ChiSquare, TailAdaptive
 from inference.objectives.doubly_reparameterised import STL, DReG
@@ -45,10 +46,12 @@ enlist(
         InfoVAE,
         MMD,
         Adversarial,
+        CD,
     ),
 )
 
 __all__ = [
+    "CD",
     "CIWAE",
     "ELBO",
     "IWAE",

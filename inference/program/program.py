@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inference.errors import ObjectiveError
 from inference.program.draws import Draws
+from inference.program.energies import OfEnergies
 from inference.program.sites import Site
 from inference.program.structure import Structure
 
@@ -62,7 +63,7 @@ class Network(Protocol):
         ...
 
 
-class Program(Protocol):
+class Program(OfEnergies, Protocol):
     """A model, a guide and a batch, ready to be drawn from.
 
     Several draws of one program share the rows of a plate that is subsampled inside of the pair.

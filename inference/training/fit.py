@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from dataclasses import dataclass
 from typing import Any
 
-from inference.data.training_data import prepare
+from inference.data.training_data import TrainingData, prepare
 from inference.descriptions import describe_pair, plain
 from inference.engines import engine_name, load_engine
-from inference.errors import ArgumentError, DivergenceError
+from inference.errors import ArgumentError
 from inference.objectives import Objective, parse_objective
 from inference.program.program import is_owned
 from inference.program.structure import Structure
-from inference.program.trainer import Settings
+from inference.program.trainer import Settings, Trainer
 from inference.training.arguments import check_arguments, check_judge
+from inference.training.checkpoints import Checkpoint
 from inference.training.first_batch import begin
+from inference.training.folder import RunFolder
 from inference.training.loop import Loop
 from inference.training.resumption import open_run
 from inference.training.run import Run
+from inference.training.signals import Stop, interruptible
 from inference.training.spec import run_spec
 from inference.training.state import Plan, State
 
@@ -96,12 +101,13 @@ def fit(
             there is none. Batches that shuffle themselves (a DataLoader) do so by `seed`, or by
             generators of theirs, whose state is kept; where it cannot be, a warning says so. The
             arguments must be the same, except that the budget may grow.
-        checkpoint_seconds: shortest time between two checkpoints.
+        checkpoint_seconds: time between two checkpoints, which may fall within an epoch.
         progress: show progress; `"auto"` chooses a bar or plain lines.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
 
     Returns:
-        The run. After Ctrl-C it is the part that was done, with `status="interrupted"`.
+        The run. After Ctrl-C it is the part that was done, with `status="interrupted"`. After
+        SIGTERM and SIGHUP that part is saved, too, and the process then ends as it would have.
 
     Raises:
         ArgumentError: if an argument is out of range or could have no effect.
@@ -109,7 +115,9 @@ def fit(
         PairError: if model and guide do not fit together.
         ObjectiveError: if the objective is not valid for the pair.
         DivergenceError: if a loss is not finite; its `run` attribute holds the last good state.
-        RunFolderError: if `out` cannot be written or resumed.
+        RunFolderError: if `out` cannot be written or resumed, or another process writes into it.
+        Exception: whatever a step raises, such as a `MemoryError`; it has the last good state as
+            its attribute `run`, too, and in `out` there is a checkpoint of it.
     """
     check_arguments(
         pair,
@@ -153,71 +161,107 @@ def fit(
     spec = run_spec(
         describe_pair(pair, name), objective, prepared, settings, plain(patience), budget
     )
-    folder, checkpoint = open_run(out, spec, resume=resume)
-    trainer = load_engine(name).Trainer(pair, objective, settings)
-    state = State() if checkpoint is None else State.from_dict(checkpoint.progress)
+    task = _Task(pair, name, objective, prepared, settings, spec, budget, plain(patience))
+    with interruptible() as stop, open_run(out, spec, resume=resume) as (folder, checkpoint):
+        return task.train(folder, checkpoint, stop, checkpoint_seconds, show=progress)
 
-    def finish(values: dict[str, Any], reached: State, status: str) -> Run:
+
+@dataclass(frozen=True)
+class _Task:
+    """What is to be trained, checked as far as it can be without a look at the pair."""
+
+    pair: Any
+    engine: str
+    objective: Any
+    prepared: TrainingData
+    settings: Settings
+    spec: dict[str, Any]
+    budget: dict[str, Any]
+    patience: int | None
+
+    def train(
+        self,
+        folder: RunFolder | None,
+        checkpoint: Checkpoint | None,
+        stop: Stop,
+        checkpoint_seconds: float,
+        *,
+        show: bool | str,
+    ) -> Run:
+        """Train until the budget is spent, from a checkpoint if there is one."""
+        trainer = load_engine(self.engine).Trainer(self.pair, self.objective, self.settings)
+        state = State() if checkpoint is None else State.from_dict(checkpoint.progress)
+        with trainer.running():
+            source, structure = begin(
+                self.pair,
+                self.engine,
+                trainer,
+                self.objective,
+                self.prepared,
+                self.settings,
+                kept=None if checkpoint is None else checkpoint.state,
+                repeatable=folder is not None,
+            )
+            if checkpoint is not None:
+                own = source.state()
+                trainer.restore({k: v for k, v in checkpoint.state.items() if k not in own})
+            if folder is not None:
+                folder.create(self.spec)  # nothing is written before everything has been checked
+            plan = self._plan(structure, source.rows, checkpoint_seconds)
+            loop = Loop(trainer, source, plan, folder, state)
+            if checkpoint is not None:
+                loop.best = checkpoint.best
+            try:
+                loop.run(show=show, stop=stop)
+            except BaseException as error:
+                if loop.good is not None:
+                    good = loop.good.values if loop.good.best is None else loop.good.best
+                    reached = State.from_dict(loop.good.progress)
+                    with contextlib.suppress(Exception):  # what went wrong matters more
+                        error.run = self._run(trainer, good, reached, folder, state.status)  # pyright: ignore[reportAttributeAccessIssue]
+                raise
+            best = None if state.best_at_end else loop.best
+            values = trainer.values() if best is None else best
+            return self._run(trainer, values, state, folder, state.status)
+
+    def _plan(self, structure: Structure, rows: int, checkpoint_seconds: float) -> Plan:
+        particles = getattr(self.objective, "num_particles", 1)
+        judge = self.settings.judge or self.objective
+        if isinstance(judge, Objective):
+            particles = judge.draws_per_datum(structure)
+        num_valid = len(self.prepared.valid[0]) if self.prepared.valid else 0
+        return Plan(
+            steps=self.settings.total_steps,
+            epochs=self.budget["epochs"],
+            seconds=self.budget["seconds"],
+            report_every=_report_every(self.settings) if self.prepared.arrays else None,
+            patience=self.patience,
+            checkpoint_seconds=checkpoint_seconds,
+            valid_rows=_valid_rows(structure, rows, particles, num_valid) if num_valid else 1,
+            num_valid=num_valid,
+        )
+
+    def _run(
+        self,
+        trainer: Trainer,
+        values: dict[str, Any],
+        reached: State,
+        folder: RunFolder | None,
+        status: str,
+    ) -> Run:
         fitted = trainer.fitted(values)
         return Run(
             pair=fitted,
-            parameters=load_engine(name).parameters(fitted),
-            spec=spec,
+            parameters=load_engine(self.engine).parameters(fitted),
+            spec=self.spec,
             status=status,
             step=reached.step,
             folder=None if folder is None else folder.path,
             rows=reached.history,
-            image_shape=prepared.image_shape,
-            objective=objective,
+            image_shape=self.prepared.image_shape,
+            objective=self.objective,
             owned={name: array for name, array in values.items() if is_owned(name)},
         )
-
-    with trainer.running():
-        source, structure = begin(
-            pair,
-            name,
-            trainer,
-            objective,
-            prepared,
-            settings,
-            kept=None if checkpoint is None else checkpoint.state,
-            repeatable=out is not None,
-        )
-        particles = getattr(objective, "num_particles", 1)
-        if isinstance(objective, Objective):
-            particles = objective.draws_per_datum(structure)
-        if valid_objective is not None:
-            particles = valid_objective.draws_per_datum(structure)
-        if checkpoint is not None:
-            own = source.state()
-            trainer.restore({k: v for k, v in checkpoint.state.items() if k not in own})
-        if folder is not None:
-            folder.create(spec)  # nothing is written before everything has been checked
-        plan = Plan(
-            steps=settings.total_steps,
-            epochs=budget["epochs"],
-            seconds=budget["seconds"],
-            report_every=_report_every(settings) if prepared.arrays else None,
-            patience=plain(patience),
-            checkpoint_seconds=checkpoint_seconds,
-            valid_rows=_valid_rows(structure, source.rows, particles, len(prepared.valid[0]))
-            if prepared.valid
-            else 1,
-            num_valid=len(prepared.valid[0]) if prepared.valid else 0,
-        )
-        loop = Loop(trainer, source, plan, folder, state)
-        if checkpoint is not None:
-            loop.best = checkpoint.best
-        try:
-            loop.run(show=progress)
-        except DivergenceError as error:
-            if loop.good is not None:
-                good = loop.good.values if loop.good.best is None else loop.good.best
-                reached = State.from_dict(loop.good.progress)
-                error.run = finish(good, reached, "diverged")
-            raise
-        best = None if state.best_at_end else loop.best
-        return finish(trainer.values() if best is None else best, state, state.status)
 
 
 def _total_steps(

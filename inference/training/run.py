@@ -21,7 +21,7 @@ from inference.program.batches import Batch
 from inference.program.engine import Engine
 from inference.program.program import is_owned
 from inference.training.folder import RunFolder
-from inference.training.spec import rebuild_pair
+from inference.training.rebuilding import rebuild_pair
 from inference.training.state import State
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Run:
         parameters: name to array, as the model sees them.
         spec: everything needed to repeat the run.
         status: `"finished"`, `"stopped early"`, `"time"`, `"interrupted"`, `"running"` (a run
-            folder whose fit was killed) or `"diverged"`.
+            folder whose fit was killed), `"diverged"`, or `"failed"` (a step raised an error).
         step: steps taken.
         folder: the run folder, or None.
         rows: the history as a list of dictionaries.
@@ -239,18 +239,18 @@ def load_run(
     """
     folder = RunFolder(path)
     spec = folder.read_spec()
-    checkpoint = folder.load()
-    if checkpoint is None:
-        raise RunFolderError(
-            f"{folder.path} has no checkpoint yet: the run ended before the first one. Run it "
-            "again with resume=True."
-        )
     if "engine" not in spec.get("pair", {}) or "data" not in spec:
         raise RunFolderError(
             f"{folder.spec_path} is damaged (it does not name pair and data). Restore it from a "
             "copy, or choose another folder and fit again."
         )
     untrained = rebuild_pair(spec["pair"]) if pair is None else pair
+    checkpoint = folder.load()
+    if checkpoint is None:
+        raise RunFolderError(
+            f"{folder.path} has no checkpoint yet: the run ended before the first one. Run it "
+            "again with resume=True."
+        )
     engine = load_engine(spec["pair"]["engine"])
     if not len(batch) and hasattr(untrained, "example"):
         batch = untrained.example()
@@ -270,7 +270,7 @@ def load_run(
         pair=fitted,
         parameters=engine.parameters(fitted),
         spec=spec,
-        status=state.status,
+        status=folder.read_status() or state.status,
         step=state.step,
         folder=folder.path,
         rows=state.history,

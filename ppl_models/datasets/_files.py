@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ppl_models._download import cache_folder, reason, retrieve
+
 VARIABLE = "PPL_DATA"
 
 
@@ -24,13 +26,6 @@ class PublishedFile:
     name: str
     sha256: str
     urls: tuple[str, ...]
-
-
-def cache_folder() -> Path:
-    """The folder of this user's cache that downloads go to."""
-    import pooch
-
-    return Path(pooch.os_cache("ppl_models"))
 
 
 def find(file: PublishedFile) -> Path:
@@ -64,18 +59,11 @@ def _user_places(file: PublishedFile) -> list[Path]:
 
 def _retrieve(file: PublishedFile, *, searched: list[str]) -> Path:
     """The file from the cache, where its hash is right, or else from the first URL that has it."""
-    import pooch
-
     target = cache_folder() / file.folder / file.name
     failures: list[Exception] = []
     for url in file.urls:
         try:
-            pooch.retrieve(
-                url=url + file.name,
-                known_hash=f"sha256:{file.sha256}",
-                fname=file.name,
-                path=target.parent,
-            )
+            retrieve(url + file.name, file.sha256, target)
         except (OSError, ValueError) as error:  # no network or no such page; a wrong hash
             failures.append(error)
         else:
@@ -83,16 +71,10 @@ def _retrieve(file: PublishedFile, *, searched: list[str]) -> Path:
     looked = f"in {' and '.join(searched)}" if searched else f"in ${VARIABLE} (not set)"
     cached = "has it with a wrong SHA-256" if target.exists() else "does not have it"
     reasons = "; ".join(
-        f"{url} {_reason(error)}" for url, error in zip(file.urls, failures, strict=True)
+        f"{url} {reason(error)}" for url, error in zip(file.urls, failures, strict=True)
     )
     raise FileNotFoundError(
         f"{file.name} was not found {looked}, the cache {target.parent} {cached}, and it could not "
         f"be downloaded ({reasons}). Set the environment variable {VARIABLE} to a folder that "
         f"holds {file.folder}/{file.name}, or put the file at {target}."
     ) from failures[-1]
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"gave {type(error).__name__}"
-    return "served a file with a wrong SHA-256"

@@ -14,6 +14,7 @@ from jax import Array, lax, random
 from inference.engines.numpyro.arithmetic import Arithmetic
 from inference.engines.numpyro.belongings import Belongings
 from inference.engines.numpyro.draws import draws_of, sum_of
+from inference.engines.numpyro.energies import Energies
 from inference.engines.numpyro.handlers import Steer
 from inference.engines.numpyro.passes import Check
 from inference.engines.numpyro.traces import networks_state, run
@@ -25,7 +26,7 @@ from inference.program.program import RELAXED_AT, Generated, Relaxation
 _ELSEWHERE = 2**31 - 2  # folded into the keys of programs on other batches: see `Passes.next_key`
 
 
-class NumPyroProgram(Weights, Belongings, Arithmetic):
+class NumPyroProgram(Energies, Weights, Belongings, Arithmetic):
     """A NumPyro model and guide with a batch; implements `inference.program.program.Program`.
 
     Args:

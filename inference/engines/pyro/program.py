@@ -12,6 +12,7 @@ from torch import Tensor
 from inference.engines.pyro.arithmetic import Arithmetic
 from inference.engines.pyro.belongings import Belongings
 from inference.engines.pyro.draws import draws_of, one_after_another
+from inference.engines.pyro.energies import Energies
 from inference.engines.pyro.handlers import Steer
 from inference.engines.pyro.inspection import look, shapes_of, with_parents
 from inference.engines.pyro.traces import run
@@ -24,7 +25,7 @@ from inference.program.structure import Structure
 Found = tuple[Structure, bool]
 
 
-class PyroProgram(Weights, Belongings, Arithmetic):
+class PyroProgram(Energies, Weights, Belongings, Arithmetic):
     """A Pyro model and guide with a batch; implements `inference.program.program.Program`.
 
     Args:
