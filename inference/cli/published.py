@@ -100,6 +100,11 @@ def results_command(
     places: dict[str, Any] = {"rows": rows or FOLDER, "path": path or RESULTS}
     with answering(OSError):
         found = lines(model=model, data=data, **places)
+        if not found and (model, data) != ("*", "*"):
+            raise ArgumentError(
+                f"there is no figure of a model {model!r} on data {data!r}; `ppl-zoo results` "
+                "shows all, and `ppl-zoo reproduce` lists what can be made."
+            )
         found = [line for line in found if line.stale] if stale else found
         if form in ("csv", "json"):
             frame = results(model=model, data=data, stale=stale or None, **places)
@@ -139,4 +144,12 @@ def _print(found: list[Line]) -> None:
         console.print(table)
     with_goal = [line for line in found if line.reached is not None]
     reached = sum(bool(line.reached) for line in with_goal)
-    console.print(f"{len(found)} figures; {reached} of {len(with_goal)} goals reached.")
+    fits = {
+        (each.row, each.budget, each.seeds): (each.seconds or 0) * len(each.seeds.split())
+        for each in (line.result for line in found)
+    }
+    console.print(
+        f"{len(found)} figures of {len(fits)} rows and budgets; {reached} of {len(with_goal)} "
+        f"goals reached; {sum(fits.values()):,.0f} s of training, as far as it was timed.",
+        soft_wrap=True,
+    )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _OURS = [each.name for each in fields(Result)]
-_THEIRS = ["paper", "published", "published_error", "known", "published_note"]
+_THEIRS = ["paper", "published", "published_error", "known", "published_note", "difference"]
 COLUMNS = ["title", *_OURS, *_THEIRS, "goal", "reached", "distance", "stale"]
 """Of the frame."""
 
@@ -70,6 +70,7 @@ class Line:
             "published_error": None if published is None else published.error,
             "known": "" if published is None else published.known,
             "published_note": "" if published is None else published.note,
+            "difference": None if published is None else self.result.ours - published.value,
             "goal": self.goal,
             "reached": self.reached,
             "distance": self.distance,
@@ -91,10 +92,10 @@ def results(
     A line is one figure of one row under one budget: `ours` with `standard_error` (over the scored
     data) and `deviation` (over seeds), in `unit`; how it was found (`kind`, `estimator`, `scored`,
     `data_id`, `binarisation`); where (`hardware`, `threads`, `versions`, `commit`, `command`,
-    `seconds`); `published` and how well that is known (`"read"`, `"quoted"`, or from `"memory"`);
-    the `goal`, whether it was `reached`, and the `distance` that is missing. Figures whose
-    `data_id`, `binarisation`, `kind`, `estimator`, `unit` or `scored` differ are not comparable;
-    `inference.published.tables` puts them in different tables.
+    `seconds`); `published`, how well that is known (`"read"`, `"quoted"`, or from `"memory"`) and
+    the `difference` of ours to it; the `goal`, whether it was `reached`, and the `distance` that is
+    missing. Figures whose `data_id`, `binarisation`, `kind`, `estimator`, `unit` or `scored` differ
+    are not comparable; `inference.published.tables` gives them columns of their own.
 
     Args:
         model: shell pattern of models.
@@ -130,11 +131,16 @@ def lines(
     known = read_rows(rows)
     newest: dict[tuple[Any, ...], Result] = {}
     for number, result in enumerate(read_results(path)):
-        named = result.data_id.partition("/")[0]
-        if fnmatchcase(result.model, model) and fnmatchcase(named, data):
+        if fnmatchcase(result.model, model) and _is_of(result.data_id, data):
             key = (result.row, result.budget, result.column)
             newest[(*key, number) if history else key] = result
     return sorted((_line(result, known) for result in newest.values()), key=_place)
+
+
+def _is_of(data_id: str, pattern: str) -> bool:
+    """Whether the data set, with its variant or without, is meant by a shell pattern."""
+    named = data_id.partition("/")[0]
+    return fnmatchcase(named, pattern) or fnmatchcase(named.partition("+")[0], pattern)
 
 
 def _place(line: Line) -> tuple[Any, ...]:

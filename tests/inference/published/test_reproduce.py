@@ -110,6 +110,7 @@ def test_a_row_becomes_a_line_for_each_figure(places):
     assert line["standard_error"] == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=1e-6)
     assert [float(each) for each in line["by_seed"].split()] == pytest.approx(means, rel=1e-5)
     assert (line["known"], line["published"], line["goal"]) == ("memory", 1.5, 20.0)
+    assert line["difference"] == pytest.approx(line["ours"] - 1.5)
     assert not line["reached"]
     assert line["distance"] == pytest.approx(line["ours"] - 20.0)
     assert line["data_id"] == str(data.data_id("test"))
@@ -118,7 +119,7 @@ def test_a_row_becomes_a_line_for_each_figure(places):
     assert line["threads"] >= 1
     assert line["seconds"] > 0
     assert line["command"] == "ppl-zoo reproduce small --budget short"
-    assert (found["stale"] == "").all()
+    assert set(found["stale"]) == {""}
 
 
 def test_given_again_it_trains_nothing_and_appends_nothing(places):
@@ -181,6 +182,9 @@ def test_formats_say_the_same(places):
     assert len(results(folder, model="v*", data="dig*")) == 2
     assert results(folder, model="dlgm").empty
     assert results(folder, data="mnist").empty
+    refused = run("results", *at(folder), "--model", "vea")
+    assert refused.exit_code == 2
+    assert "there is no figure of a model 'vea'" in refused.stderr
 
 
 def test_figures_that_are_not_alike_share_no_column(places):
