@@ -47,6 +47,7 @@ from .objectives import Enumerated as Enumerated
 from .objectives import InfoVAE as InfoVAE
 from .objectives import Objective as Objective
 from .objectives import Renyi as Renyi
+from .objectives import ScheduledSampling as ScheduledSampling
 from .objectives import TailAdaptive as TailAdaptive
 from .objectives import Validity as Validity
 from .objectives import WakeSleep as WakeSleep
