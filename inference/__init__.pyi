@@ -47,6 +47,7 @@ from .objectives import Enumerated as Enumerated
 from .objectives import InfoVAE as InfoVAE
 from .objectives import Objective as Objective
 from .objectives import Renyi as Renyi
+from .objectives import ScheduledSampling as ScheduledSampling
 from .objectives import TailAdaptive as TailAdaptive
 from .objectives import Validity as Validity
 from .objectives import WakeSleep as WakeSleep
@@ -79,5 +80,5 @@ from .samples.precision_recall import precision_recall as precision_recall
 from .samples.quality import sample_quality as sample_quality
 from .samples.two_sample import mmd_test as mmd_test
 from .training.fit import fit as fit
+from .training.loading import load_run as load_run
 from .training.run import Run as Run
-from .training.run import load_run as load_run

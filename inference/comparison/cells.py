@@ -23,7 +23,8 @@ from inference.posterior.nuts import NUTS
 from inference.program.structure import Structure
 from inference.training.fit import fit
 from inference.training.folder import RunFolder
-from inference.training.run import Run, load_run
+from inference.training.loading import load_run
+from inference.training.run import Run
 from inference.training.spec import fingerprint
 from inference.training.writing import write_whole
 
@@ -160,7 +161,7 @@ def complete(cell: Cell, data: Any, x: tuple[Any, ...], metrics: Mapping[str, Me
         end |= {"figures": figures, "why": None}
     except RunFolderError:
         raise  # the folder is not ours, or the disk is full: no cell's fault
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a metric that ends the process ends its cell
         why = str(error) if isinstance(error, ZooError) else f"{type(error).__name__}: {error}"
         reached = getattr(getattr(error, "run", None), "step", 0)
         end = {"status": "failed", "step": reached, "figures": {}, "why": why}

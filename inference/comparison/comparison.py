@@ -15,7 +15,8 @@ from inference.comparison.chains import Chains, read_chains
 from inference.comparison.metric import Metric
 from inference.comparison.ranking import Summary, summaries
 from inference.errors import ArgumentError
-from inference.training.run import Run, load_run
+from inference.training.loading import load_run
+from inference.training.run import Run
 
 if TYPE_CHECKING:
     from arviz import InferenceData

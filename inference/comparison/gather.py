@@ -14,8 +14,9 @@ from inference.comparison.comparison import Comparison
 from inference.comparison.metrics import chosen
 from inference.data.arrays import as_arrays
 from inference.errors import ArgumentError
+from inference.training.loading import load_run
 from inference.training.rebuilding import rebuild_pair
-from inference.training.run import Run, load_run
+from inference.training.run import Run
 
 PathLike = str | os.PathLike[str]
 

@@ -9,6 +9,7 @@ from inference.objectives.divergences import ChiSquare, TailAdaptive
 from inference.objectives.doubly_reparameterised import STL, DReG
 from inference.objectives.elbo import ELBO
 from inference.objectives.enumerated import Enumerated
+from inference.objectives.exposure import ScheduledSampling
 from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
 from inference.objectives.mmd import MMD, InfoVAE
 from inference.objectives.nvil import NVIL
@@ -47,6 +48,7 @@ enlist(
         MMD,
         Adversarial,
         CD,
+        ScheduledSampling,
     ),
 )
 
@@ -74,6 +76,7 @@ __all__ = [
     "InfoVAE",
     "Objective",
     "Renyi",
+    "ScheduledSampling",
     "TailAdaptive",
     "Validity",
     "WakeSleep",

@@ -95,8 +95,8 @@ class Engine(Protocol):
 
     def log_weights(
         self, pair: Any, check: Callable[..., None], batch: Rows, rng_seed: int
-    ) -> Callable[..., NDArray[Any]]:
-        """A function (rows, K, (chunk, set)) to the logsumexp of K log weights per datum."""
+    ) -> Callable[..., tuple[Rows, Rows]]:
+        """A function (rows, K, (chunk, set)) to log sums of K weights, and of squares, (N,)."""
         ...
 
     def site_densities(

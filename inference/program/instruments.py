@@ -118,7 +118,7 @@ class Probe(Protocol):
 
     def entry_densities(
         self, site: str, batch: tuple[Any, ...], values: Mapping[str, Array], inputs: Array
-    ) -> list[tuple[Array, Array]]:
+    ) -> list[tuple[Array, Array, Array]]:
         """Log densities of the entries of a sequential site's data, each given other inputs.
 
         Args:
@@ -128,8 +128,8 @@ class Probe(Protocol):
             inputs: (C, N, *event).
 
         Returns:
-            For each law that the site's is a mean of, or for itself: the ranks of the entries, and
-            their densities, (C, N, *entries).
+            For each law that the site's is a mean of, or for itself: the ranks of the entries,
+            their densities, (C, N, *entries), and the law's own density of the data, (N,).
         """
         ...
 

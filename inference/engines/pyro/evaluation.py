@@ -31,8 +31,8 @@ from inference.program.structure import Structure
 
 def log_weights(
     pair: Any, check: Callable[..., None], batch: tuple[NDArray[Any], ...], rng_seed: int
-) -> Callable[..., NDArray[Any]]:
-    """A function (rows, K, (chunk, set)) to the logsumexp of K log weights per datum, shape (N,).
+) -> Callable[..., tuple[NDArray[Any], NDArray[Any]]]:
+    """A function (rows, K, (chunk, set)) to the log of the sum of K weights, and of squares, (N,).
 
     A fourth argument, latent to value of shape (N, *event), holds latents at values: the weights
     are then those of p(x, held). Sites that are for training only are left out.
@@ -46,11 +46,11 @@ def log_weights(
 
     def total(
         draws: Draws, structure: Structure, held: Mapping[str, Any], num_particles: int
-    ) -> NDArray[Any]:
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         log_w = draws.likelihood_weight(structure.training_only, held)
         # Where nothing is drawn, all particles are one and the same.
         log_w = log_w.expand(num_particles, *log_w.shape[1:])
-        return log_w.logsumexp(0).cpu().numpy()
+        return log_w.logsumexp(0).cpu().numpy(), (2 * log_w).logsumexp(0).cpu().numpy()
 
     return _reading(pair, check, batch, rng_seed, total)
 

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
 from inference.errors import ArgumentError
 from inference.literals import spelled
-from inference.program.schedules import multiplier
+from inference.program.schedules import check_factor, multiplier
 
 
 def build_optimiser(
@@ -134,4 +134,6 @@ def build_schedule(
             "example partial(torch.optim.lr_scheduler.StepLR, step_size=1000)."
         )
     factor = multiplier(schedule, total_steps, math.cos)
-    return None if factor is None else LambdaLR(optimiser, factor)
+    if factor is None:
+        return None
+    return LambdaLR(optimiser, lambda step: check_factor(factor(step), step))
