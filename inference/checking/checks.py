@@ -13,6 +13,7 @@ from inference.checking import (
     objectives,
     parameters,
     rows,
+    sequential,
     shapes,
     support,
 )
@@ -83,6 +84,8 @@ _IN_ORDER = (
     draws.draws_look_like_data,
     draws.returns_a_point,
     draws.draw_then_score,
+    sequential.no_entry_sees_later_ones,
+    sequential.conditionals_give_the_density,
     bounds.bound_below_evidence,
     bounds.evidence_met_by_weights,
     bounds.bound_rises_with_particles,

@@ -17,6 +17,7 @@ from inference.cli.comparison import compare_command, demo, report_command
 from inference.cli.datasets import data
 from inference.cli.evaluation import evaluate
 from inference.cli.objectives import objectives_command
+from inference.cli.published import reproduce_command, results_command
 from inference.cli.scaffold import new
 from inference.cli.settings import hyperparameters
 from inference.cli.text import Commands, answering, console, plain_warnings, print_facts
@@ -124,6 +125,8 @@ app.command("compare")(compare_command)
 app.command("report")(report_command)
 app.command()(demo)
 app.command()(new)
+app.command("reproduce")(reproduce_command)
+app.command("results")(results_command)
 app.command("check")(check_command)
 app.command("objectives")(objectives_command)
 app.command()(certify)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -60,7 +61,7 @@ def evaluate(
             figures.mkdir(parents=True, exist_ok=True)
     from inference.likelihood.annealing import annealed_importance_sampling
     from inference.likelihood.importance_sampling import log_likelihood
-    from inference.training.run import load_run
+    from inference.training.loading import load_run
 
     with answering():
         if noise_scale is not None and method != "ais":
@@ -88,6 +89,10 @@ def evaluate(
                 fitted.pair, x, num_particles=particles, method=method, until=until, seed=seed
             )
         spent = time.perf_counter() - begun
+    facts = {}
+    if dataset.binarisation is None:  # grey levels, of which a probability is known
+        bits = found.bits_per_dimension(math.prod(x[0].shape[1:]))
+        facts = {"bits per dimension": f"{bits:.3f}"}
     print_facts(
         {
             "run": str(run),
@@ -98,6 +103,7 @@ def evaluate(
             "mean log-likelihood": f"{found.mean:.3f} nats per datum",
             "standard error": f"{found.standard_error:.3f}",
             "NLL": f"{-found.mean:.3f}",
+            **facts,
             "seconds": f"{spent:.1f}",
         }
     )

@@ -50,6 +50,17 @@ class Estimate:
     monte_carlo_error: float = field(default=math.nan, kw_only=True)
     monte_carlo_bias: float = field(default=math.nan, kw_only=True)
 
+    def bits_per_dimension(self, dimensions: int) -> float:
+        """Minus the mean in bits for each dimension of a datum: -mean / (dimensions log 2).
+
+        Args:
+            dimensions: how many values a datum has, such as pixels.
+
+        Raises:
+            ArgumentError: if they are fewer than one.
+        """
+        return -self.mean / (check_count("dimensions", dimensions) * math.log(2))
+
     def __str__(self) -> str:
         said = said_of(self.per_datum)
         method = f"{self.method}; {said}" if said else self.method

@@ -3,11 +3,13 @@
 from inference.objectives._objective import Objective
 from inference.objectives.adversarial import Adversarial
 from inference.objectives.concrete import Concrete
+from inference.objectives.contrastive import CD
 from inference.objectives.control_variates import REBAR, RELAX, DisARM
 from inference.objectives.divergences import ChiSquare, TailAdaptive
 from inference.objectives.doubly_reparameterised import STL, DReG
 from inference.objectives.elbo import ELBO
 from inference.objectives.enumerated import Enumerated
+from inference.objectives.exposure import ScheduledSampling
 from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
 from inference.objectives.mmd import MMD, InfoVAE
 from inference.objectives.nvil import NVIL
@@ -45,10 +47,13 @@ enlist(
         InfoVAE,
         MMD,
         Adversarial,
+        CD,
+        ScheduledSampling,
     ),
 )
 
 __all__ = [
+    "CD",
     "CIWAE",
     "ELBO",
     "IWAE",
@@ -71,6 +76,7 @@ __all__ = [
     "InfoVAE",
     "Objective",
     "Renyi",
+    "ScheduledSampling",
     "TailAdaptive",
     "Validity",
     "WakeSleep",

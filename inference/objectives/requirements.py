@@ -109,3 +109,15 @@ DRAWN_LATENTS = Requirement(
     "a model that draws its latents", lambda s, o: s.check_generates(repr(o), None)
 )
 """`model(None, size=...)`, of which the latents alone are used."""
+
+CHAINS = Requirement(
+    "a density known up to a constant, with a kernel",
+    lambda s, o: s.check_energy(repr(o), kernel=True),
+)
+"""Sites whose distribution has `transition(value, key)`, and data that the model observes."""
+
+ENERGY = Requirement(
+    "a density of the data known up to a constant",
+    lambda s, o: s.check_energy(repr(o), kernel=False),
+)
+"""A model without latents that scores data up to a constant."""

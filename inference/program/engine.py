@@ -135,6 +135,10 @@ class Engine(Protocol):
         """The guide's mean of each latent, a category's mode, or a draw where there is neither."""
         ...
 
+    def to_base(self, pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] | None:
+        """The noise that a flow of the model makes data of; None where there is no flow."""
+        ...
+
     def decode(
         self,
         pair: Any,

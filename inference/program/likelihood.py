@@ -9,6 +9,11 @@ from inference.errors import ObjectiveError
 from inference.program.agreement import Agreement, plates_in_words
 from inference.program.sites import Plate
 
+UNNORMALISED = (
+    "CD(), PseudoLikelihood(), NCE() and ScoreMatching() learn such a density as it is, and "
+    "log_partition(pair) and log_likelihood(pair, x, method='ais') or 'raise' score it."
+)
+
 
 @dataclass(frozen=True)
 class Likelihood(Agreement):
@@ -66,14 +71,14 @@ class Likelihood(Agreement):
                 continue
             will_do = (
                 "Objectives that compare draws in place of likelihoods, MMD and Adversarial, take "
-                "such a model if it draws data; contrastive objectives, which would learn it as it "
-                "is, are not here."
+                "such a model if it draws data."
             )
             if site.factor is None:
                 raise ObjectiveError(
                     f"the distribution of site {site.name!r} says normalised = False: its log_prob "
                     "is known up to a constant, which the parameters may change, so that nothing "
-                    f"made of it is a likelihood or a bound on one. {will_do}"
+                    "made of it is a likelihood or a bound on one. "
+                    f"{UNNORMALISED}{'' if site.kernel else ' ' + will_do}"
                 )
             raise ObjectiveError(
                 f"the model's factor {site.name!r} changes with {' and '.join(site.factor)}, so "

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from inference.errors import ObjectiveError
 from inference.program.draws import Draws
+from inference.program.energies import OfEnergies
+from inference.program.sequential import SequentialSite
 from inference.program.sites import Site
 from inference.program.structure import Structure
 
@@ -62,7 +64,7 @@ class Network(Protocol):
         ...
 
 
-class Program(Protocol):
+class Program(OfEnergies, Protocol):
     """A model, a guide and a batch, ready to be drawn from.
 
     Several draws of one program share the rows of a plate that is subsampled inside of the pair.
@@ -155,6 +157,10 @@ class Program(Protocol):
             draw: one of `DRAWS`.
             values: values for some latents in place of draws, each (size, *event).
         """
+        ...
+
+    def sequential(self) -> SequentialSite:
+        """The law of the site that observes the data and is drawn entry by entry."""
         ...
 
     def propose(self) -> Mapping[str, Any]:

@@ -64,6 +64,12 @@ class Site:
             distributions says that it does not with an attribute `normalised = False`.
         sequential: whether one entry of a draw is drawn given others of the same draw, so that the
             mean of such a law depends on its own draw (`sequential = True` on the class).
+        conditional: whether its distribution has `conditionals(inputs)`, the law of every entry
+            given those before it.
+        kernel: whether its distribution has `transition(value, key)`, a step of a Markov chain that
+            leaves it invariant; it is drawn by that, and may be known up to a constant.
+        full_conditionals: whether its distribution has `log_conditionals(value, columns)`, the log
+            density of each entry given all others.
         factor: of a `factor` statement what its value is computed from, among `DATA`, `LATENTS` and
             `PARAMETERS`; empty for a constant, which only weighs the rows; None at other sites.
         by_row: whether the support comes with the rows, such as totals of a Binomial, so that
@@ -94,6 +100,9 @@ class Site:
     density_shape: tuple[int, ...] | None = None
     normalised: bool = True
     sequential: bool = False
+    conditional: bool = False
+    kernel: bool = False
+    full_conditionals: bool = False
     factor: tuple[str, ...] | None = None
     by_row: bool = False
     is_nan: bool = False

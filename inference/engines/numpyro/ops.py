@@ -29,3 +29,14 @@ class Ops:
     def concatenate(parts: Sequence[jax.Array]) -> jax.Array:
         """Arrays along their last axis."""
         return jnp.concatenate(parts, axis=-1)
+
+    @staticmethod
+    def floor(values: jax.Array) -> jax.Array:
+        """The next lower whole numbers, as integers."""
+        return jnp.floor(values).astype(jnp.int32)
+
+    @staticmethod
+    def arange(count: int, like: jax.Array) -> jax.Array:
+        """0, 1, ..., count - 1, where another array is."""
+        del like
+        return jnp.arange(count)

@@ -23,7 +23,7 @@ from inference.engines.pyro.pairs import evaluating, parts
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.traces import proposing, run
-from inference.program.distributions import says
+from inference.program.distributions import says, unwrapped
 from inference.program.draws import Draws
 from inference.program.program import OWNED
 from inference.program.structure import Structure
@@ -226,6 +226,22 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
         except NotImplementedError:
             latents[name] = site["value"].cpu().numpy()
     return latents
+
+
+def to_base(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] | None:
+    """The noise that a flow of the model makes data of, or draws of the guide given data.
+
+    None where no distribution of the model has `to_base`.
+    """
+    args = tensors(pair, batch)
+    with repeatable(pair, rng_seed):
+        proposed = run(parts(pair)[1], args).latents
+        values = {name: site["value"] for name, site in proposed.items()}
+        for site in run(parts(pair)[0], args, values=values).sites.values():
+            for part in unwrapped(site["fn"]):
+                if hasattr(part, "to_base"):
+                    return part.to_base(site["value"]).cpu().numpy()
+    return None
 
 
 def decode(

@@ -31,3 +31,13 @@ class Ops:
     def concatenate(parts: Sequence[torch.Tensor]) -> torch.Tensor:
         """Tensors along their last axis."""
         return torch.cat(list(parts), -1)
+
+    @staticmethod
+    def floor(values: torch.Tensor) -> torch.Tensor:
+        """The next lower whole numbers, as integers."""
+        return values.floor().long()
+
+    @staticmethod
+    def arange(count: int, like: torch.Tensor) -> torch.Tensor:
+        """0, 1, ..., count - 1, where another tensor is."""
+        return torch.arange(count, device=like.device)

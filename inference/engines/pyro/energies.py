@@ -1,0 +1,67 @@
+"""Densities that are known up to a constant on Pyro: scored anywhere, and drawn by chains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inference.engines.pyro.frames import density
+from inference.engines.pyro.handlers import Steer
+from inference.engines.pyro.passes import Passes
+from inference.engines.pyro.traces import run
+from inference.program.distributions import innermost
+from inference.program.energies import given_by
+
+
+class Energies(Passes):
+    """What a program offers of densities up to a constant; see `Program`."""
+
+    def log_joint(self, values: Mapping[str, Tensor]) -> Tensor:
+        """See `inference.program.program.Program.log_joint`."""
+        sites = self._at(values)
+        rows = len(next(iter(values.values())))
+        terms = [density(sites[name]).reshape(rows, -1).sum(1) for name in values]
+        return torch.stack(terms).sum(0)
+
+    @torch.no_grad()
+    def transition(
+        self, values: Mapping[str, Tensor], steps: int, *, beta: float = 1.0
+    ) -> dict[str, Tensor]:
+        """See `inference.program.program.Program.transition`."""
+        held = {name: value.detach() for name, value in values.items()}
+        sites, moved = self._at(held), {}
+        for name, value in held.items():
+            law = innermost(sites[name]["fn"])
+            if not hasattr(law, "transition"):
+                continue
+            law = law if beta == 1 else law.tempered(beta, law.base())
+            moved[name] = chain(law, value, steps)
+        if len(moved) < len(held):
+            below = self._at(moved)
+            moved |= {name: below[name]["value"] for name in held if name not in moved}
+        return {name: value.detach() for name, value in moved.items()}
+
+    def site(self, name: str, values: Mapping[str, Tensor] | None = None) -> Any:
+        """See `inference.program.program.Program.site`."""
+        return innermost(self._at(values or {"": self.args[0]})[name]["fn"])
+
+    def _at(self, values: Mapping[str, Tensor]) -> dict[str, Any]:
+        """The sites of a run of the model at some values."""
+        given = given_by(self.structure, self.args, values, _resized)
+        steer = Steer(values=given.latents)
+        made = run(self.model, given.args, self.kwargs, steer=steer, size=given.size)
+        return made.sites
+
+
+def chain(law: Any, value: Tensor, steps: int) -> Tensor:
+    """Where chains of a law's kernel are after some steps."""
+    for _ in range(steps):
+        value = law.transition(value, None)
+    return value
+
+
+def _resized(array: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return array[torch.arange(shape[0], device=array.device) % len(array)]

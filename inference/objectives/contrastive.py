@@ -1,0 +1,87 @@
+"""Learning of densities that are known up to a constant from the model's own chains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inference.arguments import check_count
+from inference.objectives._objective import Objective, gradient_only
+from inference.objectives._pseudo import chance_of_the_energy, energy_sites
+from inference.objectives.requirements import CHAINS, LOCAL, SCORABLE
+
+if TYPE_CHECKING:
+    from inference.program.program import Program
+
+
+class CD(Objective):
+    """Contrastive divergence: data against where the model's own chains go (PCD with `chains`).
+
+        grad = E_data[grad log f(x)] - E_chain[grad log f(x')],    x' after k steps of the kernel
+
+    which is the likelihood's gradient where the chains have reached the model. Without `chains`
+    they begin at the minibatch (CD-k); with n of them they go on from where the last step left
+    them (persistent contrastive divergence), and are kept and resumed with the run. Where the
+    model has latents z, log f(x, z) is taken at a draw from the guide, which itself is not trained,
+    and the chains are those of the sites whose constant is not known.
+
+    CD climbs no function of its own. The value is the log pseudo-likelihood, sum_i
+    log p(x_i | all others): of one random entry, times their number, in training, and of all of
+    them in validation. Where the model has latents it is that of the sites with a kernel, with the
+    other terms of log p - log q. It is no log-likelihood, nor a bound on one.
+
+    Args:
+        steps: k.
+        chains: n persistent chains; 0 for chains that begin at the data.
+
+    Raises:
+        ValueError: if an argument is out of range.
+
+    References:
+        Hinton 2002, Neural Computation 14; Tieleman 2008, ICML; Besag 1975.
+    """
+
+    needs = (CHAINS, LOCAL, SCORABLE)
+    unit = "nats of pseudo-likelihood per datum"
+
+    def __init__(self, steps: int = 1, chains: int = 0) -> None:
+        self.steps = check_count("steps", steps)
+        self.chains = check_count("chains", chains, least=0)
+        self.owns = self.chains > 0
+
+    def surrogate(self, program: Program) -> Any:
+        """The pseudo-likelihood, (N,), with the gradient of data less that of chains."""
+        draws = program.draw(1, detach=True)
+        ends = program.transition(self._begun(program, draws), self.steps)
+        if self.chains:
+            for name, value in ends.items():
+                program.keep(f"chain.{name}", value)
+        apart = draws.log_p[0] - program.log_joint(ends).mean()
+        value = program.stop(chance_of_the_energy(program, draws, every=False))
+        return program.total(value + gradient_only(program, apart))
+
+    def bound(self, program: Program) -> Any:
+        """The pseudo-likelihood of all entries."""
+        draws = program.draw(1, detach=True)
+        return program.total(chance_of_the_energy(program, draws, every=True))
+
+    def _begun(self, program: Program, draws: Any) -> dict[str, Any]:
+        """Where the chains of a step begin, by site."""
+        begun = {}
+        for site in energy_sites(program.structure):
+            if self.chains:
+                begun[site.name] = program.state(f"chain.{site.name}", self._first(site))
+            elif site.observed:
+                begun[site.name] = program.ops.real(program.data[site.argument or 0])
+            else:
+                begun[site.name] = draws.values[site.name][0]
+        return begun
+
+    def _first(self, site: Any) -> Any:
+        """Where persistent chains begin: anywhere."""
+        shape = (self.chains, *site.event_shape)
+        random = np.random.default_rng(0)
+        if site.support == "boolean":
+            return (random.random(shape) < 0.5).astype(np.float32)
+        return random.normal(size=shape).astype(np.float32)

@@ -1,0 +1,98 @@
+"""Densities that are known up to a constant: what a program offers of them, and how it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from inference.program.structure import Structure
+
+
+class OfEnergies(Protocol):
+    """A program's model at values of its sites, and the chains that its kernels make."""
+
+    def log_joint(self, values: Mapping[str, Any]) -> Any:
+        """log f of the model's sites at given values, by row: (N',).
+
+        The sites that have no value are left out: of a prior alone log p(z). Where the data are
+        among the values, the model runs on them, otherwise it draws as many rows as there are. What
+        is known up to a constant is that here. Gradients go to the model and to the values.
+
+        Args:
+            values: observed sites and latents, N' rows each.
+        """
+        ...
+
+    def transition(
+        self, values: Mapping[str, Any], steps: int, *, beta: float = 1.0
+    ) -> Mapping[str, Any]:
+        """Where chains are after some steps of the model's kernel, without a gradient.
+
+        The kernel is that of the sites whose distribution has one; the other sites among the values
+        are drawn anew given these, so that the joint density is left invariant.
+
+        Args:
+            values: where the chains are, by site, N' rows each.
+            steps: how many steps.
+            beta: inverse temperature; below 1 the chain's law is nearer to its `base()`.
+        """
+        ...
+
+    def site(self, name: str, values: Mapping[str, Any] | None = None) -> Any:
+        """A model site's distribution, below what expands it over plates.
+
+        Args:
+            name: the site.
+            values: as in `log_joint`; those of the batch without it.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Given:
+    """A call of a model.
+
+    Attributes:
+        args: what it takes by position.
+        size: how many rows it draws, in place of its first argument; None where that is given.
+        latents: sites at values.
+    """
+
+    args: tuple[Any, ...]
+    size: int | None
+    latents: Mapping[str, Any]
+
+
+def given_by(
+    structure: Structure,
+    batch: tuple[Any, ...],
+    values: Mapping[str, Any],
+    resize: Callable[[Any, tuple[int, ...]], Any],
+) -> Given:
+    """The call of a model that has its sites at some values.
+
+    What the pair is given besides x is repeated from its beginning where there are more rows.
+
+    Args:
+        structure: sites and plates.
+        batch: what model and guide take.
+        values: by site, N' rows each; by the empty name what the first argument is.
+        resize: an array to another shape, its rows repeated.
+    """
+    rows = len(next(iter(values.values())))
+    observed = {site.name: site.argument for site in structure.observed}
+    args, first = list(batch), values.get("")
+    for name, value in values.items():
+        place = observed.get(name)
+        if place is not None:
+            args[place] = value
+            first = value if place == 0 else first
+    for place, arg in enumerate(args[1:], start=1):
+        if place not in {observed.get(name) for name in values} and len(arg) != rows:
+            args[place] = resize(arg, (rows, *arg.shape[1:]))
+    latents = {n: v for n, v in values.items() if n and n not in observed}
+    if first is None:
+        return Given(tuple(args), rows, {n: v for n, v in values.items() if n})
+    args[0] = first
+    return Given(tuple(args), None, latents)
