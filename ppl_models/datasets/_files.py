@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ppl_models._download import cache_folder, reason, retrieve
+from ppl_models._download import cache_folder, hash_kind, reason, retrieve
 
 VARIABLE = "PPL_DATA"
 
@@ -18,7 +18,8 @@ class PublishedFile:
     Attributes:
         folder: folder below `$PPL_DATA` and below the cache.
         name: file name as published, with `.gz` if it is published so.
-        sha256: SHA-256 of the published file.
+        sha256: SHA-256 of the published file; or `md5:` and its MD5, where its publisher states
+            that alone.
         urls: folders on the web that serve it, best first.
     """
 
@@ -68,10 +69,11 @@ def _retrieve(file: PublishedFile, *, searched: list[str]) -> Path:
             failures.append(error)
         else:
             return target
+    kind = hash_kind(file.sha256)
     looked = f"in {' and '.join(searched)}" if searched else f"in ${VARIABLE} (not set)"
-    cached = "has it with a wrong SHA-256" if target.exists() else "does not have it"
+    cached = f"has it with a wrong {kind}" if target.exists() else "does not have it"
     reasons = "; ".join(
-        f"{url} {reason(error)}" for url, error in zip(file.urls, failures, strict=True)
+        f"{url} {reason(error, kind)}" for url, error in zip(file.urls, failures, strict=True)
     )
     raise FileNotFoundError(
         f"{file.name} was not found {looked}, the cache {target.parent} {cached}, and it could not "
