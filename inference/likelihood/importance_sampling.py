@@ -15,6 +15,7 @@ from inference.data.rows import Arrays, cut, slices
 from inference.data.support import check_support
 from inference.errors import ArgumentError, PairError
 from inference.likelihood.spread import over_data, said_of
+from inference.likelihood.unnormalised import log_likelihoods
 from inference.pairs import draws_nothing, explaining, fitted_on
 from inference.program.per_datum import check_rows, is_one_datum
 from inference.program.structure import Structure
@@ -52,7 +53,10 @@ def log_likelihood(
     x: ArrayLike | tuple[ArrayLike, ...],
     num_particles: int = 1000,
     *,
-    method: Literal["iw", "exact"] = "iw",
+    method: Literal["iw", "exact", "ais", "raise"] = "iw",
+    num_chains: int = 100,
+    num_temperatures: int = 10_000,
+    base: str | ArrayLike = "data",
     seed: int = 0,
     chunk_size: int = 10_000,
     engine: str | None = None,
@@ -66,6 +70,12 @@ def log_likelihood(
     which is below log p(x) in expectation and rises with K (Burda et al. 2016, arXiv:1509.00519).
     `"exact"` asks the pair's own `log_evidence(x)`, where it has a closed form. A model without
     latents needs neither: its likelihood is what it scores, and `Estimate.method` is `"exact"`.
+    Densities that are known up to a constant Z are scored by log f(x) - log Z (with latents, by the
+    importance-weighted log f(x)), where Z is summed (`"exact"`) or annealed (`"ais"`: see
+    `log_partition`; the likelihood errs upwards), or by `"raise"`, which leads chains from each
+    datum down to the base and is below log p(x) in expectation but for the distance of annealed
+    draws from the model's (Burda et al. 2015, arXiv:1412.8566). The truth is between them, and
+    their gap says how far these chains can be trusted.
     A program whose sites lie in a plate of one says that all rows are one datum, such as a series;
     the estimate is then of that one, and its method says so.
 
@@ -73,7 +83,10 @@ def log_likelihood(
         pair: a run, its pair, or a `(model, guide)` tuple of functions.
         x: data, shape (N, D); a tuple where the pair takes more than one array.
         num_particles: K; not used by `"exact"`.
-        method: `"iw"` or `"exact"`.
+        method: `"iw"`, `"exact"`, `"ais"` or `"raise"`.
+        num_chains: of the last two, of `"raise"` for each datum.
+        num_temperatures: of the last two.
+        base: where chains begin or end: see `log_partition`.
         seed: seed of the draws.
         chunk_size: largest number of particles times data to be decoded at once. It bounds the
             memory, whatever K is. A program that is made for all rows is given all of them.
@@ -90,10 +103,23 @@ def log_likelihood(
     check_seed(seed)
     check_count("num_particles", num_particles)
     check_count("chunk_size", chunk_size)
-    check_one_of("method", method, ("iw", "exact"))
+    check_one_of("method", method, ("iw", "exact", "ais", "raise"))
     given = fitted_on(pair, x, engine=engine)
     backend, pair, arrays = given.backend, given.pair, given.arrays
     structure, head = _seen(backend, pair, arrays)
+    unknown = any(site.kernel and not site.normalised for site in structure.model.values())
+    if method in ("ais", "raise") or (method == "exact" and unknown):
+        found, label = log_likelihoods(
+            given,
+            method,
+            num_particles=num_particles,
+            num_chains=num_chains,
+            num_temperatures=num_temperatures,
+            base=base,
+            seed=seed,
+            chunk_size=chunk_size,
+        )
+        return Estimate(float(found.mean()), over_data(found), found, label)
     scores = draws_nothing(structure)
     closed = method == "exact" and hasattr(pair, "log_evidence")
     if method == "exact" and not (closed or scores):
@@ -103,34 +129,54 @@ def log_likelihood(
         )
     if scores:
         num_particles = 1
-    values, whole = [], False
     if closed:
         check_support(structure, arrays, "x")
-        for batch in cut(arrays, chunk_size):
-            values.append(backend.log_evidence(pair, *batch))
+        values, whole = [backend.log_evidence(pair, *b) for b in cut(arrays, chunk_size)], False
     else:
-        scored = check_scored("log_likelihood", arrays)
-        if not any(
-            site.plates for site in structure.observed
-        ):  # a part may be no series of its own
-            structure.check_observed()
-            check_rows(structure, len(head[0]), "log_likelihood")
-        scored(structure)
-        whole = is_one_datum(structure, len(head[0]))
-        if whole:
-            head = arrays
-        else:
-            check_rows(structure, len(head[0]), "log_likelihood")
-        weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, int(seed)), head)
-        at_once = max(1, chunk_size // num_particles)
-        if whole or len(head[0]) > _FEW:  # the program takes all rows or none
-            at_once = len(head[0])
-        for number, batch in enumerate(cut(arrays, at_once)):
-            values.append(importance_weighted(weights, batch, num_particles, chunk_size, number))
+        values, whole = _weighed(
+            Seen(backend, pair, arrays, head, structure), num_particles, chunk_size, int(seed)
+        )
     per_datum = np.concatenate(values).astype(np.float64)
     label = "exact" if closed or scores else f"iw, K={num_particles}"
     label += ", all rows as one datum" if whole else ""
     return Estimate(float(per_datum.mean()), over_data(per_datum), per_datum, label)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A pair and its data, and what was seen on the first rows of these."""
+
+    backend: Any
+    pair: Any
+    arrays: Arrays
+    head: Arrays
+    structure: Structure
+
+
+def _weighed(
+    seen: Seen, num_particles: int, chunk_size: int, seed: int
+) -> tuple[list[NDArray[Any]], bool]:
+    """Importance-weighted values of all data, and whether all rows are one datum."""
+    structure, head, arrays = seen.structure, seen.head, seen.arrays
+    scored = check_scored("log_likelihood", arrays)
+    if not any(site.plates for site in structure.observed):  # a part may be no series of its own
+        structure.check_observed()
+        check_rows(structure, len(head[0]), "log_likelihood")
+    scored(structure)
+    whole = is_one_datum(structure, len(head[0]))
+    if whole:
+        head = arrays
+    else:
+        check_rows(structure, len(head[0]), "log_likelihood")
+    weights = explaining(lambda rows: seen.backend.log_weights(seen.pair, scored, rows, seed), head)
+    at_once = max(1, chunk_size // num_particles)
+    if whole or len(head[0]) > _FEW:  # the program takes all rows or none
+        at_once = len(head[0])
+    values = [
+        importance_weighted(weights, batch, num_particles, chunk_size, number)
+        for number, batch in enumerate(cut(arrays, at_once))
+    ]
+    return values, whole
 
 
 def _seen(backend: Any, pair: Any, arrays: Arrays) -> tuple[Structure, Arrays]:

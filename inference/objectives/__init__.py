@@ -11,10 +11,13 @@ from inference.objectives.elbo import ELBO
 from inference.objectives.enumerated import Enumerated
 from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
 from inference.objectives.mmd import MMD, InfoVAE
+from inference.objectives.noise_contrastive import NCE
 from inference.objectives.nvil import NVIL
+from inference.objectives.pseudo_likelihood import PseudoLikelihood
 from inference.objectives.registry import enlist, parse_objective
 from inference.objectives.renyi import Renyi
 from inference.objectives.score_function import RLOO, VIMCO
+from inference.objectives.score_matching import ScoreMatching
 from inference.objectives.spelling import describe_objective
 from inference.objectives.validity import Validity, valid_objectives
 from inference.objectives.wake_sleep import RWS, WakeSleep
@@ -47,6 +50,9 @@ enlist(
         MMD,
         Adversarial,
         CD,
+        PseudoLikelihood,
+        NCE,
+        ScoreMatching,
     ),
 )
 
@@ -57,6 +63,7 @@ __all__ = [
     "IWAE",
     "MIWAE",
     "MMD",
+    "NCE",
     "NVIL",
     "PIWAE",
     "REBAR",
@@ -73,7 +80,9 @@ __all__ = [
     "Enumerated",
     "InfoVAE",
     "Objective",
+    "PseudoLikelihood",
     "Renyi",
+    "ScoreMatching",
     "TailAdaptive",
     "Validity",
     "WakeSleep",

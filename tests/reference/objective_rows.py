@@ -39,6 +39,9 @@ ROWS: dict[str, set[str]] = {
     "Adversarial": set(),
     # These need a density that is known up to a constant: see energies.py.
     "CD": set(),
+    "PseudoLikelihood": set(),
+    "NCE": set(),
+    "ScoreMatching": set(),
 }
 
 
