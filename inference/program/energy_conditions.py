@@ -11,6 +11,7 @@ def check_energy(structure: Structure, objective: str, *, kernel: bool) -> None:
     """Check for a density that is known up to a constant, and for a kernel to draw from it.
 
     Args:
+        structure: sites and plates.
         objective: its name.
         kernel: whether chains are needed; where not, the model may have no latents.
 
