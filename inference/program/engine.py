@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from inference.program.batches import Form
 from inference.program.chains import Chains
 from inference.program.draws import Draws
-from inference.program.instruments import Annealer, FittedPair, FreedGuide, Probe, Rows
+from inference.program.instruments import Annealer, FittedPair, FreedGuide, Probe, Rows, Tempering
 from inference.program.moments import GradientMoments
 from inference.program.posterior_scores import GuideDraws, ScoredDraws
 from inference.program.structure import Structure
@@ -198,6 +198,10 @@ class Engine(Protocol):
         self, pair: Any, batch: Rows, *, leapfrog_steps: int, noise_scale: float | None
     ) -> Annealer:
         """Moves of a model's latents from its prior to its posterior."""
+        ...
+
+    def Tempering(self, pair: Any) -> Tempering:  # noqa: N802
+        """Chains of a density that is known up to a constant, at all temperatures."""
         ...
 
     def simulate(
