@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.data.rows import cut, slices
+from inference.data.rows import cut
 from inference.data.support import check_support
 from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.partition import check_annealed, of_chains, tempering
+from inference.likelihood.weighing import LogSums, weigh
 from inference.pairs import Fitted, draws_nothing, explaining
 from inference.program.per_datum import check_rows
 from inference.program.structure import Structure
@@ -64,14 +65,9 @@ def _scored(
     check_rows(structure, 2 if len(given.arrays[0]) > 1 else 1, "log_likelihood")
     head = tuple(array[:2] for array in given.arrays)
     weights = given.backend.log_weights(given.pair, check, head, seed)
-    values = []
-    for number, batch in enumerate(cut(given.arrays, max(1, chunk_size // count))):
-        total: Any = -np.inf
-        for draw, some in enumerate(slices(count, max(1, chunk_size // len(batch[0])))):
-            part = weights(batch, some.stop - some.start, (number, draw), None)
-            total = np.logaddexp(total, part)
-        values.append(total - math.log(count))
-    return np.concatenate(values).astype(np.float64)
+    sums, rows = LogSums(), max(1, chunk_size // count)
+    weigh(sums, weights, given.arrays, count, rows=rows, chunk_size=chunk_size)
+    return sums.log_means()
 
 
 def _check_alone(structure: Structure) -> None:
