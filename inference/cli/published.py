@@ -96,6 +96,7 @@ def results_command(
 ) -> None:
     """Print our figures beside published ones; those of another estimator or data apart."""
     from inference.published.frame import lines, results
+    from inference.published.reading import read_rows
     from inference.published.result import RESULTS
     from inference.published.row import FOLDER
     from inference.published.tables import as_markdown
@@ -117,6 +118,10 @@ def results_command(
             typer.echo(as_markdown(found), nl=False)
         else:
             _print(found)
+            made = {line.result.row for line in found}
+            left = [name for name in read_rows(rows or FOLDER) if name not in made]
+            if left and (model, data, stale) == ("*", "*", False):
+                console.print(f"Rows without a figure yet: {', '.join(left)}.", soft_wrap=True)
     if stale and found:
         raise typer.Exit(1)
 

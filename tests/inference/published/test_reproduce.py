@@ -215,6 +215,7 @@ def test_formats_say_the_same(places):
     assert len(results(folder, model="v*", data="dig*")) == 2
     assert results(folder, model="dlgm").empty
     assert results(folder, data="mnist").empty
+    assert "without a figure" not in shown
     refused = run("results", *at(folder), "--model", "vea")
     assert refused.exit_code == 2
     assert "there is no figure of a model 'vea'" in refused.stderr
@@ -302,6 +303,11 @@ def test_texts_get_their_part_between_the_marks(places):
     assert written_into("no marks", found) == "no marks"
     assert "    ppl-zoo reproduce ROW --budget short\n" in made
     assert "- 1.5: Nobody 2026 (fewer pixels)" in made
+
+
+def test_rows_without_a_figure_are_named(own):
+    shutil.copy(own / "small.toml", own / "later.toml")
+    assert "Rows without a figure yet: later." in run("results", *at(own)).stdout
 
 
 def test_a_damaged_line_is_named(own):
