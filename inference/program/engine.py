@@ -96,7 +96,7 @@ class Engine(Protocol):
 
     def log_weights(
         self, pair: Any, check: Callable[..., None], batch: Rows, rng_seed: int
-    ) -> Callable[..., tuple[Rows, Rows]]:
+    ) -> Callable[..., tuple[NDArray[Any], NDArray[Any]]]:
         """A function (rows, K, (chunk, set)) to log sums of K weights, and of squares, (N,)."""
         ...
 
