@@ -24,6 +24,10 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="The folder of a run.")],
     *,
     particles: Annotated[int, typer.Option(min=1, help="Draws from the guide per datum.")] = 1000,
+    until: Annotated[
+        float | None,
+        typer.Option(help="Stop at this Monte Carlo error of the mean, nats; --particles at most."),
+    ] = None,
     method: Annotated[
         Literal["iw", "exact", "ais"],
         typer.Option(help="Importance-weighted, the model's closed form, or annealed."),
@@ -58,13 +62,15 @@ def evaluate(
             figures.mkdir(parents=True, exist_ok=True)
     from inference.likelihood.annealing import annealed_importance_sampling
     from inference.likelihood.importance_sampling import log_likelihood
-    from inference.training.run import load_run
+    from inference.training.loading import load_run
 
     with answering():
         if noise_scale is not None and method != "ais":
             raise ArgumentError(
                 "--noise-scale is for --method ais only; leave it out, or add that."
             )
+        if until is not None and method != "iw":
+            raise ArgumentError("--until is for --method iw only; leave one of the two out.")
     arrays = dataset.arrays(split)
     x = tuple(array[::every][:first] for array in arrays)
     with answering(), plain_warnings():
@@ -81,7 +87,7 @@ def evaluate(
             )
         else:
             found = log_likelihood(
-                fitted.pair, x, num_particles=particles, method=method, seed=seed
+                fitted.pair, x, num_particles=particles, method=method, until=until, seed=seed
             )
         spent = time.perf_counter() - begun
     print_facts(

@@ -58,8 +58,8 @@ def ranks_of(law: Any) -> Any:
 
 
 def entries(fn: Any) -> Any:
-    """The laws of the entries of an event, which are independent: without masks and `to_event`."""
-    while type(fn).__name__ in ("Independent", "MaskedDistribution", "ExpandedDistribution"):
+    """The laws of the entries of an event, which are independent: without `to_event`."""
+    while type(fn).__name__ in ("Independent", "ExpandedDistribution"):
         fn = fn.base_dist
     return fn
 

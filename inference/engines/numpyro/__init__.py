@@ -2,6 +2,7 @@
 
 from inference.engines.numpyro.annealing import Annealer
 from inference.engines.numpyro.checking import Probe
+from inference.engines.numpyro.completion import complete
 from inference.engines.numpyro.evaluation import (
     critic_scores,
     decode,
@@ -29,14 +30,17 @@ from inference.engines.numpyro.posterior_scores import guide_draws, prior_draws,
 from inference.engines.numpyro.precision import precision
 from inference.engines.numpyro.simulation import simulate
 from inference.engines.numpyro.svi import attach, loss
+from inference.engines.numpyro.tempering import Tempering
 from inference.engines.numpyro.training import Trainer
 
 __all__ = [
     "Annealer",
     "FreedGuide",
     "Probe",
+    "Tempering",
     "Trainer",
     "attach",
+    "complete",
     "critic_scores",
     "decode",
     "draw",

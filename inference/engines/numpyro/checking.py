@@ -93,22 +93,27 @@ class Probe(Recorder):
 
     def entry_densities(
         self, site: str, batch: tuple[Any, ...], values: Mapping[str, Array], inputs: Array
-    ) -> list[tuple[Array, Array]]:
+    ) -> list[tuple[Array, Array, Array]]:
         """See `inference.program.instruments.Probe.entry_densities`."""
 
         def run(args: Arrays, params: dict[str, Any], held: Any, inputs: Any) -> Any:
             made, _ = self._run("model", merged(args, batch), params, held, 0)
-            found = made.sites[site]
+            fn, value = made.sites[site]["fn"], made.sites[site]["value"]
             return [
-                (ranks_of(law), entries(law.conditionals(inputs)).log_prob(found["value"]))
-                for law in parts_of(sequential_part(found["fn"]))
+                (
+                    ranks_of(law),
+                    entries(law.conditionals(inputs)).log_prob(value),
+                    law.log_prob(value),
+                )
+                for law in parts_of(sequential_part(fn))
             ]
 
         with evaluating(self.pair), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compiled = jax.jit(run, compiler_options=QUICKLY)
             given = by_position(batch), self.values, dict(values), inputs
-            return [(np.asarray(a), np.asarray(b)) for a, b in jax.device_get(compiled(*given))]
+            found = jax.device_get(compiled(*given))
+        return [tuple(map(np.asarray, each)) for each in found]
 
     def log_evidence(self) -> Array:
         """The pair's own closed form of log p(x), (N,)."""

@@ -2,6 +2,7 @@
 
 from inference.engines.pyro.annealing import Annealer
 from inference.engines.pyro.checking import Probe
+from inference.engines.pyro.completion import complete
 from inference.engines.pyro.evaluation import (
     critic_scores,
     decode,
@@ -29,14 +30,17 @@ from inference.engines.pyro.posterior_scores import guide_draws, prior_draws, sc
 from inference.engines.pyro.precision import precision
 from inference.engines.pyro.simulation import simulate
 from inference.engines.pyro.svi import attach, loss
+from inference.engines.pyro.tempering import Tempering
 from inference.engines.pyro.training import Trainer
 
 __all__ = [
     "Annealer",
     "FreedGuide",
     "Probe",
+    "Tempering",
     "Trainer",
     "attach",
+    "complete",
     "critic_scores",
     "decode",
     "draw",

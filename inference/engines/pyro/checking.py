@@ -80,18 +80,19 @@ class Probe(Recorder):
 
     def entry_densities(
         self, site: str, batch: tuple[Any, ...], values: Mapping[str, Array], inputs: Array
-    ) -> list[tuple[Array, Array]]:
+    ) -> list[tuple[Array, Array, Array]]:
         """See `inference.program.instruments.Probe.entry_densities`."""
         with self._apart(0), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             run, _ = self._run("model", tensors(batch), held_at(values, double=False), None)
-            found, seen = run.sites[site], torch.as_tensor(inputs)
+            fn, value = run.sites[site]["fn"], run.sites[site]["value"]
             return [
                 (
                     np.asarray(ranks_of(law)),
-                    entries(law.conditionals(seen)).log_prob(found["value"]).numpy(),
+                    entries(law.conditionals(torch.as_tensor(inputs))).log_prob(value).numpy(),
+                    law.log_prob(value).numpy(),
                 )
-                for law in parts_of(sequential_part(found["fn"]))
+                for law in parts_of(sequential_part(fn))
             ]
 
     def log_evidence(self) -> Array:
