@@ -31,6 +31,7 @@ class Quantised(dist.TorchDistribution):
 
     arg_constraints: Any = {}  # noqa: RUF012
     has_rsample = False
+    point = True  # all its mass lies at one value
 
     def __init__(self, v: Tensor, levels: int) -> None:
         self.v, self.levels = v, levels

@@ -11,7 +11,7 @@ import pytest
 import torch
 from rows import ENGINES
 
-from inference import fit, log_likelihood, valid_objectives
+from inference import check_pair, fit, log_likelihood, valid_objectives
 from ppl_models import create
 from ppl_models.flows._dequantisation import Quantised, proposal, uniform
 
@@ -100,6 +100,11 @@ def test_the_edge_to_which_a_draw_is_rounded_is_in_its_cell() -> None:
         assert Quantised(value, 17).log_prob(x) == 0
     assert law.log_prob((x * 16 + 1.01) / 17) == -math.inf
     assert Quantised((x * 16 - 0.01) / 17, 17).log_prob(x) == -math.inf
+
+
+def test_nothing_is_blamed_on_levels_of_other_images() -> None:
+    pair = create("flow", engine="pyro", dequantisation="uniform", **SMALL)
+    assert not check_pair(pair, CELLS).failed
 
 
 def test_levels_and_words_are_checked() -> None:
