@@ -9,7 +9,7 @@ from .checking.report import Report as Report
 from .comparison.compare import compare as compare
 from .comparison.comparison import Comparison as Comparison
 from .comparison.gather import gather as gather
-from .comparison.metrics import Metric as Metric
+from .comparison.metric import Metric as Metric
 from .errors import ArgumentError as ArgumentError
 from .errors import DataError as DataError
 from .errors import DivergenceError as DivergenceError
@@ -51,6 +51,7 @@ from .objectives import InfoVAE as InfoVAE
 from .objectives import Objective as Objective
 from .objectives import PseudoLikelihood as PseudoLikelihood
 from .objectives import Renyi as Renyi
+from .objectives import ScheduledSampling as ScheduledSampling
 from .objectives import ScoreMatching as ScoreMatching
 from .objectives import TailAdaptive as TailAdaptive
 from .objectives import Validity as Validity
@@ -73,6 +74,7 @@ from .posterior.parts import bound_parts as bound_parts
 from .posterior.predictive import PredictiveCheck as PredictiveCheck
 from .posterior.predictive import predictive_check as predictive_check
 from .posterior.ranks import Calibration as Calibration
+from .published.frame import results as results
 from .samples.classifier_score import classifier_score as classifier_score
 from .samples.digit_features import DigitFeatures as DigitFeatures
 from .samples.feature_distances import frechet_distance as frechet_distance
@@ -83,5 +85,5 @@ from .samples.precision_recall import precision_recall as precision_recall
 from .samples.quality import sample_quality as sample_quality
 from .samples.two_sample import mmd_test as mmd_test
 from .training.fit import fit as fit
+from .training.loading import load_run as load_run
 from .training.run import Run as Run
-from .training.run import load_run as load_run

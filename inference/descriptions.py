@@ -43,10 +43,12 @@ def describe_pair(pair: Any, engine: str) -> dict[str, Any]:
         names = [getattr(part, "__qualname__", type(part).__qualname__) for part in pair]
         return {"engine": engine, "functions": names}
     kind = type(pair)
+    weights = getattr(pair, "pretrained", None)  # older specs do not know the word
     return {
         "engine": engine,
         "class": f"{kind.__module__}:{kind.__qualname__}",
         "hyperparameters": plain(getattr(pair, "hyperparameters", None)),
+        **({} if weights is None else {"pretrained": str(weights)}),
     }
 
 

@@ -8,12 +8,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ppl_models._pair import Card, Pair
+from ppl_models._pretrained import Weights, list_pretrained, pretrained_info
 from ppl_models._registry import create, info, list_models
 
 if TYPE_CHECKING:
     from ppl_models._pyro_pair import PyroPair
 
-__all__ = ["Card", "Pair", "PyroPair", "create", "info", "list_models"]
+__all__ = [
+    "Card",
+    "Pair",
+    "PyroPair",
+    "Weights",
+    "create",
+    "info",
+    "list_models",
+    "list_pretrained",
+    "pretrained_info",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -32,11 +33,13 @@ class Pair:
         engine: `"pyro"` or `"numpyro"`.
         data_dim: number of columns that `x` must have; errors about wrong shapes quote it.
         data_shape: shape of one row of `x`; `(data_dim,)` unless the pair takes sequences.
+        pretrained: name and SHA-256, `"name#hash"`, of the weights that it was made with, or None.
     """
 
     engine: ClassVar[str]
     data_dim: int
     hyperparameters: dict[str, Any]
+    pretrained: str | None = None
 
     @property
     def data_shape(self) -> tuple[int, ...]:
@@ -55,6 +58,30 @@ class Pair:
         Raises:
             ValueError: naming the argument, what was expected and what came.
         """
+
+    def get_weights(self) -> dict[str, NDArray[Any]]:
+        """Every parameter and running average by name, in the layout of torch, copied.
+
+        Siblings on both engines have the same names and shapes. Of a fitted pair (`run.pair`) they
+        are the fitted values.
+        """
+        from ppl_models._weights_numpyro import get_weights
+
+        return get_weights(self)
+
+    def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Begin from these values in place of the initial ones; `fit` goes on from them.
+
+        Args:
+            weights: what `get_weights` gives, of either engine.
+
+        Raises:
+            ValueError: if a name is missing or unknown, or a shape is another; nothing is set then.
+        """
+        from ppl_models._weights_numpyro import set_weights
+
+        check_weights(weights, {name: value.shape for name, value in self.get_weights().items()})
+        set_weights(self, weights)
 
     def model(self, x: Any = None, *, size: int = 1) -> Any:
         """Score x where it is given, draw `size` rows where it is not; the likelihood's mean."""
@@ -79,6 +106,35 @@ class Pair:
         bound.apply_defaults()
         object.__setattr__(self, "hyperparameters", dict(bound.arguments))
         return self
+
+
+def check_weights(weights: Mapping[str, NDArray[Any]], own: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse weights that are not a pair's.
+
+    Args:
+        weights: name to value.
+        own: name to shape, of the pair.
+
+    Raises:
+        ValueError: naming what is missing, unknown or of another shape.
+    """
+    problems = []
+    for words, names in (
+        ("are missing", sorted(own.keys() - weights.keys())),
+        ("are none of the pair's", sorted(weights.keys() - own.keys())),
+    ):
+        if names:
+            problems.append(f"{', '.join(names)} {words}")
+    for name in sorted(own.keys() & weights.keys()):
+        if tuple(weights[name].shape) != tuple(own[name]):
+            problems.append(
+                f"{name} has shape {tuple(weights[name].shape)} in place of {tuple(own[name])}"
+            )
+    if problems:
+        raise ValueError(
+            f"The weights do not fit the pair: {'; '.join(problems)}. Make the pair with the "
+            "hyperparameters that they were trained with."
+        )
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections.abc import Mapping
 from typing import Any, Self
 
 import pyro
 import torch
+from numpy.typing import NDArray
 
-from ppl_models._pair import Pair
+from ppl_models._pair import Pair, check_weights
 
 _instances = itertools.count()
 
@@ -35,6 +37,22 @@ class PyroPair(Pair, torch.nn.Module):
         twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
         twin._instance = next(_instances)
         return twin
+
+    def get_weights(self) -> dict[str, NDArray[Any]]:
+        """Every parameter and running average by name, copied; see `Pair.get_weights`."""
+        return {name: value.detach().cpu().numpy().copy() for name, value in self._kept().items()}
+
+    def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Begin from these values in place of the initial ones; see `Pair.set_weights`."""
+        kept = self._kept()
+        check_weights(weights, {name: tuple(value.shape) for name, value in kept.items()})
+        with torch.no_grad():
+            for name, value in kept.items():
+                value.copy_(torch.tensor(weights[name]))
+
+    def _kept(self) -> dict[str, torch.Tensor]:
+        """What training changes: parameters, and what `state_dict` has of buffers."""
+        return dict(self.state_dict(keep_vars=True))
 
     def register(self, *parts: str) -> None:
         """Show the named submodules' parameters to the inference algorithm; all without a name."""

@@ -20,8 +20,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import reprlib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,10 @@ from typing import Any
 from ppl_models._pair import Card, Pair
 from ppl_models._places import SUFFIX, Place
 from ppl_models._plugins import read_plugins, unusable
+from ppl_models._pretrained import Weights, weights_for
 
 _ROOT = Path(__file__).parent
-_NOT_FAMILIES = {"cards", "classical", "datasets", "networks", "scaffold"}
+_NOT_FAMILIES = {"cards", "classical", "datasets", "networks", "pretrained", "scaffold"}
 
 
 def _zoo() -> dict[str, Place]:
@@ -111,17 +113,27 @@ def info(name: str) -> Card:
     return Card.read(place.card, family=place.family, engines=tuple(sorted(place.files)))
 
 
-def create(name: str, *, engine: str = "numpyro", **hyperparameters: Any) -> Pair:
+def create(
+    name: str,
+    *,
+    engine: str = "numpyro",
+    pretrained: str | Path | None = None,
+    **hyperparameters: Any,
+) -> Pair:
     """Build a model/guide pair by name.
 
     Args:
         name: one of `list_models()`.
-        engine: `"numpyro"` or `"pyro"`.
+        engine: `"numpyro"` or `"pyro"`; either takes the same weights.
+        pretrained: one of `list_pretrained(model=name)`, or the path of a record of weights. The
+            pair has the hyperparameters that they were trained with, and `fit` goes on from them.
         **hyperparameters: the pair's own keywords, among them `seed`, from which its initial
             parameters are drawn. `info(name)` and the class's docstring list them.
 
     Raises:
-        ValueError: if the model or the engine is unknown, or a hyperparameter is out of range.
+        ValueError: if the model, the engine or the weights are unknown, a hyperparameter is out of
+            range or another than the weights', or the file of weights is damaged.
+        FileNotFoundError: if the weights are neither on this machine nor to be downloaded.
         TypeError: if the pair has no such hyperparameter.
         PluginError: a ValueError, if the model is a plugin's that fails to be imported, or whose
             class is no pair of that engine.
@@ -137,7 +149,36 @@ def create(name: str, *, engine: str = "numpyro", **hyperparameters: Any) -> Pai
         raise TypeError(
             f"{name!r} has no hyperparameter {unknown[0]!r}. {_nearest(unknown[0], accepted)}"
         )
-    return pair_class(**hyperparameters)
+    if pretrained is None:
+        return pair_class(**hyperparameters)
+    weights = weights_for(name, pretrained)
+    _check_alike(weights, hyperparameters, accepted)
+    pair = pair_class(**{**weights.hyperparameters, **hyperparameters})
+    pair.set_weights(weights.values())
+    pair.pretrained = f"{pretrained}#{weights.sha256}"
+    return pair
+
+
+def _check_alike(weights: Weights, given: Mapping[str, Any], accepted: Mapping[str, Any]) -> None:
+    """Refuse a hyperparameter that the weights were not trained with; any seed will do.
+
+    Raises:
+        ValueError: naming it and its value.
+    """
+    for key in given.keys() - {"seed"}:
+        own = weights.hyperparameters.get(key, accepted[key].default)
+        value = given[key].tolist() if hasattr(given[key], "tolist") else given[key]
+        same = _as_lists(value) == _as_lists(own)
+        if not same:
+            raise ValueError(
+                f"{key} is {reprlib.repr(given[key])}, but the weights {weights.name!r} are of a "
+                f"pair with {key}={own!r}; leave {key} out, or make a pair without weights."
+            )
+
+
+def _as_lists(value: Any) -> Any:
+    """Tuples as lists, in which a record has them."""
+    return [_as_lists(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _class(place: Place, engine: str) -> Any:

@@ -14,6 +14,7 @@ from inference.checking import (
     objectives,
     parameters,
     rows,
+    sequential,
     shapes,
     support,
 )
@@ -85,6 +86,8 @@ _IN_ORDER = (
     draws.returns_a_point,
     draws.draw_then_score,
     kernels.kernel_leaves_density,
+    sequential.no_entry_sees_later_ones,
+    sequential.conditionals_give_the_density,
     bounds.bound_below_evidence,
     bounds.evidence_met_by_weights,
     bounds.bound_rises_with_particles,

@@ -14,14 +14,16 @@ from rich.table import Table
 from inference.cli.certificate import certify
 from inference.cli.checking import check_command
 from inference.cli.comparison import compare_command, demo, report_command
+from inference.cli.datasets import data
 from inference.cli.evaluation import evaluate
 from inference.cli.objectives import objectives_command
+from inference.cli.published import reproduce_command, results_command
 from inference.cli.scaffold import new
 from inference.cli.settings import hyperparameters
 from inference.cli.text import Commands, answering, console, plain_warnings, print_facts
 from inference.cli.training import train
 from inference.errors import ArgumentError
-from ppl_models import info, list_models
+from ppl_models import info, list_models, list_pretrained, pretrained_info
 
 app = typer.Typer(
     cls=Commands,
@@ -71,7 +73,7 @@ def list_command(
 
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="A model of `ppl-zoo list`.")]) -> None:
-    """Show a model's card and its hyperparameters."""
+    """Show a model's card, its hyperparameters, and the weights that it can begin with."""
     from rich.markdown import Markdown
 
     with answering(ValueError):
@@ -93,6 +95,27 @@ def show(name: Annotated[str, typer.Argument(help="A model of `ppl-zoo list`.")]
     for key, parameter in hyperparameters(card, card.engines[0]).items():
         table.add_row(key, parameter.default, parameter.meaning)
     console.print(table)
+    console.print(weights_table(name))
+
+
+def weights_table(model: str) -> Table | str:
+    """The weights of a model, each with its score and what that was measured on."""
+    names = list_pretrained(model=model)
+    if not names:
+        return "No weights are shipped for this model."
+    table = Table("pretrained", "objective", "score", "measured by", "on", "size", "licence")
+    for weights in map(pretrained_info, names):
+        found = weights.result
+        table.add_row(
+            weights.name,
+            weights.objective,
+            f"{found['value']:.2f} ± {found['standard_error']:.2f} {found['unit']}",
+            f"{found['estimator']}, {found['rows']:,} rows",
+            found["data_id"],
+            f"{weights.size / 1e6:.2f} MB",
+            weights.licence,
+        )
+    return table
 
 
 # In the order of `ppl-zoo --help`.
@@ -102,6 +125,9 @@ app.command("compare")(compare_command)
 app.command("report")(report_command)
 app.command()(demo)
 app.command()(new)
+app.command("reproduce")(reproduce_command)
+app.command("results")(results_command)
 app.command("check")(check_command)
 app.command("objectives")(objectives_command)
 app.command()(certify)
+app.add_typer(data, name="data")

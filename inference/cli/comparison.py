@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 
-from inference.cli.data import check_data, data_settings, load_data, parse_data_id
-from inference.cli.settings import hyperparameters
+from inference.cli.data import check_data, load_data, parse_data_id
+from inference.cli.pairs import pair_maker
 from inference.cli.text import answering, console, plain_warnings
 from inference.comparison.spec_file import EXAMPLE, Spec, read_spec
 from inference.errors import ArgumentError
-from ppl_models import create, info
 
 if TYPE_CHECKING:
     from inference.comparison.comparison import Comparison
-    from ppl_models.datasets import Dataset
 
 _DEMO = Spec(
     title="Belief net and VAE on handwritten digits",
@@ -116,37 +113,11 @@ def _compare(spec: Spec, report: Path | None, usual: dict[str, Any], given: dict
     arguments = {**usual, **spec.arguments}
     arguments |= {key: value for key, value in given.items() if value is not None}
     with answering(ValueError, TypeError), plain_warnings():
-        pairs = {label: _pair(label, *entry, data) for label, entry in spec.pairs.items()}
+        pairs = {
+            label: pair_maker(f"pairs.{label}", *entry, data) for label, entry in spec.pairs.items()
+        }
         comparison = compare(pairs, spec.objectives, data, **arguments)
         _show(comparison, report or Path(arguments["out"], "report.html"), spec.title)
-
-
-def _pair(
-    label: str, model: str, engine: str | None, settings: dict[str, Any], data: Dataset
-) -> Any:
-    """A function of the seed that makes the pair, which is tried out once."""
-    card = info(model)
-    engine = engine or ("numpyro" if "numpyro" in card.engines else card.engines[0])
-    accepted = hyperparameters(card, engine)
-    chosen = dict(settings)
-    offered = data_settings(data)
-    if chosen.pop("bias_from_data", False):
-        if accepted and "data_mean" not in accepted:
-            raise ArgumentError(
-                f"pairs.{label}: {model!r} has no data_mean; leave bias_from_data out."
-            )
-        chosen["data_mean"] = data.data_mean
-    fitting = {key: offered[key] for key in offered if key in accepted or not accepted}
-    make = partial(_made, model, engine, {**fitting, **chosen})
-    try:
-        make(0)
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(f"pairs.{label}: {error}") from error
-    return make
-
-
-def _made(model: str, engine: str, settings: dict[str, Any], seed: int) -> Any:
-    return create(model, engine=engine, **{"seed": seed, **settings})
 
 
 def _show(comparison: Comparison, path: Path, title: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -22,6 +23,10 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="The folder of a run.")],
     *,
     particles: Annotated[int, typer.Option(min=1, help="Draws from the guide per datum.")] = 1000,
+    until: Annotated[
+        float | None,
+        typer.Option(help="Stop at this Monte Carlo error of the mean, nats; --particles at most."),
+    ] = None,
     method: Annotated[
         Literal["iw", "exact", "ais"],
         typer.Option(help="Importance-weighted, the model's closed form, or annealed."),
@@ -56,13 +61,15 @@ def evaluate(
             figures.mkdir(parents=True, exist_ok=True)
     from inference.likelihood.annealing import annealed_importance_sampling
     from inference.likelihood.importance_sampling import log_likelihood
-    from inference.training.run import load_run
+    from inference.training.loading import load_run
 
     with answering():
         if noise_scale is not None and method != "ais":
             raise ArgumentError(
                 "--noise-scale is for --method ais only; leave it out, or add that."
             )
+        if until is not None and method != "iw":
+            raise ArgumentError("--until is for --method iw only; leave one of the two out.")
     arrays = dataset.arrays(split)
     x = tuple(array[::every][:first] for array in arrays)
     with answering(), plain_warnings():
@@ -79,9 +86,13 @@ def evaluate(
             )
         else:
             found = log_likelihood(
-                fitted.pair, x, num_particles=particles, method=method, seed=seed
+                fitted.pair, x, num_particles=particles, method=method, until=until, seed=seed
             )
         spent = time.perf_counter() - begun
+    facts = {}
+    if dataset.binarisation is None:  # grey levels, of which a probability is known
+        bits = found.bits_per_dimension(math.prod(x[0].shape[1:]))
+        facts = {"bits per dimension": f"{bits:.3f}"}
     print_facts(
         {
             "run": str(run),
@@ -92,6 +103,7 @@ def evaluate(
             "mean log-likelihood": f"{found.mean:.3f} nats per datum",
             "standard error": f"{found.standard_error:.3f}",
             "NLL": f"{-found.mean:.3f}",
+            **facts,
             "seconds": f"{spent:.1f}",
         }
     )

@@ -41,6 +41,10 @@ def train(
         list[str] | None,
         _model("--set", metavar="KEY=VALUE", help="latent_dim=20, hidden=200,200 ...; repeatable."),
     ] = None,
+    pretrained: Annotated[
+        str | None,
+        _model(metavar="WEIGHTS", help="Begin with weights that `ppl-zoo show NAME` lists."),
+    ] = None,
     bias_from_data: Annotated[
         bool, _model("--bias-from-data", help="Begin with a bias that gives the data's mean.")
     ] = False,
@@ -113,8 +117,9 @@ def train(
         if bias_from_data:
             offered["data_mean"] = dataset.data_mean
     fitting = {key: offered[key] for key in offered if key in accepted or not accepted}
-    with answering(ValueError, TypeError, OverflowError, about={"seed": seed, **chosen}):
-        pair = create(name, engine=engine, **{**fitting, **chosen})
+    failures = (ValueError, TypeError, OverflowError, OSError)
+    with answering(*failures, about={"seed": seed, **chosen}):
+        pair = create(name, engine=engine, pretrained=pretrained, **{**fitting, **chosen})
     if epochs is None and steps is None and seconds is None:
         epochs = _DEFAULT_EPOCHS
         console.print(f"No --epochs, --steps or --seconds: training for {epochs} epochs.")

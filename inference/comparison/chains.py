@@ -16,7 +16,7 @@ from safetensors.numpy import load, save
 from inference.errors import RunFolderError
 from inference.posterior.diagnostics import effective_sample_size, r_hat
 from inference.posterior.nuts import NUTS
-from inference.training.folder import write_whole
+from inference.training.writing import write_whole
 
 _DIVERGING = "statistics/diverging"
 _FILE = "chains.safetensors"

@@ -28,6 +28,8 @@ def train_command(spec: dict[str, Any], folder: Path | None) -> str | None:
     if known is None or data is None or nameless or re.search(r"[({]", spec["objective"]):
         return None
     words = ["ppl-zoo", "train", known["name"], "--engine", pair["engine"]]
+    if pair.get("pretrained"):
+        words += ["--pretrained", pair["pretrained"].rpartition("#")[0]]
     hyperparameters = pair["hyperparameters"] or {}
     for key, value in hyperparameters.items():
         if key not in _FROM_DATA and value is not None:

@@ -40,7 +40,8 @@ def rows_of(pair: Any, data: Any, name: str, engine: str | None = None) -> Batch
     Raises:
         DataError: if nothing in it has rows, or it cannot be told what has.
     """
-    batch = batch_from(pair, data, precision_of(pair, engine))
+    real = precision_of(pair, engine)
+    batch = batch_from(pair, (as_array(data, real),) if is_table(data) else data, real)
     lengths = [len(array) for array in batch.arrays if array.ndim]
     alike = len(lengths) == len(batch.arrays) and len(set(lengths)) == 1
     if is_of_the_zoo(pair) or (batch.form.plain and alike):
@@ -119,7 +120,8 @@ def arguments_from(args: tuple[Any, ...], kwargs: dict[str, Any], real: Any) -> 
     Raises:
         DataError: if an array does not hold numbers.
     """
-    rows = next((len(arg) for arg in (*args, *kwargs.values()) if is_array(arg) and _dims(arg)), 0)
+    given = (arg for arg in (*args, *kwargs.values()) if is_array(arg) and len(arg.shape))
+    rows = next((int(arg.shape[0]) for arg in given), 0)  # sparse matrices have no len()
     first = args[0] if args else None
 
     def take(value: Any) -> NDArray[Any] | None:
@@ -146,12 +148,21 @@ def arguments_from(args: tuple[Any, ...], kwargs: dict[str, Any], real: Any) -> 
     return split(args, {n: mapped(whole(arg), number) for n, arg in kwargs.items()}, take)
 
 
-def _dims(array: Any) -> int:
-    return len(array.shape)
-
-
 def _is_numbers(value: Any) -> bool:
     """Whether a list holds nothing but numbers, in lists of any depth."""
     if isinstance(value, (list, tuple)):
         return bool(value) and all(map(_is_numbers, value))
     return isinstance(value, (int, float, np.generic))
+
+
+def is_table(value: Any) -> bool:
+    """Whether a list is an array of one or two dimensions: numbers, or rows of one length."""
+    if type(value) is not list or not _is_numbers(value):
+        return False
+    rows = [len(row) if isinstance(row, (list, tuple)) else -1 for row in value]
+    flat = all(not isinstance(entry, (list, tuple)) for row in value for entry in _entries(row))
+    return len(set(rows)) == 1 and flat
+
+
+def _entries(row: Any) -> Any:
+    return row if isinstance(row, (list, tuple)) else (row,)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from inference.data.arrays import array_id, as_arrays, is_array
-from inference.data.call import batch_from, leaves_of, rows_of
+from inference.data.call import batch_from, is_table, leaves_of, rows_of
 from inference.data.pair_arrays import as_scored, check_arrays, is_of_the_zoo, precision_of
 from inference.data.rows import Arrays
 from inference.errors import DataError
@@ -111,9 +111,10 @@ def _understood(pair: Any, data: Any, valid: Any, engine: str | None) -> Trainin
 def _is_one_call(pair: Any, data: Any) -> bool:
     """Whether data are the arguments of one call, and not a sequence of batches.
 
-    A tuple is, unless all that it holds are tuples and lists, which are batches.
+    A tuple is, unless all that it holds are tuples and lists, which are batches. A list is that
+    holds numbers, or rows of them of one length: a table.
     """
-    if is_array(data):
+    if is_array(data) or is_table(data):
         return True
     if is_of_the_zoo(pair):
         return isinstance(data, tuple) and any(map(is_array, data))

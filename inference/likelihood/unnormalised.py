@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.data.rows import cut, slices
+from inference.data.rows import cut
 from inference.data.support import check_support
 from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.partition import check_annealed, of_chains, tempering
+from inference.likelihood.weighing import LogSums, weigh
 from inference.pairs import Fitted, draws_nothing, explaining
 from inference.program.per_datum import check_rows
 from inference.program.structure import Structure
 
 
+@dataclass(frozen=True)
+class Annealed:
+    """How chains are annealed: the arguments of `log_likelihood`."""
+
+    num_chains: int
+    num_temperatures: int
+    base: Any
+
+
+def is_unnormalised(structure: Structure, method: str) -> bool:
+    """Whether a method is for densities that are known up to a constant."""
+    unknown = any(site.kernel and not site.normalised for site in structure.model.values())
+    return method in ("ais", "raise") or (method == "exact" and unknown)
+
+
 def log_likelihoods(
     given: Fitted,
     method: str,
-    *,
+    annealed: Annealed,
     num_particles: int,
-    num_chains: int,
-    num_temperatures: int,
-    base: Any,
     seed: int,
     chunk_size: int,
-) -> tuple[NDArray[np.float64], str]:
-    """log p(x) of each datum, (N,), and how it was found; see `log_likelihood`."""
-    check_annealed(base, num_chains, num_temperatures, seed)
+) -> tuple[NDArray[np.float64], str, float, float]:
+    """log p(x) of each datum, (N,), how it was found, and what its mean is off by."""
+    settings = annealed.base, annealed.num_chains, annealed.num_temperatures, int(seed)
+    check_annealed(*settings)
     head = tuple(array[:2] for array in given.arrays)
     structure = explaining(lambda rows: given.backend.structure(given.pair, rows), head)
     structure.check_match()
@@ -37,19 +52,20 @@ def log_likelihoods(
     check_support(structure, given.arrays, "x")
     tempered = tempering(given)
     site = structure.model[tempered.name]
-    settings = base, num_chains, num_temperatures, int(seed)
     if method == "raise":
         _check_alone(structure)
         rows = given.arrays[0]
         constant = tempered.log_partition() if site.normalised else 0.0
-        return _raised(tempered, rows, constant, settings, chunk_size), (
-            f"raise, C={num_chains}, T={num_temperatures}"
-        )
-    found = of_chains(tempered, method, *settings)
-    constant = found.log_z - (tempered.log_partition() if site.normalised else 0.0)
+        found = _raised(tempered, rows, constant, settings, chunk_size)
+        label = f"raise, C={annealed.num_chains}, T={annealed.num_temperatures}"
+        return found, label, math.nan, math.nan
+    estimate = of_chains(tempered, method, *settings)
+    constant = estimate.log_z - (tempered.log_partition() if site.normalised else 0.0)
     count = 1 if draws_nothing(structure) else num_particles
-    label = found.method if count == 1 else f"{found.method}, K={count}"
-    return _scored(given, structure, count, int(seed), chunk_size) - constant, label
+    label = estimate.method if count == 1 else f"{estimate.method}, K={count}"
+    found = _scored(given, structure, count, int(seed), chunk_size) - constant
+    error = (estimate.upper - estimate.lower) / 6 if count == 1 else math.nan
+    return found, label, error, 0.0 if method == "exact" and count == 1 else math.nan
 
 
 def _scored(
@@ -64,14 +80,9 @@ def _scored(
     check_rows(structure, 2 if len(given.arrays[0]) > 1 else 1, "log_likelihood")
     head = tuple(array[:2] for array in given.arrays)
     weights = given.backend.log_weights(given.pair, check, head, seed)
-    values = []
-    for number, batch in enumerate(cut(given.arrays, max(1, chunk_size // count))):
-        total: Any = -np.inf
-        for draw, some in enumerate(slices(count, max(1, chunk_size // len(batch[0])))):
-            part = weights(batch, some.stop - some.start, (number, draw), None)
-            total = np.logaddexp(total, part)
-        values.append(total - math.log(count))
-    return np.concatenate(values).astype(np.float64)
+    sums, rows = LogSums(), max(1, chunk_size // count)
+    weigh(sums, weights, given.arrays, count, rows=rows, chunk_size=chunk_size)
+    return sums.log_means()
 
 
 def _check_alone(structure: Structure) -> None:

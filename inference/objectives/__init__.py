@@ -9,6 +9,7 @@ from inference.objectives.divergences import ChiSquare, TailAdaptive
 from inference.objectives.doubly_reparameterised import STL, DReG
 from inference.objectives.elbo import ELBO
 from inference.objectives.enumerated import Enumerated
+from inference.objectives.exposure import ScheduledSampling
 from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
 from inference.objectives.mmd import MMD, InfoVAE
 from inference.objectives.noise_contrastive import NCE
@@ -50,6 +51,7 @@ enlist(
         MMD,
         Adversarial,
         CD,
+        ScheduledSampling,
         PseudoLikelihood,
         NCE,
         ScoreMatching,
@@ -82,6 +84,7 @@ __all__ = [
     "Objective",
     "PseudoLikelihood",
     "Renyi",
+    "ScheduledSampling",
     "ScoreMatching",
     "TailAdaptive",
     "Validity",

@@ -41,7 +41,7 @@ def log_chances(
     site = program.structure.model[name]
     value = _value(program, site, draws)
     width, values = value.shape[-1], {name: value}
-    if site.conditionals:
+    if site.full_conditionals:
         law = program.site(name, values)
         if every:
             return law.log_conditionals(value).sum(-1)

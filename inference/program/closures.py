@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from types import FunctionType, MethodType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from inference.program.batches import OnArrays
 
 _DEEPEST = 2  # containers in containers
+# Packages whose classes hold no network of a pair's.
+_NO_NETWORKS = ("builtins", "abc", "typing", "torch", "pyro", "jax", "flax", "numpyro", "optax")
 
 
 def held_in(pair: Any, kind: type) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def objects_of(pair: Any) -> dict[str, Any]:
             part = part.func
         owner = getattr(part, "__self__", part)
         if not isinstance(owner, FunctionType):
-            found |= vars(owner) if hasattr(owner, "__dict__") else {}
+            found |= held_by(owner)
             found |= getattr(owner, "_modules", {})  # of a torch module
         function = getattr(part, "__func__", part)
         if isinstance(function, FunctionType):
@@ -49,18 +51,31 @@ def objects_of(pair: Any) -> dict[str, Any]:
     return found
 
 
+def held_by(value: Any) -> dict[str, Any]:
+    """The attributes of an object: its own, and those that its classes hold for all objects."""
+    found: dict[str, Any] = {}
+    for kind in reversed(type(value).__mro__):
+        if kind.__module__.split(".")[0] not in _NO_NETWORKS:
+            found |= {n: v for n, v in vars(kind).items() if not n.startswith("__")}
+    return found | getattr(value, "__dict__", {})
+
+
 def reached_from(value: Any, libraries: tuple[str, ...]) -> list[Any]:
     """What may hold a network, one step from a value.
 
     Args:
         value: a function (what it closes over or names in its module), a method, a
-            `functools.partial`, a list, tuple or dictionary, or an object that can be called.
+            `functools.partial`, a list, tuple or dictionary, or any object (what it holds).
         libraries: packages whose functions are not looked into.
     """
+    if isinstance(value, (classmethod, staticmethod)):
+        return [value.__func__]
+    if isinstance(value, property):
+        return [value.fget]
     if isinstance(value, functools.partial):
         return [value.func, *value.args, *value.keywords.values()]
     if isinstance(value, MethodType):
-        return [value.__self__, value.__func__, *getattr(value.__self__, "__dict__", {}).values()]
+        return [value.__self__, value.__func__, *held_by(value.__self__).values()]
     if isinstance(value, FunctionType):
         if (value.__module__ or "").split(".")[0] in libraries:
             return []
@@ -70,6 +85,6 @@ def reached_from(value: Any, libraries: tuple[str, ...]) -> list[Any]:
         return list(value)
     if isinstance(value, dict):
         return list(value.values())
-    if callable(value) and not isinstance(value, type):  # an object with __call__
-        return [type(value).__call__, *getattr(value, "__dict__", {}).values()]
-    return []
+    if isinstance(value, (type, ModuleType)) or not hasattr(value, "__dict__"):
+        return []
+    return list(held_by(value).values()) + [type(value).__call__] * callable(value)

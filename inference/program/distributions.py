@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 
 def unwrapped(fn: Any) -> Iterator[Any]:
     """A distribution, what it wraps, and so on, components of mixtures among them."""
@@ -31,6 +33,35 @@ def says(fn: Any, name: str, *, usual: bool = False) -> bool:
     """What a distribution, or one that it wraps, says of itself in an attribute; or the usual."""
     found = [bool(getattr(part, name, usual)) for part in unwrapped(fn)]
     return usual if all(value == usual for value in found) else not usual
+
+
+def sequential_part(fn: Any) -> Any:
+    """What gives the conditionals of a sequential law, under whatever is around it; None if none.
+
+    Such a law says `sequential = True`. `conditionals(inputs)` is the law of every entry given the
+    entries of `inputs` before it, `ranks` (an array of the event's shape) says in which order;
+    without it, entries come as they are stored.
+    """
+    return next((part for part in unwrapped(fn) if hasattr(part, "conditionals")), None)
+
+
+def parts_of(law: Any) -> tuple[Any, ...]:
+    """The laws that a sequential one is a mean of, each with an order of its own; or itself."""
+    return tuple(getattr(law, "components", ())) or (law,)
+
+
+def ranks_of(law: Any) -> Any:
+    """The rank of each entry of a sequential law in the order of drawing, of the event's shape."""
+    ranks = getattr(law, "ranks", None)
+    shape = tuple(law.event_shape)
+    return np.arange(math.prod(shape)).reshape(shape) if ranks is None else ranks
+
+
+def entries(fn: Any) -> Any:
+    """The laws of the entries of an event, which are independent: without `to_event`."""
+    while type(fn).__name__ in ("Independent", "ExpandedDistribution"):
+        fn = fn.base_dist
+    return fn
 
 
 def comes_with_rows(support: Any) -> bool:

@@ -69,7 +69,7 @@ def check_conditionals(structure: Structure, objective: str) -> None:
     """
     for site in structure.model.values():
         unknown = site.kernel or not site.normalised
-        if unknown and not site.conditionals and site.support != "boolean":
+        if unknown and not site.full_conditionals and site.support != "boolean":
             raise ObjectiveError(
                 f"{objective} reports the density of each entry given all others, but "
                 f"{site.name!r} is not binary. Give its class "

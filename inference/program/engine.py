@@ -95,8 +95,8 @@ class Engine(Protocol):
 
     def log_weights(
         self, pair: Any, check: Callable[..., None], batch: Rows, rng_seed: int
-    ) -> Callable[..., NDArray[Any]]:
-        """A function (rows, K, (chunk, set)) to the logsumexp of K log weights per datum."""
+    ) -> Callable[..., tuple[Rows, Rows]]:
+        """A function (rows, K, (chunk, set)) to log sums of K weights, and of squares, (N,)."""
         ...
 
     def site_densities(
@@ -133,6 +133,10 @@ class Engine(Protocol):
 
     def encode(self, pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> Named:
         """The guide's mean of each latent, a category's mode, or a draw where there is neither."""
+        ...
+
+    def to_base(self, pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] | None:
+        """The noise that a flow of the model makes data of; None where there is no flow."""
         ...
 
     def decode(

@@ -163,6 +163,23 @@ class Probe(Protocol):
         """log w per datum of S single draws, (S, N), and of S sets of K, (S, K, N)."""
         ...
 
+    def entry_densities(
+        self, site: str, batch: tuple[Any, ...], values: Mapping[str, Array], inputs: Array
+    ) -> list[tuple[Array, Array, Array]]:
+        """Log densities of the entries of a sequential site's data, each given other inputs.
+
+        Args:
+            site: its name.
+            batch: what the model is called with.
+            values: latents at values.
+            inputs: (C, N, *event).
+
+        Returns:
+            For each law that the site's is a mean of, or for itself: the ranks of the entries,
+            their densities, (C, N, *entries), and the law's own density of the data, (N,).
+        """
+        ...
+
     def log_evidence(self) -> Array:
         """The pair's own closed form of log p(x), (N,)."""
         ...

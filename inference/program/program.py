@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inference.errors import ObjectiveError
 from inference.program.draws import Draws
 from inference.program.energies import OfEnergies
+from inference.program.sequential import SequentialSite
 from inference.program.sites import Site
 from inference.program.structure import Structure
 
@@ -156,6 +157,10 @@ class Program(OfEnergies, Protocol):
             draw: one of `DRAWS`.
             values: values for some latents in place of draws, each (size, *event).
         """
+        ...
+
+    def sequential(self) -> SequentialSite:
+        """The law of the site that observes the data and is drawn entry by entry."""
         ...
 
     def propose(self) -> Mapping[str, Any]:

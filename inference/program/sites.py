@@ -64,9 +64,11 @@ class Site:
             distributions says that it does not with an attribute `normalised = False`.
         sequential: whether one entry of a draw is drawn given others of the same draw, so that the
             mean of such a law depends on its own draw (`sequential = True` on the class).
+        conditional: whether its distribution has `conditionals(inputs)`, the law of every entry
+            given those before it.
         kernel: whether its distribution has `transition(value, key)`, a step of a Markov chain that
             leaves it invariant; it is drawn by that, and may be known up to a constant.
-        conditionals: whether its distribution has `log_conditionals(value, columns)`, the log
+        full_conditionals: whether its distribution has `log_conditionals(value, columns)`, the log
             density of each entry given all others.
         factor: of a `factor` statement what its value is computed from, among `DATA`, `LATENTS` and
             `PARAMETERS`; empty for a constant, which only weighs the rows; None at other sites.
@@ -98,8 +100,9 @@ class Site:
     density_shape: tuple[int, ...] | None = None
     normalised: bool = True
     sequential: bool = False
+    conditional: bool = False
     kernel: bool = False
-    conditionals: bool = False
+    full_conditionals: bool = False
     factor: tuple[str, ...] | None = None
     by_row: bool = False
     is_nan: bool = False

@@ -24,7 +24,7 @@ from inference.report.figures import colours, sections
 from inference.report.images import sheet
 from inference.report.ranking import ranking
 from inference.report.text import as_json, finalize
-from inference.training.folder import write_whole
+from inference.training.writing import write_whole
 
 _SCRIPTS = ("scale.js", "chart.js", "section.js", "ranking.js", "page.js")
 _ABREAST = 12  # samples side by side

@@ -5,24 +5,21 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from inference.arguments import check_path
 from inference.data.training_data import prepare
 from inference.descriptions import describe_pair, plain
-from inference.engines import engine_name, load_engine
-from inference.errors import ArgumentError, DivergenceError
+from inference.engines import engine_name
+from inference.errors import ArgumentError
 from inference.objectives import Objective, parse_objective
-from inference.program.program import is_owned
-from inference.program.structure import Structure
 from inference.program.trainer import Settings
 from inference.training.arguments import check_arguments, check_judge
-from inference.training.first_batch import begin
-from inference.training.loop import Loop
 from inference.training.resumption import open_run
 from inference.training.run import Run
+from inference.training.signals import interruptible
 from inference.training.spec import run_spec
-from inference.training.state import Plan, State
+from inference.training.task import Task
 
 _STEPS_BETWEEN_REPORTS = 100  # reports are at ends of epochs, and at least so many steps apart
-_ROWS_PER_VALIDATION = 2000  # rows times particles to score at a time
 
 
 def fit(
@@ -76,7 +73,8 @@ def fit(
             all rows keep their order, as a guide with parameters for each row needs.
         learning_rate: step size; 1e-3 for the default Adam.
         optimizer: an optax transformation or constructor, or a `numpyro.optim` object; a
-            torch.optim class, partial or instance, or a `pyro.optim` object.
+            torch.optim class, partial or instance, or a `pyro.optim` object; or the name of an
+            optax constructor or torch.optim class with settings, such as `"adam:b1=0.5"`.
         schedule: factor on the learning rate: `"cosine"`, a function of the step, or a
             torch.optim.lr_scheduler class or partial (Pyro).
         clip_norm: largest global norm of the minibatch's gradient.
@@ -96,12 +94,13 @@ def fit(
             there is none. Batches that shuffle themselves (a DataLoader) do so by `seed`, or by
             generators of theirs, whose state is kept; where it cannot be, a warning says so. The
             arguments must be the same, except that the budget may grow.
-        checkpoint_seconds: shortest time between two checkpoints.
+        checkpoint_seconds: time between two checkpoints, which may fall within an epoch.
         progress: show progress; `"auto"` chooses a bar or plain lines.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
 
     Returns:
-        The run. After Ctrl-C it is the part that was done, with `status="interrupted"`.
+        The run. After Ctrl-C it is the part that was done, with `status="interrupted"`. After
+        SIGTERM and SIGHUP that part is saved, too, and the process then ends as it would have.
 
     Raises:
         ArgumentError: if an argument is out of range or could have no effect.
@@ -109,7 +108,9 @@ def fit(
         PairError: if model and guide do not fit together.
         ObjectiveError: if the objective is not valid for the pair.
         DivergenceError: if a loss is not finite; its `run` attribute holds the last good state.
-        RunFolderError: if `out` cannot be written or resumed.
+        RunFolderError: if `out` cannot be written or resumed, or another process writes into it.
+        Exception: whatever a step raises, such as a `MemoryError`; it has the last good state as
+            its attribute `run`, too, and in `out` there is a checkpoint of it.
     """
     check_arguments(
         pair,
@@ -121,6 +122,8 @@ def fit(
         checkpoint_seconds=checkpoint_seconds,
         progress=progress,
     )
+    if out is not None:
+        check_path("out", out)
     if resume and out is None:
         raise ArgumentError("resume=True needs out=, the folder of the run to continue.")
     if isinstance(objective, str):
@@ -153,71 +156,10 @@ def fit(
     spec = run_spec(
         describe_pair(pair, name), objective, prepared, settings, plain(patience), budget
     )
-    folder, checkpoint = open_run(out, spec, resume=resume)
-    trainer = load_engine(name).Trainer(pair, objective, settings)
-    state = State() if checkpoint is None else State.from_dict(checkpoint.progress)
-
-    def finish(values: dict[str, Any], reached: State, status: str) -> Run:
-        fitted = trainer.fitted(values)
-        return Run(
-            pair=fitted,
-            parameters=load_engine(name).parameters(fitted),
-            spec=spec,
-            status=status,
-            step=reached.step,
-            folder=None if folder is None else folder.path,
-            rows=reached.history,
-            image_shape=prepared.image_shape,
-            objective=objective,
-            owned={name: array for name, array in values.items() if is_owned(name)},
-        )
-
-    with trainer.running():
-        source, structure = begin(
-            pair,
-            name,
-            trainer,
-            objective,
-            prepared,
-            settings,
-            kept=None if checkpoint is None else checkpoint.state,
-            repeatable=out is not None,
-        )
-        particles = getattr(objective, "num_particles", 1)
-        if isinstance(objective, Objective):
-            particles = objective.draws_per_datum(structure)
-        if valid_objective is not None:
-            particles = valid_objective.draws_per_datum(structure)
-        if checkpoint is not None:
-            own = source.state()
-            trainer.restore({k: v for k, v in checkpoint.state.items() if k not in own})
-        if folder is not None:
-            folder.create(spec)  # nothing is written before everything has been checked
-        plan = Plan(
-            steps=settings.total_steps,
-            epochs=budget["epochs"],
-            seconds=budget["seconds"],
-            report_every=_report_every(settings) if prepared.arrays else None,
-            patience=plain(patience),
-            checkpoint_seconds=checkpoint_seconds,
-            valid_rows=_valid_rows(structure, source.rows, particles, len(prepared.valid[0]))
-            if prepared.valid
-            else 1,
-            num_valid=len(prepared.valid[0]) if prepared.valid else 0,
-        )
-        loop = Loop(trainer, source, plan, folder, state)
-        if checkpoint is not None:
-            loop.best = checkpoint.best
-        try:
-            loop.run(show=progress)
-        except DivergenceError as error:
-            if loop.good is not None:
-                good = loop.good.values if loop.good.best is None else loop.good.best
-                reached = State.from_dict(loop.good.progress)
-                error.run = finish(good, reached, "diverged")
-            raise
-        best = None if state.best_at_end else loop.best
-        return finish(trainer.values() if best is None else best, state, state.status)
+    every = _report_every(settings) if prepared.arrays else None
+    task = Task(pair, name, objective, prepared, settings, spec, budget, plain(patience), every)
+    with interruptible() as stop, open_run(out, spec, resume=resume) as (folder, checkpoint):
+        return task.train(folder, checkpoint, stop, checkpoint_seconds, show=progress)
 
 
 def _total_steps(
@@ -232,10 +174,3 @@ def _total_steps(
 def _report_every(settings: Settings) -> int:
     per_epoch = settings.steps_per_epoch
     return per_epoch * -(-_STEPS_BETWEEN_REPORTS // per_epoch)
-
-
-def _valid_rows(structure: Structure, rows: int, particles: int, num_valid: int) -> int:
-    """Validation rows to score at a time: all of them if the bound is no sum over rows."""
-    at_once = max(1, _ROWS_PER_VALIDATION // particles)
-    whole = structure.data_scale(rows) == 1.0 and not structure.is_sum_over(rows)
-    return max(at_once, num_valid) if whole else at_once

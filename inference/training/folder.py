@@ -1,64 +1,66 @@
 """The run folder: spec, history and checkpoints, written so that a kill at any moment is harmless.
 
-    spec.json            what the run is
+    spec.json            what the run is, and its own name
+    status.json          how it stands: running, finished, diverged, failed, ...
     history.csv          one row per report
-    checkpoints/step-000000500/
-        state.safetensors    everything that the next step depends on
-        best.safetensors     the values with the best validation bound, under early stopping
-        values.safetensors   the trained values
-        progress.json        step, history, early stopping
-        manifest.json        SHA-256 of each of the files above
+    checkpoints/step-000000500/    see `inference.training.checkpoints`
 
 A checkpoint is written under a temporary name, flushed to disk, and renamed, so a folder with a
-final name is complete. Nothing is ever unpickled.
+final name is complete. One process at a time writes (`inference.training.lock`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import secrets
 import shutil
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
 
 from inference.errors import RunFolderError
+from inference.training.checkpoints import (
+    Binding,
+    Checkpoint,
+    ElsewhereError,
+    files_of,
+    name_of_step,
+    read,
+)
+from inference.training.lock import LOCK, OWNER, FolderLock
+from inference.training.reading import MEGABYTE, digest_of, read_regular, sealed, unsealed
+from inference.training.status import content_of, status_in
+from inference.training.writing import flush_folder, unfinished, write_whole
 
-Arrays = dict[str, NDArray[Any]]
 _KEEP = 2
-_SUFFIX = ".unfinished"
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """What one checkpoint holds; see the module's text."""
-
-    state: Arrays
-    values: Arrays
-    progress: dict[str, Any]
-    best: Arrays | None = None
+_BOUND = ("pair", "objective", "data", "training")  # of a spec; a budget may grow
+_TRIES = 5  # to read while another process writes and drops checkpoints
 
 
 class RunFolder:
-    """A folder that holds one run."""
+    """A folder that holds one run.
+
+    Attributes:
+        path: where it is.
+        lock: who writes into it.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self.lock = FolderLock(self.path)
+        self._begun: bool | None = None  # whether there was a run when it was asked for
 
     @property
     def spec_path(self) -> Path:
         """Where the spec lies."""
         return self.path / "spec.json"
+
+    @property
+    def _status_path(self) -> Path:
+        return self.path / "status.json"
 
     def holds_run(self) -> bool:
         """Whether a run has begun here.
@@ -67,11 +69,14 @@ class RunFolder:
             RunFolderError: if something else is here, or the folder cannot be looked into.
         """
         with self._writing():
-            if self.spec_path.exists():
+            self._begun = self.spec_path.exists()
+            if self._begun:
                 return True
+            # All that a kill at the very beginning can leave behind is half a spec and a lock.
+            ours = {self.path / LOCK, self.path / OWNER, *unfinished(self.path / OWNER)}
             foreign = self.path.exists() and (
-                # All that a kill at the very beginning can leave behind is half a spec.
-                not self.path.is_dir() or set(self.path.iterdir()) - _unfinished(self.spec_path)
+                not self.path.is_dir()
+                or set(self.path.iterdir()) - unfinished(self.spec_path) - ours
             )
         if foreign:
             raise RunFolderError(
@@ -81,18 +86,48 @@ class RunFolder:
         return False
 
     def create(self, spec: dict[str, Any]) -> None:
-        """Make the folder and write the spec.
+        """Make the folder, take its lock and write the spec.
 
         Raises:
-            RunFolderError: if it cannot be written.
+            RunFolderError: if it cannot be written, or another process writes into it.
         """
         with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
-            for leftover in _unfinished(self.spec_path) | _unfinished(self.path / "history.csv"):
-                leftover.unlink(missing_ok=True)
-            write_whole(self.spec_path, json.dumps(spec, indent=2).encode())
-            _flush_folder(self.path)
-            (self.path / "checkpoints").mkdir(exist_ok=True)
+            self.lock.acquire()
+            if self._begun is False and self.spec_path.exists():
+                raise RunFolderError(
+                    f"out={str(self.path)!r} holds a run that another process began meanwhile; "
+                    "pass resume=True to continue it, or choose another folder."
+                )
+            for path in (self.spec_path, self._status_path, self.path / "history.csv"):
+                for leftover in unfinished(path):
+                    leftover.unlink(missing_ok=True)
+            named = {"run": self._binding(spec).run} | spec
+            write_whole(
+                self.spec_path,
+                sealed(named) if named["run"] else json.dumps(spec, indent=2).encode(),
+            )
+            flush_folder(self.path)
+            checkpoints = self.path / "checkpoints"
+            if checkpoints.is_symlink():
+                raise RunFolderError(
+                    f"{checkpoints} is a link, which a run never writes; put a folder there."
+                )
+            checkpoints.mkdir(exist_ok=True)
+            self._begun = True
+
+    def take(self) -> None:
+        """Take the lock of a folder that holds a run.
+
+        Raises:
+            RunFolderError: if it cannot be written, or another process writes into it.
+        """
+        with self._writing():
+            self.lock.acquire()
+
+    def close(self) -> None:
+        """Let others write into the folder."""
+        self.lock.release()
 
     def read_spec(self) -> dict[str, Any]:
         """The spec.
@@ -100,20 +135,8 @@ class RunFolder:
         Raises:
             RunFolderError: if there is none or it is damaged.
         """
-        try:
-            spec = json.loads(self.spec_path.read_text(encoding="utf-8"))
-            for part in ("pair", "data", "training", "budget"):
-                if not isinstance(spec, dict) or not isinstance(spec.get(part, {}), dict):
-                    raise ValueError(f"its entry {part!r} is not right")
-        except FileNotFoundError as error:
-            raise RunFolderError(
-                f"{self.path} is no run folder: it has no spec.json. Name the out= of a fit."
-            ) from error
-        except (OSError, ValueError) as error:
-            raise RunFolderError(
-                f"{self.spec_path} is damaged ({error}). Restore it from a copy, or choose another "
-                "folder and fit again; the checkpoints beside it are as they were."
-            ) from error
+        spec = self._spec()
+        spec.pop("run", None)
         return spec
 
     def write_history(self, text: str) -> None:
@@ -125,9 +148,40 @@ class RunFolder:
         with self._writing():
             write_whole(self.path / "history.csv", text.encode())
 
+    def write_status(self, status: str, step: int, message: str = "") -> None:
+        """Say how the run stands.
+
+        Raises:
+            RunFolderError: if it cannot be written.
+        """
+        run = self._binding().run
+        with self._writing():
+            write_whole(self._status_path, content_of(run, status, step, message))
+
+    def read_status(self) -> str | None:
+        """How the run stands; None where it has not been said, as in older runs.
+
+        Raises:
+            RunFolderError: if what is there was not written by this run.
+        """
+        return status_in(self._status_path, self._binding().run)
+
     def checkpoints(self) -> list[Path]:
-        """Complete checkpoints, oldest first."""
-        return sorted((self.path / "checkpoints").glob("step-*"))
+        """Complete checkpoints, oldest first.
+
+        Raises:
+            RunFolderError: if the folder cannot be looked into.
+        """
+        try:
+            names = os.listdir(self.path / "checkpoints")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise RunFolderError(
+                f"{self.path / 'checkpoints'} cannot be read: {error.strerror or error}. It may "
+                "be whole: read it as the user who wrote it, or have it made readable."
+            ) from error
+        return [self.path / "checkpoints" / n for n in sorted(names) if n.startswith("step-")]
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, unless there is one of this step, and drop all but the newest two.
@@ -135,63 +189,88 @@ class RunFolder:
         Raises:
             RunFolderError: if it cannot be written; what was there before stays.
         """
-        final = self.path / "checkpoints" / f"step-{checkpoint.progress['step']:09d}"
+        final = self.path / "checkpoints" / name_of_step(checkpoint.progress["step"])
         if final.exists():
             return
-        files = {
-            "state.safetensors": save_tensors(_contiguous(checkpoint.state)),
-            "values.safetensors": save_tensors(_contiguous(checkpoint.values)),
-            "progress.json": json.dumps(checkpoint.progress).encode(),
-        }
-        if checkpoint.best is not None:
-            files["best.safetensors"] = save_tensors(_contiguous(checkpoint.best))
-        manifest = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-        files["manifest.json"] = json.dumps(manifest, indent=2).encode()
+        files = files_of(checkpoint, self._binding())
         parent = final.parent
         with self._writing():
             for leftover in parent.glob(".writing-*"):
-                shutil.rmtree(leftover)
-            temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=parent))
+                _remove(leftover)
+            temporary = parent / f".writing-{secrets.token_hex(4)}"
+            temporary.mkdir()
             for name, content in files.items():
                 write_whole(temporary / name, content)
-            _flush_folder(temporary)
+            flush_folder(temporary)
             temporary.rename(final)
-            _flush_folder(parent)
+            flush_folder(parent)
             for old in self.checkpoints()[:-_KEEP]:
-                shutil.rmtree(old)
+                _remove(old)
 
     def load(self) -> Checkpoint | None:
         """The newest checkpoint; None if there is none yet.
 
         Raises:
-            RunFolderError: if the newest is damaged, naming what to do.
+            RunFolderError: if the newest is damaged or cannot be read, naming what to do.
         """
-        found = self.checkpoints()
-        if not found:
-            return None
-        newest = found[-1]
-        try:
-            manifest = json.loads((newest / "manifest.json").read_text(encoding="utf-8"))
-            if not isinstance(manifest, dict):
-                raise ValueError("manifest.json lists no files")
-            files = {name: (newest / name).read_bytes() for name in manifest}
-        except (OSError, ValueError) as error:
-            raise RunFolderError(self._damaged(newest, str(error), found)) from error
-        for name, digest in manifest.items():
-            if hashlib.sha256(files[name]).hexdigest() != digest:
+        binding = self._binding()
+        for _ in range(_TRIES):
+            found = self.checkpoints()
+            if not found:
+                return None
+            newest = found[-1]
+            try:
+                return read(newest, binding)
+            except FileNotFoundError as error:
+                if newest.exists():  # or else its run has gone on, and dropped it
+                    raise RunFolderError(self._damaged(newest, str(error), found)) from error
+            except OSError as error:
                 raise RunFolderError(
-                    self._damaged(newest, f"{name} does not match its SHA-256", found)
-                )
+                    f"checkpoint {newest} cannot be read: {error.strerror or error}. It may be "
+                    "whole: read it as the user who wrote it, or have it made readable."
+                ) from error
+            except ElsewhereError as error:
+                raise RunFolderError(
+                    f"checkpoint {newest} does not belong here: {error}. Put spec.json and "
+                    "checkpoints back as they were, from a copy, or choose another folder."
+                ) from error
+            except (KeyError, TypeError, ValueError, SafetensorError) as error:
+                raise RunFolderError(self._damaged(newest, str(error), found)) from error
+        raise RunFolderError(
+            f"{self.path} is being written faster than it can be read; try again in a moment."
+        )
+
+    def _spec(self) -> dict[str, Any]:
+        """The spec with the run's own name."""
         try:
-            best = files.get("best.safetensors")
-            return Checkpoint(
-                state=load_tensors(files["state.safetensors"]),
-                values=load_tensors(files["values.safetensors"]),
-                progress=json.loads(files["progress.json"]),
-                best=None if best is None else load_tensors(best),
-            )
-        except (KeyError, ValueError, SafetensorError) as error:
-            raise RunFolderError(self._damaged(newest, str(error), found)) from error
+            spec = unsealed(read_regular(self.spec_path, 64 * MEGABYTE), "spec.json")
+            for part in ("pair", "data", "training", "budget"):
+                if not isinstance(spec.get(part, {}), dict):
+                    raise ValueError(f"its entry {part!r} is not right")
+        except FileNotFoundError as error:
+            raise RunFolderError(
+                f"{self.path} is no run folder: it has no spec.json. Name the out= of a fit."
+            ) from error
+        except PermissionError as error:
+            raise RunFolderError(
+                f"{self.spec_path} cannot be read: {error.strerror}. It may be whole: read it as "
+                "the user who wrote it, or have it made readable."
+            ) from error
+        except (OSError, ValueError) as error:
+            raise RunFolderError(
+                f"{self.spec_path} is damaged ({error}). Restore it from a copy, or choose another "
+                "folder and fit again; the checkpoints beside it are as they were."
+            ) from error
+        return spec
+
+    def _binding(self, new: dict[str, Any] | None = None) -> Binding:
+        """What checkpoints here belong to; a new spec's run gets a name."""
+        if self.spec_path.exists() or new is None:
+            spec = self._spec()
+            name = spec.get("run")
+        else:
+            spec, name = new, secrets.token_hex(8)
+        return Binding(name, digest_of({key: spec.get(key) for key in _BOUND}))
 
     def _damaged(self, newest: Path, why: str, found: list[Path]) -> str:
         remedy = "and the run starts again from its spec"
@@ -203,6 +282,8 @@ class RunFolder:
     def _writing(self) -> Any:
         try:
             yield
+        except RunFolderError:
+            raise
         except OSError as error:
             raise RunFolderError(
                 f"out={str(self.path)!r} cannot be written: {error.strerror or error}. Choose a "
@@ -210,40 +291,9 @@ class RunFolder:
             ) from error
 
 
-def _contiguous(arrays: Arrays) -> Arrays:
-    return {name: np.asarray(array, order="C") for name, array in arrays.items()}
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, flush it, and rename it: whole or not at all.
-
-    The name is of this call alone: of two processes that write the file at once, the later one's
-    stays, and neither fails.
-    """
-    temporary = path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}{_SUFFIX}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _unfinished(path: Path) -> set[Path]:
-    """What kills have left of a file's temporary ones."""
-    return set(path.parent.glob(f"{_prefix(path)}*{_SUFFIX}"))
-
-
-def _prefix(path: Path) -> str:
-    return f".{path.name}."
-
-
-def _flush_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _remove(folder: Path) -> None:
+    """Remove a folder of ours; of a link that was put in its place, the link."""
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder)

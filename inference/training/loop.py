@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.errors import DataError, DivergenceError
+from inference.errors import DataError, DivergenceError, RunFolderError
 from inference.program.trainer import Trainer
-from inference.training.folder import Checkpoint, RunFolder
+from inference.training.checkpoints import Checkpoint
+from inference.training.folder import RunFolder
 from inference.training.progress import Progress
+from inference.training.signals import Stop
 from inference.training.sources import Source, Steps
 from inference.training.state import EMPTY, Plan, State
 
@@ -35,18 +36,35 @@ class Loop:
         self.best: dict[str, NDArray[Any]] | None = None
         self.good: Checkpoint | None = None
         self._finite: set[str] | None = None
+        self._warned = False
         self._last_save = time.monotonic()
 
-    def run(self, *, show: bool | str) -> None:
-        """Take steps until the budget is spent, patience runs out, or Ctrl-C is pressed.
+    def run(self, *, show: bool | str, stop: Stop) -> None:
+        """Take steps until the budget is spent, patience runs out, or a signal asks to stop.
+
+        Whatever ends it early, the last good state is in `good`, and in the folder if there is one
+        and it can be written.
+
+        Args:
+            show: whether and how to show progress.
+            stop: whether a signal has come.
 
         Raises:
             DataError: if the caller's batches end or cannot be used; the steps before are saved.
             DivergenceError: if a loss is not finite; the last good state has been saved.
         """
-        state, plan = self.state, self.plan
-        if state.status == "stopped early":
+        if self.state.status == "stopped early":
             return
+        try:
+            self._steps(stop, show=show)
+        except DivergenceError:
+            raise
+        except BaseException as error:
+            self._keep(error)
+            raise
+
+    def _steps(self, stop: Stop, *, show: bool | str) -> None:
+        state, plan = self.state, self.plan
         if len(state.window) == 2:
             total, count = state.window
             state.window = (total * self.source.rows, count * self.source.rows, int(count))
@@ -57,15 +75,16 @@ class Loop:
         )
         state.status, state.closing = "running", None
         self._remember()
-        with _interruptible() as interrupted, bar:
-            state.status = self._verdict(begun, interrupted)
+        self._say("running")
+        with bar:
+            state.status = self._verdict(begun, stop)
             while state.status == "running":
                 limit = min(self._next_report(), plan.steps or math.inf)
                 count = int(min(limit - state.step, pace.chunk()))
                 try:
                     taken = pace.time(lambda n=count: self.source.advance(self.trainer, state, n))
                 except DataError:
-                    self._save(force=True)
+                    self._save()
                     raise
                 state.seconds = before + time.monotonic() - begun
                 if len(taken.losses):
@@ -75,21 +94,22 @@ class Loop:
                 if reported:
                     self._report(bar)
                 if state.status == "running":
-                    state.status = self._verdict(begun, interrupted)
-                if reported and state.status == "running":
-                    self._save(force=False)
+                    state.status = self._verdict(begun, stop)
+                if state.status == "running":
+                    self._save_now_and_then(reported=reported)
             if state.window[-1]:
                 state.closing = self._row(bar)
-            self._save(force=True)
+            self._save()
+            self._say(state.status)
 
-    def _verdict(self, begun: float, interrupted: threading.Event) -> str:
+    def _verdict(self, begun: float, stop: Stop) -> str:
         """Whether the run goes on, and if not, why."""
         steps, epochs, seconds = self.plan.steps, self.plan.epochs, self.plan.seconds
         if steps is not None and self.state.step >= steps:
             return "finished"
         if epochs is not None and self.state.epoch >= epochs:
             return "finished"
-        if interrupted.is_set():
+        if stop.is_set():
             return "interrupted"
         return "time" if seconds is not None and time.monotonic() - begun >= seconds else "running"
 
@@ -125,13 +145,26 @@ class Loop:
         if self.good is not None:
             at = self.good.progress["step"]
             last = f"the state at step {at} is in the error's .run"
-            if self.folder is not None:
-                self._write(self.good)
+            if self._written(self.good) and self.folder is not None:
                 last = f"the checkpoint of step {at} is kept in {self.folder.path}"
+        self._say("diverged", what)
         raise DivergenceError(
             f"{what} at step {self.state.step}; {last}. Lower learning_rate=, set clip_norm=, or "
             "look for a scale or rate in the pair that can reach zero."
         )
+
+    def _keep(self, error: BaseException) -> None:
+        """Keep the last good state, and say in the error where it is."""
+        state = self.state
+        state.status = "failed" if isinstance(error, Exception) else "interrupted"
+        if self.good is None:
+            return
+        kept = self._written(self.good)
+        with contextlib.suppress(RunFolderError):
+            self._say(state.status, f"{type(error).__name__}: {error}")
+        step = self.good.progress["step"]
+        place = f", and its checkpoint in {self.folder.path}" if kept and self.folder else ""
+        error.add_note(f"The state at step {step} is in this error's .run{place}.")
 
     def _row(self, bar: Progress) -> dict[str, float]:
         """A row of the history for the steps since the last; validates."""
@@ -149,7 +182,7 @@ class Loop:
         row = self._row(bar)
         state.window = EMPTY
         state.rows.append(row)
-        if "valid_bound" in row:
+        if "valid_bound" in row and self._says_something(row["valid_bound"]):
             state.stale += 1
             if row["valid_bound"] > state.best:
                 state.best, state.stale = row["valid_bound"], 0
@@ -159,6 +192,19 @@ class Loop:
                 state.status = "stopped early"
         if state.status == "running":
             self._remember()
+
+    def _says_something(self, bound: float) -> bool:
+        """Whether a validation bound is finite; one that is not does not count for patience."""
+        if np.isfinite(bound):
+            return True
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"the validation bound is {bound} at step {self.state.step}: some row has density "
+                "zero, or none, under the pair. Such reports do not count for patience=.",
+                stacklevel=2,
+            )
+        return False
 
     def _remember(self) -> None:
         """Keep the present state in memory, to fall back on if the loss diverges."""
@@ -175,22 +221,40 @@ class Loop:
             best=self.best,
         )
 
-    def _save(self, *, force: bool) -> None:
-        """Write the present state down, or the last report's unless that was done a moment ago."""
-        if force:
-            self._remember()
-        now = time.monotonic()
-        recent = now - self._last_save < self.plan.checkpoint_seconds
-        if self.good is None or (recent and not force):
+    def _save(self) -> None:
+        """Write the present state down."""
+        self._remember()
+        if self.good is not None:
+            self._write(self.good)
+
+    def _save_now_and_then(self, *, reported: bool) -> None:
+        """Write the present state down if the last time is long enough ago; best at reports."""
+        if self.folder is None:
             return
-        self._write(self.good)
-        self._last_save = now
+        self.folder.lock.beat()
+        pause = self.plan.checkpoint_seconds if reported else max(1.0, self.plan.checkpoint_seconds)
+        if time.monotonic() - self._last_save >= pause:
+            self._save()
+            self._last_save = time.monotonic()
 
     def _write(self, checkpoint: Checkpoint) -> None:
         if self.folder is not None:
             self.folder.save(checkpoint)
             rows = State.from_dict(checkpoint.progress).history
             self.folder.write_history(history_csv(rows))
+
+    def _written(self, checkpoint: Checkpoint) -> bool:
+        """Write a state down where that can be done; the trouble at hand matters more."""
+        try:
+            self._write(checkpoint)
+        except RunFolderError:
+            return False
+        return self.folder is not None
+
+    def _say(self, status: str, message: str = "") -> None:
+        """Say in the folder how the run stands."""
+        if self.folder is not None:
+            self.folder.write_status(status, self.state.step, message)
 
 
 def history_csv(rows: list[dict[str, float]]) -> str:
@@ -219,23 +283,3 @@ class _Pace:
         self.calls += 1
         self.rate = len(taken.losses) / max(time.monotonic() - begun, 1e-9)
         return taken
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event that is looked at between chunks; the second raises."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    previous = signal.getsignal(signal.SIGINT)
-
-    def note(*_: object) -> None:
-        event.set()
-        signal.signal(signal.SIGINT, previous)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, previous)

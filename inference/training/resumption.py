@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from inference.errors import RunFolderError
-from inference.training.folder import Checkpoint, RunFolder
+from inference.training.checkpoints import Checkpoint
+from inference.training.folder import RunFolder
 from inference.training.spec import difference
 
 
+@contextlib.contextmanager
 def open_run(
     out: str | os.PathLike[str] | None, spec: dict[str, Any], *, resume: bool
-) -> tuple[RunFolder | None, Checkpoint | None]:
-    """The run folder, checked against the spec, and the checkpoint to go on from."""
+) -> Iterator[tuple[RunFolder | None, Checkpoint | None]]:
+    """The run folder, checked against the spec, and the checkpoint to go on from.
+
+    Nobody else writes into it meanwhile.
+
+    Raises:
+        RunFolderError: if it holds another run, is damaged, or in use.
+    """
     if out is None:
-        return None, None
+        yield None, None
+        return
     folder = RunFolder(out)
+    with contextlib.closing(folder):
+        yield folder, _begun(folder, spec, str(out), resume=resume)
+
+
+def _begun(folder: RunFolder, spec: dict[str, Any], out: str, *, resume: bool) -> Checkpoint | None:
+    """The checkpoint of a run that has begun in a folder."""
     if not folder.holds_run():
-        return folder, None
+        return None
     if not resume:
         raise RunFolderError(
-            f"out={str(out)!r} already holds a run; pass resume=True to continue it, or choose "
+            f"out={out!r} already holds a run; pass resume=True to continue it, or choose "
             "another folder."
         )
-    old = folder.read_spec()
-    _check_same(old, spec, str(out))
-    return folder, folder.load()
+    folder.take()
+    _check_same(folder.read_spec(), spec, out)
+    return folder.load()
 
 
 def _check_same(old: Mapping[str, Any], new: Mapping[str, Any], out: str) -> None:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib
-import importlib.metadata
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from inference.data.arrays import array_id
 from inference.data.training_data import TrainingData
 from inference.descriptions import name_of, plain, versions
-from inference.errors import RunFolderError
 from inference.objectives import Objective, describe_objective
 from inference.program.trainer import Settings
 
@@ -97,41 +94,6 @@ def _cell(cell: Any) -> Any:
         return cell.cell_contents
     except ValueError:  # not filled yet
         return None
-
-
-def rebuild_pair(description: dict[str, Any]) -> Any:
-    """The untrained pair that a spec describes.
-
-    Raises:
-        RunFolderError: if the spec does not say enough, or what it names is no pair.
-    """
-    path, hyperparameters = description.get("class"), description.get("hyperparameters")
-    if path is None or hyperparameters is None:
-        raise RunFolderError(
-            "the spec does not say how to build the pair, because it was not one of the zoo's; "
-            "pass it: load_run(folder, pair=..., batch=...)."
-        )
-    module_name, _, name = str(path).partition(":")
-    try:
-        kind = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise RunFolderError(
-            f"the run's pair {path!r} cannot be imported ({error}); pass it: "
-            "load_run(folder, pair=..., batch=...)."
-        ) from error
-    # A spec is only data: nothing in it may call anything but a pair's constructor.
-    if not (isinstance(kind, type) and hasattr(kind, "model") and hasattr(kind, "guide")):
-        raise RunFolderError(
-            f"the spec names {path!r}, which is not a class with model and guide; pass the pair: "
-            "load_run(folder, pair=..., batch=...)."
-        )
-    try:
-        return kind(**hyperparameters)
-    except (TypeError, ValueError) as error:
-        raise RunFolderError(
-            f"{path!r} cannot be built from the spec's hyperparameters ({error}); pass the pair: "
-            "load_run(folder, pair=..., batch=...)."
-        ) from error
 
 
 def difference(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> str | None:

@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from inference.errors import RunFolderError
+
 EMPTY = (0.0, 0, 0)  # a window without steps
 
 
@@ -20,7 +22,7 @@ class Plan:
         seconds: a time budget for this call, or None.
         report_every: steps between rows of the history; None reports at the ends of epochs.
         patience: reports without a better validation bound before stopping, or None.
-        checkpoint_seconds: shortest time between two checkpoints.
+        checkpoint_seconds: time between two checkpoints.
         valid_rows: rows of the validation set to score at a time.
         num_valid: size of the validation set; 0 if there is none.
     """
@@ -84,6 +86,22 @@ class State:
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> State:
-        """The state from `as_dict`."""
-        best = -math.inf if plain["best"] is None else plain["best"]
-        return cls(**{**plain, "best": best, "window": tuple(plain["window"])})
+        """The state from `as_dict`.
+
+        Raises:
+            RunFolderError: if an entry is missing, strange, or of another type.
+        """
+        try:
+            best = -math.inf if plain["best"] is None else float(plain["best"])
+            found = cls(**{**plain, "best": best, "window": tuple(plain["window"])})
+            whole = (found.step, found.epoch, found.position, found.stale)
+            rows = found.history
+            right = all(type(n) is int and n >= 0 for n in whole) and isinstance(found.status, str)
+            if not right or not all(isinstance(row, dict) for row in rows):
+                raise TypeError("an entry is of another type than a run writes")
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunFolderError(
+                f"a checkpoint's progress.json is not what a run writes ({error}). Restore the "
+                "folder from a copy."
+            ) from error
+        return found

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 SPLITS = ("train", "valid", "test")
 BINARISATIONS = ("dynamic", "static", "threshold", "real", None)
@@ -73,6 +73,8 @@ class Dataset:
             that takes images alone. What is real in it is binarised as the images are.
         variant: what `y` is, or which form of the data set this is, such as a fold; for the data
             id.
+        log_p: from points (N, D) to log p of the law that the rows were drawn from, in nats, (N,);
+            None where it is not known.
 
     Raises:
         ValueError: if the splits, labels, image shape, binarisation and seed do not fit together.
@@ -88,6 +90,7 @@ class Dataset:
     seed: int | None = None
     y: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     variant: str = ""
+    log_p: Callable[[ArrayLike], NDArray[np.float64]] | None = None
 
     def __post_init__(self) -> None:
         if self.binarisation not in BINARISATIONS:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ppl_models.datasets._dataset import Dataset
-from ppl_models.datasets._mixture import mixture
+from ppl_models.datasets._mixture import drawn, from_mixture, mixture_log_p
 
 SIDE, SPACING, SCALE = 5, 2.0, 0.05
 
@@ -19,6 +19,11 @@ def centres() -> NDArray[np.float64]:
     return np.array(list(itertools.product(line, line)))
 
 
+def log_p(x: ArrayLike) -> NDArray[np.float64]:
+    """log p(x) of points of the plane, shape (N, 2), in nats, shape (N,)."""
+    return mixture_log_p(x, centres(), SCALE)
+
+
 def load(*, seed: int = 0) -> Dataset:
     """Load the grid: 50,000 train, 10,000 valid and 10,000 test points of the plane.
 
@@ -26,7 +31,8 @@ def load(*, seed: int = 0) -> Dataset:
 
         c, d ~ uniform on 0..4,    x ~ Normal((2 c - 4, 2 d - 4), 0.05^2 I)
 
-    The labels are 5 c + d. `centres()` and `SCALE` are what `inference.mode_coverage` asks for.
+    The labels are 5 c + d. `centres()` and `SCALE` are what `inference.mode_coverage` asks for,
+    and `log_p(x)` is the density, also as `log_p` of what is returned.
 
     Args:
         seed: seed of the draws.
@@ -34,4 +40,4 @@ def load(*, seed: int = 0) -> Dataset:
     Raises:
         ValueError: if the seed is no whole number from 0.
     """
-    return mixture("grid", centres(), SCALE, seed)
+    return drawn("grid", from_mixture(centres(), SCALE), log_p, seed)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import pyro.distributions as dist
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.distributions import constraints
 
+from ppl_models.networks.autoregressive import Autoregressive, drawn_or_held
 from ppl_models.networks.latent_structure import UnitLayer
 
 
-class AutoregressiveBernoulli(dist.TorchDistribution):
+class AutoregressiveBernoulli(Autoregressive):
     """Binary units v of one layer, each conditioned on those before it.
 
         v_i ~ Bernoulli(logits = base_logits_i + sum_{j < i} lateral_ij s(v_j))
@@ -23,9 +23,6 @@ class AutoregressiveBernoulli(dist.TorchDistribution):
         lateral: shape (D, D); what is not below its diagonal is not used.
         signed: whether s(v) = 2 v - 1 in place of v.
     """
-
-    support: Any = constraints.independent(constraints.boolean, 1)
-    arg_constraints: ClassVar[Any] = {}
 
     def __init__(
         self,
@@ -46,23 +43,39 @@ class AutoregressiveBernoulli(dist.TorchDistribution):
         wider = self.base_logits.expand(torch.Size(batch_shape) + self.event_shape)
         return AutoregressiveBernoulli(wider, self.lateral, signed=self.signed, validate_args=False)
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
-        """Draw the units one after another."""
-        shape = torch.Size(sample_shape) + self.batch_shape + self.event_shape
+    @property
+    def ranks(self) -> Tensor:
+        """Units are drawn in the order in which they are stored."""
+        return torch.arange(self.event_shape[0])
+
+    def conditionals(self, inputs: Tensor) -> Any:
+        """The law of each unit given the values of those before it."""
+        return dist.Bernoulli(logits=self.logits_given(inputs)).to_event(1)
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """The logits: there are no hidden states."""
+        return self.logits_given(inputs)
+
+    def complete(
+        self, values: Tensor, held: Tensor, temperature: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """Draw the units that are not held, one after another."""
+        shape = torch.broadcast_shapes(values.shape, self.base_logits.shape)
         with torch.no_grad():
             noise = torch.logit(torch.rand(shape, dtype=self.base_logits.dtype))
-            base = self.base_logits.expand(shape)
-            values = torch.zeros_like(base)
-            for position, row in enumerate(self.lateral):
-                logit = base[..., position] + signal(values, signed=self.signed) @ row
-                values[..., position] = (logit + noise[..., position] > 0).to(values)
-        return values
+            base, values, held = (part.expand(shape) for part in (self.base_logits, values, held))
+            drawn, log_weight = torch.zeros_like(base), base.new_zeros(shape[:-1])
+            for place, row in enumerate(self.lateral):
+                logit = (base[..., place] + signal(drawn, signed=self.signed) @ row) / temperature
+                entry = drawn_or_held(
+                    logit, noise[..., place], values[..., place], held[..., place]
+                )
+                drawn[..., place] = entry[0]
+                log_weight = log_weight + entry[1]
+        return drawn, log_weight
 
-    def log_prob(self, value: Tensor) -> Tensor:
-        """log p(v), all units at once."""
-        if self._validate_args:
-            self._validate_sample(value)
-        return dist.Bernoulli(logits=self.logits_given(value)).to_event(1).log_prob(value)
+    def _zeros(self, shape: Any) -> Tensor:
+        return self.base_logits.new_zeros(shape)
 
     def logits_given(self, value: Tensor) -> Tensor:
         """The logit of each unit given the values of those before it."""
@@ -111,5 +124,5 @@ def signal(value: Tensor, *, signed: bool) -> Tensor:
 def mean_given(distribution: Any, value: Tensor) -> Tensor:
     """The probability of each unit being on, given the values of those before it."""
     if isinstance(distribution, AutoregressiveBernoulli):
-        return distribution.logits_given(value).sigmoid()
+        return distribution.mean_given(value)
     return distribution.mean

@@ -11,12 +11,12 @@ from flax import nnx
 from jax import lax
 from numpy.typing import NDArray
 from numpyro.distributions import constraints
-from numpyro.distributions.util import validate_sample
 
+from ppl_models.networks.autoregressive_numpyro import Autoregressive, drawn_or_held
 from ppl_models.networks.latent_structure import UnitLayer
 
 
-class AutoregressiveBernoulli(dist.Distribution):
+class AutoregressiveBernoulli(Autoregressive):
     """Binary units v of one layer, each conditioned on those before it.
 
     See `binary_layer.AutoregressiveBernoulli`.
@@ -26,7 +26,6 @@ class AutoregressiveBernoulli(dist.Distribution):
         "base_logits": constraints.real_vector,
         "lateral": constraints.independent(constraints.real, 2),
     }
-    support: Any = constraints.independent(constraints.boolean, 1)
     pytree_data_fields = ("base_logits", "lateral")
     pytree_aux_fields = ("signed",)
 
@@ -44,25 +43,39 @@ class AutoregressiveBernoulli(dist.Distribution):
             base_logits.shape[:-1], base_logits.shape[-1:], validate_args=validate_args
         )
 
-    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> jax.Array:
-        """Draw the units one after another."""
-        shape = sample_shape + self.batch_shape + self.event_shape
-        noise = jnp.moveaxis(jax.random.logistic(key, shape), -1, 0)
-        base = jnp.moveaxis(jnp.broadcast_to(self.base_logits, shape), -1, 0)
+    @property
+    def ranks(self) -> jax.Array:
+        """Units are drawn in the order in which they are stored."""
+        return jnp.arange(self.event_shape[0])
 
-        def unit(values: jax.Array, inputs: Any) -> tuple[jax.Array, None]:
-            position, base, noise, row = inputs
-            logit = base + signal(values, signed=self.signed) @ row
-            on = (logit + noise > 0).astype(values.dtype)
-            return values.at[..., position].set(on), None
+    def conditionals(self, inputs: jax.Array) -> dist.Distribution:
+        """The law of each unit given the values of those before it."""
+        return dist.Bernoulli(logits=self.logits_given(inputs)).to_event(1)
 
-        inputs = (jnp.arange(shape[-1]), base, noise, self.lateral)
-        return lax.scan(unit, jnp.zeros(shape, self.base_logits.dtype), inputs)[0]
+    def features(self, inputs: jax.Array) -> jax.Array:
+        """The logits: there are no hidden states."""
+        return self.logits_given(inputs)
 
-    @validate_sample
-    def log_prob(self, value: Any, intermediates: Any = None) -> Any:
-        """log p(v), all units at once."""
-        return dist.Bernoulli(logits=self.logits_given(value)).to_event(1).log_prob(value)
+    def complete(
+        self, key: Any, values: jax.Array, held: jax.Array, temperature: float = 1.0
+    ) -> tuple[jax.Array, jax.Array]:
+        """Draw the units that are not held, one after another."""
+        shape = jnp.broadcast_shapes(values.shape, self.base_logits.shape)
+        noise = jax.random.logistic(key, shape)
+        parts = (self.base_logits, noise, values, held)
+        columns = [jnp.moveaxis(jnp.broadcast_to(part, shape), -1, 0) for part in parts]
+
+        def unit(carry: Any, inputs: Any) -> tuple[Any, None]:
+            drawn, log_weight = carry
+            position, base, noise, value, fixed, row = inputs
+            logit = (base + signal(drawn, signed=self.signed) @ row) / temperature
+            entry, score = drawn_or_held(logit, noise, value.astype(drawn.dtype), fixed)
+            return (drawn.at[..., position].set(entry), log_weight + score), None
+
+        dtype = self.base_logits.dtype
+        start = jnp.zeros(shape, dtype), jnp.zeros(shape[:-1], dtype)
+        inputs = (jnp.arange(shape[-1]), *columns, self.lateral)
+        return lax.scan(unit, start, inputs)[0]
 
     def logits_given(self, value: jax.Array) -> jax.Array:
         """The logit of each unit given the values of those before it."""
@@ -106,5 +119,5 @@ def signal(value: jax.Array, *, signed: bool) -> jax.Array:
 def mean_given(distribution: Any, value: jax.Array) -> jax.Array:
     """The probability of each unit being on, given the values of those before it."""
     if isinstance(distribution, AutoregressiveBernoulli):
-        return nnx.sigmoid(distribution.logits_given(value))
+        return distribution.mean_given(value)
     return distribution.mean

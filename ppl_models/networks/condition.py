@@ -153,6 +153,82 @@ class OptionalClasses:
             )
 
 
+@dataclass(frozen=True)
+class OptionalCondition:
+    """The condition of a pair that has one only where it is built with one.
+
+    Attributes:
+        classes: number of classes, or None.
+        columns: columns of the vectors, or None. With neither, the pair takes x alone.
+
+    Raises:
+        ValueError: if both are given, or one is no size.
+    """
+
+    classes: int | None
+    columns: int | None
+
+    def __post_init__(self) -> None:
+        if self.classes is not None or self.columns is not None:
+            Condition(self.classes, self.columns)
+
+    @property
+    def condition(self) -> Condition | None:
+        """The argument y, None where there is none."""
+        given = self.classes is not None or self.columns is not None
+        return Condition(self.classes, self.columns) if given else None
+
+    @property
+    def width(self) -> int:
+        """Columns of what networks see of y; 0 where there is none."""
+        return 0 if self.condition is None else self.condition.width
+
+    def rows(self, x: Any, y: Any, size: int | None) -> int:
+        """How many rows a program has, given as many of its arguments as there are.
+
+        Raises:
+            ValueError: if y is missing or is not wanted, or has another number of rows.
+        """
+        self._check_presence(y)
+        rows = size if x is None else len(x)
+        if self.condition is None:
+            return 1 if rows is None else rows
+        self.condition.check_shape(y, rows)
+        return len(y)
+
+    def check_values(self, y: NDArray[Any]) -> None:
+        """Check that every entry of y is a class, where there are classes.
+
+        Raises:
+            ValueError: naming the first that is none.
+        """
+        if self.classes is not None:
+            check_labels(y, self.classes, None, missing=False)
+
+    def check(self, arrays: tuple[Any, ...]) -> None:
+        """Check a batch (x,) or (x, y) of numpy arrays.
+
+        Raises:
+            ValueError: as `rows`, or if an entry of y is no class.
+        """
+        x, *given = arrays
+        y = given[0] if given else None
+        self._check_presence(y)
+        if self.condition is not None:
+            self.condition.check(y, len(x))
+
+    def example(self) -> tuple[NDArray[Any], ...]:
+        """What stands for y beside one row of x: a condition, or nothing."""
+        return () if self.condition is None else (self.condition.example(),)
+
+    def _check_presence(self, y: Any) -> None:
+        if y is not None and self.condition is None:
+            raise ValueError(
+                "y was given, but this pair takes x alone; leave y out, or build the pair with "
+                "classes= or condition_dim=."
+            )
+
+
 def check_labels(y: NDArray[Any], classes: int, rows: int | None, *, missing: bool) -> None:
     """Check labels against a pair's classes.
 

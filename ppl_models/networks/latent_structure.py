@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppl_models.networks.arguments import check_choice, check_size
+from ppl_models.networks.connections import spread_degrees
 
 FLOWS = ("none", "planar", "iaf")
 
@@ -96,12 +97,12 @@ def masks(order: list[int], width: int) -> tuple[NDArray[np.float32], NDArray[np
     """Input to hidden, (width, dim), and hidden to output, (dim, width), as 0 and 1.
 
     A hidden unit of degree d sees the d first entries of the order, and an output those units that
-    see none but entries before it (Germain et al. 2015, arXiv:1502.03509). Degree 0 is among them,
-    for what else goes into the hidden layer.
+    see none but entries before it (Germain et al. 2015, arXiv:1502.03509). Degrees are spread over
+    all entries; degree 0 is among them, for what else goes into the hidden layer.
     """
     dim = len(order)
     rank = np.argsort(order)  # position of each entry in the order
-    degree = np.arange(width) % dim  # 0 to dim - 1
+    degree = spread_degrees(width, 0, dim - 1)
     first = rank[None, :] < degree[:, None]
     last = degree[None, :] <= rank[:, None]
     return first.astype(np.float32), last.astype(np.float32)

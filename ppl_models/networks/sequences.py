@@ -6,6 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+CELLS = ("gru", "lstm")  # of a recurrent network
+FRAMES = ("bernoulli", "mixture")  # laws of one step
+
 
 def check_sequences(
     x: NDArray[Any], lengths: NDArray[Any] | None, shape: tuple[int, ...], symbols: int | None

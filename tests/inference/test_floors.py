@@ -24,6 +24,7 @@ FLOORS = (
     {"estimators"},
     {"report"},
     {"comparison"},
+    {"published"},
     {"cli"},
 )
 """From the lowest to the highest; folders of one floor do not know each other."""

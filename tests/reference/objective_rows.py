@@ -37,6 +37,8 @@ ROWS: dict[str, set[str]] = {
     "InfoVAE": set(),
     "MMD": set(),
     "Adversarial": set(),
+    # A model without latents, whose data are drawn entry by entry.
+    "ScheduledSampling": set(),
     # These need a density that is known up to a constant: see energies.py.
     "CD": set(),
     "PseudoLikelihood": set(),

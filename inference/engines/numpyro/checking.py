@@ -29,6 +29,7 @@ from inference.engines.numpyro.records import (
 )
 from inference.engines.numpyro.site_records import log_prob_sum
 from inference.program.closures import held_in
+from inference.program.distributions import entries, parts_of, ranks_of, sequential_part
 from inference.program.obstacles import Obstacle
 from inference.program.records import (
     Array,
@@ -89,6 +90,30 @@ class Probe(Recorder):
         """Why particles go through the pair one by one: they never do, under `vmap`."""
         del structure
         return None
+
+    def entry_densities(
+        self, site: str, batch: tuple[Any, ...], values: Mapping[str, Array], inputs: Array
+    ) -> list[tuple[Array, Array, Array]]:
+        """See `inference.program.instruments.Probe.entry_densities`."""
+
+        def run(args: Arrays, params: dict[str, Any], held: Any, inputs: Any) -> Any:
+            made, _ = self._run("model", merged(args, batch), params, held, 0)
+            fn, value = made.sites[site]["fn"], made.sites[site]["value"]
+            return [
+                (
+                    ranks_of(law),
+                    entries(law.conditionals(inputs)).log_prob(value),
+                    law.log_prob(value),
+                )
+                for law in parts_of(sequential_part(fn))
+            ]
+
+        with evaluating(self.pair), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compiled = jax.jit(run, compiler_options=QUICKLY)
+            given = by_position(batch), self.values, dict(values), inputs
+            found = jax.device_get(compiled(*given))
+        return [tuple(map(np.asarray, each)) for each in found]
 
     def log_evidence(self) -> Array:
         """The pair's own closed form of log p(x), (N,)."""

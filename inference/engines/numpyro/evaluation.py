@@ -21,15 +21,15 @@ from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.parameters import nested
 from inference.engines.numpyro.program import NumPyroProgram
 from inference.engines.numpyro.traces import run
-from inference.program.distributions import says
+from inference.program.distributions import says, unwrapped
 from inference.program.draws import Draws
 from inference.program.structure import Structure
 
 
 def log_weights(
     pair: Any, check: Callable[..., None], batch: tuple[NDArray[Any], ...], rng_seed: int
-) -> Callable[..., NDArray[Any]]:
-    """A function (rows, K, (chunk, set)) to the logsumexp of K log weights per datum, shape (N,).
+) -> Callable[..., tuple[NDArray[Any], NDArray[Any]]]:
+    """A function (rows, K, (chunk, set)) to the log of the sum of K weights, and of squares, (N,).
 
     A fourth argument, latent to value of shape (N, *event), holds latents at values: the weights
     are then those of p(x, held). Sites that are for training only are left out.
@@ -43,7 +43,7 @@ def log_weights(
 
     def total(draws: Draws, structure: Structure, held: Mapping[str, Any]) -> Any:
         log_w = draws.likelihood_weight(structure.training_only, held)
-        return jax.nn.logsumexp(log_w, axis=0)
+        return jax.nn.logsumexp(log_w, axis=0), jax.nn.logsumexp(2 * log_w, axis=0)
 
     return _reading(pair, check, batch, rng_seed, total)
 
@@ -189,6 +189,23 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
         except NotImplementedError:
             latents[name] = np.asarray(site["value"])
     return latents
+
+
+def to_base(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] | None:
+    """The noise that a flow of the model makes data of, or draws of the guide given data.
+
+    None where no distribution of the model has `to_base`.
+    """
+    arrays, key = tuple(map(jnp.asarray, batch)), random.PRNGKey(rng_seed)
+    with evaluating(pair):
+        proposed = run(parts(pair)[1], key, arrays).latents
+        values = {name: site["value"] for name, site in proposed.items()}
+        sites = run(parts(pair)[0], key, arrays, values=values).sites
+        for site in sites.values():
+            for part in unwrapped(site["fn"]):
+                if hasattr(part, "to_base"):
+                    return np.asarray(part.to_base(site["value"]))
+    return None
 
 
 def decode(

@@ -19,7 +19,7 @@ from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.traces import Trace, samples, scale_of, traces
 from inference.program.batches import rows_among
-from inference.program.distributions import comes_with_rows, innermost, says
+from inference.program.distributions import comes_with_rows, innermost, says, sequential_part
 from inference.program.scales import TracedScale
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw
@@ -124,8 +124,9 @@ def _site(
         density_shape=_density_shape(site),
         normalised=says(site["fn"], "normalised", usual=True) and not factor,
         sequential=says(site["fn"], "sequential", usual=False),
+        conditional=sequential_part(site["fn"]) is not None,
         kernel=hasattr(innermost(site["fn"]), "transition"),
-        conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
+        full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan=missing and _is_nan(site),

@@ -17,8 +17,10 @@ from inference.engines.numpyro.draws import draws_of, sum_of
 from inference.engines.numpyro.energies import Energies
 from inference.engines.numpyro.handlers import Steer
 from inference.engines.numpyro.passes import Check
+from inference.engines.numpyro.sequential import SequentialSite
 from inference.engines.numpyro.traces import networks_state, run
 from inference.engines.numpyro.weights import Weights
+from inference.program.distributions import sequential_part
 from inference.program.draws import Draws
 from inference.program.generators import rows_drawn
 from inference.program.program import RELAXED_AT, Generated, Relaxation
@@ -152,6 +154,14 @@ class NumPyroProgram(Energies, Weights, Belongings, Arithmetic):
             latents={n: site["value"] for n, site in sites.items() if n != name},
             given=given,
         )
+
+    def sequential(self) -> SequentialSite:
+        """See `inference.program.program.Program.sequential`."""
+        key = self.next_key(1)
+        made = run(self.model, key, self.args, self.kwargs, params=self.params)
+        self.carried.networks |= networks_state(made.trace)
+        fn = made.sites[self.structure.generated.name]["fn"]
+        return SequentialSite(sequential_part(fn), lambda: self.next_key(1))
 
     def propose(self) -> dict[str, Array]:
         """One draw of the guide's for each datum, by site."""

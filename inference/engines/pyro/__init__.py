@@ -12,6 +12,7 @@ from inference.engines.pyro.evaluation import (
     log_weights,
     site_densities,
     structure,
+    to_base,
 )
 from inference.engines.pyro.free_guides import FreedGuide
 from inference.engines.pyro.gradients import (
@@ -63,4 +64,5 @@ __all__ = [
     "site_densities",
     "snapshot",
     "structure",
+    "to_base",
 ]

@@ -23,6 +23,7 @@ from inference.engines.pyro.records import Recorder, held_at, tensors
 from inference.engines.pyro.site_records import log_prob_sum
 from inference.engines.pyro.traces import Run
 from inference.program.closures import held_in
+from inference.program.distributions import entries, parts_of, ranks_of, sequential_part
 from inference.program.obstacles import Obstacle
 from inference.program.records import (
     Array,
@@ -76,6 +77,23 @@ class Probe(Recorder):
         with self._apart(1):
             functions = self.pair.model, self.pair.guide
             return obstacle(*functions, tensors(self.batch), {}, structure)
+
+    def entry_densities(
+        self, site: str, batch: tuple[Any, ...], values: Mapping[str, Array], inputs: Array
+    ) -> list[tuple[Array, Array, Array]]:
+        """See `inference.program.instruments.Probe.entry_densities`."""
+        with self._apart(0), torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            run, _ = self._run("model", tensors(batch), held_at(values, double=False), None)
+            fn, value = run.sites[site]["fn"], run.sites[site]["value"]
+            return [
+                (
+                    np.asarray(ranks_of(law)),
+                    entries(law.conditionals(torch.as_tensor(inputs))).log_prob(value).numpy(),
+                    law.log_prob(value).numpy(),
+                )
+                for law in parts_of(sequential_part(fn))
+            ]
 
     def log_evidence(self) -> Array:
         """The pair's own closed form of log p(x), (N,)."""

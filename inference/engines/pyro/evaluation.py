@@ -23,7 +23,7 @@ from inference.engines.pyro.pairs import evaluating, parts
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.traces import proposing, run
-from inference.program.distributions import says
+from inference.program.distributions import says, unwrapped
 from inference.program.draws import Draws
 from inference.program.program import OWNED
 from inference.program.structure import Structure
@@ -31,8 +31,8 @@ from inference.program.structure import Structure
 
 def log_weights(
     pair: Any, check: Callable[..., None], batch: tuple[NDArray[Any], ...], rng_seed: int
-) -> Callable[..., NDArray[Any]]:
-    """A function (rows, K, (chunk, set)) to the logsumexp of K log weights per datum, shape (N,).
+) -> Callable[..., tuple[NDArray[Any], NDArray[Any]]]:
+    """A function (rows, K, (chunk, set)) to the log of the sum of K weights, and of squares, (N,).
 
     A fourth argument, latent to value of shape (N, *event), holds latents at values: the weights
     are then those of p(x, held). Sites that are for training only are left out.
@@ -46,11 +46,11 @@ def log_weights(
 
     def total(
         draws: Draws, structure: Structure, held: Mapping[str, Any], num_particles: int
-    ) -> NDArray[Any]:
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         log_w = draws.likelihood_weight(structure.training_only, held)
         # Where nothing is drawn, all particles are one and the same.
         log_w = log_w.expand(num_particles, *log_w.shape[1:])
-        return log_w.logsumexp(0).cpu().numpy()
+        return log_w.logsumexp(0).cpu().numpy(), (2 * log_w).logsumexp(0).cpu().numpy()
 
     return _reading(pair, check, batch, rng_seed, total)
 
@@ -226,6 +226,22 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
         except NotImplementedError:
             latents[name] = site["value"].cpu().numpy()
     return latents
+
+
+def to_base(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] | None:
+    """The noise that a flow of the model makes data of, or draws of the guide given data.
+
+    None where no distribution of the model has `to_base`.
+    """
+    args = tensors(pair, batch)
+    with repeatable(pair, rng_seed):
+        proposed = run(parts(pair)[1], args).latents
+        values = {name: site["value"] for name, site in proposed.items()}
+        for site in run(parts(pair)[0], args, values=values).sites.values():
+            for part in unwrapped(site["fn"]):
+                if hasattr(part, "to_base"):
+                    return part.to_base(site["value"]).cpu().numpy()
+    return None
 
 
 def decode(

@@ -36,7 +36,7 @@ from inference.engines.pyro.traces import (
 )
 from inference.program.batches import rows_among
 from inference.program.containers import mapped
-from inference.program.distributions import comes_with_rows, innermost, says
+from inference.program.distributions import comes_with_rows, innermost, says, sequential_part
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw
 
@@ -191,8 +191,9 @@ def _site(
         density_shape=density_shape,
         normalised=says(site["fn"], "normalised", usual=True) and not factor,
         sequential=says(site["fn"], "sequential", usual=False),
+        conditional=sequential_part(site["fn"]) is not None,
         kernel=hasattr(innermost(site["fn"]), "transition"),
-        conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
+        full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),

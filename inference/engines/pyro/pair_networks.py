@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from inference.program.closures import reached_from
+from inference.program.closures import held_by, reached_from
 
 _LIBRARIES = ("pyro", "torch")
 
@@ -20,7 +20,7 @@ def networks(pair: Any) -> list[torch.nn.Module]:
     handlers, what functions close over or name in their module, and lists, tuples and dictionaries.
     """
     seen: set[int] = set()
-    parts = pair if isinstance(pair, tuple) else (pair, *getattr(pair, "__dict__", {}).values())
+    parts = pair if isinstance(pair, tuple) else (pair, *held_by(pair).values())
     found = [network for part in parts for network in _reached(part, seen)]
     inner = {id(part) for network in found for part in list(network.modules())[1:]}
     return [network for network in found if id(network) not in inner]
@@ -34,7 +34,7 @@ def _reached(value: Any, seen: set[int]) -> Iterator[torch.nn.Module]:
         yield value
         return
     if isinstance(value, MethodType):
-        beyond = [value.__self__, *getattr(value.__self__, "__dict__", {}).values()]
+        beyond = [value.__self__, *held_by(value.__self__).values()]
         wrapped = getattr(value.__self__, "__dict__", {}).get("wrapped")
         if not isinstance(wrapped, (torch.nn.Module, tuple, NoneType)):  # a fitted pair's
             beyond += [wrapped, *getattr(wrapped, "__dict__", {}).values()]

@@ -15,8 +15,10 @@ from inference.engines.pyro.draws import draws_of, one_after_another
 from inference.engines.pyro.energies import Energies
 from inference.engines.pyro.handlers import Steer
 from inference.engines.pyro.inspection import look, shapes_of, with_parents
+from inference.engines.pyro.sequential import SequentialSite
 from inference.engines.pyro.traces import run
 from inference.engines.pyro.weights import Weights
+from inference.program.distributions import sequential_part
 from inference.program.draws import Draws
 from inference.program.generators import rows_drawn
 from inference.program.program import RELAXED_AT, Generated, Relaxation
@@ -154,6 +156,11 @@ class PyroProgram(Energies, Weights, Belongings, Arithmetic):
             latents={n: site["value"] for n, site in sites.items() if n != name},
             given=given,
         )
+
+    def sequential(self) -> SequentialSite:
+        """See `inference.program.program.Program.sequential`."""
+        sites = self.model_sites(1, Steer(values=self.rows))
+        return SequentialSite(sequential_part(sites[self.structure.generated.name]["fn"]))
 
     def propose(self) -> dict[str, Tensor]:
         """One draw of the guide's for each datum, by site."""

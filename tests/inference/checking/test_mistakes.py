@@ -3,6 +3,7 @@
 import pyro
 import pytest
 import rarer_mistakes  # noqa: F401  # adds to the table
+import sequential_mistakes  # noqa: F401  # adds to the table
 import torch
 from mistakes import MISTAKES, X, guide, model
 from pyro.infer import Trace_ELBO

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from inference import fit, load_run
 from inference.cli import app
-from inference.cli.comparison import _DEMO, _pair
+from inference.cli.comparison import _DEMO
 from inference.cli.data import load_data
+from inference.cli.pairs import pair_maker
 from inference.cli.text import console
 from inference.comparison.commands import train_command
 from inference.comparison.spec_file import EXAMPLE, read_spec
@@ -137,7 +138,7 @@ def test_the_example_is_what_the_command_takes(tmp_path):
 def test_every_cell_of_the_demo_is_valid():
     data, refused = load_data(*_DEMO.data), []
     for label, entry in _DEMO.pairs.items():
-        pair = _pair(label, *entry, data)(0)
+        pair = pair_maker(label, *entry, data)(0)
         structure = load_engine(pair.engine).structure(pair, (data.test[:2],))
         for objective in (*_DEMO.objectives.values(), "iwae:num_particles=5"):
             try:

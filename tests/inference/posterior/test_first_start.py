@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from inference.errors import RunFolderError
-from inference.training.folder import RunFolder, write_whole
+from inference.training.folder import RunFolder
+from inference.training.writing import write_whole
 
 HERE = Path(__file__).parent
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from resealed import reseal
 from tiny_runs import BATCH, ROWS, WIDTH, assert_same_run, bare, binary, grey_dataset, quick, vae
 
 from inference import fit, load_run, log_likelihood
@@ -167,7 +168,9 @@ ARGUMENTS: dict[str, tuple[dict[str, Any], type[ZooError], str]] = {
     ),
     "device": ({"device": "abacus"}, ArgumentError, "device.*'abacus'"),
     "engine": ({"engine": "stan"}, ArgumentError, "must be 'pyro' or 'numpyro', got 'stan'"),
-    "optimizer name": ({"optimizer": "adam"}, ArgumentError, "optimizer= of a .*got str"),
+    "optimizer name": ({"optimizer": "adaam"}, ArgumentError, "optimizer='adaam' is no"),
+    "optimizer setting": ({"optimizer": "adam:b=1"}, ArgumentError, "optimizer='adam:b=1' is no"),
+    "optimizer words": ({"optimizer": "adam:b"}, ArgumentError, "write 'b' as keyword=value"),
     "optimizer number": ({"optimizer": 0.1}, ArgumentError, "optimizer= of a .*got float"),
     "schedule name": ({"schedule": "linear"}, ArgumentError, "constant, cosine .*got 'linear'"),
     "cosine without end": (
@@ -412,13 +415,16 @@ def test_a_damaged_checkpoint_is_put_right_as_the_message_says(engine, tmp_path,
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("os:system", "'os:system', which is not a class with model and guide"),
-        ("subprocess:Popen", "not a class with model and guide"),
-        ("nowhere:VAE", "cannot be imported .*pass it"),
-        ("os", "cannot be imported"),
-        (":VAE", "cannot be imported"),
-        (".vae:VAE", "cannot be imported"),
-        (["os", "system"], "cannot be imported"),
+        ("os:system", "'os:system' is neither the zoo's nor of an installed plugin"),
+        ("subprocess:Popen", "neither the zoo's"),
+        ("nowhere:VAE", "neither the zoo's .*pass the pair"),
+        ("os", "neither the zoo's"),
+        (":VAE", "neither the zoo's"),
+        (".vae:VAE", "neither the zoo's"),
+        (["os", "system"], "neither the zoo's"),
+        ("ppl_models.nowhere:VAE", "cannot be imported"),
+        ("ppl_models.directed.vae:Nothing", "cannot be imported"),
+        ("ppl_models._registry:Path", "not a class with model and guide"),
     ],
 )
 def test_a_spec_that_names_no_pair_is_refused_and_nothing_is_called(
@@ -428,9 +434,10 @@ def test_a_spec_that_names_no_pair_is_refused_and_nothing_is_called(
     monkeypatch.setattr(os, "system", lambda *args, **kwargs: called.append(args))
     quick(vae("pyro"), binary(), steps=1, out=tmp_path / "run")
     spec_path = tmp_path / "run" / "spec.json"
-    spec = json.loads(spec_path.read_text())
-    spec["pair"] |= {"class": path, "hyperparameters": {"command": "echo"}}
-    spec_path.write_text(json.dumps(spec))
+    reseal(
+        spec_path,
+        lambda spec: spec["pair"].update({"class": path, "hyperparameters": {"command": "echo"}}),
+    )
     with pytest.raises(RunFolderError, match=words):
         load_run(tmp_path / "run")
     assert called == []
@@ -439,7 +446,7 @@ def test_a_spec_that_names_no_pair_is_refused_and_nothing_is_called(
 def test_a_spec_without_its_pair(tmp_path):
     quick(vae("pyro"), binary(), steps=1, out=tmp_path / "run")
     spec_path = tmp_path / "run" / "spec.json"
-    spec_path.write_text(spec_path.read_text().replace('"pair"', '"qair"'))
+    reseal(spec_path, lambda spec: spec.update(qair=spec.pop("pair")))
     with pytest.raises(RunFolderError, match=r"spec.json is damaged .*Restore it from a copy"):
         load_run(tmp_path / "run")
     with pytest.raises(RunFolderError, match=r"pair was None and is now"):
@@ -449,9 +456,13 @@ def test_a_spec_without_its_pair(tmp_path):
 def test_a_spec_with_wrong_hyperparameters(tmp_path):
     quick(vae("pyro"), binary(), steps=1, out=tmp_path / "run")
     spec_path = tmp_path / "run" / "spec.json"
-    spec = json.loads(spec_path.read_text())
-    for wrong in ({"latent": 2}, {"latent_dim": -1}):
-        spec_path.write_text(json.dumps(spec | {"pair": spec["pair"] | {"hyperparameters": wrong}}))
+    for wrong in (
+        {"latent": 2},
+        {"latent_dim": -1},
+        {"hidden": [1] * 100_000},
+        {"data_dim": 10**12},
+    ):
+        reseal(spec_path, lambda spec, wrong=wrong: spec["pair"].update(hyperparameters=wrong))
         with pytest.raises(RunFolderError, match="cannot be built from the spec's hyperparameters"):
             load_run(tmp_path / "run")
 

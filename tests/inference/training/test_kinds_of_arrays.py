@@ -56,7 +56,9 @@ def test_all_are_the_same_array(kind):
     np.testing.assert_array_equal(found.astype(np.float32), X)
 
 
-@pytest.mark.parametrize("kind", ["table", "sparse matrix", "bfloat16 of torch", "reversed"])
+@pytest.mark.parametrize(
+    "kind", ["table", "sparse matrix", "bfloat16 of torch", "reversed", "list"]
+)
 def test_a_fit_takes_them_and_so_do_evaluations(kind, engine):
     right, run = quick(vae(engine), X, steps=3), quick(vae(engine), ALIKE[kind](), steps=3)
     assert_same_run(right, run)
@@ -65,6 +67,41 @@ def test_a_fit_takes_them_and_so_do_evaluations(kind, engine):
     ):
         np.testing.assert_array_equal(one.per_datum, other.per_datum)
     np.testing.assert_array_equal(run.reconstruct(ALIKE[kind]()), run.reconstruct(X))
+
+
+def functions(engine: str) -> tuple[Any, Any]:
+    """Model and guide of no class: a batch is what they are called with."""
+    if engine == "pyro":
+        import pyro as ppl
+        import pyro.distributions as dist
+
+        zeros: Any = torch.zeros
+    else:
+        import numpyro as ppl
+        import numpyro.distributions as dist
+
+        zeros = jnp.zeros
+
+    def model(x: Any) -> None:
+        mean = ppl.param("mean", zeros(6))
+        with ppl.plate("data", len(x)):
+            z = ppl.sample("z", dist.Normal(mean, 1.0).to_event(1))
+            ppl.sample("x", dist.Normal(z, 1.0).to_event(1), obs=x)
+
+    def guide(x: Any) -> None:
+        with ppl.plate("data", len(x)):
+            ppl.sample("z", dist.Normal(x / 2, 0.5**0.5).to_event(1))
+
+    return model, guide
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+def test_bare_functions_take_them(kind, engine):
+    pair = functions(engine)
+    right, found = (log_likelihood(pair, x, 2) for x in (X, ALIKE[kind]()))
+    np.testing.assert_array_equal(found.per_datum, right.per_datum)
+    run = quick(functions(engine), ALIKE[kind](), steps=2)
+    assert_same_run(quick(functions(engine), X, steps=2), run)
 
 
 def masked() -> Any:

@@ -38,7 +38,12 @@ def test_the_folder_is_what_the_module_says(engine, tmp_path, reports):
         checkpoint_seconds=0.0,
     )  # fmt: skip
     run = tmp_path / "run"
-    assert sorted(p.name for p in run.iterdir()) == ["checkpoints", "history.csv", "spec.json"]
+    assert sorted(p.name for p in run.iterdir() if p.name != ".lock") == [
+        "checkpoints",
+        "history.csv",
+        "spec.json",
+        "status.json",
+    ]
     kept = sorted(p.name for p in (run / "checkpoints").iterdir())
     assert kept == ["step-000000018", "step-000000020"]
     assert sorted(p.name for p in (run / "checkpoints" / kept[-1]).iterdir()) == [

@@ -1,0 +1,155 @@
+"""`ppl-zoo reproduce` and `ppl-zoo results`: published figures and ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+
+from inference.cli.text import answering, console, plain_warnings
+from inference.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from inference.published.frame import Line
+    from inference.published.row import Row
+
+
+def reproduce_command(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A row of benchmarks/published.", show_default="a list of them"),
+    ] = None,
+    *,
+    budget: Annotated[
+        Literal["short", "full"], typer.Option(help="How long to train; the row says.")
+    ] = "short",
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many.", show_default="the row's")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs/published"),
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            help="The file to append to.",
+            show_default="benchmarks/published/results.csv; OUT/results.csv without a clone",
+        ),
+    ] = None,
+    rows: Annotated[
+        Path | None, typer.Option(help="Folder of rows.", show_default="the package's")
+    ] = None,
+) -> None:
+    """Train and score a row of published figures, and append what it came to to the results.
+
+    Given again it goes on where it was stopped.
+    """
+    from inference.cli.pairs import pair_maker
+    from inference.published.frame import lines
+    from inference.published.reproduce import reproduce
+    from inference.published.result import RESULTS, append, read_results
+    from inference.published.row import FOLDER, read_rows
+    from ppl_models.datasets import load
+
+    with answering():
+        known = read_rows(rows or FOLDER)
+        if name is None:
+            _list(known)
+            return
+        row = _chosen(name, known)
+
+    def make(data: Any, seed: int) -> Any:
+        return pair_maker(f"row {row.name!r}", row.model, row.engine, row.options, data)(seed)
+
+    where = results or (RESULTS if FOLDER.is_symlink() else out / "results.csv")
+    with answering(ValueError, TypeError, OSError), plain_warnings():
+        found = reproduce(row, budget, load, make, seeds=seeds, out=out)
+        there = read_results(where)
+        append(where, [each for each in found if each not in there])
+        shown = lines(rows=rows or FOLDER, path=where)
+    _print([line for line in shown if line.result in found])
+    console.print(f"Kept in {where.resolve()}", soft_wrap=True)
+
+
+def results_command(
+    *,
+    model: Annotated[str, typer.Option(help="Shell pattern of models.")] = "*",
+    data: Annotated[str, typer.Option(help="Shell pattern of data sets, such as 'mnist*'.")] = "*",
+    form: Annotated[
+        Literal["table", "md", "csv", "json"], typer.Option("--format", help="How to print.")
+    ] = "table",
+    stale: Annotated[
+        bool,
+        typer.Option(
+            "--stale", help="Only figures whose row or model file has changed since; exit code 1."
+        ),
+    ] = False,
+    path: Annotated[
+        Path | None, typer.Option("--results", help="The file.", show_default="the package's")
+    ] = None,
+    rows: Annotated[
+        Path | None, typer.Option(help="Folder of rows.", show_default="the package's")
+    ] = None,
+) -> None:
+    """Print our figures beside published ones; those of another estimator or data apart."""
+    from inference.published.frame import lines, results
+    from inference.published.result import RESULTS
+    from inference.published.row import FOLDER
+    from inference.published.tables import as_markdown
+
+    places: dict[str, Any] = {"rows": rows or FOLDER, "path": path or RESULTS}
+    with answering(OSError):
+        found = lines(model=model, data=data, **places)
+        if not found and (model, data) != ("*", "*"):
+            raise ArgumentError(
+                f"there is no figure of a model {model!r} on data {data!r}; `ppl-zoo results` "
+                "shows all, and `ppl-zoo reproduce` lists what can be made."
+            )
+        found = [line for line in found if line.stale] if stale else found
+        if form in ("csv", "json"):
+            frame = results(model=model, data=data, stale=stale or None, **places)
+            text = frame.to_csv(index=False) if form == "csv" else frame.to_json(orient="records")
+            typer.echo(text, nl=form == "json")
+        elif form == "md":
+            typer.echo(as_markdown(found), nl=False)
+        else:
+            _print(found)
+    if stale and found:
+        raise typer.Exit(1)
+
+
+def _chosen(name: str, known: dict[str, Row]) -> Row:
+    if name not in known:
+        raise ArgumentError(
+            f"there is no row {name!r}; `ppl-zoo reproduce` without a name lists all."
+        )
+    return known[name]
+
+
+def _list(known: dict[str, Row]) -> None:
+    table = Table("row", "model", "data", "budgets", "title", "paper")
+    for row in known.values():
+        words = (row.name, row.model, row.data.name, ", ".join(row.budgets), row.title, row.paper)
+        table.add_row(*words)
+    console.print(table)
+
+
+def _print(found: list[Line]) -> None:
+    from inference.published.tables import tables
+
+    for each in tables(found):
+        table = Table(*each.head, title=each.heading, title_justify="left")
+        for cells in each.cells():
+            table.add_row(*(cell.replace("`", "") for cell in cells))
+        console.print(table)
+    with_goal = [line for line in found if line.reached is not None]
+    reached = sum(bool(line.reached) for line in with_goal)
+    fits = {
+        (each.row, each.budget, each.seeds): (each.seconds or 0) * len(each.seeds.split())
+        for each in (line.result for line in found)
+    }
+    console.print(
+        f"{len(found)} figures of {len(fits)} rows and budgets; {reached} of {len(with_goal)} "
+        f"goals reached; {sum(fits.values()):,.0f} s of training, as far as it was timed.",
+        soft_wrap=True,
+    )

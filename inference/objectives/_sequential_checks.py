@@ -1,0 +1,32 @@
+"""What objectives on sequential models ask of a pair."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inference.errors import ObjectiveError
+from inference.objectives.requirements import Requirement
+from inference.program.structure import Structure
+
+
+def _check_no_latents(structure: Structure, objective: Any) -> None:
+    if structure.latents:
+        raise ObjectiveError(
+            f"{objective!r} is for a model whose data are all that it draws, and this one has the "
+            f"latent {structure.latents[0].name!r}. Use ELBO()."
+        )
+
+
+def _check_conditionals(structure: Structure, objective: Any) -> None:
+    site = next((site for site in structure.observed if site.argument == 0), None)
+    if site is None or not (site.sequential and site.conditional):
+        name = "no site" if site is None else f"{site.name!r}"
+        raise ObjectiveError(
+            f"{objective!r} asks for the law of each entry of the data given those before it, but "
+            f"{name} observes the data by a distribution that is sequential and has "
+            "conditionals(inputs), as those of ppl_models.autoregressive have. Use ELBO()."
+        )
+
+
+NO_LATENTS = Requirement("a model without latents", _check_no_latents)
+CONDITIONALS = Requirement("data drawn entry by entry, with conditionals", _check_conditionals)

@@ -1,0 +1,154 @@
+"""Results: one line of `results.csv` for each figure that was made; lines are only appended."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from inference.errors import ArgumentError
+from inference.published.row import FOLDER
+
+RESULTS = FOLDER / "results.csv"
+
+
+@dataclass(frozen=True)
+class Column:
+    """What figures must have in common to stand in one column.
+
+    Attributes:
+        data_id: of the scored split; several where each seed has its own.
+        binarisation: of the data.
+        kind: bound, importance-weighted, exact, annealed, or other.
+        estimator: with its settings.
+        unit: of the figure.
+        scored: which rows of the split.
+    """
+
+    data_id: str
+    binarisation: str
+    kind: str
+    estimator: str
+    unit: str
+    scored: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """One figure of a row under a budget.
+
+    Attributes:
+        row: name of the row.
+        budget: `"short"` or `"full"`.
+        model: name of the model.
+        module: that the pair is in.
+        engine: `"numpyro"` or `"pyro"`.
+        objective: in its string form.
+        data_id: see `Column`, as the next five.
+        binarisation: see there.
+        kind: see there.
+        estimator: see there.
+        unit: see there.
+        scored: see there.
+        ours: mean over the seeds.
+        standard_error: over the scored data: root mean square over the seeds.
+        deviation: standard deviation over the seeds; None of a single one.
+        seeds: the seeds, with spaces between.
+        by_seed: the figures one by one, with spaces between.
+        seconds: of one fit, mean over the seeds.
+        hardware: machine.
+        threads: of one fit.
+        versions: of the libraries.
+        commit: of the tree that made it.
+        date: of the day, in UTC.
+        command: that makes it again.
+        spec: hash of the row's entries that it depends on.
+        meaning: hash of the model's file.
+    """
+
+    row: str
+    budget: str
+    model: str
+    module: str
+    engine: str
+    objective: str
+    data_id: str
+    binarisation: str
+    kind: str
+    estimator: str
+    unit: str
+    scored: str
+    ours: float
+    standard_error: float | None
+    deviation: float | None
+    seeds: str
+    by_seed: str
+    seconds: float | None
+    hardware: str
+    threads: int | None
+    versions: str
+    commit: str
+    date: str
+    command: str
+    spec: str
+    meaning: str
+
+    @property
+    def column(self) -> Column:
+        """Where it may stand."""
+        return Column(*(getattr(self, each.name) for each in fields(Column)))
+
+
+_NUMBERS = ("ours", "standard_error", "deviation", "seconds")
+
+
+def append(path: Path, results: list[Result]) -> None:
+    """Add lines, and the head where the file is new.
+
+    Raises:
+        ArgumentError: if it cannot be written.
+    """
+    text = io.StringIO()
+    table = csv.DictWriter(text, [each.name for each in fields(Result)], lineterminator="\n")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or not path.stat().st_size:
+            table.writeheader()
+        for each in results:
+            table.writerow({k: "" if v is None else v for k, v in asdict(each).items()})
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text.getvalue())  # in one piece: two who append do not mix
+    except OSError as error:
+        raise ArgumentError(
+            f"results={str(path)!r} cannot be written: {error.strerror}."
+        ) from error
+
+
+def read_results(path: Path = RESULTS) -> list[Result]:
+    """All results, in the order in which they were made.
+
+    Raises:
+        ArgumentError: naming the line that is no result.
+    """
+    if not path.exists():
+        return []
+    found = []
+    with path.open(encoding="utf-8", newline="") as file:
+        for number, line in enumerate(csv.DictReader(file), start=2):
+            try:
+                found.append(_result(line))
+            except (KeyError, TypeError, ValueError) as error:
+                raise ArgumentError(
+                    f"{path}, line {number} is no result ({error!r}); restore the file from its "
+                    "history, and append with `ppl-zoo reproduce`."
+                ) from error
+    return found
+
+
+def _result(line: dict[str, str]) -> Result:
+    numbers = {key: float(line[key]) if line[key] else None for key in _NUMBERS}
+    if numbers["ours"] is None:
+        raise ValueError("there is no figure")
+    threads = int(line["threads"]) if line["threads"] else None
+    return Result(**{**line, **numbers, "threads": threads})  # pyright: ignore[reportArgumentType]

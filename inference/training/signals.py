@@ -1,0 +1,65 @@
+"""Signals that ask a run to end: what is done is kept, then they do what they would have done."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+# Of the keyboard, of schedulers that take a machine back, of a terminal that is closed.
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+class Stop:
+    """Whether a signal has asked to stop, and which."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.number: int | None = None
+
+    def note(self, number: int) -> None:
+        """A signal has come."""
+        self.number = number
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Whether one has come."""
+        return self._event.is_set()
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[Stop]:
+    """Turn the first signal into an event that is looked at between chunks of steps.
+
+    A second one has its usual effect at once. So has the first in the end, other than Ctrl-C's,
+    when the body is through: a process that was told to terminate does. Signals reach the main
+    thread only, and those that are ignored stay ignored.
+    """
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before: dict[int, Any] = {}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(number: int, _: FrameType | None) -> None:
+        stop.note(number)
+        restore()
+
+    for name in _NAMES:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) not in (signal.SIG_IGN, None):
+            before[number] = signal.signal(number, note)
+    try:
+        yield stop
+    finally:
+        restore()
+        if stop.number not in (None, signal.SIGINT):
+            os.kill(os.getpid(), stop.number)

@@ -1,0 +1,45 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+_SUFFIX = ".unfinished"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name, flush it, and rename it: whole or not at all.
+
+    The name is of this call alone: of two processes that write the file at once, the later one's
+    stays, and neither fails. A link at the path is replaced, not followed.
+    """
+    temporary = path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}{_SUFFIX}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def unfinished(path: Path) -> set[Path]:
+    """What kills have left of a file's temporary ones."""
+    return set(path.parent.glob(f"{_prefix(path)}*{_SUFFIX}"))
+
+
+def flush_folder(path: Path) -> None:
+    """Have the names in a folder written to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}."
