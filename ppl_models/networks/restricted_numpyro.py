@@ -44,6 +44,7 @@ class RestrictedBoltzmann(dist.Distribution):
         "visible": constraints.real_vector,
         "hidden": constraints.real_vector,
     }
+    factorial = True  # a step draws the visible units independently, given the hidden ones
     pytree_data_fields = ("weight", "visible", "hidden", "precision", "offset", "coupling", "means")
     pytree_aux_fields = ("normalised", "burn_in")
 
