@@ -22,6 +22,7 @@ from .estimators.report import EstimatorReport as EstimatorReport
 from .likelihood.annealing import annealed_importance_sampling as annealed_importance_sampling
 from .likelihood.bidirectional import bidirectional as bidirectional
 from .likelihood.classification import classify as classify
+from .likelihood.completion import complete as complete
 from .likelihood.importance_sampling import Estimate as Estimate
 from .likelihood.importance_sampling import log_likelihood as log_likelihood
 from .likelihood.partition import PartitionEstimate as PartitionEstimate

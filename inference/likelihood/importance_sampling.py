@@ -15,9 +15,9 @@ from inference.data.rows import Arrays, cut
 from inference.data.support import check_support
 from inference.errors import ArgumentError, PairError
 from inference.likelihood.spread import over_data, said_of
-from inference.likelihood.unnormalised import log_likelihoods
+from inference.likelihood.unnormalised import Annealed, is_unnormalised, log_likelihoods
 from inference.likelihood.weighing import LogSums, weigh
-from inference.pairs import Fitted, draws_nothing, explaining, fitted_on
+from inference.pairs import draws_nothing, explaining, fitted_on
 from inference.program.per_datum import check_rows, is_one_datum
 from inference.program.structure import Structure
 
@@ -110,9 +110,9 @@ def log_likelihood(
         until: stop when the Monte Carlo error of the mean, in nats, is at most this: its standard
             error over draws and its bias together, the root of the sum of their squares. (The
             standard error over the data is another matter: no number of draws makes it smaller.)
-        num_chains: of `"ais"` and `"raise"`, of the latter for each datum.
+        num_chains: of `"ais"`, and of `"raise"` for each datum.
         num_temperatures: of these two.
-        base: where chains begin or end: see `log_partition`.
+        base: where their chains begin or end: see `log_partition`.
         seed: seed of the draws.
         chunk_size: largest number of particles times data to be decoded at once. It bounds the
             memory, whatever K is. A program that is made for all rows is given all of them.
@@ -133,50 +133,25 @@ def log_likelihood(
     check_positive("until", until, optional=True)
     if until is not None and method != "iw":
         raise ArgumentError(
-            f"until= is for method='iw': {method!r} is another estimate; leave it out."
+            "until= is for method='iw': an exact value needs no draws; leave it out."
         )
     given = fitted_on(pair, x, engine=engine)
-    structure, head = _seen(given.backend, given.pair, given.arrays)
-    unknown = any(site.kernel and not site.normalised for site in structure.model.values())
-    if method in ("ais", "raise") or (method == "exact" and unknown):
-        found, label = log_likelihoods(
-            given,
-            method,
-            num_particles=num_particles,
-            num_chains=num_chains,
-            num_temperatures=num_temperatures,
-            base=base,
-            seed=seed,
-            chunk_size=chunk_size,
-        )
-        return _estimate(found, label, math.nan, math.nan)
-    if method == "exact" and hasattr(given.pair, "log_evidence"):
-        check_support(structure, given.arrays, "x")
-        closed = [
-            given.backend.log_evidence(given.pair, *batch)
-            for batch in cut(given.arrays, chunk_size)
-        ]
-        return _estimate(np.concatenate(closed).astype(np.float64), "exact", 0.0, 0.0)
-    if method == "exact" and not draws_nothing(structure):
+    backend, pair, arrays = given.backend, given.pair, given.arrays
+    structure, head = _seen(backend, pair, arrays)
+    if is_unnormalised(structure, method):
+        annealed = Annealed(num_chains, num_temperatures, base)
+        return _estimate(*log_likelihoods(given, method, annealed, num_particles, seed, chunk_size))
+    scores = draws_nothing(structure)
+    closed = method == "exact" and hasattr(pair, "log_evidence")
+    if method == "exact" and not (closed or scores):
         raise ArgumentError(
             "method='exact' needs a pair with log_evidence(x), which this one does not have; use "
             "method='iw'."
         )
-    return _importance_weighted(given, structure, head, num_particles, chunk_size, int(seed), until)
-
-
-def _importance_weighted(
-    given: Fitted,
-    structure: Structure,
-    head: Arrays,
-    num_particles: int,
-    chunk_size: int,
-    seed: int,
-    until: float | None,
-) -> Estimate:
-    """The estimate by draws of the guide, or the likelihood itself where there are none."""
-    backend, pair, arrays = given.backend, given.pair, given.arrays
-    scores = draws_nothing(structure)
+    if closed:
+        check_support(structure, arrays, "x")
+        found = [backend.log_evidence(pair, *batch) for batch in cut(arrays, chunk_size)]
+        return _estimate(np.concatenate(found).astype(np.float64), "exact", 0.0, 0.0)
     scored = check_scored("log_likelihood", arrays)
     if not any(site.plates for site in structure.observed):  # a part may be no series of its own
         structure.check_observed()
@@ -187,7 +162,7 @@ def _importance_weighted(
         head = arrays
     else:
         check_rows(structure, len(head[0]), "log_likelihood")
-    weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, seed), head)
+    weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, int(seed)), head)
     least = len(head[0]) if whole or len(head[0]) > _FEW else 0  # made for all rows or none
     most = 1 if scores else num_particles
     sums = _weighed(weights, arrays, most, chunk_size, until=until, together=least)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,19 +19,32 @@ from inference.program.per_datum import check_rows
 from inference.program.structure import Structure
 
 
+@dataclass(frozen=True)
+class Annealed:
+    """How chains are annealed: the arguments of `log_likelihood`."""
+
+    num_chains: int
+    num_temperatures: int
+    base: Any
+
+
+def is_unnormalised(structure: Structure, method: str) -> bool:
+    """Whether a method is for densities that are known up to a constant."""
+    unknown = any(site.kernel and not site.normalised for site in structure.model.values())
+    return method in ("ais", "raise") or (method == "exact" and unknown)
+
+
 def log_likelihoods(
     given: Fitted,
     method: str,
-    *,
+    annealed: Annealed,
     num_particles: int,
-    num_chains: int,
-    num_temperatures: int,
-    base: Any,
     seed: int,
     chunk_size: int,
-) -> tuple[NDArray[np.float64], str]:
-    """log p(x) of each datum, (N,), and how it was found; see `log_likelihood`."""
-    check_annealed(base, num_chains, num_temperatures, seed)
+) -> tuple[NDArray[np.float64], str, float, float]:
+    """log p(x) of each datum, (N,), how it was found, and what its mean is off by."""
+    settings = annealed.base, annealed.num_chains, annealed.num_temperatures, int(seed)
+    check_annealed(*settings)
     head = tuple(array[:2] for array in given.arrays)
     structure = explaining(lambda rows: given.backend.structure(given.pair, rows), head)
     structure.check_match()
@@ -38,19 +52,20 @@ def log_likelihoods(
     check_support(structure, given.arrays, "x")
     tempered = tempering(given)
     site = structure.model[tempered.name]
-    settings = base, num_chains, num_temperatures, int(seed)
     if method == "raise":
         _check_alone(structure)
         rows = given.arrays[0]
         constant = tempered.log_partition() if site.normalised else 0.0
-        return _raised(tempered, rows, constant, settings, chunk_size), (
-            f"raise, C={num_chains}, T={num_temperatures}"
-        )
-    found = of_chains(tempered, method, *settings)
-    constant = found.log_z - (tempered.log_partition() if site.normalised else 0.0)
+        found = _raised(tempered, rows, constant, settings, chunk_size)
+        label = f"raise, C={annealed.num_chains}, T={annealed.num_temperatures}"
+        return found, label, math.nan, math.nan
+    estimate = of_chains(tempered, method, *settings)
+    constant = estimate.log_z - (tempered.log_partition() if site.normalised else 0.0)
     count = 1 if draws_nothing(structure) else num_particles
-    label = found.method if count == 1 else f"{found.method}, K={count}"
-    return _scored(given, structure, count, int(seed), chunk_size) - constant, label
+    label = estimate.method if count == 1 else f"{estimate.method}, K={count}"
+    found = _scored(given, structure, count, int(seed), chunk_size) - constant
+    error = (estimate.upper - estimate.lower) / 6 if count == 1 else math.nan
+    return found, label, error, 0.0 if method == "exact" and count == 1 else math.nan
 
 
 def _scored(

@@ -69,9 +69,12 @@ class Tempering(Protocol):
 
     Attributes:
         name: the site.
+        factorial: whether a step of its kernel draws the entries independently, given whatever
+            else it draws (`factorial = True` on the class); then some can be held at values.
     """
 
     name: str
+    factorial: bool
 
     def log_partition(self) -> float:
         """The exact log of the constant; a ValueError where it cannot be summed."""
@@ -91,6 +94,12 @@ class Tempering(Protocol):
 
     def move(self, value: NDArray[Any], steps: int, rng_seed: int) -> NDArray[Any]:
         """Where chains of the law are after some steps."""
+        ...
+
+    def complete(
+        self, value: NDArray[Any], held: NDArray[np.bool_], steps: int, rng_seed: int
+    ) -> NDArray[Any]:
+        """Where chains are after some steps in which the entries that are held stay."""
         ...
 
     def log_density(self, value: NDArray[Any]) -> NDArray[np.float64]:

@@ -48,6 +48,7 @@ class RestrictedBoltzmann(TorchDistribution):
         "hidden": constraints.real_vector,
     }
     has_rsample = False
+    factorial = True  # a step draws the visible units independently, given the hidden ones
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ class Tempering:
         self.pair = pair
         self.values = pair.values if isinstance(pair, StoredPair) else {}
         self.model = parts(pair.wrapped if isinstance(pair, StoredPair) else pair)[0]
-        self.name = ""
+        self.name, self.factorial = "", False
         jax.eval_shape(self._law, self.values)
         self._compiled: dict[str, Any] = {}  # by the kind of base
 
@@ -60,6 +60,23 @@ class Tempering:
         """See `inference.program.instruments.Tempering`."""
         key = random.PRNGKey(rng_seed)
         return self._called(lambda values: chain(self._law(values), value, steps, key))
+
+    def complete(
+        self, value: NDArray[Any], held: NDArray[np.bool_], steps: int, rng_seed: int
+    ) -> NDArray[Any]:
+        """See `inference.program.instruments.Tempering`."""
+        key = random.PRNGKey(rng_seed)
+
+        def clamped(values: Any) -> Array:
+            law = self._law(values)
+
+            def step(number: Any, now: Array) -> Array:
+                moved = law.transition(now, random.fold_in(key, number))
+                return jnp.where(held, value, moved)
+
+            return lax.fori_loop(0, steps, step, jnp.asarray(value))
+
+        return self._called(clamped)
 
     def log_density(self, value: NDArray[Any]) -> NDArray[np.float64]:
         """See `inference.program.instruments.Tempering`."""
@@ -109,7 +126,9 @@ class Tempering:
             warnings.simplefilter("ignore")
             made = run(self.model, random.PRNGKey(0), (None,), params=values, size=1)
         self.name = check_one_kernel({n: innermost(s["fn"]) for n, s in made.sites.items()})
-        return innermost(made.sites[self.name]["fn"])
+        law = innermost(made.sites[self.name]["fn"])
+        self.factorial = bool(getattr(law, "factorial", False))
+        return law
 
     def _called(self, function: Any) -> NDArray[Any]:
         with self._running():

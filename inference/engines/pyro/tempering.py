@@ -30,6 +30,7 @@ class Tempering:
             sites = run(parts(pair)[0], (None,), size=1).sites
         self.name = check_one_kernel({n: innermost(s["fn"]) for n, s in sites.items()})
         law: Any = innermost(sites[self.name]["fn"])
+        self.factorial = bool(getattr(law, "factorial", False))
         self.law = law.expand(torch.Size()) if law.batch_shape == (1,) else law
 
     def log_partition(self) -> float:
@@ -56,6 +57,17 @@ class Tempering:
         """See `inference.program.instruments.Tempering`."""
         with repeatable(self.pair, rng_seed):
             return chain(self.law, self._tensor(value), steps).cpu().numpy()
+
+    def complete(
+        self, value: NDArray[Any], held: NDArray[np.bool_], steps: int, rng_seed: int
+    ) -> NDArray[Any]:
+        """See `inference.program.instruments.Tempering`."""
+        with repeatable(self.pair, rng_seed):
+            start = now = self._tensor(value)
+            mask = torch.tensor(held, device=start.device)
+            for _ in range(steps):
+                now = torch.where(mask, start, self.law.transition(now, None))
+            return now.cpu().numpy()
 
     def log_density(self, value: NDArray[Any]) -> NDArray[np.float64]:
         """See `inference.program.instruments.Tempering`."""
