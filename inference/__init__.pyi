@@ -77,7 +77,6 @@ from .posterior.predictive import predictive_check as predictive_check
 from .posterior.ranks import Calibration as Calibration
 from .published.frame import results as results
 from .samples.classifier_score import classifier_score as classifier_score
-from .samples.completion import complete as complete
 from .samples.digit_features import DigitFeatures as DigitFeatures
 from .samples.feature_distances import frechet_distance as frechet_distance
 from .samples.feature_distances import kernel_distance as kernel_distance
