@@ -9,7 +9,7 @@ from .checking.report import Report as Report
 from .comparison.compare import compare as compare
 from .comparison.comparison import Comparison as Comparison
 from .comparison.gather import gather as gather
-from .comparison.metrics import Metric as Metric
+from .comparison.metric import Metric as Metric
 from .errors import ArgumentError as ArgumentError
 from .errors import DataError as DataError
 from .errors import DivergenceError as DivergenceError
@@ -24,12 +24,15 @@ from .likelihood.bidirectional import bidirectional as bidirectional
 from .likelihood.classification import classify as classify
 from .likelihood.importance_sampling import Estimate as Estimate
 from .likelihood.importance_sampling import log_likelihood as log_likelihood
+from .likelihood.partition import PartitionEstimate as PartitionEstimate
+from .likelihood.partition import log_partition as log_partition
 from .objectives import CD as CD
 from .objectives import CIWAE as CIWAE
 from .objectives import ELBO as ELBO
 from .objectives import IWAE as IWAE
 from .objectives import MIWAE as MIWAE
 from .objectives import MMD as MMD
+from .objectives import NCE as NCE
 from .objectives import NVIL as NVIL
 from .objectives import PIWAE as PIWAE
 from .objectives import REBAR as REBAR
@@ -46,8 +49,10 @@ from .objectives import DReG as DReG
 from .objectives import Enumerated as Enumerated
 from .objectives import InfoVAE as InfoVAE
 from .objectives import Objective as Objective
+from .objectives import PseudoLikelihood as PseudoLikelihood
 from .objectives import Renyi as Renyi
 from .objectives import ScheduledSampling as ScheduledSampling
+from .objectives import ScoreMatching as ScoreMatching
 from .objectives import TailAdaptive as TailAdaptive
 from .objectives import Validity as Validity
 from .objectives import WakeSleep as WakeSleep
@@ -81,5 +86,5 @@ from .samples.precision_recall import precision_recall as precision_recall
 from .samples.quality import sample_quality as sample_quality
 from .samples.two_sample import mmd_test as mmd_test
 from .training.fit import fit as fit
+from .training.loading import load_run as load_run
 from .training.run import Run as Run
-from .training.run import load_run as load_run

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from inference.errors import ArgumentError
 
 T = TypeVar("T")
+
+# Above these, a loop does not end and an array does not fit: a mistake, such as a seed as a size.
+_MOST = dict.fromkeys(("num_particles", "num_outer", "num_draws", "num_chains"), 10**8)
+_MOST_OF_ANYTHING = 10**12
 
 
 @overload
@@ -35,6 +41,10 @@ def check_count(name: str, value: Any, *, least: int = 1, optional: bool = False
         return None
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise ArgumentError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+    if value > (most := _MOST.get(name, _MOST_OF_ANYTHING)):
+        raise ArgumentError(
+            f"{name} must be at most {most:,}, got {int(value):.3g}: no machine gets through that."
+        )
     return int(value)
 
 
@@ -111,6 +121,20 @@ def check_one_of(name: str, value: T, choices: Iterable[str]) -> T:
     if value not in words:
         raise ArgumentError(f"{name} must be one of {', '.join(words)}, got {value!r}.")
     return value
+
+
+def check_path(name: str, value: Any) -> Path:
+    """Check a path of a file or a folder.
+
+    Raises:
+        ArgumentError: if it is none, or names nothing.
+    """
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise ArgumentError(f"{name} must be a path, such as 'runs/vae', got {value!r}.")
+    path = os.fspath(value)
+    if isinstance(path, bytes) or "\0" in path:
+        raise ArgumentError(f"{name} must be a path of text, got {value!r}.")
+    return Path(path)
 
 
 def check_seed(seed: Any) -> int:

@@ -126,6 +126,8 @@ def called_with(found: Fitted, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     """
     if is_of_the_zoo(found.pair):
         arrays = scored_arrays(found.pair, as_given(args, "batch"), found.engine) if args else ()
+        if arrays:
+            check_arrays(found.pair, arrays, "batch", engine=found.engine)
         return Fitted(found.engine, found.backend, found.pair, arrays)
     batch = arguments_from(args, kwargs, precision_of(found.pair, found.engine))
     inner = found.backend.on_arrays(found.pair, batch.form)

@@ -8,8 +8,9 @@ import pandas as pd
 
 from inference.checking.context import Context
 from inference.checking.definition import in_words
+from inference.data.pair_arrays import is_of_the_zoo
 from inference.errors import PairError
-from inference.pairs import as_pair, unpacked
+from inference.pairs import as_pair, called_with, check_pair_type, fitted, unpacked
 from inference.program.records import RecordedSite, raising_line
 
 
@@ -31,10 +32,16 @@ def explain(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> 
             `line` of the statement.
 
     Raises:
+        ArgumentError: if it is no pair.
+        DataError: if a pair of the zoo cannot take the batch.
         PairError: if the pair fails on the batch; `check_pair` says more.
     """
     inner, own = as_pair(pair)
-    context = Context(inner, unpacked(batch), engine or own, named=named)
+    check_pair_type(inner)
+    args = unpacked(batch)
+    if is_of_the_zoo(inner) and args:
+        args = called_with(fitted(pair, engine=engine), args, named).arrays
+    context = Context(inner, args, engine or own, named=named)
     try:
         model, guide = context.model.sites, context.guide.sites
     except Exception as error:

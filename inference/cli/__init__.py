@@ -14,6 +14,7 @@ from rich.table import Table
 from inference.cli.certificate import certify
 from inference.cli.checking import check_command
 from inference.cli.comparison import compare_command, demo, report_command
+from inference.cli.datasets import data
 from inference.cli.evaluation import evaluate
 from inference.cli.objectives import objectives_command
 from inference.cli.published import reproduce_command, results_command
@@ -129,3 +130,4 @@ app.command("results")(results_command)
 app.command("check")(check_command)
 app.command("objectives")(objectives_command)
 app.command()(certify)
+app.add_typer(data, name="data")

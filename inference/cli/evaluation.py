@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,6 +14,7 @@ from inference.cli.text import answering, console, plain_warnings, print_facts
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from inference.likelihood.importance_sampling import Estimate
     from inference.training.run import Run
 
 _RECONSTRUCTED = 12  # columns of the figure
@@ -22,6 +24,10 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="The folder of a run.")],
     *,
     particles: Annotated[int, typer.Option(min=1, help="Draws from the guide per datum.")] = 1000,
+    until: Annotated[
+        float | None,
+        typer.Option(help="Stop at this Monte Carlo error of the mean, nats; --particles at most."),
+    ] = None,
     method: Annotated[
         Literal["iw", "exact", "ais"],
         typer.Option(help="Importance-weighted, the model's closed form, or annealed."),
@@ -56,13 +62,15 @@ def evaluate(
             figures.mkdir(parents=True, exist_ok=True)
     from inference.likelihood.annealing import annealed_importance_sampling
     from inference.likelihood.importance_sampling import log_likelihood
-    from inference.training.run import load_run
+    from inference.training.loading import load_run
 
     with answering():
         if noise_scale is not None and method != "ais":
             raise ArgumentError(
                 "--noise-scale is for --method ais only; leave it out, or add that."
             )
+        if until is not None and method != "iw":
+            raise ArgumentError("--until is for --method iw only; leave one of the two out.")
     arrays = dataset.arrays(split)
     x = tuple(array[::every][:first] for array in arrays)
     with answering(), plain_warnings():
@@ -79,7 +87,7 @@ def evaluate(
             )
         else:
             found = log_likelihood(
-                fitted.pair, x, num_particles=particles, method=method, seed=seed
+                fitted.pair, x, num_particles=particles, method=method, until=until, seed=seed
             )
         spent = time.perf_counter() - begun
     print_facts(
@@ -89,15 +97,24 @@ def evaluate(
             "data": str(dataset.data_id(split)),
             "rows": f"{len(x[0])} of {len(arrays[0])}",
             "method": found.method,
-            "mean log-likelihood": f"{found.mean:.3f} nats per datum",
-            "standard error": f"{found.standard_error:.3f}",
-            "NLL": f"{-found.mean:.3f}",
+            **_in_words(found, math.prod(x[0].shape[1:]), grey=dataset.binarisation is None),
             "seconds": f"{spent:.1f}",
         }
     )
     if figures is not None:
         with answering(OSError):
             _save_figures(fitted, x, figures, seed)
+
+
+def _in_words(found: Estimate, dimensions: int, *, grey: bool) -> dict[str, str]:
+    """An estimate in nats; of grey levels, whose probability it is, in bits too."""
+    bits = {"bits per dimension": f"{found.bits_per_dimension(dimensions):.3f}"} if grey else {}
+    return {
+        "mean log-likelihood": f"{found.mean:.3f} nats per datum",
+        "standard error": f"{found.standard_error:.3f}",
+        "NLL": f"{-found.mean:.3f}",
+        **bits,
+    }
 
 
 def _save_figures(run: Run, x: tuple[Any, ...], folder: Path, seed: int) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.comparison.chains import holds_chains, read_chains, sampled, training_arrays
-from inference.comparison.metrics import Figure, Metric
+from inference.comparison.metric import Figure, Metric
 from inference.descriptions import describe_pair
 from inference.engines import engine_name, load_engine
 from inference.errors import RunFolderError, ZooError
@@ -23,7 +23,8 @@ from inference.posterior.nuts import NUTS
 from inference.program.structure import Structure
 from inference.training.fit import fit
 from inference.training.folder import RunFolder
-from inference.training.run import Run, load_run
+from inference.training.loading import load_run
+from inference.training.run import Run
 from inference.training.spec import fingerprint
 from inference.training.writing import write_whole
 
@@ -156,11 +157,11 @@ def complete(cell: Cell, data: Any, x: tuple[Any, ...], metrics: Mapping[str, Me
         reference = None
         if cell.chains is not None and holds_chains(cell.chains):  # they may have failed
             reference = read_chains(cell.chains, data)
-        figures = {name: metric(run, x, reference) for name, metric in metrics.items()}
+        figures = {name: metric(run, x, reference, data) for name, metric in metrics.items()}
         end |= {"figures": figures, "why": None}
     except RunFolderError:
         raise  # the folder is not ours, or the disk is full: no cell's fault
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a metric that ends the process ends its cell
         why = str(error) if isinstance(error, ZooError) else f"{type(error).__name__}: {error}"
         reached = getattr(getattr(error, "run", None), "step", 0)
         end = {"status": "failed", "step": reached, "figures": {}, "why": why}

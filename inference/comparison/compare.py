@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,23 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from inference.arguments import check_count, check_one_of, check_positive, check_seed
+from inference.arguments import (
+    check_count,
+    check_one_of,
+    check_path,
+    check_positive,
+    check_seed,
+)
 from inference.comparison.cells import Cell, Result, complete, finished, folder_name, lost
 from inference.comparison.comparison import Comparison
 from inference.comparison.execution import EXECUTORS, run_all
-from inference.comparison.metrics import Metric, chosen
+from inference.comparison.metric import Metric
+from inference.comparison.metrics import chosen
 from inference.data.arrays import array_id, as_arrays
-from inference.errors import ArgumentError, DataError
+from inference.errors import ArgumentError, DataError, RunFolderError
 from inference.objectives import Objective, parse_objective
 from inference.posterior.nuts import NUTS
+from inference.training.lock import FolderLock
 
 BUDGETS = ("steps", "epochs", "seconds")
 _OWN = ("objective", "seed", "out", "resume", "progress", "valid_objective", *BUDGETS)
@@ -82,7 +91,8 @@ def compare(
     Raises:
         ArgumentError: if an argument is out of range.
         DataError: if there are no rows to score.
-        RunFolderError: if `out` holds another comparison's runs, or cannot be written.
+        RunFolderError: if `out` holds another comparison's runs, cannot be written, or another
+            process compares in it.
     """
     learning = _learning(objectives)
     wanted = chosen(metrics)
@@ -90,7 +100,7 @@ def compare(
     chosen_seeds = _seeds(seeds)
     x = _rows(data, test)
     identity = f"{_identity(data)}, scored on {scored_id(data, test)}"
-    folder = Path(tempfile.mkdtemp(prefix="compare-") if out is None else out)
+    folder = Path(tempfile.mkdtemp(prefix="compare-")) if out is None else check_path("out", out)
     first_chains = next((k for k, (each, _) in learning.items() if isinstance(each, NUTS)), None)
 
     def chains(pair: str) -> Path | None:
@@ -117,11 +127,36 @@ def compare(
         for label, (objective, own) in learning.items()
         for seed in chosen_seeds
     ]
-    results = _run(cells, data, x, wanted, workers, executor, show=progress)
+    with _alone(folder):
+        results = _run(cells, data, x, wanted, workers, executor, show=progress)
     comparison = Comparison(tuple(cells), tuple(results), wanted, data, x)
     if out is None:
         weakref.finalize(comparison, shutil.rmtree, folder, ignore_errors=True)
     return comparison
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else compares in this folder meanwhile.
+
+    Raises:
+        RunFolderError: if somebody does, or it cannot be written.
+    """
+    lock = FolderLock(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except RunFolderError:
+        raise
+    except OSError as error:
+        raise RunFolderError(
+            f"out={str(folder)!r} cannot be written: {error.strerror or error}. Choose a folder "
+            "that you may write to."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _run(

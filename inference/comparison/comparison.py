@@ -12,10 +12,11 @@ import pandas as pd
 
 from inference.comparison.cells import Cell, Result
 from inference.comparison.chains import Chains, read_chains
-from inference.comparison.metrics import Metric
+from inference.comparison.metric import Metric
 from inference.comparison.ranking import Summary, summaries
 from inference.errors import ArgumentError
-from inference.training.run import Run, load_run
+from inference.training.loading import load_run
+from inference.training.run import Run
 
 if TYPE_CHECKING:
     from arviz import InferenceData

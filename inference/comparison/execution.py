@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -15,6 +17,7 @@ Work = Callable[[Any], T]
 
 EXECUTORS = ("processes", "ray")
 _TRIES = 2
+_SECONDS_BETWEEN_LOOKS = 1.0
 
 
 def run_all(
@@ -82,7 +85,7 @@ def _pool(
     pool = ProcessPoolExecutor(
         max_workers=size,
         env=dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads),
-        initializer=_keep,
+        initializer=_begin,
         initargs=(shared,),
     )
     try:
@@ -102,8 +105,17 @@ def _pool(
 _kept: list[Any] = []  # of a worker: what all of its jobs share
 
 
-def _keep(shared: Any) -> None:
+def _begin(shared: Any) -> None:
+    """What a worker does first: keep what its jobs share, and watch whether it is still wanted."""
     _kept[:] = [shared]
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent has: after a kill nobody else would, nor take its memory."""
+    while os.getppid() == parent:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    os._exit(1)
 
 
 def _with_kept(work: Callable[[Any, Any], T], job: Any) -> T:
@@ -135,18 +147,22 @@ def _on_ray(
     try:
         place = ray.put(shared)
 
-        @ray.remote(max_retries=1)
+        # Ray's own count of tries does not count those that ran out of memory.
+        @ray.remote(max_retries=0)
         def task(job: Any, shared: Any) -> T:
             return work(job, shared)
 
-        waiting = {task.remote(job, place): job for job in jobs}
+        waiting = {task.remote(job, place): (job, 1) for job in jobs}
         while waiting:
             (done,), _ = ray.wait(list(waiting), num_returns=1)
-            job = waiting.pop(done)
+            job, tries = waiting.pop(done)
             try:
                 yield ray.get(done)
             except (WorkerCrashedError, OutOfMemoryError):
-                yield lost(job)
+                if tries == _TRIES:
+                    yield lost(job)
+                else:
+                    waiting[task.remote(job, place)] = job, tries + 1
     finally:
         if own:
             ray.shutdown()

@@ -14,8 +14,9 @@ from inference.comparison.comparison import Comparison
 from inference.comparison.metrics import chosen
 from inference.data.arrays import as_arrays
 from inference.errors import ArgumentError
+from inference.training.loading import load_run
 from inference.training.rebuilding import rebuild_pair
-from inference.training.run import Run, load_run
+from inference.training.run import Run
 
 PathLike = str | os.PathLike[str]
 
@@ -72,7 +73,7 @@ def gather(
             run_folder=Path(folder),
             result_path=Path(folder),
         )
-        figures = {name: metric(run, x) for name, metric in wanted.items()}
+        figures = {name: metric(run, x, data=data) for name, metric in wanted.items()}
         engine = run.spec["pair"]["engine"]
         results.append(Result(*cell.key, engine, run.status, run.step, figures, None, ""))
         cells.append(cell)

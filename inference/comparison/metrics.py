@@ -7,16 +7,29 @@ import difflib
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from operator import attrgetter
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
 from inference.comparison.chains import Chains
-from inference.errors import ArgumentError, ObjectiveError, ZooError
+from inference.comparison.metric import Arrays, Figure, Metric
+from inference.comparison.sample_metrics import (
+    bidirectional_gap,
+    classification_error,
+    digits_score,
+    frechet,
+    kernel,
+    modes,
+    near_a_mode,
+    neighbours,
+    parzen,
+    precision,
+    recall,
+)
+from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.annealing import annealed_importance_sampling
 from inference.likelihood.importance_sampling import Estimate, log_likelihood
 from inference.likelihood.spread import said_of
@@ -27,76 +40,6 @@ from inference.posterior.pareto import psis_k_hat
 from inference.posterior.parts import bound_parts
 from inference.samples.two_sample import mmd_test
 from inference.training.run import Run
-
-Better = Literal["higher", "lower"]
-Arrays = tuple[NDArray[Any], ...]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What a metric came to for one run.
-
-    Attributes:
-        value: the figure; None where the run has none.
-        error: its standard error over the scored data, where it has one.
-        note: why there is none.
-    """
-
-    value: float | None
-    error: float | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A question to a run.
-
-    Attributes:
-        measure: from a run and the rows to score to a figure or a number.
-        unit: of the figure.
-        better: `"higher"`, `"lower"`, or None where neither is.
-        settings: keywords of `measure`.
-        needs_guide: whether it means nothing for a run whose guide was not trained.
-        needs_chains: whether `measure` takes the chains of the same pair as `reference=`.
-        of_chains: what it is for chains themselves; None where it is nothing.
-    """
-
-    measure: Callable[..., Figure | float]
-    unit: str = ""
-    better: Better | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    needs_guide: bool = False
-    needs_chains: bool = False
-    of_chains: Callable[[Chains], Figure | float] | None = None
-
-    def __call__(self, run: Run | Chains, x: Arrays, reference: Chains | None = None) -> Figure:
-        """The figure of a run or of chains; where it cannot be had, a note says why."""
-        try:
-            return self._measured(run, x, reference)
-        except ZooError as error:
-            return Figure(None, note=str(error))
-
-    def _measured(self, run: Run | Chains, x: Arrays, reference: Chains | None) -> Figure:
-        if isinstance(run, Chains):
-            if self.of_chains is None:
-                return Figure(None, note="chains have no such figure")
-            found = self.of_chains(run)
-        elif self.needs_guide and not getattr(run.objective, "uses_guide", True):
-            return Figure(None, note=f"{run.objective!r} trains no guide")
-        elif self.needs_chains and reference is None:
-            return Figure(None, note="no chains of the same pair to compare with; add NUTS()")
-        else:
-            chains = {"reference": reference} if self.needs_chains else {}
-            found = self.measure(run, x, **chains, **self.settings)
-        figure = found if isinstance(found, Figure) else Figure(float(found))
-        if figure.value is not None and not math.isfinite(figure.value):
-            why = f" ({figure.note})" if figure.note else ""
-            return Figure(None, note=f"it came to {figure.value}{why}")
-        return figure
-
-    def __repr__(self) -> str:
-        words = [f"{key}={value!r}" for key, value in self.settings.items()]
-        return f"{self.measure.__module__}.{self.measure.__qualname__}({', '.join(words)})"
 
 
 def bound(run: Run, x: Arrays, *, seed: int = 0) -> Figure:
@@ -203,6 +146,19 @@ METRICS: dict[str, Metric] = {
     "kl": Metric(kl, NATS, needs_guide=True),
     "bad_weights": Metric(bad_weights, "share of data", "lower", needs_guide=True),
     "mmd": Metric(mmd, "", "lower"),
+    "parzen": Metric(parzen, NATS, "higher", needs_data=True),
+    "frechet": Metric(frechet, "of digit features", "lower"),
+    "kernel": Metric(kernel, "of digit features", "lower"),
+    "precision": Metric(precision, "share of draws", "higher"),
+    "recall": Metric(recall, "share of data", "higher"),
+    "digits_score": Metric(digits_score, "", "higher"),
+    "bidirectional_gap": Metric(bidirectional_gap, NATS, "lower"),
+    "modes": Metric(modes, "modes", "higher", needs_data=True),
+    "near_a_mode": Metric(near_a_mode, "% of draws", "higher", needs_data=True),
+    "neighbours": Metric(neighbours, "%", "higher", needs_guide=True, needs_data=True),
+    "classification_error": Metric(
+        classification_error, "%", "lower", needs_guide=True, needs_data=True
+    ),
     "training_bound": Metric(training_bound, NATS),
     "posterior_error": Metric(
         posterior_distance, "sd", "lower", needs_guide=True, needs_chains=True
@@ -249,7 +205,11 @@ def _metric(metric: Any) -> Metric:
         raise ArgumentError(f"there is no metric {name!r}. {hint}Known: {', '.join(METRICS)}.")
     known = METRICS[name]
     settings = {}
-    parameters = list(inspect.signature(known.measure).parameters.values())[2:]
+    parameters = [
+        each
+        for each in list(inspect.signature(known.measure).parameters.values())[2:]
+        if each.name not in ("data", "reference")  # which are handed over, not set
+    ]
     free = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     for item in filter(None, map(str.strip, rest.split(","))):
         key, equals, value = (part.strip() for part in item.partition("="))

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import ttest_ind_from_stats
 
 from inference.comparison.cells import Result
-from inference.comparison.metrics import Better, Metric
+from inference.comparison.metric import Better, Metric
 
 LEVEL = 0.05  # how often a best is marked where there is none, at most
 

@@ -42,7 +42,7 @@ def effective_sample_sizes(
     draws = max(_LEAST, _SETS * max(counts))
     copies = max(1, min(draws, _ROWS // rows))
     tiled = tuple(np.tile(array, (copies,) + (1,) * (array.ndim - 1)) for array in batch)
-    parts = [weights(tiled, 1, (chunk, 0)) for chunk in range(-(-draws // copies))]
+    parts = [weights(tiled, 1, (chunk, 0))[0] for chunk in range(-(-draws // copies))]
     log_w = np.concatenate(parts).astype(np.float64).reshape(-1, rows)  # (draws or more, N)
     return {count: float(_effective(log_w, count).mean()) for count in counts}
 

@@ -37,7 +37,6 @@ class AnnealedEstimate(Estimate):
     chains: NDArray[np.float64] = field(repr=False)
     acceptance: float
     effective_sample_size: NDArray[np.float64] = field(repr=False)
-    monte_carlo_error: float
 
 
 def annealed_importance_sampling(

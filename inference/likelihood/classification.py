@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from inference.arguments import check_count, check_one_of, check_seed
 from inference.data.rows import cut
 from inference.errors import ArgumentError, DataError
-from inference.likelihood.importance_sampling import check_scored, importance_weighted
+from inference.likelihood.importance_sampling import check_scored
+from inference.likelihood.weighing import LogSums, weigh
 from inference.pairs import explaining, fitted_on
 from inference.program.per_datum import check_rows
 from inference.program.structure import Structure
@@ -68,25 +69,20 @@ def classify(
     head = (array[:2],)
     structure = explaining(lambda rows: backend.structure(pair, rows), head)
     classes = _classes(structure, site)
-    particles = num_particles if method == "iw" else 1
-    rows = max(1, chunk_size // particles)
-    chunks = [chunk for (chunk,) in cut((array,), rows)]
+    rows = max(1, chunk_size // (num_particles if method == "iw" else 1))
     if method == "guide":
-        log_probs = [backend.guide_log_probs(pair, (chunk,), site) for chunk in chunks]
+        chunks = cut((array,), rows)
+        log_probs = [backend.guide_log_probs(pair, chunk, site) for chunk in chunks]
         return np.exp(np.concatenate(log_probs).astype(np.float64))
     check_rows(structure, len(head[0]), "classify")
     check = check_scored("classify", (array,))
     weights = backend.log_weights(pair, check, head, int(seed))
-    scores = [
-        [
-            importance_weighted(
-                weights, (chunk,), num_particles, chunk_size, number, {site: np.full(len(chunk), y)}
-            )
-            for y in range(classes)
-        ]
-        for number, chunk in enumerate(chunks)
-    ]
-    log_joint = np.concatenate([np.stack(each, -1) for each in scores])
+    scores = []
+    for y in range(classes):
+        sums, held = LogSums(), {site: np.full(len(array), y)}
+        weigh(sums, weights, (array,), num_particles, rows=rows, chunk_size=chunk_size, held=held)
+        scores.append(sums.log_means())
+    log_joint = np.stack(scores, -1)
     return np.exp(log_joint - np.logaddexp.reduce(log_joint, axis=1, keepdims=True))
 
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_count, check_one_of, check_seed
-from inference.data.rows import Arrays, cut, slices
+from inference.arguments import check_count, check_one_of, check_positive, check_seed
+from inference.data.rows import Arrays, cut
 from inference.data.support import check_support
 from inference.errors import ArgumentError, PairError
 from inference.likelihood.spread import over_data, said_of
-from inference.pairs import draws_nothing, explaining, fitted_on
+from inference.likelihood.unnormalised import log_likelihoods
+from inference.likelihood.weighing import LogSums, weigh
+from inference.pairs import Fitted, draws_nothing, explaining, fitted_on
 from inference.program.per_datum import check_rows, is_one_datum
 from inference.program.structure import Structure
 
 _FEW = 2  # rows on which a pair is looked at
+_ROUND = 50  # draws per datum before `until` is asked for the first time
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,30 @@ class Estimate:
         per_datum: one value per datum, shape (N,). It is -inf where the model, or none of the
             guide's draws, gives a row any density; then the mean is too, and `str` names the rows.
         method: how it was found, with its number of particles.
+        monte_carlo_error: standard error of `mean` over other draws for the same data, from the
+            spread of the weights; 0 for an exact value, NaN where it is not known.
+        monte_carlo_bias: how far `mean` is below that of log p(x) for want of draws, likewise: a
+            negative number. Both are too small where hardly any draw comes near the posterior
+            (`inference.psis_k_hat` tells where).
     """
 
     mean: float
     standard_error: float
     per_datum: NDArray[np.float64] = field(repr=False)
     method: str
+    monte_carlo_error: float = field(default=math.nan, kw_only=True)
+    monte_carlo_bias: float = field(default=math.nan, kw_only=True)
+
+    def bits_per_dimension(self, dimensions: int) -> float:
+        """Minus the mean in bits for each dimension of a datum: -mean / (dimensions log 2).
+
+        Args:
+            dimensions: how many values a datum has, such as pixels.
+
+        Raises:
+            ArgumentError: if they are fewer than one.
+        """
+        return -self.mean / (check_count("dimensions", dimensions) * math.log(2))
 
     def __str__(self) -> str:
         said = said_of(self.per_datum)
@@ -52,7 +73,11 @@ def log_likelihood(
     x: ArrayLike | tuple[ArrayLike, ...],
     num_particles: int = 1000,
     *,
-    method: Literal["iw", "exact"] = "iw",
+    method: Literal["iw", "exact", "ais", "raise"] = "iw",
+    until: float | None = None,
+    num_chains: int = 100,
+    num_temperatures: int = 10_000,
+    base: str | ArrayLike = "data",
     seed: int = 0,
     chunk_size: int = 10_000,
     engine: str | None = None,
@@ -64,16 +89,30 @@ def log_likelihood(
         log p(x) ~ log 1/K sum_k p(x, z_k) / q(z_k | x),
 
     which is below log p(x) in expectation and rises with K (Burda et al. 2016, arXiv:1509.00519).
+    With `until`, K doubles from 50 on, the same for all data, until the mean is known so well;
+    `Estimate.method` says which K it was, and whether it was enough.
     `"exact"` asks the pair's own `log_evidence(x)`, where it has a closed form. A model without
     latents needs neither: its likelihood is what it scores, and `Estimate.method` is `"exact"`.
+    Densities that are known up to a constant Z are scored by log f(x) - log Z (with latents, by the
+    importance-weighted log f(x)), where Z is summed (`"exact"`) or annealed (`"ais"`: see
+    `log_partition`; the likelihood errs upwards), or by `"raise"`, which leads chains from each
+    datum down to the base and is below log p(x) in expectation but for the distance of annealed
+    draws from the model's (Burda et al. 2015, arXiv:1412.8566). The truth is between them, and
+    their gap says how far these chains can be trusted.
     A program whose sites lie in a plate of one says that all rows are one datum, such as a series;
     the estimate is then of that one, and its method says so.
 
     Args:
         pair: a run, its pair, or a `(model, guide)` tuple of functions.
         x: data, shape (N, D); a tuple where the pair takes more than one array.
-        num_particles: K; not used by `"exact"`.
-        method: `"iw"` or `"exact"`.
+        num_particles: K, or with `until` the largest K; not used by `"exact"`.
+        method: `"iw"`, `"exact"`, `"ais"` or `"raise"`.
+        until: stop when the Monte Carlo error of the mean, in nats, is at most this: its standard
+            error over draws and its bias together, the root of the sum of their squares. (The
+            standard error over the data is another matter: no number of draws makes it smaller.)
+        num_chains: of `"ais"` and `"raise"`, of the latter for each datum.
+        num_temperatures: of these two.
+        base: where chains begin or end: see `log_partition`.
         seed: seed of the draws.
         chunk_size: largest number of particles times data to be decoded at once. It bounds the
             memory, whatever K is. A program that is made for all rows is given all of them.
@@ -90,47 +129,117 @@ def log_likelihood(
     check_seed(seed)
     check_count("num_particles", num_particles)
     check_count("chunk_size", chunk_size)
-    check_one_of("method", method, ("iw", "exact"))
+    check_one_of("method", method, ("iw", "exact", "ais", "raise"))
+    check_positive("until", until, optional=True)
+    if until is not None and method != "iw":
+        raise ArgumentError(
+            f"until= is for method='iw': {method!r} is another estimate; leave it out."
+        )
     given = fitted_on(pair, x, engine=engine)
-    backend, pair, arrays = given.backend, given.pair, given.arrays
-    structure, head = _seen(backend, pair, arrays)
-    scores = draws_nothing(structure)
-    closed = method == "exact" and hasattr(pair, "log_evidence")
-    if method == "exact" and not (closed or scores):
+    structure, head = _seen(given.backend, given.pair, given.arrays)
+    unknown = any(site.kernel and not site.normalised for site in structure.model.values())
+    if method in ("ais", "raise") or (method == "exact" and unknown):
+        found, label = log_likelihoods(
+            given,
+            method,
+            num_particles=num_particles,
+            num_chains=num_chains,
+            num_temperatures=num_temperatures,
+            base=base,
+            seed=seed,
+            chunk_size=chunk_size,
+        )
+        return _estimate(found, label, math.nan, math.nan)
+    if method == "exact" and hasattr(given.pair, "log_evidence"):
+        check_support(structure, given.arrays, "x")
+        closed = [
+            given.backend.log_evidence(given.pair, *batch)
+            for batch in cut(given.arrays, chunk_size)
+        ]
+        return _estimate(np.concatenate(closed).astype(np.float64), "exact", 0.0, 0.0)
+    if method == "exact" and not draws_nothing(structure):
         raise ArgumentError(
             "method='exact' needs a pair with log_evidence(x), which this one does not have; use "
             "method='iw'."
         )
-    if scores:
-        num_particles = 1
-    values, whole = [], False
-    if closed:
-        check_support(structure, arrays, "x")
-        for batch in cut(arrays, chunk_size):
-            values.append(backend.log_evidence(pair, *batch))
+    return _importance_weighted(given, structure, head, num_particles, chunk_size, int(seed), until)
+
+
+def _importance_weighted(
+    given: Fitted,
+    structure: Structure,
+    head: Arrays,
+    num_particles: int,
+    chunk_size: int,
+    seed: int,
+    until: float | None,
+) -> Estimate:
+    """The estimate by draws of the guide, or the likelihood itself where there are none."""
+    backend, pair, arrays = given.backend, given.pair, given.arrays
+    scores = draws_nothing(structure)
+    scored = check_scored("log_likelihood", arrays)
+    if not any(site.plates for site in structure.observed):  # a part may be no series of its own
+        structure.check_observed()
+        check_rows(structure, len(head[0]), "log_likelihood")
+    scored(structure)
+    whole = is_one_datum(structure, len(head[0]))
+    if whole:
+        head = arrays
     else:
-        scored = check_scored("log_likelihood", arrays)
-        if not any(
-            site.plates for site in structure.observed
-        ):  # a part may be no series of its own
-            structure.check_observed()
-            check_rows(structure, len(head[0]), "log_likelihood")
-        scored(structure)
-        whole = is_one_datum(structure, len(head[0]))
-        if whole:
-            head = arrays
-        else:
-            check_rows(structure, len(head[0]), "log_likelihood")
-        weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, int(seed)), head)
-        at_once = max(1, chunk_size // num_particles)
-        if whole or len(head[0]) > _FEW:  # the program takes all rows or none
-            at_once = len(head[0])
-        for number, batch in enumerate(cut(arrays, at_once)):
-            values.append(importance_weighted(weights, batch, num_particles, chunk_size, number))
-    per_datum = np.concatenate(values).astype(np.float64)
-    label = "exact" if closed or scores else f"iw, K={num_particles}"
+        check_rows(structure, len(head[0]), "log_likelihood")
+    weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, seed), head)
+    least = len(head[0]) if whole or len(head[0]) > _FEW else 0  # made for all rows or none
+    most = 1 if scores else num_particles
+    sums = _weighed(weights, arrays, most, chunk_size, until=until, together=least)
+    label = "exact" if scores else f"iw, K={sums.count}"
+    errors = (0.0, 0.0) if scores else sums.errors()
+    if until is not None and math.hypot(*errors) > until:
+        label += f", Monte Carlo error {math.hypot(*errors):.3g} above until={until:g}"
     label += ", all rows as one datum" if whole else ""
-    return Estimate(float(per_datum.mean()), over_data(per_datum), per_datum, label)
+    return _estimate(sums.log_means(), label, *errors)
+
+
+def _estimate(per_datum: NDArray[np.float64], label: str, error: float, bias: float) -> Estimate:
+    return Estimate(
+        mean=float(per_datum.mean()),
+        standard_error=over_data(per_datum),
+        per_datum=per_datum,
+        method=label,
+        monte_carlo_error=error,
+        monte_carlo_bias=bias,
+    )
+
+
+def _weighed(
+    weights: Any,
+    arrays: Arrays,
+    num_particles: int,
+    chunk_size: int,
+    *,
+    until: float | None,
+    together: int,
+) -> LogSums:
+    """The weights of so many draws, or with `until` of as many as it takes.
+
+    Args:
+        weights: an engine's `log_weights`.
+        arrays: the data.
+        num_particles: K, or the largest K.
+        chunk_size: largest number of particles times data at once.
+        until: the Monte Carlo error at which to stop.
+        together: how many rows the program takes at once, if it does not take any number.
+    """
+    first = num_particles if until is None else min(_ROUND, num_particles)
+    rows = together or max(1, chunk_size // first)
+    draws = None  # with `until` one size for all rounds, so that one compilation serves them
+    if until is not None:
+        draws = min(first, max(1, chunk_size // min(rows, len(arrays[0]))))
+    sums, more = LogSums(), first
+    while True:
+        weigh(sums, weights, arrays, more, rows=rows, chunk_size=chunk_size, draws=draws)
+        if until is None or sums.count >= num_particles or sums.is_near(until):
+            return sums
+        more = min(sums.count, num_particles - sums.count)
 
 
 def _seen(backend: Any, pair: Any, arrays: Arrays) -> tuple[Structure, Arrays]:
@@ -168,29 +277,3 @@ def check_scored(what: str, arrays: Arrays) -> Callable[[Structure], None]:
         check_support(structure, arrays, "x")
 
     return check
-
-
-def importance_weighted(
-    weights: Any,
-    batch: Arrays,
-    num_particles: int,
-    chunk_size: int,
-    number: int,
-    held: Mapping[str, NDArray[Any]] | None = None,
-) -> NDArray[np.float64]:
-    """log of the mean weight, (N,), over as many sets of particles as the memory asks for.
-
-    Args:
-        weights: an engine's `log_weights`.
-        batch: some rows of the data.
-        num_particles: K.
-        chunk_size: largest number of particles times data at once.
-        number: the chunk's; chunks have draws of their own.
-        held: latents at given values; the weights are then those of p(x, held).
-    """
-    largest = max(1, chunk_size // len(batch[0]))
-    total: Any = -np.inf
-    for draw, some in enumerate(slices(num_particles, largest)):
-        part = weights(batch, some.stop - some.start, (number, draw), held)
-        total = np.logaddexp(total, part)
-    return total - math.log(num_particles)

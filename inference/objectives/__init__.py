@@ -12,10 +12,13 @@ from inference.objectives.enumerated import Enumerated
 from inference.objectives.exposure import ScheduledSampling
 from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
 from inference.objectives.mmd import MMD, InfoVAE
+from inference.objectives.noise_contrastive import NCE
 from inference.objectives.nvil import NVIL
+from inference.objectives.pseudo_likelihood import PseudoLikelihood
 from inference.objectives.registry import enlist, parse_objective
 from inference.objectives.renyi import Renyi
 from inference.objectives.score_function import RLOO, VIMCO
+from inference.objectives.score_matching import ScoreMatching
 from inference.objectives.spelling import describe_objective
 from inference.objectives.validity import Validity, valid_objectives
 from inference.objectives.wake_sleep import RWS, WakeSleep
@@ -49,6 +52,9 @@ enlist(
         Adversarial,
         CD,
         ScheduledSampling,
+        PseudoLikelihood,
+        NCE,
+        ScoreMatching,
     ),
 )
 
@@ -59,6 +65,7 @@ __all__ = [
     "IWAE",
     "MIWAE",
     "MMD",
+    "NCE",
     "NVIL",
     "PIWAE",
     "REBAR",
@@ -75,8 +82,10 @@ __all__ = [
     "Enumerated",
     "InfoVAE",
     "Objective",
+    "PseudoLikelihood",
     "Renyi",
     "ScheduledSampling",
+    "ScoreMatching",
     "TailAdaptive",
     "Validity",
     "WakeSleep",

@@ -9,7 +9,7 @@ import numpy as np
 from inference.arguments import check_count
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._pseudo import chance_of_the_energy, energy_sites
-from inference.objectives.requirements import CHAINS, LOCAL, SCORABLE
+from inference.objectives.requirements import CHAINS, CONDITIONALS, LOCAL, SCORABLE
 
 if TYPE_CHECKING:
     from inference.program.program import Program
@@ -42,7 +42,7 @@ class CD(Objective):
         Hinton 2002, Neural Computation 14; Tieleman 2008, ICML; Besag 1975.
     """
 
-    needs = (CHAINS, LOCAL, SCORABLE)
+    needs = (CHAINS, CONDITIONALS, LOCAL, SCORABLE)
     unit = "nats of pseudo-likelihood per datum"
 
     def __init__(self, steps: int = 1, chains: int = 0) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count, check_flag, check_number, check_one_of
-from inference.errors import ObjectiveError
+from inference.errors import ArgumentError, ObjectiveError
 from inference.objectives._kernels import (
     build_kernel,
     check_kernel,
@@ -102,7 +102,7 @@ class MMD(Objective):
         self.draw = check_draw(draw)
         if draw == "score" and (sqrt or linear_time):
             raise ValueError("draw='score' is for MMD^2 of all pairs: leave out sqrt, linear_time.")
-        self.features = features
+        self.features = _check_network(features)
 
     @property
     def unit(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -210,7 +210,7 @@ class InfoVAE(Objective):
         kernel: str = "inverse-multiquadric",
         bandwidths: float | Sequence[float] | None = None,
     ) -> None:
-        self.alpha = check_number("alpha", alpha, least=-1e6, most=1)
+        self.alpha = check_number("alpha", alpha, least=0, most=1)
         self.scale = check_number("scale", scale, least=0)
         if alpha + scale < 1:
             raise ValueError(
@@ -254,3 +254,17 @@ def check_draw(draw: str) -> str:
         ValueError: if it is not.
     """
     return check_one_of("draw", draw, DRAWS)
+
+
+def _check_network(features: Any) -> Any:
+    """Check that an argument can be a network.
+
+    Raises:
+        ArgumentError: if it cannot be called.
+    """
+    if features is not None and (isinstance(features, type) or not callable(features)):
+        raise ArgumentError(
+            "features must be a network of the pair's library, such as torch.nn.Linear(784, 32) or "
+            f"flax.nnx.Linear(...), or None; got {features!r}."
+        )
+    return features

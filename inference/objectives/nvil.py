@@ -71,7 +71,7 @@ class NVIL(Objective):
         self.hidden = check_count("hidden", hidden)
         self.centre = check_flag("centre", centre)
         self.normalise = check_flag("normalise", normalise)
-        self.decay = check_number("decay", decay, least=0, most=1)
+        self.decay = check_number("decay", decay, least=0, most=0.999999)
         self.owns = baseline is not None or centre or normalise
 
     def surrogate(self, program: Program) -> Any:

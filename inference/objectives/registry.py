@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference.errors import ArgumentError
-from inference.literals import literal
+from inference.literals import spelled
 from inference.objectives import _plugins
 
 if TYPE_CHECKING:
     from inference.objectives._objective import Objective
     from inference.program.structure import Structure
 
-_COMMA = re.compile(r",(?![^(\[]*[)\]])")  # outside of brackets
 _BASE: list[type[Objective]] = []
 _OWN: dict[str, type[Objective]] = {}
 
@@ -72,16 +70,11 @@ def parse_objective(text: str) -> Objective:
     Raises:
         ArgumentError: if the name or a keyword is unknown, or a value is missing or not right.
     """
-    name, _, rest = text.partition(":")
+    try:
+        name, keywords = spelled(text)
+    except ValueError as error:
+        raise ArgumentError(f"objective {text!r}: {error}") from error
     cls = _named(name)
-    keywords: dict[str, Any] = {}
-    for item in filter(None, map(str.strip, _COMMA.split(rest))):
-        key, equals, value = item.partition("=")
-        if not equals:
-            raise ArgumentError(f"objective {text!r}: write {item!r} as keyword=value.")
-        if key.strip() in keywords:
-            raise ArgumentError(f"objective {text!r}: {key.strip()!r} is given twice.")
-        keywords[key.strip()] = literal(value.strip())
     accepted = inspect.signature(cls).parameters
     try:
         return cls(**keywords)

@@ -11,6 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from inference.errors import ObjectiveError
+from inference.program.energy_conditions import (
+    check_conditionals,
+    check_energy,
+    check_real_data,
+)
 from inference.program.structure import Structure
 
 
@@ -122,12 +127,22 @@ DRAWN_LATENTS = Requirement(
 
 CHAINS = Requirement(
     "a density known up to a constant, with a kernel",
-    lambda s, o: s.check_energy(repr(o), kernel=True),
+    lambda s, o: check_energy(s, repr(o), kernel=True),
 )
 """Sites whose distribution has `transition(value, key)`, and data that the model observes."""
 
 ENERGY = Requirement(
     "a density of the data known up to a constant",
-    lambda s, o: s.check_energy(repr(o), kernel=False),
+    lambda s, o: check_energy(s, repr(o), kernel=False),
 )
 """A model without latents that scores data up to a constant."""
+
+
+CONDITIONALS = Requirement(
+    "binary data, or a density with `log_conditionals`",
+    lambda s, o: check_conditionals(s, repr(o)),
+)
+"""The density of each entry given all others can be worked out."""
+
+REAL_DATA = Requirement("real data", lambda s, o: check_real_data(s, repr(o)))
+"""The density of the data has a slope by them."""

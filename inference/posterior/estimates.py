@@ -21,7 +21,6 @@ class SampledEstimate(Estimate):
         per_datum_error: standard error of each datum's value over other draws, (N,).
     """
 
-    monte_carlo_error: float
     per_datum_error: NDArray[np.float64] = field(repr=False)
 
     def __str__(self) -> str:

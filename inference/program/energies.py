@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from inference.errors import ObjectiveError
 from inference.program.structure import Structure
 
 
@@ -47,6 +48,56 @@ class OfEnergies(Protocol):
             values: as in `log_joint`; those of the batch without it.
         """
         ...
+
+    def other(self, pair: Any, rows: int) -> tuple[Any, Callable[[Any], Any]]:
+        """Draws of another pair's model, and its log density of any rows, without a gradient.
+
+        Args:
+            pair: a fitted pair without latents.
+            rows: how many draws.
+        """
+        ...
+
+
+def check_one_kernel(laws: Mapping[str, Any]) -> str:
+    """The site whose distribution is known up to a constant and has a kernel.
+
+    Args:
+        laws: the model's distributions by site, below what expands them.
+
+    Raises:
+        ObjectiveError: if there is not one, or it lacks what annealing asks for.
+    """
+    names = [name for name, law in laws.items() if hasattr(law, "transition")]
+    if len(names) != 1:
+        found = ", ".join(map(repr, names)) or "none"
+        raise ObjectiveError(
+            "the constant of a density is estimated for models with one site whose distribution "
+            f"has a kernel, transition(value, key); this one has {found}. Where every density "
+            "integrates to one there is none to estimate: use log_likelihood(pair, x)."
+        )
+    for ability in ("tempered", "base"):
+        if not hasattr(laws[names[0]], ability):
+            raise ObjectiveError(
+                f"the distribution of site {names[0]!r} has no {ability}(), between whose laws "
+                "chains are annealed. Give its class tempered(beta, base) and base(kind), a law "
+                "of the same class that is drawn from at once, with log_partition()."
+            )
+    return names[0]
+
+
+def check_plain(sites: Collection[str]) -> None:
+    """Check that a pair that makes noise has no latent.
+
+    Raises:
+        ObjectiveError: naming its latents.
+    """
+    if set(sites) != {"x"}:
+        others = ", ".join(repr(name) for name in sorted(set(sites) - {"x"}))
+        raise ObjectiveError(
+            "noise must come from a pair whose only site is 'x', so that its density is known; "
+            f"this one has {others or 'no x'}."
+        )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from inference.program.batches import Form
 from inference.program.chains import Chains
 from inference.program.completion import Completed
 from inference.program.draws import Draws
-from inference.program.instruments import Annealer, FittedPair, FreedGuide, Probe, Rows
+from inference.program.instruments import Annealer, FittedPair, FreedGuide, Probe, Rows, Tempering
 from inference.program.moments import GradientMoments
 from inference.program.posterior_scores import GuideDraws, ScoredDraws
 from inference.program.structure import Structure
@@ -96,8 +96,8 @@ class Engine(Protocol):
 
     def log_weights(
         self, pair: Any, check: Callable[..., None], batch: Rows, rng_seed: int
-    ) -> Callable[..., NDArray[Any]]:
-        """A function (rows, K, (chunk, set)) to the logsumexp of K log weights per datum."""
+    ) -> Callable[..., tuple[Rows, Rows]]:
+        """A function (rows, K, (chunk, set)) to log sums of K weights, and of squares, (N,)."""
         ...
 
     def site_densities(
@@ -211,6 +211,10 @@ class Engine(Protocol):
         self, pair: Any, batch: Rows, *, leapfrog_steps: int, noise_scale: float | None
     ) -> Annealer:
         """Moves of a model's latents from its prior to its posterior."""
+        ...
+
+    def Tempering(self, pair: Any) -> Tempering:  # noqa: N802
+        """Chains of a density that is known up to a constant, at all temperatures."""
         ...
 
     def simulate(

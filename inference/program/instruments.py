@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from inference.program.draws import Draws
@@ -57,6 +58,52 @@ class Annealer(Protocol):
         self, state: Any, beta: float, step_size: NDArray[Any], rng_seed: int
     ) -> tuple[Any, NDArray[Any]]:
         """One move that leaves p(z) p(x | z)^beta as it is, and the chance of each row's."""
+        ...
+
+
+class Tempering(Protocol):
+    """The site whose density is known up to a constant, between a base and itself.
+
+    Laws in between are `law.tempered(beta, base)`; a base is `"data"`, `"uniform"`, or an array of
+    means, (D,).
+
+    Attributes:
+        name: the site.
+    """
+
+    name: str
+
+    def log_partition(self) -> float:
+        """The exact log of the constant; a ValueError where it cannot be summed."""
+        ...
+
+    def base_log_partition(self, base: Any) -> float:
+        """That of the base."""
+        ...
+
+    def begin(self, base: Any, rows: int, rng_seed: int) -> NDArray[Any]:
+        """Draws from the base, (rows, *event)."""
+        ...
+
+    def draw(self, rows: int, rng_seed: int) -> NDArray[Any]:
+        """Draws from the law itself, by its chains, (rows, *event)."""
+        ...
+
+    def move(self, value: NDArray[Any], steps: int, rng_seed: int) -> NDArray[Any]:
+        """Where chains of the law are after some steps."""
+        ...
+
+    def log_density(self, value: NDArray[Any]) -> NDArray[np.float64]:
+        """What the law scores, (rows,)."""
+        ...
+
+    def anneal(
+        self, value: NDArray[Any], base: Any, betas: NDArray[np.float64], rng_seed: int
+    ) -> NDArray[np.float64]:
+        """Log weights of chains that are led through temperatures, up or down: (rows,).
+
+        At each, log f_new(v) - log f_old(v) is added, and the chain moves by a step of f_new's.
+        """
         ...
 
 

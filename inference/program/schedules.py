@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -32,8 +33,34 @@ def multiplier(schedule: Any, total_steps: int | None, cosine: Callable[[Any], A
             )
         return lambda step: 0.5 * (1 + cosine(3.141592653589793 * step / total_steps))
     if callable(schedule):
+        for step in _probes(total_steps):
+            check_factor(schedule(step), step)
         return schedule
     raise ArgumentError(
         f"schedule must be one of {', '.join(SCHEDULES)} or a function from the step to a factor "
         f"on the learning rate; got {schedule!r}."
     )
+
+
+def check_factor(factor: Any, step: int) -> float:
+    """Check what a schedule says at a step.
+
+    Raises:
+        ArgumentError: if it is no finite number, or negative, which would climb the loss.
+    """
+    try:
+        value = float(factor)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value) or value < 0:
+        raise ArgumentError(
+            "schedule must give a factor on the learning rate that is zero or positive at each "
+            f"step, got {factor!r} at step {step}."
+        )
+    return value
+
+
+def _probes(total_steps: int | None) -> list[int]:
+    """Steps at which a schedule is looked at before training: the first, the last, powers of 10."""
+    last = 10**6 if total_steps is None else max(total_steps - 1, 0)
+    return sorted({0, last, *(10**power for power in range(7) if 10**power <= last)})

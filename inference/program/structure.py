@@ -184,56 +184,6 @@ class Structure(Likelihood):
                 + (f"Use draw={remedy}." if remedy else "It needs a reparameterised draw.")
             )
 
-    def check_energy(self, objective: str, *, kernel: bool) -> None:
-        """Check for a density that is known up to a constant, and for a kernel to draw from it.
-
-        Args:
-            objective: its name.
-            kernel: whether chains are needed; where not, the model may have no latents.
-
-        Raises:
-            ObjectiveError: naming the site that does not fit, and what would.
-        """
-        self.check_observed(likelihood=False)
-        sites = [site for site in self.model.values() if site.kernel or not site.normalised]
-        if not sites:
-            raise ObjectiveError(
-                f"{objective} learns densities that are known up to a constant, and every density "
-                "of this model integrates to one. Use ELBO(), or an objective of its likelihood."
-            )
-        x = next((site for site in self.observed if site.argument == 0), None)
-        if x is None:
-            raise ObjectiveError(
-                f"{objective} scores other data than those of the batch, but no site of the model "
-                "observes the pair's first argument as it is; pass it to a sample statement with "
-                "obs=."
-            )
-        for site in sites:
-            self._check_energy_site(objective, site, kernel=kernel)
-        if not kernel and self.latents:
-            raise ObjectiveError(
-                f"{objective} needs the density of the data alone, but the model has the latent "
-                f"{self.latents[0].name!r}. Use CD(), which takes it from the guide, or sum it out."
-            )
-
-    def _check_energy_site(self, objective: str, site: Any, *, kernel: bool) -> None:
-        if kernel and not site.kernel:
-            raise ObjectiveError(
-                f"{objective} draws from {site.name!r} by a Markov chain, but its distribution has "
-                "no kernel. Give its class transition(value, key), a step that leaves it invariant."
-            )
-        if site.batch_shape != (self.rows,):
-            raise ObjectiveError(
-                f"{objective} needs a density for each datum, but site {site.name!r} has batch "
-                f"shape {site.batch_shape} for {self.rows} rows. Draw it in one plate of the data, "
-                "with all that belongs to a datum as its event."
-            )
-        if kernel and not site.observed and not self.can_draw:
-            raise ObjectiveError(
-                f"{objective} runs chains of the latent {site.name!r} without data, but the model "
-                "takes no size=; write model(x=None, *, size=1)."
-            )
-
     def check_scorable(self, objective: str) -> None:
         """Check that the guide can score values that it has not just drawn itself.
 

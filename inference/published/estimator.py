@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inference.comparison.metrics import NATS, Better, Metric, chosen
+from inference.comparison.metric import Better, Metric
+from inference.comparison.metrics import NATS, chosen
 
 
 class Kind(StrEnum):

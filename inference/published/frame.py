@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from inference.errors import ArgumentError
 from inference.published.meaning import meaning, source_of
+from inference.published.reading import read_rows
 from inference.published.result import RESULTS, Result, read_results
-from inference.published.row import BUDGETS, FOLDER, Asked, Budget, Row, read_rows
+from inference.published.row import BUDGETS, FOLDER, Asked, Budget, Row
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 _OURS = [each.name for each in fields(Result)]
-_THEIRS = ["paper", "published", "published_error", "known", "published_note"]
+_THEIRS = ["paper", "published", "published_error", "known", "published_note", "difference"]
 COLUMNS = ["title", *_OURS, *_THEIRS, "goal", "reached", "distance", "stale"]
 """Of the frame."""
 
@@ -29,8 +30,8 @@ class Line:
 
     Attributes:
         result: what was found.
-        row: what it is about; None where the row is gone.
-        asked: the row's figure; None where the row asks for it no more.
+        row: what it is about; None where row gone.
+        asked: the row's figure; None where row asks for it no more.
         stale: why it says nothing about this tree; empty if it does.
     """
 
@@ -70,6 +71,7 @@ class Line:
             "published_error": None if published is None else published.error,
             "known": "" if published is None else published.known,
             "published_note": "" if published is None else published.note,
+            "difference": None if published is None else self.result.ours - published.value,
             "goal": self.goal,
             "reached": self.reached,
             "distance": self.distance,
@@ -91,10 +93,10 @@ def results(
     A line is one figure of one row under one budget: `ours` with `standard_error` (over the scored
     data) and `deviation` (over seeds), in `unit`; how it was found (`kind`, `estimator`, `scored`,
     `data_id`, `binarisation`); where (`hardware`, `threads`, `versions`, `commit`, `command`,
-    `seconds`); `published` and how well that is known (`"read"`, `"quoted"`, or from `"memory"`);
-    the `goal`, whether it was `reached`, and the `distance` that is missing. Figures whose
-    `data_id`, `binarisation`, `kind`, `estimator`, `unit` or `scored` differ are not comparable;
-    `inference.published.tables` puts them in different tables.
+    `seconds`); `published`, how well that is known (`"read"`, `"quoted"`, or from `"memory"`) and
+    the `difference` of ours to it; the `goal`, whether it was `reached`, and the `distance` that is
+    missing. Figures whose `data_id`, `binarisation`, `kind`, `estimator`, `unit` or `scored` differ
+    are not comparable; `inference.published.tables` gives them columns of their own.
 
     Args:
         model: shell pattern of models.
@@ -130,11 +132,16 @@ def lines(
     known = read_rows(rows)
     newest: dict[tuple[Any, ...], Result] = {}
     for number, result in enumerate(read_results(path)):
-        named = result.data_id.partition("/")[0]
-        if fnmatchcase(result.model, model) and fnmatchcase(named, data):
+        if fnmatchcase(result.model, model) and _is_of(result.data_id, data):
             key = (result.row, result.budget, result.column)
             newest[(*key, number) if history else key] = result
     return sorted((_line(result, known) for result in newest.values()), key=_place)
+
+
+def _is_of(data_id: str, pattern: str) -> bool:
+    """Whether the data set, with its variant or without, is meant by a shell pattern."""
+    named = data_id.partition("/")[0]
+    return fnmatchcase(named, pattern) or fnmatchcase(named.partition("+")[0], pattern)
 
 
 def _place(line: Line) -> tuple[Any, ...]:
@@ -158,15 +165,15 @@ def _asked(result: Result, row: Row) -> Asked | None:
 
 def _stale(result: Result, row: Row | None, asked: Asked | None) -> str:
     if row is None:
-        return "the row is gone"
+        return "row gone"
     if source_of(result.module) is None:
-        return "the model is gone"
+        return "model gone"
     if asked is None or result.budget not in row.budgets:
-        return "the row asks for it no more"
+        return "row asks for it no more"
     if row.spec(cast("Budget", result.budget), asked) != result.spec:
-        return "the row has changed"
+        return "row changed since"
     if result.meaning and meaning(result.module) != result.meaning:
-        return "the model's file has changed"
+        return "model changed since"
     return ""
 
 

@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 def meaning(module: str) -> str:
@@ -31,7 +32,7 @@ def meaning_of(path: Path, package: str) -> str:
     for each in _with_siblings(path, package):
         tree = ast.parse(each.read_text(encoding="utf-8"))
         _drop_docstrings(tree)
-        found.update(ast.dump(tree).encode())
+        found.update(repr(_said(tree)).encode())
     return found.hexdigest()[:12]
 
 
@@ -57,3 +58,20 @@ def _drop_docstrings(tree: ast.Module) -> None:
     for node in ast.walk(tree):
         if isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
+
+
+def _said(node: Any) -> Any:
+    """A tree as lists of names and values, without what is empty: the same on any Python.
+
+    (`ast.dump` has other fields from one version to the next.)
+    """
+    if isinstance(node, list):
+        return [_said(each) for each in node]
+    if not isinstance(node, ast.AST):
+        return node
+    if isinstance(node, ast.Constant):
+        return ["Constant", repr(node.value)]
+    fields = [
+        (name, _said(value)) for name, value in ast.iter_fields(node) if value not in (None, [])
+    ]
+    return [type(node).__name__, *fields]

@@ -17,12 +17,16 @@ _ROOT = Path(__file__).parents[2]
 
 
 def hardware() -> str:
-    """Processor and cores, such as "x86_64, 2 cores: Intel(R) Xeon(R) Processor"."""
+    """Processor, cores, and the load of the last minute, which seconds depend on.
+
+    Such as "x86_64, 2 cores: Intel(R) Xeon(R) Processor, load 1.0".
+    """
     named = ""
     if (described := Path("/proc/cpuinfo")).exists():
         found = re.search(r"^model name\s*: (.+)$", described.read_text(), re.MULTILINE)
         named = f": {found[1].strip()}" if found else ""
-    return f"{platform.machine()}, {os.cpu_count()} cores{named}"
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return f"{platform.machine()}, {os.cpu_count()} cores{named}{load}"
 
 
 def threads(engine: str) -> int:

@@ -15,8 +15,9 @@ from inference.pairs import explaining
 from inference.program.batches import Batch
 from inference.program.structure import Structure
 from inference.program.trainer import Settings, Trainer
+from inference.training.batch_source import BatchSource
 from inference.training.global_latents import check_wholes, counted
-from inference.training.sources import ArraySource, BatchSource
+from inference.training.sources import ArraySource
 
 
 def begin(

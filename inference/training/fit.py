@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from dataclasses import dataclass
 from typing import Any
 
-from inference.data.training_data import TrainingData, prepare
+from inference.arguments import check_path
+from inference.data.training_data import prepare
 from inference.descriptions import describe_pair, plain
-from inference.engines import engine_name, load_engine
+from inference.engines import engine_name
 from inference.errors import ArgumentError
 from inference.objectives import Objective, parse_objective
-from inference.program.program import is_owned
-from inference.program.structure import Structure
-from inference.program.trainer import Settings, Trainer
+from inference.program.trainer import Settings
 from inference.training.arguments import check_arguments, check_judge
-from inference.training.checkpoints import Checkpoint
-from inference.training.first_batch import begin
-from inference.training.folder import RunFolder
-from inference.training.loop import Loop
 from inference.training.resumption import open_run
 from inference.training.run import Run
-from inference.training.signals import Stop, interruptible
+from inference.training.signals import interruptible
 from inference.training.spec import run_spec
-from inference.training.state import Plan, State
+from inference.training.task import Task
 
 _STEPS_BETWEEN_REPORTS = 100  # reports are at ends of epochs, and at least so many steps apart
-_ROWS_PER_VALIDATION = 2000  # rows times particles to score at a time
 
 
 def fit(
@@ -81,7 +73,8 @@ def fit(
             all rows keep their order, as a guide with parameters for each row needs.
         learning_rate: step size; 1e-3 for the default Adam.
         optimizer: an optax transformation or constructor, or a `numpyro.optim` object; a
-            torch.optim class, partial or instance, or a `pyro.optim` object.
+            torch.optim class, partial or instance, or a `pyro.optim` object; or the name of an
+            optax constructor or torch.optim class with settings, such as `"adam:b1=0.5"`.
         schedule: factor on the learning rate: `"cosine"`, a function of the step, or a
             torch.optim.lr_scheduler class or partial (Pyro).
         clip_norm: largest global norm of the minibatch's gradient.
@@ -129,6 +122,8 @@ def fit(
         checkpoint_seconds=checkpoint_seconds,
         progress=progress,
     )
+    if out is not None:
+        check_path("out", out)
     if resume and out is None:
         raise ArgumentError("resume=True needs out=, the folder of the run to continue.")
     if isinstance(objective, str):
@@ -161,107 +156,10 @@ def fit(
     spec = run_spec(
         describe_pair(pair, name), objective, prepared, settings, plain(patience), budget
     )
-    task = _Task(pair, name, objective, prepared, settings, spec, budget, plain(patience))
+    every = _report_every(settings) if prepared.arrays else None
+    task = Task(pair, name, objective, prepared, settings, spec, budget, plain(patience), every)
     with interruptible() as stop, open_run(out, spec, resume=resume) as (folder, checkpoint):
         return task.train(folder, checkpoint, stop, checkpoint_seconds, show=progress)
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What is to be trained, checked as far as it can be without a look at the pair."""
-
-    pair: Any
-    engine: str
-    objective: Any
-    prepared: TrainingData
-    settings: Settings
-    spec: dict[str, Any]
-    budget: dict[str, Any]
-    patience: int | None
-
-    def train(
-        self,
-        folder: RunFolder | None,
-        checkpoint: Checkpoint | None,
-        stop: Stop,
-        checkpoint_seconds: float,
-        *,
-        show: bool | str,
-    ) -> Run:
-        """Train until the budget is spent, from a checkpoint if there is one."""
-        trainer = load_engine(self.engine).Trainer(self.pair, self.objective, self.settings)
-        state = State() if checkpoint is None else State.from_dict(checkpoint.progress)
-        with trainer.running():
-            source, structure = begin(
-                self.pair,
-                self.engine,
-                trainer,
-                self.objective,
-                self.prepared,
-                self.settings,
-                kept=None if checkpoint is None else checkpoint.state,
-                repeatable=folder is not None,
-            )
-            if checkpoint is not None:
-                own = source.state()
-                trainer.restore({k: v for k, v in checkpoint.state.items() if k not in own})
-            if folder is not None:
-                folder.create(self.spec)  # nothing is written before everything has been checked
-            plan = self._plan(structure, source.rows, checkpoint_seconds)
-            loop = Loop(trainer, source, plan, folder, state)
-            if checkpoint is not None:
-                loop.best = checkpoint.best
-            try:
-                loop.run(show=show, stop=stop)
-            except BaseException as error:
-                if loop.good is not None:
-                    good = loop.good.values if loop.good.best is None else loop.good.best
-                    reached = State.from_dict(loop.good.progress)
-                    with contextlib.suppress(Exception):  # what went wrong matters more
-                        error.run = self._run(trainer, good, reached, folder, state.status)  # pyright: ignore[reportAttributeAccessIssue]
-                raise
-            best = None if state.best_at_end else loop.best
-            values = trainer.values() if best is None else best
-            return self._run(trainer, values, state, folder, state.status)
-
-    def _plan(self, structure: Structure, rows: int, checkpoint_seconds: float) -> Plan:
-        particles = getattr(self.objective, "num_particles", 1)
-        judge = self.settings.judge or self.objective
-        if isinstance(judge, Objective):
-            particles = judge.draws_per_datum(structure)
-        num_valid = len(self.prepared.valid[0]) if self.prepared.valid else 0
-        return Plan(
-            steps=self.settings.total_steps,
-            epochs=self.budget["epochs"],
-            seconds=self.budget["seconds"],
-            report_every=_report_every(self.settings) if self.prepared.arrays else None,
-            patience=self.patience,
-            checkpoint_seconds=checkpoint_seconds,
-            valid_rows=_valid_rows(structure, rows, particles, num_valid) if num_valid else 1,
-            num_valid=num_valid,
-        )
-
-    def _run(
-        self,
-        trainer: Trainer,
-        values: dict[str, Any],
-        reached: State,
-        folder: RunFolder | None,
-        status: str,
-    ) -> Run:
-        fitted = trainer.fitted(values)
-        return Run(
-            pair=fitted,
-            parameters=load_engine(self.engine).parameters(fitted),
-            spec=self.spec,
-            status=status,
-            step=reached.step,
-            folder=None if folder is None else folder.path,
-            rows=reached.history,
-            image_shape=self.prepared.image_shape,
-            objective=self.objective,
-            owned={name: array for name, array in values.items() if is_owned(name)},
-        )
 
 
 def _total_steps(
@@ -276,10 +174,3 @@ def _total_steps(
 def _report_every(settings: Settings) -> int:
     per_epoch = settings.steps_per_epoch
     return per_epoch * -(-_STEPS_BETWEEN_REPORTS // per_epoch)
-
-
-def _valid_rows(structure: Structure, rows: int, particles: int, num_valid: int) -> int:
-    """Validation rows to score at a time: all of them if the bound is no sum over rows."""
-    at_once = max(1, _ROWS_PER_VALIDATION // particles)
-    whole = structure.data_scale(rows) == 1.0 and not structure.is_sum_over(rows)
-    return max(at_once, num_valid) if whole else at_once

@@ -118,6 +118,6 @@ def _taken(folder: Path, owner: dict[str, Any]) -> str:
     if owner:
         who = f"process {owner.get('pid')} on {owner.get('host')}"
     return (
-        f"out={str(folder)!r} is in use: {who} writes into it. Wait until it has ended and pass "
-        "resume=True, or choose another folder."
+        f"out={str(folder)!r} is in use: {who} writes into it. Wait until it has ended and call "
+        "again (fit with resume=True), or choose another folder."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -35,6 +36,7 @@ class Loop:
         self.best: dict[str, NDArray[Any]] | None = None
         self.good: Checkpoint | None = None
         self._finite: set[str] | None = None
+        self._warned = False
         self._last_save = time.monotonic()
 
     def run(self, *, show: bool | str, stop: Stop) -> None:
@@ -180,7 +182,7 @@ class Loop:
         row = self._row(bar)
         state.window = EMPTY
         state.rows.append(row)
-        if "valid_bound" in row:
+        if "valid_bound" in row and self._says_something(row["valid_bound"]):
             state.stale += 1
             if row["valid_bound"] > state.best:
                 state.best, state.stale = row["valid_bound"], 0
@@ -190,6 +192,19 @@ class Loop:
                 state.status = "stopped early"
         if state.status == "running":
             self._remember()
+
+    def _says_something(self, bound: float) -> bool:
+        """Whether a validation bound is finite; one that is not does not count for patience."""
+        if np.isfinite(bound):
+            return True
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"the validation bound is {bound} at step {self.state.step}: some row has density "
+                "zero, or none, under the pair. Such reports do not count for patience=.",
+                stacklevel=2,
+            )
+        return False
 
     def _remember(self) -> None:
         """Keep the present state in memory, to fall back on if the loss diverges."""

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, NDArray
 
+from inference.arguments import check_seed
 from inference.data.arrays import as_array
-from inference.data.call import batch_from
-from inference.data.pair_arrays import precision_of, scored_arrays
+from inference.data.pair_arrays import (
+    check_arrays,
+    is_of_the_zoo,
+    precision_of,
+    scored_arrays,
+)
 from inference.engines import load_engine
-from inference.errors import ArgumentError, RunFolderError
-from inference.objectives import parse_objective
-from inference.pairs import as_given, unpacked
-from inference.program.batches import Batch
+from inference.errors import ArgumentError
+from inference.pairs import as_given, explaining, unpacked
 from inference.program.engine import Engine
-from inference.program.program import is_owned
-from inference.training.folder import RunFolder
-from inference.training.rebuilding import rebuild_pair
-from inference.training.state import State
+from inference.training.questions import asking, check_draws, check_latents
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +113,11 @@ class Run:
         Raises:
             ArgumentError: if the mean is asked for of a model whose x is a sequential site.
         """
-        means, draws = self._engine.draw(self.pair, size, seed, *self._read(given))
+        beside = self._read(given)
+        count = check_draws(size, seed, beside)
+        means, draws = asking(
+            lambda: self._engine.draw(self.pair, count, seed, *beside), f"draws {count} rows"
+        )
         if means is None and mean:
             raise ArgumentError(
                 "mean=True asks for the likelihood's mean, but 'x' is drawn entry by entry, each "
@@ -125,8 +127,14 @@ class Run:
         return draws if means is None or mean is False else means
 
     def latents(self, *x: ArrayLike, seed: int = 0) -> dict[str, NDArray[Any]]:
-        """The guide's mean of each latent given data, by site name, each with N rows."""
-        return self._engine.encode(self.pair, *self._scored(x), rng_seed=seed)
+        """The guide's mean of each latent given data, by site name, each with N rows.
+
+        Raises:
+            DataError: if the pair cannot take the data.
+        """
+        check_seed(seed)
+        rows = self._data(x)
+        return explaining(lambda x: self._engine.encode(self.pair, *x, rng_seed=seed), rows)
 
     def encode(self, *x: ArrayLike, seed: int = 0) -> NDArray[Any]:
         """The noise u that a normalising flow makes data x = f(u) of, shape (N, D).
@@ -140,7 +148,7 @@ class Run:
         Raises:
             ArgumentError: if the pair has no flow.
         """
-        found = self._engine.to_base(self.pair, *self._scored(x), rng_seed=seed)
+        found = self._engine.to_base(self.pair, *self._data(x), rng_seed=seed)
         if found is None:
             raise ArgumentError(
                 "encode gives the noise that a normalising flow makes data of, but no distribution "
@@ -154,20 +162,27 @@ class Run:
 
         Of a sequential site, whose mean depends on its own draw, it is a draw at these latents.
         """
-        given = self._scored(x)[1:]
+        given = self._data(x)[1:]
         return self._engine.decode(self.pair, self.latents(*x, seed=seed), seed, *given)
 
     def decode(self, *given: ArrayLike, **latents: ArrayLike) -> NDArray[Any]:
         """The likelihood's mean at given latents, by site name, each with N rows.
 
-        Of a sequential site, whose mean depends on its own draw, it is a draw.
+        Of a sequential site, whose mean depends on its own draw, it is a draw. Latents that are
+        not given are drawn from the model.
 
         Args:
             *given: what the model takes besides x, such as labels.
             **latents: real ones as float32, whole numbers as they are.
+
+        Raises:
+            ArgumentError: if the model has no latent of a name.
+            DataError: if one has another shape than the model's draws.
         """
         arrays = dict(zip(latents, self._read(tuple(latents.values())), strict=True))
-        return self._engine.decode(self.pair, arrays, 0, *self._read(given))
+        beside = self._read(given)
+        check_latents(self._engine, self.pair, arrays, beside)
+        return self._engine.decode(self.pair, arrays, 0, *beside)
 
     def to_arviz(self, *x: ArrayLike, num_draws: int = 500, seed: int = 0) -> InferenceData:
         """Draws of the latents given data, and what they predict, for ArviZ's tables and plots.
@@ -209,72 +224,15 @@ class Run:
     def _engine(self) -> Engine:
         return load_engine(self.spec["pair"]["engine"])
 
+    def _data(self, x: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
+        arrays = self._scored(x)
+        if is_of_the_zoo(self.pair):
+            check_arrays(self.pair, arrays, "x", engine=self.spec["pair"]["engine"])
+        return arrays
+
     def _scored(self, x: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
         return scored_arrays(self.pair, as_given(unpacked(x), "x"), self.spec["pair"]["engine"])
 
     def _read(self, values: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
         real = precision_of(self.pair, self.spec["pair"]["engine"])
         return tuple(as_array(value, real, first=not place) for place, value in enumerate(values))
-
-
-def load_run(
-    path: str | os.PathLike[str],
-    *,
-    pair: Any = None,
-    batch: Any = (),
-    objective: Any = None,
-) -> Run:
-    """Read a run from its folder, at its newest checkpoint.
-
-    Args:
-        path: the `out=` of a `fit`.
-        pair: the untrained pair; needed if it was not one of the zoo's.
-        batch: some rows of data for the pair, in any form that a batch of `fit` has; needed for
-            bare Pyro functions, whose parameters exist only once they have run.
-        objective: the objective, with the critic that it had, to ask `run.critic`; not needed if
-            its networks are the zoo's own.
-
-    Raises:
-        RunFolderError: if there is no run, no checkpoint yet, or a damaged one.
-    """
-    folder = RunFolder(path)
-    spec = folder.read_spec()
-    if "engine" not in spec.get("pair", {}) or "data" not in spec:
-        raise RunFolderError(
-            f"{folder.spec_path} is damaged (it does not name pair and data). Restore it from a "
-            "copy, or choose another folder and fit again."
-        )
-    untrained = rebuild_pair(spec["pair"]) if pair is None else pair
-    checkpoint = folder.load()
-    if checkpoint is None:
-        raise RunFolderError(
-            f"{folder.path} has no checkpoint yet: the run ended before the first one. Run it "
-            "again with resume=True."
-        )
-    engine = load_engine(spec["pair"]["engine"])
-    if not len(batch) and hasattr(untrained, "example"):
-        batch = untrained.example()
-    state = State.from_dict(checkpoint.progress)
-    values = checkpoint.values
-    if checkpoint.best is not None and not state.best_at_end:
-        values = checkpoint.best
-    kept = {name: array for name, array in values.items() if not is_owned(name)}
-    real = precision_of(untrained, spec["pair"]["engine"])
-    rows = batch_from(untrained, batch, real) if len(batch) else Batch(())
-    fitted = engine.rebuild(untrained, kept, rows.arrays, rows.form)
-    if objective is None:
-        with contextlib.suppress(ArgumentError):  # a loss of the libraries, or a critic of yours
-            objective = parse_objective(spec["objective"])
-    shape = spec["data"].get("image_shape")
-    return Run(
-        pair=fitted,
-        parameters=engine.parameters(fitted),
-        spec=spec,
-        status=folder.read_status() or state.status,
-        step=state.step,
-        folder=folder.path,
-        rows=state.history,
-        image_shape=None if shape is None else (shape[0], shape[1]),
-        objective=objective,
-        owned={name: array for name, array in values.items() if is_owned(name)},
-    )

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from ppl_models.datasets._dataset import DataId, Dataset
+from ppl_models.datasets._files import PublishedFile
 from ppl_models.datasets._second_argument import (
     labelled,
     observed_pixels,
@@ -26,11 +27,13 @@ from ppl_models.datasets._second_argument import (
 __all__ = [
     "DataId",
     "Dataset",
+    "description",
     "labelled",
     "list_datasets",
     "load",
     "observed_pixels",
     "options_of",
+    "published_files",
     "quadrants",
 ]
 
@@ -44,7 +47,7 @@ def list_datasets() -> list[str]:
     )
 
 
-def load(name: str, **options: Any) -> Dataset:
+def load(name: str, /, **options: Any) -> Dataset:
     """Load a data set by name.
 
     Args:
@@ -82,6 +85,26 @@ def options_of(name: str) -> tuple[str, ...]:
         ValueError: if there is no such data set.
     """
     return (*inspect.signature(_source(name).load).parameters, *_SECOND_ARGUMENT)
+
+
+def published_files(name: str) -> tuple[PublishedFile, ...]:
+    """The files that a data set is read from; none where it is made or comes with a package.
+
+    Raises:
+        ValueError: if there is no such data set.
+    """
+    return getattr(_source(name), "FILES", ())
+
+
+def description(name: str) -> str:
+    """What a data set is and what its `load` takes: the docstrings of its file.
+
+    Raises:
+        ValueError: if there is no such data set.
+    """
+    source = _source(name)
+    about = inspect.cleandoc(source.__doc__ or "")
+    return f"{about}\n\n{inspect.cleandoc(source.load.__doc__ or '')}"
 
 
 def _source(name: str) -> ModuleType:

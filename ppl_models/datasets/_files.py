@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import os
-from dataclasses import dataclass
+import re
+import zlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ppl_models._download import cache_folder, reason, retrieve
+from ppl_models._download import cache_folder, hash_kind, reason, retrieve
 
 VARIABLE = "PPL_DATA"
 
@@ -18,32 +22,82 @@ class PublishedFile:
     Attributes:
         folder: folder below `$PPL_DATA` and below the cache.
         name: file name as published, with `.gz` if it is published so.
-        sha256: SHA-256 of the published file.
+        sha256: SHA-256 of the published file; `md5:` and its MD5, where its publisher states that
+            alone; None where it is not known for certain.
         urls: folders on the web that serve it, best first.
+        checked: whether the user's own copy must have that SHA-256, too.
+        of_its_own: whether other data sets have files of that name, so that `$PPL_DATA/<folder>` is
+            the only place for it below `$PPL_DATA`.
     """
 
     folder: str
     name: str
-    sha256: str
+    sha256: str | None
     urls: tuple[str, ...]
+    checked: bool = False
+    of_its_own: bool = False
+
+
+def pinned(file: PublishedFile, sha256: str | None) -> PublishedFile:
+    """The file with the SHA-256 that a user gives; as it is without one.
+
+    Raises:
+        ValueError: if it is no SHA-256.
+    """
+    if sha256 is None:
+        return file
+    if not isinstance(sha256, str) or not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise ValueError(
+            f"sha256 must be the 64 hexadecimal digits (0-9, a-f) of {file.name}, got {sha256!r}."
+        )
+    return replace(file, sha256=sha256, checked=True)
 
 
 def find(file: PublishedFile) -> Path:
     """Path of the file on this machine, downloaded if need be.
 
     It is looked for in `$PPL_DATA/<folder>`, in `$PPL_DATA`, and in the cache. In the first two it
-    may be gzipped or not, and its hash is not checked, so that a user may bring other data; in the
-    cache, and after a download, its SHA-256 must be the published one.
+    may be gzipped or not, and its hash is not checked, so that a user may bring other data, unless
+    the user gave the hash; in the cache, and after a download, its SHA-256 must be the published
+    one.
 
     Raises:
         FileNotFoundError: if it is nowhere; the message says where it was looked for and what to
             do.
+        ValueError: if the user's own copy has another hash than the user gave.
     """
     places = _user_places(file)
     for place in places:
         if place.is_file():
+            if file.checked and hash_of(file, place) != file.sha256:
+                raise ValueError(
+                    f"{place} has the SHA-256 {hash_of(file, place)}, and sha256={file.sha256!r} "
+                    "was asked for; give the other one, or replace the file."
+                )
             return place
     return _retrieve(file, searched=list(dict.fromkeys(str(place.parent) for place in places)))
+
+
+def held(file: PublishedFile) -> Path | None:
+    """Where the file is on this machine, the user's folder first; None where it is not."""
+    places = [*_user_places(file), cache_folder() / file.folder / file.name]
+    return next((place for place in places if place.is_file()), None)
+
+
+def hash_of(file: PublishedFile, path: Path) -> str | None:
+    """The hash of a copy as it would be published, written as the file's own; None if unpacked."""
+    packed, published = path.suffix == ".gz", file.name.endswith(".gz")
+    if published and not packed:
+        return None  # packing it again gives other bytes
+    content = path.read_bytes()
+    if packed and not published:
+        try:
+            content = gzip.decompress(content)
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            return "of no whole gzip file"
+    if file.sha256 is not None and file.sha256.startswith("md5:"):
+        return f"md5:{hashlib.md5(content, usedforsecurity=False).hexdigest()}"
+    return hashlib.sha256(content).hexdigest()
 
 
 def _user_places(file: PublishedFile) -> list[Path]:
@@ -54,11 +108,20 @@ def _user_places(file: PublishedFile) -> list[Path]:
     # The published form first: it is the one whose hash is known.
     names = dict.fromkeys((file.name, plain, f"{plain}.gz"))
     folder = Path(root).expanduser()
-    return [place / name for place in (folder / file.folder, folder) for name in names]
+    folders = (folder / file.folder,) if file.of_its_own else (folder / file.folder, folder)
+    return [place / name for place in folders for name in names]
 
 
 def _retrieve(file: PublishedFile, *, searched: list[str]) -> Path:
     """The file from the cache, where its hash is right, or else from the first URL that has it."""
+    looked = f"in {' and '.join(searched)}" if searched else f"in ${VARIABLE} (not set)"
+    if file.sha256 is None:
+        raise FileNotFoundError(
+            f"{file.name} was not found {looked}, and it is not downloaded by itself: no SHA-256 "
+            f"of it is known for certain. Fetch {file.urls[0]}{file.name}, look at it, and put it "
+            f"at {file.folder}/{file.name} in a folder that the environment variable {VARIABLE} "
+            "names; or give the SHA-256 of a copy that you trust, load(..., sha256=...)."
+        )
     target = cache_folder() / file.folder / file.name
     failures: list[Exception] = []
     for url in file.urls:
@@ -68,10 +131,10 @@ def _retrieve(file: PublishedFile, *, searched: list[str]) -> Path:
             failures.append(error)
         else:
             return target
-    looked = f"in {' and '.join(searched)}" if searched else f"in ${VARIABLE} (not set)"
-    cached = "has it with a wrong SHA-256" if target.exists() else "does not have it"
+    kind = hash_kind(file.sha256)
+    cached = f"has it with a wrong {kind}" if target.exists() else "does not have it"
     reasons = "; ".join(
-        f"{url} {reason(error)}" for url, error in zip(file.urls, failures, strict=True)
+        f"{url} {reason(error, kind)}" for url, error in zip(file.urls, failures, strict=True)
     )
     raise FileNotFoundError(
         f"{file.name} was not found {looked}, the cache {target.parent} {cached}, and it could not "

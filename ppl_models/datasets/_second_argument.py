@@ -90,7 +90,15 @@ def quadrants(dataset: Dataset, observed: int = 1) -> Dataset:
 
 
 def observed_pixels(image_shape: tuple[int, ...], observed: int) -> NDArray[np.bool_]:
-    """Which pixels `quadrants` hands over as observed, in the shape of the image."""
+    """Which pixels `quadrants` hands over as observed, in the shape of the image.
+
+    Raises:
+        ValueError: if `observed` is not 1, 2 or 3, or an image has not two dimensions.
+    """
+    if type(observed) is not int or observed not in (1, 2, 3):
+        raise ValueError(f"observed must be 1, 2 or 3 quadrants, got {observed!r}.")
+    if len(image_shape) != 2:
+        raise ValueError(f"image_shape must be (height, width), got {image_shape!r}.")
     height, width = (side // 2 for side in image_shape)
     seen = np.zeros(image_shape, dtype=bool)
     seen[height:, :width] = True  # lower left

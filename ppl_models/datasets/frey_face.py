@@ -16,6 +16,7 @@ _FILE = PublishedFile(
     "ef2277be095baaea58dcaf1ab565e2684e80e291032fe282ed70c0a902c3f9bb",
     ("https://cs.nyu.edu/~roweis/data/",),
 )
+FILES = (_FILE,)
 
 
 def load(*, fold: int = 0) -> Dataset:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ppl_models.datasets._dataset import Dataset
-from ppl_models.datasets._polyphonic import load_music
+from ppl_models.datasets._polyphonic import load_music, music_file
 
-_FILE = "JSB_Chorales.mat"
-_SHA256 = "ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4"
+FILES = (
+    music_file(
+        "JSB_Chorales.mat", "ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4"
+    ),
+)
 
 
 def load(*, length: int | None = None) -> Dataset:
@@ -15,4 +18,4 @@ def load(*, length: int | None = None) -> Dataset:
     Args:
         length: pieces of at most so many steps; see `load_music` for this, the rows, and errors.
     """
-    return load_music("jsb", _FILE, _SHA256, length)
+    return load_music("jsb", FILES[0], length)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ppl_models.datasets._binarisation import check_binarisation, check_seed, from_grey
 from ppl_models.datasets._dataset import Dataset
 from ppl_models.datasets._files import PublishedFile, find
-from ppl_models.datasets._formats import REMEDY, read_amat, read_idx
+from ppl_models.datasets._formats import read_amat
+from ppl_models.datasets._idx_images import grey_images, labels_of, wrong
 
 _SHAPE = (28, 28)
 _ROWS = {"train": 50_000, "valid": 10_000, "test": 10_000}
@@ -50,6 +49,7 @@ _STATIC = {
     "valid": _amat("valid", "1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2"),
     "test": _amat("test", "e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c"),
 }
+FILES = (_TRAIN_IMAGES, _TRAIN_LABELS, _TEST_IMAGES, _TEST_LABELS, *_STATIC.values())
 
 
 def load(*, binarisation: str | None = "dynamic", seed: int = 0) -> Dataset:
@@ -79,19 +79,19 @@ def load(*, binarisation: str | None = "dynamic", seed: int = 0) -> Dataset:
             image_shape=_SHAPE,
             binarisation="static",
         )
-    pixels, labels = _grey_images(_TRAIN_IMAGES, 60_000), _labels(_TRAIN_LABELS, 60_000)
+    pixels, labels = grey_images(_TRAIN_IMAGES, 60_000, _SHAPE), labels_of(_TRAIN_LABELS, 60_000)
     cut = _ROWS["train"]
     return from_grey(
         "mnist",
         {
             "train": pixels[:cut],
             "valid": pixels[cut:],
-            "test": _grey_images(_TEST_IMAGES, _ROWS["test"]),
+            "test": grey_images(_TEST_IMAGES, _ROWS["test"], _SHAPE),
         },
         labels={
             "train": labels[:cut],
             "valid": labels[cut:],
-            "test": _labels(_TEST_LABELS, _ROWS["test"]),
+            "test": labels_of(_TEST_LABELS, _ROWS["test"]),
         },
         image_shape=_SHAPE,
         binarisation=binarisation,
@@ -99,36 +99,10 @@ def load(*, binarisation: str | None = "dynamic", seed: int = 0) -> Dataset:
     )
 
 
-def _grey_images(file: PublishedFile, rows: int) -> NDArray[np.float32]:
-    path = find(file)
-    pixels = read_idx(path, axes=3)
-    if pixels.shape != (rows, *_SHAPE):
-        raise _wrong(
-            path, expected=f"bytes of shape {(rows, *_SHAPE)}", got=f"shape {pixels.shape}"
-        )
-    grey = pixels.reshape(rows, -1).astype(np.float32)
-    grey /= 255
-    return grey
-
-
-def _labels(file: PublishedFile, rows: int) -> NDArray[np.int64]:
-    path = find(file)
-    labels = read_idx(path, axes=1)
-    if len(labels) != rows:
-        raise _wrong(path, expected=f"{rows} labels", got=f"{len(labels)}")
-    if labels.max() > 9:
-        raise _wrong(path, expected="labels from 0 to 9", got=f"the label {labels.max()}")
-    return labels.astype(np.int64)
-
-
 def _static_images(split: str) -> NDArray[np.float32]:
     path = find(_STATIC[split])
     rows, columns = _ROWS[split], 28 * 28
     pixels = read_amat(path, columns=columns)
     if len(pixels) != rows:
-        raise _wrong(path, expected=f"{rows} rows", got=f"{len(pixels)}")
+        raise wrong(path, expected=f"{rows} rows", got=f"{len(pixels)}")
     return pixels.astype(np.float32)
-
-
-def _wrong(path: Path, *, expected: str, got: str) -> ValueError:
-    return ValueError(f"{path} should hold {expected}; it holds {got}. {REMEDY}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ppl_models.datasets._dataset import Dataset
-from ppl_models.datasets._polyphonic import load_music
+from ppl_models.datasets._polyphonic import load_music, music_file
 
-_FILE = "MuseData.mat"
-_SHA256 = "e8d9eb422ec3833c25f43a9f854d4ee0b9118a20b45f2c183395cdc30ffa14ff"
+FILES = (
+    music_file("MuseData.mat", "e8d9eb422ec3833c25f43a9f854d4ee0b9118a20b45f2c183395cdc30ffa14ff"),
+)
 
 
 def load(*, length: int | None = 200) -> Dataset:
@@ -15,4 +16,4 @@ def load(*, length: int | None = 200) -> Dataset:
     Args:
         length: pieces of at most so many steps; see `load_music` for this, the rows, and errors.
     """
-    return load_music("muse", _FILE, _SHA256, length, usual=200)
+    return load_music("muse", FILES[0], length, usual=200)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ppl_models.datasets._dataset import Dataset
-from ppl_models.datasets._polyphonic import load_music
+from ppl_models.datasets._polyphonic import load_music, music_file
 
-_FILE = "Nottingham.mat"
-_SHA256 = "d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea"
+FILES = (
+    music_file(
+        "Nottingham.mat", "d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea"
+    ),
+)
 
 
 def load(*, length: int | None = 200) -> Dataset:
@@ -15,4 +18,4 @@ def load(*, length: int | None = 200) -> Dataset:
     Args:
         length: pieces of at most so many steps; see `load_music` for this, the rows, and errors.
     """
-    return load_music("nottingham", _FILE, _SHA256, length, usual=200)
+    return load_music("nottingham", FILES[0], length, usual=200)

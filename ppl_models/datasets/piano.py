@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ppl_models.datasets._dataset import Dataset
-from ppl_models.datasets._polyphonic import load_music
+from ppl_models.datasets._polyphonic import load_music, music_file
 
-_FILE = "Piano_midi.mat"
-_SHA256 = "990a8a71d5764a7eaa3e78d9e5023d1470380fe2db3a1448265a97a24c8b1c34"
+FILES = (
+    music_file(
+        "Piano_midi.mat", "990a8a71d5764a7eaa3e78d9e5023d1470380fe2db3a1448265a97a24c8b1c34"
+    ),
+)
 
 
 def load(*, length: int | None = 200) -> Dataset:
@@ -15,4 +18,4 @@ def load(*, length: int | None = 200) -> Dataset:
     Args:
         length: pieces of at most so many steps; see `load_music` for this, the rows, and errors.
     """
-    return load_music("piano", _FILE, _SHA256, length, usual=200)
+    return load_music("piano", FILES[0], length, usual=200)

@@ -151,8 +151,7 @@ class FlowDistribution(TorchDistribution):
 
     def look_at(self, x: Tensor) -> None:
         """Work out u and log p of a value, and remember them."""
-        u, log_volume = self.network.to_noise(x.to(self.like), self.context)
-        self._seen = x, u, self.network.log_base(u) + log_volume
+        self._seen = self._worked_out(x)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log p(x), of the value's leading shape."""
@@ -167,7 +166,10 @@ class FlowDistribution(TorchDistribution):
         return self.network.to_data(u, self.context)[0]
 
     def _of(self, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        if self._seen is None or value is not self._seen[0]:
-            self.look_at(value)
-        assert self._seen is not None
-        return self._seen
+        if self._seen is not None and value is self._seen[0]:
+            return self._seen
+        return self._worked_out(value)
+
+    def _worked_out(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        u, log_volume = self.network.to_noise(x.to(self.like), self.context)
+        return x, u, self.network.log_base(u) + log_volume

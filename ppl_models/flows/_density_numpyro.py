@@ -145,8 +145,7 @@ class FlowDistribution(Distribution):
 
     def look_at(self, x: jax.Array) -> None:
         """Work out u and log p of a value, and remember them."""
-        u, log_volume = self.network("to_noise", jnp.asarray(x), self.context)
-        self._seen = x, u, self.network("log_base", u) + log_volume
+        self._seen = self._worked_out(x)
 
     def log_prob(self, value: Any, intermediates: list[Any] | None = None) -> jax.Array:
         """log p(x), of the value's leading shape."""
@@ -161,7 +160,10 @@ class FlowDistribution(Distribution):
         return self.network("to_data", u, self.context)[0]
 
     def _of(self, value: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        if self._seen is None or value is not self._seen[0]:
-            self.look_at(value)
-        assert self._seen is not None
-        return self._seen
+        if self._seen is not None and value is self._seen[0]:
+            return self._seen
+        return self._worked_out(value)
+
+    def _worked_out(self, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        u, log_volume = self.network("to_noise", jnp.asarray(x), self.context)
+        return x, u, self.network("log_base", u) + log_volume

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Iterable
@@ -23,7 +24,9 @@ KINDS = ("nice", "realnvp", "maf", "iaf", "spline", "spline-autoregressive")
 PERMUTATIONS = ("reverse", "random", "none")
 BASES = ("normal", "mixture")
 PREPROCESS = ("none", "logit")
+DEQUANTISATIONS = ("none", "uniform", "variational")
 LIMIT = 5.0  # of what a network adds to a log scale
+UNIFORM_SCALE = 1.7  # a Gaussian so wide has a nearly uniform sigmoid
 SMALLEST = 1e-3  # width and height of a bin, as a share of all, and slope of a spline
 
 
@@ -131,6 +134,25 @@ def check_plan(
     return plan
 
 
+def noise_plan(plan: Plan, length: int, width: int) -> Plan:
+    """The steps of a guide's flow of the noise within grey levels, given those.
+
+    Args:
+        plan: that of the model's flow.
+        length: number of steps.
+        width: columns of what it is given beside the levels.
+    """
+    return dataclasses.replace(
+        plan,
+        kind="maf" if plan.dim == 1 else "realnvp",
+        length=length,
+        batch_norm=False,
+        permutations="reverse",
+        rescale=True,
+        context=plan.dim + width,
+    )
+
+
 @functools.cache
 def masks(
     dim: int, hidden: tuple[int, ...], numbers: int, *, context: bool
@@ -164,3 +186,14 @@ def check_margin(margin: float) -> float:
     if check_positive("margin", margin) >= 0.5:
         raise ValueError(f"margin must be below 0.5, such as 0.05, got {margin!r}.")
     return margin / (1 - 2 * margin)
+
+
+def check_levels(levels: int) -> int:
+    """How many grey levels there are.
+
+    Raises:
+        ValueError: if they are fewer than two.
+    """
+    if check_size("levels", levels) < 2:
+        raise ValueError("levels must be at least 2, got 1; 8-bit grey has 256.")
+    return levels

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import pyro
 import torch
-from numpy.typing import NDArray
-from pyro.distributions import constraints
-from torch import Tensor
 
-from ppl_models._pyro_pair import PyroPair
-from ppl_models.flows._density import FlowDistribution, FlowNetwork, Mixture
-from ppl_models.flows._plan import BASES, PREPROCESS, check_margin, check_plan
-from ppl_models.flows._steps import Logit, steps_of
+from ppl_models.flows._density import FlowNetwork, Mixture
+from ppl_models.flows._flow_pair import FlowPair
+from ppl_models.flows._plan import BASES, check_plan
+from ppl_models.flows._steps import steps_of
 from ppl_models.networks.arguments import check_choice, check_size
-from ppl_models.networks.condition import OptionalCondition
 
 __all__ = ["Flow"]
 
 
-class Flow(PyroPair):
+class Flow(FlowPair):
     """An invertible map of noise to data, whose density is exact; no latents.
 
     Story, for each datum n, given y_n where there is one:
@@ -69,6 +63,9 @@ class Flow(PyroPair):
             in NICE, whose volume is then no longer that of x.
         bins: of a spline.
         bound: a spline is the identity outside of [-bound, bound]; scale the data to lie inside.
+        dequantisation: `"none"`, or `"uniform"` or `"variational"` for grey levels.
+        levels: how many there are, of those.
+        noise_length: number of coupling steps of the variational noise; they have `hidden` too.
         classes: number of classes, where y is one whole number for each row.
         condition_dim: columns of y, where y is a vector. Without both the pair takes x alone.
         seed: seed of the initial weights and of random permutations.
@@ -94,12 +91,14 @@ class Flow(PyroPair):
         rescale: bool = False,
         bins: int = 8,
         bound: float = 5.0,
+        dequantisation: str = "none",
+        levels: int = 256,
+        noise_length: int = 2,
         classes: int | None = None,
         condition_dim: int | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        self.optional = OptionalCondition(classes, condition_dim)
+        super().__init__(classes, condition_dim)
         plan = check_plan(
             kind=kind,
             data_dim=data_dim,
@@ -114,58 +113,11 @@ class Flow(PyroPair):
             context=self.optional.width,
             seed=seed,
         )
-        self.data_dim = plan.dim
-        self.outside = check_margin(margin) if preprocess == "logit" else None
         check_choice("base", base, BASES)
-        check_choice("preprocess", preprocess, PREPROCESS)
         check_size("components", components)
         random = torch.Generator().manual_seed(seed)
-        before = [] if self.outside is None else [Logit(margin)]
         mixture = Mixture(components, data_dim, random) if base == "mixture" else None
-        self.flow = FlowNetwork([*before, *steps_of(plan, random)], mixture)
-
-    def model(
-        self, x: Tensor | None = None, y: Tensor | None = None, *, size: int | None = None
-    ) -> Tensor:
-        """Score x, shape (N, data_dim), or draw `size` rows, or one for each y; returns the rows.
-
-        Where the pair has a condition, `size` need not be given.
-        """
-        rows = self.optional.rows(x, y, size)
-        self.register("flow")
-        with pyro.plate("data", rows):
-            law = self._law(rows, y)
-            if x is not None:
-                law.look_at(x)
-            return pyro.sample("x", law, obs=x)
-
-    def guide(self, x: Tensor, y: Tensor | None = None) -> None:
-        """Propose nothing: there is no latent."""
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse a condition that is missing, is not the pair's, or that it does not take."""
-        self.optional.check(arrays)
-
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """A row of data, and a condition where there is one."""
-        return (*super().example(), *self.optional.example())
-
-    def _law(self, rows: int, y: Tensor | None) -> FlowDistribution:
-        like = next(self.flow.parameters())
-        support: Any = constraints.real_vector
-        if self.outside is not None:
-            support = constraints.independent(
-                constraints.interval(-self.outside, 1 + self.outside), 1
-            )
-        context = None if y is None else self._seen(y, like)
-        return FlowDistribution(
-            self.flow, context, (rows,), self.data_dim, like=like, support=support
-        )
-
-    def _seen(self, y: Tensor, like: Tensor) -> Tensor:
-        """The condition as the networks see it, shape (N, width)."""
-        y = torch.as_tensor(y, device=like.device)
-        self.optional.check_values(y.detach().cpu().numpy())
-        if self.optional.classes:
-            y = torch.nn.functional.one_hot(y.long(), self.optional.classes)
-        return y.to(like)
+        steps = [*self._before(preprocess, margin), *steps_of(plan, random)]
+        self.data_dim = plan.dim
+        self.flow = FlowNetwork(steps, mixture)
+        self._dequantise(dequantisation, levels, noise_length, plan, random)

@@ -17,7 +17,16 @@ from numpyro.distributions import constraints
 
 from ppl_models._pair import Pair
 from ppl_models.flows._density_numpyro import FlowDistribution, FlowNetwork, Mixture
-from ppl_models.flows._plan import BASES, PREPROCESS, check_margin, check_plan
+from ppl_models.flows._dequantisation_numpyro import Quantised, noise_network, proposal, uniform
+from ppl_models.flows._plan import (
+    BASES,
+    DEQUANTISATIONS,
+    PREPROCESS,
+    check_levels,
+    check_margin,
+    check_plan,
+    noise_plan,
+)
 from ppl_models.flows._steps_numpyro import Logit, steps_of
 from ppl_models.networks.arguments import check_choice, check_size
 from ppl_models.networks.condition import OptionalCondition
@@ -47,6 +56,9 @@ class Flow(Pair):
         rescale: bool = False,
         bins: int = 8,
         bound: float = 5.0,
+        dequantisation: str = "none",
+        levels: int = 256,
+        noise_length: int = 2,
         classes: int | None = None,
         condition_dim: int | None = None,
         seed: int = 0,
@@ -75,6 +87,11 @@ class Flow(Pair):
         before = [] if self.outside is None else [Logit(margin)]
         of_noise = Mixture(components, data_dim, random) if self.mixture else None
         self.flow = FlowNetwork([*before, *steps_of(plan, random)], of_noise)
+        self.dequantisation = check_choice("dequantisation", dequantisation, DEQUANTISATIONS)
+        self.levels = check_levels(levels)
+        own = noise_plan(plan, check_size("noise_length", noise_length), self.optional.width)
+        if dequantisation == "variational":
+            self.noise = noise_network(own, random)
 
     def model(
         self, x: jax.Array | None = None, y: jax.Array | None = None, *, size: int | None = None
@@ -87,13 +104,26 @@ class Flow(Pair):
         network = nnx_module("flow", self.flow)
         with numpyro.plate("data", rows):
             law = self._law(network, rows, y)
+            if self.dequantisation != "none":
+                levels = Quantised(jnp.asarray(numpyro.sample("v", law)), self.levels)
+                numpyro.sample("x", levels, obs=x)
+                return levels.mean
             if x is not None:
                 law.look_at(x)
             value = numpyro.sample("x", law, obs=x)
         return jnp.asarray(value)
 
     def guide(self, x: jax.Array, y: jax.Array | None = None) -> None:
-        """Propose nothing: there is no latent."""
+        """Propose the image v whose grey levels are x; nothing where there is no such latent."""
+        rows = self.optional.rows(x, y, None)
+        if self.dequantisation == "none":
+            return
+        law: Any = uniform(x, self.levels)
+        if self.dequantisation == "variational":
+            network = nnx_module("noise", self.noise)
+            law = proposal(network, x, None if y is None else self._seen(y), self.levels)
+        with numpyro.plate("data", rows):
+            numpyro.sample("v", law)
 
     def check_batch(self, *arrays: Any) -> None:
         """Refuse a condition that is missing, is not the pair's, or that it does not take."""

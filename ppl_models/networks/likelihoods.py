@@ -55,13 +55,16 @@ class Likelihood(nn.Module):
         return DiscretisedLogistic(output, self.log_scale.exp(), self.levels).to_event(1)
 
 
-class _GreyLevels(constraints.Constraint):
+class GreyLevels(constraints.Constraint):
+    """The multiples of 1 / (levels - 1) from 0 to 1."""
+
     is_discrete = True
 
     def __init__(self, levels: int) -> None:
         self.levels = levels
 
     def check(self, value: Tensor) -> Tensor:
+        """Whether each value is one."""
         level = value * (self.levels - 1)
         whole = (level - level.round()).abs() < 1e-3
         return whole & (level > -0.5) & (level < self.levels - 0.5)
@@ -95,7 +98,7 @@ class DiscretisedLogistic(dist.TorchDistribution):
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The grey levels."""
-        return _GreyLevels(self.levels)
+        return GreyLevels(self.levels)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> DiscretisedLogistic:
         """The distribution with its parameters expanded."""

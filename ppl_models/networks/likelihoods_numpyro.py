@@ -41,18 +41,22 @@ class Likelihood:
         return DiscretisedLogistic(output, self._scale(), self.levels).to_event(1)
 
 
-class _GreyLevels(constraints.Constraint):
+class GreyLevels(constraints.Constraint):
+    """The multiples of 1 / (levels - 1) from 0 to 1."""
+
     is_discrete = True
 
     def __init__(self, levels: int) -> None:
         self.levels = levels
 
     def __call__(self, x: Any) -> Any:
+        """Whether each value is one."""
         level = x * (self.levels - 1)
         whole = abs(level - level.round()) < 1e-3  # by numpy, for numpy arrays, inside a jit too
         return whole & (level > -0.5) & (level < self.levels - 0.5)
 
     def tree_flatten(self) -> Any:
+        """The number of levels, for jax."""
         return (), ((), {"levels": self.levels})
 
 
@@ -73,7 +77,7 @@ class DiscretisedLogistic(dist.Distribution):
     @constraints.dependent_property(is_discrete=True, event_dim=0)  # pyright: ignore[reportArgumentType]
     def support(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The grey levels."""
-        return _GreyLevels(self.levels)
+        return GreyLevels(self.levels)
 
     def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> jax.Array:
         """Draw levels."""

@@ -34,7 +34,7 @@ class RestrictedBoltzmann(dist.Distribution):
         "hidden": constraints.real_vector,
     }
     pytree_data_fields = ("weight", "visible", "hidden", "precision", "offset", "coupling", "means")
-    pytree_aux_fields = ("normalised", "burn_in", "_key")
+    pytree_aux_fields = ("normalised", "burn_in")
 
     def __init__(
         self,

@@ -313,3 +313,13 @@ def test_arguments_out_of_range_are_named(given: dict[str, Any], words: str) -> 
     for engine in ENGINES:
         with pytest.raises(ValueError, match=words):
             create("flow", engine=engine, **given)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_double_precision_stays_double(engine: str) -> None:
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    small: dict[str, Any] = {"data_dim": 2, "length": 1, "hidden": (3,), "kind": "spline"}
+    with jax.enable_x64(engine == "numpyro"):
+        pair = create("flow", engine=engine, **small)
+        run = fit(pair.double() if engine == "pyro" else pair, x, steps=2, progress=False)
+        assert run.encode(x).dtype == run.sample(2).dtype == np.float64

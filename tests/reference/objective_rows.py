@@ -41,6 +41,9 @@ ROWS: dict[str, set[str]] = {
     "ScheduledSampling": set(),
     # These need a density that is known up to a constant: see energies.py.
     "CD": set(),
+    "PseudoLikelihood": set(),
+    "NCE": set(),
+    "ScoreMatching": set(),
 }
 
 

@@ -30,12 +30,14 @@ from inference.engines.numpyro.posterior_scores import guide_draws, prior_draws,
 from inference.engines.numpyro.precision import precision
 from inference.engines.numpyro.simulation import simulate
 from inference.engines.numpyro.svi import attach, loss
+from inference.engines.numpyro.tempering import Tempering
 from inference.engines.numpyro.training import Trainer
 
 __all__ = [
     "Annealer",
     "FreedGuide",
     "Probe",
+    "Tempering",
     "Trainer",
     "attach",
     "complete",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,10 +12,11 @@ from jax import Array, lax, random
 
 from inference.engines.numpyro.frames import density
 from inference.engines.numpyro.handlers import Steer
+from inference.engines.numpyro.pairs import StoredPair, parts
 from inference.engines.numpyro.passes import Passes
 from inference.engines.numpyro.traces import run
 from inference.program.distributions import innermost
-from inference.program.energies import Given, given_by
+from inference.program.energies import Given, check_plain, given_by
 
 _UNROLLED = 4  # steps of a chain that are written out, so that they share what they compute
 
@@ -51,6 +52,19 @@ class Energies(Passes):
     def site(self, name: str, values: Mapping[str, Array] | None = None) -> Any:
         """See `inference.program.program.Program.site`."""
         return innermost(self._sites(values or {"": self.args[0]})[name]["fn"])
+
+    def other(self, pair: Any, rows: int) -> tuple[Array, Callable[[Any], Array]]:
+        """See `inference.program.program.Program.other`."""
+        stored = isinstance(pair, StoredPair)
+        model = parts(pair.wrapped if stored else pair)[0]
+        params, key = pair.values if stored else {}, self.next_key(1)
+        made = run(model, key, (None,), params=params, size=rows)
+        check_plain(made.sites)
+
+        def log_prob(values: Array) -> Array:
+            return density(run(model, key, (values,), params=params).sites["x"])
+
+        return lax.stop_gradient(made.sites["x"]["value"]), log_prob
 
     def _sites(self, values: Mapping[str, Array], *, frozen: bool = False) -> dict[str, Any]:
         """The sites of a run of the model at some values."""

@@ -28,8 +28,8 @@ from inference.program.structure import Structure
 
 def log_weights(
     pair: Any, check: Callable[..., None], batch: tuple[NDArray[Any], ...], rng_seed: int
-) -> Callable[..., NDArray[Any]]:
-    """A function (rows, K, (chunk, set)) to the logsumexp of K log weights per datum, shape (N,).
+) -> Callable[..., tuple[NDArray[Any], NDArray[Any]]]:
+    """A function (rows, K, (chunk, set)) to the log of the sum of K weights, and of squares, (N,).
 
     A fourth argument, latent to value of shape (N, *event), holds latents at values: the weights
     are then those of p(x, held). Sites that are for training only are left out.
@@ -43,7 +43,7 @@ def log_weights(
 
     def total(draws: Draws, structure: Structure, held: Mapping[str, Any]) -> Any:
         log_w = draws.likelihood_weight(structure.training_only, held)
-        return jax.nn.logsumexp(log_w, axis=0)
+        return jax.nn.logsumexp(log_w, axis=0), jax.nn.logsumexp(2 * log_w, axis=0)
 
     return _reading(pair, check, batch, rng_seed, total)
 
@@ -110,7 +110,7 @@ def _reading(
         held: Mapping[str, NDArray[Any]] | None = None,
     ) -> Any:
         # The data were checked once.
-        with numpyro.validation_enabled(False), evaluating(pair):
+        with evaluating(pair), numpyro.validation_enabled(False):
             found = compiled(values, rows, draw, num_particles, dict(held or {}))
             return jax.tree.map(np.asarray, found)
 
@@ -120,7 +120,7 @@ def _reading(
 def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
     """Sites and plates of a pair on one batch; leaves nothing behind in a guide."""
     # NumPyro's own checks would make a density of minus infinity out of one that is NaN.
-    with numpyro.validation_enabled(False), evaluating(pair):
+    with evaluating(pair), numpyro.validation_enabled(False):
         found = inspect(*untouched_parts(pair), tuple(map(jnp.asarray, batch)), {})
     return replace(found, on=partial(structure, pair))
 

@@ -40,3 +40,8 @@ class Ops:
         """0, 1, ..., count - 1, where another array is."""
         del like
         return jnp.arange(count)
+
+    @staticmethod
+    def repeat(values: jax.Array, count: int) -> jax.Array:
+        """Each row so many times."""
+        return jnp.repeat(values, count, axis=0)

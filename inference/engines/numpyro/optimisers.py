@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ import optax
 from numpyro.optim import _NumPyroOptim
 
 from inference.errors import ArgumentError
+from inference.literals import spelled
 from inference.program.phases import Phase
 from inference.program.program import OWNED
 from inference.program.schedules import multiplier
@@ -29,7 +31,8 @@ def build_optimiser(
 
     Args:
         optimiser: None for Adam; a `numpyro.optim` object; an optax transformation; or an optax
-            constructor such as `optax.adamw`, which is called with the learning rate.
+            constructor such as `optax.adamw`, which is called with the learning rate, or the name
+            of one with settings, such as `"adam:b1=0.5"`.
         learning_rate: for Adam or the constructor; 1e-3 by default.
         schedule: a factor on the learning rate (see `inference.program.schedules.multiplier`).
         total_steps: the number of steps of the whole run, if it is known.
@@ -38,6 +41,8 @@ def build_optimiser(
     Raises:
         ArgumentError: if it is none of these, or if an argument could have no effect.
     """
+    if isinstance(optimiser, str):
+        optimiser = _named(optimiser)
     ready = isinstance(optimiser, (optax.GradientTransformation, _NumPyroOptim))
     if ready and (learning_rate is not None or schedule is not None):
         raise ArgumentError(
@@ -78,6 +83,19 @@ def build_optimiser(
         return optimiser
     clip: Any = optax.clip_by_global_norm(clip_norm)
     return optax.chain(clip, cast(optax.GradientTransformation, optimiser))
+
+
+def _named(text: str) -> Any:
+    try:
+        name, settings = spelled(text)
+        constructor = getattr(optax, name)
+        inspect.signature(constructor).bind(1e-3, **settings)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ArgumentError(
+            f"optimizer={text!r} is no constructor of optax with settings of its own, such as "
+            f"'adam:b1=0.5': {str(error).rstrip('.')}."
+        ) from error
+    return functools.partial(constructor, **settings)
 
 
 def optimiser_of(settings: Settings, phases: Sequence[Phase]) -> Any:

@@ -30,12 +30,14 @@ from inference.engines.pyro.posterior_scores import guide_draws, prior_draws, sc
 from inference.engines.pyro.precision import precision
 from inference.engines.pyro.simulation import simulate
 from inference.engines.pyro.svi import attach, loss
+from inference.engines.pyro.tempering import Tempering
 from inference.engines.pyro.training import Trainer
 
 __all__ = [
     "Annealer",
     "FreedGuide",
     "Probe",
+    "Tempering",
     "Trainer",
     "attach",
     "complete",

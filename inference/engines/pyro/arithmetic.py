@@ -19,7 +19,8 @@ class Arithmetic:
     def input_gradient(self, function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
         """Gradient of the sum of a function's values by its argument; with a gradient itself."""
         with torch.enable_grad():
-            leaf = at.detach().requires_grad_()
+            # Of what has a gradient itself, the slope has one by that too: second derivatives.
+            leaf = at if at.requires_grad else at.detach().requires_grad_()
             (slope,) = torch.autograd.grad(function(leaf).sum(), leaf, create_graph=True)
         return slope
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import pyro
 import torch
 from torch import Tensor
 
 from inference.engines.pyro.frames import density
 from inference.engines.pyro.handlers import Steer
+from inference.engines.pyro.pairs import parts
 from inference.engines.pyro.passes import Passes
 from inference.engines.pyro.traces import run
 from inference.program.distributions import innermost
-from inference.program.energies import given_by
+from inference.program.energies import check_plain, given_by
 
 
 class Energies(Passes):
@@ -47,6 +49,20 @@ class Energies(Passes):
     def site(self, name: str, values: Mapping[str, Tensor] | None = None) -> Any:
         """See `inference.program.program.Program.site`."""
         return innermost(self._at(values or {"": self.args[0]})[name]["fn"])
+
+    def other(self, pair: Any, rows: int) -> tuple[Tensor, Callable[[Any], Tensor]]:
+        """See `inference.program.program.Program.other`."""
+        model = parts(pair)[0]
+        store: Any = pyro.get_param_store()
+        with store.scope(), torch.no_grad():  # its parameters are none of this program's
+            made = run(model, (None,), size=rows)
+        check_plain(made.sites)
+
+        def log_prob(values: Tensor) -> Tensor:
+            with store.scope(), torch.no_grad():
+                return density(run(model, (values,)).sites["x"])
+
+        return made.sites["x"]["value"], log_prob
 
     def _at(self, values: Mapping[str, Tensor]) -> dict[str, Any]:
         """The sites of a run of the model at some values."""

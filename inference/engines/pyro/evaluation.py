@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from pyro.contrib.easyguide import EasyGuide
 
+from inference.engines.alone import ALONE
 from inference.engines.pyro import discrete
 from inference.engines.pyro.copies import untouched_parts
 from inference.engines.pyro.inspection import inspect
@@ -31,8 +33,8 @@ from inference.program.structure import Structure
 
 def log_weights(
     pair: Any, check: Callable[..., None], batch: tuple[NDArray[Any], ...], rng_seed: int
-) -> Callable[..., NDArray[Any]]:
-    """A function (rows, K, (chunk, set)) to the logsumexp of K log weights per datum, shape (N,).
+) -> Callable[..., tuple[NDArray[Any], NDArray[Any]]]:
+    """A function (rows, K, (chunk, set)) to the log of the sum of K weights, and of squares, (N,).
 
     A fourth argument, latent to value of shape (N, *event), holds latents at values: the weights
     are then those of p(x, held). Sites that are for training only are left out.
@@ -46,11 +48,11 @@ def log_weights(
 
     def total(
         draws: Draws, structure: Structure, held: Mapping[str, Any], num_particles: int
-    ) -> NDArray[Any]:
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         log_w = draws.likelihood_weight(structure.training_only, held)
         # Where nothing is drawn, all particles are one and the same.
         log_w = log_w.expand(num_particles, *log_w.shape[1:])
-        return log_w.logsumexp(0).cpu().numpy()
+        return log_w.logsumexp(0).cpu().numpy(), (2 * log_w).logsumexp(0).cpu().numpy()
 
     return _reading(pair, check, batch, rng_seed, total)
 
@@ -136,11 +138,15 @@ def _reading(
     return scored
 
 
+def copied(store: Any) -> AbstractContextManager[Any]:
+    """A scope of a parameter store that begins as it is, and leaves nothing behind."""
+    return store.scope({key: dict(value) for key, value in store.get_state().items()})
+
+
 def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
     """Sites and plates of a pair on one batch; leaves nothing behind in Pyro's store or a guide."""
     store: Any = pyro.get_param_store()
-    known = {key: dict(value) for key, value in store.get_state().items()}
-    with store.scope(known), repeatable(pair, 0):
+    with ALONE, copied(store), repeatable(pair, 0):
         try:
             found = inspect(*untouched_parts(pair), tensors(pair, batch), {})
             return replace(found, on=partial(structure, pair))
@@ -167,7 +173,7 @@ def critic_scores(
     """The score of each datum by the critic that an objective owns, shape (N,)."""
     twin, values = copy.copy(objective), {n.removeprefix(OWNED): v for n, v in owned.items()}
     store: Any = pyro.get_param_store()
-    with store.scope(), repeatable(pair, 0), contextlib.ExitStack() as stack:
+    with ALONE, store.scope(), repeatable(pair, 0), contextlib.ExitStack() as stack:
         for name, module in objective.networks.items():
             network = copy.deepcopy(module)
             mine = {n: torch.tensor(v) for n, v in values.items() if n.startswith(f"{name}.")}

@@ -41,3 +41,8 @@ class Ops:
     def arange(count: int, like: torch.Tensor) -> torch.Tensor:
         """0, 1, ..., count - 1, where another tensor is."""
         return torch.arange(count, device=like.device)
+
+    @staticmethod
+    def repeat(values: torch.Tensor, count: int) -> torch.Tensor:
+        """Each row so many times."""
+        return values.repeat_interleave(count, 0)

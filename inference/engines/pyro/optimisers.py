@@ -14,7 +14,8 @@ from pyro.optim.lr_scheduler import PyroLRScheduler
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
 from inference.errors import ArgumentError
-from inference.program.schedules import multiplier
+from inference.literals import spelled
+from inference.program.schedules import check_factor, multiplier
 
 
 def build_optimiser(
@@ -24,13 +25,16 @@ def build_optimiser(
 
     Args:
         optimiser: None for Adam; a torch.optim class; a `functools.partial` of one; an instance,
-            whose settings are taken over; or a `pyro.optim` object.
+            whose settings are taken over; a `pyro.optim` object; or the name of a torch.optim
+            class with settings, such as `"adam:betas=(0.5,0.999)"`.
         learning_rate: overrides the optimiser's own; 1e-3 for Adam where neither is given.
         parameters: the leaf tensors to train.
 
     Raises:
         ArgumentError: if it is none of these.
     """
+    if isinstance(optimiser, str):
+        optimiser = _named(optimiser)
     parameters = list(parameters)
     settings: dict[str, Any] = {} if learning_rate is None else {"lr": learning_rate}
     if optimiser is None:
@@ -74,6 +78,22 @@ def build_optimiser(
     )
 
 
+def _named(text: str) -> Any:
+    known = {
+        name.lower(): each for name, each in vars(torch.optim).items() if isinstance(each, type)
+    }
+    try:
+        name, settings = spelled(text)
+        constructor = known[name.lower()]
+        inspect.signature(constructor).bind([], **settings)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ArgumentError(
+            f"optimizer={text!r} is no class of torch.optim with settings of its own, such as "
+            f"'adam:betas=(0.5,0.999)': {str(error).rstrip('.')}."
+        ) from error
+    return functools.partial(constructor, **settings)
+
+
 def parameter_groups(optimiser: Any, parameters: Iterable[torch.Tensor]) -> list[dict[str, Any]]:
     """The parameters in groups of one set of settings each, for `add_param_group`.
 
@@ -114,4 +134,6 @@ def build_schedule(
             "example partial(torch.optim.lr_scheduler.StepLR, step_size=1000)."
         )
     factor = multiplier(schedule, total_steps, math.cos)
-    return None if factor is None else LambdaLR(optimiser, factor)
+    if factor is None:
+        return None
+    return LambdaLR(optimiser, lambda step: check_factor(factor(step), step))

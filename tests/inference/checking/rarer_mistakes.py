@@ -27,6 +27,8 @@ from mistakes import (
 from pyro.distributions import constraints
 from torch import Tensor
 
+from ppl_models.networks.restricted import RestrictedBoltzmann
+
 
 @mistake("pair-type", "should be a function")
 def guide_by_name() -> Any:
@@ -335,6 +337,23 @@ def returns_a_column() -> Any:
 @mistake("draw-then-score", "same function")
 def draws_with_another_scale() -> Any:
     return drawing(scale=3.0), guide
+
+
+@mistake("kernel-leaves-density", "does not leave its density", batch=(BITS,))
+def kernel_of_another_density() -> Any:
+    class Slow(RestrictedBoltzmann):
+        def visible_draw(self, hidden: Tensor, key: Any = None) -> Tensor:
+            return super().visible_draw(hidden.mean(-1, keepdim=True).expand_as(hidden), key)
+
+    def chained(x: Tensor | None = None, *, size: int = 1) -> Tensor:
+        columns = BITS.shape[1]
+        visible = pyro.param("visible", torch.full((columns,), -3.0))
+        hidden = pyro.param("hidden", torch.full((2,), -3.0))
+        pull = pyro.param("pull", 6 * torch.eye(columns, 2))
+        with pyro.plate("data", size if x is None else len(x)):
+            return pyro.sample("x", Slow(pull, visible, hidden, burn_in=2), obs=x)
+
+    return chained, lambda x: None
 
 
 def exact(evidence: float, counted: float) -> Any:

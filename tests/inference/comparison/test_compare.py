@@ -24,7 +24,8 @@ from scipy.stats import t as student
 
 from inference import ELBO, IWAE, MMD, NVIL, VIMCO, compare, estimator_report, fit, gather
 from inference.comparison.cells import Result, folder_name
-from inference.comparison.metrics import Figure, chosen
+from inference.comparison.metric import Figure
+from inference.comparison.metrics import chosen
 from inference.comparison.ranking import summaries
 from inference.errors import ArgumentError, DataError, RunFolderError
 from inference.training.progress import Progress

@@ -20,6 +20,7 @@ CLASSES: dict[str, Any] = {
     "Annealer": instruments.Annealer,
     "FreedGuide": instruments.FreedGuide,
     "Probe": instruments.Probe,
+    "Tempering": instruments.Tempering,
     "Trainer": trainer.Trainer,
 }
 

@@ -37,7 +37,7 @@ from inference import (
     to_arviz,
     valid_objectives,
 )
-from inference.errors import ArgumentError, DataError, PairError
+from inference.errors import ArgumentError, DataError
 from ppl_models import create
 
 RANDOM = np.random.default_rng(0)
@@ -229,5 +229,5 @@ def test_data_that_are_none_are_refused(runs: Mapping[str, Any]) -> None:
             log_likelihood(runs["pyro"], x)
     with pytest.raises(ArgumentError, match="written for 'pyro'; leave engine= out"):
         log_likelihood(runs["pyro"], X, engine="numpyro")
-    with pytest.raises(PairError, match="fails on a batch of shape"):
+    with pytest.raises(DataError, match=r"batch must have shape \(N, 4\)"):
         valid_objectives(runs["pyro"], X[:, :3])

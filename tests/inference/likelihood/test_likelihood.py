@@ -110,8 +110,10 @@ def test_no_closed_form_and_grey_values_are_refused(engine: str) -> None:
         log_likelihood(pair, x, method="exact")
     with pytest.raises(DataError, match="cross-entropy, not a log-likelihood"):
         log_likelihood(pair, np.full((3, 12), 0.5))
-    with pytest.raises(ArgumentError, match="method must be one of iw, exact, got 'ais'"):
-        log_likelihood(pair, x, method="ais")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(
+        ArgumentError, match="method must be one of iw, exact, ais, raise, got 'laplace'"
+    ):
+        log_likelihood(pair, x, method="laplace")  # pyright: ignore[reportArgumentType]
 
 
 def test_one_datum_has_no_standard_error() -> None:

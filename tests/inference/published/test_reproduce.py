@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,9 +18,11 @@ from typer.testing import CliRunner
 import inference
 from inference.cli import app
 from inference.cli.text import console
+from inference.comparison.metric import Figure
 from inference.errors import ArgumentError
 from inference.published import frame
 from inference.published.meaning import meaning, meaning_of
+from inference.published.reproduce import Measured
 from inference.published.result import append, read_results
 from inference.published.tables import BEGIN, END, Table, as_markdown, tables, written_into
 from ppl_models import create
@@ -50,13 +54,15 @@ first = 20
 """
 
 
-@pytest.fixture(autouse=True)
-def wide(monkeypatch):
-    monkeypatch.setattr(console, "_width", 300)
+@pytest.fixture(autouse=True, scope="module")
+def wide():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(console, "_width", 300)
+        yield
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory):
+def places(tmp_path_factory, wide):
     """A folder with one row, made twice."""
     folder = tmp_path_factory.mktemp("published")
     identity = str(load("digits").data_id("test"))
@@ -108,6 +114,7 @@ def test_a_row_becomes_a_line_for_each_figure(places):
     assert line["standard_error"] == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=1e-6)
     assert [float(each) for each in line["by_seed"].split()] == pytest.approx(means, rel=1e-5)
     assert (line["known"], line["published"], line["goal"]) == ("memory", 1.5, 20.0)
+    assert line["difference"] == pytest.approx(line["ours"] - 1.5)
     assert not line["reached"]
     assert line["distance"] == pytest.approx(line["ours"] - 20.0)
     assert line["data_id"] == str(data.data_id("test"))
@@ -116,7 +123,7 @@ def test_a_row_becomes_a_line_for_each_figure(places):
     assert line["threads"] >= 1
     assert line["seconds"] > 0
     assert line["command"] == "ppl-zoo reproduce small --budget short"
-    assert (found["stale"] == "").all()
+    assert set(found["stale"]) == {""}
 
 
 def test_given_again_it_trains_nothing_and_appends_nothing(places):
@@ -157,6 +164,35 @@ def test_what_cannot_be_reproduced_is_said(own, words, said):
     assert said in refused.stderr
 
 
+def test_a_program_takes_the_place_of_a_fit(own, monkeypatch):
+    def program(seed, out, *, rows):
+        assert out == own / "runs"
+        if rows == 0:
+            return Measured({}, 1.0)
+        return Measured({"exact": Figure(rows + seed, 0.5)}, 2.0)
+
+    monkeypatch.setitem(sys.modules, "benchmarks.toy", SimpleNamespace(program=program))
+    text = (own / "small.toml").read_text().replace('"bound"\nfirst = 20', '"exact"\nper = "datum"')
+    text = text.replace('objective = "elbo"', 'program = "benchmarks.toy:program"')
+    first = text.index("[[figure]]")
+    text = text[:first] + text[text.index("[[figure]]", first + 1) :]
+    row = own / "by-program.toml"
+    row.write_text(text.replace("{ steps = 3 }", "{ rows = 7 }"))
+    run("reproduce", "by-program", *at(own), "--out", own / "runs")
+    found = results(own)
+    line = found[found["row"] == "by-program"].iloc[0]
+    assert (line["ours"], line["deviation"], line["seconds"]) == (7.5, np.sqrt(0.5), 2.0)
+    assert line["objective"] == "benchmarks.toy:program"
+    row.write_text(text.replace("{ steps = 3 }", "{ rows = 0 }"))
+    refused = run("reproduce", "by-program", *at(own), "--out", own / "runs")
+    assert "gives no exact" in refused.stderr
+    row.write_text(row.read_text().replace("toy:program", "toy:none"))
+    refused = run("reproduce", "by-program", *at(own), "--out", own / "runs")
+    assert "root of a clone" in refused.stderr
+    row.write_text(row.read_text().replace("benchmarks.toy", "os"))
+    assert "objective must be" in run("results", *at(own)).stderr
+
+
 def test_other_data_than_the_rows_are_refused(own):
     row = own / "small.toml"
     row.write_text(row.read_text().replace('name = "digits"', 'name = "digits", seed = 5'))
@@ -179,20 +215,28 @@ def test_formats_say_the_same(places):
     assert len(results(folder, model="v*", data="dig*")) == 2
     assert results(folder, model="dlgm").empty
     assert results(folder, data="mnist").empty
+    assert "without a figure" not in shown
+    refused = run("results", *at(folder), "--model", "vea")
+    assert refused.exit_code == 2
+    assert "there is no figure of a model 'vea'" in refused.stderr
 
 
-def test_figures_that_are_not_alike_share_no_table(places):
+def test_figures_that_are_not_alike_share_no_column(places):
     found = frame.lines(rows=places[0], path=places[0] / "results.csv")
-    first, second = tables(found)
-    assert first.column != second.column
+    (table,) = tables(found)
+    assert [column.kind for column in table.columns] == ["importance-weighted", "bound"]
+    assert table.rows == (tuple(found),)
     with pytest.raises(ArgumentError, match="share no column"):
-        Table(first.column, (*first.lines, *second.lines))
-    one = found[0]
-    for name in ("data_id", "binarisation", "kind", "estimator", "unit", "scored"):
+        Table(table.columns, (tuple(reversed(found)),))
+    one, column = found[0], table.columns[0]
+    for name in ("kind", "estimator", "unit", "scored", "data_id", "binarisation"):
         other = replace(one, result=replace(one.result, **{name: "bound"}))
         with pytest.raises(ArgumentError, match="share no column"):
-            Table(first.column, (one, other))
-        assert len(tables([one, other])) == 2
+            Table((column,), ((other,),))
+        columns = sum(len(each.columns) for each in tables([one, other]))
+        assert columns == 2
+    with pytest.raises(ArgumentError, match="different data share no table"):
+        Table((column, replace(column, data_id="digits/test/grey/0")), ())
 
 
 def test_the_newest_counts_and_the_others_are_history(own):
@@ -213,20 +257,20 @@ def test_stale_is_what_was_made_from_another_row_or_model(own, monkeypatch):
     assert stale() == {""}
     assert run("results", *at(own), "--stale").exit_code == 0
     row.write_text(text.replace("steps = 3", "steps = 4"))
-    assert stale() == {"the row has changed"}
+    assert stale() == {"row changed since"}
     refused = run("results", *at(own), "--stale")
     assert refused.exit_code == 1
-    assert "the row has changed" in refused.stdout
+    assert "row changed since" in refused.stdout
     row.write_text(text.replace("num_particles=5", "num_particles=6"))
-    assert stale() == {"", "the row asks for it no more"}
+    assert stale() == {"", "row asks for it no more"}
     row.unlink()
-    assert stale() == {"the row is gone"}
+    assert stale() == {"row gone"}
     row.write_text(text)
     monkeypatch.setattr(frame, "meaning", lambda module: "another")
-    assert stale() == {"the model's file has changed"}
+    assert stale() == {"model changed since"}
     assert results(own, stale=False).empty
     monkeypatch.setattr(frame, "source_of", lambda module: None)
-    assert stale() == {"the model is gone"}
+    assert stale() == {"model gone"}
 
 
 def test_meaning_is_what_the_code_says(tmp_path):
@@ -257,8 +301,13 @@ def test_texts_get_their_part_between_the_marks(places):
     assert as_markdown(found) in made
     assert written_into(made, found) == made
     assert written_into("no marks", found) == "no marks"
-    assert "ppl-zoo reproduce small --budget short" in made
-    assert "Nobody 2026 (fewer pixels)" in made
+    assert "    ppl-zoo reproduce ROW --budget short\n" in made
+    assert "- 1.5: Nobody 2026 (fewer pixels)" in made
+
+
+def test_rows_without_a_figure_are_named(own):
+    shutil.copy(own / "small.toml", own / "later.toml")
+    assert "Rows without a figure yet: later." in run("results", *at(own)).stdout
 
 
 def test_a_damaged_line_is_named(own):

@@ -168,7 +168,9 @@ ARGUMENTS: dict[str, tuple[dict[str, Any], type[ZooError], str]] = {
     ),
     "device": ({"device": "abacus"}, ArgumentError, "device.*'abacus'"),
     "engine": ({"engine": "stan"}, ArgumentError, "must be 'pyro' or 'numpyro', got 'stan'"),
-    "optimizer name": ({"optimizer": "adam"}, ArgumentError, "optimizer= of a .*got str"),
+    "optimizer name": ({"optimizer": "adaam"}, ArgumentError, "optimizer='adaam' is no"),
+    "optimizer setting": ({"optimizer": "adam:b=1"}, ArgumentError, "optimizer='adam:b=1' is no"),
+    "optimizer words": ({"optimizer": "adam:b"}, ArgumentError, "write 'b' as keyword=value"),
     "optimizer number": ({"optimizer": 0.1}, ArgumentError, "optimizer= of a .*got float"),
     "schedule name": ({"schedule": "linear"}, ArgumentError, "constant, cosine .*got 'linear'"),
     "cosine without end": (

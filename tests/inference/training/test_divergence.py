@@ -109,3 +109,55 @@ def test_resuming_after_divergence_goes_on_from_the_good_state(engine, tmp_path,
         quick(bare(engine), Stream(1e30 * good), epochs=1, out=tmp_path / "run")
     resumed = quick(bare(engine), Stream(good), epochs=1, out=tmp_path / "run", resume=True)
     assert_same_run(quick(bare(engine), Stream(good), epochs=1), resumed)
+
+
+def broken(engine: str, kind: str) -> Any:
+    """A pair that makes a number of no value at one place, at once or after some steps."""
+    if engine == "pyro":
+        import pyro as ppl
+        import pyro.distributions as dist
+        import torch as arrays
+
+        full = arrays.tensor
+    else:
+        import jax.numpy as arrays
+        import numpyro as ppl
+        import numpyro.distributions as dist
+
+        full = arrays.asarray
+
+    def model(x):
+        mean, spread = ppl.param("mean", full(0.0)), ppl.param("spread", full(1.0))
+        with ppl.plate("data", len(x)):
+            z = ppl.sample("z", dist.Normal(mean, 1.0))
+            loc, scale = z, arrays.exp(0 * spread)
+            if kind == "x":
+                loc = arrays.log(z - 100.0)
+            if kind == "x, its scale":
+                scale = 0.9995 - spread
+            ppl.sample("x", dist.Normal(loc, scale, validate_args=False), obs=x[:, 0])
+
+    def guide(x):
+        a, b = ppl.param("a", full(0.0)), ppl.param("b", full(0.0))
+        scale = arrays.log(b - 1) if kind == "z" else arrays.exp(b)
+        with ppl.plate("data", len(x)):
+            ppl.sample("z", dist.Normal(a, scale, validate_args=False))
+
+    return model, guide
+
+
+@pytest.mark.parametrize("batches", [False, True], ids=["array", "batches"])
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("x", r"In the model, site 'x' \(test_divergence.py:\d+\) is the first: its loc is NaN"),
+        ("x, its scale", r"In the model, site 'x' .* is the first: its scale is NaN, or not"),
+        ("z", r"In the guide, site 'z' .* is the first: its scale is NaN"),
+    ],
+)
+def test_the_site_is_named(kind, words, batches, engine, tmp_path):
+    data = [binary(4, seed=s) for s in range(6)] if batches else binary()
+    with pytest.raises(DivergenceError, match=words) as caught:
+        quick(broken(engine, kind), data, steps=40, engine=engine, out=tmp_path / "run")
+    assert caught.value.run.status == "diverged"
+    assert '"diverged"' in (tmp_path / "run" / "status.json").read_text()

@@ -133,6 +133,7 @@ def test_forms_of_the_same_optimiser_agree():
         {"optimizer": torch.optim.SGD([torch.zeros(2)], lr=0.01)},
         {"optimizer": torch.optim.SGD([torch.zeros(2)], lr=5.0), "learning_rate": 0.01},
         {"optimizer": optim.SGD({"lr": 0.01})},
+        {"optimizer": "sgd:momentum=0", "learning_rate": 0.01},
     ]
     for form in forms[1:]:
         assert same("pyro", forms[0], form)
@@ -148,6 +149,7 @@ def test_forms_of_the_same_optimiser_agree_on_numpyro():
         {"optimizer": optax.sgd(0.01)},
         {"optimizer": functools.partial(optax.sgd, momentum=None), "learning_rate": 0.01},
         {"optimizer": numpyro.optim.SGD(0.01)},
+        {"optimizer": "sgd:momentum=None", "learning_rate": 0.01},
     ]
     for form in forms[1:]:
         assert same("numpyro", forms[0], form)

@@ -1,0 +1,122 @@
+"""Chains of a density that is known up to a constant, at all temperatures, on NumPyro."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+from jax import Array, lax, random
+from numpy.typing import NDArray
+
+from inference.engines.numpyro.energies import chain
+from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
+from inference.engines.numpyro.traces import run
+from inference.program.distributions import innermost
+from inference.program.energies import check_one_kernel
+
+_AT_ONCE = 2000  # temperatures of one call
+
+
+class Tempering:
+    """A pair's density without its constant, between a base and itself.
+
+    See `inference.program.instruments.Tempering`.
+    """
+
+    def __init__(self, pair: Any) -> None:
+        self.pair = pair
+        self.values = pair.values if isinstance(pair, StoredPair) else {}
+        self.model = parts(pair.wrapped if isinstance(pair, StoredPair) else pair)[0]
+        self.name = ""
+        jax.eval_shape(self._law, self.values)
+        self._compiled: dict[str, Any] = {}  # by the kind of base
+
+    def log_partition(self) -> float:
+        """See `inference.program.instruments.Tempering`."""
+        return float(self._called(lambda values: self._law(values).log_partition()))
+
+    def base_log_partition(self, base: Any) -> float:
+        """See `inference.program.instruments.Tempering`."""
+        return float(self._called(lambda values: self._law(values).base(base).log_partition()))
+
+    def begin(self, base: Any, rows: int, rng_seed: int) -> NDArray[Any]:
+        """See `inference.program.instruments.Tempering`."""
+        key = random.PRNGKey(rng_seed)
+        return self._called(lambda values: self._law(values).base(base).sample(key, (rows,)))
+
+    def draw(self, rows: int, rng_seed: int) -> NDArray[Any]:
+        """See `inference.program.instruments.Tempering`."""
+        key = random.PRNGKey(rng_seed)
+        return self._called(lambda values: self._law(values).sample(key, (rows,)))
+
+    def move(self, value: NDArray[Any], steps: int, rng_seed: int) -> NDArray[Any]:
+        """See `inference.program.instruments.Tempering`."""
+        key = random.PRNGKey(rng_seed)
+        return self._called(lambda values: chain(self._law(values), value, steps, key))
+
+    def log_density(self, value: NDArray[Any]) -> NDArray[np.float64]:
+        """See `inference.program.instruments.Tempering`."""
+        found = self._called(lambda values: self._law(values).log_prob(value))
+        return found.astype(np.float64)
+
+    def anneal(
+        self, value: NDArray[Any], base: Any, betas: NDArray[np.float64], rng_seed: int
+    ) -> NDArray[np.float64]:
+        """See `inference.program.instruments.Tempering`."""
+        at = value if isinstance(base, str) else np.asarray(base)
+        kind = base if isinstance(base, str) else ""
+        total: Any = np.zeros(len(value))
+        dtype = jnp.result_type(float)
+        with self._running():
+            for number, first in enumerate(range(0, len(betas) - 1, _AT_ONCE)):
+                part = np.asarray(betas[first : first + _AT_ONCE + 1], dtype)
+                key = random.fold_in(random.PRNGKey(rng_seed), number)
+                value, log_w = self._jitted(kind)(self.values, value, at, part, key)
+                total = total + np.asarray(log_w, np.float64)
+        return total
+
+    def _jitted(self, kind: str) -> Any:
+        if kind not in self._compiled:
+            self._compiled[kind] = jax.jit(functools.partial(self._anneal, kind))
+        return self._compiled[kind]
+
+    def _anneal(
+        self, kind: str, values: Any, value: Array, means: Array, betas: Array, key: Array
+    ) -> tuple[Array, Array]:
+        law = self._law(values)
+        base = law.base(kind or means)
+
+        def step(carry: tuple[Array, Array], inputs: Any) -> tuple[tuple[Array, Array], None]:
+            value, log_w = carry
+            before, after, number = inputs
+            law_before, law_after = law.tempered(before, base), law.tempered(after, base)
+            log_w = log_w + law_after.log_prob(value) - law_before.log_prob(value)
+            return (law_after.transition(value, random.fold_in(key, number)), log_w), None
+
+        start = jnp.asarray(value), jnp.zeros(len(value), betas.dtype)
+        steps = betas[:-1], betas[1:], jnp.arange(len(betas) - 1)
+        return lax.scan(step, start, steps)[0]
+
+    def _law(self, values: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = run(self.model, random.PRNGKey(0), (None,), params=values, size=1)
+        self.name = check_one_kernel({n: innermost(s["fn"]) for n, s in made.sites.items()})
+        return innermost(made.sites[self.name]["fn"])
+
+    def _called(self, function: Any) -> NDArray[Any]:
+        with self._running():
+            return np.asarray(jax.jit(function)(self.values))
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[None]:
+        """The pair in evaluation mode, without checks of values."""
+        with evaluating(self.pair), numpyro.validation_enabled(False):
+            yield

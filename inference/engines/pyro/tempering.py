@@ -1,0 +1,84 @@
+"""Chains of a density that is known up to a constant, at all temperatures, on Pyro."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inference.engines.pyro.energies import chain
+from inference.engines.pyro.evaluation import repeatable, tensors
+from inference.engines.pyro.pairs import parts
+from inference.engines.pyro.traces import run
+from inference.program.distributions import innermost
+from inference.program.energies import check_one_kernel
+
+
+class Tempering:
+    """A pair's density without its constant, between a base and itself.
+
+    See `inference.program.instruments.Tempering`.
+    """
+
+    def __init__(self, pair: Any) -> None:
+        self.pair = pair
+        with repeatable(pair, 0):
+            # A distribution holds its parameters: one run shows it for good.
+            sites = run(parts(pair)[0], (None,), size=1).sites
+        self.name = check_one_kernel({n: innermost(s["fn"]) for n, s in sites.items()})
+        law: Any = innermost(sites[self.name]["fn"])
+        self.law = law.expand(torch.Size()) if law.batch_shape == (1,) else law
+
+    def log_partition(self) -> float:
+        """See `inference.program.instruments.Tempering`."""
+        with repeatable(self.pair, 0):
+            return float(self.law.log_partition())
+
+    def base_log_partition(self, base: Any) -> float:
+        """See `inference.program.instruments.Tempering`."""
+        with repeatable(self.pair, 0):
+            return float(self._base(base).log_partition())
+
+    def begin(self, base: Any, rows: int, rng_seed: int) -> NDArray[Any]:
+        """See `inference.program.instruments.Tempering`."""
+        with repeatable(self.pair, rng_seed):
+            return self._base(base).sample((rows,)).cpu().numpy()
+
+    def draw(self, rows: int, rng_seed: int) -> NDArray[Any]:
+        """See `inference.program.instruments.Tempering`."""
+        with repeatable(self.pair, rng_seed):
+            return self.law.sample((rows,)).cpu().numpy()
+
+    def move(self, value: NDArray[Any], steps: int, rng_seed: int) -> NDArray[Any]:
+        """See `inference.program.instruments.Tempering`."""
+        with repeatable(self.pair, rng_seed):
+            return chain(self.law, self._tensor(value), steps).cpu().numpy()
+
+    def log_density(self, value: NDArray[Any]) -> NDArray[np.float64]:
+        """See `inference.program.instruments.Tempering`."""
+        with repeatable(self.pair, 0):
+            return self.law.log_prob(self._tensor(value)).double().cpu().numpy()
+
+    def anneal(
+        self, value: NDArray[Any], base: Any, betas: NDArray[np.float64], rng_seed: int
+    ) -> NDArray[np.float64]:
+        """See `inference.program.instruments.Tempering`."""
+        with repeatable(self.pair, rng_seed):
+            start, state = self._base(base), self._tensor(value)
+            log_w = torch.zeros(len(state), dtype=torch.float64, device=state.device)
+            before = self.law.tempered(float(betas[0]), start)
+            for beta in betas[1:]:
+                after = self.law.tempered(float(beta), start)
+                log_w += after.log_prob(state) - before.log_prob(state)
+                state, before = after.transition(state, None), after
+            return log_w.cpu().numpy()
+
+    def _base(self, base: Any) -> Any:
+        return self.law.base(base if isinstance(base, str) else self._tensor(base))
+
+    def _tensor(self, value: NDArray[Any]) -> Tensor:
+        (tensor,) = tensors(self.pair, (value,))
+        return tensor

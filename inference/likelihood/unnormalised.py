@@ -1,0 +1,105 @@
+"""The likelihood of data under densities that are known up to a constant: exact, AIS, RAISE."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.data.rows import cut
+from inference.data.support import check_support
+from inference.errors import ArgumentError, ObjectiveError
+from inference.likelihood.partition import check_annealed, of_chains, tempering
+from inference.likelihood.weighing import LogSums, weigh
+from inference.pairs import Fitted, draws_nothing, explaining
+from inference.program.per_datum import check_rows
+from inference.program.structure import Structure
+
+
+def log_likelihoods(
+    given: Fitted,
+    method: str,
+    *,
+    num_particles: int,
+    num_chains: int,
+    num_temperatures: int,
+    base: Any,
+    seed: int,
+    chunk_size: int,
+) -> tuple[NDArray[np.float64], str]:
+    """log p(x) of each datum, (N,), and how it was found; see `log_likelihood`."""
+    check_annealed(base, num_chains, num_temperatures, seed)
+    head = tuple(array[:2] for array in given.arrays)
+    structure = explaining(lambda rows: given.backend.structure(given.pair, rows), head)
+    structure.check_match()
+    structure.check_observed(likelihood=False)
+    check_support(structure, given.arrays, "x")
+    tempered = tempering(given)
+    site = structure.model[tempered.name]
+    settings = base, num_chains, num_temperatures, int(seed)
+    if method == "raise":
+        _check_alone(structure)
+        rows = given.arrays[0]
+        constant = tempered.log_partition() if site.normalised else 0.0
+        return _raised(tempered, rows, constant, settings, chunk_size), (
+            f"raise, C={num_chains}, T={num_temperatures}"
+        )
+    found = of_chains(tempered, method, *settings)
+    constant = found.log_z - (tempered.log_partition() if site.normalised else 0.0)
+    count = 1 if draws_nothing(structure) else num_particles
+    label = found.method if count == 1 else f"{found.method}, K={count}"
+    return _scored(given, structure, count, int(seed), chunk_size) - constant, label
+
+
+def _scored(
+    given: Any, structure: Structure, count: int, seed: int, chunk_size: int
+) -> NDArray[np.float64]:
+    """log f(x), of models with latents by importance sampling with K draws."""
+
+    def check(seen: Structure) -> None:
+        seen.check_match()
+        seen.check_likelihood("log_likelihood")
+
+    check_rows(structure, 2 if len(given.arrays[0]) > 1 else 1, "log_likelihood")
+    head = tuple(array[:2] for array in given.arrays)
+    weights = given.backend.log_weights(given.pair, check, head, seed)
+    sums, rows = LogSums(), max(1, chunk_size // count)
+    weigh(sums, weights, given.arrays, count, rows=rows, chunk_size=chunk_size)
+    return sums.log_means()
+
+
+def _check_alone(structure: Structure) -> None:
+    if not draws_nothing(structure):
+        raise ObjectiveError(
+            "method='raise' leads chains from the data themselves, but the model has the latent "
+            f"{structure.latents[0].name!r}. Use method='ais', or 'exact' with few units."
+        )
+
+
+def _raised(
+    tempered: Any,
+    x: NDArray[Any],
+    constant: float,
+    settings: tuple[Any, int, int, int],
+    chunk_size: int,
+) -> NDArray[np.float64]:
+    """Reverse annealed importance sampling from each datum down to the base."""
+    base, chains, temperatures, seed = settings
+    if chunk_size < chains:
+        raise ArgumentError(f"chunk_size must be at least num_chains={chains}, got {chunk_size}.")
+    start = tempered.base_log_partition(base)
+    betas = np.linspace(1.0, 0.0, temperatures + 1)
+    values = []
+    for number, (rows,) in enumerate(cut((x,), chunk_size // chains)):
+        copies = np.repeat(rows[None], chains, 0).reshape(-1, *rows.shape[1:])
+        moved = tempered.move(copies, 1, _seed(seed, number, 0))
+        log_w = tempered.anneal(moved, base, betas, _seed(seed, number, 1))
+        mean = np.logaddexp.reduce(log_w.reshape(chains, -1), axis=0) - math.log(chains)
+        values.append(tempered.log_density(rows) + constant - start + mean)
+    return np.concatenate(values)
+
+
+def _seed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)

@@ -1,0 +1,92 @@
+"""What learning of densities that are known up to a constant asks of a model."""
+
+from __future__ import annotations
+
+from inference.errors import ObjectiveError
+from inference.program.sites import Site
+from inference.program.structure import Structure
+
+
+def check_energy(structure: Structure, objective: str, *, kernel: bool) -> None:
+    """Check for a density that is known up to a constant, and for a kernel to draw from it.
+
+    Args:
+        structure: sites and plates.
+        objective: its name.
+        kernel: whether chains are needed; where not, the model may have no latents.
+
+    Raises:
+        ObjectiveError: naming the site that does not fit, and what would.
+    """
+    structure.check_observed(likelihood=False)
+    sites = [site for site in structure.model.values() if site.kernel or not site.normalised]
+    if not sites:
+        raise ObjectiveError(
+            f"{objective} learns densities that are known up to a constant, and every density "
+            "of this model integrates to one. Use ELBO(), or an objective of its likelihood."
+        )
+    x = next((site for site in structure.observed if site.argument == 0), None)
+    if x is None:
+        raise ObjectiveError(
+            f"{objective} scores other data than those of the batch, but no site of the model "
+            "observes the pair's first argument as it is; pass it to a sample statement with "
+            "obs=."
+        )
+    for site in sites:
+        _check_site(structure, objective, site, kernel=kernel)
+    if not kernel and structure.latents:
+        raise ObjectiveError(
+            f"{objective} needs the density of the data alone, but the model has the latent "
+            f"{structure.latents[0].name!r}. Use CD(), which takes it from the guide, or sum it "
+            "out."
+        )
+
+
+def _check_site(structure: Structure, objective: str, site: Site, *, kernel: bool) -> None:
+    if kernel and not site.kernel:
+        raise ObjectiveError(
+            f"{objective} draws from {site.name!r} by a Markov chain, but its distribution has "
+            "no kernel. Give its class transition(value, key), a step that leaves it invariant."
+        )
+    if site.batch_shape != (structure.rows,):
+        raise ObjectiveError(
+            f"{objective} needs a density for each datum, but site {site.name!r} has batch "
+            f"shape {site.batch_shape} for {structure.rows} rows. Draw it in one plate of the data"
+            ", with all that belongs to a datum as its event."
+        )
+    if kernel and not site.observed and not structure.can_draw:
+        raise ObjectiveError(
+            f"{objective} runs chains of the latent {site.name!r} without data, but the model "
+            "takes no size=; write model(x=None, *, size=1)."
+        )
+
+
+def check_conditionals(structure: Structure, objective: str) -> None:
+    """Check that the density of each entry given all others can be worked out.
+
+    Raises:
+        ObjectiveError: naming the site whose entries are neither binary nor have it.
+    """
+    for site in structure.model.values():
+        unknown = site.kernel or not site.normalised
+        if unknown and not site.full_conditionals and site.support != "boolean":
+            raise ObjectiveError(
+                f"{objective} reports the density of each entry given all others, but "
+                f"{site.name!r} is not binary. Give its class "
+                "log_conditionals(value, columns), or use ScoreMatching() or NCE()."
+            )
+
+
+def check_real_data(structure: Structure, objective: str) -> None:
+    """Check that the density of the data has a slope by them.
+
+    Raises:
+        ObjectiveError: naming the site that has finitely many values.
+    """
+    for site in structure.observed:
+        if site.support not in ("real", "realvector"):
+            raise ObjectiveError(
+                f"{objective} takes the slope of a density by the data, but the support of "
+                f"{site.name!r} is {site.support or 'not known'}. Use CD(), NCE() or "
+                "PseudoLikelihood()."
+            )

@@ -1,0 +1,83 @@
+"""`load_run`: a run from its folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any
+
+from inference.arguments import check_path
+from inference.data.call import batch_from
+from inference.data.pair_arrays import precision_of
+from inference.engines import load_engine
+from inference.errors import ArgumentError, RunFolderError
+from inference.objectives import parse_objective
+from inference.program.batches import Batch
+from inference.program.program import is_owned
+from inference.training.folder import RunFolder
+from inference.training.rebuilding import rebuild_pair
+from inference.training.run import Run
+from inference.training.state import State
+
+
+def load_run(
+    path: str | os.PathLike[str],
+    *,
+    pair: Any = None,
+    batch: Any = (),
+    objective: Any = None,
+) -> Run:
+    """Read a run from its folder, at its newest checkpoint.
+
+    Args:
+        path: the `out=` of a `fit`.
+        pair: the untrained pair; needed if it was not one of the zoo's.
+        batch: some rows of data for the pair, in any form that a batch of `fit` has; needed for
+            bare Pyro functions, whose parameters exist only once they have run.
+        objective: the objective, with the critic that it had, to ask `run.critic`; not needed if
+            its networks are the zoo's own.
+
+    Raises:
+        RunFolderError: if there is no run, no checkpoint yet, or a damaged one.
+    """
+    folder = RunFolder(check_path("path", path))
+    spec = folder.read_spec()
+    if "engine" not in spec.get("pair", {}) or "data" not in spec:
+        raise RunFolderError(
+            f"{folder.spec_path} is damaged (it does not name pair and data). Restore it from a "
+            "copy, or choose another folder and fit again."
+        )
+    untrained = rebuild_pair(spec["pair"]) if pair is None else pair
+    checkpoint = folder.load()
+    if checkpoint is None:
+        raise RunFolderError(
+            f"{folder.path} has no checkpoint yet: the run ended before the first one. Run it "
+            "again with resume=True."
+        )
+    engine = load_engine(spec["pair"]["engine"])
+    if not len(batch) and hasattr(untrained, "example"):
+        batch = untrained.example()
+    state = State.from_dict(checkpoint.progress)
+    values = checkpoint.values
+    if checkpoint.best is not None and not state.best_at_end:
+        values = checkpoint.best
+    kept = {name: array for name, array in values.items() if not is_owned(name)}
+    real = precision_of(untrained, spec["pair"]["engine"])
+    rows = batch_from(untrained, batch, real) if len(batch) else Batch(())
+    fitted = engine.rebuild(untrained, kept, rows.arrays, rows.form)
+    if objective is None:
+        with contextlib.suppress(ArgumentError):  # a loss of the libraries, or a critic of yours
+            objective = parse_objective(spec["objective"])
+    shape = spec["data"].get("image_shape")
+    return Run(
+        pair=fitted,
+        parameters=engine.parameters(fitted),
+        spec=spec,
+        status=folder.read_status() or state.status,
+        step=state.step,
+        folder=folder.path,
+        rows=state.history,
+        image_shape=None if shape is None else (shape[0], shape[1]),
+        objective=objective,
+        owned={name: array for name, array in values.items() if is_owned(name)},
+    )

@@ -1,0 +1,104 @@
+"""Constants of densities by three methods, and the likelihoods that they make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import small_rbm as rbm
+import torch
+from rows import ENGINES
+
+from inference import log_likelihood, log_partition
+from inference.errors import ArgumentError, ObjectiveError
+from ppl_models import create
+from ppl_models.networks import restricted, restricted_numpyro
+
+VALUES = {name: value.astype(np.float32) for name, value in rbm.parameters(seed=1).items()}
+EXACT = {name: value.astype(np.float64) for name, value in VALUES.items()}
+TRUTH, CHAINS, TEMPERATURES = rbm.log_partition(EXACT), 400, 100
+LAW = rbm.probabilities(EXACT)
+X = rbm.STATES[np.random.default_rng(0).choice(256, 40, p=LAW)].astype(np.float32)
+each_engine = pytest.mark.parametrize("engine", ENGINES)
+
+
+def pair(engine: str, **more: Any) -> Any:
+    made: Any = create("rbm", engine=engine, **{**rbm.SETTINGS, **more})
+    if engine == "pyro":
+        made.load_state_dict({name: torch.tensor(value) for name, value in VALUES.items()})
+    else:
+        made.initial = VALUES
+    return made
+
+
+def log_p(rows: Any) -> Any:
+    codes = (rows @ 2 ** np.arange(rbm.VISIBLE)[::-1]).astype(int)
+    return np.log(LAW)[codes]
+
+
+@each_engine
+def test_the_three_methods_agree_on_the_constant(engine: str) -> None:
+    """The annealed ones within 5 standard errors, and three of them are less than 0.1 nats."""
+    settings = {"num_chains": CHAINS, "num_temperatures": TEMPERATURES}
+    assert log_partition(pair(engine), "exact").log_z == pytest.approx(TRUTH, rel=1e-5)
+    for method, base in (("ais", "data"), ("reverse", "uniform"), ("ais", np.full(8, 0.3))):
+        found = log_partition(pair(engine), method, base=base, **settings)
+        error = (found.upper - found.lower) / 6
+        assert abs(found.log_z - TRUTH) < 5 * error < 0.1
+        assert found.chains.shape == (CHAINS,)
+        assert 20 < found.effective_sample_size <= CHAINS
+        assert f"T={TEMPERATURES}" in str(found)
+
+
+@each_engine
+def test_the_likelihood_lies_between_its_estimates(engine: str) -> None:
+    exact = log_likelihood(pair(engine), X, method="exact")
+    np.testing.assert_allclose(exact.per_datum, log_p(X), rtol=1e-4, atol=1e-4)
+    above = log_likelihood(pair(engine), X, method="ais", num_temperatures=TEMPERATURES)
+    below = log_likelihood(
+        pair(engine), X, method="raise", num_chains=20, num_temperatures=TEMPERATURES
+    )
+    assert abs(above.mean - exact.mean) < 0.15
+    assert exact.mean - 0.15 < below.mean < exact.mean + 0.02
+    assert "raise, C=20" in str(below)
+
+
+@each_engine
+def test_a_summed_constant_is_not_counted_twice(engine: str) -> None:
+    summed = pair(engine, normaliser="exact")
+    found = log_likelihood(summed, X, method="ais", num_temperatures=TEMPERATURES)
+    assert found.mean == pytest.approx(log_p(X).mean(), abs=0.15)
+    assert log_likelihood(summed, X).mean == pytest.approx(log_p(X).mean(), abs=1e-3)
+
+
+@each_engine
+def test_a_base_without_its_constant_is_caught(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: log Z of the base is forgotten."""
+    for module in (restricted, restricted_numpyro):
+        of = module.RestrictedBoltzmann.log_partition
+
+        def forgotten(law: Any, of: Any = of) -> Any:
+            still = isinstance(law.coupling, float) and law.coupling == 0
+            return 0.0 * law.hidden.sum() if still else of(law)
+
+        monkeypatch.setattr(module.RestrictedBoltzmann, "log_partition", forgotten)
+    found = log_partition(pair(engine), num_chains=50, num_temperatures=50)
+    assert abs(found.log_z - TRUTH) > 1
+
+
+@each_engine
+def test_refusals_name_what_would_do(engine: str) -> None:
+    vae = create("vae", engine=engine, data_dim=8, latent_dim=2, hidden=(3,))
+    with pytest.raises(ObjectiveError, match=r"this one has none.*log_likelihood\(pair, x\)"):
+        log_partition(vae)
+    with pytest.raises(ArgumentError, match="up to 20 can be summed"):
+        log_partition(create("rbm", engine=engine, data_dim=30, hidden_dim=21), "exact")
+    with pytest.raises(ArgumentError, match="method must be one of exact, ais, reverse"):
+        log_partition(pair(engine), "raise")
+    with pytest.raises(ArgumentError, match="base must be one of data, uniform"):
+        log_partition(pair(engine), base="prior")
+    with pytest.raises(ObjectiveError, match=r"'x' says normalised = False.*method='ais'"):
+        log_likelihood(pair(engine), X)
