@@ -100,9 +100,9 @@ class MMD(Objective):
                 raise ValueError("linear_time=True pairs data with draws; leave out num_samples.")
         self.num_samples = num_samples
         self.draw = check_draw(draw)
-        self.features = _check_network(features)
         if draw == "score" and (sqrt or linear_time):
             raise ValueError("draw='score' is for MMD^2 of all pairs: leave out sqrt, linear_time.")
+        self.features = _check_network(features)
 
     @property
     def unit(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
