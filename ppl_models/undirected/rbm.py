@@ -54,6 +54,11 @@ class RBM(PyroPair):
         ValueError: if an argument is out of range.
     """
 
+    weight: Tensor
+    visible_bias: Tensor
+    hidden_bias: Tensor
+    log_scale: Tensor  # where the variance is learnt
+
     def __init__(
         self,
         *,

@@ -130,7 +130,8 @@ def test_a_gaussian_machine_is_a_mixture_of_gaussians(engine: str, visible: str)
     log_w = h @ c + ((means**2 - b**2) / (2 * scale**2)).sum(1)
     log_w -= np.logaddexp.reduce(log_w)
     x = noise.normal(size=(6, 2)) * 2
-    each = [multivariate_normal(m, np.diag(scale**2)).logpdf(x) for m in means]
+    spread: Any = np.diag(scale**2)
+    each = [multivariate_normal(mean, spread).logpdf(x) for mean in means]
     expected = np.logaddexp.reduce(np.stack(each, 1) + log_w, axis=1)
     if engine == "pyro":
         pair.double()

@@ -40,9 +40,10 @@ def log_p(rows: Any) -> Any:
 @each_engine
 def test_the_three_methods_agree_on_the_constant(engine: str) -> None:
     """The annealed ones within 5 standard errors, and three of them are less than 0.1 nats."""
-    settings = {"num_chains": CHAINS, "num_temperatures": TEMPERATURES}
+    settings: dict[str, Any] = {"num_chains": CHAINS, "num_temperatures": TEMPERATURES}
     assert log_partition(pair(engine), "exact").log_z == pytest.approx(TRUTH, rel=1e-5)
-    for method, base in (("ais", "data"), ("reverse", "uniform"), ("ais", np.full(8, 0.3))):
+    ways: Any = (("ais", "data"), ("reverse", "uniform"), ("ais", np.full(8, 0.3)))
+    for method, base in ways:
         found = log_partition(pair(engine), method, base=base, **settings)
         error = (found.upper - found.lower) / 6
         assert abs(found.log_z - TRUTH) < 5 * error < 0.1
@@ -97,7 +98,7 @@ def test_refusals_name_what_would_do(engine: str) -> None:
     with pytest.raises(ArgumentError, match="up to 20 can be summed"):
         log_partition(create("rbm", engine=engine, data_dim=30, hidden_dim=21), "exact")
     with pytest.raises(ArgumentError, match="method must be one of exact, ais, reverse"):
-        log_partition(pair(engine), "raise")
+        log_partition(pair(engine), "raise")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="base must be one of data, uniform"):
         log_partition(pair(engine), base="prior")
     with pytest.raises(ObjectiveError, match=r"'x' says normalised = False.*method='ais'"):

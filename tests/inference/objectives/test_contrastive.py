@@ -109,8 +109,8 @@ def test_the_value_is_the_pseudo_likelihood(engine: str) -> None:
     rows, law = DATA.astype(np.float32), rbm.probabilities(EXACT)
     codes = (DATA @ 2 ** np.arange(8)[::-1]).astype(int)
     expected = sum(
-        np.log(law[codes] / (law[codes] + law[codes ^ (1 << bit)])) for bit in range(8)
-    ).sum()
+        np.log(law[codes] / (law[codes] + law[codes ^ (1 << bit)])).sum() for bit in range(8)
+    )
     _, losses = load_engine(engine).gradients(pair(engine), CD(), (rows,), 300, values=VALUES)
     error = losses.std(ddof=1) / np.sqrt(len(losses))
     assert abs(-losses.mean() - expected) < 5 * error < 0.1 * abs(expected)
