@@ -29,12 +29,13 @@ def retrieve(url: str, sha256: str, target: Path) -> None:
     """
     import pooch
 
+    copied: Any = _copied
     pooch.retrieve(
         url=url,
         known_hash=sha256 if ":" in sha256 else f"sha256:{sha256}",
         fname=target.name,
         path=target.parent,
-        downloader=_copied if url.startswith("file:") else None,
+        downloader=copied if url.startswith("file:") else None,
     )
 
 

@@ -152,7 +152,7 @@ class MaskedMixture(Autoregressive):
         value = jnp.asarray(value)
 
         @jax.checkpoint
-        def one(component: jax.Array) -> jax.Array:
+        def one(component: jax.Array) -> Any:
             logits = self.network.logits(value, component)
             return dist.Bernoulli(logits=logits).to_event(1).log_prob(value)
 

@@ -22,7 +22,7 @@ FINE = 200  # points of a cell along each axis
 
 
 def moved(dequantisation: str, **more: Any) -> Any:
-    pair = create("flow", engine="pyro", dequantisation=dequantisation, **SMALL, **more)
+    pair: Any = create("flow", engine="pyro", dequantisation=dequantisation, **SMALL, **more)
     noise = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for name, value in pair.named_parameters():
@@ -103,7 +103,7 @@ def test_the_edge_to_which_a_draw_is_rounded_is_in_its_cell() -> None:
 
 
 def test_nothing_is_blamed_on_levels_of_other_images() -> None:
-    pair = create("flow", engine="pyro", dequantisation="uniform", **SMALL)
+    pair: Any = create("flow", engine="pyro", dequantisation="uniform", **SMALL)
     assert not check_pair(pair, CELLS).failed
 
 

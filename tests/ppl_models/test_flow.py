@@ -28,7 +28,8 @@ SIZES: dict[str, Any] = {"data_dim": 3, "length": 3, "hidden": (6,), "bins": 4}
 
 def moved(kind: str, *, by: float = 0.3, **more: Any) -> Any:
     """A Pyro pair in double precision, away from its start, in evaluation mode."""
-    pair = create("flow", engine="pyro", kind=kind, **{**SIZES, **more}).double().eval()
+    pair: Any = create("flow", engine="pyro", kind=kind, **{**SIZES, **more})
+    pair = pair.double().eval()
     noise = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for value in pair.parameters():
@@ -94,7 +95,7 @@ def test_coupling_of_shifts_keeps_the_volume() -> None:
 def test_numpyro_draws_as_pyro_does(kind: str) -> None:
     """The map from u to x at the same parameters; the densities are compared with all models'."""
     ours = create("flow", kind=kind, **{**SIZES, "length": 2})
-    theirs = create("flow", engine="pyro", kind=kind, **{**SIZES, "length": 2})
+    theirs: Any = create("flow", engine="pyro", kind=kind, **{**SIZES, "length": 2})
     weights = {name: value.detach() for name, value in theirs.flow.named_parameters()}
     leaves = jax.tree_util.tree_leaves_with_path(nnx_params(ours))
     assert len(leaves) == len(weights)
@@ -154,7 +155,8 @@ def test_the_best_linear_autoregression_is_that_of_least_squares() -> None:
     x = np.random.default_rng(0).normal(size=(40, 3)) @ np.array(
         [[1, 0.5, 2], [0, 1, -1], [0, 0, 1]]
     )
-    pair = create("flow", engine="pyro", kind="maf", data_dim=3, length=1, hidden=()).double()
+    pair: Any = create("flow", engine="pyro", kind="maf", data_dim=3, length=1, hidden=())
+    pair = pair.double()
     layer: Any = pair.flow.steps[0].network.layers[0]
     with torch.no_grad():
         layer.weight.zero_()
@@ -168,7 +170,8 @@ def test_the_best_linear_autoregression_is_that_of_least_squares() -> None:
     law = pair._law(40, None)
     value = law.log_prob(torch.tensor(x)).mean()
     value.backward()
-    exact = multivariate_normal(x.mean(0), np.cov(x.T, bias=True)).logpdf(x).mean()
+    gaussian: Any = multivariate_normal
+    exact = gaussian(x.mean(0), np.cov(x.T, bias=True)).logpdf(x).mean()
     assert float(value.detach()) == pytest.approx(exact, rel=1e-10)
     mask = torch.tensor(masks(3, (), 2, context=False)[0])[:3]
     assert (layer.weight.grad[:3] * mask).abs().max() < 1e-10
@@ -229,7 +232,8 @@ def test_splines_are_those_of_pyro() -> None:
     )
     mapped = theirs(value)
     numbers = raw.movedim(-1, -2), torch.zeros(14, 3, dtype=torch.float64)
-    ours, volume = Spline(5, 2.0)(value, *numbers, back=False)
+    spline: Any = Spline(5, 2.0)
+    ours, volume = spline(value, *numbers, back=False)
     inner = (value > 4 * widths[..., 0] - 1.99) & (value < 1.99 - 4 * widths[..., -1])
     assert inner.sum() > 300
     volumes = theirs.log_abs_det_jacobian(value, mapped)
@@ -275,15 +279,15 @@ def test_what_a_flow_has_not_is_refused_by_name(engine: str) -> None:
 
 
 def test_draws_carry_a_gradient_to_every_parameter() -> None:
-    pair = create("flow", engine="pyro", kind="maf", data_dim=3, length=2, hidden=(4,))
+    pair: Any = create("flow", engine="pyro", kind="maf", data_dim=3, length=2, hidden=(4,))
     pair.model(size=6).square().sum().backward()
     assert all(value.grad is not None and value.grad.any() for value in pair.parameters())
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_condition_is_asked_for_and_heard(engine: str) -> None:
-    pair = create("flow", engine=engine, data_dim=2, length=1, hidden=(3,), classes=3)
-    plain = create("flow", engine=engine, data_dim=2)
+    pair: Any = create("flow", engine=engine, data_dim=2, length=1, hidden=(3,), classes=3)
+    plain: Any = create("flow", engine=engine, data_dim=2)
     as_array: Callable[..., Any] = torch.tensor if engine == "pyro" else jnp.asarray
     x, y = as_array([[0.1, 0.2], [0.1, 0.2]]), as_array([0, 2])
     for call, words in [
@@ -320,6 +324,6 @@ def test_double_precision_stays_double(engine: str) -> None:
     x = np.random.default_rng(0).normal(size=(20, 2))
     small: dict[str, Any] = {"data_dim": 2, "length": 1, "hidden": (3,), "kind": "spline"}
     with jax.enable_x64(engine == "numpyro"):
-        pair = create("flow", engine=engine, **small)
+        pair: Any = create("flow", engine=engine, **small)
         run = fit(pair.double() if engine == "pyro" else pair, x, steps=2, progress=False)
         assert run.encode(x).dtype == run.sample(2).dtype == np.float64

@@ -13,7 +13,8 @@ from ppl_models import create
 
 
 def moved() -> Any:
-    pair = create("glow", engine="pyro", image_shape=(4, 4), depth=2, channels=3).double().eval()
+    pair: Any = create("glow", engine="pyro", image_shape=(4, 4), depth=2, channels=3)
+    pair = pair.double().eval()
     noise = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for value in pair.parameters():
