@@ -33,6 +33,10 @@ def _slope(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]
     return softplus(primals[0]), sigmoid(primals[0]) * tangents[0]
 
 
+# Its arguments are not typed.
+_dependent: Any = constraints.dependent_property
+
+
 class RestrictedBoltzmann(dist.Distribution):
     """Visible units v and binary hidden units h, of which h is summed out.
 
@@ -68,8 +72,8 @@ class RestrictedBoltzmann(dist.Distribution):
         batch = jnp.broadcast_shapes(visible.shape[:-1], hidden.shape[:-1])
         super().__init__(batch, visible.shape[-1:], validate_args=validate_args)
 
-    @constraints.dependent_property(is_discrete=True, event_dim=1)
-    def support(self) -> Any:
+    @_dependent(is_discrete=True, event_dim=1)
+    def support(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """{0, 1} for binary visible units, else the real line."""
         kind: Any = constraints.boolean if self.precision is None else constraints.real
         return constraints.independent(kind, 1)

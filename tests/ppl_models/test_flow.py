@@ -227,16 +227,16 @@ def test_splines_are_those_of_pyro() -> None:
     widths, heights, slopes = raw.split([5, 5, 4], -1)
     slopes = torch.nn.functional.softplus(slopes + np.log(np.expm1(1 - 1e-3)))
     widths = widths.softmax(-1)
-    theirs = ConditionedSpline(
+    theirs: Any = ConditionedSpline(
         (widths, heights.softmax(-1), slopes, None), bound=2.0, order="quadratic"
     )
-    mapped = theirs(value)
+    mapped: Any = theirs(value)
     numbers = raw.movedim(-1, -2), torch.zeros(14, 3, dtype=torch.float64)
     spline: Any = Spline(5, 2.0)
     ours, volume = spline(value, *numbers, back=False)
     inner = (value > 4 * widths[..., 0] - 1.99) & (value < 1.99 - 4 * widths[..., -1])
     assert inner.sum() > 300
-    volumes = theirs.log_abs_det_jacobian(value, mapped)
+    volumes: Any = theirs.log_abs_det_jacobian(value, mapped)
     torch.testing.assert_close(ours[inner], mapped[inner], rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(volume[inner], volumes[inner], rtol=1e-5, atol=1e-4)
 

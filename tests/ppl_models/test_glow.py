@@ -40,7 +40,7 @@ def test_there_and_back_and_the_volume_of_autodiff() -> None:
 
 def test_the_first_minibatch_normalises_the_channels_and_is_kept(tmp_path: Any) -> None:
     x = np.random.default_rng(0).normal(50, 9, size=(200, 16)).astype(np.float32)
-    pair = create("glow", engine="pyro", image_shape=(4, 4), depth=1, channels=3, scales=1)
+    pair: Any = create("glow", engine="pyro", image_shape=(4, 4), depth=1, channels=3, scales=1)
     run = fit(pair, x, steps=1, batch_size=200, learning_rate=1e-9, progress=False, out=tmp_path)
     norm = run.pair.wrapped.flow.steps[0].scale.norms[0]
     channels = x.reshape(200, 2, 2, 2, 2).transpose(0, 2, 4, 1, 3).reshape(200, 4, 4)

@@ -49,7 +49,7 @@ def plain(pair: Any, x: Array, settings: dict[str, Any]) -> float:
             mean, scale = (part.reshape(k, WIDTH) for part in np.split(out[k:], 2))
             scale = np.log1p(np.exp(scale)) + 1e-3
             each = out[:k] - logsumexp(out[:k]) + logpdf(seen, mean, scale).sum(1)
-            total += float(logsumexp(each))
+            total += float(np.asarray(logsumexp(each)))
         else:
             total += np.log(np.where(seen == 1, expit(out), expit(-out))).sum()
         shown = own["input.weight"] @ seen

@@ -89,7 +89,7 @@ class Energies(Passes):
         return made.sites
 
 
-def chain(law: Any, value: Array, steps: int, key: Array) -> Array:
+def chain(law: Any, value: Any, steps: int, key: Array) -> Array:
     """Where chains of a law's kernel are after some steps; each step has a key of its own."""
 
     def step(number: Any, value: Array) -> Array:
