@@ -75,7 +75,7 @@ def log_likelihood(
     method: Literal["iw", "exact"] = "iw",
     until: float | None = None,
     seed: int = 0,
-    chunk_size: int = 10_000,
+    chunk_size: int = 2_500,
     engine: str | None = None,
 ) -> Estimate:
     """Log-likelihood of data under a fitted pair.
@@ -102,7 +102,8 @@ def log_likelihood(
             standard error over the data is another matter: no number of draws makes it smaller.)
         seed: seed of the draws.
         chunk_size: largest number of particles times data to be decoded at once. It bounds the
-            memory, whatever K is. A program that is made for all rows is given all of them.
+            memory, whatever K is; many more do not fit a processor's cache. A program that is made
+            for all rows is given all of them.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
 
     Returns:
