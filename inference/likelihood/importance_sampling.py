@@ -79,7 +79,7 @@ def log_likelihood(
     num_temperatures: int = 10_000,
     base: str | ArrayLike = "data",
     seed: int = 0,
-    chunk_size: int = 10_000,
+    chunk_size: int = 2_500,
     engine: str | None = None,
 ) -> Estimate:
     """Log-likelihood of data under a fitted pair.
@@ -115,7 +115,8 @@ def log_likelihood(
         base: where their chains begin or end: see `log_partition`.
         seed: seed of the draws.
         chunk_size: largest number of particles times data to be decoded at once. It bounds the
-            memory, whatever K is. A program that is made for all rows is given all of them.
+            memory, whatever K is; many more do not fit a processor's cache. A program that is made
+            for all rows is given all of them.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
 
     Returns:
