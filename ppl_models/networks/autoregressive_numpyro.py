@@ -154,11 +154,11 @@ class MaskedMixture(Autoregressive):
         @jax.checkpoint
         def one(component: jax.Array) -> Any:
             logits = self.network.logits(value, component)
-            return dist.Bernoulli(logits=logits).to_event(1).log_prob(value)
+            return jnp.asarray(dist.Bernoulli(logits=logits).to_event(1).log_prob(value))
 
         count = self.network.connections.count
         each = lax.map(one, jnp.arange(count))
-        return jax.nn.logsumexp(each, axis=0) - jnp.log(count)
+        return jnp.asarray(jax.nn.logsumexp(each, axis=0)) - jnp.log(count)
 
     def mean_given(self, value: jax.Array) -> jax.Array:
         """Each entry's mean given those before it in each network's order, averaged."""
