@@ -71,7 +71,7 @@ class RestrictedBoltzmann(TorchDistribution):
         super().__init__(batch, visible.shape[-1:], validate_args=validate_args)
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
-    def support(self) -> Any:
+    def support(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """{0, 1} for binary visible units, else the real line."""
         kind: Any = constraints.boolean if self.precision is None else constraints.real
         return constraints.independent(kind, 1)
