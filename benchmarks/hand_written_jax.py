@@ -44,6 +44,33 @@ def belief_net_parameters(width: int, hidden: int) -> dict[str, Array]:
     }
 
 
+def maf_parameters(width: int, hidden: int, steps: int) -> list[Layers]:
+    """Masked networks width-hidden-2 width, one for each step."""
+    init = jax.nn.initializers.glorot_uniform()
+    shapes = [(width, hidden), (hidden, 2 * width)]
+    return [
+        [(init(key, shape), jnp.zeros(shape[1])) for key, shape in zip(keys, shapes, strict=True)]
+        for keys in random.split(random.PRNGKey(0), (steps, 2))
+    ]
+
+
+@jax.value_and_grad
+def maf(params: list[Layers], key: Array, batch: Array) -> Array:
+    """Minus the exact log-likelihood of a masked autoregressive flow, columns reversed between."""
+    del key
+    width, hidden = params[0][0][0].shape
+    degree = 1 + np.arange(hidden) * (width - 1) // hidden
+    first = np.float32(degree[None, :] >= np.arange(1, width + 1)[:, None])
+    last = np.float32(np.tile(np.arange(1, width + 1), 2)[None, :] > degree[:, None])
+    u, log_volume = batch, jnp.zeros(len(batch))
+    for (inner, bias), (outer, shift) in params:
+        h = jax.nn.relu(u @ (inner * first) + bias)
+        mean, log_scale = jnp.split(h @ (outer * last) + shift, 2, axis=-1)
+        u = ((u - mean) * jnp.exp(-log_scale))[:, ::-1]
+        log_volume -= log_scale.sum(-1)
+    return -(log_volume - 0.5 * (u**2 + math.log(2 * math.pi)).sum(-1)).sum()
+
+
 @jax.value_and_grad
 def elbo(params: tuple[Layers, Layers], key: Array, batch: Array) -> Array:
     """One draw, the divergence in closed form."""
@@ -124,7 +151,9 @@ def vimco(count: int) -> Gradient:
     return jax.value_and_grad(loss)
 
 
-def loop(x: np.ndarray, params: Any, gradient: Gradient, *, batch_size: int) -> Timer:
+def loop(
+    x: np.ndarray, params: Any, gradient: Gradient, *, batch_size: int, binarised: bool = True
+) -> Timer:
     """A jax + optax loop under `lax.scan`; the timer gives the seconds of so many steps."""
     data, per_epoch = jnp.asarray(x), len(x) // batch_size
     optimiser = optax.adam(1e-3)
@@ -137,7 +166,8 @@ def loop(x: np.ndarray, params: Any, gradient: Gradient, *, batch_size: int) -> 
         )
         batch = data[lax.dynamic_slice_in_dim(rows, position * batch_size, batch_size)]
         draw, noise = random.split(random.fold_in(random.PRNGKey(2), number))
-        batch = (random.uniform(noise, batch.shape) < batch).astype(jnp.float32)
+        if binarised:
+            batch = (random.uniform(noise, batch.shape) < batch).astype(jnp.float32)
         value, grads = gradient(params, draw, batch)
         updates, state = optimiser.update(grads, state, params)
         return (optax.apply_updates(params, updates), state, rows), value

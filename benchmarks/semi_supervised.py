@@ -1,4 +1,4 @@
-"""Few labels on MNIST, after Kingma et al. 2014: `python -m benchmarks.semi_supervised`.
+"""Few labels on MNIST, after Kingma et al. 2014: the program of the rows `labels-*`.
 
 50,000 training images, of which 10 or 100 of each class keep their label; the error is that on
 the 10,000 test images. Rows, each trained on the same labels:
@@ -9,9 +9,9 @@ the 10,000 test images. Rows, each trained on the same labels:
     m1+m2                    `semi_supervised_vae` on M1's features
 
 Every piece is kept in the run folder as soon as it is known, and a fit that was stopped goes on
-where it was, so the command can be given again, for one piece (`--only m1+m2 --labels 100 --seed
-0`) or for all. M1 is trained once. Images are grey where they are only looked at: by scikit-learn,
-by M1's encoder for features, and by M2's classifier in the test.
+where it was, so that `ppl-zoo reproduce` can be given again. M1 is trained once. Images are grey
+where they are only looked at: by scikit-learn, by M1's encoder for features, and by M2's classifier
+in the test.
 """
 
 from __future__ import annotations
@@ -20,20 +20,19 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 from jax import random
 from numpy.typing import NDArray
 from numpyro import handlers
-from rich.console import Console
-from rich.table import Table
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from benchmarks.finished import finished
 from inference import Enumerated, Run, classify, fit
+from inference.comparison.metric import Figure
+from inference.published.reproduce import Measured
 from ppl_models import create
 from ppl_models.datasets import labelled, load
 
@@ -42,8 +41,6 @@ ACTIVATION = "elu"  # of M2; M1 has a choice
 RATE = 3e-3  # of M2, at first
 DRAWS = 10  # of each image's features, for training and for testing
 LABELLED = 1 / 3  # of the training rows, by repetition
-LABELS = (100, 1_000)
-SEEDS = (0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -51,18 +48,18 @@ class Budget:
     """How long to train, on how much, and where everything is kept."""
 
     runs: Path
-    m1_activation: str
-    m1_latents: int
-    m1_epochs: int
-    feature_steps: int
-    feature_batch: int
-    feature_hidden: int
-    pixel_steps: int
-    pixel_batch: int
-    pixel_latents: int
-    feature_alpha: float
-    pixel_alpha: float
-    images: int
+    m1_activation: str = "elu"
+    m1_latents: int = 15
+    m1_epochs: int = 60
+    feature_steps: int = 60_000
+    feature_batch: int = 100
+    feature_hidden: int = 200
+    pixel_steps: int = 20_000
+    pixel_batch: int = 50
+    pixel_latents: int = 3
+    feature_alpha: float = 0.1
+    pixel_alpha: float = 20.0
+    images: int = 50_000
 
 
 @dataclass(frozen=True)
@@ -283,63 +280,16 @@ def measured(row: str, count: int, seed: int, budget: Budget) -> tuple[float, fl
     return error, spent
 
 
-ROWS = ("knn", "logistic", "m1+knn", "m1+logistic", "m2", "m1+m2")
+def reproduced(seed: int, out: Path, *, row: str, labels: int, **budget: Any) -> Measured:
+    """One piece, as a row of `benchmarks/published` asks for it; M1 is trained once for all.
 
-
-def main(
-    only: Annotated[str | None, typer.Option(help=f"One row: {', '.join(ROWS)}.")] = None,
-    labels: Annotated[int | None, typer.Option(help="100 or 1000, or another number.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the labels and of training.")] = None,
-    runs: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/semi_supervised"),
-    m1_activation: Annotated[str, typer.Option(help="Of M1's networks: elu or softplus.")] = "elu",
-    m1_latents: int = 15,
-    m1_epochs: int = 60,
-    feature_steps: int = 60_000,
-    feature_batch: int = 100,
-    feature_hidden: int = 200,
-    pixel_steps: int = 20_000,
-    pixel_batch: int = 50,
-    pixel_latents: int = 3,
-    feature_alpha: float = 0.1,
-    pixel_alpha: float = 20.0,
-    images: Annotated[int, typer.Option(help="Training images; fewer are a trial.")] = 50_000,
-) -> None:
-    """Train what is asked for and not yet in the run folder, and print a table."""
-    if only is not None and only not in ROWS:
-        raise typer.BadParameter(f"--only must be one of {', '.join(ROWS)}, got {only!r}.")
-    budget = Budget(
-        runs,
-        m1_activation,
-        m1_latents,
-        m1_epochs,
-        feature_steps,
-        feature_batch,
-        feature_hidden,
-        pixel_steps,
-        pixel_batch,
-        pixel_latents,
-        feature_alpha,
-        pixel_alpha,
-        images,
-    )
-    counts = LABELS if labels is None else (labels,)
-    seeds = SEEDS if seed is None else (seed,)
-    table = Table(title="Test error in per cent, mean ± standard deviation over label seeds")
-    table.add_column("row", no_wrap=True)
-    for count in counts:
-        table.add_column(f"{count:,} labels", justify="right", no_wrap=True)
-        table.add_column("seconds", justify="right", no_wrap=True)
-    for row in ROWS if only is None else (only,):
-        cells = []
-        for count in counts:
-            results = np.array([measured(row, count, each, budget) for each in seeds])
-            spread = f" ± {results[:, 0].std(ddof=1):.2f}" if len(seeds) > 1 else ""
-            cells += [f"{results[:, 0].mean():.2f}{spread}", f"{results[:, 1].mean():.0f}"]
-        table.add_row(row, *cells)
-    Console().print(table)
-    images_id = load("mnist", binarisation="dynamic", seed=0).data_id("train")
-    print(f"seeds {', '.join(map(str, seeds))}; {images_id}, {images:,} images")
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    Args:
+        seed: of the labels and of training.
+        out: folder of the runs.
+        row: one of those above.
+        labels: how many rows keep theirs.
+        **budget: fields of `Budget`.
+    """
+    settings = Budget(runs=out / "semi_supervised", **budget)
+    error, spent = measured(row, labels, seed, settings)
+    return Measured({"classification_error": Figure(error)}, spent)

@@ -17,7 +17,8 @@ from inference.errors import ArgumentError
 T = TypeVar("T")
 
 # Above these, a loop does not end and an array does not fit: a mistake, such as a seed as a size.
-_MOST = dict.fromkeys(("num_particles", "num_outer", "num_draws", "num_chains"), 10**8)
+_COUNTS_OF_DRAWS = ("num_particles", "num_outer", "num_draws", "num_chains")
+_MOST: dict[str, int] = dict.fromkeys(_COUNTS_OF_DRAWS, 10**8)
 _MOST_OF_ANYTHING = 10**12
 
 
@@ -41,7 +42,7 @@ def check_count(name: str, value: Any, *, least: int = 1, optional: bool = False
         return None
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise ArgumentError(f"{name} must be a whole number of at least {least}, got {value!r}.")
-    if value > (most := _MOST.get(name, _MOST_OF_ANYTHING)):
+    if int(value) > (most := _MOST.get(name, _MOST_OF_ANYTHING)):
         raise ArgumentError(
             f"{name} must be at most {most:,}, got {int(value):.3g}: no machine gets through that."
         )

@@ -20,7 +20,7 @@ def retrieve(url: str, sha256: str, target: Path) -> None:
 
     Args:
         url: its address, `http:`, `https:` or `file:`.
-        sha256: of the file.
+        sha256: of the file; or `md5:` and its MD5, where that is what its publisher states.
         target: where it is kept.
 
     Raises:
@@ -31,18 +31,23 @@ def retrieve(url: str, sha256: str, target: Path) -> None:
 
     pooch.retrieve(
         url=url,
-        known_hash=f"sha256:{sha256}",
+        known_hash=sha256 if ":" in sha256 else f"sha256:{sha256}",
         fname=target.name,
         path=target.parent,
         downloader=_copied if url.startswith("file:") else None,
     )
 
 
-def reason(error: Exception) -> str:
+def hash_kind(sha256: str) -> str:
+    """What a hash that `retrieve` takes is called."""
+    return "MD5" if sha256.startswith("md5:") else "SHA-256"
+
+
+def reason(error: Exception, kind: str = "SHA-256") -> str:
     """What became of an attempt, to stand after the address."""
     if isinstance(error, OSError):
         return f"gave {type(error).__name__}"
-    return "served a file with a wrong SHA-256"
+    return f"served a file with a wrong {kind}"
 
 
 def _copied(url: str, output_file: Any, _: Any) -> None:

@@ -117,7 +117,7 @@ def create(
     name: str,
     *,
     engine: str = "numpyro",
-    pretrained: str | Path | None = None,
+    pretrained: Any = None,
     **hyperparameters: Any,
 ) -> Pair:
     """Build a model/guide pair by name.

@@ -14,6 +14,7 @@ from inference.cli.text import answering, console, plain_warnings, print_facts
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from inference.likelihood.importance_sampling import Estimate
     from inference.training.run import Run
 
 _RECONSTRUCTED = 12  # columns of the figure
@@ -89,10 +90,6 @@ def evaluate(
                 fitted.pair, x, num_particles=particles, method=method, until=until, seed=seed
             )
         spent = time.perf_counter() - begun
-    facts = {}
-    if dataset.binarisation is None:  # grey levels, of which a probability is known
-        bits = found.bits_per_dimension(math.prod(x[0].shape[1:]))
-        facts = {"bits per dimension": f"{bits:.3f}"}
     print_facts(
         {
             "run": str(run),
@@ -100,16 +97,24 @@ def evaluate(
             "data": str(dataset.data_id(split)),
             "rows": f"{len(x[0])} of {len(arrays[0])}",
             "method": found.method,
-            "mean log-likelihood": f"{found.mean:.3f} nats per datum",
-            "standard error": f"{found.standard_error:.3f}",
-            "NLL": f"{-found.mean:.3f}",
-            **facts,
+            **_in_words(found, math.prod(x[0].shape[1:]), grey=dataset.binarisation is None),
             "seconds": f"{spent:.1f}",
         }
     )
     if figures is not None:
         with answering(OSError):
             _save_figures(fitted, x, figures, seed)
+
+
+def _in_words(found: Estimate, dimensions: int, *, grey: bool) -> dict[str, str]:
+    """An estimate in nats; of grey levels, whose probability it is, in bits too."""
+    bits = {"bits per dimension": f"{found.bits_per_dimension(dimensions):.3f}"} if grey else {}
+    return {
+        "mean log-likelihood": f"{found.mean:.3f} nats per datum",
+        "standard error": f"{found.standard_error:.3f}",
+        "NLL": f"{-found.mean:.3f}",
+        **bits,
+    }
 
 
 def _save_figures(run: Run, x: tuple[Any, ...], folder: Path, seed: int) -> None:

@@ -46,9 +46,11 @@ def reproduce_command(
     """
     from inference.cli.pairs import pair_maker
     from inference.published.frame import lines
+    from inference.published.reading import read_rows
     from inference.published.reproduce import reproduce
     from inference.published.result import RESULTS, append, read_results
-    from inference.published.row import FOLDER, read_rows
+    from inference.published.row import FOLDER
+    from ppl_models._registry import find_place
     from ppl_models.datasets import load
 
     with answering():
@@ -63,7 +65,8 @@ def reproduce_command(
 
     where = results or (RESULTS if FOLDER.is_symlink() else out / "results.csv")
     with answering(ValueError, TypeError, OSError), plain_warnings():
-        found = reproduce(row, budget, load, make, seeds=seeds, out=out)
+        module = find_place(row.model).module(row.engine)
+        found = reproduce(row, budget, load, make, module, seeds=seeds, out=out)
         there = read_results(where)
         append(where, [each for each in found if each not in there])
         shown = lines(rows=rows or FOLDER, path=where)
@@ -93,6 +96,7 @@ def results_command(
 ) -> None:
     """Print our figures beside published ones; those of another estimator or data apart."""
     from inference.published.frame import lines, results
+    from inference.published.reading import read_rows
     from inference.published.result import RESULTS
     from inference.published.row import FOLDER
     from inference.published.tables import as_markdown
@@ -114,6 +118,10 @@ def results_command(
             typer.echo(as_markdown(found), nl=False)
         else:
             _print(found)
+            made = {line.result.row for line in found}
+            left = [name for name in read_rows(rows or FOLDER) if name not in made]
+            if left and (model, data, stale) == ("*", "*", False):
+                console.print(f"Rows without a figure yet: {', '.join(left)}.", soft_wrap=True)
     if stale and found:
         raise typer.Exit(1)
 

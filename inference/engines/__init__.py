@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, cast
 
+from inference.engines.alone import ALONE
 from inference.errors import ArgumentError
 from inference.program.batches import Form, whole
 from inference.program.engine import Engine
@@ -73,7 +74,8 @@ def _started(parts: Any, data: Any) -> set[str]:
     example = _example(data)
     if example is None:
         return set()
-    return library_of(parts[0], *example) or library_of(parts[1], *example)
+    with ALONE:
+        return library_of(parts[0], *example) or library_of(parts[1], *example)
 
 
 def _example(data: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:

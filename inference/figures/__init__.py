@@ -1,5 +1,6 @@
 """Pictures of runs: learning curve, samples, reconstructions, what lies between latents."""
 
+from inference.figures.drawing import drawing_steps
 from inference.figures.interpolation import interpolations
 from inference.figures.pictures import (
     Picture,
@@ -15,6 +16,7 @@ from inference.figures.pictures import (
 
 __all__ = [
     "Picture",
+    "drawing_steps",
     "image_shape",
     "interpolations",
     "latent_manifold",

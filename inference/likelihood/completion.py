@@ -1,4 +1,4 @@
-"""Any part of the data given any other part, by the chains of a density."""
+"""Rows of which some entries are given: what is missing is drawn."""
 
 from __future__ import annotations
 
@@ -7,59 +7,94 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_count, check_seed
+from inference.arguments import check_count, check_positive, check_seed
 from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.partition import tempering
-from inference.pairs import fitted_on
+from inference.pairs import Fitted, explaining, fitted_on
 
 
 def complete(
     pair: Any,
-    x: ArrayLike,
+    x: ArrayLike | tuple[ArrayLike, ...],
     observed: ArrayLike,
     *,
     steps: int = 1000,
+    temperature: float = 1.0,
+    num_particles: int = 1,
     seed: int = 0,
     engine: str | None = None,
 ) -> NDArray[Any]:
     """Draw the entries of data that are not observed given those that are.
 
-    A chain for each row begins at x and takes steps of the model's kernel, in which the observed
-    entries keep their values: block Gibbs of p(x_rest | x_observed), whose draws are exact once the
-    chain has forgotten where the rest began. Any subset can be given, another one for each row;
-    a directed pair has a guide for one.
+    Where the density of x has a kernel, as undirected models have, a chain for each row begins at x
+    and takes steps in which the observed entries keep their values: block Gibbs of
+    p(x_rest | x_observed), whose draws are exact once the chain has forgotten where it began.
+
+    A model that draws entry by entry takes one compiled pass in its own order,
+
+        v_i = x_i where it is observed,   v_i ~ p(v_i | v_1 .. v_{i-1}) elsewhere.
+
+    Where the observed entries come first in that order this is p(missing | observed). Anywhere else
+    a draw knows of no observed entry after it: of `num_particles` such draws one is taken with the
+    chances of p(observed i | v_1 .. v_{i-1}) multiplied over them, which tends to
+    p(missing | observed) as there are more.
 
     Args:
         pair: a run, its pair, or a `(model, guide)` tuple of functions.
-        x: data, shape (N, D); what stands at the other entries is where chains begin.
-        observed: which entries are observed, shape (D,) or (N, D), of booleans.
-        steps: steps of each chain.
-        seed: seed of the chains.
+        x: rows, (N, *event); a tuple where the model takes more, such as lengths. What is not
+            observed may have any value of the support; it is where chains begin.
+        observed: which entries are observed, of booleans, of the shape of x or of one row.
+        steps: of chains, steps of each.
+        temperature: of models that draw entry by entry, what the log odds of each conditional are
+            divided by (and variances multiplied with): 1 draws from the model, less than 1 what is
+            likelier.
+        num_particles: of these, how many draws one is taken of.
+        seed: seed of the draws.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
 
     Returns:
-        x with the other entries drawn, (N, D).
+        x with the other entries drawn, (N, *event).
 
     Raises:
         ArgumentError: if an argument is out of range, or `observed` has another shape.
         DataError: if the pair cannot take the data.
-        ObjectiveError: if the model has no kernel, or one in which no entry can be held.
+        ObjectiveError: if the model has latents, or draws its data neither entry by entry nor by a
+            kernel in which entries can be held.
     """
     check_count("steps", steps)
+    check_positive("temperature", temperature)
+    check_count("num_particles", num_particles)
     check_seed(seed)
-    given = fitted_on(pair, x, engine=engine)
-    rows = given.arrays[0]
+    found = fitted_on(pair, x, engine=engine)
     mask = np.asarray(observed)
-    if mask.dtype != np.bool_ or mask.shape not in (rows.shape, rows.shape[1:]):
+    shape = found.arrays[0].shape
+    if mask.dtype != np.bool_ or mask.shape not in (shape, shape[1:]):
         raise ArgumentError(
-            f"observed must hold booleans of shape {rows.shape[1:]} or {rows.shape}, got "
+            f"observed must be True or False for each entry, of shape {shape} or {shape[1:]}; got "
             f"{mask.dtype} of shape {mask.shape}."
         )
-    chains = tempering(given)
+    held = np.broadcast_to(mask, shape).copy()
+    few = tuple(array[:2] for array in found.arrays)
+    structure = explaining(lambda rows: found.backend.structure(found.pair, rows), few)
+    if any(site.kernel for site in structure.model.values()):
+        return _by_chains(found, held, steps, int(seed), plain=temperature == num_particles == 1)
+    given = found.arrays, held, float(temperature), num_particles, int(seed)
+    return found.backend.complete(found.pair, *given).chosen(int(seed))
+
+
+def _by_chains(
+    found: Fitted, held: NDArray[np.bool_], steps: int, seed: int, *, plain: bool
+) -> NDArray[Any]:
+    if not plain:
+        raise ArgumentError(
+            "temperature= and num_particles= are for models that draw entry by entry; this one's "
+            "chains take steps=. Leave them out."
+        )
+    chains = tempering(found)
     if not chains.factorial or chains.name != "x":
         raise ObjectiveError(
-            f"complete() holds entries of the data while a kernel draws the others, but that of "
+            "complete() holds entries of the data while a kernel draws the others, but that of "
             f"{chains.name!r} does not draw entries of x independently of each other. Give its "
             "class factorial = True, if a step of it draws them so given what else it draws."
         )
-    return chains.complete(rows, np.broadcast_to(mask, rows.shape).copy(), steps, int(seed))
+    return chains.complete(found.arrays[0], held, steps, seed)

@@ -59,6 +59,12 @@ def check_together(objective: Adversarial) -> None:
             "joint=True needs a score for the guide to learn from; use another loss than "
             f"{loss.name!r}."
         )
+    paired = objective.joint or objective.minibatch_features or objective.jacobian_clamp
+    if objective.draw == "score" and (paired or not loss.by_scores):
+        raise ValueError(
+            "draw='score' weighs each draw by its own score of the critic; leave out joint, "
+            "minibatch_features and jacobian_clamp, and use another loss than 'feature-matching'."
+        )
     if objective.noise_steps and not objective.instance_noise:
         raise ValueError("noise_steps needs instance_noise, the noise to begin with.")
     own = (objective.spectral_norm, objective.minibatch_features, objective.classes)

@@ -29,4 +29,4 @@ def _check_conditionals(structure: Structure, objective: Any) -> None:
 
 
 NO_LATENTS = Requirement("a model without latents", _check_no_latents)
-CONDITIONALS = Requirement("data drawn entry by entry, with conditionals", _check_conditionals)
+ENTRY_BY_ENTRY = Requirement("data drawn entry by entry, with conditionals", _check_conditionals)

@@ -15,6 +15,7 @@ from inference.objectives._adversarial_checks import (
 )
 from inference.objectives._critic import MLPCritic
 from inference.objectives._objective import Objective, gradient_only
+from inference.objectives._score_draws import of_scores
 from inference.objectives._sides import Sides, look_at, row
 from inference.objectives._slopes import gradient_penalty, out_of_clamp
 from inference.objectives._soundness import look, note, symptom
@@ -248,8 +249,8 @@ class Adversarial(Objective):
             wanted = program.stop(critic.features(*sides.real, frozen=True)).mean(0)
             term = ((wanted - critic.features(*sides.drawn, frozen=True).mean(0)) ** 2).sum()
         else:
-            scores = row(critic(*sides.drawn, frozen=True))
-            term = self._loss.generator(scores, ops)
+            scores, by_draws = row(critic(*sides.drawn, frozen=True)), sides.made.log_p
+            term = of_scores(program, self._loss, scores, by_draws)
         if self.joint:
             scores = row(critic(*sides.real, frozen=True))
             term = term + self._loss.encoder(scores, ops)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count, check_flag, check_number
 from inference.objectives._objective import Objective
-from inference.objectives._sequential_checks import CONDITIONALS, NO_LATENTS
+from inference.objectives._sequential_checks import ENTRY_BY_ENTRY, NO_LATENTS
 from inference.objectives.requirements import OBSERVED
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ScheduledSampling(Objective):
         (its bias).
     """
 
-    needs = (OBSERVED, NO_LATENTS, CONDITIONALS)
+    needs = (OBSERVED, NO_LATENTS, ENTRY_BY_ENTRY)
     unit = "nats per datum, own inputs"
 
     def __init__(

@@ -14,7 +14,8 @@ from inference.objectives._kernels import (
     squared_distances,
     squared_mmd,
 )
-from inference.objectives._objective import Objective
+from inference.objectives._objective import Objective, gradient_only
+from inference.objectives._score_draws import of_mmd
 from inference.objectives.requirements import (
     DRAWN_DATA,
     DRAWN_LATENTS,
@@ -55,7 +56,9 @@ class MMD(Objective):
         num_samples: rows to draw in each step; as many as the minibatch has without it.
         draw: how data are drawn where a gradient has to go through them: `"mean"` (of the
             likelihood), `"sample"` (its own draw, if that is reparameterised), `"relaxed"` or
-            `"straight-through"` (discrete sites, at temperature 0.5; the gradient is biased).
+            `"straight-through"` (discrete sites, at temperature 0.5; the gradient is biased), or
+            `"score"` (of any, by log p of the draw and what it costs less what others cost:
+            REINFORCE with a mean as its baseline, which is unbiased).
         features: a network of the engine, kept as it is, that maps x to a code in which to
             compare, such as a fitted encoder; None compares x.
 
@@ -97,6 +100,8 @@ class MMD(Objective):
                 raise ValueError("linear_time=True pairs data with draws; leave out num_samples.")
         self.num_samples = num_samples
         self.draw = check_draw(draw)
+        if draw == "score" and (sqrt or linear_time):
+            raise ValueError("draw='score' is for MMD^2 of all pairs: leave out sqrt, linear_time.")
         self.features = _check_network(features)
 
     @property
@@ -134,6 +139,14 @@ class MMD(Objective):
         else:
             alike = self._alike(program, tuple(given), generated.given)
             value = squared_mmd(real, drawn, kernel, unbiased=unbiased, alike=alike)
+            if self.draw == "score" and size > 2:
+                among, across = (
+                    kernel(squared_distances(*pair)) for pair in ((drawn, drawn), (drawn, real))
+                )
+                if alike is not None:
+                    among, across = among * alike[1], across * alike[2].T
+                term = of_mmd(program, among, across, generated.log_p, unbiased=unbiased)
+                value = program.stop(value) + gradient_only(program, term)
         if self.sqrt:  # the root's slope is infinite at zero
             value = program.ops.sqrt(program.ops.where(value > 1e-12, value, 1e-12))
         return -rows * value * program.structure.scale

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from inference.errors import ObjectiveError
 from inference.program.energy_conditions import (
     check_conditionals,
     check_energy,
@@ -105,10 +106,19 @@ BERNOULLI_OR_ONE_HOT = Requirement(
 )
 """Discrete latents of each datum that have a relaxation."""
 
-DRAWN_DATA = Requirement(
-    "a model that draws data, with a gradient", lambda s, o: s.check_generates(repr(o), o.draw)
-)
-"""`model(None, size=...)`, differentiable under the objective's setting `draw`."""
+
+def _check_drawn(structure: Structure, objective: Any) -> None:
+    structure.check_generates(repr(objective), objective.draw)
+    for site in structure.model.values() if objective.draw == "score" else ():
+        if not (site.normalised and site.scorable and site.plates):
+            raise ObjectiveError(
+                f"{objective!r} learns by the score of what the model draws, row by row, but "
+                f"{site.name!r} has no log density of each row. Use another draw=."
+            )
+
+
+DRAWN_DATA = Requirement("a model that draws data, with a gradient", _check_drawn)
+"""`model(None, size=...)`, differentiable under the objective's setting `draw`, or scored."""
 
 DRAWN_LATENTS = Requirement(
     "a model that draws its latents", lambda s, o: s.check_generates(repr(o), None)

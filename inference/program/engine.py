@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from inference.program.batches import Form
 from inference.program.chains import Chains
+from inference.program.completion import Completed
 from inference.program.draws import Draws
 from inference.program.instruments import Annealer, FittedPair, FreedGuide, Probe, Rows, Tempering
 from inference.program.moments import GradientMoments
@@ -95,7 +96,7 @@ class Engine(Protocol):
 
     def log_weights(
         self, pair: Any, check: Callable[..., None], batch: Rows, rng_seed: int
-    ) -> Callable[..., tuple[Rows, Rows]]:
+    ) -> Callable[..., tuple[NDArray[Any], NDArray[Any]]]:
         """A function (rows, K, (chunk, set)) to log sums of K weights, and of squares, (N,)."""
         ...
 
@@ -129,6 +130,18 @@ class Engine(Protocol):
         self, pair: Any, size: int, rng_seed: int, *given: NDArray[Any]
     ) -> tuple[NDArray[Any] | None, NDArray[Any]]:
         """`size` rows from the model: the likelihood's means and the draws of `x`."""
+        ...
+
+    def complete(
+        self,
+        pair: Any,
+        batch: Rows,
+        held: NDArray[np.bool_],
+        temperature: float,
+        num_particles: int,
+        rng_seed: int,
+    ) -> Completed:
+        """K draws of each row of a sequential site with some of its entries held."""
         ...
 
     def encode(self, pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> Named:

@@ -29,3 +29,15 @@ def rows_drawn(returned: Any, computed: Mapping[str, Any]) -> Any:
         f"deterministic statements: "
         f"{names}. Return the rows, one for each datum."
     )
+
+
+def by_row(log_p: Any, size: int) -> Any:
+    """A log density summed to the rows that were drawn, (size,): their plate is the rightmost."""
+    axes = [axis for axis, length in enumerate(log_p.shape) if length == size]
+    if not axes:
+        raise ObjectiveError(
+            f"draw='score' weighs each of {size} rows that the model draws, but a log density has "
+            f"shape {tuple(log_p.shape)}; draw all of them inside of the plate of the rows."
+        )
+    rest = tuple(axis for axis in range(log_p.ndim) if axis != axes[-1])
+    return log_p.sum(rest) if rest else log_p

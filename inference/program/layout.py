@@ -65,6 +65,12 @@ class Layout:
         return next(site for site in self.observed if site.argument == 0)
 
     @property
+    def by_score(self) -> list[str]:
+        """The sites of what the model draws that are learnt by their score: x, discrete latents."""
+        drawn = [site.name for site in self.latents if not site.reparameterised]
+        return [*drawn, self.generated.name]
+
+    @property
     def unscored(self) -> list[str]:
         """Sites whose log density is not a number on these rows, which have missing values."""
         sites = (*self.model.values(), *self.guide.values())

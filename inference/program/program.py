@@ -17,9 +17,10 @@ from inference.program.structure import Structure
 
 OWNED = "objective."  # how the names of what an objective owns begin, among parameter sites
 OWNED_STATE = "objective.state."
-DRAWS = ("mean", "sample", "relaxed", "straight-through")
-"""How data are drawn where a gradient goes through them: the likelihood's mean; its draw, if that
-is reparameterised; a Concrete draw; or a discrete draw with a Concrete draw's gradient."""
+DRAWS = ("mean", "sample", "relaxed", "straight-through", "score")
+"""How data are drawn that are learnt from: the likelihood's mean; its draw, if that is
+reparameterised; a Concrete draw; a discrete draw with a Concrete draw's gradient (with that of its
+mean given the entries before, where it is drawn entry by entry); or a draw with its score."""
 RELAXED_AT = 0.5  # temperature of the last two
 _SMALLEST = 1e-6  # of a model's weight relative to the guide's: below the resolution of float32
 
@@ -45,11 +46,14 @@ class Generated:
         x: one row per datum, in the shape of the data: (size, *row).
         latents: the noise, and whatever else was drawn on the way, by site: (size, *event).
         given: what the model was given besides, such as labels, `size` rows each.
+        log_p: log probability of what carries no gradient of its own, x and discrete latents, of
+            each row, (size,), with a gradient; for `draw="score"` alone.
     """
 
     x: Any
     latents: Mapping[str, Any]
     given: tuple[Any, ...] = ()
+    log_p: Any = None
 
 
 class Network(Protocol):

@@ -76,7 +76,8 @@ class Site:
             `inside` is about these rows only.
         is_nan: whether the log density of some element is not a number, on data with missing
             values; it is not where the program masks them.
-        point: whether it is a Delta: all its mass lies at one value, computed before.
+        point: whether it is a Delta, or says `point`: all its mass lies at one value, computed
+            before.
     """
 
     name: str

@@ -146,14 +146,16 @@ class Structure(Likelihood):
                 "drawn by a Markov chain, through which no gradient goes. CD() learns by such "
                 "draws."
             )
+        if draw == "score":
+            return  # no gradient goes through the draws
         # Where nothing is observed, the draw is what the model computes of its latents.
         generated = self.generated if self.observed else None
         if draw == "mean" and generated is not None and generated.sequential:
             remedy = (
                 "Use draw='sample'."
                 if generated.reparameterised
-                else "Its draws carry no gradient either; use an objective on its likelihood, such "
-                "as ELBO()."
+                else "Its draws carry no gradient either; use draw='score', or an objective on its "
+                "likelihood, such as ELBO()."
             )
             raise ObjectiveError(
                 f"{objective} compares what the model returns with the data, but "
@@ -168,8 +170,13 @@ class Structure(Likelihood):
             soft = site.family in ("bernoulli", "one-hot")
             if soft and draw in ("relaxed", "straight-through"):
                 continue
+            binary = site is generated and site.sequential and "boolean" in site.support
+            if binary and draw == "straight-through":
+                continue
             remedy = "'straight-through' or 'relaxed'" if soft else None
-            if site is generated:
+            if site is generated and site.sequential:
+                remedy = "'score'" + " or 'straight-through'" * binary
+            elif site is generated:
                 remedy = f"'mean'{', ' + remedy if remedy else ''}"
             raise ObjectiveError(
                 f"{objective} differentiates through the model's draws, but that of {site.name!r} "

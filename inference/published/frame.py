@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from inference.errors import ArgumentError
 from inference.published.meaning import meaning, source_of
+from inference.published.reading import read_rows
 from inference.published.result import RESULTS, Result, read_results
-from inference.published.row import BUDGETS, FOLDER, Asked, Budget, Row, read_rows
+from inference.published.row import BUDGETS, FOLDER, Asked, Budget, Row
 
 if TYPE_CHECKING:
     import pandas as pd

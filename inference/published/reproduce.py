@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,19 @@ from inference.training.folder import write_whole
 from inference.training.run import Run
 
 _ENDS = ("finished", "stopped early", "time")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a program of `benchmarks` returns for one seed.
+
+    Attributes:
+        figures: estimator, as the row spells it, to the figure.
+        seconds: of training.
+    """
+
+    figures: Mapping[str, Figure]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,7 @@ def reproduce(
     budget: Budget,
     load: Callable[..., Any],
     make: Callable[[Any, int], Any],
+    module: str,
     *,
     seeds: int | None = None,
     out: Path,
@@ -61,6 +76,7 @@ def reproduce(
         budget: `"short"` or `"full"`.
         load: `ppl_models.datasets.load`.
         make: from a data set and a seed to the untrained pair.
+        module: that the pair is in.
         seeds: how many, in place of the row's own: its first ones, and those that follow.
         out: the folder of runs.
         progress: as in `fit`.
@@ -71,15 +87,14 @@ def reproduce(
     """
     wanted = _seeds(row, seeds)
     settings = row.training(budget)
-    module, binarisation = "", ""
+    binarisation = ""
     pieces = []
     for number, seed in enumerate(wanted):
         data = load(row.data.name, **row.data.of(seed))
         _check_id(row, data, number)
-        pair = make(data, seed)
-        module, binarisation = type(pair).__module__, data.binarisation or "grey"
+        binarisation = data.binarisation or "grey"
         folder = out / row.name / f"{budget}-seed{seed}-{digest([settings, meaning(module)])}"
-        pieces.append(_piece(row, settings, pair, data, seed, folder, progress))
+        pieces.append(_piece(row, settings, make, data, seed, folder, progress))
     command = ["ppl-zoo", "reproduce", row.name, "--budget", budget]
     command += [] if wanted == row.seeds else ["--seeds", str(len(wanted))]
     return [
@@ -111,7 +126,7 @@ def _check_id(row: Row, data: Any, number: int) -> None:
 def _piece(
     row: Row,
     settings: dict[str, Any],
-    pair: Any,
+    make: Callable[[Any, int], Any],
     data: Any,
     seed: int,
     folder: Path,
@@ -121,9 +136,18 @@ def _piece(
     kept = folder.with_suffix(".json")
     known: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {"figures": {}}
     left = [asked for asked in row.asked if asked.name not in known["figures"]]
-    if left:
+    if left and row.program:
+        found = _program(row.program)(seed, folder.parents[1], **settings["fit"])
+        known = {"figures": {}, "seconds": found.seconds, "made": provenance(row.engine)}
+        for asked in left:
+            if asked.estimator.spelling not in found.figures:
+                raise ArgumentError(f"program {row.program!r} gives no {asked.estimator.spelling}.")
+            known["figures"][asked.name] = asdict(found.figures[asked.estimator.spelling])
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, json.dumps(known, indent=2).encode())
+    elif left:
         run = fit(
-            pair,
+            make(data, seed),
             data,
             objective=row.objective,
             seed=seed,
@@ -140,12 +164,23 @@ def _piece(
         known["made"] = provenance(row.engine)
         known["seconds"] = float(run.rows[-1]["seconds"])
         for asked in left:
-            figure = score(run, data, asked)
-            known["figures"][asked.name] = {"value": figure.value, "error": figure.error}
+            known["figures"][asked.name] = asdict(score(run, data, asked))
             write_whole(kept, json.dumps(known, indent=2).encode())
     figures = tuple(Figure(**known["figures"][asked.name]) for asked in row.asked)
     ids = tuple(str(data.data_id(asked.scored.split)) for asked in row.asked)
     return Piece(seed, figures, known["seconds"], ids, known["made"])
+
+
+def _program(path: str) -> Callable[..., Measured]:
+    """A function of `benchmarks`, which only a clone has."""
+    module, _, name = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ArgumentError(
+            f"program {path!r} cannot be had ({error}); rows with a program are reproduced in the "
+            "root of a clone."
+        ) from error
 
 
 def score(run: Run, data: Any, asked: Asked) -> Figure:
@@ -188,7 +223,7 @@ def _result(
         model=row.model,
         module=module,
         engine=row.engine,
-        objective=row.objective,
+        objective=row.objective or row.program,
         data_id=" ".join(dict.fromkeys(piece.data_ids[number] for piece in pieces)),
         binarisation=binarisation,
         kind=str(asked.estimator.kind),

@@ -47,7 +47,7 @@ def list_datasets() -> list[str]:
     )
 
 
-def load(name: str, **options: Any) -> Dataset:
+def load(name: str, /, **options: Any) -> Dataset:
     """Load a data set by name.
 
     Args:

@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ppl_models._download import cache_folder, reason, retrieve
+from ppl_models._download import cache_folder, hash_kind, reason, retrieve
 
 VARIABLE = "PPL_DATA"
 
@@ -22,7 +22,8 @@ class PublishedFile:
     Attributes:
         folder: folder below `$PPL_DATA` and below the cache.
         name: file name as published, with `.gz` if it is published so.
-        sha256: SHA-256 of the published file; None where it is not known for certain.
+        sha256: SHA-256 of the published file; `md5:` and its MD5, where its publisher states that
+            alone; None where it is not known for certain.
         urls: folders on the web that serve it, best first.
         checked: whether the user's own copy must have that SHA-256, too.
         of_its_own: whether other data sets have files of that name, so that `$PPL_DATA/<folder>` is
@@ -84,7 +85,7 @@ def held(file: PublishedFile) -> Path | None:
 
 
 def hash_of(file: PublishedFile, path: Path) -> str | None:
-    """The SHA-256 of a copy as it would be published; None of one that was unpacked."""
+    """The hash of a copy as it would be published, written as the file's own; None if unpacked."""
     packed, published = path.suffix == ".gz", file.name.endswith(".gz")
     if published and not packed:
         return None  # packing it again gives other bytes
@@ -94,6 +95,8 @@ def hash_of(file: PublishedFile, path: Path) -> str | None:
             content = gzip.decompress(content)
         except (EOFError, gzip.BadGzipFile, zlib.error):
             return "of no whole gzip file"
+    if file.sha256 is not None and file.sha256.startswith("md5:"):
+        return f"md5:{hashlib.md5(content, usedforsecurity=False).hexdigest()}"
     return hashlib.sha256(content).hexdigest()
 
 
@@ -128,9 +131,10 @@ def _retrieve(file: PublishedFile, *, searched: list[str]) -> Path:
             failures.append(error)
         else:
             return target
-    cached = "has it with a wrong SHA-256" if target.exists() else "does not have it"
+    kind = hash_kind(file.sha256)
+    cached = f"has it with a wrong {kind}" if target.exists() else "does not have it"
     reasons = "; ".join(
-        f"{url} {reason(error)}" for url, error in zip(file.urls, failures, strict=True)
+        f"{url} {reason(error, kind)}" for url, error in zip(file.urls, failures, strict=True)
     )
     raise FileNotFoundError(
         f"{file.name} was not found {looked}, the cache {target.parent} {cached}, and it could not "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,17 +33,17 @@ def drawn(
     """
     seed = check_seed(seed)
     # One stream per split, so that the draws of one do not depend on the size of the other.
-    made = {
-        split: draw(np.random.default_rng((seed, number)), _SIZES[split])
-        for number, split in enumerate(SPLITS)
-    }
+    x: dict[str, NDArray[Any]] = {}
+    labels = {}
+    for number, split in enumerate(SPLITS):
+        x[split], labels[split] = draw(np.random.default_rng((seed, number)), _SIZES[split])
     return Dataset(
         name=name,
-        train=made["train"][0],
-        valid=made["valid"][0],
-        test=made["test"][0],
-        labels={split: labels for split, (_, labels) in made.items()},
-        image_shape=(made["train"][0].shape[1],),
+        train=x["train"],
+        valid=x["valid"],
+        test=x["test"],
+        labels=labels,
+        image_shape=(x["train"].shape[1],),
         binarisation="real",
         seed=seed,
         log_p=log_p,

@@ -24,6 +24,7 @@ class Quantised(dist.Distribution):
     """The grey levels of an image: see `_dequantisation.Quantised`."""
 
     arg_constraints: Any = {}  # noqa: RUF012
+    point = True  # all its mass lies at one value
     pytree_data_fields = ("v",)
     pytree_aux_fields = ("levels",)
 

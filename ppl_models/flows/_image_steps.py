@@ -129,16 +129,16 @@ class Scale(nn.Module):
     ) -> None:
         super().__init__()
         channels, height, width = 4 * shape[0], shape[1] // 2, shape[2] // 2
-        self.half, self.shape = channels // 2, (channels, height, width)
+        self.kept, self.shape = channels // 2, (channels, height, width)
         self.norms = nn.ModuleList(ActNorm(channels) for _ in range(depth))
         self.mixings = nn.ModuleList(Mixing(channels, generator) for _ in range(depth))
         self.couplings = nn.ModuleList(
-            Given(self.half, self.half, hidden, generator) for _ in range(depth)
+            Given(self.kept, self.kept, hidden, generator) for _ in range(depth)
         )
         self.next: Scale | None = None
         if scales > 1:
-            self.rest = Given(self.half, self.half, 0, generator)
-            self.next = Scale((self.half, height, width), scales - 1, depth, hidden, generator)
+            self.rest = Given(self.kept, self.kept, 0, generator)
+            self.next = Scale((self.kept, height, width), scales - 1, depth, hidden, generator)
 
     def to_noise(self, x: Tensor) -> Mapped:
         """u, shape (N, C H W), and log |du/dx| of each image."""
@@ -146,12 +146,12 @@ class Scale(nn.Module):
         for norm, mixing, coupling in zip(self.norms, self.mixings, self.couplings, strict=True):
             x, first = cast(ActNorm, norm).to_noise(x)
             x, second = cast(Mixing, mixing).to_noise(x)
-            same, other = x.split(self.half, dim=1)
+            same, other = x.split(self.kept, dim=1)
             other, third = coupling(same, other, back=False)
             x, total = torch.cat([same, other], 1), total + first + second + third
         if self.next is None:
             return x.flatten(1), total
-        same, other = x.split(self.half, dim=1)
+        same, other = x.split(self.kept, dim=1)
         other, own = self.rest(same, other, back=False)
         u, below = self.next.to_noise(same)
         return torch.cat([u, other.flatten(1)], 1), total + own + below
@@ -164,12 +164,12 @@ class Scale(nn.Module):
         else:
             below, other = u.split(u.shape[1] // 2, dim=1)
             same, total = self.next.to_data(below)
-            other = other.unflatten(1, (self.half, *self.shape[1:]))
+            other = other.unflatten(1, (self.kept, *self.shape[1:]))
             other, own = self.rest(same, other, back=True)
             x, total = torch.cat([same, other], 1), total + own
         steps = zip(self.norms, self.mixings, self.couplings, strict=True)
         for norm, mixing, coupling in reversed(list(steps)):
-            same, other = x.split(self.half, dim=1)
+            same, other = x.split(self.kept, dim=1)
             other, first = coupling(same, other, back=True)
             x, second = cast(Mixing, mixing).to_data(torch.cat([same, other], 1))
             x, third = cast(ActNorm, norm).to_data(x)

@@ -47,10 +47,11 @@ class Conditioner(nnx.Module):
         """The numbers without their biases, (..., numbers, outputs), and the biases."""
         depth = len(self.layers) - 1
         *sizes, given = self.of_masks
-        found = masks(*sizes, context=given) if self.masked else [None] * (depth + 1)
+        found: Any = masks(*sizes, context=given) if self.masked else [None] * (depth + 1)
         bias: Any = None
         for number, (layer, mask) in enumerate(zip(self.layers, found, strict=True)):
-            kernel, bias = layer.kernel[...], layer.bias[...]
+            own: Any = layer
+            kernel, bias = own.kernel[...], own.bias[...]
             value = value @ (kernel if mask is None else kernel * mask.T)
             if number < depth:
                 value = value + bias

@@ -11,8 +11,9 @@ import pytest
 import torch
 from rows import ENGINES
 
-from inference import fit, log_likelihood, valid_objectives
+from inference import check_pair, fit, log_likelihood, valid_objectives
 from ppl_models import create
+from ppl_models.flows._dequantisation import Quantised, proposal, uniform
 
 LEVELS = 3
 CELLS = np.array(list(itertools.product(range(LEVELS), repeat=2)), dtype=np.float32) / (LEVELS - 1)
@@ -67,8 +68,6 @@ def test_one_uniform_draw_gives_the_bound() -> None:
 def test_the_noise_of_a_guide_stays_in_its_cell_and_has_a_density() -> None:
     pair = moved("variational")
     points, x = within_cells(), torch.tensor(CELLS)
-    from ppl_models.flows._dequantisation import proposal
-
     with torch.no_grad():
         law = proposal(pair.noise, x, None, LEVELS)
         total = law.log_prob(points.movedim(1, 0)).exp().sum(0) / (FINE * LEVELS) ** 2
@@ -91,6 +90,21 @@ def test_draws_are_levels_and_reconstructions_the_data(engine: str) -> None:
     assert found.bits_per_dimension(2) == pytest.approx(-found.mean / (2 * math.log(2)))
     if engine == "pyro":
         assert {"ELBO", "IWAE", "DReG"} <= set(valid_objectives(pair, CELLS).valid)
+
+
+def test_the_edge_to_which_a_draw_is_rounded_is_in_its_cell() -> None:
+    x = torch.tensor([[3 / 16, 1.0]])
+    law = uniform(x, 17)
+    for value in (x * 16 / 17, (x * 16 + 1) / 17):
+        assert float(law.log_prob(value)) == pytest.approx(2 * math.log(17), rel=1e-5)
+        assert Quantised(value, 17).log_prob(x) == 0
+    assert law.log_prob((x * 16 + 1.01) / 17) == -math.inf
+    assert Quantised((x * 16 - 0.01) / 17, 17).log_prob(x) == -math.inf
+
+
+def test_nothing_is_blamed_on_levels_of_other_images() -> None:
+    pair = create("flow", engine="pyro", dequantisation="uniform", **SMALL)
+    assert not check_pair(pair, CELLS).failed
 
 
 def test_levels_and_words_are_checked() -> None:

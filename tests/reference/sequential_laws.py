@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import torch
+from flax import nnx
 from jax import random
 from numpy.typing import NDArray
 from pyro import poutine
@@ -77,3 +78,15 @@ def jacobian(engine: str, function: Any, at: NDArray[Any]) -> Array:
     if engine == "numpyro":
         return np.asarray(jax.jit(jax.jacobian(function))(at), np.float64)
     return torch.autograd.functional.jacobian(function, torch.tensor(at)).double().numpy()
+
+
+def put(pair: Any, weight: Any, bias: Any) -> None:
+    """Set the parameters of a linear net, (outputs, inputs) and (outputs,)."""
+    layer = pair.network.layers[0]
+    if pair.engine == "pyro":
+        with torch.no_grad():
+            layer.weight.copy_(torch.tensor(weight))
+            layer.bias.copy_(torch.tensor(bias))
+    else:
+        layer.kernel = nnx.Param(jnp.asarray(weight.T, jnp.float32))
+        layer.bias = nnx.Param(jnp.asarray(bias, jnp.float32))

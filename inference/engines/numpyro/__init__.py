@@ -2,6 +2,7 @@
 
 from inference.engines.numpyro.annealing import Annealer
 from inference.engines.numpyro.checking import Probe
+from inference.engines.numpyro.completion import complete
 from inference.engines.numpyro.evaluation import (
     critic_scores,
     decode,
@@ -39,6 +40,7 @@ __all__ = [
     "Tempering",
     "Trainer",
     "attach",
+    "complete",
     "critic_scores",
     "decode",
     "draw",

@@ -113,7 +113,7 @@ class Probe(Recorder):
             compiled = jax.jit(run, compiler_options=QUICKLY)
             given = by_position(batch), self.values, dict(values), inputs
             found = jax.device_get(compiled(*given))
-        return [tuple(map(np.asarray, each)) for each in found]
+        return [(np.asarray(a), np.asarray(b), np.asarray(c)) for a, b, c in found]
 
     def log_evidence(self) -> Array:
         """The pair's own closed form of log p(x), (N,)."""

@@ -110,7 +110,7 @@ def _reading(
         held: Mapping[str, NDArray[Any]] | None = None,
     ) -> Any:
         # The data were checked once.
-        with numpyro.validation_enabled(False), evaluating(pair):
+        with evaluating(pair), numpyro.validation_enabled(False):
             found = compiled(values, rows, draw, num_particles, dict(held or {}))
             return jax.tree.map(np.asarray, found)
 
@@ -120,7 +120,7 @@ def _reading(
 def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
     """Sites and plates of a pair on one batch; leaves nothing behind in a guide."""
     # NumPyro's own checks would make a density of minus infinity out of one that is NaN.
-    with numpyro.validation_enabled(False), evaluating(pair):
+    with evaluating(pair), numpyro.validation_enabled(False):
         found = inspect(*untouched_parts(pair), tuple(map(jnp.asarray, batch)), {})
     return replace(found, on=partial(structure, pair))
 

@@ -98,7 +98,7 @@ class FreedGuide:
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:
-        with numpyro.validation_enabled(False), evaluating(self.pair):
+        with evaluating(self.pair), numpyro.validation_enabled(False):
             yield
 
     def _found(self, values: Any, rows: Rows, number: int) -> dict[str, Freed]:

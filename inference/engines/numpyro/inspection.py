@@ -130,7 +130,7 @@ def _site(
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan=missing and _is_nan(site),
-        point=isinstance(innermost(site["fn"]), Delta),
+        point=isinstance(innermost(site["fn"]), Delta) or says(site["fn"], "point"),
     )
 
 

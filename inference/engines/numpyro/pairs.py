@@ -11,6 +11,7 @@ import numpy as np
 from flax import nnx
 from numpyro.handlers import substitute
 
+from inference.engines.alone import ALONE
 from inference.engines.numpyro.pickling import register
 from inference.program.batches import Form
 from inference.program.batches import on_arrays as of_arrays
@@ -91,20 +92,21 @@ def evaluating(pair: Any) -> Iterator[None]:
 
     What is compiled meanwhile keeps that mode.
     """
-    before = [
-        (layer, mode, getattr(layer, mode))
-        for network in _networks(pair)
-        for _, layer in nnx.iter_modules(network)
-        for mode in _MODES
-        if hasattr(layer, mode)
-    ]
-    for layer, mode, _ in before:
-        setattr(layer, mode, True)
-    try:
-        yield
-    finally:
-        for layer, mode, value in before:
-            setattr(layer, mode, value)
+    with ALONE:
+        before = [
+            (layer, mode, getattr(layer, mode))
+            for network in _networks(pair)
+            for _, layer in nnx.iter_modules(network)
+            for mode in _MODES
+            if hasattr(layer, mode)
+        ]
+        for layer, mode, _ in before:
+            setattr(layer, mode, True)
+        try:
+            yield
+        finally:
+            for layer, mode, value in before:
+                setattr(layer, mode, value)
 
 
 def _networks(pair: Any) -> list[nnx.Module]:

@@ -49,7 +49,7 @@ def guide_draws(
         return latents, (draws.log_q + jnp.zeros_like(draws.log_p))[0]
 
     keys = random.split(random.PRNGKey(rng_seed), num_draws)
-    with numpyro.validation_enabled(False), evaluating(pair):
+    with evaluating(pair), numpyro.validation_enabled(False):
         latents, log_q = jax.device_get(jax.jit(lambda keys: lax.map(one, keys))(keys))
     return GuideDraws(latents, log_q)
 
@@ -86,7 +86,7 @@ def score_draws(
 
     keys = random.split(random.PRNGKey(rng_seed), num_draws)
     mapped = jax.jit(lambda keys, latents: lax.map(one, (keys, latents)))
-    with numpyro.validation_enabled(False), evaluating(pair):
+    with evaluating(pair), numpyro.validation_enabled(False):
         found = jax.device_get(mapped(keys, dict(latents)))
         sites = run(model, keys[0], rows, params=values).sites
     observed = {
@@ -115,7 +115,7 @@ def prior_draws(
         return [{n: made[n]["value"] for n in sorted(names)} for names in wanted]
 
     keys = random.split(random.PRNGKey(rng_seed), num_draws)
-    with numpyro.validation_enabled(False), evaluating(pair):
+    with evaluating(pair), numpyro.validation_enabled(False):
         latents, data = jax.device_get(jax.jit(lambda keys: lax.map(one, keys))(keys))
     return latents, data
 

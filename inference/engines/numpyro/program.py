@@ -22,7 +22,7 @@ from inference.engines.numpyro.traces import networks_state, run
 from inference.engines.numpyro.weights import Weights
 from inference.program.distributions import sequential_part
 from inference.program.draws import Draws
-from inference.program.generators import rows_drawn
+from inference.program.generators import by_row, rows_drawn
 from inference.program.program import RELAXED_AT, Generated, Relaxation
 
 _ELSEWHERE = 2**31 - 2  # folded into the keys of programs on other batches: see `Passes.next_key`
@@ -149,10 +149,18 @@ class NumPyroProgram(Energies, Weights, Belongings, Arithmetic):
             x = rows_drawn(x, made.computed)
         elif draw != "mean":
             x = sites[name]["value"]
+            if draw == "straight-through" and self.structure.generated.sequential:
+                x = x + made.returned - lax.stop_gradient(made.returned)
+        log_p = None
+        if draw == "score":
+            x = lax.stop_gradient(x)
+            held = [(sites[n]["fn"], sites[n]["value"]) for n in self.structure.by_score]
+            log_p = sum_of(by_row(fn.log_prob(lax.stop_gradient(v)), size) for fn, v in held)
         return Generated(
             x=x,
             latents={n: site["value"] for n, site in sites.items() if n != name},
             given=given,
+            log_p=log_p,
         )
 
     def sequential(self) -> SequentialSite:

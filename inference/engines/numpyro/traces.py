@@ -12,6 +12,7 @@ from jax import Array, random
 from numpyro import handlers
 from numpyro.distributions import Unit
 
+from inference.engines.alone import ALONE
 from inference.engines.numpyro.handlers import Steer
 from inference.program.generators import rows_drawn
 from inference.program.program import OWNED
@@ -94,23 +95,24 @@ def run(
         blind: whether observed sites are drawn.
         replay: a run whose draws this one takes.
     """
-    if blind:
-        part = handlers.uncondition(part)
-    if key is not None:
-        part = handlers.seed(part, key)
-    if replay is not None:
-        drawn: Any = replay
-        part = handlers.replay(part, drawn)
-    part = tracer = handlers.trace(handlers.substitute(part, data=dict(params or {})))
-    if values is not None:
-        part = Steer(part, values=values)
-    elif steer is not None:
-        part = steer(part)
-    named = dict(kwargs or {})
-    if size is not None:
-        args, named = (None, *args[1:]), named | {"size": size}
-    returned = part(*args, **named)
-    return Run(tracer.trace, returned)
+    with ALONE:
+        if blind:
+            part = handlers.uncondition(part)
+        if key is not None:
+            part = handlers.seed(part, key)
+        if replay is not None:
+            drawn: Any = replay
+            part = handlers.replay(part, drawn)
+        part = tracer = handlers.trace(handlers.substitute(part, data=dict(params or {})))
+        if values is not None:
+            part = Steer(part, values=values)
+        elif steer is not None:
+            part = steer(part)
+        named = dict(kwargs or {})
+        if size is not None:
+            args, named = (None, *args[1:]), named | {"size": size}
+        returned = part(*args, **named)
+        return Run(tracer.trace, returned)
 
 
 def traces(

@@ -16,6 +16,7 @@ from numpyro.handlers import block, seed
 from numpyro.infer import SVI
 from numpyro.infer.autoguide import AutoGuide
 
+from inference.engines.alone import ALONE
 from inference.engines.numpyro.devices import find_device
 from inference.engines.numpyro.inspection import describe, inspect
 from inference.engines.numpyro.keys import as_numpy, as_tree
@@ -80,7 +81,7 @@ class Trainer:
     def running(self) -> Iterator[None]:
         """Put new arrays on the trainer's device; leave out checks of data that were checked."""
         # NumPyro's own check would also turn a warning about grey pixels into a loss of infinity.
-        with jax.default_device(self.device), numpyro.validation_enabled(False):
+        with ALONE, jax.default_device(self.device), numpyro.validation_enabled(False):
             yield
 
     def inspect(self, batch: Batch | tuple[Any, ...]) -> Structure:
@@ -292,9 +293,8 @@ class Trainer:
                     functions = self.svi.model, self.svi.guide
                 return bound(self.svi.loss, key, values, *functions, *arrays) / scale
             args, kwargs = batch.form.fill(arrays, as_array)
-            upstreams = self.svi.loss.loss
-            loss = upstreams(key, values, self.svi.model, self.svi.guide, *args, **kwargs)
-            return -loss / scale
+            programs = self.svi.model, self.svi.guide
+            return -self.svi.loss.loss(key, values, *programs, *args, **kwargs) / scale
 
         split = tuple(a.reshape(chunks, -1, *a.shape[1:]) for a in valid)
         return lax.map(of_chunk, (keys, split)).sum()

@@ -2,6 +2,7 @@
 
 from inference.engines.pyro.annealing import Annealer
 from inference.engines.pyro.checking import Probe
+from inference.engines.pyro.completion import complete
 from inference.engines.pyro.evaluation import (
     critic_scores,
     decode,
@@ -39,6 +40,7 @@ __all__ = [
     "Tempering",
     "Trainer",
     "attach",
+    "complete",
     "critic_scores",
     "decode",
     "draw",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from pyro.contrib.easyguide import EasyGuide
 
+from inference.engines.alone import ALONE
 from inference.engines.pyro import discrete
 from inference.engines.pyro.copies import untouched_parts
 from inference.engines.pyro.inspection import inspect
@@ -136,11 +138,15 @@ def _reading(
     return scored
 
 
+def copied(store: Any) -> AbstractContextManager[Any]:
+    """A scope of a parameter store that begins as it is, and leaves nothing behind."""
+    return store.scope({key: dict(value) for key, value in store.get_state().items()})
+
+
 def structure(pair: Any, batch: tuple[NDArray[Any], ...]) -> Structure:
     """Sites and plates of a pair on one batch; leaves nothing behind in Pyro's store or a guide."""
     store: Any = pyro.get_param_store()
-    known = {key: dict(value) for key, value in store.get_state().items()}
-    with store.scope(known), repeatable(pair, 0):
+    with ALONE, copied(store), repeatable(pair, 0):
         try:
             found = inspect(*untouched_parts(pair), tensors(pair, batch), {})
             return replace(found, on=partial(structure, pair))
@@ -167,7 +173,7 @@ def critic_scores(
     """The score of each datum by the critic that an objective owns, shape (N,)."""
     twin, values = copy.copy(objective), {n.removeprefix(OWNED): v for n, v in owned.items()}
     store: Any = pyro.get_param_store()
-    with store.scope(), repeatable(pair, 0), contextlib.ExitStack() as stack:
+    with ALONE, store.scope(), repeatable(pair, 0), contextlib.ExitStack() as stack:
         for name, module in objective.networks.items():
             network = copy.deepcopy(module)
             mine = {n: torch.tensor(v) for n, v in values.items() if n.startswith(f"{name}.")}

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inference.engines.alone import ALONE
 from inference.engines.pyro import discrete
-from inference.engines.pyro.evaluation import as_arrays, repeatable, tensors
+from inference.engines.pyro.evaluation import as_arrays, copied, repeatable, tensors
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import parts
 from inference.engines.pyro.particles import vectorises
@@ -109,9 +110,7 @@ class FreedGuide:
     @contextlib.contextmanager
     def _running(self, rng_seed: int) -> Iterator[None]:
         """Free parameters are registered in a copy of the store, which is then forgotten."""
-        store: Any = pyro.get_param_store()
-        known = {key: dict(value) for key, value in store.get_state().items()}
-        with store.scope(known), repeatable(self.pair, rng_seed):
+        with ALONE, copied(pyro.get_param_store()), repeatable(self.pair, rng_seed):
             yield
 
     def _found(self, rows: Rows) -> dict[str, Freed]:

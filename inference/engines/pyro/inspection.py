@@ -197,7 +197,7 @@ def _site(
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),
-        point=isinstance(innermost(site["fn"]), Delta),
+        point=isinstance(innermost(site["fn"]), Delta) or says(site["fn"], "point"),
     )
 
 

@@ -17,6 +17,7 @@ from pyro.infer.autoguide.guides import AutoGuide
 from torch import Tensor
 from torch.distributions import Transform
 
+from inference.engines.alone import ALONE
 from inference.engines.pyro.pair_networks import networks
 
 _LARGEST = 2**20  # entries of a network's plain tensor that is kept, in case it is written to
@@ -101,6 +102,7 @@ def quietly() -> Iterator[None]:
     What upstream only warns about is refused by name, from the structure.
     """
     with (
+        ALONE,
         torch.no_grad(),
         random_states(),
         warnings.catch_warnings(),
@@ -113,13 +115,14 @@ def quietly() -> Iterator[None]:
 @contextlib.contextmanager
 def random_states() -> Iterator[None]:
     """Put the random states of torch, numpy and Python back afterwards."""
-    states = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng():
-        try:
-            yield
-        finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])
+    with ALONE:
+        states = random.getstate(), np.random.get_state()
+        with torch.random.fork_rng():
+            try:
+                yield
+            finally:
+                random.setstate(states[0])
+                np.random.set_state(states[1])
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import numpy as np
 import pyro
 import torch
 
+from inference.engines.alone import ALONE
 from inference.engines.pyro.missing_values import Fill
 from inference.engines.pyro.pair_networks import networks
 from inference.engines.pyro.traces import proposing
@@ -39,20 +40,21 @@ class StoredPair:
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
         """Use this pair's parameter store in place of Pyro's global one."""
-        if self._active:
-            yield
-            return
-        self._active = True
-        try:
-            # What is registered inside is written back into self.store on leaving, errors or not.
-            store: Any = pyro.get_param_store()
-            with store.scope(self.store):
-                try:
-                    yield
-                finally:
-                    self.store.update(store.get_state())
-        finally:
-            self._active = False
+        with ALONE:
+            if self._active:
+                yield
+                return
+            self._active = True
+            try:
+                # What is registered inside is written back on leaving, errors or not.
+                store: Any = pyro.get_param_store()
+                with store.scope(self.store):
+                    try:
+                        yield
+                    finally:
+                        self.store.update(store.get_state())
+            finally:
+                self._active = False
 
     def model(self, *args: Any, **kwargs: Any) -> Any:
         """The wrapped model, with the stored parameters."""
@@ -111,12 +113,13 @@ def as_tensor(array: Any) -> Any:
 @contextlib.contextmanager
 def evaluating(pair: Any) -> Iterator[None]:
     """Put batch normalisation and dropout of a pair's networks in evaluation mode, then back."""
-    found = networks(getattr(pair, "wrapped", pair))
-    before = [(layer, layer.training) for network in found for layer in network.modules()]
-    for network in found:
-        network.eval()
-    try:
-        yield
-    finally:
-        for layer, mode in before:
-            layer.training = mode
+    with ALONE:
+        found = networks(getattr(pair, "wrapped", pair))
+        before = [(layer, layer.training) for network in found for layer in network.modules()]
+        for network in found:
+            network.eval()
+        try:
+            yield
+        finally:
+            for layer, mode in before:
+                layer.training = mode

@@ -20,7 +20,7 @@ from inference.engines.pyro.traces import run
 from inference.engines.pyro.weights import Weights
 from inference.program.distributions import sequential_part
 from inference.program.draws import Draws
-from inference.program.generators import rows_drawn
+from inference.program.generators import by_row, rows_drawn
 from inference.program.program import RELAXED_AT, Generated, Relaxation
 from inference.program.structure import Structure
 
@@ -151,10 +151,18 @@ class PyroProgram(Energies, Weights, Belongings, Arithmetic):
             x = rows_drawn(x, made.computed)
         elif draw != "mean":
             x = sites[name]["value"]
+            if draw == "straight-through" and self.structure.generated.sequential:
+                x = x + made.returned - made.returned.detach()
+        log_p = None
+        if draw == "score":
+            x = x.detach()
+            held = [(sites[n]["fn"], sites[n]["value"]) for n in self.structure.by_score]
+            log_p = sum(by_row(fn.log_prob(v.detach()), size) for fn, v in held)
         return Generated(
             x=x,
             latents={n: site["value"] for n, site in sites.items() if n != name},
             given=given,
+            log_p=log_p,
         )
 
     def sequential(self) -> SequentialSite:

@@ -14,6 +14,7 @@ from pyro.poutine.guide import GuideMessenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
+from inference.engines.alone import ALONE
 from inference.engines.pyro.handlers import Steer
 from inference.program.batches import whole
 
@@ -94,17 +95,18 @@ def run(
         nesting: how many batch dimensions that plate lies outside of.
     """
     part = with_particles(part, num_particles, nesting)
-    if blind:
-        part = poutine.uncondition(part)
-    if replay is not None:
-        part = poutine.replay(part, trace=replay)
-    named = dict(kwargs or {})
-    if size is not None:
-        args, named = (None, *args[1:]), named | {"size": size}
-    if values is not None:
-        steer = Steer(values=values)
-    with contextlib.nullcontext() if steer is None else steer:
-        return Run(poutine.trace(part).get_trace(*args, **named))
+    with ALONE:
+        if blind:
+            part = poutine.uncondition(part)
+        if replay is not None:
+            part = poutine.replay(part, trace=replay)
+        named = dict(kwargs or {})
+        if size is not None:
+            args, named = (None, *args[1:]), named | {"size": size}
+        if values is not None:
+            steer = Steer(values=values)
+        with contextlib.nullcontext() if steer is None else steer:
+            return Run(poutine.trace(part).get_trace(*args, **named))
 
 
 def trace_pair(

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
 
+from inference.engines.alone import ALONE
 from inference.engines.pyro.copies import isolate
 from inference.engines.pyro.devices import find_device
 from inference.engines.pyro.inspection import inspect
@@ -75,6 +76,7 @@ class Trainer:
     def running(self) -> Iterator[None]:
         """Everything that a step needs of Pyro's and torch's global state, put back afterwards."""
         with (
+            ALONE,
             torch.random.fork_rng(),
             self.pair.scope(),
             pyro.validation_enabled(False),

@@ -49,8 +49,8 @@ def test_the_rest_is_drawn_given_what_is_observed(engine: str) -> None:
 @each_engine
 def test_refusals(engine: str) -> None:
     x = rbm.STATES[:3].astype(np.float32)
-    with pytest.raises(ArgumentError, match=r"observed must hold booleans of shape \(8,\)"):
+    with pytest.raises(ArgumentError, match=r"observed must be True or False .*\(8,\)"):
         complete(pair(engine), x, np.ones(8))
     vae = create("vae", engine=engine, data_dim=8, latent_dim=2, hidden=(3,))
-    with pytest.raises(ObjectiveError, match="this one has none"):
+    with pytest.raises(ObjectiveError, match="latent"):
         complete(vae, x, np.ones(8, bool))

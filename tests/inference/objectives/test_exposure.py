@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
-from flax import nnx
 from rows import ENGINES, ROWS
-from sequential_laws import states
+from sequential_laws import put, states
 
 from inference import ScheduledSampling, fit, log_likelihood, valid_objectives
 from inference.engines import load_engine
@@ -55,18 +52,6 @@ def test_without_own_inputs_it_is_the_likelihood(engine: str) -> None:
     np.testing.assert_allclose(found, np.log(SHARE).reshape(-1), atol=0.02)
     assert run.rows[-1]["loss"] == pytest.approx(entropy(SHARE), abs=1e-3)
     assert run.unit == "nats per datum, own inputs"
-
-
-def put(pair: Any, weight: Any, bias: Any) -> None:
-    """Set the parameters of a linear net, (outputs, inputs) and (outputs,)."""
-    layer = pair.network.layers[0]
-    if pair.engine == "pyro":
-        with torch.no_grad():
-            layer.weight.copy_(torch.tensor(weight))
-            layer.bias.copy_(torch.tensor(bias))
-    else:
-        layer.kernel = nnx.Param(jnp.asarray(weight.T, jnp.float32))
-        layer.bias = nnx.Param(jnp.asarray(bias, jnp.float32))
 
 
 @both

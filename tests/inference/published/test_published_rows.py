@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from inference.cli.settings import hyperparameters
 from inference.errors import ArgumentError
 from inference.published.estimator import Estimator, Kind
-from inference.published.row import FOLDER, read_row, read_rows
+from inference.published.reading import read_row, read_rows
+from inference.published.row import FOLDER
 from ppl_models import info, list_models
 from ppl_models.datasets import list_datasets, options_of
 
@@ -107,6 +109,8 @@ def test_what_a_figure_depends_on_is_in_its_hash_and_nothing_else(tmp_path):
     ("old", "new", "said"),
     [
         ('model = "vae"\n', "", "model is missing"),
+        ('objective = "iwae:num_particles=5"\n', "", "objective must be such as"),
+        ('engine = "pyro"', 'program = "benchmarks.a:b"', "objective must be such as"),
         ("title", "tilte", "there is no entry tilte"),
         ("iwae:num_particles=5", "iwae:particles=5", "objective: "),
         ("-log_likelihood:num", "-log_likelyhood:num", "there is no metric 'log_likelyhood'"),
@@ -151,6 +155,11 @@ def test_every_row_of_the_package_can_be_run():
         assert row.data.name in list_datasets(), row.name
         asked = {*row.data.options, *filter(None, [row.data.each_seed])}
         assert asked <= set(options_of(row.data.name)), row.name
+        if row.program:
+            module, _, function = row.program.partition(":")
+            program = getattr(importlib.import_module(module), function)
+            for budget in row.budgets:
+                inspect.signature(program).bind(0, FOLDER, **row.training(budget)["fit"])
         accepted = hyperparameters(info(row.model), row.engine)
         assert set(row.options) - {"bias_from_data"} <= set(accepted), row.name
         assert row.data.ids, f"{row.name} does not say which data it is about"
@@ -160,6 +169,6 @@ def test_every_row_of_the_package_can_be_run():
 
 def test_options_of_fit_are_those_of_fit():
     from inference import fit
-    from inference.published.row import _AMOUNTS, _OWN
+    from inference.published.reading import _AMOUNTS, _OWN
 
     assert {*_OWN, *_AMOUNTS} - {"data"} <= set(inspect.signature(fit).parameters)

@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,9 +18,11 @@ from typer.testing import CliRunner
 import inference
 from inference.cli import app
 from inference.cli.text import console
+from inference.comparison.metric import Figure
 from inference.errors import ArgumentError
 from inference.published import frame
 from inference.published.meaning import meaning, meaning_of
+from inference.published.reproduce import Measured
 from inference.published.result import append, read_results
 from inference.published.tables import BEGIN, END, Table, as_markdown, tables, written_into
 from ppl_models import create
@@ -160,6 +164,35 @@ def test_what_cannot_be_reproduced_is_said(own, words, said):
     assert said in refused.stderr
 
 
+def test_a_program_takes_the_place_of_a_fit(own, monkeypatch):
+    def program(seed, out, *, rows):
+        assert out == own / "runs"
+        if rows == 0:
+            return Measured({}, 1.0)
+        return Measured({"exact": Figure(rows + seed, 0.5)}, 2.0)
+
+    monkeypatch.setitem(sys.modules, "benchmarks.toy", SimpleNamespace(program=program))
+    text = (own / "small.toml").read_text().replace('"bound"\nfirst = 20', '"exact"\nper = "datum"')
+    text = text.replace('objective = "elbo"', 'program = "benchmarks.toy:program"')
+    first = text.index("[[figure]]")
+    text = text[:first] + text[text.index("[[figure]]", first + 1) :]
+    row = own / "by-program.toml"
+    row.write_text(text.replace("{ steps = 3 }", "{ rows = 7 }"))
+    run("reproduce", "by-program", *at(own), "--out", own / "runs")
+    found = results(own)
+    line = found[found["row"] == "by-program"].iloc[0]
+    assert (line["ours"], line["deviation"], line["seconds"]) == (7.5, np.sqrt(0.5), 2.0)
+    assert line["objective"] == "benchmarks.toy:program"
+    row.write_text(text.replace("{ steps = 3 }", "{ rows = 0 }"))
+    refused = run("reproduce", "by-program", *at(own), "--out", own / "runs")
+    assert "gives no exact" in refused.stderr
+    row.write_text(row.read_text().replace("toy:program", "toy:none"))
+    refused = run("reproduce", "by-program", *at(own), "--out", own / "runs")
+    assert "root of a clone" in refused.stderr
+    row.write_text(row.read_text().replace("benchmarks.toy", "os"))
+    assert "objective must be" in run("results", *at(own)).stderr
+
+
 def test_other_data_than_the_rows_are_refused(own):
     row = own / "small.toml"
     row.write_text(row.read_text().replace('name = "digits"', 'name = "digits", seed = 5'))
@@ -182,6 +215,7 @@ def test_formats_say_the_same(places):
     assert len(results(folder, model="v*", data="dig*")) == 2
     assert results(folder, model="dlgm").empty
     assert results(folder, data="mnist").empty
+    assert "without a figure" not in shown
     refused = run("results", *at(folder), "--model", "vea")
     assert refused.exit_code == 2
     assert "there is no figure of a model 'vea'" in refused.stderr
@@ -269,6 +303,11 @@ def test_texts_get_their_part_between_the_marks(places):
     assert written_into("no marks", found) == "no marks"
     assert "    ppl-zoo reproduce ROW --budget short\n" in made
     assert "- 1.5: Nobody 2026 (fewer pixels)" in made
+
+
+def test_rows_without_a_figure_are_named(own):
+    shutil.copy(own / "small.toml", own / "later.toml")
+    assert "Rows without a figure yet: later." in run("results", *at(own)).stdout
 
 
 def test_a_damaged_line_is_named(own):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -113,18 +114,10 @@ def test_resuming_after_divergence_goes_on_from_the_good_state(engine, tmp_path,
 
 def broken(engine: str, kind: str) -> Any:
     """A pair that makes a number of no value at one place, at once or after some steps."""
-    if engine == "pyro":
-        import pyro as ppl
-        import pyro.distributions as dist
-        import torch as arrays
-
-        full = arrays.tensor
-    else:
-        import jax.numpy as arrays
-        import numpyro as ppl
-        import numpyro.distributions as dist
-
-        full = arrays.asarray
+    ppl: Any = importlib.import_module(engine)
+    dist: Any = importlib.import_module(f"{engine}.distributions")
+    arrays: Any = importlib.import_module("torch" if engine == "pyro" else "jax.numpy")
+    full = arrays.tensor if engine == "pyro" else arrays.asarray
 
     def model(x):
         mean, spread = ppl.param("mean", full(0.0)), ppl.param("spread", full(1.0))

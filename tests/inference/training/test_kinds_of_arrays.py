@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections import namedtuple
 from typing import Any
 
@@ -71,16 +72,9 @@ def test_a_fit_takes_them_and_so_do_evaluations(kind, engine):
 
 def functions(engine: str) -> tuple[Any, Any]:
     """Model and guide of no class: a batch is what they are called with."""
-    if engine == "pyro":
-        import pyro as ppl
-        import pyro.distributions as dist
-
-        zeros: Any = torch.zeros
-    else:
-        import numpyro as ppl
-        import numpyro.distributions as dist
-
-        zeros = jnp.zeros
+    ppl: Any = importlib.import_module(engine)
+    dist: Any = importlib.import_module(f"{engine}.distributions")
+    zeros: Any = torch.zeros if engine == "pyro" else jnp.zeros
 
     def model(x: Any) -> None:
         mean = ppl.param("mean", zeros(6))

@@ -1,0 +1,61 @@
+"""Rows of which some entries are given and the others drawn, in words of no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.errors import ObjectiveError
+from inference.program.distributions import sequential_part
+
+
+@dataclass(frozen=True)
+class Completed:
+    """K draws of each row with some of its entries held.
+
+    Attributes:
+        rows: (K, N, *event).
+        log_weight: log probability of the held entries, each given those before it, (K, N). With
+            weights of its exponential the draws follow the law given the held entries.
+        ranks: of the entries in the order of drawing, *event; of the first, where several laws draw
+            in orders of their own.
+    """
+
+    rows: NDArray[Any]
+    log_weight: NDArray[Any]
+    ranks: NDArray[Any]
+
+    def chosen(self, seed: int) -> NDArray[Any]:
+        """One of the K draws for each row, (N, *event), with the chances of their weights."""
+        log_w = self.log_weight - self.log_weight.max(axis=0)
+        noise = np.random.default_rng(seed).gumbel(size=log_w.shape)
+        return self.rows[(log_w + noise).argmax(axis=0), np.arange(self.rows.shape[1])]
+
+
+def law_to_complete(sites: Mapping[str, Any]) -> Any:
+    """The law of the site that observes the data, if it can hold entries.
+
+    Raises:
+        ObjectiveError: if it cannot, or there are latents, whose law given the held entries is not
+            known.
+    """
+    latents = [name for name, site in sites.items() if not site["is_observed"]]
+    if latents:
+        raise ObjectiveError(
+            f"complete() is for models whose data are all that they draw, and this one has the "
+            f"latent {latents[0]!r}: held entries say something about it. Draw it by run.latents "
+            "and run.decode."
+        )
+    for site in sites.values():
+        law = sequential_part(site["fn"])
+        if hasattr(law, "complete"):
+            return law
+    name = next(iter(sites), "x")
+    raise ObjectiveError(
+        f"complete() holds entries of data that are drawn one after another, but the law of "
+        f"{name!r} has no method complete(); the models of ppl_models.autoregressive have."
+    )

@@ -1,0 +1,152 @@
+"""Learning by the score of draws: mean gradients against a sum over all states."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from flax import nnx
+from rows import ENGINES, ROWS
+from scipy.special import expit
+from sequential_laws import put, states
+
+from inference import MMD, Adversarial, fit, valid_objectives
+from inference.engines import load_engine
+from inference.errors import ObjectiveError
+from ppl_models import create
+
+DIM, REPEATS = 2, 500
+X = np.repeat(states(DIM), [3, 1, 1, 3], axis=0)
+WEIGHT, BIAS = np.array([[0.0, 0.0], [1.2, 0.0]]), np.array([0.6, -0.9])
+SLOPE = np.array([1.5, -2.0])  # of a linear critic
+both = pytest.mark.parametrize("engine", ENGINES)
+
+
+def probabilities(weight: Any, bias: Any) -> Any:
+    """Of all four states."""
+    x = states(DIM)
+    logits = x @ weight.T + bias
+    return np.where(x == 1, expit(logits), expit(-logits)).prod(1)
+
+
+def exact(function: Any) -> list[float]:
+    """The derivatives of f(p) by the slope of x2 on x1 and by the two biases."""
+    step, found = 1e-5, []
+    for place in range(3):
+        ends = []
+        for sign in (1, -1):
+            weight, bias = WEIGHT.copy(), BIAS.copy()
+            if place == 0:
+                weight[1, 0] += sign * step
+            else:
+                bias[place - 1] += sign * step
+            ends.append(function(probabilities(weight, bias)))
+        found.append((ends[0] - ends[1]) / (2 * step))
+    return found
+
+
+def estimates(engine: str, objective: Any, x: Any = X) -> list[Any]:
+    """REPEATS estimates of each."""
+    pair = create("fully_visible", engine=engine, data_dim=DIM)
+    put(pair, WEIGHT, BIAS)
+    gradients, _ = load_engine(engine).gradients(pair, objective, (x,), REPEATS)
+    gradients = {n: g for n, g in gradients.items() if n.startswith("network")}
+    name, other = sorted(gradients, key=lambda name: "bias" in name)
+    slope = gradients[name][:, 1, 0] if engine == "pyro" else gradients[name][:, 0, 1]
+    return [slope, gradients[other][:, 0], gradients[other][:, 1]]
+
+
+def check(found: list[Any], expected: list[float]) -> None:
+    """Each mean within 5 standard errors (rate 6e-7), which resolve a seventh of the largest."""
+    largest = max(map(abs, expected))
+    for values, truth in zip(found, expected, strict=True):
+        error = values.std(ddof=1) / np.sqrt(len(values))
+        assert abs(values.mean() - truth) < 5 * error
+        assert error < 0.15 * largest
+
+
+@both
+@pytest.mark.parametrize("unbiased", [True, False])
+def test_mmd_has_the_exact_gradient_on_average(engine: str, unbiased: bool) -> None:
+    """That of E MMD^2 over all states; 500 estimates of 8 draws each."""
+    square = ((states(DIM)[:, None] - states(DIM)) ** 2).sum(-1)
+    kernel, q = np.exp(-square / 2), np.array([3, 1, 1, 3]) / 8
+    among = 1.0 if unbiased else 7 / 8
+
+    def value(p: Any) -> float:  # times the number of data, as the loss counts it
+        return len(X) * float(among * p @ kernel @ p - 2 * p @ kernel @ q)
+
+    objective = MMD(bandwidths=1.0, unbiased=unbiased, draw="score")
+    check(estimates(engine, objective), exact(value))
+
+
+def critic(engine: str) -> Any:
+    if engine == "pyro":
+        net = torch.nn.Linear(DIM, 1)
+        with torch.no_grad():
+            net.weight.copy_(torch.tensor(SLOPE[None]))
+            net.bias.zero_()
+        return net
+    net = nnx.Linear(DIM, 1, rngs=nnx.Rngs(0))
+    net.kernel = nnx.Param(jnp.asarray(SLOPE[:, None], jnp.float32))
+    return net
+
+
+@both
+@pytest.mark.parametrize("loss", ["minimax", "wasserstein"])
+def test_the_generator_has_the_exact_gradient_on_average(engine: str, loss: str) -> None:
+    """That of its loss summed over all states, at a critic that is held; 500 estimates."""
+    scores = states(DIM) @ SLOPE
+    each = {
+        "minimax": -np.logaddexp(0, scores),
+        "wasserstein": -scores,
+    }[loss]
+    settings: dict[str, Any] = {"gradient_penalty": 1.0} if loss == "wasserstein" else {}
+    objective = Adversarial(critic(engine), loss, draw="score", **settings)
+    check(estimates(engine, objective), exact(lambda p: len(X) * float(p @ each)))
+
+
+@both
+def test_a_net_learns_from_a_critic_alone(engine: str) -> None:
+    """400 rows of two equal pixels: after 150 steps under MMD most draws have equal pixels."""
+    x = np.repeat(np.array([[0, 0], [1, 1]], np.float32), 200, axis=0)
+    pair = create("fully_visible", engine=engine, data_dim=DIM)
+    run = fit(pair, x, objective=MMD(draw="score"), steps=150, learning_rate=0.1, progress=False)
+    drawn = run.sample(500)
+    assert (drawn[:, 0] == drawn[:, 1]).mean() > 0.9
+    assert 0.3 < drawn[:, 0].mean() < 0.7
+
+
+@both
+def test_discrete_latents_and_sequential_data_learn_by_it(engine: str) -> None:
+    row = ROWS["sigmoid-belief-autoregressive"]
+    pair = create(row.model, engine=engine, **row.hyperparameters)
+    run = fit(pair, row.batch(8), objective=MMD(draw="score"), steps=2, progress=False)
+    assert np.isfinite(run.rows[-1]["loss"])
+
+
+@both
+def test_straight_through_moves_by_the_conditionals_mean(engine: str) -> None:
+    pair = create("made", engine=engine, data_dim=5, hidden=(6,))
+    x = (np.random.default_rng(0).random((8, 5)) < 0.5).astype(np.float32)
+    run = fit(pair, x, objective=MMD(draw="straight-through"), steps=2, progress=False)
+    assert np.isfinite(run.rows[-1]["loss"])
+    assert "draw='score'" in valid_objectives(pair, x).refused["MMD"]
+    with pytest.raises(ObjectiveError, match=r"'x'.*draw='score'"):
+        fit(pair, x, objective=MMD(draw="relaxed"), steps=1)
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: MMD(draw="score", unbiased=False, sqrt=True), "leave out sqrt"),
+        (lambda: Adversarial(draw="score", loss="feature-matching"), "another loss"),
+        (lambda: Adversarial(draw="score", joint=True), "leave out joint"),
+    ],
+)
+def test_settings_that_do_not_go_with_scores(build: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        build()
