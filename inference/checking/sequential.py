@@ -36,8 +36,9 @@ def _few(context: Context) -> tuple[tuple[Any, ...], dict[str, Array]]:
 @check(needs=("runs-together", "finite-log-p"))
 def no_entry_sees_later_ones(context: Context) -> Iterator[Mistake]:
     """An entry's conditional stays as it is when that entry, or one after it, changes."""
+    names = _sites(context)
     batch, latents = _few(context)
-    for name in _sites(context):
+    for name in names:
         value = context.probe.record("model", batch, latents).sites[name].value
         value = value.astype(np.float32) if value.dtype.kind == "f" else value
         other = _others(value, context.structure.model[name].support)
@@ -92,9 +93,10 @@ def _leak(
 @check(needs=("no-entry-sees-later-ones",))
 def conditionals_give_the_density(context: Context) -> Iterator[Mistake]:
     """A sequential site's density is the sum of those of its conditionals at its own value."""
+    names = _sites(context)
     batch, latents = _few(context)
     run = context.probe.record("model", batch, latents)
-    for name in _sites(context):
+    for name in names:
         value = run.sites[name].value
         for _, each, whole in context.probe.entry_densities(name, batch, latents, value[None]):
             sums = each[0].reshape(len(value), -1).sum(1)
