@@ -37,7 +37,8 @@ def interruptible() -> Iterator[Stop]:
 
     A second one has its usual effect at once. So has the first in the end, other than Ctrl-C's,
     when the body is through: a process that was told to terminate does. Signals reach the main
-    thread only, and those that are ignored stay ignored.
+    thread only. One that is ignored stays so, but for Ctrl-C's, which a shell has its background
+    processes ignore.
     """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
@@ -55,7 +56,10 @@ def interruptible() -> Iterator[Stop]:
 
     for name in _NAMES:
         number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) not in (signal.SIG_IGN, None):
+        if number is None or signal.getsignal(number) is None:
+            continue
+        # Who starts a process with nohup wants the end of the terminal to be ignored.
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, note)
     try:
         yield stop

@@ -11,6 +11,7 @@ from jax import lax, random
 from numpyro.distributions import constraints
 from numpyro.distributions.util import validate_sample
 
+from ppl_models.networks.compiled_numpyro import compiled
 from ppl_models.networks.masked_numpyro import MaskedNetwork, drawn_or_held
 
 __all__ = ["Autoregressive", "MaskedBernoulli", "MaskedMixture", "drawn_or_held"]
@@ -87,7 +88,8 @@ class MaskedBernoulli(Autoregressive):
     ) -> tuple[jax.Array, jax.Array]:
         """Draw what is not held; each hidden unit is computed once, when it can be."""
         noise = random.logistic(key, values.shape, values.dtype)
-        return self.network.complete(values, held, noise, temperature, self.component)
+        given = values, held, noise, temperature, self.component
+        return compiled(self.network, "complete", *given)
 
 
 class MaskedMixture(Autoregressive):
@@ -136,7 +138,7 @@ class MaskedMixture(Autoregressive):
         noise = random.logistic(key, values.shape, values.dtype)
 
         def add(found: Any, component: jax.Array) -> tuple[Any, None]:
-            drawn = self.network.complete(values, held, noise, temperature, component)
+            drawn = compiled(self.network, "complete", values, held, noise, temperature, component)
             here = chosen == component
             return (
                 jnp.where(here[..., None], drawn[0], found[0]),
