@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -150,16 +150,16 @@ class Gated(nn.Module):
 
     def above(self, x: Tensor, given: Tensor | None, apply: Apply) -> list[Tensor]:
         """What the rows above say to each layer, (N, 2 channels, height, width)."""
-        said, v = [], x
-        for layer in self.layers:
+        said, v, layers = [], x, cast(Any, self.layers)
+        for layer in layers:
             v, one = layer.above(v, given, apply)
             said.append(one)
         return said
 
     def along(self, x: Tensor, above: list[Tensor], given: Tensor | None, apply: Apply) -> Tensor:
         """The last hidden layer, (N, channels, height, width)."""
-        h = x
-        for layer, one in zip(self.layers, above, strict=True):
+        h, layers = x, cast(Any, self.layers)
+        for layer, one in zip(layers, above, strict=True):
             h = layer.along(h, one, given, apply)
         return h
 
