@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pyro import poutine
 from scipy.special import expit, log_softmax, softmax
 from scipy.stats import chi2
 from sequential_laws import called, jacobian, law, moved, states
@@ -171,6 +172,25 @@ def test_levels_of_a_pixel_sum_to_one_and_are_those_of_the_formula(likelihood: s
     else:
         np.testing.assert_allclose(each.mean[:, 0], exact @ values, rtol=1e-5)
     np.testing.assert_allclose(found, exact, rtol=2e-3, atol=1e-7)
+
+
+def test_a_step_runs_the_network_once() -> None:
+    """The mean that a model returns and the density of its value are of one pass."""
+    pair: Any = create("pixel_cnn", engine="pyro", image_shape=(2, 3), channels=4, blocks=1)
+    calls: list[int] = []
+    pair.network.stack.first.register_forward_hook(lambda *_: calls.append(1))
+    trace = poutine.trace(pair.model).get_trace(torch.zeros(1, 6))
+    found, x = trace.nodes["x"]["fn"], torch.zeros(2, 6)
+    calls.clear()
+    with torch.no_grad():
+        found.mean_given(x)
+        found.log_prob(x)
+    assert len(calls) == 1
+    assert found.log_prob(x).requires_grad
+    before = found.log_prob(x)
+    x += 1
+    assert (found.log_prob(x) != before).all()
+    assert len(calls) == 3
 
 
 def test_a_temperature_takes_probabilities_to_a_power() -> None:
