@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from inference.data.rows import cut
 from inference.data.support import check_support
 from inference.errors import ArgumentError, ObjectiveError
-from inference.likelihood.partition import check_annealed, of_chains, tempering
+from inference.likelihood.partition import base_constant, check_annealed, of_chains, tempering
 from inference.likelihood.weighing import LogSums, weigh
 from inference.pairs import Fitted, draws_nothing, explaining
 from inference.program.per_datum import check_rows
@@ -104,7 +104,7 @@ def _raised(
     base, chains, temperatures, seed = settings
     if chunk_size < chains:
         raise ArgumentError(f"chunk_size must be at least num_chains={chains}, got {chunk_size}.")
-    start = tempered.base_log_partition(base)
+    start = base_constant(tempered, base)
     betas = np.linspace(1.0, 0.0, temperatures + 1)
     values = []
     for number, (rows,) in enumerate(cut((x,), chunk_size // chains)):
