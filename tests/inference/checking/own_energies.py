@@ -26,7 +26,7 @@ class Ising(dist.TorchDistribution):
 
     def __init__(self, pull: Tensor, bias: Tensor, slope: float = 1.0, batch: Any = ()) -> None:
         self.pull, self.bias, self.slope = pull, bias, slope
-        super().__init__(torch.Size(batch), (UNITS,), validate_args=False)
+        super().__init__(torch.Size(batch), torch.Size((UNITS,)), validate_args=False)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return Ising(self.pull, self.bias, self.slope, batch_shape)
@@ -67,7 +67,8 @@ class JaxIsing(numpyro_dist.Distribution):
         self.pull, self.bias, self.slope = pull, bias, slope
         super().__init__(tuple(batch), (UNITS,), validate_args=False)
 
-    def log_prob(self, value: Any) -> Any:
+    def log_prob(self, value: Any, intermediates: Any = None) -> Any:
+        del intermediates
         total = value.sum(-1)
         pairs = 0.5 * (total**2 - (value**2).sum(-1))
         return self.pull * pairs + self.bias * total
