@@ -179,5 +179,5 @@ class Card:
             return cls(
                 name=path.stem, family=family, engines=engines, text=parts[2].strip(), **facts
             )
-        except (tomllib.TOMLDecodeError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"{path.name}: its facts are not right: {error}.") from error

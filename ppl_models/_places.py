@@ -64,6 +64,8 @@ class Place:
             raise ValueError(
                 f"{path.name} is no Python: line {error.lineno}, {error.msg}"
             ) from error
+        except (ValueError, RecursionError, MemoryError) as error:  # no text; nested for ever
+            raise ValueError(f"{path.name} is no Python: {error or 'nested too deeply'}") from error
         classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
         for node in body:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
@@ -92,7 +94,12 @@ def described(docstring: str, path: Path, name: str) -> str:
         return own
     try:
         body = ast.parse(sibling.read_text(encoding="utf-8")).body
-    except SyntaxError:  # whoever imports the sibling is told
+    except (
+        SyntaxError,
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ):  # whoever imports the sibling is told
         return own
     for node in body:
         if isinstance(node, ast.ClassDef) and node.name == name:

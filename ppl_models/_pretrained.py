@@ -90,7 +90,7 @@ class Weights:
                 path=path,
                 url=file.get("url"),
             )
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
             what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
             raise ValueError(
                 f"{path} is no record of weights: {what}. It is written by "

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.padding import Padding
 from rich.table import Table
 
 from inference.cli.text import answering, console, plain_warnings
@@ -147,9 +148,19 @@ def _print(found: list[Line]) -> None:
 
     for each in tables(found):
         table = Table(*each.head, title=each.heading, title_justify="left")
-        for cells in each.cells():
-            table.add_row(*(cell.replace("`", "") for cell in cells))
-        console.print(table)
+        plain = [[cell.replace("`", "") for cell in cells] for cells in each.cells()]
+        for cells in plain:
+            table.add_row(*cells)
+        wide = console.options.update(max_width=10_000)
+        if console.measure(table, options=wide).minimum <= console.width:  # no word is cut
+            console.print(table)
+            continue
+        console.print(each.heading, style="italic")  # a line for each fact where columns are cut
+        for label, *cells in plain:
+            console.print(f"  {label}", highlight=False)
+            named = zip(each.head[1:], cells, strict=True)
+            facts = [f"{name}: {cell}" for name, cell in named if cell]
+            console.print(Padding("; ".join(facts), (0, 0, 0, 6)), highlight=False)
     with_goal = [line for line in found if line.reached is not None]
     reached = sum(bool(line.reached) for line in with_goal)
     fits = {

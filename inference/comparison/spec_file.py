@@ -65,7 +65,7 @@ def read_spec(path: str | Path) -> Spec:
         found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ArgumentError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ArgumentError(f"{path} is no TOML: {error}. {_SEE}") from error
     unknown = sorted(found.keys() - _KEYS)
     if unknown:

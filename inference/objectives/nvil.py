@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.arguments import check_count, check_flag, check_number
+from inference.errors import ArgumentError
 from inference.objectives._network import apply, network
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._score import score_terms, through_draws
@@ -71,7 +72,9 @@ class NVIL(Objective):
         self.hidden = check_count("hidden", hidden)
         self.centre = check_flag("centre", centre)
         self.normalise = check_flag("normalise", normalise)
-        self.decay = check_number("decay", decay, least=0, most=0.999999)
+        self.decay = check_number("decay", decay, least=0, most=1)
+        if decay == 1:
+            raise ArgumentError("decay must be below 1: averages that never move are no baseline.")
         self.owns = baseline is not None or centre or normalise
 
     def surrogate(self, program: Program) -> Any:

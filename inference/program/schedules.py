@@ -34,7 +34,14 @@ def multiplier(schedule: Any, total_steps: int | None, cosine: Callable[[Any], A
         return lambda step: 0.5 * (1 + cosine(3.141592653589793 * step / total_steps))
     if callable(schedule):
         for step in _probes(total_steps):
-            check_factor(schedule(step), step)
+            try:
+                factor = schedule(step)
+            except (TypeError, AttributeError) as error:
+                raise ArgumentError(
+                    "schedule must be a function from the step to a factor on the learning rate, "
+                    f"of this engine; at step {step} it raised {type(error).__name__}: {error}."
+                ) from error
+            check_factor(factor, step)
         return schedule
     raise ArgumentError(
         f"schedule must be one of {', '.join(SCHEDULES)} or a function from the step to a factor "

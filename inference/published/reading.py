@@ -46,7 +46,7 @@ def read_row(path: Path) -> Row:
     """
     try:
         entries = Entries(path, tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArgumentError(f"{path} cannot be read as TOML: {error}.") from error
     program, objective = entries.text("program"), entries.text("objective")
     if bool(program) == bool(objective) or not program.startswith("benchmarks." * bool(program)):

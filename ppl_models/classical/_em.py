@@ -57,13 +57,35 @@ def best_of(
     return best
 
 
+def real_numbers(name: str, values: Any) -> Array:
+    """Real numbers in float64: what has none, or hides some, would lose its meaning.
+
+    Raises:
+        ValueError: if they are text, dates, complex numbers or other things, or some are masked.
+    """
+    if np.ma.is_masked(values):
+        raise ValueError(
+            f"{name} has {np.ma.count_masked(values)} masked values, which would be taken as they "
+            "lie under the mask; remove or impute those rows."
+        )
+    array = np.asarray(values)
+    numbers = array.dtype.kind in "biuf"
+    if array.dtype.kind == "O":  # such as columns of several types, all of them numbers
+        kinds = (int, float, np.integer, np.floating, np.bool_)
+        numbers = all(isinstance(entry, kinds) for entry in array.ravel())
+    if not numbers:
+        raise ValueError(f"{name} must hold real numbers, got {array.dtype}; code it as numbers.")
+    return array.astype(np.float64)
+
+
 def checked(x: ArrayLike, ndim: int, shape: str) -> Array:
     """The data in float64.
 
     Raises:
-        ValueError: if they have another number of dimensions, are empty or not finite.
+        ValueError: if they are no real numbers, have a mask or another number of dimensions, are
+            empty or not finite.
     """
-    array = np.asarray(x, dtype=np.float64)
+    array = real_numbers("x", x)
     if array.ndim != ndim or array.size == 0:
         raise ValueError(f"x must have shape {shape} and hold something, got {array.shape}.")
     if not np.isfinite(array).all():

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
+from ppl_models.classical._em import real_numbers
+
 
 def label_order(values: ArrayLike, reference: ArrayLike) -> NDArray[np.intp]:
     """The order of classes in which `values[order]` is nearest to `reference`.
@@ -24,7 +26,7 @@ def label_order(values: ArrayLike, reference: ArrayLike) -> NDArray[np.intp]:
     Raises:
         ValueError: if the shapes differ, or there is nothing to compare.
     """
-    ours, theirs = (np.asarray(array, dtype=np.float64) for array in (values, reference))
+    ours, theirs = real_numbers("values", values), real_numbers("reference", reference)
     if ours.shape != theirs.shape or ours.size == 0:
         raise ValueError(
             f"values and reference must have the same shape, one row for each class, got "

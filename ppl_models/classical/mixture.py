@@ -15,6 +15,7 @@ from ppl_models.classical._em import (
     checked,
     moments,
     normal_log_density,
+    real_numbers,
     spread_rows,
 )
 from ppl_models.networks.arguments import check_choice, check_positive, check_size
@@ -59,7 +60,7 @@ class MixtureFit:
 
     def responsibilities(self, x: ArrayLike) -> Array:
         """p(z = k | x), shape (N, K)."""
-        return _posterior(np.asarray(x, dtype=np.float64), _parameters(self))[1]
+        return _posterior(real_numbers("x", x), _parameters(self))[1]
 
 
 def mixture_em(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ppl_models._download import cache_folder, hash_kind, reason, retrieve
+from ppl_models.datasets._formats import unpacked
 
 VARIABLE = "PPL_DATA"
 
@@ -92,7 +93,7 @@ def hash_of(file: PublishedFile, path: Path) -> str | None:
     content = path.read_bytes()
     if packed and not published:
         try:
-            content = gzip.decompress(content)
+            content = unpacked(content)
         except (EOFError, gzip.BadGzipFile, zlib.error):
             return "of no whole gzip file"
     if file.sha256 is not None and file.sha256.startswith("md5:"):

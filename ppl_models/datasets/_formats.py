@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_LARGEST = 2**29  # bytes of a file of a data set
 REMEDY = "Fetch the file anew, or remove it so that the published one is downloaded."
 
 
@@ -19,18 +20,31 @@ def read_bytes(path: Path) -> bytes:
     """The file's content, decompressed where its name ends in `.gz`.
 
     Raises:
-        ValueError: if the gzip stream is cut short or damaged.
+        ValueError: if the gzip stream is cut short or damaged, or holds more than any data set.
     """
     content = path.read_bytes()
     if path.suffix != ".gz":
         return content
     try:
-        return gzip.decompress(content)
+        return unpacked(content)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(
             f"{path} should be a whole gzip file, but its {len(content)} bytes, which begin with "
             f"{_hex(content[:4])}, do not decompress ({error}). {REMEDY}"
         ) from error
+
+
+def unpacked(content: bytes) -> bytes:
+    """What a gzip stream holds, of which a few bytes may stand for more than memory has room for.
+
+    Raises:
+        EOFError, gzip.BadGzipFile, zlib.error: if it is cut short, damaged, or too long.
+    """
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+        found = stream.read(_LARGEST + 1)
+    if len(found) > _LARGEST:
+        raise gzip.BadGzipFile(f"it holds more than {_LARGEST:,} bytes")
+    return found
 
 
 def read_idx(path: Path, *, axes: int) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from sklearn.mixture import GaussianMixture
 from inference import Enumerated, fit, log_likelihood
 from inference.engines import load_engine
 from ppl_models import create
-from ppl_models.classical import label_order, mixture_em
+from ppl_models.classical import hmm_em, label_order, mixture_em
 
 LIKELIHOODS = ("gaussian", "bernoulli")
 logsumexp = np.logaddexp.reduce
@@ -250,3 +250,23 @@ def test_wrong_arguments_are_explained(engine: str, arguments: dict, words: str)
 def test_wrong_data_for_em_are_explained(x: np.ndarray, arguments: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         mixture_em(x, **{"components": 2, **arguments})
+
+
+ROWS = np.random.default_rng(0).normal(size=(20, 2))
+NOT_NUMBERS = {
+    "masked": (np.ma.masked_array(ROWS, ROWS > 1), "masked values"),
+    "complex": (ROWS + 1j, "real numbers, got complex128"),
+    "text": (ROWS.astype(str), "real numbers, got <U"),
+    "dates": (np.full((20, 1), "2020-01-01", "datetime64[D]"), "real numbers, got datetime64"),
+    "spans": (np.full((20, 1), 3, "timedelta64[D]"), "real numbers, got timedelta64"),
+    "objects": (np.full((20, 1), None), "real numbers, got object"),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_NUMBERS)
+def test_classical_fits_take_real_numbers_alone(kind):
+    x, words = NOT_NUMBERS[kind]
+    for attempt in (lambda: mixture_em(x, 2), lambda: hmm_em(x, 2, emissions="gaussian")):
+        with pytest.raises(ValueError, match=words):
+            attempt()
+    mixture_em(ROWS.astype(object), 2, restarts=1, iterations=2)

@@ -187,3 +187,23 @@ def test_the_command_lists_what_is_left(install: Install) -> None:
     assert "vae" in shown.stdout
     assert shown.stderr.startswith("warning: The plugin 'acme_net' of the distribution 'acme-zoo'")
     assert shown.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        {"py": "(" * 50_000},
+        {"py": "x = " + "-" * 100_000 + "1"},
+        {"py": "x = 1\0"},
+        {"md": "+++\nx = " + "[" * 50_000 + "\n+++\n"},
+        {"md": "+++\nseed = " + "9" * 5_000 + "\n+++\n"},
+    ],
+    ids=["parentheses", "signs", "null byte", "card nested", "card of digits"],
+)
+def test_a_hostile_plugin_does_not_take_the_others_along(
+    install: Install, instead: dict[str, str]
+) -> None:
+    zoo = list_models()
+    install(without(**instead))
+    with pytest.warns(UserWarning, match="acme_net.*is left out"):
+        assert list_models() == zoo

@@ -28,9 +28,14 @@ def status(path: Path) -> dict[str, Any]:
 def ended_by(engine: str, path: Path, number: int) -> int:
     """Start a fit in another process, send it a signal at its first checkpoint; its exit code."""
     script = str(Path(__file__).with_name("training_child.py"))
-    child = subprocess.Popen(
-        [sys.executable, script, engine, str(path), "elbo"], stderr=subprocess.PIPE
-    )
+    # A child of what nohup started ignores SIGHUP from the start.
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        child = subprocess.Popen(
+            [sys.executable, script, engine, str(path), "elbo"], stderr=subprocess.PIPE
+        )
+    finally:
+        signal.signal(number, before)
     try:
         deadline = time.monotonic() + 240.0
         while not list((path / "checkpoints").glob("step-*")):

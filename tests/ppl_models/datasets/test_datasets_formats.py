@@ -98,3 +98,16 @@ def test_damaged_gzip_is_refused(tmp_path, content):
     ) as caught:
         read_bytes(path)
     assert caught.value.__cause__ is not None
+
+
+def test_a_few_bytes_that_stand_for_all_of_memory(tmp_path, monkeypatch):
+    import gzip
+
+    from ppl_models.datasets import _formats
+
+    monkeypatch.setattr(_formats, "_LARGEST", 1000)
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(1001)))
+    (tmp_path / "data.gz").write_bytes(gzip.compress(bytes(1000)))
+    assert _formats.read_bytes(tmp_path / "data.gz") == bytes(1000)
+    with pytest.raises(ValueError, match="it holds more than 1,000 bytes"):
+        _formats.read_bytes(tmp_path / "bomb.gz")
