@@ -29,8 +29,11 @@ def evaluate(
         typer.Option(help="Stop at this Monte Carlo error of the mean, nats; --particles at most."),
     ] = None,
     method: Annotated[
-        Literal["iw", "exact", "ais"],
-        typer.Option(help="Importance-weighted, the model's closed form, or annealed."),
+        Literal["iw", "exact", "ais", "raise"],
+        typer.Option(
+            help="Importance-weighted, the model's closed form, or annealed; of a density known up "
+            "to a constant annealed from above or, by raise, from below."
+        ),
     ] = "iw",
     chains: Annotated[int, typer.Option(min=1, help="Annealed chains per datum.")] = 16,
     temperatures: Annotated[
@@ -60,7 +63,6 @@ def evaluate(
         check_data(dataset, recorded, split)
         if figures is not None:
             figures.mkdir(parents=True, exist_ok=True)
-    from inference.likelihood.annealing import annealed_importance_sampling
     from inference.likelihood.importance_sampling import log_likelihood
     from inference.training.loading import load_run
 
@@ -76,15 +78,9 @@ def evaluate(
     with answering(), plain_warnings():
         fitted = load_run(run)
         begun = time.perf_counter()
-        if method == "ais":
-            found = annealed_importance_sampling(
-                fitted.pair,
-                x,
-                num_chains=chains,
-                num_temperatures=temperatures,
-                noise_scale=noise_scale,
-                seed=seed,
-            )
+        annealed = {"num_chains": chains, "num_temperatures": temperatures, "seed": seed}
+        if method in ("ais", "raise"):
+            found = _annealed(fitted.pair, x, method, noise_scale, annealed)
         else:
             found = log_likelihood(
                 fitted.pair, x, num_particles=particles, method=method, until=until, seed=seed
@@ -104,6 +100,28 @@ def evaluate(
     if figures is not None:
         with answering(OSError):
             _save_figures(fitted, x, figures, seed)
+
+
+def _annealed(
+    pair: Any,
+    x: tuple[Any, ...],
+    method: Literal["ais", "raise"],
+    noise_scale: float | None,
+    settings: dict[str, Any],
+) -> Estimate:
+    """By chains from the prior to the posterior, or of a density known up to a constant."""
+    from inference.likelihood.annealing import annealed_importance_sampling
+    from inference.likelihood.importance_sampling import log_likelihood
+    from inference.likelihood.unnormalised import up_to_a_constant
+
+    if method == "ais" and not up_to_a_constant(pair, x):
+        return annealed_importance_sampling(pair, x, noise_scale=noise_scale, **settings)
+    if noise_scale is not None:
+        raise ArgumentError(
+            "--noise-scale is for models without a likelihood, and this one has a density known up "
+            "to a constant; leave it out."
+        )
+    return log_likelihood(pair, x, method=method, **settings)
 
 
 def _in_words(found: Estimate, dimensions: int, *, grey: bool) -> dict[str, str]:
@@ -128,8 +146,9 @@ def _save_figures(run: Run, x: tuple[Any, ...], folder: Path, seed: int) -> None
     else:
         given = (np.resize(array, (48, *array.shape[1:])) for array in x[1:])
         figures["samples"] = samples(run, *given, rows=4, columns=12, seed=seed)
-        head = (array[:_RECONSTRUCTED] for array in x)
-        figures["reconstructions"] = reconstructions(run, *head, seed=seed)
+        head = [array[:_RECONSTRUCTED] for array in x]
+        if run.latents(*head):
+            figures["reconstructions"] = reconstructions(run, *head, seed=seed)
     for name, figure in figures.items():
         path = folder / f"{name}.png"
         figure.savefig(path, dpi=150)

@@ -134,7 +134,7 @@ def log_likelihood(
     check_positive("until", until, optional=True)
     if until is not None and method != "iw":
         raise ArgumentError(
-            "until= is for method='iw': an exact value needs no draws; leave it out."
+            "until= is for method='iw', of which it says how many draws are enough; leave it out."
         )
     given = fitted_on(pair, x, engine=engine)
     backend, pair, arrays = given.backend, given.pair, given.arrays

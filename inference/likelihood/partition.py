@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_one_of, check_seed
-from inference.errors import ArgumentError
+from inference.errors import ArgumentError, ObjectiveError
 from inference.pairs import Fitted, explaining, fitted
 
 METHODS = ("exact", "ais", "reverse")
@@ -24,7 +24,7 @@ class PartitionEstimate:
     Attributes:
         log_z: the estimate.
         lower: log of the mean weight less three of its standard errors; -inf where that is
-            negative.
+            negative, NaN of one chain alone.
         upper: the same to the other side.
         effective_sample_size: (sum w)^2 / sum w^2 over the chains.
         chains: log weights, shape (C,), of which the mean weight is Z; empty where it is exact.
@@ -120,12 +120,25 @@ def exact_constant(tempered: Any) -> float:
     Raises:
         ArgumentError: if it cannot be summed.
     """
-    if not hasattr(tempered, "log_partition"):
-        raise ArgumentError("method='exact' needs a density whose states can be summed.")
     try:
         return tempered.log_partition()
     except ValueError as error:
         raise ArgumentError(f"method='exact': {error}") from None
+
+
+def base_constant(tempered: Any, base: Any) -> float:
+    """The log of the constant of the law at which chains begin.
+
+    Raises:
+        ArgumentError: if the density has no such base.
+        ObjectiveError: if it has no base.
+    """
+    try:
+        return tempered.base_log_partition(base)
+    except ObjectiveError:
+        raise
+    except ValueError as error:
+        raise ArgumentError(str(error)) from None
 
 
 def of_chains(
@@ -135,7 +148,7 @@ def of_chains(
     if method == "exact":
         log_z = exact_constant(tempered)
         return PartitionEstimate(log_z, log_z, log_z, math.inf, np.zeros(0), "exact")
-    start = tempered.base_log_partition(base)
+    start = base_constant(tempered, base)
     betas = np.linspace(0.0, 1.0, num_temperatures + 1)
     if method == "ais":
         begun = tempered.begin(base, num_chains, seed)
@@ -161,4 +174,4 @@ def averaged(chains: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _log(value: float) -> float:
-    return math.log(value) if value > 0 else -math.inf
+    return math.log(value) if value > 0 or math.isnan(value) else -math.inf

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from inference.data.rows import cut
 from inference.data.support import check_support
 from inference.errors import ArgumentError, ObjectiveError
-from inference.likelihood.partition import check_annealed, of_chains, tempering
+from inference.likelihood.partition import base_constant, check_annealed, of_chains, tempering
 from inference.likelihood.weighing import LogSums, weigh
-from inference.pairs import Fitted, draws_nothing, explaining
+from inference.pairs import Fitted, draws_nothing, explaining, fitted_on
 from inference.program.per_datum import check_rows
 from inference.program.structure import Structure
 
@@ -32,6 +32,19 @@ def is_unnormalised(structure: Structure, method: str) -> bool:
     """Whether a method is for densities that are known up to a constant."""
     unknown = any(site.kernel and not site.normalised for site in structure.model.values())
     return method in ("ais", "raise") or (method == "exact" and unknown)
+
+
+def up_to_a_constant(pair: Any, x: Any) -> bool:
+    """Whether a pair has a density that is known up to a constant.
+
+    Raises:
+        DataError: if the pair cannot score the data.
+    """
+    given = fitted_on(pair, x)
+    head = tuple(array[:2] for array in given.arrays)
+    return is_unnormalised(
+        explaining(lambda b: given.backend.structure(given.pair, b), head), "exact"
+    )
 
 
 def log_likelihoods(
@@ -104,7 +117,7 @@ def _raised(
     base, chains, temperatures, seed = settings
     if chunk_size < chains:
         raise ArgumentError(f"chunk_size must be at least num_chains={chains}, got {chunk_size}.")
-    start = tempered.base_log_partition(base)
+    start = base_constant(tempered, base)
     betas = np.linspace(1.0, 0.0, temperatures + 1)
     values = []
     for number, (rows,) in enumerate(cut((x,), chunk_size // chains)):

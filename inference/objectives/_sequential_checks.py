@@ -26,6 +26,12 @@ def _check_conditionals(structure: Structure, objective: Any) -> None:
             f"{name} observes the data by a distribution that is sequential and has "
             "conditionals(inputs), as those of ppl_models.autoregressive have. Use ELBO()."
         )
+    if not site.one_order:
+        raise ObjectiveError(
+            f"{objective!r} asks for the law of each entry of the data given those before it, but "
+            f"the distribution of {site.name!r} is a mean over several orders, and what comes "
+            "before an entry differs between them. Build the pair with orders=1, or use ELBO()."
+        )
 
 
 NO_LATENTS = Requirement("a model without latents", _check_no_latents)

@@ -50,6 +50,16 @@ def parts_of(law: Any) -> tuple[Any, ...]:
     return tuple(getattr(law, "components", ())) or (law,)
 
 
+def one_order(fn: Any) -> bool:
+    """Whether all parts of a sequential law, if it is one, draw their entries in the same order."""
+    law = sequential_part(fn)
+    parts = () if law is None else parts_of(law)
+    if len(parts) < 2:
+        return True
+    ranks = [np.asarray(ranks_of(part)) for part in parts]
+    return all(np.array_equal(each, ranks[0]) for each in ranks)
+
+
 def ranks_of(law: Any) -> Any:
     """The rank of each entry of a sequential law in the order of drawing, of the event's shape."""
     ranks = getattr(law, "ranks", None)

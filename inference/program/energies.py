@@ -66,7 +66,7 @@ def check_one_kernel(laws: Mapping[str, Any]) -> str:
         laws: the model's distributions by site, below what expands them.
 
     Raises:
-        ObjectiveError: if there is not one, or it lacks what annealing asks for.
+        ObjectiveError: if there is not one.
     """
     names = [name for name, law in laws.items() if hasattr(law, "transition")]
     if len(names) != 1:
@@ -76,14 +76,36 @@ def check_one_kernel(laws: Mapping[str, Any]) -> str:
             f"has a kernel, transition(value, key); this one has {found}. Where every density "
             "integrates to one there is none to estimate: use log_likelihood(pair, x)."
         )
+    return names[0]
+
+
+def check_tempered(name: str, law: Any) -> None:
+    """Check that a law can be annealed.
+
+    Raises:
+        ObjectiveError: naming what its class lacks.
+    """
     for ability in ("tempered", "base"):
-        if not hasattr(laws[names[0]], ability):
+        if not hasattr(law, ability):
             raise ObjectiveError(
-                f"the distribution of site {names[0]!r} has no {ability}(), between whose laws "
+                f"the distribution of site {name!r} has no {ability}(), between whose laws "
                 "chains are annealed. Give its class tempered(beta, base) and base(kind), a law "
                 "of the same class that is drawn from at once, with log_partition()."
             )
-    return names[0]
+
+
+def summed(name: str, law: Any) -> Any:
+    """The exact log of a law's constant.
+
+    Raises:
+        ValueError: if it cannot be summed.
+    """
+    if not hasattr(law, "log_partition"):
+        raise ValueError(
+            f"the distribution of site {name!r} has no log_partition(), the log of its constant. "
+            "Give its class one, a sum over its states, or use method='ais'."
+        )
+    return law.log_partition()
 
 
 def check_plain(sites: Collection[str]) -> None:

@@ -81,7 +81,7 @@ class Tempering(Protocol):
         ...
 
     def base_log_partition(self, base: Any) -> float:
-        """That of the base."""
+        """That of the base; an ObjectiveError where the law has none."""
         ...
 
     def begin(self, base: Any, rows: int, rng_seed: int) -> NDArray[Any]:

@@ -66,6 +66,7 @@ class Site:
             mean of such a law depends on its own draw (`sequential = True` on the class).
         conditional: whether its distribution has `conditionals(inputs)`, the law of every entry
             given those before it.
+        one_order: whether that is one order, and not a mean over several.
         kernel: whether its distribution has `transition(value, key)`, a step of a Markov chain that
             leaves it invariant; it is drawn by that, and may be known up to a constant.
         full_conditionals: whether its distribution has `log_conditionals(value, columns)`, the log
@@ -102,6 +103,7 @@ class Site:
     normalised: bool = True
     sequential: bool = False
     conditional: bool = False
+    one_order: bool = True
     kernel: bool = False
     full_conditionals: bool = False
     factor: tuple[str, ...] | None = None

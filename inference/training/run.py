@@ -161,9 +161,17 @@ class Run:
         """The likelihood's mean at the guide's mean of the latents, shape (N, D).
 
         Of a sequential site, whose mean depends on its own draw, it is a draw at these latents.
+
+        Raises:
+            ArgumentError: if the pair has no latents.
         """
-        given = self._data(x)[1:]
-        return self._engine.decode(self.pair, self.latents(*x, seed=seed), seed, *given)
+        given, latents = self._data(x)[1:], self.latents(*x, seed=seed)
+        if not latents:
+            raise ArgumentError(
+                "reconstruct decodes the latents of data, and this pair has none; run.sample(size) "
+                "draws from the model."
+            )
+        return self._engine.decode(self.pair, latents, seed, *given)
 
     def decode(self, *given: ArrayLike, **latents: ArrayLike) -> NDArray[Any]:
         """The likelihood's mean at given latents, by site name, each with N rows.

@@ -37,18 +37,33 @@ def check_countable(hidden: int, visible: int | None) -> tuple[int, bool]:
     return count, sums_hidden
 
 
-def describe_base(kind: Any, *, knows_means: bool) -> str:
+def describe_base(kind: Any, *, units: int, binary: bool, knows_means: bool) -> str:
     """Where chains begin: `"uniform"`, `"data"`, `"own"` biases, or `"given"` means.
 
     Args:
         kind: `"uniform"`; `"data"`: the mean of the training data, if the pair was told, or else
             the visible biases alone; or an array of means, (D,).
+        units: D.
+        binary: whether means are chances.
         knows_means: whether the pair was told the mean of the data.
 
     Raises:
         ValueError: if it is none of these.
     """
     if not isinstance(kind, str):
+        if np.shape(kind) != (units,):
+            raise ValueError(
+                f"base must have shape ({units},), a mean for each visible unit, "
+                f"got shape {tuple(np.shape(kind))}."
+            )
+        known = np.asarray(kind) if isinstance(kind, (np.ndarray, list, tuple)) else None
+        if known is not None and not np.isfinite(known).all():
+            raise ValueError("base has means that are NaN or infinite.")
+        if known is not None and binary and not ((known >= 0) & (known <= 1)).all():
+            raise ValueError(
+                "base must have the chances of binary units, in [0, 1], "
+                f"got values from {known.min():.4g} to {known.max():.4g}."
+            )
         return "given"
     if kind not in ("data", "uniform"):
         raise ValueError(f"base must be 'data', 'uniform' or an array of means, got {kind!r}.")

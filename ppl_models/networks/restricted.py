@@ -152,7 +152,12 @@ class RestrictedBoltzmann(TorchDistribution):
 
     def base(self, kind: Any = "data") -> Self:
         """The machine without weights at which chains begin; `describe_base` says the kinds."""
-        known = describe_base(kind, knows_means=self.means is not None)
+        known = describe_base(
+            kind if isinstance(kind, str) else torch.as_tensor(kind).numpy(force=True),
+            units=self.visible.shape[-1],
+            binary=self.precision is None,
+            knows_means=self.means is not None,
+        )
         if known == "uniform":
             visible = torch.zeros_like(self.visible)
         elif known == "own":

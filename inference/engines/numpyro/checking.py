@@ -16,7 +16,7 @@ from numpyro.distributions import biject_to, constraints
 from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.keys import as_numpy
-from inference.engines.numpyro.pairs import evaluating
+from inference.engines.numpyro.pairs import StoredPair, evaluating
 from inference.engines.numpyro.parameters import flatten, public_names
 from inference.engines.numpyro.program import NumPyroProgram
 from inference.engines.numpyro.records import (
@@ -161,10 +161,12 @@ class Probe(Recorder):
     def unregistered(self) -> list[str]:
         """Networks that the pair holds, and of which no parameter was asked for."""
         leaves = [as_numpy(leaf) for leaf in jax.tree.leaves(self.values)]
+        # A fitted pair's networks have the values with which they began, but their own shapes.
+        same = _same_shape if isinstance(self.pair, StoredPair) else _same
         missing = []
         for name, value in held_in(self.pair, nnx.Module).items():
             own = [np.asarray(leaf) for leaf in jax.tree.leaves(nnx.state(value, nnx.Param))]
-            known = [any(_same(array, leaf) for leaf in leaves) for array in own]
+            known = [any(same(array, leaf) for leaf in leaves) for array in own]
             if own and not any(known):
                 missing.append(name)
         return missing
@@ -283,3 +285,7 @@ def _shown(values: Mapping[str, Any], returned: Any) -> Any:
 
 def _same(array: Array, other: Array) -> bool:
     return array.shape == other.shape and bool(np.array_equal(array, other))
+
+
+def _same_shape(array: Array, other: Array) -> bool:
+    return array.shape == other.shape

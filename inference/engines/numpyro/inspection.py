@@ -19,7 +19,13 @@ from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.traces import Trace, samples, scale_of, traces
 from inference.program.batches import rows_among
-from inference.program.distributions import comes_with_rows, innermost, says, sequential_part
+from inference.program.distributions import (
+    comes_with_rows,
+    innermost,
+    one_order,
+    says,
+    sequential_part,
+)
 from inference.program.scales import TracedScale
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw
@@ -125,6 +131,7 @@ def _site(
         normalised=says(site["fn"], "normalised", usual=True) and not factor,
         sequential=says(site["fn"], "sequential", usual=False),
         conditional=sequential_part(site["fn"]) is not None,
+        one_order=one_order(site["fn"]),
         kernel=hasattr(innermost(site["fn"]), "transition"),
         full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         factor=factor,

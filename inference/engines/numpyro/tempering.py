@@ -19,7 +19,7 @@ from inference.engines.numpyro.energies import chain
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.traces import run
 from inference.program.distributions import innermost
-from inference.program.energies import check_one_kernel
+from inference.program.energies import check_one_kernel, check_tempered, summed
 
 _AT_ONCE = 2000  # temperatures of one call
 
@@ -40,11 +40,17 @@ class Tempering:
 
     def log_partition(self) -> float:
         """See `inference.program.instruments.Tempering`."""
-        return float(self._called(lambda values: self._law(values).log_partition()))
+        return float(self._called(lambda values: summed(self.name, self._law(values))))
 
     def base_log_partition(self, base: Any) -> float:
         """See `inference.program.instruments.Tempering`."""
-        return float(self._called(lambda values: self._law(values).base(base).log_partition()))
+
+        def constant(values: Any) -> Array:
+            law = self._law(values)
+            check_tempered(self.name, law)
+            return law.base(base).log_partition()
+
+        return float(self._called(constant))
 
     def begin(self, base: Any, rows: int, rng_seed: int) -> NDArray[Any]:
         """See `inference.program.instruments.Tempering`."""
@@ -59,7 +65,7 @@ class Tempering:
     def move(self, value: NDArray[Any], steps: int, rng_seed: int) -> NDArray[Any]:
         """See `inference.program.instruments.Tempering`."""
         key = random.PRNGKey(rng_seed)
-        return self._called(lambda values: chain(self._law(values), value, steps, key))
+        return self._called(lambda values: chain(self._law(values), jnp.asarray(value), steps, key))
 
     def complete(
         self, value: NDArray[Any], held: NDArray[np.bool_], steps: int, rng_seed: int
@@ -80,7 +86,7 @@ class Tempering:
 
     def log_density(self, value: NDArray[Any]) -> NDArray[np.float64]:
         """See `inference.program.instruments.Tempering`."""
-        found = self._called(lambda values: self._law(values).log_prob(value))
+        found = self._called(lambda values: self._law(values).log_prob(jnp.asarray(value)))
         return found.astype(np.float64)
 
     def anneal(

@@ -36,7 +36,13 @@ from inference.engines.pyro.traces import (
 )
 from inference.program.batches import rows_among
 from inference.program.containers import mapped
-from inference.program.distributions import comes_with_rows, innermost, says, sequential_part
+from inference.program.distributions import (
+    comes_with_rows,
+    innermost,
+    one_order,
+    says,
+    sequential_part,
+)
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw
 
@@ -192,6 +198,7 @@ def _site(
         normalised=says(site["fn"], "normalised", usual=True) and not factor,
         sequential=says(site["fn"], "sequential", usual=False),
         conditional=sequential_part(site["fn"]) is not None,
+        one_order=one_order(site["fn"]),
         kernel=hasattr(innermost(site["fn"]), "transition"),
         full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         factor=factor,

@@ -14,7 +14,7 @@ from inference.engines.pyro.evaluation import repeatable, tensors
 from inference.engines.pyro.pairs import parts
 from inference.engines.pyro.traces import run
 from inference.program.distributions import innermost
-from inference.program.energies import check_one_kernel
+from inference.program.energies import check_one_kernel, check_tempered, summed
 
 
 class Tempering:
@@ -36,10 +36,11 @@ class Tempering:
     def log_partition(self) -> float:
         """See `inference.program.instruments.Tempering`."""
         with repeatable(self.pair, 0):
-            return float(self.law.log_partition())
+            return float(summed(self.name, self.law))
 
     def base_log_partition(self, base: Any) -> float:
         """See `inference.program.instruments.Tempering`."""
+        check_tempered(self.name, self.law)
         with repeatable(self.pair, 0):
             return float(self._base(base).log_partition())
 

@@ -6,7 +6,8 @@ import pytest
 from mistakes import X, guide, model
 from sequential_mistakes import BITS, chain, jax_chain
 
-from inference import check_pair
+from inference import check_pair, fit
+from ppl_models import create
 
 NAMES = ["no-entry-sees-later-ones", "conditionals-give-the-density"]
 
@@ -27,3 +28,12 @@ def test_a_leak_is_found_on_numpyro(first: int) -> None:
 def test_other_pairs_are_let_be() -> None:
     report = check_pair((model, guide), X, checks=NAMES)
     assert "no site is drawn entry by entry" in str(report)
+
+
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+def test_a_fitted_pair_s_networks_are_registered(engine: str) -> None:
+    pair = create("nade", engine=engine, data_dim=BITS.shape[1], hidden_dim=2)
+    run = fit(pair, BITS, steps=2, learning_rate=0.1, progress=False)
+    report = check_pair(run, BITS, checks=["networks-are-registered"])
+    assert not report.failed, report
+    assert report.passed

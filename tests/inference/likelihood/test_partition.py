@@ -103,3 +103,18 @@ def test_refusals_name_what_would_do(engine: str) -> None:
         log_partition(pair(engine), base="prior")
     with pytest.raises(ObjectiveError, match=r"'x' says normalised = False.*method='ais'"):
         log_likelihood(pair(engine), X)
+    for base, words in (
+        (np.full(3, 0.5), r"shape \(8,\), a mean for each visible unit, got shape \(3,\)"),
+        (np.full(8, -1.0), r"in \[0, 1\], got values from -1 to -1"),
+        (np.full(8, np.nan), "NaN or infinite"),
+    ):
+        with pytest.raises(ArgumentError, match=words):
+            log_partition(pair(engine), base=base, num_chains=2, num_temperatures=2)
+        with pytest.raises(ArgumentError, match=words):
+            log_likelihood(pair(engine), X[:2], method="raise", base=base, num_temperatures=2)
+
+
+def test_one_chain_says_nothing_of_its_error() -> None:
+    found = log_partition(pair("pyro"), num_chains=1, num_temperatures=5)
+    assert np.isfinite(found.log_z)
+    assert np.isnan([found.lower, found.upper]).all()

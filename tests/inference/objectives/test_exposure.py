@@ -31,6 +31,18 @@ def fitted(engine: str, objective: Any) -> Any:
 
 
 @both
+def test_a_mean_over_several_orders_is_refused(engine: str) -> None:
+    batch = states(3)
+    for orders, masks in ((1, 2), (2, 1)):
+        pair = create("made", engine=engine, data_dim=3, hidden=(4,), orders=orders, masks=masks)
+        found = valid_objectives(pair, batch)
+        assert ("ScheduledSampling" in found.valid) is (orders == 1)
+    assert "build the pair with orders=1" in found.refused["ScheduledSampling"].lower()
+    with pytest.raises(ObjectiveError, match="a mean over several orders"):
+        fit(pair, batch, objective=ScheduledSampling(), steps=1, progress=False)
+
+
+@both
 @pytest.mark.parametrize("parallel", [False, True])
 def test_its_optimum_is_the_product_of_marginals(engine: str, parallel: bool) -> None:
     """Huszar 2015: with probability 1 it ends at p(x1) p(x2), whose loss is H(x1) + H(x2).

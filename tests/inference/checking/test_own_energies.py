@@ -1,0 +1,34 @@
+"""A density of one's own with a kernel: what is right passes, and what it lacks is named."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from own_energies import UNITS, ising
+
+from inference import check_pair, log_likelihood, log_partition
+from inference.errors import ArgumentError, ObjectiveError
+
+STATES = np.array(list(itertools.product((0, 1), repeat=UNITS)), np.float32)
+both = pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+
+
+@both
+@pytest.mark.parametrize("slope", [1.0, -1.0])
+def test_its_kernel_is_checked_without_temperatures(engine: str, slope: float) -> None:
+    """Of the draws that the check makes; the check's own false-failure rate is below 1e-5."""
+    report = check_pair(ising(engine, slope), STATES, checks=["kernel-leaves-density"])
+    assert bool(report.failed) is (slope != 1), report
+    assert not report.skipped, report
+
+
+@both
+def test_what_it_lacks_is_named(engine: str) -> None:
+    with pytest.raises(ObjectiveError, match=r"site 'x' has no tempered\(\)"):
+        log_partition(ising(engine))
+    with pytest.raises(ObjectiveError, match=r"site 'x' has no tempered\(\)"):
+        log_likelihood(ising(engine), STATES, method="raise")
+    with pytest.raises(ArgumentError, match=r"site 'x' has no log_partition\(\)"):
+        log_partition(ising(engine), "exact")

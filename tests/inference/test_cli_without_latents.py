@@ -1,0 +1,46 @@
+"""Models without latents on the command line: pictures, and densities known up to a constant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from inference import load_run
+from inference.cli import app
+from inference.errors import ArgumentError
+from ppl_models.datasets import load
+
+SMALL = ["--data", "digits", "--engine", "pyro", "--steps", "2", "--batch-size", "50"]
+
+
+def succeed(*words: Any) -> str:
+    done = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "300"})
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_pictures_leave_out_what_needs_latents(tmp_path: Path) -> None:
+    run, pictures = tmp_path / "run", tmp_path / "pictures"
+    succeed("train", "nade", *SMALL, "--set", "hidden_dim=3", "--out", run)
+    succeed("evaluate", run, "--first", 8, "--figures", pictures)
+    assert {path.stem for path in pictures.iterdir()} == {"learning_curve", "samples"}
+    with pytest.raises(ArgumentError, match="this pair has none"):
+        load_run(run).reconstruct(load("digits").test[:2])
+
+
+def test_annealed_scores_of_a_density_known_up_to_a_constant(tmp_path: Path) -> None:
+    """Its 64 x 3 units hardly differ from independent ones: annealing errs by less than 0.05."""
+    run = tmp_path / "run"
+    options = ["--set", "hidden_dim=3", "--set", "burn_in=5", "--objective", "cd"]
+    succeed("train", "rbm", *SMALL, *options, "--out", run)
+    found = {}
+    for method in ("exact", "ais", "raise"):
+        words = ["--method", method, "--chains", 20, "--temperatures", 50, "--first", 8]
+        printed = succeed("evaluate", run, *words)
+        (line,) = (line for line in printed.splitlines() if "mean log-likelihood" in line)
+        found[method] = float(line.split("nats")[0].strip(" │").split()[-1])
+    assert found["ais"] == pytest.approx(found["exact"], abs=0.05)
+    assert found["raise"] == pytest.approx(found["exact"], abs=0.05)
