@@ -10,7 +10,13 @@ from rich.table import Table
 
 from inference.cli.data import load_data
 from inference.cli.text import Commands, answering, console, print_facts
-from ppl_models.datasets import description, list_datasets, options_of, published_files
+from ppl_models.datasets import (
+    description,
+    list_datasets,
+    needed_options,
+    options_of,
+    published_files,
+)
 from ppl_models.datasets._dataset import SPLITS
 from ppl_models.datasets._files import PublishedFile, hash_of, held
 
@@ -48,6 +54,9 @@ def show(name: Annotated[str, typer.Argument(help="A data set of `ppl-zoo data l
         console.print(_files_table(name))
     if any(held(file) is None for file in files):
         console.print("Its splits are shown where all of its files are on this machine.")
+        return
+    if wanted := needed_options(name):
+        console.print(f"Its splits depend on {', '.join(wanted)}.")
         return
     found = load_data(name, {})
     table = Table("split", "shape", "data id, with the options' defaults")

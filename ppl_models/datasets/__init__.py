@@ -31,6 +31,7 @@ __all__ = [
     "labelled",
     "list_datasets",
     "load",
+    "needed_options",
     "observed_pixels",
     "options_of",
     "published_files",
@@ -85,6 +86,16 @@ def options_of(name: str) -> tuple[str, ...]:
         ValueError: if there is no such data set.
     """
     return (*inspect.signature(_source(name).load).parameters, *_SECOND_ARGUMENT)
+
+
+def needed_options(name: str) -> tuple[str, ...]:
+    """The keywords without which `load` does not take a data set.
+
+    Raises:
+        ValueError: if there is no such data set.
+    """
+    taken = inspect.signature(_source(name).load).parameters.values()
+    return tuple(each.name for each in taken if each.default is each.empty)
 
 
 def published_files(name: str) -> tuple[PublishedFile, ...]:

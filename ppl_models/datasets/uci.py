@@ -24,6 +24,7 @@ _ARCHIVE = PublishedFile(
     "md5:9b9c9b0375315ad270eba4ce80c093ab",
     ("https://zenodo.org/record/1161203/files/",),
 )
+FILES = (_ARCHIVE,)
 _ALIKE = 0.98  # columns of GAS with a larger correlation are one too many
 Splits = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 
