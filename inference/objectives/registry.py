@@ -76,6 +76,13 @@ def parse_objective(text: str) -> Objective:
         raise ArgumentError(f"objective {text!r}: {error}") from error
     cls = _named(name)
     accepted = inspect.signature(cls).parameters
+    fixed = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [n for n, p in accepted.items() if p.default is p.empty and p.kind not in fixed]
+    if absent := [name_of for name_of in needed if name_of not in keywords]:
+        raise ArgumentError(
+            f"objective {text!r} needs {' and '.join(absent)}, such as "
+            f"'{name}:{','.join(f'{each}=5' for each in absent)}'."
+        )
     try:
         return cls(**keywords)
     except (TypeError, ValueError) as error:
