@@ -65,7 +65,9 @@ def test_what_a_kill_left_of_a_run_is_cleared_away(tmp_path: Path) -> None:
     (tmp_path / ".spec.json.0a1b.unfinished").write_text('{"pa')
     assert not folder.holds_run()
     folder.create({"pair": {}})
-    assert sorted(os.listdir(tmp_path)) == ["checkpoints", "spec.json"]
+    folder.close()
+    seen = sorted(name for name in os.listdir(tmp_path) if name != ".lock")
+    assert seen == ["checkpoints", "spec.json"]
     (tmp_path / "spec.json").rename(tmp_path / "mine.txt")
     with pytest.raises(RunFolderError, match="no run folder"):
         folder.holds_run()
