@@ -11,7 +11,7 @@ from inference.program.sites import Plate
 
 UNNORMALISED = (
     "CD(), PseudoLikelihood(), NCE() and ScoreMatching() learn such a density as it is, and "
-    "log_partition(pair) and log_likelihood(pair, x, method='ais') or 'raise' score it."
+    "log_likelihood scores it with method='ais', or method='raise'; log_partition is the constant."
 )
 
 
