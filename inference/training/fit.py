@@ -19,6 +19,7 @@ from inference.training.signals import interruptible
 from inference.training.spec import run_spec
 from inference.training.task import Task
 
+_ROWS_PER_VALIDATION = 2000  # rows times particles to score at a time
 _STEPS_BETWEEN_REPORTS = 100  # reports are at ends of epochs, and at least so many steps apart
 
 
@@ -157,7 +158,8 @@ def fit(
         describe_pair(pair, name), objective, prepared, settings, plain(patience), budget
     )
     every = _report_every(settings) if prepared.arrays else None
-    task = Task(pair, name, objective, prepared, settings, spec, budget, plain(patience), every)
+    asked = budget, plain(patience), every, _ROWS_PER_VALIDATION
+    task = Task(pair, name, objective, prepared, settings, spec, *asked)
     with interruptible() as stop, open_run(out, spec, resume=resume) as (folder, checkpoint):
         return task.train(folder, checkpoint, stop, checkpoint_seconds, show=progress)
 

@@ -24,8 +24,6 @@ from inference.training.signals import Stop
 from inference.training.sources import Source
 from inference.training.state import Plan, State
 
-_ROWS_PER_VALIDATION = 2000  # rows times particles to score at a time
-
 
 @dataclass(frozen=True)
 class Task:
@@ -40,6 +38,7 @@ class Task:
     budget: dict[str, Any]
     patience: int | None
     report_every: int | None
+    rows_per_validation: int
 
     def train(
         self,
@@ -115,7 +114,7 @@ class Task:
             report_every=self.report_every,
             patience=self.patience,
             checkpoint_seconds=checkpoint_seconds,
-            valid_rows=_valid_rows(structure, rows, particles, num_valid) if num_valid else 1,
+            valid_rows=self._valid_rows(structure, rows, particles, num_valid) if num_valid else 1,
             num_valid=num_valid,
         )
 
@@ -141,9 +140,8 @@ class Task:
             owned={name: array for name, array in values.items() if is_owned(name)},
         )
 
-
-def _valid_rows(structure: Structure, rows: int, particles: int, num_valid: int) -> int:
-    """Validation rows to score at a time: all of them if the bound is no sum over rows."""
-    at_once = max(1, _ROWS_PER_VALIDATION // particles)
-    whole = structure.data_scale(rows) == 1.0 and not structure.is_sum_over(rows)
-    return max(at_once, num_valid) if whole else at_once
+    def _valid_rows(self, structure: Structure, rows: int, particles: int, num_valid: int) -> int:
+        """Validation rows to score at a time: all of them if the bound is no sum over rows."""
+        at_once = max(1, self.rows_per_validation // particles)
+        whole = structure.data_scale(rows) == 1.0 and not structure.is_sum_over(rows)
+        return max(at_once, num_valid) if whole else at_once
