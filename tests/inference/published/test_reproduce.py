@@ -121,7 +121,7 @@ def test_a_row_becomes_a_line_for_each_figure(places):
     assert line["binarisation"] == "dynamic"
     assert "torch" in line["versions"]
     assert line["threads"] >= 1
-    assert line["seconds"] > 0
+    assert line["seconds"] >= 0  # of three steps, rounded
     assert line["command"] == "ppl-zoo reproduce small --budget short"
     assert set(found["stale"]) == {""}
 
