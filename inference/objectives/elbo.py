@@ -8,6 +8,7 @@ from inference.arguments import check_count, check_number
 from inference.errors import ObjectiveError
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._score import score_terms, through_draws
+from inference.objectives._warm_up import warmed_up
 from inference.objectives.estimates import OF_ELBO
 from inference.objectives.requirements import OBSERVED
 
@@ -94,12 +95,7 @@ class ELBO(Objective):
         """beta_t, or zero while a divergence is free, by latent; nothing for the plain ELBO."""
         if (self.beta, self.warmup_steps, self.free_bits) == (1, 0, 0):
             return {}
-        beta: Any = self.beta
-        if self.warmup_steps:
-            step = program.state("step", 0.0)
-            program.keep("step", step + 1)
-            ramp = step / self.warmup_steps
-            beta = self.beta * program.ops.where(ramp < 1, ramp, 1.0)
+        beta = warmed_up(program, self.beta, self.warmup_steps)
         weights = {}
         latents = [site.name for site in program.structure.latents]
         for name in dict.fromkeys([*latents, *draws.log_q_sites]):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from inference.arguments import check_count, check_flag, check_number
 from inference.objectives._objective import Objective
 from inference.objectives._sequential_checks import ENTRY_BY_ENTRY, NO_LATENTS
+from inference.objectives._warm_up import warmed_up
 from inference.objectives.requirements import OBSERVED
 
 if TYPE_CHECKING:
@@ -68,11 +69,6 @@ class ScheduledSampling(Objective):
 
     def _own(self, program: Program, site: Any, x: Any) -> Any:
         """Which entries are replaced by own draws; those of one rank are, or are not, together."""
-        probability: Any = self.probability
-        if self.warmup_steps:
-            step = program.state("step", 0.0)
-            program.keep("step", step + 1)
-            ramp = step / self.warmup_steps
-            probability = self.probability * program.ops.where(ramp < 1, ramp, 1.0)
+        probability = warmed_up(program, self.probability, self.warmup_steps)
         real = program.ops.real(x)
         return program.uniform(real.reshape(len(x), -1))[:, site.ranks] < probability

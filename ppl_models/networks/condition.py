@@ -82,8 +82,58 @@ class Condition:
         return np.zeros(1, dtype=np.int64)
 
 
+class _Optional:
+    """An argument y that a pair has only where it is built with one."""
+
+    @property
+    def condition(self) -> Condition | None:
+        """The argument y, None where there is none."""
+        raise NotImplementedError
+
+    def rows(self, x: Any, y: Any, size: int | None) -> int:
+        """How many rows a program has, given as many of its arguments as there are.
+
+        Raises:
+            ValueError: if y is missing or is not wanted, or has another number of rows.
+        """
+        self._check_presence(y, drawing=x is None)
+        rows = size if x is None else len(x)
+        if self.condition is None:
+            return 1 if rows is None else rows
+        self.condition.check_shape(y, rows)
+        return len(y)
+
+    def check_values(self, y: NDArray[Any]) -> None:
+        """Check that every entry of y is a class, where there are classes.
+
+        Raises:
+            ValueError: naming the first that is none.
+        """
+        if self.condition is not None and self.condition.classes is not None:
+            check_labels(y, self.condition.classes, None, missing=False)
+
+    def check(self, arrays: tuple[Any, ...]) -> None:
+        """Check a batch (x,) or (x, y) of numpy arrays.
+
+        Raises:
+            ValueError: as `rows`, or if an entry of y is no class.
+        """
+        x, *given = arrays
+        y = given[0] if given else None
+        self._check_presence(y, drawing=False)
+        if self.condition is not None:
+            self.condition.check(y, len(x))
+
+    def example(self) -> tuple[NDArray[Any], ...]:
+        """What stands for y beside one row of x: a condition, or nothing."""
+        return () if self.condition is None else (self.condition.example(),)
+
+    def _check_presence(self, y: Any, *, drawing: bool) -> None:
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class OptionalClasses:
+class OptionalClasses(_Optional):
     """The classes of a pair, one whole number for each row, or none at all.
 
     Attributes:
@@ -103,44 +153,7 @@ class OptionalClasses:
         """The argument y, None where there is none."""
         return Condition(self.classes, None) if self.classes else None
 
-    def rows(self, x: Any, y: Any, size: int | None) -> int:
-        """How many rows a program has, given as many of its arguments as there are.
-
-        Raises:
-            ValueError: if y is missing or is not wanted, or has another number of rows.
-        """
-        self._check_presence(y, x is None)
-        rows = size if x is None else len(x)
-        if self.condition is None:
-            return 1 if rows is None else rows
-        self.condition.check_shape(y, rows)
-        return len(y)
-
-    def check_values(self, y: NDArray[Any]) -> None:
-        """Check that every entry of y is a class.
-
-        Raises:
-            ValueError: naming the first that is none.
-        """
-        check_labels(y, self.classes, None, missing=False)
-
-    def check(self, arrays: tuple[Any, ...]) -> None:
-        """Check a batch (x,) or (x, y) of numpy arrays.
-
-        Raises:
-            ValueError: as `rows`, or if an entry of y is no class.
-        """
-        x, *given = arrays
-        y = given[0] if given else None
-        self._check_presence(y, drawing=False)
-        if self.condition is not None:
-            self.condition.check(y, len(x))
-
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """What stands for y beside one row of x: a class, or nothing."""
-        return () if self.condition is None else (self.condition.example(),)
-
-    def _check_presence(self, y: Any, drawing: bool) -> None:  # noqa: FBT001
+    def _check_presence(self, y: Any, *, drawing: bool) -> None:
         if y is not None and not self.classes:
             raise ValueError(
                 "y was given, but this pair has no classes; leave y out, or build the pair with "
@@ -154,7 +167,7 @@ class OptionalClasses:
 
 
 @dataclass(frozen=True)
-class OptionalCondition:
+class OptionalCondition(_Optional):
     """The condition of a pair that has one only where it is built with one.
 
     Attributes:
@@ -183,45 +196,8 @@ class OptionalCondition:
         """Columns of what networks see of y; 0 where there is none."""
         return 0 if self.condition is None else self.condition.width
 
-    def rows(self, x: Any, y: Any, size: int | None) -> int:
-        """How many rows a program has, given as many of its arguments as there are.
-
-        Raises:
-            ValueError: if y is missing or is not wanted, or has another number of rows.
-        """
-        self._check_presence(y)
-        rows = size if x is None else len(x)
-        if self.condition is None:
-            return 1 if rows is None else rows
-        self.condition.check_shape(y, rows)
-        return len(y)
-
-    def check_values(self, y: NDArray[Any]) -> None:
-        """Check that every entry of y is a class, where there are classes.
-
-        Raises:
-            ValueError: naming the first that is none.
-        """
-        if self.classes is not None:
-            check_labels(y, self.classes, None, missing=False)
-
-    def check(self, arrays: tuple[Any, ...]) -> None:
-        """Check a batch (x,) or (x, y) of numpy arrays.
-
-        Raises:
-            ValueError: as `rows`, or if an entry of y is no class.
-        """
-        x, *given = arrays
-        y = given[0] if given else None
-        self._check_presence(y)
-        if self.condition is not None:
-            self.condition.check(y, len(x))
-
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """What stands for y beside one row of x: a condition, or nothing."""
-        return () if self.condition is None else (self.condition.example(),)
-
-    def _check_presence(self, y: Any) -> None:
+    def _check_presence(self, y: Any, *, drawing: bool) -> None:
+        del drawing
         if y is not None and self.condition is None:
             raise ValueError(
                 "y was given, but this pair takes x alone; leave y out, or build the pair with "

@@ -80,7 +80,7 @@ def test_workers_end_with_who_called_them(tmp_path):
 def _runs(pid: int) -> bool:
     try:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it ended, before or as it was looked at
         return False
 
 
