@@ -28,10 +28,11 @@ from inference.comparison.execution import EXECUTORS, run_all
 from inference.comparison.metric import Metric
 from inference.comparison.metrics import chosen
 from inference.data.arrays import array_id, as_arrays
-from inference.errors import ArgumentError, DataError, RunFolderError
+from inference.errors import ArgumentError, DataError
 from inference.objectives import Objective, parse_objective
 from inference.posterior.nuts import NUTS
 from inference.training.lock import FolderLock
+from inference.training.writing import writing_into
 
 BUDGETS = ("steps", "epochs", "seconds")
 _OWN = ("objective", "seed", "out", "resume", "progress", "valid_objective", *BUDGETS)
@@ -143,16 +144,9 @@ def _alone(folder: Path) -> Iterator[None]:
         RunFolderError: if somebody does, or it cannot be written.
     """
     lock = FolderLock(folder)
-    try:
+    with writing_into(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
-    except RunFolderError:
-        raise
-    except OSError as error:
-        raise RunFolderError(
-            f"out={str(folder)!r} cannot be written: {error.strerror or error}. Choose a folder "
-            "that you may write to."
-        ) from error
     try:
         yield
     finally:

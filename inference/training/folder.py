@@ -11,7 +11,6 @@ final name is complete. One process at a time writes (`inference.training.lock`)
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets
@@ -33,7 +32,7 @@ from inference.training.checkpoints import (
 from inference.training.lock import LOCK, OWNER, FolderLock
 from inference.training.reading import MEGABYTE, digest_of, read_regular, sealed, unsealed
 from inference.training.status import content_of, status_in
-from inference.training.writing import flush_folder, unfinished, write_whole
+from inference.training.writing import flush_folder, unfinished, write_whole, writing_into
 
 _KEEP = 2
 _BOUND = ("pair", "objective", "data", "training")  # of a spec; a budget may grow
@@ -68,7 +67,7 @@ class RunFolder:
         Raises:
             RunFolderError: if something else is here, or the folder cannot be looked into.
         """
-        with self._writing():
+        with writing_into(self.path):
             self._begun = self.spec_path.exists()
             if self._begun:
                 return True
@@ -91,7 +90,7 @@ class RunFolder:
         Raises:
             RunFolderError: if it cannot be written, or another process writes into it.
         """
-        with self._writing():
+        with writing_into(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             self.lock.acquire()
             if self._begun is False and self.spec_path.exists():
@@ -122,7 +121,7 @@ class RunFolder:
         Raises:
             RunFolderError: if it cannot be written, or another process writes into it.
         """
-        with self._writing():
+        with writing_into(self.path):
             self.lock.acquire()
 
     def close(self) -> None:
@@ -145,7 +144,7 @@ class RunFolder:
         Raises:
             RunFolderError: if it cannot be written.
         """
-        with self._writing():
+        with writing_into(self.path):
             write_whole(self.path / "history.csv", text.encode())
 
     def write_status(self, status: str, step: int, message: str = "") -> None:
@@ -155,7 +154,7 @@ class RunFolder:
             RunFolderError: if it cannot be written.
         """
         run = self._binding().run
-        with self._writing():
+        with writing_into(self.path):
             write_whole(self._status_path, content_of(run, status, step, message))
 
     def read_status(self) -> str | None:
@@ -194,7 +193,7 @@ class RunFolder:
             return
         files = files_of(checkpoint, self._binding())
         parent = final.parent
-        with self._writing():
+        with writing_into(self.path):
             for leftover in parent.glob(".writing-*"):
                 _remove(leftover)
             temporary = parent / f".writing-{secrets.token_hex(4)}"
@@ -277,18 +276,6 @@ class RunFolder:
         if len(found) > 1:
             remedy = f"and the run continues from {found[-2].name}, which is kept"
         return f"checkpoint {newest} is damaged ({why}). Delete that folder, {remedy}."
-
-    @contextlib.contextmanager
-    def _writing(self) -> Any:
-        try:
-            yield
-        except RunFolderError:
-            raise
-        except OSError as error:
-            raise RunFolderError(
-                f"out={str(self.path)!r} cannot be written: {error.strerror or error}. Choose a "
-                "folder that you may write to, with space left."
-            ) from error
 
 
 def _remove(folder: Path) -> None:

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
+from inference.errors import RunFolderError
+
 _SUFFIX = ".unfinished"
+
+
+@contextlib.contextmanager
+def writing_into(folder: Path) -> Iterator[None]:
+    """Say in a sentence that a folder cannot be written, where that is so.
+
+    Raises:
+        RunFolderError: in place of what the operating system raises.
+    """
+    try:
+        yield
+    except RunFolderError:
+        raise
+    except OSError as error:
+        raise RunFolderError(
+            f"out={str(folder)!r} cannot be written: {error.strerror or error}. Choose a folder "
+            "that you may write to, with space left."
+        ) from error
 
 
 def write_whole(path: Path, content: bytes) -> None:
