@@ -76,6 +76,20 @@ def another_objective_resealed(path: Path, originals: Path) -> None:
     reseal(path / "spec.json", lambda spec: spec.update(objective="iwae"))
 
 
+def strike_best_everywhere(path: Path, originals: Path) -> None:
+    manifest = newest(path) / "manifest.json"
+    found = json.loads(manifest.read_text())
+    del found["files"]["best.safetensors"], found["infinite"]["best.safetensors"]
+    manifest.write_text(json.dumps(found))
+    (newest(path) / "best.safetensors").unlink()
+
+
+def another_budget(path: Path, originals: Path) -> None:
+    spec = json.loads((path / "spec.json").read_text())
+    spec["budget"]["steps"] = 10**6
+    (path / "spec.json").write_text(json.dumps(spec))
+
+
 def another_learning_rate(path: Path, originals: Path) -> None:
     reseal(path / "spec.json", lambda spec: spec["training"].update(learning_rate=7.0))
 
@@ -170,7 +184,8 @@ def strange_progress(path: Path, originals: Path) -> None:
 
 CHANGES = [
     strike_best, strike_the_seal, an_older_one_under_a_later_name, of_another_run,
-    another_objective, another_objective_resealed, another_learning_rate, no_seal_on_the_spec,
+    strike_best_everywhere, another_budget, another_objective, another_objective_resealed,
+    another_learning_rate, no_seal_on_the_spec,
     no_name_in_the_spec, a_status_of_ones_own, a_status_of_another_run, nested, nested_manifest,
     a_number_of_5000_digits, a_strange_name, a_device, a_pipe, a_linked_file, a_linked_checkpoint,
     a_sparse_spec, a_sparse_progress, a_huge_header, strange_progress,
