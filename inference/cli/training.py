@@ -118,7 +118,7 @@ def train(
             offered["data_mean"] = dataset.data_mean
     fitting = {key: offered[key] for key in offered if key in accepted or not accepted}
     failures = (ValueError, TypeError, OverflowError, OSError)
-    with answering(*failures, about={"seed": seed, **chosen}):
+    with answering(*failures, about=None if pretrained else {"seed": seed, **chosen}):
         pair = create(name, engine=engine, pretrained=pretrained, **{**fitting, **chosen})
     if epochs is None and steps is None and seconds is None:
         epochs = _DEFAULT_EPOCHS

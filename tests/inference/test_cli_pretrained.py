@@ -92,3 +92,4 @@ def test_other_names_and_other_data_are_refused(words: tuple[str, ...], said: st
     code, text = run("train", "vae", *words, "--steps", 1)
     assert code == 2
     assert said in " ".join(text.split())
+    assert "--set was refused" not in text
