@@ -20,8 +20,8 @@ from inference.published.provenance import provenance
 from inference.published.result import Result
 from inference.published.row import Asked, Budget, Row, digest
 from inference.training.fit import fit
-from inference.training.folder import write_whole
 from inference.training.run import Run
+from inference.training.writing import write_whole
 
 _ENDS = ("finished", "stopped early", "time")
 
@@ -140,9 +140,13 @@ def _piece(
         found = _program(row.program)(seed, folder.parents[1], **settings["fit"])
         known = {"figures": {}, "seconds": found.seconds, "made": provenance(row.engine)}
         for asked in left:
-            if asked.estimator.spelling not in found.figures:
-                raise ArgumentError(f"program {row.program!r} gives no {asked.estimator.spelling}.")
-            known["figures"][asked.name] = asdict(found.figures[asked.estimator.spelling])
+            figure = found.figures.get(asked.estimator.spelling)
+            if figure is None or figure.value is None:
+                why = "" if figure is None else f": {figure.note}"
+                raise ArgumentError(
+                    f"program {row.program!r} gives no {asked.estimator.spelling}{why}."
+                )
+            known["figures"][asked.name] = asdict(figure)
         folder.parent.mkdir(parents=True, exist_ok=True)
         write_whole(kept, json.dumps(known, indent=2).encode())
     elif left:
@@ -215,7 +219,9 @@ def _result(
     command: str,
 ) -> Result:
     asked = row.asked[number]
-    values = [float(piece.figures[number].value or 0.0) for piece in pieces]
+    values = [piece.figures[number].value for piece in pieces]
+    assert None not in values  # such a figure was refused before it was kept
+    values = np.array(values, dtype=np.float64)
     errors = [error for piece in pieces if (error := piece.figures[number].error) is not None]
     return Result(
         row=row.name,

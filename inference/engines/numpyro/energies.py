@@ -42,7 +42,8 @@ class Energies(Passes):
             law = innermost(sites[name]["fn"])
             if not hasattr(law, "transition"):
                 continue
-            law = law if isinstance(beta, float) and beta == 1 else law.tempered(beta, law.base())
+            plain = isinstance(beta, (int, float)) and beta == 1
+            law = law if plain else law.tempered(beta, law.base())
             moved[name] = chain(law, held[name], steps, random.fold_in(key, number))
         if len(moved) < len(held):
             below = self._sites(moved, frozen=True)

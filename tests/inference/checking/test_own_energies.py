@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
 from own_energies import UNITS, ising
 
-from inference import check_pair, log_likelihood, log_partition
+from inference import CD, check_pair, fit, log_likelihood, log_partition
 from inference.errors import ArgumentError, ObjectiveError
 
 STATES = np.array(list(itertools.product((0, 1), repeat=UNITS)), np.float32)
@@ -32,3 +33,17 @@ def test_what_it_lacks_is_named(engine: str) -> None:
         log_likelihood(ising(engine), STATES, method="raise")
     with pytest.raises(ArgumentError, match=r"site 'x' has no log_partition\(\)"):
         log_partition(ising(engine), "exact")
+
+
+@both
+@pytest.mark.parametrize("beta", [1, 1.0])
+def test_at_its_own_temperature_it_needs_no_other(engine: str, beta: float) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    class Moves(CD):
+        def surrogate(self, program: Any) -> Any:
+            seen.append(program.transition({"x": program.data[0]}, 2, beta=beta)["x"].shape)
+            return super().surrogate(program)
+
+    fit(ising(engine), STATES, objective=Moves(), steps=1, progress=False)
+    assert set(seen) == {STATES.shape}

@@ -169,6 +169,8 @@ def test_a_program_takes_the_place_of_a_fit(own, monkeypatch):
         assert out == own / "runs"
         if rows == 0:
             return Measured({}, 1.0)
+        if rows == 1:
+            return Measured({"exact": Figure(None, note="there is no such thing")}, 1.0)
         return Measured({"exact": Figure(rows + seed, 0.5)}, 2.0)
 
     monkeypatch.setitem(sys.modules, "benchmarks.toy", SimpleNamespace(program=program))
@@ -186,6 +188,10 @@ def test_a_program_takes_the_place_of_a_fit(own, monkeypatch):
     row.write_text(text.replace("{ steps = 3 }", "{ rows = 0 }"))
     refused = run("reproduce", "by-program", *at(own), "--out", own / "runs")
     assert "gives no exact" in refused.stderr
+    row.write_text(text.replace("{ steps = 3 }", "{ rows = 1 }"))
+    refused = run("reproduce", "by-program", *at(own), "--out", own / "runs")
+    assert "gives no exact: there is no such thing" in refused.stderr
+    assert len(results(own)) == len(found)
     row.write_text(row.read_text().replace("toy:program", "toy:none"))
     refused = run("reproduce", "by-program", *at(own), "--out", own / "runs")
     assert "root of a clone" in refused.stderr
