@@ -44,6 +44,10 @@ class Engine(Protocol):
         """Gradient steps of one objective on one pair."""
         ...
 
+    def device_name(self, name: str | None) -> str:
+        """What a device is called, such as "NVIDIA H200"; empty for the CPU."""
+        ...
+
     # pairs and their parameters
 
     def on_arrays(self, pair: Any, form: Form) -> Any:

@@ -3,6 +3,7 @@
 from inference.engines.numpyro.annealing import Annealer
 from inference.engines.numpyro.checking import Probe
 from inference.engines.numpyro.completion import complete
+from inference.engines.numpyro.devices import device_name
 from inference.engines.numpyro.evaluation import (
     critic_scores,
     decode,
@@ -43,6 +44,7 @@ __all__ = [
     "complete",
     "critic_scores",
     "decode",
+    "device_name",
     "draw",
     "encode",
     "gradient_moments",

@@ -3,6 +3,7 @@
 from inference.engines.pyro.annealing import Annealer
 from inference.engines.pyro.checking import Probe
 from inference.engines.pyro.completion import complete
+from inference.engines.pyro.devices import device_name
 from inference.engines.pyro.evaluation import (
     critic_scores,
     decode,
@@ -43,6 +44,7 @@ __all__ = [
     "complete",
     "critic_scores",
     "decode",
+    "device_name",
     "draw",
     "encode",
     "gradient_moments",
