@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from inference.arguments import (
     check_count,
+    check_flag,
     check_one_of,
     check_path,
     check_positive,
@@ -97,6 +98,7 @@ def compare(
     """
     learning = _learning(objectives)
     wanted = chosen(metrics)
+    check_flag("progress", progress)
     _check(pairs, budget, workers, executor, settings, learning)
     chosen_seeds = _seeds(seeds)
     x = _rows(data, test)
@@ -248,6 +250,8 @@ def _check(
 
 
 def _seeds(seeds: Any) -> list[int]:
+    if isinstance(seeds, (str, bytes)):
+        raise ArgumentError(f"seeds must be a number of seeds or a list of them, got {seeds!r}.")
     if not isinstance(seeds, Iterable):
         return list(range(check_count("seeds", seeds)))
     found = list(seeds)
