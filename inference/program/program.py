@@ -67,6 +67,18 @@ class Network(Protocol):
         """What its method of that name returns."""
         ...
 
+    def evaluating(self) -> Network:
+        """The same network without dropout."""
+        ...
+
+    def vector(self, *inputs: Any) -> Any:
+        """All its parameters in one array, (W,); the inputs say their sizes where it is built."""
+        ...
+
+    def at(self, vector: Any) -> Network:
+        """The same network with other parameters, which get a gradient even from frozen calls."""
+        ...
+
 
 class Program(OfEnergies, Protocol):
     """A model, a guide and a batch, ready to be drawn from.
