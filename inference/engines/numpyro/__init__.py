@@ -16,6 +16,7 @@ from inference.engines.numpyro.evaluation import (
     to_base,
 )
 from inference.engines.numpyro.free_guides import FreedGuide
+from inference.engines.numpyro.gibbs import gibbs
 from inference.engines.numpyro.gradients import (
     gradient_moments,
     gradients,
@@ -45,6 +46,7 @@ __all__ = [
     "decode",
     "draw",
     "encode",
+    "gibbs",
     "gradient_moments",
     "gradients",
     "guide_draws",
