@@ -70,10 +70,9 @@ def compare(
             networks lie outside of them, pass such a function, or runs will share the networks.
         objectives: label to objective, string form, or a tuple of one and keywords of `fit` of its
             own, such as `(IWAE(5), {"learning_rate": 3e-3})`. Both engines may mix. `NUTS()` is
-            one, too, for NumPyro models without data drawn afresh, and so is `Gibbs()` for either: its chains,
-            those of the first seed, are what the metric `"posterior_error"` compares the other runs
-            of the pair with.
-            It has no budget but its own.
+            one, too, for NumPyro models without data drawn afresh, and `Gibbs()` for either
+            engine's: its chains, those of the first seed, are what the metric `"posterior_error"`
+            compares the other runs of the pair with. It has no budget but its own.
         data: a dataset, an array, or a tuple of arrays, as in `fit`.
         seeds: of initial weights, order of the data and draws; a number n means 0 to n - 1.
         budget: one of `{"steps": n}`, `{"epochs": n}` and `{"seconds": s}`, the same for all.

@@ -223,7 +223,9 @@ def test_beside_guides(tmp_path: Any) -> None:
     sampler = Gibbs(num_warmup=5, num_samples=40)
     error = posterior_error(pair, sampler.sample(pair, x))
     assert error.wasserstein > 0
-    belief = {"net": create("sigmoid_belief", engine="numpyro", data_dim=5, latent_dims=[3])}
+    belief = {
+        "net": create("sigmoid_belief", engine="numpyro", data_dim=x.shape[1], latent_dims=[3])
+    }
     found: Any = compare(
         belief,
         {"Gibbs": sampler, "RWS": RWS(2)},
