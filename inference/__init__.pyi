@@ -73,6 +73,7 @@ from .posterior.error import posterior_error as posterior_error
 from .posterior.estimates import SampledEstimate as SampledEstimate
 from .posterior.gap import GapDecomposition as GapDecomposition
 from .posterior.gap import gap_decomposition as gap_decomposition
+from .posterior.gibbs import Gibbs as Gibbs
 from .posterior.nuts import NUTS as NUTS
 from .posterior.pareto import ParetoShapes as ParetoShapes
 from .posterior.pareto import psis_k_hat as psis_k_hat

@@ -31,7 +31,7 @@ from inference.comparison.metrics import chosen
 from inference.data.arrays import array_id, as_arrays
 from inference.errors import ArgumentError, DataError
 from inference.objectives import Objective, parse_objective
-from inference.posterior.nuts import NUTS
+from inference.posterior.sampler import Sampler
 from inference.training.lock import FolderLock
 from inference.training.writing import writing_into
 
@@ -71,9 +71,9 @@ def compare(
             networks lie outside of them, pass such a function, or runs will share the networks.
         objectives: label to objective, string form, or a tuple of one and keywords of `fit` of its
             own, such as `(IWAE(5), {"learning_rate": 3e-3})`. Both engines may mix. `NUTS()` is
-            one, too, for NumPyro models without data drawn afresh: its chains, those of the first
-            seed, are what the metric `"posterior_error"` compares the other runs of the pair with.
-            It has no budget but its own.
+            one, too, for NumPyro models without data drawn afresh, and `Gibbs()` for either
+            engine's: its chains, those of the first seed, are what the metric `"posterior_error"`
+            compares the other runs of the pair with. It has no budget but its own.
         data: a dataset, an array, or a tuple of arrays, as in `fit`.
         seeds: of initial weights, order of the data and draws; a number n means 0 to n - 1.
         budget: one of `{"steps": n}`, `{"epochs": n}` and `{"seconds": s}`, the same for all.
@@ -104,7 +104,7 @@ def compare(
     x = _rows(data, test)
     identity = f"{_identity(data)}, scored on {scored_id(data, test)}"
     folder = Path(tempfile.mkdtemp(prefix="compare-")) if out is None else check_path("out", out)
-    first_chains = next((k for k, (each, _) in learning.items() if isinstance(each, NUTS)), None)
+    first_chains = next((k for k, (each, _) in learning.items() if isinstance(each, Sampler)), None)
 
     def chains(pair: str) -> Path | None:
         """Those that a run's posterior is compared with: the first seed's."""
@@ -124,7 +124,7 @@ def compare(
             data_id=identity,
             run_folder=folder / "runs" / folder_name(pair, label, seed),
             result_path=folder / "results" / f"{folder_name(pair, label, seed)}.json",
-            chains=None if isinstance(objective, NUTS) else chains(pair),
+            chains=None if isinstance(objective, Sampler) else chains(pair),
         )
         for pair, untrained in zip(map(str, pairs), pairs.values(), strict=True)
         for label, (objective, own) in learning.items()
@@ -196,7 +196,7 @@ def _learning(objectives: Mapping[str, Any]) -> dict[str, tuple[Any, dict[str, A
         objective, own = given if isinstance(given, tuple) else (given, {})
         if isinstance(objective, str):
             objective = parse_objective(objective)
-        loss = isinstance(objective, (Objective, NUTS)) or hasattr(objective, "loss")
+        loss = isinstance(objective, (Objective, Sampler)) or hasattr(objective, "loss")
         if isinstance(objective, type) or not loss:
             raise ArgumentError(
                 f"objectives[{label!r}] must be an objective such as ELBO(), its string form, or a "

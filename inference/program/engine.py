@@ -211,6 +211,20 @@ class Engine(Protocol):
         """Chains of the no-U-turn sampler over the latents of a model; NumPyro's alone."""
         ...
 
+    def gibbs(
+        self,
+        pair: Any,
+        check: Callable[[Structure], None],
+        batch: Rows,
+        *,
+        num_warmup: int,
+        num_samples: int,
+        num_chains: int,
+        rng_seed: int,
+    ) -> Chains:
+        """Chains of single-entry Gibbs sweeps over the discrete latents of a model."""
+        ...
+
     def Annealer(  # noqa: N802
         self, pair: Any, batch: Rows, *, leapfrog_steps: int, noise_scale: float | None
     ) -> Annealer:

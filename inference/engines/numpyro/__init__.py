@@ -17,6 +17,7 @@ from inference.engines.numpyro.evaluation import (
     to_base,
 )
 from inference.engines.numpyro.free_guides import FreedGuide
+from inference.engines.numpyro.gibbs import gibbs
 from inference.engines.numpyro.gradients import (
     gradient_moments,
     gradients,
@@ -47,6 +48,7 @@ __all__ = [
     "device_name",
     "draw",
     "encode",
+    "gibbs",
     "gradient_moments",
     "gradients",
     "guide_draws",

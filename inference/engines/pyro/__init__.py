@@ -17,6 +17,7 @@ from inference.engines.pyro.evaluation import (
     to_base,
 )
 from inference.engines.pyro.free_guides import FreedGuide
+from inference.engines.pyro.gibbs import gibbs
 from inference.engines.pyro.gradients import (
     gradient_moments,
     gradients,
@@ -47,6 +48,7 @@ __all__ = [
     "device_name",
     "draw",
     "encode",
+    "gibbs",
     "gradient_moments",
     "gradients",
     "guide_draws",
