@@ -10,6 +10,7 @@ from .comparison.compare import compare as compare
 from .comparison.comparison import Comparison as Comparison
 from .comparison.gather import gather as gather
 from .comparison.metric import Metric as Metric
+from .data.drawn_rows import drawn_rows as drawn_rows
 from .errors import ArgumentError as ArgumentError
 from .errors import DataError as DataError
 from .errors import DivergenceError as DivergenceError

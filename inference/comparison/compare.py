@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from inference.arguments import (
@@ -28,8 +27,9 @@ from inference.comparison.comparison import Comparison
 from inference.comparison.execution import EXECUTORS, run_all
 from inference.comparison.metric import Metric
 from inference.comparison.metrics import chosen
+from inference.comparison.scored import scored_id, scored_rows
 from inference.data.arrays import array_id, as_arrays
-from inference.errors import ArgumentError, DataError
+from inference.errors import ArgumentError
 from inference.objectives import Objective, parse_objective
 from inference.posterior.sampler import Sampler
 from inference.training.lock import FolderLock
@@ -48,6 +48,8 @@ def compare(
     budget: Mapping[str, Any],
     metrics: Mapping[str, Any] | Iterable[Any] = ("bound", "log_likelihood", "seconds"),
     test: Any = None,
+    rows: int | None = None,
+    rows_seed: int = 0,
     out: str | os.PathLike[str] | None = None,
     workers: int = 1,
     executor: str = "processes",
@@ -80,6 +82,8 @@ def compare(
         metrics: names with settings, such as `"log_likelihood:num_particles=5000"`, or a mapping
             from a label to a name, a `Metric`, or a function of run and rows.
         test: the rows to score, in place of the dataset's own.
+        rows: score so many of these, drawn by `rows_seed`; None for all. See `drawn_rows`.
+        rows_seed: of that draw.
         out: the folder. Without it runs are kept in a temporary folder, as long as the comparison.
         workers: runs at a time.
         executor: `"processes"` of this machine, or `"ray"`: the cluster that `ray.init` has
@@ -101,8 +105,9 @@ def compare(
     check_flag("progress", progress)
     _check(pairs, budget, workers, executor, settings, learning)
     chosen_seeds = _seeds(seeds)
-    x = _rows(data, test)
-    identity = f"{_identity(data)}, scored on {scored_id(data, test)}"
+    which = (data, test, rows, rows_seed)
+    x = scored_rows(*which)
+    identity = f"{_identity(data)}, scored on {scored_id(*which)}"
     folder = Path(tempfile.mkdtemp(prefix="compare-")) if out is None else check_path("out", out)
     first_chains = next((k for k, (each, _) in learning.items() if isinstance(each, Sampler)), None)
 
@@ -260,24 +265,6 @@ def _seeds(seeds: Any) -> list[int]:
     if not found or len(set(found)) < len(found):
         raise ArgumentError(f"seeds must be one or more different numbers, got {found}.")
     return [int(seed) for seed in found]
-
-
-def _rows(data: Any, test: Any) -> tuple[np.ndarray[Any, Any], ...]:
-    """The rows to score."""
-    if test is not None:
-        return as_arrays(test)
-    if hasattr(data, "arrays") and len(data.test):
-        return data.arrays("test")
-    raise DataError(
-        "the data have no test rows to score; pass test=, an array or a tuple of arrays."
-    )
-
-
-def scored_id(data: Any, test: Any) -> str:
-    """What the rows to score are."""
-    if test is None and hasattr(data, "data_id"):
-        return str(data.data_id("test"))
-    return array_id(as_arrays(test))
 
 
 def _identity(data: Any) -> str:

@@ -61,6 +61,17 @@ def refusals(structure: Structure) -> dict[str, str | None]:
     return {**asked, **broken}
 
 
+def what_fits(structure: Structure) -> str:
+    """The objectives that fit a pair, as a sentence; or else what trains it."""
+    names = [name for name, why in refusals(structure).items() if why is None]
+    if names:
+        return f"Objectives that fit this pair: {', '.join(names)}."
+    return (
+        "No objective of those here fits this pair as it is; the library's own loss objects, such "
+        "as Trace_ELBO() or TraceEnum_ELBO(), are taken as objective=, too."
+    )
+
+
 def parse_objective(text: str) -> Objective:
     """Build an objective from a string such as `"iwae:num_particles=5"`.
 
