@@ -46,6 +46,7 @@ from .objectives import Adversarial as Adversarial
 from .objectives import ChiSquare as ChiSquare
 from .objectives import Concrete as Concrete
 from .objectives import DisARM as DisARM
+from .objectives import DomainAdversarial as DomainAdversarial
 from .objectives import DReG as DReG
 from .objectives import Enumerated as Enumerated
 from .objectives import InfoVAE as InfoVAE
@@ -54,6 +55,7 @@ from .objectives import PseudoLikelihood as PseudoLikelihood
 from .objectives import Renyi as Renyi
 from .objectives import ScheduledSampling as ScheduledSampling
 from .objectives import ScoreMatching as ScoreMatching
+from .objectives import SemiSupervisedAdversarial as SemiSupervisedAdversarial
 from .objectives import TailAdaptive as TailAdaptive
 from .objectives import Validity as Validity
 from .objectives import WakeSleep as WakeSleep

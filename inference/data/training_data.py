@@ -40,7 +40,9 @@ class TrainingData:
     valid_form: Form = field(default_factory=lambda: plain_form(0))
 
 
-def prepare(pair: Any, data: Any, valid: Any = None, *, engine: str | None = None) -> TrainingData:
+def prepare(
+    pair: Any, data: Any, valid: Any = None, *, engine: str | None = None, keeps: int = 0
+) -> TrainingData:
     """Understand data and validation data, and check them against the pair.
 
     Args:
@@ -51,11 +53,12 @@ def prepare(pair: Any, data: Any, valid: Any = None, *, engine: str | None = Non
             binarised afresh in each step, and `data_id(split)` what it is.
         valid: validation data in place of the dataset's own.
         engine: whose the pair is, where it cannot be told from it.
+        keeps: how many arrays at the end are the objective's, and not given to the pair.
 
     Raises:
         DataError: if it is none of these, or an array cannot be scored by the pair.
     """
-    found = _understood(pair, data, valid, engine)
+    found = _understood(pair, data, valid, engine, keeps)
     _check_alike(found.arrays, found.valid)
     return replace(
         found,
@@ -64,9 +67,9 @@ def prepare(pair: Any, data: Any, valid: Any = None, *, engine: str | None = Non
     )
 
 
-def _understood(pair: Any, data: Any, valid: Any, engine: str | None) -> TrainingData:
+def _understood(pair: Any, data: Any, valid: Any, engine: str | None, keeps: int) -> TrainingData:
     real = precision_of(pair, engine)
-    read, check = partial(as_arrays, real=real), partial(check_arrays, engine=engine)
+    read, check = partial(as_arrays, real=real), partial(_check, engine=engine, keeps=keeps)
     if hasattr(data, "train") and hasattr(data, "valid"):
         given = getattr(data, "y", None) or {}
         train = read(data.train) + (read(given["train"]) if given else ())
@@ -87,6 +90,13 @@ def _understood(pair: Any, data: Any, valid: Any, engine: str | None) -> Trainin
             form=plain_form(len(train)),
             valid_form=plain_form(len(held_out)),
         )
+    if keeps:
+        train, held_out = read(data), () if valid is None else read(valid)
+        for arrays, name in ((train, "data"), (held_out, "valid")):
+            if arrays:
+                check(pair, arrays, name)
+        forms = {"form": plain_form(len(train)), "valid_form": plain_form(len(held_out))}
+        return TrainingData(train, held_out, None, False, array_id(train), None, **forms)
     held_out = Batch(()) if valid is None else rows_of(pair, valid, "valid", engine)
     if _is_one_call(pair, data):
         whole = rows_of(pair, data, "data", engine)
@@ -106,6 +116,23 @@ def _understood(pair: Any, data: Any, valid: Any, engine: str | None) -> Trainin
         "data must be a dataset from ppl_models.datasets.load, a numpy array, a tuple of arrays, "
         f"or an iterable of batches; got {type(data).__name__}."
     )
+
+
+def _check(pair: Any, arrays: Arrays, name: str, *, engine: str | None, keeps: int) -> None:
+    """`check_arrays`, of those that are the pair's.
+
+    Raises:
+        DataError: naming the array, what was expected and what came.
+    """
+    if len(arrays) <= keeps:
+        raise DataError(
+            f"{name} must end with what the objective itself looks at, beside what the pair takes: "
+            f"{keeps + 1} arrays or more, such as (x, y), got {len(arrays)}."
+        )
+    rows = {len(array) for array in arrays}
+    if len(rows) > 1:
+        raise DataError(f"the arrays of {name} must have equally many rows, got {sorted(rows)}.")
+    check_arrays(pair, arrays[: len(arrays) - keeps], name, engine=engine)
 
 
 def _is_one_call(pair: Any, data: Any) -> bool:

@@ -6,6 +6,7 @@ from inference.objectives.concrete import Concrete
 from inference.objectives.contrastive import CD
 from inference.objectives.control_variates import REBAR, RELAX, DisARM
 from inference.objectives.divergences import ChiSquare, TailAdaptive
+from inference.objectives.domain_adversarial import DomainAdversarial
 from inference.objectives.doubly_reparameterised import STL, DReG
 from inference.objectives.elbo import ELBO
 from inference.objectives.enumerated import Enumerated
@@ -19,6 +20,7 @@ from inference.objectives.registry import enlist, parse_objective
 from inference.objectives.renyi import Renyi
 from inference.objectives.score_function import RLOO, VIMCO
 from inference.objectives.score_matching import ScoreMatching
+from inference.objectives.semi_supervised import SemiSupervisedAdversarial
 from inference.objectives.spelling import describe_objective
 from inference.objectives.validity import Validity, valid_objectives
 from inference.objectives.wake_sleep import RWS, WakeSleep
@@ -50,6 +52,8 @@ enlist(
         InfoVAE,
         MMD,
         Adversarial,
+        SemiSupervisedAdversarial,
+        DomainAdversarial,
         CD,
         ScheduledSampling,
         PseudoLikelihood,
@@ -79,6 +83,7 @@ __all__ = [
     "Concrete",
     "DReG",
     "DisARM",
+    "DomainAdversarial",
     "Enumerated",
     "InfoVAE",
     "Objective",
@@ -86,6 +91,7 @@ __all__ = [
     "Renyi",
     "ScheduledSampling",
     "ScoreMatching",
+    "SemiSupervisedAdversarial",
     "TailAdaptive",
     "Validity",
     "WakeSleep",

@@ -37,6 +37,9 @@ ROWS: dict[str, set[str]] = {
     "InfoVAE": set(),
     "MMD": set(),
     "Adversarial": set(),
+    # These take an array of their own after the pair's: labels, domains.
+    "SemiSupervisedAdversarial": set(),
+    "DomainAdversarial": set(),
     # A model without latents, whose data are drawn entry by entry.
     "ScheduledSampling": set(),
     # These need a density that is known up to a constant: see energies.py.
@@ -45,6 +48,10 @@ ROWS: dict[str, set[str]] = {
     "NCE": set(),
     "ScoreMatching": set(),
 }
+
+
+BESIDE = {"SemiSupervisedAdversarial", "DomainAdversarial"}
+"""Those that refuse data without an array of their own."""
 
 
 def valid(case: str) -> set[str]:
