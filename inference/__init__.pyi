@@ -10,6 +10,7 @@ from .comparison.compare import compare as compare
 from .comparison.comparison import Comparison as Comparison
 from .comparison.gather import gather as gather
 from .comparison.metric import Metric as Metric
+from .data.unpaired import Unpaired as Unpaired
 from .errors import ArgumentError as ArgumentError
 from .errors import DataError as DataError
 from .errors import DivergenceError as DivergenceError
@@ -45,6 +46,7 @@ from .objectives import VIMCO as VIMCO
 from .objectives import Adversarial as Adversarial
 from .objectives import ChiSquare as ChiSquare
 from .objectives import Concrete as Concrete
+from .objectives import CycleConsistent as CycleConsistent
 from .objectives import DisARM as DisARM
 from .objectives import DomainAdversarial as DomainAdversarial
 from .objectives import DReG as DReG

@@ -5,6 +5,7 @@ from inference.objectives.adversarial import Adversarial
 from inference.objectives.concrete import Concrete
 from inference.objectives.contrastive import CD
 from inference.objectives.control_variates import REBAR, RELAX, DisARM
+from inference.objectives.cycle_consistent import CycleConsistent
 from inference.objectives.divergences import ChiSquare, TailAdaptive
 from inference.objectives.domain_adversarial import DomainAdversarial
 from inference.objectives.doubly_reparameterised import STL, DReG
@@ -54,6 +55,7 @@ enlist(
         Adversarial,
         SemiSupervisedAdversarial,
         DomainAdversarial,
+        CycleConsistent,
         CD,
         ScheduledSampling,
         PseudoLikelihood,
@@ -81,6 +83,7 @@ __all__ = [
     "Adversarial",
     "ChiSquare",
     "Concrete",
+    "CycleConsistent",
     "DReG",
     "DisARM",
     "DomainAdversarial",

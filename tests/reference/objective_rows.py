@@ -40,6 +40,7 @@ ROWS: dict[str, set[str]] = {
     # These take an array of their own after the pair's: labels, domains.
     "SemiSupervisedAdversarial": set(),
     "DomainAdversarial": set(),
+    "CycleConsistent": set(),
     # A model without latents, whose data are drawn entry by entry.
     "ScheduledSampling": set(),
     # These need a density that is known up to a constant: see energies.py.
@@ -50,7 +51,7 @@ ROWS: dict[str, set[str]] = {
 }
 
 
-BESIDE = {"SemiSupervisedAdversarial", "DomainAdversarial"}
+BESIDE = {"SemiSupervisedAdversarial", "DomainAdversarial", "CycleConsistent"}
 """Those that refuse data without an array of their own."""
 
 
