@@ -39,7 +39,7 @@ def describe_objective(objective: Any) -> str:
         plain = (bool, int, float, str)
         settings = {
             name: value
-            for name, value in sorted(vars(objective).items())
+            for name, value in sorted(getattr(objective, "__dict__", {}).items())
             if isinstance(value, plain) and not name.startswith("_")
         }
         prefix = f"{type(objective).__module__}.{type(objective).__name__}"
