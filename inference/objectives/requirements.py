@@ -122,6 +122,18 @@ DRAWN_LATENTS = Requirement(
 )
 """`model(None, size=...)`, of which the latents alone are used."""
 
+
+def _check_kept(structure: Structure, objective: Any) -> None:
+    if structure.kept != objective.keeps:
+        raise ObjectiveError(
+            f"{objective!r} needs {objective.beside} as the last array of the data, beside what "
+            "the pair takes: fit(pair, (x, ...), objective=...)."
+        )
+
+
+BESIDE = Requirement("an array of the objective's own after the pair's", _check_kept)
+"""Data that end with what the objective itself looks at: see `Objective.keeps`."""
+
 CHAINS = Requirement(
     "a density known up to a constant, with a kernel",
     lambda s, o: check_energy(s, repr(o), kernel=True),

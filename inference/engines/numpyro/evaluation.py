@@ -137,11 +137,12 @@ def critic_scores(
     objective: Any,
     owned: Mapping[str, NDArray[Any]],
     batch: tuple[NDArray[Any], ...],
+    asked: str = "scores",
 ) -> NDArray[Any]:
-    """The score of each datum by the critic that an objective owns, shape (N,)."""
+    """What the critic that an objective owns says of each datum; its score, (N,), as a rule."""
     key, values = random.PRNGKey(0), nested(owned)
     program = NumPyroProgram(key, values, *parts(pair), batch, {}, objective.require)
-    return np.asarray(objective.scores(program))
+    return np.asarray(getattr(objective, asked)(program))
 
 
 def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:

@@ -169,8 +169,9 @@ def critic_scores(
     objective: Any,
     owned: Mapping[str, NDArray[Any]],
     batch: tuple[NDArray[Any], ...],
+    asked: str = "scores",
 ) -> NDArray[Any]:
-    """The score of each datum by the critic that an objective owns, shape (N,)."""
+    """What the critic that an objective owns says of each datum; its score, (N,), as a rule."""
     twin, values = copy.copy(objective), {n.removeprefix(OWNED): v for n, v in owned.items()}
     store: Any = pyro.get_param_store()
     with ALONE, store.scope(), repeatable(pair, 0), contextlib.ExitStack() as stack:
@@ -184,7 +185,7 @@ def critic_scores(
         program = PyroProgram(*parts(pair), args, {}, Structure({}, {}))
         for name, value in values.items():
             program.parameter(name, value)
-        return twin.scores(program).cpu().numpy()
+        return getattr(twin, asked)(program).cpu().numpy()
 
 
 def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
