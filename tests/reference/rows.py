@@ -76,6 +76,7 @@ class Row:
         given: draws the second argument, for pairs that take one: (random, rows, data_dim).
         latent: whether the pair has latents.
         parity: why parameters cannot be carried over to the other engine, if they cannot.
+        shared: the latents that all rows share.
         mixes: why the density of a datum depends on the others of its batch, if it does.
         engines: the engines that the model has.
     """
@@ -86,6 +87,7 @@ class Row:
     given: Draw | None = None
     latent: bool = True
     parity: str = ""
+    shared: tuple[str, ...] = ()
     mixes: str = ""
     engines: tuple[str, ...] = ENGINES
 
@@ -126,6 +128,7 @@ def rows_in(folder: Path) -> dict[str, Row]:
     for path in sorted(folder.glob("*.toml")):
         for name, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
             engines = tuple(entry.pop("engines", ENGINES))
+            entry["shared"] = tuple(entry.pop("shared", ()))
             draws = {key: DRAWS[entry.pop(key)] for key in ("data", "given") if key in entry}
             found[name] = Row(engines=engines, **draws, **entry)
     return found
