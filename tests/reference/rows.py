@@ -28,6 +28,10 @@ def signs(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.fl
     return 2 * binary(random, rows, columns) - 1
 
 
+def errors(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
+    return (0.5 + random.random((rows, columns))).astype(np.float32)
+
+
 def all_labels(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.int64]:
     del columns
     return random.integers(0, 3, rows)
@@ -112,6 +116,7 @@ DRAWS: dict[str, Draw] = {
         binary_steps,
         real_steps,
         lengths,
+        errors,
         all_labels,
         few_labels,
         five_pixels,
