@@ -10,6 +10,7 @@ from .comparison.compare import compare as compare
 from .comparison.comparison import Comparison as Comparison
 from .comparison.gather import gather as gather
 from .comparison.metric import Metric as Metric
+from .data.drawn_rows import drawn_rows as drawn_rows
 from .errors import ArgumentError as ArgumentError
 from .errors import DataError as DataError
 from .errors import DivergenceError as DivergenceError
@@ -73,6 +74,7 @@ from .posterior.error import posterior_error as posterior_error
 from .posterior.estimates import SampledEstimate as SampledEstimate
 from .posterior.gap import GapDecomposition as GapDecomposition
 from .posterior.gap import gap_decomposition as gap_decomposition
+from .posterior.gibbs import Gibbs as Gibbs
 from .posterior.nuts import NUTS as NUTS
 from .posterior.pareto import ParetoShapes as ParetoShapes
 from .posterior.pareto import psis_k_hat as psis_k_hat

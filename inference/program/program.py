@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inference.errors import ObjectiveError
 from inference.program.draws import Draws
 from inference.program.energies import OfEnergies
+from inference.program.network import Network
 from inference.program.sequential import SequentialSite
 from inference.program.sites import Site
 from inference.program.structure import Structure
@@ -54,18 +55,6 @@ class Generated:
     latents: Mapping[str, Any]
     given: tuple[Any, ...] = ()
     log_p: Any = None
-
-
-class Network(Protocol):
-    """A network that an objective owns, of the engine's own kind."""
-
-    def __call__(self, *inputs: Any, frozen: bool = False) -> Any:
-        """Its output; with `frozen` without a gradient to its parameters."""
-        ...
-
-    def features(self, *inputs: Any, frozen: bool = False) -> Any:
-        """What its method of that name returns."""
-        ...
 
 
 class Program(OfEnergies, Protocol):
