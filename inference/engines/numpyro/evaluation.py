@@ -212,8 +212,11 @@ def to_base(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] 
 def decode(
     pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0, *given: NDArray[Any]
 ) -> NDArray[Any]:
-    """The likelihood's mean at given latents, each with N rows; of a sequential `x` a draw."""
-    size = len(next(iter(latents.values())))
+    """The likelihood's mean at given latents, each with N rows; of a sequential `x` a draw.
+
+    Latents that all rows share, without rows, come first.
+    """
+    size = len((*latents.values(), *given)[-1])
     values: dict[str, Any] = {name: jnp.asarray(value) for name, value in latents.items()}
     key, args = random.PRNGKey(rng_seed), (None, *map(jnp.asarray, given))
     with evaluating(pair):
