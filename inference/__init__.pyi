@@ -49,12 +49,14 @@ from .objectives import DisARM as DisARM
 from .objectives import DReG as DReG
 from .objectives import Enumerated as Enumerated
 from .objectives import InfoVAE as InfoVAE
+from .objectives import MultiPrediction as MultiPrediction
 from .objectives import Objective as Objective
 from .objectives import PseudoLikelihood as PseudoLikelihood
 from .objectives import Renyi as Renyi
 from .objectives import ScheduledSampling as ScheduledSampling
 from .objectives import ScoreMatching as ScoreMatching
 from .objectives import TailAdaptive as TailAdaptive
+from .objectives import UpDown as UpDown
 from .objectives import Validity as Validity
 from .objectives import WakeSleep as WakeSleep
 from .objectives import valid_objectives as valid_objectives
@@ -86,5 +88,6 @@ from .samples.precision_recall import precision_recall as precision_recall
 from .samples.quality import sample_quality as sample_quality
 from .samples.two_sample import mmd_test as mmd_test
 from .training.fit import fit as fit
+from .training.greedy import stack as stack
 from .training.loading import load_run as load_run
 from .training.run import Run as Run

@@ -12,6 +12,7 @@ from inference.objectives.enumerated import Enumerated
 from inference.objectives.exposure import ScheduledSampling
 from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
 from inference.objectives.mmd import MMD, InfoVAE
+from inference.objectives.multi_prediction import MultiPrediction
 from inference.objectives.noise_contrastive import NCE
 from inference.objectives.nvil import NVIL
 from inference.objectives.pseudo_likelihood import PseudoLikelihood
@@ -20,6 +21,7 @@ from inference.objectives.renyi import Renyi
 from inference.objectives.score_function import RLOO, VIMCO
 from inference.objectives.score_matching import ScoreMatching
 from inference.objectives.spelling import describe_objective
+from inference.objectives.up_down import UpDown
 from inference.objectives.validity import Validity, valid_objectives
 from inference.objectives.wake_sleep import RWS, WakeSleep
 
@@ -55,6 +57,8 @@ enlist(
         PseudoLikelihood,
         NCE,
         ScoreMatching,
+        UpDown,
+        MultiPrediction,
     ),
 )
 
@@ -81,12 +85,14 @@ __all__ = [
     "DisARM",
     "Enumerated",
     "InfoVAE",
+    "MultiPrediction",
     "Objective",
     "PseudoLikelihood",
     "Renyi",
     "ScheduledSampling",
     "ScoreMatching",
     "TailAdaptive",
+    "UpDown",
     "Validity",
     "WakeSleep",
     "describe_objective",

@@ -4,6 +4,7 @@ from inference.engines.numpyro.annealing import Annealer
 from inference.engines.numpyro.checking import Probe
 from inference.engines.numpyro.completion import complete
 from inference.engines.numpyro.evaluation import (
+    ask,
     critic_scores,
     decode,
     draw,
@@ -13,7 +14,6 @@ from inference.engines.numpyro.evaluation import (
     log_weights,
     site_densities,
     structure,
-    to_base,
 )
 from inference.engines.numpyro.free_guides import FreedGuide
 from inference.engines.numpyro.gradients import (
@@ -39,6 +39,7 @@ __all__ = [
     "Probe",
     "Tempering",
     "Trainer",
+    "ask",
     "attach",
     "complete",
     "critic_scores",
@@ -66,5 +67,4 @@ __all__ = [
     "site_densities",
     "snapshot",
     "structure",
-    "to_base",
 ]

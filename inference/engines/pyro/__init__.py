@@ -4,6 +4,7 @@ from inference.engines.pyro.annealing import Annealer
 from inference.engines.pyro.checking import Probe
 from inference.engines.pyro.completion import complete
 from inference.engines.pyro.evaluation import (
+    ask,
     critic_scores,
     decode,
     draw,
@@ -13,7 +14,6 @@ from inference.engines.pyro.evaluation import (
     log_weights,
     site_densities,
     structure,
-    to_base,
 )
 from inference.engines.pyro.free_guides import FreedGuide
 from inference.engines.pyro.gradients import (
@@ -39,6 +39,7 @@ __all__ = [
     "Probe",
     "Tempering",
     "Trainer",
+    "ask",
     "attach",
     "complete",
     "critic_scores",
@@ -66,5 +67,4 @@ __all__ = [
     "site_densities",
     "snapshot",
     "structure",
-    "to_base",
 ]
