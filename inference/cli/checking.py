@@ -10,7 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from inference.cli.data import data_options, data_settings, load_data
+from inference.cli.data import (
+    data_options,
+    data_settings,
+    first_is_rows,
+    load_data,
+    refuse_first,
+)
 from inference.cli.settings import parse_settings
 from inference.cli.text import answering, console
 from inference.errors import ArgumentError
@@ -27,7 +33,9 @@ def check_command(
     binarisation: Annotated[
         str | None, typer.Option(help="dynamic, static, threshold or grey.", show_default="usual")
     ] = None,
-    rows: Annotated[int, typer.Option(min=1, help="Rows of the batch.")] = 7,
+    rows: Annotated[int, typer.Option(min=1, help="Rows of the batch, drawn by --rows-seed.")] = 7,
+    rows_seed: Annotated[int, typer.Option(min=0, help="Seed of that draw.")] = 0,
+    first: first_is_rows = None,
     checks: Annotated[
         list[str] | None, typer.Option("--check", help="Make this check; repeatable.")
     ] = None,
@@ -35,11 +43,15 @@ def check_command(
     """Check a pair before it is trained; the exit code is 1 if there is an error."""
     import numpy as np
 
+    from inference.data.drawn_rows import drawn_rows
+
+    with answering():
+        refuse_first(first)
     dataset = load_data(data, data_options(binarisation, None))
-    x = dataset.train[:rows]
+    x, *given = drawn_rows(dataset.arrays("train"), rows, seed=rows_seed)
     if dataset.dynamic:  # the rows hold probabilities, which training draws from in each step
         x = (np.random.default_rng(0).random(x.shape) < x).astype(np.float32)
-    batch = (x, *([dataset.y["train"][:rows]] if dataset.y else []))
+    batch = (x, *given)
     with answering(OSError):
         made = _made(_found(pair), parse_settings(settings or (), {}), data_settings(dataset))
         _refuse_no_pair(made, pair)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from inference.cli.data import check_data, load_data, parse_data_id
+from inference.cli.data import check_data, first_is_rows, load_data, parse_data_id, refuse_first
 from inference.cli.pairs import pair_maker
 from inference.cli.text import answering, console, plain_warnings
 from inference.comparison.spec_file import EXAMPLE, Spec, read_spec
@@ -89,6 +89,11 @@ def report_command(
             show_default="bound, log_likelihood, seconds",
         ),
     ] = None,
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="Score so many test rows, drawn by --rows-seed.")
+    ] = None,
+    rows_seed: Annotated[int, typer.Option(min=0, help="Seed of that draw.")] = 0,
+    first: first_is_rows = None,
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
 ) -> None:
     """Ask the same of runs that are there already, and write a report."""
@@ -96,13 +101,14 @@ def report_command(
     from inference.training.folder import RunFolder
 
     with answering():
+        refuse_first(first)
         recorded = str(RunFolder(runs[0]).read_spec().get("data", {}).get("id"))
         name, options = parse_data_id(recorded)
     data = load_data(name, options)
     with answering(), plain_warnings():
         check_data(data, recorded, "test")
-        asked = {"metrics": metric} if metric else {}
-        _show(gather(runs, data, **asked), out, "Runs")
+        asked: dict[str, Any] = {"metrics": metric} if metric else {}
+        _show(gather(runs, data, rows=rows, rows_seed=rows_seed, **asked), out, "Runs")
 
 
 def _compare(spec: Spec, report: Path | None, usual: dict[str, Any], given: dict[str, Any]) -> None:

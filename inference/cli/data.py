@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from inference.cli.text import answering
 from inference.errors import ArgumentError
@@ -14,9 +16,24 @@ from ppl_models.datasets import list_datasets, options_of
 if TYPE_CHECKING:
     from ppl_models.datasets import Dataset
 
+first_is_rows = Annotated[int | None, typer.Option("--first", hidden=True)]
+"""The old word of `--rows`, which `refuse_first` answers."""
+
 _DATA_ID = re.compile(
     r"(?P<name>[^/+]+)(\+(?P<variant>[a-z0-9_=,]+))?/train/(?P<binarisation>[a-z]+)(/seed=(?P<seed>\d+))?/[0-9a-f]+"
 )
+
+
+def refuse_first(first: int | None) -> None:
+    """Say what took the place of `--first`.
+
+    Raises:
+        ArgumentError: if it was given.
+    """
+    if first is not None:
+        from inference.data.drawn_rows import FIRST_IS_ROWS
+
+        raise ArgumentError(FIRST_IS_ROWS.format("--first", "--rows", "--rows-seed"))
 
 
 def parse_data_id(identity: str) -> tuple[str, dict[str, Any]]:

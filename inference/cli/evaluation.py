@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from inference.cli.data import check_data, load_data, parse_data_id
+from inference.cli.data import check_data, first_is_rows, load_data, parse_data_id, refuse_first
 from inference.cli.text import answering, console, plain_warnings, print_facts
 from inference.errors import ArgumentError
 
@@ -43,7 +43,11 @@ def evaluate(
         float | None,
         typer.Option(help="Score by Gaussian noise around the model's mean (annealed only)."),
     ] = None,
-    first: Annotated[int | None, typer.Option(min=1, help="Score so many rows only.")] = None,
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="Score so many rows only, drawn by --rows-seed.")
+    ] = None,
+    rows_seed: Annotated[int, typer.Option(min=0, help="Seed of that draw.")] = 0,
+    first: first_is_rows = None,
     every: Annotated[int, typer.Option(min=1, help="Score each such row: 10 for each tenth.")] = 1,
     split: Annotated[Literal["train", "valid", "test"], typer.Option()] = "test",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
@@ -53,9 +57,11 @@ def evaluate(
     ] = None,
 ) -> None:
     """Score a run by the log-likelihood of held-out data, in nats per datum."""
+    from inference.data.drawn_rows import drawn_rows, said_rows
     from inference.training.folder import RunFolder
 
     with answering():
+        refuse_first(first)
         recorded = str(RunFolder(run).read_spec().get("data", {}).get("id"))
         data, options = parse_data_id(recorded)
     dataset = load_data(data, options)
@@ -74,7 +80,8 @@ def evaluate(
         if until is not None and method != "iw":
             raise ArgumentError("--until is for --method iw only; leave one of the two out.")
     arrays = dataset.arrays(split)
-    x = tuple(array[::every][:first] for array in arrays)
+    thinned = tuple(array[::every] for array in arrays)
+    x = drawn_rows(thinned, rows, seed=rows_seed)
     with answering(), plain_warnings():
         fitted = load_run(run)
         begun = time.perf_counter()
@@ -86,12 +93,13 @@ def evaluate(
                 fitted.pair, x, num_particles=particles, method=method, until=until, seed=seed
             )
         spent = time.perf_counter() - begun
+    of_each = "" if every == 1 else f" (each {every}th of {len(arrays[0]):,})"
     print_facts(
         {
             "run": str(run),
             "engine": fitted.spec["pair"]["engine"],
             "data": str(dataset.data_id(split)),
-            "rows": f"{len(x[0])} of {len(arrays[0])}",
+            "rows": said_rows(rows, rows_seed, len(thinned[0])) + of_each,
             "method": found.method,
             **_in_words(found, math.prod(x[0].shape[1:]), grey=dataset.binarisation is None),
             "seconds": f"{spent:.1f}",

@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from inference.arguments import (
     check_count,
+    check_flag,
     check_one_of,
     check_path,
     check_positive,
@@ -27,10 +27,11 @@ from inference.comparison.comparison import Comparison
 from inference.comparison.execution import EXECUTORS, run_all
 from inference.comparison.metric import Metric
 from inference.comparison.metrics import chosen
+from inference.comparison.scored import scored_id, scored_rows
 from inference.data.arrays import array_id, as_arrays
-from inference.errors import ArgumentError, DataError
+from inference.errors import ArgumentError
 from inference.objectives import Objective, parse_objective
-from inference.posterior.nuts import NUTS
+from inference.posterior.sampler import Sampler
 from inference.training.lock import FolderLock
 from inference.training.writing import writing_into
 
@@ -47,6 +48,8 @@ def compare(
     budget: Mapping[str, Any],
     metrics: Mapping[str, Any] | Iterable[Any] = ("bound", "log_likelihood", "seconds"),
     test: Any = None,
+    rows: int | None = None,
+    rows_seed: int = 0,
     out: str | os.PathLike[str] | None = None,
     workers: int = 1,
     executor: str = "processes",
@@ -70,15 +73,17 @@ def compare(
             networks lie outside of them, pass such a function, or runs will share the networks.
         objectives: label to objective, string form, or a tuple of one and keywords of `fit` of its
             own, such as `(IWAE(5), {"learning_rate": 3e-3})`. Both engines may mix. `NUTS()` is
-            one, too, for NumPyro models without data drawn afresh: its chains, those of the first
-            seed, are what the metric `"posterior_error"` compares the other runs of the pair with.
-            It has no budget but its own.
+            one, too, for NumPyro models without data drawn afresh, and `Gibbs()` for either
+            engine's: its chains, those of the first seed, are what the metric `"posterior_error"`
+            compares the other runs of the pair with. It has no budget but its own.
         data: a dataset, an array, or a tuple of arrays, as in `fit`.
         seeds: of initial weights, order of the data and draws; a number n means 0 to n - 1.
         budget: one of `{"steps": n}`, `{"epochs": n}` and `{"seconds": s}`, the same for all.
         metrics: names with settings, such as `"log_likelihood:num_particles=5000"`, or a mapping
             from a label to a name, a `Metric`, or a function of run and rows.
         test: the rows to score, in place of the dataset's own.
+        rows: score so many of these, drawn by `rows_seed`; None for all. See `drawn_rows`.
+        rows_seed: of that draw.
         out: the folder. Without it runs are kept in a temporary folder, as long as the comparison.
         workers: runs at a time.
         executor: `"processes"` of this machine, or `"ray"`: the cluster that `ray.init` has
@@ -97,12 +102,14 @@ def compare(
     """
     learning = _learning(objectives)
     wanted = chosen(metrics)
+    check_flag("progress", progress)
     _check(pairs, budget, workers, executor, settings, learning)
     chosen_seeds = _seeds(seeds)
-    x = _rows(data, test)
-    identity = f"{_identity(data)}, scored on {scored_id(data, test)}"
+    which = (data, test, rows, rows_seed)
+    x = scored_rows(*which)
+    identity = f"{_identity(data)}, scored on {scored_id(*which)}"
     folder = Path(tempfile.mkdtemp(prefix="compare-")) if out is None else check_path("out", out)
-    first_chains = next((k for k, (each, _) in learning.items() if isinstance(each, NUTS)), None)
+    first_chains = next((k for k, (each, _) in learning.items() if isinstance(each, Sampler)), None)
 
     def chains(pair: str) -> Path | None:
         """Those that a run's posterior is compared with: the first seed's."""
@@ -122,7 +129,7 @@ def compare(
             data_id=identity,
             run_folder=folder / "runs" / folder_name(pair, label, seed),
             result_path=folder / "results" / f"{folder_name(pair, label, seed)}.json",
-            chains=None if isinstance(objective, NUTS) else chains(pair),
+            chains=None if isinstance(objective, Sampler) else chains(pair),
         )
         for pair, untrained in zip(map(str, pairs), pairs.values(), strict=True)
         for label, (objective, own) in learning.items()
@@ -194,7 +201,7 @@ def _learning(objectives: Mapping[str, Any]) -> dict[str, tuple[Any, dict[str, A
         objective, own = given if isinstance(given, tuple) else (given, {})
         if isinstance(objective, str):
             objective = parse_objective(objective)
-        loss = isinstance(objective, (Objective, NUTS)) or hasattr(objective, "loss")
+        loss = isinstance(objective, (Objective, Sampler)) or hasattr(objective, "loss")
         if isinstance(objective, type) or not loss:
             raise ArgumentError(
                 f"objectives[{label!r}] must be an objective such as ELBO(), its string form, or a "
@@ -248,6 +255,8 @@ def _check(
 
 
 def _seeds(seeds: Any) -> list[int]:
+    if isinstance(seeds, (str, bytes)):
+        raise ArgumentError(f"seeds must be a number of seeds or a list of them, got {seeds!r}.")
     if not isinstance(seeds, Iterable):
         return list(range(check_count("seeds", seeds)))
     found = list(seeds)
@@ -256,24 +265,6 @@ def _seeds(seeds: Any) -> list[int]:
     if not found or len(set(found)) < len(found):
         raise ArgumentError(f"seeds must be one or more different numbers, got {found}.")
     return [int(seed) for seed in found]
-
-
-def _rows(data: Any, test: Any) -> tuple[np.ndarray[Any, Any], ...]:
-    """The rows to score."""
-    if test is not None:
-        return as_arrays(test)
-    if hasattr(data, "arrays") and len(data.test):
-        return data.arrays("test")
-    raise DataError(
-        "the data have no test rows to score; pass test=, an array or a tuple of arrays."
-    )
-
-
-def scored_id(data: Any, test: Any) -> str:
-    """What the rows to score are."""
-    if test is None and hasattr(data, "data_id"):
-        return str(data.data_id("test"))
-    return array_id(as_arrays(test))
 
 
 def _identity(data: Any) -> str:

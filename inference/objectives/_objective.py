@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from inference.engines import engine_name, load_engine
 from inference.errors import ObjectiveError, PairError
 from inference.objectives.estimates import Estimates
-from inference.objectives.registry import refusals
+from inference.objectives.registry import what_fits
 from inference.objectives.requirements import Requirement
 from inference.objectives.spelling import unusual
 from inference.program.phases import Phase
@@ -167,9 +167,7 @@ class Objective(Surrogate):
         try:
             self.check_draws(seen)
         except ObjectiveError as error:
-            fitting = (name for name, why in refusals(structure).items() if why is None)
-            names = ", ".join(fitting) or "none"
-            raise ObjectiveError(f"{error} Objectives that fit this pair: {names}.") from None
+            raise ObjectiveError(f"{error} {what_fits(structure)}") from None
         return seen
 
     def refusal(self, structure: Structure) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_seed
+from inference.arguments import check_flag, check_seed
 from inference.data.arrays import as_array
 from inference.data.pair_arrays import (
     check_arrays,
@@ -116,6 +116,8 @@ class Run:
         """
         beside = self._read(given)
         count = check_draws(size, seed, beside)
+        if mean is not None:
+            check_flag("mean", mean)
         means, draws = asking(
             lambda: self._engine.draw(self.pair, count, seed, *beside), f"draws {count} rows"
         )
@@ -153,6 +155,8 @@ class Run:
         Raises:
             ArgumentError: if the pair has neither.
         """
+        check_seed(seed)
+        check_flag("mean", mean)
         rows = self._data(x)
         found = self._engine.ask(self.pair, "to_base", *rows, rng_seed=seed)
         if found is not None:

@@ -130,6 +130,7 @@ def test_the_example_is_what_the_command_takes(tmp_path):
         "seeds": 3,
         "budget": {"epochs": 50},
         "metrics": ["bound", "log_likelihood:num_particles=1000", "seconds"],
+        "rows": 200,
         "learning_rate": 1e-3,
     }
     assert spec.objectives["IWAE"] == ("iwae:num_particles=5", {"learning_rate": 3e-3})

@@ -42,7 +42,7 @@ budget.full = { epochs = 50 }
 
 [[figure]]
 estimator = "-log_likelihood:num_particles=5"
-first = 20
+rows = 20
 published = 1.5
 known = "memory"
 note = "fewer pixels"
@@ -50,7 +50,7 @@ goal = 20.0
 
 [[figure]]
 estimator = "bound"
-first = 20
+rows = 20
 """
 
 
@@ -174,7 +174,7 @@ def test_a_program_takes_the_place_of_a_fit(own, monkeypatch):
         return Measured({"exact": Figure(rows + seed, 0.5)}, 2.0)
 
     monkeypatch.setitem(sys.modules, "benchmarks.toy", SimpleNamespace(program=program))
-    text = (own / "small.toml").read_text().replace('"bound"\nfirst = 20', '"exact"\nper = "datum"')
+    text = (own / "small.toml").read_text().replace('"bound"\nrows = 20', '"exact"\nper = "datum"')
     text = text.replace('objective = "elbo"', 'program = "benchmarks.toy:program"')
     first = text.index("[[figure]]")
     text = text[:first] + text[text.index("[[figure]]", first + 1) :]
