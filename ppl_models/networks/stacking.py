@@ -7,11 +7,11 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ppl_models._pair import Pair
 from ppl_models._registry import create
-from ppl_models.networks.arguments import check_choice
+from ppl_models.networks.arguments import check_choice, check_size
 
 KINDS = ("dbn", "dbm")
 
@@ -85,6 +85,70 @@ def assemble(
         made = create("dbm", engine=engine, **{"centred": lowest["centred"], **told, **more})
         weights = _of_dbm(*machines, centred=made.hyperparameters["centred"])
     made.set_weights({name: value.astype(np.float32) for name, value in weights.items()})
+    return made
+
+
+def turned_over(
+    engine: str,
+    machine: Machine,
+    *,
+    hidden_dim: int | None = None,
+    data_mean: ArrayLike | None = None,
+    seed: int = 0,
+) -> Pair:
+    """A machine for the codes of another, which begins with just their law under that one.
+
+    It is the other turned over, hidden units for visible ones, with so many more of them whose
+    weights are 0 on the one side: the law of what they are connected with is as if they were not
+    there. Where it takes the place of the top of a belief net the bound is the lower machine's own
+    log-likelihood, and rises with its own of the codes (Hinton, Osindero & Teh 2006).
+
+    Args:
+        engine: `"pyro"` or `"numpyro"`.
+        machine: the lower one.
+        hidden_dim: hidden units, at least as many as the lower machine has visible ones; None for
+            so many.
+        data_mean: mean of the codes, where it is known.
+        seed: of the biases of the units that are new, by which these differ.
+
+    Raises:
+        ValueError: if there are too few hidden units, or the lower machine's visible ones are not
+            binary.
+    """
+    told = machine.hyperparameters
+    if told["visible"] != "bernoulli":
+        raise ValueError(
+            f"a machine with visible={told['visible']!r} cannot be turned over, as hidden units "
+            "are binary."
+        )
+    size, codes = told["data_dim"], told["hidden_dim"]
+    units = size if hidden_dim is None else check_size("hidden_dim", hidden_dim)
+    if units < size:
+        raise ValueError(
+            f"hidden_dim must be at least {size}, the visible units of the machine that is turned "
+            f"over, got {units}; or begin with a new machine."
+        )
+    more = {"centred": told["centred"], "normaliser": told["normaliser"]}
+    made = create(
+        "rbm",
+        engine=engine,
+        data_dim=codes,
+        hidden_dim=units,
+        burn_in=told["burn_in"],
+        data_mean=data_mean,
+        seed=seed,
+        **more,
+    )
+    visible, hidden = machine.biases()
+    weight = np.zeros((codes, units))
+    weight[:, :size] = machine.weights["weight"].T
+    own = np.random.default_rng([seed, 2]).normal(size=units)
+    own[:size] = visible
+    if told["centred"]:
+        mean = np.full(codes, 0.5) if data_mean is None else np.asarray(data_mean, np.float64)
+        hidden, own = hidden + 0.5 * weight.sum(1), own + mean @ weight
+    start = {"weight": weight, "visible_bias": hidden, "hidden_bias": own}
+    made.set_weights({name: value.astype(np.float32) for name, value in start.items()})
     return made
 
 

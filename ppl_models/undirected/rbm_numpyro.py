@@ -15,7 +15,7 @@ from ppl_models._pair import Pair
 from ppl_models.networks.arguments import check_choice, check_count, check_flag, check_size
 from ppl_models.networks.energy_arguments import VISIBLE, check_normaliser, rbm_start
 from ppl_models.networks.restricted_numpyro import RestrictedBoltzmann
-from ppl_models.networks.stacking import assemble
+from ppl_models.networks.stacking import Machine, assemble, turned_over
 
 __all__ = ["RBM"]
 
@@ -53,6 +53,11 @@ class RBM(Pair):
     def stacked(machines: Sequence[Any], kind: str, **more: Any) -> Pair:
         """The pair of machines that were trained one upon the other; see `stack`."""
         return assemble("numpyro", machines, kind, **more)
+
+    @staticmethod
+    def turned(machine: Any, **more: Any) -> Pair:
+        """A machine for the codes of another that begins with their law; see `turned_over`."""
+        return turned_over("numpyro", Machine(*machine), **more)
 
     def law(self) -> RestrictedBoltzmann:
         """The distribution of a row."""

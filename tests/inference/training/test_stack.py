@@ -10,7 +10,7 @@ from rows import ENGINES
 from scipy.special import expit
 from small_rbm import states
 
-from inference import fit, log_likelihood, stack
+from inference import fit, log_likelihood, stack, turn_over
 from inference.errors import ArgumentError
 from ppl_models import create
 
@@ -73,21 +73,12 @@ def test_a_greedy_layer_does_not_lower_the_bound(engine: str) -> None:
     shapes = {"weight": (5, 4), "visible_bias": (5,), "hidden_bias": (4,)}
     start = {name: noise.normal(size=shape) for name, shape in shapes.items()}
     first = machine(engine, X, 4, start, steps=1, learning_rate=1e-9)  # one that knows nothing of X
-    weight, visible, hidden = energies(first)
-    mean = np.full(4, 0.5)
-    turned = {
-        "weight": weight.T,
-        "visible_bias": hidden + weight.sum(0) / 2,
-        "hidden_bias": visible + mean @ weight.T,
-    }
+    weight, _, hidden = energies(first)
     codes = np.repeat(X, 50, 0)
     codes = first.encode(codes, seed=5)
 
     def above(steps: int) -> Any:
-        made: Any = create(
-            "rbm", engine=engine, data_dim=4, hidden_dim=5, normaliser="exact", data_mean=mean
-        )
-        made.set_weights({name: value.astype(np.float32) for name, value in turned.items()})
+        made = turn_over(first, hidden_dim=7, data_mean=codes.mean(0))
         told = {"steps": steps, "learning_rate": 0.02 if steps > 1 else 1e-9, "progress": False}
         return fit(made, codes, objective="elbo", **told)
 
@@ -109,6 +100,25 @@ def test_a_greedy_layer_does_not_lower_the_bound(engine: str) -> None:
     bound = log_likelihood(deep, copies, 1)
     error = bound.per_datum.reshape(len(X), 400).std(1, ddof=1).mean() / np.sqrt(len(copies))
     assert abs(bound.mean - own - rise) < 5 * error + 1e-3 < 0.2
+
+
+@each_engine
+def test_a_machine_turned_over_has_the_law_of_the_codes(engine: str) -> None:
+    """p(h) of the machine itself, whatever the mean that it is told and the units that are new."""
+    first = machine(engine, X, 3, steps=40)
+    weight, visible, hidden = energies(first)
+    y = states(3)
+    log_f = y @ hidden + np.logaddexp(0, y @ weight.T + visible).sum(1)
+    others: tuple[dict[str, Any], ...] = (
+        {},
+        {"hidden_dim": 9, "data_mean": np.array([0.2, 0.5, 0.9])},
+    )
+    for more in others:
+        made = turn_over(first, **more)
+        found = log_likelihood(made, y.astype(np.float32)).per_datum
+        np.testing.assert_allclose(found, log_f - np.logaddexp.reduce(log_f), atol=2e-3)
+    with pytest.raises(ArgumentError, match=r"hidden_dim must be at least 5, .* got 4"):
+        turn_over(first, hidden_dim=4)
 
 
 @each_engine
@@ -147,7 +157,7 @@ def test_what_does_not_fit_is_named(engine: str) -> None:
         ([first], "dbn", "a dbn is made of two machines or more, got 1"),
         ([], "dbn", "two runs or more, got none"),
         ([first, upper, upper], "dbm", "a dbm is made of two machines, got 3"),
-        ([first, upper], "dnb", "kind must be one of dbn, dbm; got 'dnb'"),
+        ([first, upper], "dnb", "kind must be one of dbn, dbm, got 'dnb'"),
         ([real, upper], "dbn", "machine 1 has visible='gaussian'"),
         ([first, vae], "dbn", "run 2 cannot be stacked"),
         ([first, create("rbm", engine=other, data_dim=4)], "dbn", "runs of one engine"),
