@@ -16,6 +16,7 @@ from inference.objectives.exposure import ScheduledSampling
 from inference.objectives.f_divergences import JensenShannon, TotalVariation
 from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
 from inference.objectives.mmd import MMD, InfoVAE
+from inference.objectives.multi_prediction import MultiPrediction
 from inference.objectives.muprop import MuProp
 from inference.objectives.noise_contrastive import NCE
 from inference.objectives.nvil import NVIL
@@ -28,6 +29,7 @@ from inference.objectives.score_matching import ScoreMatching
 from inference.objectives.semi_supervised import SemiSupervisedAdversarial
 from inference.objectives.spelling import describe_objective
 from inference.objectives.thermodynamic import TVO
+from inference.objectives.up_down import UpDown
 from inference.objectives.validity import Validity, valid_objectives
 from inference.objectives.wake_sleep import RWS, WakeSleep
 
@@ -72,6 +74,8 @@ enlist(
         PseudoLikelihood,
         NCE,
         ScoreMatching,
+        UpDown,
+        MultiPrediction,
     ),
 )
 
@@ -105,6 +109,7 @@ __all__ = [
     "InfoVAE",
     "JensenShannon",
     "MuProp",
+    "MultiPrediction",
     "Objective",
     "PseudoLikelihood",
     "Renyi",
@@ -113,6 +118,7 @@ __all__ = [
     "SemiSupervisedAdversarial",
     "TailAdaptive",
     "TotalVariation",
+    "UpDown",
     "Validity",
     "WakeSleep",
     "describe_objective",

@@ -14,6 +14,7 @@ from inference.errors import ObjectiveError
 from inference.program.energy_conditions import (
     check_conditionals,
     check_energy,
+    check_predicts,
     check_real_data,
 )
 from inference.program.structure import Structure
@@ -155,3 +156,8 @@ CONDITIONALS = Requirement(
 
 REAL_DATA = Requirement("real data", lambda s, o: check_real_data(s, repr(o)))
 """The density of the data has a slope by them."""
+
+PREDICTS = Requirement(
+    "a machine with `predict`, and binary data", lambda s, o: check_predicts(s, repr(o))
+)
+"""A site whose distribution predicts entries of the data from others by mean field."""

@@ -212,3 +212,19 @@ def rbm_start(
     if visible == "gaussian-variance":
         start["log_scale"] = np.zeros(data_dim)
     return {name: value.astype(np.float32) for name, value in start.items()}
+
+
+def dbm_start(
+    data_dim: int, hidden_dims: tuple[int, ...], data_mean: ArrayLike | None, seed: int
+) -> dict[str, NDArray[np.float32]]:
+    """Initial parameters of a deep Boltzmann machine, by name."""
+    middle, top = hidden_dims
+    below = rbm_start(data_dim, middle, "bernoulli", data_mean, seed)
+    random = np.random.default_rng([seed, 1])
+    return {
+        "weight_1": below["weight"],
+        "weight_2": (0.01 * random.normal(size=(middle, top))).astype(np.float32),
+        "data_bias": below["visible_bias"],
+        "bias_1": np.zeros(middle, np.float32),
+        "bias_2": np.zeros(top, np.float32),
+    }

@@ -54,6 +54,8 @@ ROWS: dict[str, set[str]] = {
     "PseudoLikelihood": set(),
     "NCE": set(),
     "ScoreMatching": set(),
+    "UpDown": set(),
+    "MultiPrediction": set(),
 }
 
 

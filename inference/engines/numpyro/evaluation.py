@@ -192,10 +192,10 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
     return latents
 
 
-def to_base(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] | None:
-    """The noise that a flow of the model makes data of, or draws of the guide given data.
+def ask(pair: Any, ability: str, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] | None:
+    """What a distribution of the model makes, by a method, of data, or of a draw given them.
 
-    None where no distribution of the model has `to_base`.
+    None where no distribution of the model has the method.
     """
     arrays, key = tuple(map(jnp.asarray, batch)), random.PRNGKey(rng_seed)
     with evaluating(pair):
@@ -204,8 +204,8 @@ def to_base(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] 
         sites = run(parts(pair)[0], key, arrays, values=values).sites
         for site in sites.values():
             for part in unwrapped(site["fn"]):
-                if hasattr(part, "to_base"):
-                    return np.asarray(part.to_base(site["value"]))
+                if hasattr(part, ability):
+                    return np.asarray(getattr(part, ability)(site["value"]))
     return None
 
 
