@@ -45,6 +45,7 @@ from .objectives import VIMCO as VIMCO
 from .objectives import Adversarial as Adversarial
 from .objectives import ChiSquare as ChiSquare
 from .objectives import Concrete as Concrete
+from .objectives import Denoising as Denoising
 from .objectives import DisARM as DisARM
 from .objectives import DReG as DReG
 from .objectives import Enumerated as Enumerated

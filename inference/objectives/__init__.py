@@ -5,6 +5,7 @@ from inference.objectives.adversarial import Adversarial
 from inference.objectives.concrete import Concrete
 from inference.objectives.contrastive import CD
 from inference.objectives.control_variates import REBAR, RELAX, DisARM
+from inference.objectives.denoising import Denoising
 from inference.objectives.divergences import ChiSquare, TailAdaptive
 from inference.objectives.doubly_reparameterised import STL, DReG
 from inference.objectives.elbo import ELBO
@@ -55,6 +56,7 @@ enlist(
         PseudoLikelihood,
         NCE,
         ScoreMatching,
+        Denoising,
     ),
 )
 
@@ -78,6 +80,7 @@ __all__ = [
     "ChiSquare",
     "Concrete",
     "DReG",
+    "Denoising",
     "DisARM",
     "Enumerated",
     "InfoVAE",

@@ -44,6 +44,8 @@ ROWS: dict[str, set[str]] = {
     "PseudoLikelihood": set(),
     "NCE": set(),
     "ScoreMatching": set(),
+    # A latent of a counting measure.
+    "Denoising": set(),
 }
 
 
