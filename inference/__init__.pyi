@@ -51,6 +51,7 @@ from .objectives import Adversarial as Adversarial
 from .objectives import ChiSquare as ChiSquare
 from .objectives import Concrete as Concrete
 from .objectives import CycleConsistent as CycleConsistent
+from .objectives import Denoising as Denoising
 from .objectives import DisARM as DisARM
 from .objectives import DomainAdversarial as DomainAdversarial
 from .objectives import DReG as DReG

@@ -7,6 +7,7 @@ from inference.objectives.concrete import Concrete
 from inference.objectives.contrastive import CD
 from inference.objectives.control_variates import REBAR, RELAX
 from inference.objectives.cycle_consistent import CycleConsistent
+from inference.objectives.denoising import Denoising
 from inference.objectives.divergences import ChiSquare, TailAdaptive
 from inference.objectives.domain_adversarial import DomainAdversarial
 from inference.objectives.doubly_reparameterised import STL, DReG
@@ -76,6 +77,7 @@ enlist(
         ScoreMatching,
         UpDown,
         MultiPrediction,
+        Denoising,
     ),
 )
 
@@ -103,6 +105,7 @@ __all__ = [
     "Concrete",
     "CycleConsistent",
     "DReG",
+    "Denoising",
     "DisARM",
     "DomainAdversarial",
     "Enumerated",

@@ -13,6 +13,7 @@ from typing import Any
 from inference.errors import ObjectiveError
 from inference.program.energy_conditions import (
     check_conditionals,
+    check_corrupted,
     check_energy,
     check_predicts,
     check_real_data,
@@ -147,6 +148,12 @@ ENERGY = Requirement(
 )
 """A model without latents that scores data up to a constant."""
 
+
+CORRUPTED = Requirement(
+    "a corrupted copy of the data that the guide draws and no prior scores",
+    lambda s, o: check_corrupted(s, repr(o)),
+)
+"""A latent of a counting measure, and a model that draws data given it."""
 
 CONDITIONALS = Requirement(
     "binary data, or a density with `log_conditionals`",

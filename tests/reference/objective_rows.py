@@ -56,6 +56,8 @@ ROWS: dict[str, set[str]] = {
     "ScoreMatching": set(),
     "UpDown": set(),
     "MultiPrediction": set(),
+    # A latent of a counting measure.
+    "Denoising": set(),
 }
 
 
