@@ -28,6 +28,7 @@ from .likelihood.importance_sampling import Estimate as Estimate
 from .likelihood.importance_sampling import log_likelihood as log_likelihood
 from .likelihood.partition import PartitionEstimate as PartitionEstimate
 from .likelihood.partition import log_partition as log_partition
+from .objectives import ARM as ARM
 from .objectives import CD as CD
 from .objectives import CIWAE as CIWAE
 from .objectives import ELBO as ELBO
@@ -42,6 +43,8 @@ from .objectives import RELAX as RELAX
 from .objectives import RLOO as RLOO
 from .objectives import RWS as RWS
 from .objectives import STL as STL
+from .objectives import SUMO as SUMO
+from .objectives import TVO as TVO
 from .objectives import VIMCO as VIMCO
 from .objectives import Adversarial as Adversarial
 from .objectives import ChiSquare as ChiSquare
@@ -50,12 +53,15 @@ from .objectives import DisARM as DisARM
 from .objectives import DReG as DReG
 from .objectives import Enumerated as Enumerated
 from .objectives import InfoVAE as InfoVAE
+from .objectives import JensenShannon as JensenShannon
+from .objectives import MuProp as MuProp
 from .objectives import Objective as Objective
 from .objectives import PseudoLikelihood as PseudoLikelihood
 from .objectives import Renyi as Renyi
 from .objectives import ScheduledSampling as ScheduledSampling
 from .objectives import ScoreMatching as ScoreMatching
 from .objectives import TailAdaptive as TailAdaptive
+from .objectives import TotalVariation as TotalVariation
 from .objectives import Validity as Validity
 from .objectives import WakeSleep as WakeSleep
 from .objectives import valid_objectives as valid_objectives
@@ -68,6 +74,7 @@ from .posterior.error import posterior_error as posterior_error
 from .posterior.estimates import SampledEstimate as SampledEstimate
 from .posterior.gap import GapDecomposition as GapDecomposition
 from .posterior.gap import gap_decomposition as gap_decomposition
+from .posterior.gibbs import Gibbs as Gibbs
 from .posterior.nuts import NUTS as NUTS
 from .posterior.pareto import ParetoShapes as ParetoShapes
 from .posterior.pareto import psis_k_hat as psis_k_hat

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from inference.data.call import arguments_from, rows_of
 from inference.data.pair_arrays import check_arrays, is_of_the_zoo, precision_of, scored_arrays
 from inference.data.rows import Arrays
-from inference.engines import ENGINES, engine_name, load_engine
+from inference.engines import ENGINES, check_engine, engine_name, load_engine
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError, ZooError
 from inference.program.batches import Batch
 from inference.program.engine import Engine
@@ -67,6 +67,8 @@ def fitted(pair: Any, *, engine: str | None = None, batch: Any = None) -> Fitted
     Raises:
         ArgumentError: if it is no pair, or its engine cannot be told or is another one.
     """
+    if engine is not None:
+        check_engine(engine)
     inner, own = as_pair(pair)
     check_pair_type(inner)
     declared = own or getattr(inner, "engine", None)

@@ -9,6 +9,7 @@ import pandas as pd
 from inference.checking.context import Context
 from inference.checking.definition import in_words
 from inference.data.pair_arrays import is_of_the_zoo
+from inference.engines import check_engine
 from inference.errors import PairError
 from inference.pairs import as_pair, called_with, check_pair_type, fitted, unpacked
 from inference.program.records import RecordedSite, raising_line
@@ -36,6 +37,8 @@ def explain(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> 
         DataError: if a pair of the zoo cannot take the batch.
         PairError: if the pair fails on the batch; `check_pair` says more.
     """
+    if engine is not None:
+        check_engine(engine)
     inner, own = as_pair(pair)
     check_pair_type(inner)
     args = unpacked(batch)

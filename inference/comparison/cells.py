@@ -19,7 +19,7 @@ from inference.engines import engine_name, load_engine
 from inference.errors import RunFolderError, ZooError
 from inference.objectives import ELBO, VIMCO, Objective
 from inference.objectives import describe_objective as describe
-from inference.posterior.nuts import NUTS
+from inference.posterior.sampler import Sampler
 from inference.program.structure import Structure
 from inference.training.fit import fit
 from inference.training.folder import RunFolder
@@ -65,7 +65,7 @@ class Cell:
     @property
     def fits(self) -> bool:
         """Whether it is a run of `fit`, and not of Markov chains."""
-        return not isinstance(self.learning, NUTS)
+        return not isinstance(self.learning, Sampler)
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -145,7 +145,7 @@ def complete(cell: Cell, data: Any, x: tuple[Any, ...], metrics: Mapping[str, Me
     try:
         pair = cell.build()
         engine = engine_name(pair)
-        if isinstance(cell.learning, NUTS):
+        if isinstance(cell.learning, Sampler):
             what = f"{cell.learning!r} from seed {cell.seed} on {cell.data_id}"
             run = sampled(cell.learning, pair, data, cell.seed, cell.run_folder, what)
             end = {"status": "finished", "step": run.diverging.size}
@@ -228,7 +228,7 @@ def _asked(cell: Cell, metrics: Mapping[str, Metric]) -> str:
         pair = cell.build()
         everything = {
             "pair": describe_pair(pair, engine_name(pair)),
-            "objective": repr(own) if isinstance(own := cell.learning, NUTS) else describe(own),
+            "objective": repr(own) if isinstance(own := cell.learning, Sampler) else describe(own),
             "chains": None if cell.chains is None else str(cell.chains.name),
             "settings": {key: fingerprint(value) for key, value in cell.settings.items()},
             "budget": dict(cell.budget),

@@ -15,7 +15,7 @@ from safetensors.numpy import load, save
 
 from inference.errors import RunFolderError
 from inference.posterior.diagnostics import effective_sample_size, r_hat
-from inference.posterior.nuts import NUTS
+from inference.posterior.sampler import Sampler
 from inference.training.writing import write_whole
 
 _DIVERGING = "statistics/diverging"
@@ -67,7 +67,7 @@ def holds_chains(folder: Path) -> bool:
     return (folder / _FILE).exists()
 
 
-def sampled(sampler: NUTS, pair: Any, data: Any, seed: int, folder: Path, what: str) -> Chains:
+def sampled(sampler: Sampler, pair: Any, data: Any, seed: int, folder: Path, what: str) -> Chains:
     """Draw the chains, or read them where they were drawn.
 
     Raises:

@@ -14,6 +14,7 @@ from typing import Any
 
 from inference.arguments import (
     check_count,
+    check_flag,
     check_one_of,
     check_path,
     check_positive,
@@ -28,7 +29,7 @@ from inference.comparison.scored import scored_id, scored_rows
 from inference.data.arrays import array_id, as_arrays
 from inference.errors import ArgumentError
 from inference.objectives import Objective, parse_objective
-from inference.posterior.nuts import NUTS
+from inference.posterior.sampler import Sampler
 from inference.training.lock import FolderLock
 from inference.training.progress import counting
 from inference.training.writing import writing_into
@@ -71,9 +72,9 @@ def compare(
             networks lie outside of them, pass such a function, or runs will share the networks.
         objectives: label to objective, string form, or a tuple of one and keywords of `fit` of its
             own, such as `(IWAE(5), {"learning_rate": 3e-3})`. Both engines may mix. `NUTS()` is
-            one, too, for NumPyro models without data drawn afresh: its chains, those of the first
-            seed, are what the metric `"posterior_error"` compares the other runs of the pair with.
-            It has no budget but its own.
+            one, too, for NumPyro models without data drawn afresh, and `Gibbs()` for either
+            engine's: its chains, those of the first seed, are what the metric `"posterior_error"`
+            compares the other runs of the pair with. It has no budget but its own.
         data: a dataset, an array, or a tuple of arrays, as in `fit`.
         seeds: of initial weights, order of the data and draws; a number n means 0 to n - 1.
         budget: one of `{"steps": n}`, `{"epochs": n}` and `{"seconds": s}`, the same for all.
@@ -100,13 +101,14 @@ def compare(
     """
     learning = _learning(objectives)
     wanted = chosen(metrics)
+    check_flag("progress", progress)
     _check(pairs, budget, workers, executor, settings, learning)
     chosen_seeds = _seeds(seeds)
     which = (data, test, rows, rows_seed)
     x = scored_rows(*which)
     identity = f"{_identity(data)}, scored on {scored_id(*which)}"
     folder = Path(tempfile.mkdtemp(prefix="compare-")) if out is None else check_path("out", out)
-    first_chains = next((k for k, (each, _) in learning.items() if isinstance(each, NUTS)), None)
+    first_chains = next((k for k, (each, _) in learning.items() if isinstance(each, Sampler)), None)
 
     def chains(pair: str) -> Path | None:
         """Those that a run's posterior is compared with: the first seed's."""
@@ -126,7 +128,7 @@ def compare(
             data_id=identity,
             run_folder=folder / "runs" / folder_name(pair, label, seed),
             result_path=folder / "results" / f"{folder_name(pair, label, seed)}.json",
-            chains=None if isinstance(objective, NUTS) else chains(pair),
+            chains=None if isinstance(objective, Sampler) else chains(pair),
         )
         for pair, untrained in zip(map(str, pairs), pairs.values(), strict=True)
         for label, (objective, own) in learning.items()
@@ -198,7 +200,7 @@ def _learning(objectives: Mapping[str, Any]) -> dict[str, tuple[Any, dict[str, A
         objective, own = given if isinstance(given, tuple) else (given, {})
         if isinstance(objective, str):
             objective = parse_objective(objective)
-        loss = isinstance(objective, (Objective, NUTS)) or hasattr(objective, "loss")
+        loss = isinstance(objective, (Objective, Sampler)) or hasattr(objective, "loss")
         if isinstance(objective, type) or not loss:
             raise ArgumentError(
                 f"objectives[{label!r}] must be an objective such as ELBO(), its string form, or a "
@@ -252,6 +254,8 @@ def _check(
 
 
 def _seeds(seeds: Any) -> list[int]:
+    if isinstance(seeds, (str, bytes)):
+        raise ArgumentError(f"seeds must be a number of seeds or a list of them, got {seeds!r}.")
     if not isinstance(seeds, Iterable):
         return list(range(check_count("seeds", seeds)))
     found = list(seeds)

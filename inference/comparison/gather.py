@@ -47,8 +47,13 @@ def gather(
             other data; figures on different data share no column.
         RunFolderError: if a folder cannot be read.
     """
-    if not folders:
-        raise ArgumentError("name at least one run folder.")
+    if isinstance(folders, (str, bytes)) or not isinstance(folders, Sequence) or not folders:
+        raise ArgumentError(f"folders must be a list of at least one run folder, got {folders!r}.")
+    if not hasattr(data, "data_id"):
+        raise ArgumentError(
+            "data must be the dataset that the runs were trained on, such as load('digits'), which "
+            f"knows its id; got {type(data).__name__}."
+        )
     wanted, identity = chosen(metrics), str(data.data_id("train"))
     runs = [load_run(folder) for folder in folders]
     for folder, run in zip(folders, runs, strict=True):

@@ -75,7 +75,9 @@ class Metric:
         elif self.needs_guide and not getattr(run.objective, "uses_guide", True):
             return Figure(None, note=f"{run.objective!r} trains no guide")
         elif self.needs_chains and reference is None:
-            return Figure(None, note="no chains of the same pair to compare with; add NUTS()")
+            return Figure(
+                None, note="no chains of the same pair to compare with; add NUTS() or Gibbs()"
+            )
         else:
             beside = {"reference": reference} if self.needs_chains else {}
             beside |= {"data": data} if self.needs_data else {}

@@ -199,8 +199,13 @@ def chosen(metrics: Mapping[str, Any] | Iterable[Any]) -> dict[str, Metric]:
     """
     if isinstance(metrics, str):
         metrics = [metrics]
+    if not isinstance(metrics, Iterable):
+        raise ArgumentError(
+            "metrics must be names such as ['bound', 'seconds'], functions of (run, x), or a "
+            f"mapping of labels to them; got {metrics!r}."
+        )
     if not isinstance(metrics, Mapping):
-        metrics = {getattr(each, "__name__", each): each for each in metrics}
+        metrics = {str(getattr(each, "__name__", each)): each for each in metrics}
     named = dict(metrics)
     if not named:
         raise ArgumentError("metrics must name at least one metric, such as 'log_likelihood'.")

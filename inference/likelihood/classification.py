@@ -58,6 +58,8 @@ def classify(
     check_count("num_particles", num_particles)
     check_count("chunk_size", chunk_size)
     check_one_of("method", method, ("guide", "iw"))
+    if not isinstance(site, str):
+        raise ArgumentError(f"site must be the name of a latent, such as 'y', got {site!r}.")
     given = fitted_on(pair, x, engine=engine)
     backend, pair = given.backend, given.pair
     array, *labels = given.arrays

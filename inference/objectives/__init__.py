@@ -2,24 +2,29 @@
 
 from inference.objectives._objective import Objective
 from inference.objectives.adversarial import Adversarial
+from inference.objectives.antithetic import ARM, DisARM
 from inference.objectives.concrete import Concrete
 from inference.objectives.contrastive import CD
-from inference.objectives.control_variates import REBAR, RELAX, DisARM
+from inference.objectives.control_variates import REBAR, RELAX
 from inference.objectives.divergences import ChiSquare, TailAdaptive
 from inference.objectives.doubly_reparameterised import STL, DReG
 from inference.objectives.elbo import ELBO
 from inference.objectives.enumerated import Enumerated
 from inference.objectives.exposure import ScheduledSampling
+from inference.objectives.f_divergences import JensenShannon, TotalVariation
 from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
 from inference.objectives.mmd import MMD, InfoVAE
+from inference.objectives.muprop import MuProp
 from inference.objectives.noise_contrastive import NCE
 from inference.objectives.nvil import NVIL
 from inference.objectives.pseudo_likelihood import PseudoLikelihood
 from inference.objectives.registry import enlist, parse_objective
 from inference.objectives.renyi import Renyi
+from inference.objectives.roulette import SUMO
 from inference.objectives.score_function import RLOO, VIMCO
 from inference.objectives.score_matching import ScoreMatching
 from inference.objectives.spelling import describe_objective
+from inference.objectives.thermodynamic import TVO
 from inference.objectives.validity import Validity, valid_objectives
 from inference.objectives.wake_sleep import RWS, WakeSleep
 
@@ -43,9 +48,15 @@ enlist(
         Concrete,
         REBAR,
         RELAX,
+        MuProp,
+        ARM,
         DisARM,
         RWS,
         WakeSleep,
+        TVO,
+        SUMO,
+        JensenShannon,
+        TotalVariation,
         Enumerated,
         InfoVAE,
         MMD,
@@ -59,6 +70,7 @@ enlist(
 )
 
 __all__ = [
+    "ARM",
     "CD",
     "CIWAE",
     "ELBO",
@@ -73,6 +85,8 @@ __all__ = [
     "RLOO",
     "RWS",
     "STL",
+    "SUMO",
+    "TVO",
     "VIMCO",
     "Adversarial",
     "ChiSquare",
@@ -81,12 +95,15 @@ __all__ = [
     "DisARM",
     "Enumerated",
     "InfoVAE",
+    "JensenShannon",
+    "MuProp",
     "Objective",
     "PseudoLikelihood",
     "Renyi",
     "ScheduledSampling",
     "ScoreMatching",
     "TailAdaptive",
+    "TotalVariation",
     "Validity",
     "WakeSleep",
     "describe_objective",

@@ -89,15 +89,15 @@ def parse_objective(text: str) -> Objective:
     accepted = inspect.signature(cls).parameters
     fixed = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     needed = [n for n, p in accepted.items() if p.default is p.empty and p.kind not in fixed]
+    takes = f"It takes: {', '.join(accepted)}." if accepted else "It takes no settings."
     if absent := [name_of for name_of in needed if name_of not in keywords]:
         raise ArgumentError(
             f"objective {text!r} needs {' and '.join(absent)}, such as "
-            f"'{name}:{','.join(f'{each}=5' for each in absent)}'."
+            f"'{name}:{','.join(f'{each}=5' for each in absent)}'. {takes}"
         )
     try:
         return cls(**keywords)
     except (TypeError, ValueError) as error:
-        takes = f"It takes: {', '.join(accepted)}." if accepted else "It takes no settings."
         raise ArgumentError(f"objective {text!r}: {str(error).rstrip('.')}. {takes}") from error
 
 

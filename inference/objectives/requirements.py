@@ -98,9 +98,6 @@ DREAMS = Requirement(
 )
 """Data drawn from the model can be handed to the guide, latents and all."""
 
-BERNOULLI = Requirement("Bernoulli draws", lambda s, o: s.check_relaxable(repr(o), ("bernoulli",)))
-"""Discrete latents of each datum, all of them Bernoulli."""
-
 BERNOULLI_OR_ONE_HOT = Requirement(
     "Bernoulli or one-hot draws", lambda s, o: s.check_relaxable(repr(o), ("bernoulli", "one-hot"))
 )

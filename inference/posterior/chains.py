@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from arviz import InferenceData
 
-    from inference.posterior.nuts import NUTS
+    from inference.posterior.sampler import Sampler
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -38,6 +38,7 @@ class Posterior:
         pair: the pair; its guide was not used.
         data: the data.
         seed: seed of starting points and moves.
+        engine: `"pyro"` or `"numpyro"`, the pair's.
     """
 
     draws: Arrays
@@ -45,10 +46,11 @@ class Posterior:
     held: tuple[str, ...]
     summed: tuple[str, ...]
     seconds: float
-    sampler: NUTS
+    sampler: Sampler
     pair: Any
     data: tuple[NDArray[Any], ...]
     seed: int
+    engine: str = "numpyro"
 
     @cached_property
     def r_hat(self) -> Arrays:
@@ -109,21 +111,21 @@ class Posterior:
         if self.summed:
             return self._by_name(None)
         chains, draws = next(iter(self.draws.values())).shape[:2]
-        structure = load_engine("numpyro").structure(self.pair, self.data)
+        structure = load_engine(self.engine).structure(self.pair, self.data)
         flat = {
             site.name: self.draws[site.name].reshape(-1, *self.draws[site.name].shape[2:])
             for site in structure.latents
         }
         seed = int(np.random.SeedSequence(self.seed).generate_state(2)[1])
-        scored = load_engine("numpyro").score_draws(
+        scored = load_engine(self.engine).score_draws(
             self.pair, self.data, flat, chains * draws, seed
         )
         return self._by_name(scored)
 
     def _by_name(self, scored: Any) -> InferenceData:
-        notes = description(self.pair, "numpyro", self.data, self.seed)
+        notes = description(self.pair, self.engine, self.data, self.seed)
         return inference_data(
-            load_engine("numpyro").structure(self.pair, self.data),
+            load_engine(self.engine).structure(self.pair, self.data),
             self.draws,
             scored,
             sample_stats=self.statistics,

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from inference.arguments import check_count, check_positive, check_seed
-from inference.data.support import check_support
-from inference.data.training_data import prepare
-from inference.errors import ArgumentError, DataError, ObjectiveError
-from inference.pairs import as_pair, explaining, fitted
-from inference.posterior.chains import Posterior
-from inference.program.posterior_scores import check_whole, propose_nothing
-from inference.program.structure import Structure
+from inference.arguments import check_positive
+from inference.data.rows import Arrays
+from inference.errors import ArgumentError
+from inference.posterior.sampler import Sampler
+from inference.program.chains import Chains
+from inference.program.engine import Engine
 
 
 @dataclass(frozen=True)
-class NUTS:
+class NUTS(Sampler):
     """The no-U-turn sampler (Hoffman & Gelman 2014, arXiv:1111.4246), on NumPyro.
 
     Hamiltonian Monte Carlo whose paths end where they would turn back; step size and a diagonal
-    mass matrix are adapted in the warm-up, which is dropped.
+    mass matrix are adapted in the warm-up, which is dropped. The chains run side by side.
 
     Attributes:
         num_warmup: draws of each chain that are dropped.
         num_samples: draws of each chain that are kept, 4 or more.
-        num_chains: how many, 2 or more: R-hat compares chains. They run side by side.
+        num_chains: how many, 2 or more: R-hat compares chains.
         target_accept: acceptance probability that the step size is adapted to; nearer to 1 where
             there are divergences.
 
@@ -36,100 +31,26 @@ class NUTS:
         ArgumentError: if a setting is out of range.
     """
 
-    num_warmup: int = 500
-    num_samples: int = 500
-    num_chains: int = 2
     target_accept: float = 0.8
 
     def __post_init__(self) -> None:
-        for name, least in (("num_warmup", 1), ("num_samples", 4), ("num_chains", 2)):
-            value = getattr(self, name)
-            check_count(name, value, optional=True)
-            if value is None or value < least:
-                raise ArgumentError(
-                    f"{name} must be a whole number of at least {least}, got {value!r}; R-hat and "
-                    "effective sample size need as many."
-                )
+        super().__post_init__()
         check_positive("target_accept", self.target_accept, optional=True)
         if self.target_accept is None or self.target_accept >= 1:
             raise ArgumentError(
                 f"target_accept must lie between 0 and 1, got {self.target_accept!r}."
             )
 
-    def sample(
-        self, pair: Any, data: Any, *, seed: int = 0, engine: str | None = None
-    ) -> Posterior:
-        """Draw from p(z | data): the model's latents given all of the data at once.
-
-        What is not a latent is held: parameters (`numpyro.param`) and networks (flax NNX modules)
-        keep the values that they have in the pair. `Posterior.held` names them.
-
-        Args:
-            pair: a run, its pair, a `(model, guide)` tuple of functions, or a NumPyro model by
-                itself. A guide is not used.
-            data: an array, a tuple or a dictionary of arguments, or a dataset, of which the
-                training rows count.
-            seed: seed of starting points and moves.
-            engine: `"numpyro"`, where it cannot be told from the pair.
-
-        Raises:
-            ArgumentError: if an argument is out of range, or the model is Pyro's.
-            DataError: if the model cannot score the data, or they would be drawn afresh.
-            ObjectiveError: naming a discrete latent that cannot be summed over, or a plate that
-                takes a part of its rows.
-            PairError: if the model fails on the data.
-        """
-        check_seed(seed)
-        inner, _ = as_pair(pair)
-        if callable(inner) and not isinstance(inner, type) and not hasattr(inner, "model"):
-            pair = (inner, propose_nothing)
-        given = fitted(pair, engine=engine)
-        pair, backend = given.pair, given.backend
-        prepared = prepare(pair, data)
-        if prepared.batches is not None:
-            raise DataError(
-                "NUTS looks at all of the data at once; pass an array or a tuple of arrays in "
-                f"place of batches from {type(data).__name__}."
-            )
-        pair = backend.on_arrays(pair, prepared.form)
-        if prepared.binarise:
-            raise DataError(
-                "NUTS needs data that stay the same, and these are binarised afresh in each step; "
-                "load them with binarisation='threshold' or 'static'."
-            )
-
-        def check(structure: Structure) -> None:
-            structure.check_observed(likelihood=False)
-            check_whole(structure, "NUTS")
-            check_support(structure, prepared.arrays, "data")
-            if not structure.latents:
-                raise ObjectiveError(
-                    "NUTS draws latents, and this model has none. Give what is to be inferred a "
-                    "prior, with a sample statement in place of a parameter."
-                )
-
-        start = time.perf_counter()
-        chains = explaining(
-            lambda rows: backend.nuts(
-                pair,
-                check,
-                rows,
-                num_warmup=int(self.num_warmup),
-                num_samples=int(self.num_samples),
-                num_chains=int(self.num_chains),
-                target_accept=float(self.target_accept),
-                rng_seed=int(np.random.SeedSequence(seed).generate_state(1)[0]),
-            ),
-            prepared.arrays,
-        )
-        return Posterior(
-            draws=dict(chains.draws),
-            statistics=dict(chains.statistics),
-            held=chains.held,
-            summed=chains.summed,
-            seconds=time.perf_counter() - start,
-            sampler=self,
-            pair=pair,
-            data=prepared.arrays,
-            seed=int(seed),
+    def _chains(
+        self, backend: Engine, pair: Any, check: Any, rows: Arrays, rng_seed: int
+    ) -> Chains:
+        return backend.nuts(
+            pair,
+            check,
+            rows,
+            num_warmup=int(self.num_warmup),
+            num_samples=int(self.num_samples),
+            num_chains=int(self.num_chains),
+            target_accept=float(self.target_accept),
+            rng_seed=rng_seed,
         )

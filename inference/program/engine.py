@@ -44,6 +44,10 @@ class Engine(Protocol):
         """Gradient steps of one objective on one pair."""
         ...
 
+    def device_name(self, name: str | None) -> str:
+        """What a device is called, such as "NVIDIA H200"; empty for the CPU."""
+        ...
+
     # pairs and their parameters
 
     def on_arrays(self, pair: Any, form: Form) -> Any:
@@ -205,6 +209,20 @@ class Engine(Protocol):
         rng_seed: int,
     ) -> Chains:
         """Chains of the no-U-turn sampler over the latents of a model; NumPyro's alone."""
+        ...
+
+    def gibbs(
+        self,
+        pair: Any,
+        check: Callable[[Structure], None],
+        batch: Rows,
+        *,
+        num_warmup: int,
+        num_samples: int,
+        num_chains: int,
+        rng_seed: int,
+    ) -> Chains:
+        """Chains of single-entry Gibbs sweeps over the discrete latents of a model."""
         ...
 
     def Annealer(  # noqa: N802

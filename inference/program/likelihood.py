@@ -11,7 +11,7 @@ from inference.program.sites import Plate
 
 UNNORMALISED = (
     "CD(), PseudoLikelihood(), NCE() and ScoreMatching() learn such a density as it is, and "
-    "log_likelihood scores it with method='ais', or method='raise'; log_partition is the constant."
+    "log_likelihood scores it with method='ais' or 'raise'; log_partition(pair) is the constant."
 )
 
 

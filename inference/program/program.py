@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -65,6 +65,18 @@ class Network(Protocol):
 
     def features(self, *inputs: Any, frozen: bool = False) -> Any:
         """What its method of that name returns."""
+        ...
+
+    def evaluating(self) -> Network:
+        """The same network without dropout."""
+        ...
+
+    def vector(self, *inputs: Any) -> Any:
+        """All its parameters in one array, (W,); the inputs say their sizes where it is built."""
+        ...
+
+    def at(self, vector: Any) -> Network:
+        """The same network with other parameters, which get a gradient even from frozen calls."""
         ...
 
 
@@ -213,6 +225,17 @@ class Program(OfEnergies, Protocol):
 
     def normal(self, like: Any) -> Any:
         """Standard normal noise in the shape of an array."""
+        ...
+
+    def choose(self, number: Any, branches: Sequence[Callable[[], Any]]) -> Any:
+        """What one of several functions returns, arrays of one shape; the others do not run.
+
+        They may draw: what is drawn first comes before, outside of them.
+
+        Args:
+            number: which, a whole number that may be drawn at each step.
+            branches: functions without arguments.
+        """
         ...
 
     def stop(self, value: Any) -> Any:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from inference.arguments import check_path
+from inference.arguments import check_flag, check_path
 from inference.data.training_data import prepare
 from inference.descriptions import describe_pair, plain
-from inference.engines import engine_name
+from inference.engines import check_engine, engine_name
 from inference.errors import ArgumentError
 from inference.objectives import Objective, parse_objective
 from inference.program.trainer import Settings
@@ -125,13 +125,13 @@ def fit(
     )
     if out is not None:
         check_path("out", out)
-    if resume and out is None:
+    if check_flag("resume", resume) and out is None:
         raise ArgumentError("resume=True needs out=, the folder of the run to continue.")
     if isinstance(objective, str):
         objective = parse_objective(objective)
     if isinstance(valid_objective, str):
         valid_objective = parse_objective(valid_objective)
-    name = engine or engine_name(pair, data)
+    name = engine_name(pair, data) if engine is None else check_engine(engine)
     prepared = prepare(pair, data, valid, engine=name)
     if patience is not None and not prepared.valid:
         raise ArgumentError("patience= needs validation data; pass valid=.")

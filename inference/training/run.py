@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_seed
+from inference.arguments import check_flag, check_seed
 from inference.data.arrays import as_array
 from inference.data.pair_arrays import (
     check_arrays,
@@ -115,6 +115,8 @@ class Run:
         """
         beside = self._read(given)
         count = check_draws(size, seed, beside)
+        if mean is not None:
+            check_flag("mean", mean)
         means, draws = asking(
             lambda: self._engine.draw(self.pair, count, seed, *beside), f"draws {count} rows"
         )
@@ -148,6 +150,7 @@ class Run:
         Raises:
             ArgumentError: if the pair has no flow.
         """
+        check_seed(seed)
         found = self._engine.to_base(self.pair, *self._data(x), rng_seed=seed)
         if found is None:
             raise ArgumentError(

@@ -3,6 +3,7 @@
 from inference.engines.numpyro.annealing import Annealer
 from inference.engines.numpyro.checking import Probe
 from inference.engines.numpyro.completion import complete
+from inference.engines.numpyro.devices import device_name
 from inference.engines.numpyro.evaluation import (
     critic_scores,
     decode,
@@ -16,6 +17,7 @@ from inference.engines.numpyro.evaluation import (
     to_base,
 )
 from inference.engines.numpyro.free_guides import FreedGuide
+from inference.engines.numpyro.gibbs import gibbs
 from inference.engines.numpyro.gradients import (
     gradient_moments,
     gradients,
@@ -43,8 +45,10 @@ __all__ = [
     "complete",
     "critic_scores",
     "decode",
+    "device_name",
     "draw",
     "encode",
+    "gibbs",
     "gradient_moments",
     "gradients",
     "guide_draws",

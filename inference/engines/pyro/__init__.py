@@ -3,6 +3,7 @@
 from inference.engines.pyro.annealing import Annealer
 from inference.engines.pyro.checking import Probe
 from inference.engines.pyro.completion import complete
+from inference.engines.pyro.devices import device_name
 from inference.engines.pyro.evaluation import (
     critic_scores,
     decode,
@@ -16,6 +17,7 @@ from inference.engines.pyro.evaluation import (
     to_base,
 )
 from inference.engines.pyro.free_guides import FreedGuide
+from inference.engines.pyro.gibbs import gibbs
 from inference.engines.pyro.gradients import (
     gradient_moments,
     gradients,
@@ -43,8 +45,10 @@ __all__ = [
     "complete",
     "critic_scores",
     "decode",
+    "device_name",
     "draw",
     "encode",
+    "gibbs",
     "gradient_moments",
     "gradients",
     "guide_draws",

@@ -32,10 +32,11 @@ def unconstrained(pair: StoredPair) -> dict[str, torch.Tensor]:
         named = pair.wrapped.named_parameters()
         own = {id(tensor): uncompiled(name) for name, tensor in named}
     params = pyro.get_param_store()._params if pair._active else pair.store["params"]
-    return {own.get(id(t), _public(name)): t for name, t in params.items()}
+    return {own.get(id(t), public_name(name)): t for name, t in params.items()}
 
 
-def _public(name: str) -> str:
+def public_name(name: str) -> str:
+    """The name of a parameter in Pyro's store as a user knows it."""
     return uncompiled(re.sub(r"^objective#\d+\.", OWNED, name).replace("$$$", "."))
 
 
@@ -47,7 +48,7 @@ def uncompiled(name: str) -> str:
 def drop_owned(pair: StoredPair) -> None:
     """Forget what the objective owns; call it inside of the pair's scope."""
     store = pyro.get_param_store()
-    for name in [name for name in store._params if _public(name).startswith(OWNED)]:
+    for name in [name for name in store._params if public_name(name).startswith(OWNED)]:
         del store[name]
 
 
