@@ -15,6 +15,7 @@ from inference.cli.certificate import certify
 from inference.cli.checking import check_command
 from inference.cli.comparison import compare_command, demo, report_command
 from inference.cli.datasets import data
+from inference.cli.docs import docs_command
 from inference.cli.evaluation import evaluate
 from inference.cli.names import model_name
 from inference.cli.objectives import objectives_command
@@ -146,4 +147,5 @@ app.command("results")(results_command)
 app.command("check")(check_command)
 app.command("objectives")(objectives_command)
 app.command()(certify)
+app.command("docs")(docs_command)
 app.add_typer(data, name="data")
