@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inference.errors import ObjectiveError
 from inference.program.draws import Draws
 from inference.program.energies import OfEnergies
+from inference.program.network import Network
 from inference.program.sequential import SequentialSite
 from inference.program.sites import Site
 from inference.program.structure import Structure
@@ -54,30 +55,6 @@ class Generated:
     latents: Mapping[str, Any]
     given: tuple[Any, ...] = ()
     log_p: Any = None
-
-
-class Network(Protocol):
-    """A network that an objective owns, of the engine's own kind."""
-
-    def __call__(self, *inputs: Any, frozen: bool = False) -> Any:
-        """Its output; with `frozen` without a gradient to its parameters."""
-        ...
-
-    def features(self, *inputs: Any, frozen: bool = False) -> Any:
-        """What its method of that name returns."""
-        ...
-
-    def evaluating(self) -> Network:
-        """The same network without dropout."""
-        ...
-
-    def vector(self, *inputs: Any) -> Any:
-        """All its parameters in one array, (W,); the inputs say their sizes where it is built."""
-        ...
-
-    def at(self, vector: Any) -> Network:
-        """The same network with other parameters, which get a gradient even from frozen calls."""
-        ...
 
 
 class Program(OfEnergies, Protocol):

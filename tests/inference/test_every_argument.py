@@ -71,6 +71,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "budget": {"steps": 1},
         "progress": False,
     },
+    "drawn_rows": {"x": X, "rows": 3},
     "estimator_report": {"pair": VAE, "objectives": {"e": "elbo"}, "batch": X, "num_draws": 40},
     "explain": {"pair": VAE, "batch": X},
     "fit": {"pair": VAE, "data": X, "steps": 1, "progress": False},
@@ -97,6 +98,7 @@ CALLS: dict[str, dict[str, Any]] = {
 ANSWERS = {
     ("check_pair", "pair"): "a report says what is wrong",
     ("check_pair", "batch"): "a report says what is wrong",
+    ("drawn_rows", "x"): "rows may hold anything",
     ("compare", "data"): "a row says why it failed",
     ("compare", "test"): "a row says why it failed",
 }
