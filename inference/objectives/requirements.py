@@ -1,7 +1,7 @@
 """What objectives ask of a pair, each a value with its words and its refusal.
 
 An objective names its own in `needs`. From these come its refusal, what `valid_objectives` says,
-and the table of the README.
+and the table of `docs/objectives.md`.
 """
 
 from __future__ import annotations
