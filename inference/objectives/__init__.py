@@ -6,7 +6,10 @@ from inference.objectives.antithetic import ARM, DisARM
 from inference.objectives.concrete import Concrete
 from inference.objectives.contrastive import CD
 from inference.objectives.control_variates import REBAR, RELAX
+from inference.objectives.cycle_consistent import CycleConsistent
+from inference.objectives.denoising import Denoising
 from inference.objectives.divergences import ChiSquare, TailAdaptive
+from inference.objectives.domain_adversarial import DomainAdversarial
 from inference.objectives.doubly_reparameterised import STL, DReG
 from inference.objectives.elbo import ELBO
 from inference.objectives.enumerated import Enumerated
@@ -24,6 +27,7 @@ from inference.objectives.renyi import Renyi
 from inference.objectives.roulette import SUMO
 from inference.objectives.score_function import RLOO, VIMCO
 from inference.objectives.score_matching import ScoreMatching
+from inference.objectives.semi_supervised import SemiSupervisedAdversarial
 from inference.objectives.spelling import describe_objective
 from inference.objectives.thermodynamic import TVO
 from inference.objectives.up_down import UpDown
@@ -63,6 +67,9 @@ enlist(
         InfoVAE,
         MMD,
         Adversarial,
+        SemiSupervisedAdversarial,
+        DomainAdversarial,
+        CycleConsistent,
         CD,
         ScheduledSampling,
         PseudoLikelihood,
@@ -70,6 +77,7 @@ enlist(
         ScoreMatching,
         UpDown,
         MultiPrediction,
+        Denoising,
     ),
 )
 
@@ -95,8 +103,11 @@ __all__ = [
     "Adversarial",
     "ChiSquare",
     "Concrete",
+    "CycleConsistent",
     "DReG",
+    "Denoising",
     "DisARM",
+    "DomainAdversarial",
     "Enumerated",
     "InfoVAE",
     "JensenShannon",
@@ -107,6 +118,7 @@ __all__ = [
     "Renyi",
     "ScheduledSampling",
     "ScoreMatching",
+    "SemiSupervisedAdversarial",
     "TailAdaptive",
     "TotalVariation",
     "UpDown",

@@ -61,6 +61,34 @@ def _check_site(structure: Structure, objective: str, site: Site, *, kernel: boo
         )
 
 
+def check_corrupted(structure: Structure, objective: str) -> None:
+    """Check for a latent that the guide draws and no density of the model scores.
+
+    Raises:
+        ObjectiveError: naming what there is in its place.
+    """
+    structure.check_match()
+    structure.check_observed(likelihood=False)
+    latents = structure.latents
+    if not any(not site.normalised and not site.kernel for site in latents):
+        found = f"latent {latents[0].name!r} has a density" if latents else "there is no latent"
+        raise ObjectiveError(
+            f"{objective} learns data given a corrupted copy that the guide draws and no prior "
+            f"scores, but {found}. Draw the copy from a counting measure in the model, a "
+            "distribution of log_prob zero that says normalised = False; or use ELBO() or CD()."
+        )
+    if not any(site.argument == 0 for site in structure.observed):
+        raise ObjectiveError(
+            f"{objective} shows the guide what the chain draws, but no site of the model observes "
+            "the pair's first argument as it is; pass it to a sample statement with obs=."
+        )
+    if not structure.can_draw:
+        raise ObjectiveError(
+            f"{objective} draws data given a corrupted copy, but the model takes no size=; write "
+            "model(x=None, *, size=1)."
+        )
+
+
 def check_conditionals(structure: Structure, objective: str) -> None:
     """Check that the density of each entry given all others can be worked out.
 

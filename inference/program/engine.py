@@ -121,9 +121,14 @@ class Engine(Protocol):
         ...
 
     def critic_scores(
-        self, pair: Any, objective: Any, owned: Mapping[str, NDArray[Any]], batch: Rows
+        self,
+        pair: Any,
+        objective: Any,
+        owned: Mapping[str, NDArray[Any]],
+        batch: Rows,
+        asked: str = "scores",
     ) -> NDArray[Any]:
-        """The score of each datum by the critic that an objective owns, (N,)."""
+        """What an objective's method of a name says of each datum by the critic that it owns."""
         ...
 
     def log_evidence(self, pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:

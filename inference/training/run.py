@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -243,6 +244,24 @@ class Run:
             )
         arrays = self._scored(batch)
         return self._engine.critic_scores(self.pair, self.objective, self.owned, arrays)
+
+    def _repr_html_(self) -> str:
+        """What was fitted, how far, and the last row of the history."""
+        pair = self.spec["pair"]
+        facts = {
+            "pair": str(pair.get("class") or "functions").rpartition(":")[2],
+            "engine": pair["engine"],
+            "objective": self.spec["objective"],
+            "data": self.spec["data"]["id"],
+            "status": f"{self.status} after {self.step:,} steps",
+            **({"folder": str(self.folder)} if self.folder else {}),
+        }
+        rows = "".join(
+            f"<tr><th>{html.escape(key)}</th><td>{html.escape(str(value))}</td></tr>"
+            for key, value in facts.items()
+        )
+        last = self.history.tail(1).to_html(index=False, float_format="{:.4g}".format, na_rep="")
+        return f"<table>{rows}</table>{last if self.rows else ''}"
 
     @property
     def _engine(self) -> Engine:

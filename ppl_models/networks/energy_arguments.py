@@ -21,6 +21,7 @@ VISIBLE = ("bernoulli", "gaussian", "gaussian-variance")
 MOST_UNITS = 20  # whose states are summed over one by one
 BLOCK = 12  # units whose states are summed at once
 GRID, WIDE = 257, 8.0  # points of a quadrature along one unit, and its room in standard deviations
+POINTS, ROOM = 129, 6.0  # the same along an entry of a network's x, in scales of the base
 
 
 class Centre:
@@ -141,6 +142,25 @@ def describe_base(kind: Any, *, units: int, binary: bool, knows_means: bool) -> 
     if kind not in ("data", "uniform"):
         raise ValueError(f"base must be 'data', 'uniform' or an array of means, got {kind!r}.")
     return kind if kind == "uniform" or knows_means else "own"
+
+
+def centre_of(data_mean: ArrayLike | None, data_dim: int) -> NDArray[np.float32]:
+    """Where a Gaussian that holds an energy together lies: the mean of the data, or zero.
+
+    Raises:
+        ValueError: if it has another shape, or is not finite.
+    """
+    if data_mean is None:
+        return np.zeros(data_dim, np.float32)
+    return output_bias(data_mean, data_dim, "gaussian")
+
+
+def no_constant() -> str:
+    """Why the constant of a network's energy is not known, and what to do."""
+    return (
+        "the constant of an energy over real vectors is no finite sum. Use method='ais', which "
+        "leads chains from the Gaussian to it."
+    )
 
 
 def check_normaliser(normaliser: str, hidden: int, visible: int | None) -> bool:

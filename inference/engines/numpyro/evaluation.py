@@ -137,11 +137,12 @@ def critic_scores(
     objective: Any,
     owned: Mapping[str, NDArray[Any]],
     batch: tuple[NDArray[Any], ...],
+    asked: str = "scores",
 ) -> NDArray[Any]:
-    """The score of each datum by the critic that an objective owns, shape (N,)."""
+    """What the critic that an objective owns says of each datum; its score, (N,), as a rule."""
     key, values = random.PRNGKey(0), nested(owned)
     program = NumPyroProgram(key, values, *parts(pair), batch, {}, objective.require)
-    return np.asarray(objective.scores(program))
+    return np.asarray(getattr(objective, asked)(program))
 
 
 def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
@@ -211,8 +212,11 @@ def ask(pair: Any, ability: str, *batch: NDArray[Any], rng_seed: int = 0) -> NDA
 def decode(
     pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0, *given: NDArray[Any]
 ) -> NDArray[Any]:
-    """The likelihood's mean at given latents, each with N rows; of a sequential `x` a draw."""
-    size = len(next(iter(latents.values())))
+    """The likelihood's mean at given latents, each with N rows; of a sequential `x` a draw.
+
+    Latents that all rows share, without rows, come first.
+    """
+    size = len((*latents.values(), *given)[-1])
     values: dict[str, Any] = {name: jnp.asarray(value) for name, value in latents.items()}
     key, args = random.PRNGKey(rng_seed), (None, *map(jnp.asarray, given))
     with evaluating(pair):

@@ -14,6 +14,7 @@ import pyro.distributions as pdist
 import pyro.infer
 import pytest
 import torch
+from objective_rows import BESIDE
 from rows import ENGINES
 
 from inference import check_pair, explain, fit, log_likelihood, valid_objectives
@@ -133,7 +134,7 @@ def test_bounds_and_likelihoods_refuse_by_name(engine: str, kind: str) -> None:
     found = valid_objectives(made, X, WEIGHTS)
     assert not found.valid
     for name, why in found.refused.items():
-        if name not in ("MMD", "Adversarial", *LEARN_ENERGIES):
+        if name not in ("MMD", "Adversarial", *LEARN_ENERGIES, *BESIDE):
             assert repr(site) in why, name
             assert "MMD and Adversarial" in why
     with pytest.raises(ObjectiveError, match=f"{site!r}.*likelihood"):
