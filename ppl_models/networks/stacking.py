@@ -101,8 +101,9 @@ def turned_over(
 
     It is the other turned over, hidden units for visible ones, and has more hidden units whose
     weights are next to nothing, but random, so that they can become different ones. What these add
-    to log f is nearly linear, and is taken from the visible biases. Where it takes the place of the top of a belief net the bound is the lower machine's own
-    log-likelihood, and rises with its own of the codes (Hinton, Osindero & Teh 2006).
+    to log f is nearly linear, and is taken from the visible biases. Where it takes the place of the
+    top of a belief net the bound is the lower machine's own log-likelihood, and rises with its own
+    of the codes (Hinton, Osindero & Teh 2006).
 
     Args:
         engine: `"pyro"` or `"numpyro"`.
