@@ -17,6 +17,7 @@ PICTURES = {
     "first_fit": 5,
     "first_pair": 3,
     "fit_here_predict_there": 0,
+    "from_rbm_to_dbm": 5,
     "same_generator_many_objectives": 2,
     "why_did_my_guide_get_worse": 1,
 }
@@ -25,6 +26,12 @@ SHORTER = {
     "compare_objectives": {'"steps": 600': '"steps": 200'},
     "first_fit": {"epochs=600": "epochs=60"},
     "first_pair": {"epochs=40": "epochs=20", '"epochs": 30': '"epochs": 15'},
+    "from_rbm_to_dbm": {
+        "epochs=80": "epochs=10",
+        "epochs=40": "epochs=5",
+        "num_temperatures=500": "num_temperatures=50",
+        'num_temperatures": 500': 'num_temperatures": 50',
+    },
     "same_generator_many_objectives": {"steps=800": "steps=200"},
     "why_did_my_guide_get_worse": {"steps=1000": "steps=200", "steps=400": "steps=100"},
 }
