@@ -43,8 +43,9 @@ def check_count(name: str, value: Any, *, least: int = 1, optional: bool = False
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise ArgumentError(f"{name} must be a whole number of at least {least}, got {value!r}.")
     if int(value) > (most := _MOST.get(name, _MOST_OF_ANYTHING)):
+        given = f"{int(value):.3g}" if int(value) < 10**300 else "more than 10**300"
         raise ArgumentError(
-            f"{name} must be at most {most:,}, got {int(value):.3g}: no machine gets through that."
+            f"{name} must be at most {most:,}, got {given}: no machine gets through that."
         )
     return int(value)
 
@@ -119,7 +120,7 @@ def check_one_of(name: str, value: T, choices: Iterable[str]) -> T:
         ArgumentError: naming the argument and the words.
     """
     words = tuple(choices)
-    if value not in words:
+    if not isinstance(value, str) or value not in words:
         raise ArgumentError(f"{name} must be one of {', '.join(words)}, got {value!r}.")
     return value
 
@@ -156,9 +157,13 @@ def check_bandwidths(bandwidths: Sequence[float]) -> tuple[float, ...]:
     Raises:
         ArgumentError: if there are none, or one is not positive.
     """
-    scales = tuple(bandwidths)
+    listed = isinstance(bandwidths, Iterable) and not isinstance(bandwidths, (str, bytes))
+    scales = tuple(bandwidths) if listed else ()
     if not scales:
-        raise ArgumentError("bandwidths must be one positive number or more, got none.")
+        raise ArgumentError(
+            "bandwidths must be a list of one positive number or more, such as [0.5, 1.0], got "
+            f"{bandwidths!r}."
+        )
     for scale in scales:
         check_positive("every entry of bandwidths", scale)
     return tuple(sorted(map(float, scales)))
@@ -166,5 +171,9 @@ def check_bandwidths(bandwidths: Sequence[float]) -> tuple[float, ...]:
 
 def _is_finite(value: Any) -> bool:
     """Whether a value is a finite real number."""
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return real and math.isfinite(float(value))
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:  # of a whole number beyond all floats
+        return False

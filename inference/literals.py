@@ -6,7 +6,9 @@ import ast
 import re
 from typing import Any
 
-_COMMA = re.compile(r",(?![^(\[]*[)\]])")  # outside of brackets
+_COMMA = re.compile(  # outside of brackets and of quotes
+    r""",(?![^(\[]*[)\]])(?=(?:[^'"]*['"][^'"]*['"])*[^'"]*$)"""
+)
 
 
 def literal(text: str) -> Any:

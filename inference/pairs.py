@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from inference.data.call import arguments_from, rows_of
 from inference.data.pair_arrays import check_arrays, is_of_the_zoo, precision_of, scored_arrays
 from inference.data.rows import Arrays
-from inference.engines import ENGINES, engine_name, load_engine
+from inference.engines import ENGINES, check_engine, engine_name, load_engine
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError, ZooError
 from inference.program.batches import Batch
 from inference.program.engine import Engine
@@ -67,6 +67,8 @@ def fitted(pair: Any, *, engine: str | None = None, batch: Any = None) -> Fitted
     Raises:
         ArgumentError: if it is no pair, or its engine cannot be told or is another one.
     """
+    if engine is not None:
+        check_engine(engine)
     inner, own = as_pair(pair)
     check_pair_type(inner)
     declared = own or getattr(inner, "engine", None)
@@ -231,7 +233,11 @@ def check_pair_type(pair: Any) -> None:
     elif isinstance(pair, (str, os.PathLike)):
         remedy = f" Read a run from its folder, or make a pair: load_run({str(pair)!r}) or create."
     elif callable(pair):
-        remedy = " A model by itself has no posterior; pass its guide too: (model, guide)."
+        remedy = (
+            " A model by itself has no posterior; pass its guide too, both as one argument: "
+            "(model, guide). Where there is none yet, AutoNormal(model) of the library's "
+            "infer.autoguide is one."
+        )
     elif hasattr(pair, "run") and hasattr(pair, "results"):
         remedy = " Pass one of its runs: comparison.run(pair, objective)."
     raise ArgumentError(

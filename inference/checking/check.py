@@ -9,6 +9,7 @@ from inference.arguments import check_count
 from inference.checking.checks import CHECKS, run, with_needs
 from inference.checking.context import Context
 from inference.checking.report import Finding, Report
+from inference.engines import check_engine
 from inference.errors import ArgumentError
 from inference.pairs import as_pair, unpacked
 
@@ -44,18 +45,33 @@ def check_pair(
         ArgumentError: if there is no check of a name, or `rows` is no whole number of at least 1.
     """
     check_count("rows", rows, optional=True)
-    names = list(CHECKS if checks is None else checks)
-    unknown = [name for name in names if name not in CHECKS]
-    if unknown:
-        raise ArgumentError(
-            f"checks must be among {', '.join(CHECKS)}; got {', '.join(map(repr, unknown))}."
-        )
+    if engine is not None:
+        check_engine(engine)
+    names = _names(checks)
     inner, own = as_pair(pair)
     context = Context(inner, unpacked(batch), engine or own, rows, named)
     findings = list(run(with_needs(names), context))
     if "objectives" in names:
         findings += _refusals(context, findings)
     return Report(tuple(findings))
+
+
+def _names(checks: Any) -> list[str]:
+    """Names of checks.
+
+    Raises:
+        ArgumentError: if there is no check of a name.
+    """
+    given = CHECKS if checks is None else checks
+    names = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    if not names:
+        raise ArgumentError(f"checks must name at least one of {', '.join(CHECKS)}.")
+    unknown = [name for name in names if not isinstance(name, str) or name not in CHECKS]
+    if unknown:
+        raise ArgumentError(
+            f"checks must be among {', '.join(CHECKS)}; got {', '.join(map(repr, unknown))}."
+        )
+    return names
 
 
 def _refusals(context: Context, findings: list[Finding]) -> list[Finding]:

@@ -9,9 +9,12 @@ import pandas as pd
 from inference.checking.context import Context
 from inference.checking.definition import in_words
 from inference.data.pair_arrays import is_of_the_zoo
+from inference.engines import check_engine
 from inference.errors import PairError
 from inference.pairs import as_pair, called_with, check_pair_type, fitted, unpacked
 from inference.program.records import RecordedSite, raising_line
+
+_NO_BATCH = "No batch was given: pass some rows of data, as in explain(pair, x[:7])."
 
 
 def explain(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> pd.DataFrame:
@@ -36,6 +39,8 @@ def explain(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> 
         DataError: if a pair of the zoo cannot take the batch.
         PairError: if the pair fails on the batch; `check_pair` says more.
     """
+    if engine is not None:
+        check_engine(engine)
     inner, own = as_pair(pair)
     check_pair_type(inner)
     args = unpacked(batch)
@@ -48,7 +53,7 @@ def explain(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> 
         where = raising_line(error)
         raise PairError(
             f"the pair fails on this batch{f' at {where}' if where else ''}: {in_words(error)} "
-            "check_pair(pair, *batch) says what else is wrong."
+            + ("check_pair(pair, *batch) says what else is wrong." if batch or named else _NO_BATCH)
         ) from error
     names = [*model, *(name for name in guide if name not in model)]
     table = {name: _row(model.get(name), guide.get(name)) for name in names}

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inference.cli.text import answering, console, known_words, progress_bar, whole_numbers
+from inference.cli.output import json_option, notes, say_json
+from inference.cli.text import (
+    answering,
+    console,
+    interruptible,
+    known_words,
+    progress_bar,
+    whole_numbers,
+)
 
 if TYPE_CHECKING:
     from inference.estimators.certificate.certify import Setting
@@ -47,21 +55,19 @@ def certify(
         Path | None,
         typer.Option(help="Markdown file whose sections the tables take the place of."),
     ] = None,
+    as_json: json_option = False,
 ) -> None:
     """Compare every objective's mean gradient with an exact one, on every kind of latent."""
     from inference.engines import ENGINES
     from inference.estimators.certificate import record, report
     from inference.estimators.certificate.cases import CASES
-    from inference.estimators.certificate.certify import FAMILIES
     from inference.estimators.certificate.noise import noise as measure_noise
     from inference.estimators.certificate.programs import ENERGIES, PROGRAMS
-    from inference.estimators.certificate.programs.energy import OBJECTIVES
     from inference.estimators.certificate.workers import as_frame
     from inference.estimators.certificate.workers import certify as measure
 
     with answering():
-        every = dict.fromkeys([*(family.label for family in FAMILIES), *OBJECTIVES])
-        labels = known_words("--objective", objective, list(every))
+        labels = known_words("--objective", objective, _labels())
         known = known_words("--case", case, [*CASES, *PROGRAMS, *ENERGIES])
         engines = known_words("--engine", engine, list(ENGINES))
         counts, sizes = whole_numbers("--particles", particles), whole_numbers("--rows", rows)
@@ -69,7 +75,8 @@ def certify(
     theirs = _of_the_libraries(known, engines, counts) if upstream else []
     chosen = [*ours, *theirs]
     started = time.monotonic()
-    with progress_bar("entries", len(chosen)) as bar:
+    kept = interruptible(lambda: "No entry was kept.")
+    with kept, progress_bar("entries", len(chosen)) as bar:
         outcomes = measure(chosen, draws, workers=workers, report=bar)
     if out is not None:
         with answering(OSError):
@@ -81,16 +88,26 @@ def certify(
         noise=list(measure_noise(engines)) if noise else [],
         draws=draws,
     )
-    for section in certificate.sections():
+    if as_json:
+        say_json(as_frame(chosen, outcomes).to_dict("records"))
+    for section in certificate.sections() if not as_json else ():
         console.print(section.text, section.grid.rich(), sep="\n")
     if write is not None:
         with answering(OSError):
             record.write(write, certificate.markdown(), time.monotonic() - started)
     failed = certificate.failed()
     if failed:
-        console.print(f"FAILED: {len(failed)} beyond the limit.")
-        console.print("\n".join(failed))
+        notes(as_json).print(f"FAILED: {len(failed)} beyond the limit.")
+        notes(as_json).print("\n".join(failed))
         raise typer.Exit(1)
+
+
+def _labels() -> list[str]:
+    """What is measured: objectives of bounds, and those of densities up to a constant."""
+    from inference.estimators.certificate.certify import FAMILIES
+    from inference.estimators.certificate.programs.energy import OBJECTIVES
+
+    return list(dict.fromkeys([*(family.label for family in FAMILIES), *OBJECTIVES]))
 
 
 def _own(

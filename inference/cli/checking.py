@@ -10,7 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
-from inference.cli.data import data_options, data_settings, load_data
+from inference.cli.data import (
+    data_options,
+    data_settings,
+    first_is_rows,
+    load_data,
+    refuse_first,
+)
+from inference.cli.names import data_names
+from inference.cli.output import json_option, say_json
 from inference.cli.settings import parse_settings
 from inference.cli.text import answering, console
 from inference.errors import ArgumentError
@@ -23,30 +31,43 @@ def check_command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Of the class; repeatable."),
     ] = None,
-    data: Annotated[str, typer.Option(help="Data set that the rows are from.")] = "digits",
+    data: Annotated[
+        str,
+        typer.Option(help="Data set, or file, that the rows are from.", autocompletion=data_names),
+    ] = "digits",
     binarisation: Annotated[
         str | None, typer.Option(help="dynamic, static, threshold or grey.", show_default="usual")
     ] = None,
-    rows: Annotated[int, typer.Option(min=1, help="Rows of the batch.")] = 7,
+    rows: Annotated[int, typer.Option(min=1, help="Rows of the batch, drawn by --rows-seed.")] = 7,
+    rows_seed: Annotated[int, typer.Option(min=0, help="Seed of that draw.")] = 0,
+    first: first_is_rows = None,
     checks: Annotated[
         list[str] | None, typer.Option("--check", help="Make this check; repeatable.")
     ] = None,
+    as_json: json_option = False,
 ) -> None:
     """Check a pair before it is trained; the exit code is 1 if there is an error."""
     import numpy as np
 
+    from inference.data.drawn_rows import drawn_rows
+
+    with answering():
+        refuse_first(first)
     dataset = load_data(data, data_options(binarisation, None))
-    x = dataset.train[:rows]
+    x, *given = drawn_rows(dataset.arrays("train"), rows, seed=rows_seed)
     if dataset.dynamic:  # the rows hold probabilities, which training draws from in each step
         x = (np.random.default_rng(0).random(x.shape) < x).astype(np.float32)
-    batch = (x, *([dataset.y["train"][:rows]] if dataset.y else []))
+    batch = (x, *given)
     with answering(OSError):
         made = _made(_found(pair), parse_settings(settings or (), {}), data_settings(dataset))
         _refuse_no_pair(made, pair)
         from inference.checking.check import check_pair
 
         report = check_pair(made, *batch, checks=checks or None, rows=len(dataset.train))
-    console.print(str(report), soft_wrap=True)
+    if as_json:
+        say_json(report.frame.to_dict("records"))
+    else:
+        console.print(str(report), soft_wrap=True)
     if report.failed:  # limits and notes are no reason to stop
         raise typer.Exit(1)
 

@@ -12,11 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from tqdm import tqdm
-
 from inference.arguments import (
     check_count,
+    check_flag,
     check_one_of,
     check_path,
     check_positive,
@@ -27,11 +25,13 @@ from inference.comparison.comparison import Comparison
 from inference.comparison.execution import EXECUTORS, run_all
 from inference.comparison.metric import Metric
 from inference.comparison.metrics import chosen
+from inference.comparison.scored import scored_id, scored_rows
 from inference.data.arrays import array_id, as_arrays
-from inference.errors import ArgumentError, DataError
+from inference.errors import ArgumentError
 from inference.objectives import Objective, parse_objective
 from inference.posterior.sampler import Sampler
 from inference.training.lock import FolderLock
+from inference.training.progress import counting
 from inference.training.writing import writing_into
 
 BUDGETS = ("steps", "epochs", "seconds")
@@ -47,6 +47,8 @@ def compare(
     budget: Mapping[str, Any],
     metrics: Mapping[str, Any] | Iterable[Any] = ("bound", "log_likelihood", "seconds"),
     test: Any = None,
+    rows: int | None = None,
+    rows_seed: int = 0,
     out: str | os.PathLike[str] | None = None,
     workers: int = 1,
     executor: str = "processes",
@@ -79,6 +81,8 @@ def compare(
         metrics: names with settings, such as `"log_likelihood:num_particles=5000"`, or a mapping
             from a label to a name, a `Metric`, or a function of run and rows.
         test: the rows to score, in place of the dataset's own.
+        rows: score so many of these, drawn by `rows_seed`; None for all. See `drawn_rows`.
+        rows_seed: of that draw.
         out: the folder. Without it runs are kept in a temporary folder, as long as the comparison.
         workers: runs at a time.
         executor: `"processes"` of this machine, or `"ray"`: the cluster that `ray.init` has
@@ -97,10 +101,12 @@ def compare(
     """
     learning = _learning(objectives)
     wanted = chosen(metrics)
+    check_flag("progress", progress)
     _check(pairs, budget, workers, executor, settings, learning)
     chosen_seeds = _seeds(seeds)
-    x = _rows(data, test)
-    identity = f"{_identity(data)}, scored on {scored_id(data, test)}"
+    which = (data, test, rows, rows_seed)
+    x = scored_rows(*which)
+    identity = f"{_identity(data)}, scored on {scored_id(*which)}"
     folder = Path(tempfile.mkdtemp(prefix="compare-")) if out is None else check_path("out", out)
     first_chains = next((k for k, (each, _) in learning.items() if isinstance(each, Sampler)), None)
 
@@ -169,12 +175,12 @@ def _run(
     work: Callable[[Cell, Any], Result] = partial(_work, metrics=metrics)
     # Chains come first: guides are compared with them.
     waves = [[c for c in left if c.fits is fits] for fits in (False, True)]
-    with tqdm(total=len(cells), initial=len(cells) - len(left), disable=not show) as bar:
+    with counting("runs", len(cells), len(cells) - len(left), show=show) as one_more:
         for wave in filter(None, waves):
             done = run_all(work, wave, (data, x), lost, workers=workers, executor=executor)
             for result in done:
                 known[result.key] = result
-                bar.update()
+                one_more()
     return [result for cell in cells if (result := known[cell.key]) is not None]
 
 
@@ -248,6 +254,8 @@ def _check(
 
 
 def _seeds(seeds: Any) -> list[int]:
+    if isinstance(seeds, (str, bytes)):
+        raise ArgumentError(f"seeds must be a number of seeds or a list of them, got {seeds!r}.")
     if not isinstance(seeds, Iterable):
         return list(range(check_count("seeds", seeds)))
     found = list(seeds)
@@ -256,24 +264,6 @@ def _seeds(seeds: Any) -> list[int]:
     if not found or len(set(found)) < len(found):
         raise ArgumentError(f"seeds must be one or more different numbers, got {found}.")
     return [int(seed) for seed in found]
-
-
-def _rows(data: Any, test: Any) -> tuple[np.ndarray[Any, Any], ...]:
-    """The rows to score."""
-    if test is not None:
-        return as_arrays(test)
-    if hasattr(data, "arrays") and len(data.test):
-        return data.arrays("test")
-    raise DataError(
-        "the data have no test rows to score; pass test=, an array or a tuple of arrays."
-    )
-
-
-def scored_id(data: Any, test: Any) -> str:
-    """What the rows to score are."""
-    if test is None and hasattr(data, "data_id"):
-        return str(data.data_id("test"))
-    return array_id(as_arrays(test))
 
 
 def _identity(data: Any) -> str:

@@ -17,6 +17,7 @@ from inference.comparison.commands import train_command
 from inference.comparison.comparison import Comparison
 from inference.comparison.curves import bounds
 from inference.comparison.ranking import Summary
+from inference.data.drawn_rows import drawn_rows
 from inference.descriptions import versions
 from inference.errors import ZooError
 from inference.estimators.report import EstimatorReport
@@ -167,7 +168,7 @@ def _scatter(comparison: Comparison, key: tuple[str, str], run: Run) -> Scatter 
     """The first latent's means, in its plane or its two principal components, with images."""
     if not getattr(run.objective, "uses_guide", True):
         return None
-    x = tuple(array[:_POINTS] for array in comparison.x)
+    x = drawn_rows(comparison.x, _POINTS)
     means = run.latents(*x)
     if not means:
         return None
@@ -176,6 +177,9 @@ def _scatter(comparison: Comparison, key: tuple[str, str], run: Run) -> Scatter 
     test = getattr(comparison.data, "test", None)
     labels = getattr(comparison.data, "labels", {}).get("test")
     same = test is not None and np.array_equal(test, comparison.x[0])
+    classes = None
+    if labels is not None and same:
+        classes = [str(each) for each in drawn_rows(labels, _POINTS)]
     images = None
     if run.image_shape is not None:
         decoded = run.reconstruct(*x).reshape(len(z), *run.image_shape)
@@ -185,7 +189,7 @@ def _scatter(comparison: Comparison, key: tuple[str, str], run: Run) -> Scatter 
         label=_label(*key),
         x=plane[:, 0],
         y=plane[:, 1],
-        classes=[str(each) for each in labels[: len(z)]] if labels is not None and same else None,
+        classes=classes,
         images=images,
         note=note,
         x_label=x_axis,

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from inference.comparison.cells import Cell, Result
-from inference.comparison.compare import scored_id
 from inference.comparison.comparison import Comparison
 from inference.comparison.metrics import chosen
-from inference.data.arrays import as_arrays
+from inference.comparison.scored import scored_id, scored_rows
 from inference.errors import ArgumentError
 from inference.training.loading import load_run
 from inference.training.rebuilding import rebuild_pair
@@ -27,6 +26,8 @@ def gather(
     *,
     metrics: Mapping[str, Any] | Iterable[Any] = ("bound", "log_likelihood", "seconds"),
     test: Any = None,
+    rows: int | None = None,
+    rows_seed: int = 0,
 ) -> Comparison:
     """Compare runs that are there already, by asking the same of all.
 
@@ -38,14 +39,21 @@ def gather(
         data: the dataset that all of them were trained on.
         metrics: as in `compare`.
         test: the rows to score, in place of the dataset's own.
+        rows: score so many of these, drawn by `rows_seed`; None for all. See `drawn_rows`.
+        rows_seed: of that draw.
 
     Raises:
         ArgumentError: if there are no folders, two hold the same run, or a run was trained on
             other data; figures on different data share no column.
         RunFolderError: if a folder cannot be read.
     """
-    if not folders:
-        raise ArgumentError("name at least one run folder.")
+    if isinstance(folders, (str, bytes)) or not isinstance(folders, Sequence) or not folders:
+        raise ArgumentError(f"folders must be a list of at least one run folder, got {folders!r}.")
+    if not hasattr(data, "data_id"):
+        raise ArgumentError(
+            "data must be the dataset that the runs were trained on, such as load('digits'), which "
+            f"knows its id; got {type(data).__name__}."
+        )
     wanted, identity = chosen(metrics), str(data.data_id("train"))
     runs = [load_run(folder) for folder in folders]
     for folder, run in zip(folders, runs, strict=True):
@@ -54,7 +62,8 @@ def gather(
                 f"{str(folder)!r} was trained on {run.spec['data']['id']}, not on {identity}; "
                 "figures on different data share no column. Report them apart."
             )
-    x = data.arrays("test") if test is None else as_arrays(test)
+    which = (data, test, rows, rows_seed)
+    x = scored_rows(*which)
     labels = _labels(runs)
     cells, results = [], []
     for (pair, objective), run, folder in sorted(
@@ -69,7 +78,7 @@ def gather(
             learning=run.objective,
             settings={},
             budget=budget,
-            data_id=f"{identity}, scored on {scored_id(data, test)}",
+            data_id=f"{identity}, scored on {scored_id(*which)}",
             run_folder=Path(folder),
             result_path=Path(folder),
         )

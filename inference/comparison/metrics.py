@@ -29,6 +29,7 @@ from inference.comparison.sample_metrics import (
     precision,
     recall,
 )
+from inference.data.drawn_rows import drawn_rows
 from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.annealing import annealed_importance_sampling
 from inference.likelihood.importance_sampling import Estimate, log_likelihood
@@ -57,10 +58,24 @@ def exact(run: Run, x: Arrays) -> Figure:
     return _estimate(log_likelihood(run.pair, x, method="exact"))
 
 
-def ais(run: Run, x: Arrays, *, seed: int = 0, rows: int = 100, **settings: Any) -> Figure:
-    """Annealed importance sampling on the first rows; it needs no guide."""
-    head = tuple(array[:rows] for array in x)
-    return _estimate(annealed_importance_sampling(run.pair, head, seed=seed, **settings))
+def ais(
+    run: Run,
+    x: Arrays,
+    *,
+    seed: int = 0,
+    rows: int = 100,
+    rows_seed: int | None = 0,
+    **settings: Any,
+) -> Figure:
+    """Annealed importance sampling on some rows; it needs no guide.
+
+    The rows are drawn by `rows_seed`; None takes the first ones, as figures of old rows did.
+    """
+    if rows_seed is None:
+        some = tuple(array[:rows] for array in x)
+    else:
+        some = drawn_rows(x, rows, seed=rows_seed)
+    return _estimate(annealed_importance_sampling(run.pair, some, seed=seed, **settings))
 
 
 def active(run: Run, x: Arrays, *, threshold: float = 0.01, seed: int = 0) -> float:
@@ -76,7 +91,8 @@ def mmd(run: Run, x: Arrays, *, num_samples: int = 1000, seed: int = 0) -> float
     """
     given = (np.resize(array, (num_samples, *array.shape[1:])) for array in x[1:])
     drawn = run.sample(num_samples, *given, seed=seed, mean=False)
-    real, drawn = (array.reshape(len(array), -1) for array in (x[0][:num_samples], drawn))
+    some = drawn_rows(x[0], num_samples, seed=seed)
+    real, drawn = (array.reshape(len(array), -1) for array in (some, drawn))
     median = float(np.median(pdist(real)))
     bandwidths = [median * 2.0**power for power in range(-2, 3)]
     return mmd_test(real, drawn, bandwidths=bandwidths, num_permutations=1, seed=seed).estimate
@@ -183,8 +199,13 @@ def chosen(metrics: Mapping[str, Any] | Iterable[Any]) -> dict[str, Metric]:
     """
     if isinstance(metrics, str):
         metrics = [metrics]
+    if not isinstance(metrics, Iterable):
+        raise ArgumentError(
+            "metrics must be names such as ['bound', 'seconds'], functions of (run, x), or a "
+            f"mapping of labels to them; got {metrics!r}."
+        )
     if not isinstance(metrics, Mapping):
-        metrics = {getattr(each, "__name__", each): each for each in metrics}
+        metrics = {str(getattr(each, "__name__", each)): each for each in metrics}
     named = dict(metrics)
     if not named:
         raise ArgumentError("metrics must name at least one metric, such as 'log_likelihood'.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from inference.data.drawn_rows import FIRST_IS_ROWS
 from inference.errors import ArgumentError
 
 EXAMPLE = """\
@@ -16,6 +17,7 @@ data = "digits"                      # or { name = "mnist", binarisation = "stat
 seeds = 3
 budget = { epochs = 50 }             # or steps, or seconds
 metrics = ["bound", "log_likelihood:num_particles=1000", "seconds"]
+rows = 200                           # score so many test rows, drawn by rows_seed; all without it
 
 [fit]                                # keywords of fit, for all
 learning_rate = 1e-3
@@ -32,7 +34,7 @@ IWAE = { objective = "iwae:num_particles=5", learning_rate = 3e-3 }
 _SEE = "`ppl-zoo compare --example` prints one."
 _KEYS = {
     *("title", "data", "seeds", "budget", "metrics", "fit", "pairs", "objectives"),
-    *("out", "workers", "executor"),
+    *("out", "workers", "executor", "rows", "rows_seed"),
 }
 
 
@@ -67,6 +69,8 @@ def read_spec(path: str | Path) -> Spec:
         raise ArgumentError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:
         raise ArgumentError(f"{path} is no TOML: {error}. {_SEE}") from error
+    if "first" in found:
+        raise ArgumentError(f"{path}: {FIRST_IS_ROWS.format('first', 'rows', 'rows_seed')}")
     unknown = sorted(found.keys() - _KEYS)
     if unknown:
         known = ", ".join(sorted(_KEYS))
@@ -77,9 +81,8 @@ def read_spec(path: str | Path) -> Spec:
     for key in ("budget", "pairs", "objectives", "fit"):
         if not isinstance(found.get(key, {}), dict):
             raise ArgumentError(f"{path}: {key!r} must be a table, got {found[key]!r}.")
-    arguments = {key: found[key] for key in ("seeds", "budget", "metrics", "out", "workers")
-                 if key in found}  # fmt: skip
-    arguments |= {"executor": found["executor"]} if "executor" in found else {}
+    own = ("seeds", "budget", "metrics", "rows", "rows_seed", "out", "workers", "executor")
+    arguments = {key: found[key] for key in own if key in found}
     return Spec(
         title=str(found.get("title", Path(path).stem)),
         data=_data(path, found["data"]),

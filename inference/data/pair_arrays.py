@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,26 @@ def as_scored(pair: Any, arrays: Arrays) -> Arrays:
     return (arrays[0].astype(real, copy=False), *given)
 
 
+def _check_number(pair: Any, arrays: Arrays, name: str) -> None:
+    """Check that the model takes as many arrays as there are.
+
+    Raises:
+        DataError: if it does not, saying what it takes.
+    """
+    try:
+        takes = inspect.signature(pair.model)
+    except (AttributeError, TypeError, ValueError):  # of a callable that hides its arguments
+        return
+    try:
+        takes.bind(*arrays)
+    except TypeError as error:
+        held = "one array" if len(arrays) == 1 else f"{len(arrays)} arrays"
+        raise DataError(
+            f"{name} holds {held}, and the pair's model takes {takes}: {error}. Pass a tuple where "
+            "it takes several arrays, and an array where it takes one."
+        ) from None
+
+
 def check_arrays(pair: Any, arrays: Arrays, name: str, *, engine: str | None = None) -> None:
     """Check shape, emptiness and finiteness of a batch or a whole data set.
 
@@ -74,6 +95,7 @@ def check_arrays(pair: Any, arrays: Arrays, name: str, *, engine: str | None = N
             raise DataError(
                 f"{name} is empty: it has shape {array.shape}; pass at least one row and column."
             )
+    _check_number(pair, arrays, name)
     shape = getattr(pair, "data_shape", None)
     if shape is not None and arrays[0].shape[1:] != shape:
         hint = "build the pair with data_dim= of the data"

@@ -21,14 +21,24 @@ ENGINES = ("pyro", "numpyro")
 _ROOTS = {"pyro": {"pyro", "torch"}, "numpyro": {"numpyro", "jax", "flax"}}
 
 
+def check_engine(name: Any) -> str:
+    """Check the name of an engine.
+
+    Raises:
+        ArgumentError: if there is no engine of that name.
+    """
+    if not isinstance(name, str) or name not in ENGINES:
+        raise ArgumentError(f"engine must be 'pyro' or 'numpyro', got {name!r}.")
+    return name
+
+
 def load_engine(name: str) -> Engine:
     """Import one engine.
 
     Raises:
         ArgumentError: if there is no engine of that name.
     """
-    if name not in ENGINES:
-        raise ArgumentError(f"engine must be 'pyro' or 'numpyro', got {name!r}.")
+    check_engine(name)
     return cast(Engine, importlib.import_module(f"inference.engines.{name}"))
 
 

@@ -36,7 +36,7 @@ def particle_counts(num_particles: Any) -> list[int]:
     """
     several = isinstance(num_particles, Iterable) and not isinstance(num_particles, (str, bytes))
     counts: list[Any] = list(num_particles) if several else [num_particles]
-    if not counts or None in counts:
+    if not counts or any(count is None for count in counts):
         raise ArgumentError(
             f"num_particles must be one K or several, such as (1, 5, 20), got {num_particles!r}."
         )

@@ -98,6 +98,7 @@ def annealed_importance_sampling(
     check_annealing(
         num_chains, num_temperatures, leapfrog_steps, noise_scale, schedule, seed, chunk_size
     )
+    noise_scale = None if noise_scale is None else float(noise_scale)
     given = fitted_on(pair, x, engine=engine)
     backend, pair, arrays = given.backend, given.pair, given.arrays
     head = tuple(array[:2] for array in arrays)

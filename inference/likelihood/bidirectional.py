@@ -109,6 +109,7 @@ def bidirectional(
     check_annealing(
         num_chains, num_temperatures, leapfrog_steps, noise_scale, schedule, seed, chunk_size
     )
+    noise_scale = None if noise_scale is None else float(noise_scale)
     check_count("size", size)
     understood = fitted(pair, engine=engine)
     backend, pair = understood.backend, understood.pair

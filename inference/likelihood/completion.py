@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_positive, check_seed
+from inference.data.support import check_support
 from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.partition import tempering
 from inference.pairs import Fitted, explaining, fitted_on
@@ -66,7 +67,7 @@ def complete(
     check_count("num_particles", num_particles)
     check_seed(seed)
     found = fitted_on(pair, x, engine=engine)
-    mask = np.asarray(observed)
+    mask = _mask(observed)
     shape = found.arrays[0].shape
     if mask.dtype != np.bool_ or mask.shape not in (shape, shape[1:]):
         raise ArgumentError(
@@ -76,10 +77,20 @@ def complete(
     held = np.broadcast_to(mask, shape).copy()
     few = tuple(array[:2] for array in found.arrays)
     structure = explaining(lambda rows: found.backend.structure(found.pair, rows), few)
+    check_support(structure, found.arrays, "x")
     if any(site.kernel for site in structure.model.values()):
         return _by_chains(found, held, steps, int(seed), plain=temperature == num_particles == 1)
     given = found.arrays, held, float(temperature), num_particles, int(seed)
     return found.backend.complete(found.pair, *given).chosen(int(seed))
+
+
+def _mask(observed: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(observed)
+    except ValueError as error:
+        raise ArgumentError(
+            f"observed cannot be made an array ({error}); pass equal rows."
+        ) from None
 
 
 def _by_chains(

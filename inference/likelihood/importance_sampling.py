@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,10 +11,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_count, check_one_of, check_positive, check_seed
+from inference.arguments import check_count, check_one_of, check_positive
 from inference.data.rows import Arrays, cut
 from inference.data.support import check_support
 from inference.errors import ArgumentError, PairError
+from inference.likelihood.partition import check_annealed
 from inference.likelihood.spread import over_data, said_of
 from inference.likelihood.unnormalised import Annealed, is_unnormalised, log_likelihoods
 from inference.likelihood.weighing import LogSums, weigh
@@ -66,6 +68,9 @@ class Estimate:
         said = said_of(self.per_datum)
         method = f"{self.method}; {said}" if said else self.method
         return f"{self.mean:.3f} ± {self.standard_error:.3f} nats ({method})"
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>log p(x)</b> {html.escape(str(self))}, {len(self.per_datum):,} data</p>"
 
 
 def log_likelihood(
@@ -127,11 +132,11 @@ def log_likelihood(
         DataError: if the pair cannot score the data.
         ObjectiveError: if the pair has no weights per datum, naming the latent or the plate.
     """
-    check_seed(seed)
     check_count("num_particles", num_particles)
     check_count("chunk_size", chunk_size)
     check_one_of("method", method, ("iw", "exact", "ais", "raise"))
     check_positive("until", until, optional=True)
+    check_annealed(base, num_chains, num_temperatures, seed)
     if until is not None and method != "iw":
         raise ArgumentError(
             "until= is for method='iw', of which it says how many draws are enough; leave it out."

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_one_of, check_seed
+from inference.data.arrays import as_array
 from inference.errors import ArgumentError, ObjectiveError
 from inference.pairs import Fitted, explaining, fitted
 
@@ -109,6 +110,11 @@ def check_annealed(base: Any, num_chains: int, num_temperatures: int, seed: int)
     """
     if isinstance(base, str):
         check_one_of("base", base, ("data", "uniform"))
+    elif as_array(base).ndim != 1:
+        raise ArgumentError(
+            "base must be 'data', 'uniform' or means of shape (D,), got an array of shape "
+            f"{np.shape(base)}."
+        )
     check_count("num_chains", num_chains)
     check_count("num_temperatures", num_temperatures)
     check_seed(seed)

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from inference.arguments import check_number, check_one_of
 from inference.errors import ObjectiveError
-from inference.objectives.losses import Wasserstein
-from inference.objectives.requirements import Requirement
+from inference.objectives._slopes import REGULARISERS
+from inference.objectives.losses import Classification, LeastSquares, Wasserstein
+from inference.objectives.requirements import (
+    DRAWN_LATENTS,
+    LOCAL,
+    OBSERVED,
+    REPARAMETERISED,
+    Requirement,
+)
 
 if TYPE_CHECKING:
     from inference.objectives.adversarial import Adversarial
     from inference.program.structure import Structure
+
+_LOG_RATIOS = ("non-saturating", "minimax")
+_USUAL_RATE = 0.1  # of unrolled steps
 
 
 def _check_labels(structure: Structure, objective: Adversarial) -> None:
@@ -32,6 +43,7 @@ def _check_movable(structure: Structure, objective: Adversarial) -> None:
 
 
 COUNTED_LABELS = Requirement("labels counted by classes=", _check_labels)
+CODED = (OBSERVED, LOCAL, REPARAMETERISED, DRAWN_LATENTS)  # a critic of latents
 MOVABLE = Requirement("continuous latents with jacobian_clamp", _check_movable)
 
 
@@ -67,12 +79,93 @@ def check_together(objective: Adversarial) -> None:
         )
     if objective.noise_steps and not objective.instance_noise:
         raise ValueError("noise_steps needs instance_noise, the noise to begin with.")
-    own = (objective.spectral_norm, objective.minibatch_features, objective.classes)
+    own = (
+        objective.spectral_norm,
+        objective.minibatch_features,
+        objective.classes,
+        objective.dropout,
+    )
     if not isinstance(objective.critic, str) and any(own):
         raise ValueError(
-            "spectral_norm, minibatch_features and classes are for critic='mlp'; build them "
-            "into the network that you give."
+            "spectral_norm, minibatch_features, classes and dropout are for critic='mlp'; build "
+            "them into the network that you give."
         )
+    _check_latents(objective)
+    _check_slopes(objective)
+
+
+def _check_latents(objective: Adversarial) -> None:
+    """Refuse what does not go together with a critic of latents."""
+    if objective.critic_sees == "x":
+        return
+    compared = objective.joint or objective.jacobian_clamp or objective.draw != "mean"
+    if compared:
+        raise ValueError(
+            f"critic_sees={objective.critic_sees!r} compares latents, not draws of data; leave out "
+            "joint, jacobian_clamp and draw."
+        )
+    if objective.critic_sees == "x, z" and objective.loss.name not in _LOG_RATIOS:
+        raise ValueError(
+            "critic_sees='x, z' needs a critic whose score is a log ratio of densities: "
+            f"loss={' or '.join(map(repr, _LOG_RATIOS))}, got {objective.loss.name!r}."
+        )
+
+
+def _check_slopes(objective: Adversarial) -> None:
+    """Refuse what does not go together with a regulariser or unrolled steps."""
+    loss = objective.loss
+    ratio = isinstance(loss, Classification) and not isinstance(loss, LeastSquares)
+    if objective.regulariser == "roth" and not ratio:
+        raise ValueError(
+            "regulariser='roth' weighs slopes by the critic's probabilities, which "
+            f"loss={loss.name!r} has none of; use 'r1' or 'r2'."
+        )
+    if objective.regulariser is None and objective.weight != 1:
+        raise ValueError("weight is that of a regulariser; say which: 'r1', 'r2' or 'roth'.")
+    bounded = (
+        objective.clip,
+        objective.gradient_penalty,
+        objective.regulariser,
+        objective.spectral_norm,
+    )
+    if objective.unrolled and (any(bounded) or objective.draw == "score"):
+        raise ValueError(
+            "unrolled steps descend the critic's loss alone, with a gradient through the draws; "
+            "leave out clip, gradient_penalty, regulariser, spectral_norm and draw='score'."
+        )
+    if not objective.unrolled and objective.unrolled_rate != _USUAL_RATE:
+        raise ValueError("unrolled_rate is the step size of unrolled steps; set unrolled.")
+
+
+def check_critic(critic: Any) -> Any:
+    """Return it if it is `"mlp"`, or no string.
+
+    Raises:
+        ValueError: if it is another string.
+    """
+    if isinstance(critic, str) and critic != "mlp":
+        raise ValueError(f"critic must be 'mlp' or a network of the engine, got {critic!r}.")
+    return critic
+
+
+def check_regulariser(regulariser: str | None) -> str | None:
+    """Return it if it is a name, or None.
+
+    Raises:
+        ValueError: if it is another name.
+    """
+    if regulariser is None:
+        return None
+    return check_one_of("regulariser", regulariser, REGULARISERS)
+
+
+def accuracy(freeze: float | None) -> float | None:
+    """The accuracy above which a side waits, or None.
+
+    Raises:
+        ValueError: if it is not between 0.5 and 1.
+    """
+    return freeze if freeze is None else check_number("freeze", freeze, least=0.5, most=1)
 
 
 def interval(clamp: Sequence[float] | None) -> tuple[float, float] | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from inference.arguments import check_one_of
+from inference.errors import ArgumentError
 
 KERNELS = ("rbf-mixture", "inverse-multiquadric")
 _MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the typical distance between two data
@@ -23,13 +24,13 @@ def check_kernel(kernel: str, bandwidths: float | Sequence[float] | None) -> Any
     check_one_of("kernel", kernel, KERNELS)
     if bandwidths is None:
         return None
-    several = isinstance(bandwidths, Sequence) and not isinstance(bandwidths, str)
+    several = isinstance(bandwidths, Sequence) and not isinstance(bandwidths, (str, bytes))
     found = tuple(bandwidths) if several else (bandwidths,)  # pyright: ignore[reportArgumentType]
     for width in found:
         if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 < width < 1e30:
-            raise ValueError(f"bandwidths must be positive numbers, got {bandwidths!r}.")
+            raise ArgumentError(f"bandwidths must be positive numbers, got {bandwidths!r}.")
     if not found:
-        raise ValueError("bandwidths is empty; give at least one, or None to take the data's.")
+        raise ArgumentError("bandwidths is empty; give at least one, or None to take the data's.")
     return found
 
 

@@ -17,14 +17,18 @@ class Sides:
     """What the critic sees: data and draws, each x, what is given besides, and perhaps z.
 
     Attributes:
-        real: of the data.
-        drawn: of as many draws.
+        real: of the data; of the prior where latents are compared.
+        drawn: of as many draws; of the guide where latents are compared.
         made: the draws with all their noise.
+        compared: which of the parts are compared, and not given on both sides.
+        explained: log p(x | z) of each datum where latents are compared, (N,); otherwise None.
     """
 
     real: tuple[Any, ...]
     drawn: tuple[Any, ...]
     made: Generated
+    compared: tuple[int, ...] = (0,)
+    explained: Any = None
 
 
 def look_at(program: Program, *, draw: str, noise: Any, joint: bool) -> Sides:
@@ -50,7 +54,34 @@ def look_at(program: Program, *, draw: str, noise: Any, joint: bool) -> Sides:
         side_by_side([codes[name] for name in names], program.ops)
         for codes in (proposed, made.latents)
     )
-    return Sides((x, *given, inferred), (drawn, *made.given, prior), made)
+    last = len(given) + 1
+    return Sides((x, *given, inferred), (drawn, *made.given, prior), made, (0, last))
+
+
+def latents_of(program: Program, *, noise: Any, beside_data: bool) -> Sides:
+    """The prior's latents and the guide's, with what the decoder makes of the latter.
+
+    Args:
+        program: the program.
+        noise: standard deviation of the noise on both, or None.
+        beside_data: whether data and what is given besides stand beside both.
+    """
+    x, *given = program.data
+    made = program.generate(len(x))
+    draws = program.draw(1)
+    names = [site.name for site in program.structure.proposals]
+    proposed = {name: draws.values[name][0].reshape(len(x), -1) for name in names}
+    prior, inferred = (
+        side_by_side([codes[name] for name in names], program.ops)
+        for codes in (made.latents, proposed)
+    )
+    prior, inferred = (
+        part if noise is None else part + noise * program.normal(part)
+        for part in (program.stop(prior), inferred)
+    )
+    explained = sum(value for name, value in draws.log_p_sites.items() if name not in names)[0]
+    beside = (program.ops.real(x), *given) if beside_data else ()
+    return Sides((*beside, prior), (*beside, inferred), made, (len(beside),), explained)
 
 
 def side_by_side(parts: Iterable[Any], ops: Any) -> Any:

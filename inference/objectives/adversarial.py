@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from inference.arguments import check_count, check_flag, check_number, check_positive
+from inference.arguments import (
+    check_count,
+    check_flag,
+    check_number,
+    check_one_of,
+    check_positive,
+)
 from inference.errors import ObjectiveError
 from inference.objectives._adversarial_checks import (
+    CODED,
     COUNTED_LABELS,
     MOVABLE,
+    accuracy,
+    check_critic,
+    check_regulariser,
     check_together,
     interval,
 )
 from inference.objectives._critic import MLPCritic
 from inference.objectives._objective import Objective, gradient_only
-from inference.objectives._score_draws import of_scores
-from inference.objectives._sides import Sides, look_at, row
-from inference.objectives._slopes import gradient_penalty, out_of_clamp
-from inference.objectives._soundness import look, note, symptom
+from inference.objectives._sides import Sides, latents_of, look_at, row
+from inference.objectives._soundness import symptom
+from inference.objectives._turns import critics_turn, generators_turn
 from inference.objectives.losses import AdversarialLoss, find_loss
 from inference.objectives.mmd import check_draw
 from inference.objectives.requirements import (
@@ -32,7 +41,8 @@ from inference.program.phases import OWN, PAIR, Phase
 if TYPE_CHECKING:
     from inference.program.program import Network, Program
 
-_DECAY = 0.9  # of the critic's running accuracy
+
+_LATENTS = ("z", "x, z")  # what a critic may see besides data alone
 
 
 class Adversarial(Objective):
@@ -41,6 +51,7 @@ class Adversarial(Objective):
         loss              critic descends                            generator descends
         minimax           -E log s(D(x)) - E log(1 - s(D(g)))        E log(1 - s(D(g)))
         non-saturating    the same                                   -E log s(D(g))
+        maximum-likelihood    the same                               -E exp D(g)
         least-squares     1/2 E (D(x) - 1)^2 + 1/2 E D(g)^2          1/2 E (D(g) - 1)^2
         hinge             E max(0, 1 - D(x)) + E max(0, 1 + D(g))    -E D(g)
         wasserstein       -E D(x) + E D(g)                           -E D(g)
@@ -90,6 +101,19 @@ class Adversarial(Objective):
         spectral_norm: of `"mlp"`: see `MLPCritic`.
         minibatch_features: of `"mlp"`: how many.
         classes: of `"mlp"`: how many, where the pair is given labels.
+        dropout: of `"mlp"`: share of its hidden units that are left out, also where the generator
+            learns. A network of yours has it by layers of its own (torch.nn.Dropout, nnx.Dropout).
+        critic_sees: `"x"`; or latents, of the prior against the guide's, so that the critic takes
+            the place of the divergence and the pair climbs E_q log p(x | z) besides: `"z"` (an
+            adversarial auto-encoder), or `"x, z"`, data beside both, whose guide descends
+            -E_q D(x, z), KL(q || p) at the best critic (adversarial variational Bayes).
+        regulariser: `"r1"`, E |grad D|^2 over data, or `"r2"`, over draws (Mescheder et al. 2018);
+            `"roth"`, E (1 - s(D))^2 |grad D|^2 over data and E s(D)^2 |grad D|^2 over draws, what
+            noise on both does to the first order (Roth et al. 2017). None for none.
+        weight: of the regulariser, twice: half of it multiplies the term.
+        unrolled: steps of gradient descent that the critic is ahead when the generator learns from
+            it, the gradient going through them (Metz et al. 2016); 0 for none.
+        unrolled_rate: their step size.
 
     Raises:
         ValueError: if an argument is out of range, or two do not go together.
@@ -100,13 +124,16 @@ class Adversarial(Objective):
         Gulrajani et al. 2017, arXiv:1704.00028; Salimans et al. 2016, arXiv:1606.03498 (feature
         matching, label smoothing); Arjovsky & Bottou 2017, arXiv:1701.04862 (noise); Odena et al.
         2018, arXiv:1802.08768; Donahue, Krahenbuhl & Darrell 2017, arXiv:1605.09782; Dumoulin et
-        al. 2017, arXiv:1606.00704.
+        al. 2017, arXiv:1606.00704; Makhzani et al. 2016, arXiv:1511.05644; Mescheder, Nowozin &
+        Geiger 2017, arXiv:1701.04722 (variational Bayes); the same 2018, arXiv:1801.04406 (R1, R2);
+        Roth et al. 2017, arXiv:1705.09367; Metz et al. 2016, arXiv:1611.02163.
     """
 
     needs = (
-        DRAWN_DATA,
+        DRAWN_DATA.when("critic_sees", "x"),
         COUNTED_LABELS,
         *(part.when("joint", True) for part in (OBSERVED, LOCAL, REPARAMETERISED)),
+        *(part.when("critic_sees", *_LATENTS) for part in CODED),
         MOVABLE,
     )
     owns = True
@@ -133,10 +160,14 @@ class Adversarial(Objective):
         spectral_norm: bool = False,
         minibatch_features: int = 0,
         classes: int = 0,
+        dropout: float = 0.0,
+        critic_sees: str = "x",
+        regulariser: str | None = None,
+        weight: float = 1.0,
+        unrolled: int = 0,
+        unrolled_rate: float = 0.1,
     ) -> None:
-        if isinstance(critic, str) and critic != "mlp":
-            raise ValueError(f"critic must be 'mlp' or a network of the engine, got {critic!r}.")
-        self.critic = critic
+        self.critic = check_critic(critic)
         self._loss = find_loss(
             loss,
             clip=clip,
@@ -153,9 +184,7 @@ class Adversarial(Objective):
         )
         self.instance_noise = check_number("instance_noise", instance_noise, least=0)
         self.noise_steps = check_count("noise_steps", noise_steps, least=0)
-        self.freeze = (
-            freeze if freeze is None else check_number("freeze", freeze, least=0.5, most=1)
-        )
+        self.freeze = accuracy(freeze)
         self.jacobian_clamp = interval(jacobian_clamp)
         self.joint = check_flag("joint", joint)
         self.draw = check_draw(draw)
@@ -163,6 +192,12 @@ class Adversarial(Objective):
         self.spectral_norm = check_flag("spectral_norm", spectral_norm)
         self.minibatch_features = check_count("minibatch_features", minibatch_features, least=0)
         self.classes = check_count("classes", classes, least=0)
+        self.dropout = check_number("dropout", dropout, least=0, most=0.95)
+        self.critic_sees = check_one_of("critic_sees", critic_sees, ("x", *_LATENTS))
+        self.regulariser = check_regulariser(regulariser)
+        self.weight = check_positive("weight", weight)
+        self.unrolled = check_count("unrolled", unrolled, least=0)
+        self.unrolled_rate = check_positive("unrolled_rate", unrolled_rate)
         check_together(self)
 
     @property
@@ -179,7 +214,7 @@ class Adversarial(Objective):
     @property
     def uses_guide(self) -> bool:
         """Whether the guide is trained."""
-        return self.joint
+        return self.joint or self.critic_sees != "x"
 
     @property
     def loss(self) -> AdversarialLoss:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -197,17 +232,17 @@ class Adversarial(Objective):
         learnt = 0.0
         if self.turn == "generator":
             told_apart = program.state("told_apart", 0.0)
-            accuracy = program.state("accuracy", 0.0)
+            right = program.state("accuracy", 0.0)
         else:
-            term, told_apart, accuracy = self._critic_step(program, critic, sides)
-            learnt = learnt - term
+            term, told_apart, right = critics_turn(self, program, critic, sides)
+            learnt = learnt - term - self._critics_terms(program, critic, sides)
         if self.turn != "critic":
-            learnt = learnt - self._generator_step(program, critic, sides, accuracy)
+            learnt = learnt - generators_turn(self, program, critic, sides, right)
         return self._summed(program, told_apart + gradient_only(program, learnt))
 
     def bound(self, program: Program) -> Any:
         """How well the critic as it is tells these data from draws."""
-        critic, sides = self._critic(program), self._seen(program)
+        critic, sides = self._critic(program).evaluating(), self._seen(program)
         a, b = (row(critic(*side, frozen=True)) for side in (sides.real, sides.drawn))
         told_apart = self._loss.critic(a, b, program.ops) - self._loss.blind
         return self._summed(program, told_apart)
@@ -218,49 +253,12 @@ class Adversarial(Objective):
 
     def scores(self, program: Program) -> Any:
         """The critic's score of each datum, and of its latents with `joint`; shape (N,)."""
-        return row(self._critic(program)(*program.data, frozen=True))
+        return row(self._critic(program).evaluating()(*program.data, frozen=True))
 
-    def _critic_step(self, program: Program, critic: Network, sides: Sides) -> tuple[Any, Any, Any]:
-        """The critic's loss, how well it does, and its running accuracy."""
-        ops, stop = program.ops, program.stop
-        drawn = tuple(map(stop, sides.drawn))
-        real = tuple(map(stop, sides.real))
-        a, b = row(critic(*real)), row(critic(*drawn))
-        right = 0.5 * (ops.where(a > 0, 1.0, 0.0) + ops.where(b < 0, 1.0, 0.0)).mean()
-        accuracy = _DECAY * program.state("accuracy", 0.0) + (1 - _DECAY) * right
-        told_apart = stop(self._loss.critic(a, b, ops) - self._loss.blind)
-        note(program, "accuracy", accuracy)
-        note(program, "told_apart", told_apart)
-        term = self._loss.trained(a, b, ops)
-        if self.gradient_penalty is not None:
-            penalty = gradient_penalty(program, critic, sides, joint=self.joint)
-            term = term + self.gradient_penalty * penalty
-        look(program, drawn[0], stop(term))
-        if self.freeze is not None:
-            term = ops.where(accuracy > self.freeze, 0.0, 1.0) * term
-        return term, told_apart, accuracy
-
-    def _generator_step(
-        self, program: Program, critic: Network, sides: Sides, accuracy: Any
-    ) -> Any:
-        """The generator's loss, and the guide's with `joint`."""
-        ops = program.ops
-        if not self._loss.by_scores:
-            wanted = program.stop(critic.features(*sides.real, frozen=True)).mean(0)
-            term = ((wanted - critic.features(*sides.drawn, frozen=True).mean(0)) ** 2).sum()
-        else:
-            scores, by_draws = row(critic(*sides.drawn, frozen=True)), sides.made.log_p
-            term = of_scores(program, self._loss, scores, by_draws)
-        if self.joint:
-            scores = row(critic(*sides.real, frozen=True))
-            term = term + self._loss.encoder(scores, ops)
-        if self.jacobian_clamp is not None:
-            term = term + out_of_clamp(program, sides.made, self.jacobian_clamp)
-        if self.turn == "generator":
-            look(program, program.stop(sides.drawn[0]), program.stop(term))
-        if self.freeze is not None:
-            term = ops.where(accuracy < 1 - self.freeze, 0.0, 1.0) * term
-        return term
+    def _critics_terms(self, program: Program, critic: Network, sides: Sides) -> Any:
+        """What the critic descends besides."""
+        del program, critic, sides
+        return 0.0
 
     def _critic(self, program: Program) -> Network:
         if not isinstance(self.critic, str):
@@ -271,11 +269,14 @@ class Adversarial(Objective):
             spectral_norm=self.spectral_norm,
             minibatch_features=self.minibatch_features,
             classes=self.classes,
+            dropout=self.dropout,
         )
 
     def _seen(self, program: Program) -> Sides:
         """Data and as many draws, with instance noise."""
         noise = self._noise(program)
+        if self.critic_sees != "x":
+            return latents_of(program, noise=noise, beside_data=self.critic_sees != "z")
         return look_at(program, draw=self.draw, noise=noise, joint=self.joint)
 
     def _noise(self, program: Program) -> Any:

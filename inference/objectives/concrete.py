@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference.arguments import check_count, check_flag, check_number
+from inference.errors import ArgumentError
 from inference.objectives._objective import Objective
 from inference.objectives.elbo import ELBO
 from inference.objectives.estimates import L_1, Estimates, Rule
@@ -63,7 +64,9 @@ class Concrete(Objective):
         self.num_particles = check_count("num_particles", num_particles)
         self.anneal_steps = check_count("anneal_steps", anneal_steps, least=0)
         if (final_temperature is None) != (anneal_steps == 0):
-            raise ValueError("final_temperature and anneal_steps go together: give both or none.")
+            raise ArgumentError(
+                "final_temperature and anneal_steps go together: give both or none."
+            )
         if final_temperature is not None:
             check_number("final_temperature", final_temperature, positive=True)
         self.final_temperature = final_temperature

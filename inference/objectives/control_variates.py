@@ -15,7 +15,7 @@ from inference.objectives._network import apply, network
 from inference.objectives._objective import Objective, gradient_only, possible
 from inference.objectives._score import through_draws
 from inference.objectives.estimates import OF_ELBO
-from inference.objectives.requirements import BERNOULLI, BERNOULLI_OR_ONE_HOT
+from inference.objectives.requirements import BERNOULLI_OR_ONE_HOT
 from inference.program.program import Relaxation
 
 if TYPE_CHECKING:
@@ -172,62 +172,6 @@ class RELAX(REBAR):
         weights = network(program, f"control.{site.name}", size, self.hidden)
         output, output_slope = apply(program, weights, flat)
         return value + program.structure.gather(output), slope + output_slope.reshape(z.shape)
-
-
-class DisARM(Objective):
-    """The ELBO's gradient for Bernoulli draws, from antithetic pairs.
-
-        d/da_i = E[ 1/2 (f(b) - f(b')) (b_i - b'_i) sigmoid(|a_i|) ],   b = 1[u < sigmoid(a)],
-        b' = 1[1 - u < sigmoid(a)]
-
-    with logits a: the estimator of ARM with the noise u integrated out given b and b'. Unbiased,
-    and without anything to tune. In a guide with several sites each is paired while the sites
-    drawn before it are held and those after it are drawn anew: 1 + S evaluations of the model for
-    S Bernoulli sites. Sites with a reparameterised draw keep their pathwise gradient.
-
-    Args:
-        num_particles: K, the number of pairs that are averaged.
-
-    Raises:
-        ValueError: if `num_particles` is not a positive whole number.
-
-    References:
-        Dong, Mnih & Tucker 2020, arXiv:2006.10680; Yin & Zhou 2019, arXiv:1807.11143 (ARM).
-    """
-
-    needs = (BERNOULLI,)
-    estimates = OF_ELBO
-
-    def __init__(self, num_particles: int = 1) -> None:
-        self.num_particles = check_count("num_particles", num_particles)
-
-    def surrogate(self, program: Program) -> Any:
-        """mean_k of log w_k and of each site's gradient by its logits, summed over the data."""
-        draws = program.draw(self.num_particles)
-        per_datum = through_draws(program, draws)  # (K, N)
-        for site in program.structure.proposals:
-            if site.name in draws.scored:
-                per_datum = per_datum + self._site_term(program, draws, site)
-        return program.total(per_datum.mean(0))
-
-    def _site_term(self, program: Program, draws: Draws, site: Site) -> Any:
-        """Zero in value; the gradient by the site's logits; (K, N)."""
-        structure, where = program.structure, program.ops.where
-        order = [s.name for s in structure.proposals]
-        held = {n: program.stop(draws.values[n]) for n in order[: order.index(site.name)]}
-        logits = program.stop(draws.logits[site.name])
-        probability = program.ops.sigmoid(logits)
-        on = where(draws.values[site.name] > 0, 1.0, 0.0)
-        # The noise given b is uniform on [0, p) where b = 1 and on [p, 1) where b = 0.
-        v = program.uniform(logits)
-        noise = where(on > 0, v * probability, probability + v * (1 - probability))
-        antithetic = where(1 - noise < probability, 1.0, 0.0)
-        other = program.draw(self.num_particles, values={**held, site.name: antithetic})
-        apart = possible(program, program.stop(draws.log_w - other.log_w))
-        difference = structure.spread(apart, site)
-        size = program.ops.sigmoid(where(logits > 0, logits, -logits))
-        gradient = 0.5 * difference * (on - antithetic) * size
-        return gradient_only(program, structure.gather(gradient * draws.logits[site.name]))
 
 
 def _conditional(program: Program, site: Site, draws: Draws, temperature: float) -> _Conditional:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from inference.arguments import check_count, check_number
-from inference.errors import ObjectiveError
+from inference.errors import ArgumentError, ObjectiveError
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._score import score_terms, through_draws
 from inference.objectives._warm_up import warmed_up
@@ -64,8 +64,9 @@ class ELBO(Objective):
         warmup_steps: int = 0,
         free_bits: float = 0.0,
     ) -> None:
-        if analytic_kl != "auto" and not isinstance(analytic_kl, bool):
-            raise ValueError(f"analytic_kl must be True, False or 'auto', got {analytic_kl!r}.")
+        automatic = isinstance(analytic_kl, str) and analytic_kl == "auto"
+        if not automatic and not isinstance(analytic_kl, bool):
+            raise ArgumentError(f"analytic_kl must be True, False or 'auto', got {analytic_kl!r}.")
         self.num_particles = check_count("num_particles", num_particles)
         self.analytic_kl: bool | Literal["auto"] = analytic_kl
         self.beta = check_number("beta", beta, least=0)

@@ -145,6 +145,20 @@ class NonSaturating(Classification):
     name = "non-saturating"
 
 
+class MaximumLikelihood(Classification):
+    """The generator's gradient is that of maximum likelihood (Goodfellow 2014, arXiv:1412.6515).
+
+    At the best critic exp(b) is p_data / p_model, and the gradient of -E exp(b) over draws with the
+    critic held is that of -E log p_model over data.
+    """
+
+    name = "maximum-likelihood"
+
+    def generator(self, drawn: Any, ops: Any) -> Any:
+        """-E exp(b)."""
+        return -ops.exp(drawn).mean()
+
+
 class FeatureMatching(Classification):
     """The generator matches the mean of the critic's features (Salimans et al. 2016)."""
 
@@ -210,7 +224,15 @@ class Wasserstein(AdversarialLoss):
 
 LOSSES: dict[str, type[AdversarialLoss]] = {
     kind.name: kind
-    for kind in (Minimax, NonSaturating, LeastSquares, Hinge, Wasserstein, FeatureMatching)
+    for kind in (
+        Minimax,
+        NonSaturating,
+        MaximumLikelihood,
+        LeastSquares,
+        Hinge,
+        Wasserstein,
+        FeatureMatching,
+    )
 }
 
 

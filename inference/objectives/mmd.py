@@ -90,18 +90,22 @@ class MMD(Objective):
         self.linear_time = check_flag("linear_time", linear_time)
         self.sqrt = check_flag("sqrt", sqrt)
         if sqrt and (unbiased or linear_time):
-            raise ValueError(
+            raise ArgumentError(
                 "sqrt=True needs an estimate that is never negative: set unbiased=False and "
                 "linear_time=False."
             )
         if num_samples is not None:
             check_count("num_samples", num_samples, least=2)
             if linear_time:
-                raise ValueError("linear_time=True pairs data with draws; leave out num_samples.")
+                raise ArgumentError(
+                    "linear_time=True pairs data with draws; leave out num_samples."
+                )
         self.num_samples = num_samples
         self.draw = check_draw(draw)
         if draw == "score" and (sqrt or linear_time):
-            raise ValueError("draw='score' is for MMD^2 of all pairs: leave out sqrt, linear_time.")
+            raise ArgumentError(
+                "draw='score' is for MMD^2 of all pairs: leave out sqrt, linear_time."
+            )
         self.features = _check_network(features)
 
     @property
@@ -213,7 +217,7 @@ class InfoVAE(Objective):
         self.alpha = check_number("alpha", alpha, least=0, most=1)
         self.scale = check_number("scale", scale, least=0)
         if alpha + scale < 1:
-            raise ValueError(
+            raise ArgumentError(
                 f"alpha + scale must be at least 1, or draws would be pushed away from the prior; "
                 f"got {alpha} and {scale}."
             )

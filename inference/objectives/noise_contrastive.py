@@ -49,7 +49,8 @@ class NCE(Objective):
 
     def __init__(self, ratio: int = 10, noise: Any = "marginals") -> None:
         self.ratio = check_count("ratio", ratio)
-        if noise != "marginals" and not hasattr(noise, "model"):
+        named = isinstance(noise, str) and noise == "marginals"
+        if not named and not hasattr(noise, "model"):
             raise ArgumentError(
                 f"noise must be 'marginals' or a fitted pair without latents, got {noise!r}."
             )

@@ -65,8 +65,8 @@ class NVIL(Objective):
         normalise: bool = True,
         decay: float = 0.8,
     ) -> None:
-        if baseline not in ("mlp", None):
-            raise ValueError(f"baseline must be 'mlp' or None, got {baseline!r}.")
+        if baseline is not None and not (isinstance(baseline, str) and baseline == "mlp"):
+            raise ArgumentError(f"baseline must be 'mlp' or None, got {baseline!r}.")
         self.baseline = baseline
         self.num_particles = check_count("num_particles", num_particles)
         self.hidden = check_count("hidden", hidden)

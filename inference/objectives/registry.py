@@ -61,6 +61,17 @@ def refusals(structure: Structure) -> dict[str, str | None]:
     return {**asked, **broken}
 
 
+def what_fits(structure: Structure) -> str:
+    """The objectives that fit a pair, as a sentence; or else what trains it."""
+    names = [name for name, why in refusals(structure).items() if why is None]
+    if names:
+        return f"Objectives that fit this pair: {', '.join(names)}."
+    return (
+        "No objective of those here fits this pair as it is; the library's own loss objects, such "
+        "as Trace_ELBO() or TraceEnum_ELBO(), are taken as objective=, too."
+    )
+
+
 def parse_objective(text: str) -> Objective:
     """Build an objective from a string such as `"iwae:num_particles=5"`.
 
@@ -78,15 +89,15 @@ def parse_objective(text: str) -> Objective:
     accepted = inspect.signature(cls).parameters
     fixed = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     needed = [n for n, p in accepted.items() if p.default is p.empty and p.kind not in fixed]
+    takes = f"It takes: {', '.join(accepted)}." if accepted else "It takes no settings."
     if absent := [name_of for name_of in needed if name_of not in keywords]:
         raise ArgumentError(
             f"objective {text!r} needs {' and '.join(absent)}, such as "
-            f"'{name}:{','.join(f'{each}=5' for each in absent)}'."
+            f"'{name}:{','.join(f'{each}=5' for each in absent)}'. {takes}"
         )
     try:
         return cls(**keywords)
     except (TypeError, ValueError) as error:
-        takes = f"It takes: {', '.join(accepted)}." if accepted else "It takes no settings."
         raise ArgumentError(f"objective {text!r}: {str(error).rstrip('.')}. {takes}") from error
 
 

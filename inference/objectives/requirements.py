@@ -1,7 +1,7 @@
 """What objectives ask of a pair, each a value with its words and its refusal.
 
 An objective names its own in `needs`. From these come its refusal, what `valid_objectives` says,
-and the table of the README.
+and the table of `docs/objectives.md`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from inference.program.energy_conditions import (
     check_conditionals,
     check_corrupted,
     check_energy,
+    check_predicts,
     check_real_data,
 )
 from inference.program.structure import Structure
@@ -99,9 +100,6 @@ DREAMS = Requirement(
 )
 """Data drawn from the model can be handed to the guide, latents and all."""
 
-BERNOULLI = Requirement("Bernoulli draws", lambda s, o: s.check_relaxable(repr(o), ("bernoulli",)))
-"""Discrete latents of each datum, all of them Bernoulli."""
-
 BERNOULLI_OR_ONE_HOT = Requirement(
     "Bernoulli or one-hot draws", lambda s, o: s.check_relaxable(repr(o), ("bernoulli", "one-hot"))
 )
@@ -125,6 +123,18 @@ DRAWN_LATENTS = Requirement(
     "a model that draws its latents", lambda s, o: s.check_generates(repr(o), None)
 )
 """`model(None, size=...)`, of which the latents alone are used."""
+
+
+def _check_kept(structure: Structure, objective: Any) -> None:
+    if structure.kept != objective.keeps:
+        raise ObjectiveError(
+            f"{objective!r} needs {objective.beside} as the last array of the data, beside what "
+            "the pair takes: fit(pair, (x, ...), objective=...)."
+        )
+
+
+BESIDE = Requirement("an array of the objective's own after the pair's", _check_kept)
+"""Data that end with what the objective itself looks at: see `Objective.keeps`."""
 
 CHAINS = Requirement(
     "a density known up to a constant, with a kernel",
@@ -153,3 +163,8 @@ CONDITIONALS = Requirement(
 
 REAL_DATA = Requirement("real data", lambda s, o: check_real_data(s, repr(o)))
 """The density of the data has a slope by them."""
+
+PREDICTS = Requirement(
+    "a machine with `predict`, and binary data", lambda s, o: check_predicts(s, repr(o))
+)
+"""A site whose distribution predicts entries of the data from others by mean field."""

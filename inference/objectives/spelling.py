@@ -39,9 +39,14 @@ def describe_objective(objective: Any) -> str:
         plain = (bool, int, float, str)
         settings = {
             name: value
-            for name, value in sorted(vars(objective).items())
+            for name, value in sorted(getattr(objective, "__dict__", {}).items())
             if isinstance(value, plain) and not name.startswith("_")
         }
         prefix = f"{type(objective).__module__}.{type(objective).__name__}"
-    words = ",".join(f"{name}={value}" for name, value in settings.items())
+    words = ",".join(f"{name}={_quoted(value)}" for name, value in settings.items())
     return f"{prefix}:{words}" if words else prefix
+
+
+def _quoted(value: Any) -> Any:
+    """A word with a comma in quotes, so that it is read as one."""
+    return repr(value) if isinstance(value, str) and "," in value and "(" not in value else value

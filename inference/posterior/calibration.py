@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_seed
+from inference.data.arrays import as_arrays
 from inference.data.pair_arrays import as_scored, check_arrays
 from inference.data.rows import Arrays
 from inference.errors import ArgumentError, ObjectiveError
@@ -78,6 +79,7 @@ def simulation_based_calibration(
         raise ArgumentError(
             f"false_alarm_rate must be a number between 0 and 1, got {false_alarm_rate!r}."
         )
+    _check_functions(posterior, statistics)
     understood = fitted(pair, engine=engine)
     backend, pair = understood.backend, understood.pair
     seeds = [int(one) for one in np.random.SeedSequence(int(seed)).generate_state(4)]
@@ -116,6 +118,27 @@ def simulation_based_calibration(
     return Calibration(tuple(names), np.stack(columns, 1), p_values, num_draws, false_alarm_rate)
 
 
+def _check_functions(posterior: Any, statistics: Any) -> None:
+    """Check that a posterior is a function and statistics are functions by name, where given.
+
+    Raises:
+        ArgumentError: if they are not.
+    """
+    if posterior is not None and not callable(posterior):
+        raise ArgumentError(
+            "posterior must be a function posterior(x, num_draws=, seed=) that returns draws by "
+            f"latent, got {posterior!r}."
+        )
+    if statistics is None:
+        return
+    named = isinstance(statistics, Mapping) and statistics
+    if not named or not all(map(callable, statistics.values())):
+        raise ArgumentError(
+            "statistics must map names to functions of (latents, x), such as {'square': lambda "
+            f"latents, x: latents['z'] ** 2}}; got {statistics!r}."
+        )
+
+
 def _simulated(
     backend: Any, pair: Any, given: ArrayLike | tuple[ArrayLike, ...], count: int, seed: int
 ) -> tuple[Arrays, Structure, Latents]:
@@ -125,7 +148,7 @@ def _simulated(
             "simulation_based_calibration draws data from the model, but its signature has no "
             "size=; write model(x=None, *, size=1), drawing `size` rows where x is None."
         )
-    others = () if isinstance(given, tuple) and not given else as_given(given, "given")
+    others = () if isinstance(given, tuple) and not given else as_arrays(as_given(given, "given"))
     x, values = explaining(lambda rows: backend.simulate(pair, count, seed, None, *rows), others)
     arrays = as_scored(pair, (x, *others))
     check_arrays(pair, arrays, "what the model drew")
@@ -150,6 +173,10 @@ def _simulated(
 def _checked_draws(
     draws: Mapping[str, ArrayLike], truth: Latents, num_draws: int
 ) -> dict[str, NDArray[Any]]:
+    if not isinstance(draws, Mapping):
+        raise ArgumentError(
+            f"posterior must return a mapping of latents to draws, got {type(draws).__name__}."
+        )
     checked = {}
     for name, true in truth.items():
         if name not in draws:

@@ -12,6 +12,7 @@ from inference.arguments import check_count, check_seed
 from inference.data.arrays import array_id
 from inference.data.support import check_support
 from inference.descriptions import describe_pair, versions
+from inference.errors import ArgumentError
 from inference.pairs import explaining, fitted_on
 from inference.posterior.arviz import inference_data
 from inference.program.posterior_scores import check_whole, propose_nothing
@@ -72,6 +73,8 @@ def to_arviz(
     """
     check_seed(seed)
     check_count("num_draws", num_draws)
+    if attrs is not None and not isinstance(attrs, Mapping):
+        raise ArgumentError(f"attrs must be a mapping of names to notes, got {attrs!r}.")
     given = fitted_on(pair, x, engine=engine)
     name, backend, pair, arrays = given.engine, given.backend, given.pair, given.arrays
     seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(3)]

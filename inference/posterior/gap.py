@@ -181,7 +181,7 @@ def _reference(
                 f"reference must be an estimate for the {count} rows of x, but it is one for "
                 f"{len(reference.per_datum)} rows."
             )
-    elif reference not in REFERENCES:
+    elif not isinstance(reference, str) or reference not in REFERENCES:
         raise ArgumentError(
             f"reference must be 'iw', 'ais', 'exact' or an Estimate, got {reference!r}."
         )

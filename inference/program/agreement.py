@@ -39,10 +39,17 @@ class Agreement(Layout):
         missing = sorted(set(latents) - set(proposals) - set(summed))
         if missing:
             finite = all(latents[name].family for name in missing)
+            beside = any(not site.plates for site in self.proposals)
+            summing = " Enumerated() sums over it, with no site in the guide."
+            if beside:  # which Enumerated may refuse
+                summing += (
+                    " So does the library's own TraceEnum_ELBO(), if it is marked with "
+                    "infer={'enumerate': 'parallel'}."
+                )
             raise PairError(
                 f"the guide has no site for the model's latent {_names(missing)}; it would stay at "
                 "its prior. Add a sample statement of that name to the guide, or observe it."
-                + (" Enumerated() sums over it, with no site in the guide." if finite else "")
+                + (summing if finite else "")
             )
         extra = sorted(set(proposals) - set(latents))
         if extra:

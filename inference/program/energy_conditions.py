@@ -105,6 +105,28 @@ def check_conditionals(structure: Structure, objective: str) -> None:
             )
 
 
+def check_predicts(structure: Structure, objective: str) -> None:
+    """Check for a machine whose mean field predicts binary data.
+
+    Raises:
+        ObjectiveError: if there is none, or the site of the data is not one that it predicts.
+    """
+    able = [site for site in structure.model.values() if site.predicts]
+    if len(able) != 1:
+        raise ObjectiveError(
+            f"{objective} learns by the mean field of a machine such as the model 'dbm', and "
+            f"{'no' if not able else 'more than one'} distribution of this model has "
+            "predict(x, held, sweeps), the log odds of entries of x given those that are held."
+        )
+    x = next((site for site in structure.observed if site.argument == 0), None)
+    if x is None or x.support != "boolean" or len(x.event_shape) != 1:
+        raise ObjectiveError(
+            f"{objective} predicts entries of binary data that the model observes as they are, "
+            "rows of one vector each; pass the pair's first argument to such a sample statement "
+            "with obs=."
+        )
+
+
 def check_real_data(structure: Structure, objective: str) -> None:
     """Check that the density of the data has a slope by them.
 

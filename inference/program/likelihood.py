@@ -11,7 +11,7 @@ from inference.program.sites import Plate
 
 UNNORMALISED = (
     "CD(), PseudoLikelihood(), NCE() and ScoreMatching() learn such a density as it is, and "
-    "log_likelihood scores it with method='ais', or method='raise'; log_partition is the constant."
+    "log_likelihood scores it with method='ais' or 'raise'; log_partition(pair) is the constant."
 )
 
 
@@ -71,7 +71,8 @@ class Likelihood(Agreement):
                 continue
             will_do = (
                 "Objectives that compare draws in place of likelihoods, MMD and Adversarial, take "
-                "such a model if it draws data."
+                "such a model if it draws data; the library's own losses, such as Trace_ELBO(), "
+                "take it in any case."
             )
             if site.factor is None:
                 raise ObjectiveError(
@@ -113,8 +114,8 @@ class Likelihood(Agreement):
             outside = [s for s in self.weighed if not s.plates >= data_plates]
             raise ObjectiveError(
                 f"{objective} weighs particles per datum, but latent {outside[0].name!r} lies "
-                f"outside the data's plate {plates_in_words(data_plates)}. Put it inside, or use "
-                "ELBO(), which needs no weights."
+                f"outside the data's plate {plates_in_words(data_plates)}. Put it inside, or "
+                f"{self._without_weights}."
             )
         if data_plates:
             self._check_unpacked(objective)
@@ -124,8 +125,21 @@ class Likelihood(Agreement):
                 raise ObjectiveError(
                     f"{objective} weighs particles per datum, but site {site.name!r} has batch "
                     f"shape {site.batch_shape} and the data lie in no plate. Open a "
-                    "plate('data', len(x)) around the sites of one datum, or use ELBO()."
+                    "plate('data', len(x)) around the sites of one datum, or "
+                    f"{self._without_weights}."
                 )
+
+    @property
+    def _without_weights(self) -> str:
+        """What trains a pair that has no weights per datum, as the end of "..., or"."""
+        left = [site.name for site in self.latents if site.name not in self.guide]
+        if not left:
+            return "use ELBO(), which needs no weights"
+        return (
+            f"draw {', '.join(map(repr, left))} in the guide, too, and use ELBO(), which needs no "
+            "weights. As it is the library's own TraceEnum_ELBO(), as objective=, sums over what "
+            "is marked with infer={'enumerate': 'parallel'}"
+        )
 
     def check_datum(self, objective: str) -> None:
         """Check that a plate says what a datum is, where there are several rows.

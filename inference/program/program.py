@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inference.errors import ObjectiveError
 from inference.program.draws import Draws
 from inference.program.energies import OfEnergies
+from inference.program.network import Network
 from inference.program.sequential import SequentialSite
 from inference.program.sites import Site
 from inference.program.structure import Structure
@@ -54,18 +55,6 @@ class Generated:
     latents: Mapping[str, Any]
     given: tuple[Any, ...] = ()
     log_p: Any = None
-
-
-class Network(Protocol):
-    """A network that an objective owns, of the engine's own kind."""
-
-    def __call__(self, *inputs: Any, frozen: bool = False) -> Any:
-        """Its output; with `frozen` without a gradient to its parameters."""
-        ...
-
-    def features(self, *inputs: Any, frozen: bool = False) -> Any:
-        """What its method of that name returns."""
-        ...
 
 
 class Program(OfEnergies, Protocol):
@@ -213,6 +202,17 @@ class Program(OfEnergies, Protocol):
 
     def normal(self, like: Any) -> Any:
         """Standard normal noise in the shape of an array."""
+        ...
+
+    def choose(self, number: Any, branches: Sequence[Callable[[], Any]]) -> Any:
+        """What one of several functions returns, arrays of one shape; the others do not run.
+
+        They may draw: what is drawn first comes before, outside of them.
+
+        Args:
+            number: which, a whole number that may be drawn at each step.
+            branches: functions without arguments.
+        """
         ...
 
     def stop(self, value: Any) -> Any:

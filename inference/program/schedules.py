@@ -23,9 +23,10 @@ def multiplier(schedule: Any, total_steps: int | None, cosine: Callable[[Any], A
     Raises:
         ArgumentError: if the schedule is unknown or needs a number of steps that is not known.
     """
-    if schedule is None or schedule == "constant":
+    named = schedule if isinstance(schedule, str) else ""
+    if schedule is None or named == "constant":
         return None
-    if schedule == "cosine":
+    if named == "cosine":
         if total_steps is None:
             raise ArgumentError(
                 "schedule='cosine' needs to know the last step; give steps=, or epochs= where the "

@@ -30,6 +30,10 @@ class Entries:
             f"{self._path.name}: {self._where}{key} must be {expected}, got {got!r}. {_SEE}"
         )
 
+    def refused(self, why: str) -> ArgumentError:
+        """What is not right about an entry, in words of its own."""
+        return ArgumentError(f"{self._path.name}: {self._where}{why} {_SEE}")
+
     def take(self, key: str, kind: type[T] | tuple[type[T], ...], what: str) -> T | None:
         """The value of a key, taken out; None where there is none.
 

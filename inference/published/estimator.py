@@ -92,5 +92,8 @@ class Estimator:
             words += [] if self.kind is Kind.BOUND else [str(self.kind)]
         if self.kind is Kind.IMPORTANCE_WEIGHTED:
             words.append(f"{settings.pop('num_particles', 1000):,} draws")
+        if "rows_seed" in settings and settings["rows_seed"] is None:
+            settings["first"] = f"{settings.pop('rows', 100):,} rows"
+            del settings["rows_seed"]
         words += [f"{key.replace('_', ' ')} {value}" for key, value in sorted(settings.items())]
         return ", ".join(words)

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from inference.descriptions import versions
+from inference.engines import load_engine
 
 _ROOT = Path(__file__).parents[2]
 
 
-def hardware() -> str:
-    """Processor, cores, and the load of the last minute, which seconds depend on.
+def hardware(device: str = "") -> str:
+    """Processor, cores, the load of the last minute, and the device beside them if there is one.
 
     Such as "x86_64, 2 cores: Intel(R) Xeon(R) Processor, load 1.0".
     """
@@ -26,7 +27,7 @@ def hardware() -> str:
         found = re.search(r"^model name\s*: (.+)$", described.read_text(), re.MULTILINE)
         named = f": {found[1].strip()}" if found else ""
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return f"{platform.machine()}, {os.cpu_count()} cores{named}{load}"
+    return f"{platform.machine()}, {os.cpu_count()} cores{named}{load}{device and f', {device}'}"
 
 
 def threads(engine: str) -> int:
@@ -55,10 +56,10 @@ def commit() -> str:
         return f"version {version('ppl-model-zoo')}"
 
 
-def provenance(engine: str) -> dict[str, Any]:
-    """All of it by the names that a result has for it."""
+def provenance(engine: str, device: str | None = None) -> dict[str, Any]:
+    """All of it by the names that a result has for it; `device` is that of `fit`."""
     return {
-        "hardware": hardware(),
+        "hardware": hardware(load_engine(engine).device_name(device)),
         "threads": threads(engine),
         "versions": said_versions(),
         "commit": commit(),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from inference.data.drawn_rows import FIRST_IS_ROWS
 from inference.errors import ArgumentError
 from inference.objectives import parse_objective
 from inference.published.entries import Entries
@@ -131,8 +132,7 @@ def _asked(entries: Entries, budgets: Mapping[Budget, Any]) -> Asked:
     per = cast("Literal['datum', 'step']", entries.one_of("per", ("datum", "step"), usual="datum"))
     if per == "step" and not estimator.in_nats:
         raise entries.wrong("per", "left out for a figure that is not in nats", per)
-    split = entries.one_of("split", ("train", "valid", "test"), usual="test")
-    scored = Scored(split, entries.count("every") or 1, entries.count("first"))
+    scored = _scored(entries)
     value, error = entries.number("published"), entries.number("published_error")
     published = None
     if value is not None:
@@ -144,6 +144,20 @@ def _asked(entries: Entries, budgets: Mapping[Budget, Any]) -> Asked:
         goals = goal if isinstance(goal, dict) else dict.fromkeys(budgets, float(goal))
     if not set(goals) <= set(budgets):
         raise entries.wrong("goal", f"a number for {', '.join(budgets)}", goal)
-    entries.done("estimator, per, split, first, every, published, published_error, known, note,"
-                 " goal")  # fmt: skip
+    entries.done("estimator, per, split, every, rows, rows_seed, published, published_error, known,"
+                 " note, goal")  # fmt: skip
     return Asked(estimator, scored, per, published, goals)
+
+
+def _scored(entries: Entries) -> Scored:
+    split = entries.one_of("split", ("train", "valid", "test"), usual="test")
+    if entries.take("first", object, "") is not None:
+        raise entries.refused(FIRST_IS_ROWS.format("first", "rows", "rows_seed"))
+    rows, what = entries.count("rows"), "a seed, or 'none' for the rows that the file begins with"
+    seed = entries.take("rows_seed", (int, str), what)
+    if isinstance(seed, str) and seed != "none":
+        raise entries.wrong("rows_seed", what, seed)
+    if seed is not None and rows is None:
+        raise entries.wrong("rows_seed", "left out without rows", seed)
+    drawn_by = None if seed == "none" else int(seed or 0)
+    return Scored(split, entries.count("every") or 1, rows, drawn_by)

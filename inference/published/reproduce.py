@@ -138,7 +138,11 @@ def _piece(
     left = [asked for asked in row.asked if asked.name not in known["figures"]]
     if left and row.program:
         found = _program(row.program)(seed, folder.parents[1], **settings["fit"])
-        known = {"figures": {}, "seconds": found.seconds, "made": provenance(row.engine)}
+        known = {
+            "figures": {},
+            "seconds": found.seconds,
+            "made": _made(row, settings),
+        }
         for asked in left:
             figure = found.figures.get(asked.estimator.spelling)
             if figure is None or figure.value is None:
@@ -165,7 +169,7 @@ def _piece(
                 f"{folder}: the fit ended as {run.status!r} after {run.step:,} steps, and no "
                 "figure is made of a part. Give the same command again; it goes on there."
             )
-        known["made"] = provenance(row.engine)
+        known["made"] = _made(row, settings)
         known["seconds"] = float(run.rows[-1]["seconds"])
         for asked in left:
             known["figures"][asked.name] = asdict(score(run, data, asked))
@@ -173,6 +177,10 @@ def _piece(
     figures = tuple(Figure(**known["figures"][asked.name]) for asked in row.asked)
     ids = tuple(str(data.data_id(asked.scored.split)) for asked in row.asked)
     return Piece(seed, figures, known["seconds"], ids, known["made"])
+
+
+def _made(row: Row, settings: dict[str, Any]) -> dict[str, Any]:
+    return provenance(row.engine, settings["fit"].get("device"))
 
 
 def _program(path: str) -> Callable[..., Measured]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from inference.data.drawn_rows import drawn_rows
 from inference.errors import ArgumentError
 from inference.published.estimator import Estimator
 
@@ -48,19 +49,26 @@ class Scored:
     Attributes:
         split: `"train"`, `"valid"` or `"test"`.
         every: each such row.
-        first: so many of these; None for all.
+        rows: so many of these; None for all.
+        rows_seed: by which they are drawn; None for those that the file begins with.
     """
 
     split: str = "test"
     every: int = 1
-    first: int | None = None
+    rows: int | None = None
+    rows_seed: int | None = 0
 
     def of(self, data: Any) -> tuple[Any, ...]:
         """The rows of a data set."""
-        return tuple(array[:: self.every][: self.first] for array in data.arrays(self.split))
+        thinned = tuple(array[:: self.every] for array in data.arrays(self.split))
+        if self.rows_seed is None:
+            return tuple(array[: self.rows] for array in thinned)
+        return drawn_rows(thinned, self.rows, seed=self.rows_seed)
 
     def __str__(self) -> str:
-        rows = "all" if self.first is None else f"first {self.first:,}"
+        rows = "all" if self.rows is None else f"first {self.rows:,}"
+        if None not in (self.rows, self.rows_seed):
+            rows = f"{self.rows:,}, drawn by seed {self.rows_seed},"
         step = "" if self.every == 1 else f"each {self.every}th row "
         return f"{rows} of {step}{'of ' * bool(step)}{self.split}"
 

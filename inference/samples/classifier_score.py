@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
 from inference.errors import DataError
-from inference.samples.metric import SampleMetric
+from inference.samples.metric import SampleMetric, check_label
 from inference.samples.rows import as_rows
 
 _SUM = 1e-3  # how far a row's sum may be from one, as for probabilities in float16
@@ -46,4 +46,4 @@ def classifier_score(probabilities: ArrayLike, *, features: str = "classifier") 
     mean = rows.mean(0)
     divergences = xlogy(rows, rows).sum(1) - xlogy(rows, mean).sum(1)
     value = float(np.exp(divergences.mean()))
-    return SampleMetric(value, f"{features} classifier score", (len(rows),))
+    return SampleMetric(value, f"{check_label(features)} classifier score", (len(rows),))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from inference.arguments import check_count, check_seed
-from inference.samples.metric import SampleMetric
+from inference.samples.metric import SampleMetric, check_label
 from inference.samples.rows import Rows, as_row_sets
 
 _BLOCK_SIZE = 1000
@@ -44,7 +44,9 @@ def frechet_distance(a: ArrayLike, b: ArrayLike, *, features: str = "features") 
     gap = a.mean(0) - b.mean(0)
     product = np.linalg.svd(root_a @ root_b, compute_uv=False).sum()
     value = gap @ gap + (root_a**2).sum() + (root_b**2).sum() - 2 * product
-    return SampleMetric(max(float(value), 0.0), f"{features} Frechet distance", (len(a), len(b)))
+    return SampleMetric(
+        max(float(value), 0.0), f"{check_label(features)} Frechet distance", (len(a), len(b))
+    )
 
 
 def kernel_distance(
@@ -90,7 +92,7 @@ def kernel_distance(
     parts = [np.array_split(random.permutation(rows), count) for rows in (a, b)]
     values = np.array([_cubic_mmd(*pair) for pair in zip(*parts, strict=True)])
     error = float(values.std(ddof=1) / math.sqrt(count)) if count > 1 else math.nan
-    metric = f"{features} kernel distance"
+    metric = f"{check_label(features)} kernel distance"
     return SampleMetric(float(values.mean()), metric, (len(a), len(b)), error)
 
 

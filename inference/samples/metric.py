@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from inference.errors import ArgumentError
+
 
 def with_counts(metric: str, *counts: int) -> str:
     """A metric's name with its sample counts: most metrics are biased by an amount of these."""
@@ -18,6 +20,17 @@ def features_name(features: Callable[..., Any] | None) -> str:
     if features is None:
         return "data-space"
     return str(getattr(features, "name", getattr(features, "__name__", type(features).__name__)))
+
+
+def check_label(features: Any) -> str:
+    """Check what a result is to be named by.
+
+    Raises:
+        ArgumentError: if it is no word.
+    """
+    if not isinstance(features, str) or not features:
+        raise ArgumentError(f"features must be a name for the result, got {features!r}.")
+    return features
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from inference.arguments import check_count
 from inference.errors import ArgumentError, DataError
 from inference.samples.classifier_score import classifier_score
 from inference.samples.feature_distances import frechet_distance, kernel_distance
@@ -108,6 +109,7 @@ def sample_quality(
             "features must be a function from rows to features, such as DigitFeatures.load(), or "
             f"None; got {features!r}."
         )
+    check_count("k", k)
     name = features_name(features)
     real, generated = as_row_sets(real=real, generated=generated, least=k + 1)
     a, b = (rows if features is None else np.asarray(features(rows)) for rows in (real, generated))

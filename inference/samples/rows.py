@@ -27,6 +27,8 @@ def as_rows(name: str, values: ArrayLike, *, least: int = 1) -> Rows:
     Raises:
         DataError: if they are no such rows of finite numbers.
     """
+    if np.ma.is_masked(values):
+        raise DataError(f"{name} is a masked array; leave the rows with masked values out.")
     try:
         array = np.asarray(values)
     except ValueError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from inference.arguments import check_count, check_positive, check_seed
+from inference.arguments import check_count, check_number, check_positive, check_seed
 from inference.data.training_data import TrainingData
 from inference.errors import ArgumentError
 from inference.objectives import Objective
@@ -39,7 +39,7 @@ def check_arguments(
         ArgumentError: naming the argument.
     """
     for name, value in whole.items():
-        check_count(name, value, optional=True)
+        check_count(name, value, optional=name != "batch_size")
     for name, value in positive.items():
         check_positive(name, value, optional=True)
     if whole["epochs"] is None and whole["steps"] is None and positive["seconds"] is None:
@@ -47,16 +47,15 @@ def check_arguments(
     check_pair_type(pair)
     check_seed(seed)
     usable = isinstance(objective, str) or callable(objective) or hasattr(objective, "loss")
-    if isinstance(objective, type) or not usable:
+    if isinstance(objective, type) or hasattr(objective, "guide") or not usable:
         raise ArgumentError(
             "objective must be an objective such as ELBO(), its string form such as 'elbo', or one "
             f"of the engine's own loss objects; got {objective!r}."
         )
     if device is not None and not isinstance(device, str):
         raise ArgumentError(f"device must be a name such as 'cpu' or 'cuda', got {device!r}.")
-    if checkpoint_seconds != 0:
-        check_positive("checkpoint_seconds", checkpoint_seconds)
-    if progress not in (True, False, "auto"):
+    check_number("checkpoint_seconds", checkpoint_seconds, least=0)
+    if not isinstance(progress, (bool, str)) or progress not in (True, False, "auto"):
         raise ArgumentError(f"progress must be True, False or 'auto', got {progress!r}.")
 
 

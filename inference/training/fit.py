@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from inference.arguments import check_path
+from inference.arguments import check_flag, check_path
 from inference.data.training_data import prepare
 from inference.descriptions import describe_pair, plain
-from inference.engines import engine_name
+from inference.engines import check_engine, engine_name
 from inference.errors import ArgumentError
 from inference.objectives import Objective, parse_objective
 from inference.program.trainer import Settings
@@ -125,14 +125,14 @@ def fit(
     )
     if out is not None:
         check_path("out", out)
-    if resume and out is None:
+    if check_flag("resume", resume) and out is None:
         raise ArgumentError("resume=True needs out=, the folder of the run to continue.")
     if isinstance(objective, str):
         objective = parse_objective(objective)
     if isinstance(valid_objective, str):
         valid_objective = parse_objective(valid_objective)
-    name = engine or engine_name(pair, data)
-    prepared = prepare(pair, data, valid, engine=name)
+    name = engine_name(pair, data) if engine is None else check_engine(engine)
+    prepared = prepare(pair, data, valid, engine=name, keeps=getattr(objective, "keeps", 0))
     if patience is not None and not prepared.valid:
         raise ArgumentError("patience= needs validation data; pass valid=.")
     check_judge(valid_objective, objective, prepared)
@@ -153,12 +153,12 @@ def fit(
         clip_norm=plain(clip_norm),
         device=device,
         judge=valid_objective,
+        apart=prepared.apart,
     )
     spec = run_spec(
         describe_pair(pair, name), objective, prepared, settings, plain(patience), budget
     )
-    every = _report_every(settings) if prepared.arrays else None
-    asked = budget, plain(patience), every, _ROWS_PER_VALIDATION
+    asked = budget, plain(patience), _report_every(settings), _ROWS_PER_VALIDATION
     task = Task(pair, name, objective, prepared, settings, spec, *asked)
     with interruptible() as stop, open_run(out, spec, resume=resume) as (folder, checkpoint):
         return task.train(folder, checkpoint, stop, checkpoint_seconds, show=progress)
@@ -173,6 +173,8 @@ def _total_steps(
     return by_epochs if steps is None else min(steps, by_epochs)
 
 
-def _report_every(settings: Settings) -> int:
+def _report_every(settings: Settings) -> int | None:
+    if not settings.arrays:
+        return None
     per_epoch = settings.steps_per_epoch
     return per_epoch * -(-_STEPS_BETWEEN_REPORTS // per_epoch)

@@ -31,7 +31,7 @@ from inference.training.checkpoints import (
 )
 from inference.training.lock import LOCK, OWNER, FolderLock
 from inference.training.reading import MEGABYTE, digest_of, read_regular, sealed, unsealed
-from inference.training.status import content_of, status_in
+from inference.training.status import Stand, content_of, stand_in
 from inference.training.writing import flush_folder, unfinished, write_whole, writing_into
 
 _KEEP = 2
@@ -157,13 +157,13 @@ class RunFolder:
         with writing_into(self.path):
             write_whole(self._status_path, content_of(run, status, step, message))
 
-    def read_status(self) -> str | None:
+    def read_stand(self) -> Stand | None:
         """How the run stands; None where it has not been said, as in older runs.
 
         Raises:
             RunFolderError: if what is there was not written by this run.
         """
-        return status_in(self._status_path, self._binding().run)
+        return stand_in(self._status_path, self._binding().run)
 
     def checkpoints(self) -> list[Path]:
         """Complete checkpoints, oldest first.

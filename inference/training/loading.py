@@ -12,6 +12,7 @@ from inference.data.pair_arrays import precision_of
 from inference.engines import load_engine
 from inference.errors import ArgumentError, RunFolderError
 from inference.objectives import parse_objective
+from inference.pairs import check_pair_type, explaining
 from inference.program.batches import Batch
 from inference.program.program import is_owned
 from inference.training.folder import RunFolder
@@ -47,6 +48,8 @@ def load_run(
             f"{folder.spec_path} is damaged (it does not name pair and data). Restore it from a "
             "copy, or choose another folder and fit again."
         )
+    if pair is not None:
+        check_pair_type(pair)
     untrained = rebuild_pair(spec["pair"]) if pair is None else pair
     checkpoint = folder.load()
     if checkpoint is None:
@@ -55,16 +58,19 @@ def load_run(
             "again with resume=True."
         )
     engine = load_engine(spec["pair"]["engine"])
-    if not len(batch) and hasattr(untrained, "example"):
-        batch = untrained.example()
+    if _is_none(batch):
+        batch = untrained.example() if hasattr(untrained, "example") else ()
     state = State.from_dict(checkpoint.progress)
+    stand = folder.read_stand()
+    if stand is not None:
+        stand.check_newest(state.step, folder.path)
     values = checkpoint.values
     if checkpoint.best is not None and not state.best_at_end:
         values = checkpoint.best
     kept = {name: array for name, array in values.items() if not is_owned(name)}
     real = precision_of(untrained, spec["pair"]["engine"])
-    rows = batch_from(untrained, batch, real) if len(batch) else Batch(())
-    fitted = engine.rebuild(untrained, kept, rows.arrays, rows.form)
+    rows = Batch(()) if _is_none(batch) else batch_from(untrained, batch, real)
+    fitted = explaining(lambda some: engine.rebuild(untrained, kept, some.arrays, some.form), rows)
     if objective is None:
         with contextlib.suppress(ArgumentError):  # a loss of the libraries, or a critic of yours
             objective = parse_objective(spec["objective"])
@@ -73,7 +79,7 @@ def load_run(
         pair=fitted,
         parameters=engine.parameters(fitted),
         spec=spec,
-        status=folder.read_status() or state.status,
+        status=state.status if stand is None else stand.status,
         step=state.step,
         folder=folder.path,
         rows=state.history,
@@ -81,3 +87,8 @@ def load_run(
         objective=objective,
         owned={name: array for name, array in values.items() if is_owned(name)},
     )
+
+
+def _is_none(batch: Any) -> bool:
+    """Whether no batch was given."""
+    return batch is None or (isinstance(batch, (tuple, list, dict)) and not batch)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ppl_models.networks.arguments import check_choice, check_seed
+from ppl_models.networks.arguments import (
+    check_choice,
+    check_count,
+    check_flag,
+    check_seed,
+    check_sizes,
+)
 from ppl_models.networks.start_values import output_bias
 
 VISIBLE = ("bernoulli", "gaussian", "gaussian-variance")
@@ -15,6 +22,58 @@ MOST_UNITS = 20  # whose states are summed over one by one
 BLOCK = 12  # units whose states are summed at once
 GRID, WIDE = 257, 8.0  # points of a quadrature along one unit, and its room in standard deviations
 POINTS, ROOM = 129, 6.0  # the same along an entry of a network's x, in scales of the base
+
+
+class Centre:
+    """What is subtracted from a machine's binary units in its energy.
+
+    Attributes:
+        subtracted: whether anything is: the mean of the visible units, or 1/2 where it is not
+            known, and 1/2 of the hidden ones.
+        means: that mean, where chains begin too; None where it is not known.
+    """
+
+    def __init__(self, name: str, units: int, means: ArrayLike | None, *, subtracted: bool) -> None:
+        self.subtracted = check_flag("centred", subtracted)
+        self.means = None
+        if means is not None:
+            check_chances(name, means, units)
+            self.means = np.asarray(means, np.float32)
+
+
+def check_chances(name: str, means: ArrayLike, units: int) -> None:
+    """Check the means of binary units.
+
+    Raises:
+        ValueError: if they have another shape, or are no chances.
+    """
+    found = np.asarray(means, np.float64)
+    if found.shape != (units,) or not ((found >= 0) & (found <= 1)).all():
+        raise ValueError(
+            f"{name} must have shape ({units},) and values in [0, 1], the mean of each unit; got "
+            f"shape {found.shape}."
+        )
+
+
+def check_hidden_dims(
+    sizes: Sequence[int], *, least: int = 2, most: int | None = None
+) -> tuple[int, ...]:
+    """Return the sizes of hidden layers, the one next to the data first, if they are enough.
+
+    Raises:
+        ValueError: if they are too few or too many.
+    """
+    found = check_sizes("hidden_dims", sizes)
+    if len(found) < least:
+        raise ValueError(
+            f"hidden_dims must have {least} sizes{'' if most else ' or more'}, such as (500, "
+            f"1000), got {found!r}; with one layer it is the model 'rbm'."
+        )
+    if most is not None and len(found) > most:
+        raise ValueError(
+            f"hidden_dims must have {most} sizes, got {found!r}; the model 'dbn' takes more."
+        )
+    return found
 
 
 def check_countable(hidden: int, visible: int | None) -> tuple[int, bool]:
@@ -36,6 +95,20 @@ def check_countable(hidden: int, visible: int | None) -> tuple[int, bool]:
             f"up to {MOST_UNITS} can be summed. Use method='ais', or fewer units."
         )
     return count, sums_hidden
+
+
+def check_all_countable(visible: int, hidden: int) -> None:
+    """Check that the states of all units of a machine can be summed over.
+
+    Raises:
+        ValueError: if they are too many.
+    """
+    if visible + hidden > MOST_UNITS:
+        raise ValueError(
+            "the constant is a sum over the states of all units, visible and hidden, as there are "
+            f"connections within both sides; there are {visible + hidden}, and up to {MOST_UNITS} "
+            "can be summed. Use method='ais', or fewer units."
+        )
 
 
 def describe_base(kind: Any, *, units: int, binary: bool, knows_means: bool) -> str:
@@ -110,6 +183,38 @@ def check_normaliser(normaliser: str, hidden: int, visible: int | None) -> bool:
     return exact
 
 
+def check_lateral(normaliser: str, visible: int, hidden: int) -> bool:
+    """Whether the constant of a machine with connections within its sides is summed.
+
+    Raises:
+        ValueError: if `normaliser` is no such word, there are too many units for it, or too many
+            hidden ones to sum them out.
+    """
+    if check_count("hidden_dim", hidden) > BLOCK:
+        raise ValueError(
+            f"hidden_dim must be at most {BLOCK}, as the hidden units are summed out state by "
+            f"state, got {hidden}. Without connections among them it is the model 'rbm'."
+        )
+    exact = check_choice("normaliser", normaliser, ("none", "exact")) == "exact"
+    if exact:
+        try:
+            check_all_countable(visible, hidden)
+        except ValueError as error:
+            raise ValueError(f"normaliser='exact': {error} Or normaliser='none'.") from None
+    return exact
+
+
+def lateral_start(
+    data_dim: int, hidden_dim: int, data_mean: ArrayLike | None, seed: int
+) -> dict[str, NDArray[np.float32]]:
+    """Initial parameters of a machine with connections within its sides, by name."""
+    start = rbm_start(data_dim, hidden_dim, "bernoulli", data_mean, seed)
+    random = np.random.default_rng([seed, 1])
+    for name, size in (("visible_weight", data_dim), ("hidden_weight", hidden_dim)):
+        start[name] = (0.01 * random.normal(size=(size, size))).astype(np.float32)
+    return start
+
+
 def rbm_start(
     data_dim: int, hidden_dim: int, visible: str, data_mean: ArrayLike | None, seed: int
 ) -> dict[str, NDArray[np.float32]]:
@@ -127,3 +232,19 @@ def rbm_start(
     if visible == "gaussian-variance":
         start["log_scale"] = np.zeros(data_dim)
     return {name: value.astype(np.float32) for name, value in start.items()}
+
+
+def dbm_start(
+    data_dim: int, hidden_dims: tuple[int, ...], data_mean: ArrayLike | None, seed: int
+) -> dict[str, NDArray[np.float32]]:
+    """Initial parameters of a deep Boltzmann machine, by name."""
+    middle, top = hidden_dims
+    below = rbm_start(data_dim, middle, "bernoulli", data_mean, seed)
+    random = np.random.default_rng([seed, 1])
+    return {
+        "weight_1": below["weight"],
+        "weight_2": (0.01 * random.normal(size=(middle, top))).astype(np.float32),
+        "data_bias": below["visible_bias"],
+        "bias_1": np.zeros(middle, np.float32),
+        "bias_2": np.zeros(top, np.float32),
+    }

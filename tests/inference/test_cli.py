@@ -13,7 +13,7 @@ import pytest
 from rows import MODELS, ROWS
 from typer.testing import CliRunner
 
-from inference import annealed_importance_sampling, load_run, log_likelihood
+from inference import annealed_importance_sampling, drawn_rows, load_run, log_likelihood
 from inference.cli import app, main
 from inference.cli.data import data_options, parse_data_id
 from inference.cli.settings import Hyperparameter, hyperparameters, parse_settings
@@ -250,12 +250,13 @@ def test_evaluate_scores_the_data_of_the_run_and_draws(runs, engine, tmp_path):
     command = shlex.split(printed.split("Score it with: ")[1])[1:]
     assert command == ["evaluate", str(folder)]
     figures = tmp_path / "deep" / "figures"
-    options = ["--particles", 5, "--first", 20, "--seed", 1, "--figures", figures]
+    options = ["--particles", 5, "--rows", 20, "--seed", 1, "--figures", figures]
     scored = succeed(*command, *options)
     report, data = facts(scored), load("digits", seed=7)
-    expected = log_likelihood(load_run(folder).pair, data.test[:20], num_particles=5, seed=1)
+    x = drawn_rows(data.test, 20)
+    expected = log_likelihood(load_run(folder).pair, x, num_particles=5, seed=1)
     assert report["data"] == str(data.data_id("test"))
-    assert report["rows"] == "20 of 300"
+    assert report["rows"] == "20 of 300, drawn by seed 0"
     assert report["method"] == "iw, K=5"
     assert report["mean log-likelihood"] == f"{expected.mean:.3f} nats per datum"
     assert report["NLL"] == f"{-expected.mean:.3f}"
@@ -271,16 +272,16 @@ def test_evaluate_in_closed_form(tmp_path):
     succeed("train", "ppca", *words)
     report = facts(succeed("evaluate", tmp_path / "run", "--method", "exact", "--split", "train"))
     assert report["method"] == "exact"
-    assert report["rows"] == "1297 of 1297"
+    assert report["rows"] == "1,297 of 1,297"
 
 
 def test_evaluate_by_annealing(runs):
     folder, _ = runs["pyro"]
-    options = ["--method", "ais", "--chains", 3, "--temperatures", 5, "--first", 10, "--seed", 1]
+    options = ["--method", "ais", "--chains", 3, "--temperatures", 5, "--rows", 10, "--seed", 1]
     report = facts(succeed("evaluate", folder, *options, "--noise-scale", 0.5))
     expected = annealed_importance_sampling(
         load_run(folder).pair,
-        load("digits", seed=7).test[:10],
+        drawn_rows(load("digits", seed=7).test, 10),
         num_chains=3,
         num_temperatures=5,
         noise_scale=0.5,
@@ -408,7 +409,7 @@ def test_evaluate_refuses_what_it_cannot_score(runs, tmp_path):
     assert "--split" in refuse("evaluate", folder, "--split", "[red]")
     assert "grey values" in refuse("evaluate", folder, "--split", "train")
     assert "--method 'exact' needs" in refuse("evaluate", folder, "--method", "exact")
-    assert "--first" in refuse("evaluate", folder, "--first", 0)
+    assert "--rows" in refuse("evaluate", folder, "--rows", 0)
     assert "--particles" in refuse("evaluate", folder, "--particles", 0)
     taken = tmp_path / "[red]"
     taken.write_text("mine")

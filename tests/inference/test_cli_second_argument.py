@@ -39,7 +39,7 @@ def test_train_and_evaluate(model: str, options: list[str], stated: str, tmp_pat
     run, pictures = tmp_path / "run", tmp_path / "pictures"
     objective = ["--objective", "enumerated"] if "semi" in model else []
     succeed("train", model, *options, *objective, *SMALL, "--out", run)
-    words = ["--particles", 3, "--first", 20, "--every", 2, "--figures", pictures]
+    words = ["--particles", 3, "--rows", 20, "--every", 2, "--figures", pictures]
     printed = succeed("evaluate", run, *words)
     assert f"digits+{stated}/test" in printed.replace("\n", "")
     assert "20 of " in printed
@@ -80,7 +80,7 @@ def test_options_of_a_data_set_are_repeated_and_found_again(
     assert "frey_face+fold=3/train" in run.spec["data"]["id"]
     command = train_command(run.spec, None) or ""
     assert "--data frey_face --data-option fold=3" in command
-    printed = succeed("evaluate", tmp_path / "run", "--particles", 2, "--first", 5)
+    printed = succeed("evaluate", tmp_path / "run", "--particles", 2, "--rows", 5)
     assert "frey_face+fold=3/test" in printed.replace("\n", "")
     result = invoke("train", "vae", "--data", "frey_face", "--data-option", "fold", "--steps", 1)
     assert result.exit_code == 2

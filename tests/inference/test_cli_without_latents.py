@@ -25,7 +25,7 @@ def succeed(*words: Any) -> str:
 def test_pictures_leave_out_what_needs_latents(tmp_path: Path) -> None:
     run, pictures = tmp_path / "run", tmp_path / "pictures"
     succeed("train", "nade", *SMALL, "--set", "hidden_dim=3", "--out", run)
-    succeed("evaluate", run, "--first", 8, "--figures", pictures)
+    succeed("evaluate", run, "--rows", 8, "--figures", pictures)
     assert {path.stem for path in pictures.iterdir()} == {"learning_curve", "samples"}
     with pytest.raises(ArgumentError, match="this pair has none"):
         load_run(run).reconstruct(load("digits").test[:2])
@@ -38,7 +38,7 @@ def test_annealed_scores_of_a_density_known_up_to_a_constant(tmp_path: Path) -> 
     succeed("train", "rbm", *SMALL, *options, "--out", run)
     found = {}
     for method in ("exact", "ais", "raise"):
-        words = ["--method", method, "--chains", 20, "--temperatures", 50, "--first", 8]
+        words = ["--method", method, "--chains", 20, "--temperatures", 50, "--rows", 8]
         printed = succeed("evaluate", run, *words)
         (line,) = (line for line in printed.splitlines() if "mean log-likelihood" in line)
         found[method] = float(line.split("nats")[0].strip(" │").split()[-1])

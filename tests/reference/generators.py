@@ -73,7 +73,7 @@ def _numpyro(pair: Any, objective: Objective, x: NDArray[np.float32], draws: int
         key, {**params, **carried}, pair.model, pair.guide, (x,), {}, objective.require
     )
     z = np.asarray(program.generate(draws).latents["z"], dtype=np.float64)
-    codes = np.asarray(program.propose()["z"], dtype=np.float64)
+    codes = np.asarray(_codes(program, objective), dtype=np.float64)
     return Step(-float(value), _named(gradients), _named(params), z, codes)
 
 
@@ -100,11 +100,18 @@ def _pyro(pair: Any, objective: Objective, x: NDArray[np.float32], draws: int) -
         structure = inspect(stored.model, stored.guide, (batch,), {})
         program = PyroProgram(stored.model, stored.guide, (batch,), {}, structure)
         z = program.generate(draws).latents["z"].detach().double().numpy()
-        codes = program.propose()["z"].detach().double().numpy()
+        codes = _codes(program, objective).detach().double().numpy()
         gradients = {
             name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in params.items()
         }
         return Step(-loss.item(), _named(gradients), _named(params), z, codes)
+
+
+def _codes(program: Any, objective: Any) -> Any:
+    """The guide's draws, as the objective asks for them."""
+    if getattr(objective, "critic_sees", "x") == "x":
+        return program.propose()["z"]
+    return program.draw(1).values["z"][0]
 
 
 def _named(values: dict[str, Any]) -> dict[str, Array]:

@@ -62,7 +62,7 @@ class Belongings:
             return owned.bind(owned.params, owned.rest, None)
         values = self._own(f"{OWNED}{name}$params", owned.params)
         state = self._own(OWNED_STATE + name, owned.rest) if owned.rest else {}
-        return owned.bind(values, state, lambda new: self.keep(name, new))
+        return owned.bind(values, state, lambda new: self.keep(name, new), self._own_key)
 
     def parameter(self, name: str, initial: NDArray[Any]) -> Array:
         """A trained array that the objective owns.
@@ -79,6 +79,11 @@ class Belongings:
     def keep(self, name: str, value: Array) -> None:
         """Set it for the next step."""
         self.carried.own[OWNED_STATE + name] = _in_precision(lax.stop_gradient(value))
+
+    def _own_key(self) -> Array:
+        """A key for random numbers of what the objective owns."""
+        program: Any = self
+        return program.next_key(1)
 
     def _own(self, name: str, initial: Any) -> Array:
         if self.owned is not None:

@@ -9,6 +9,12 @@ import jax
 from inference.errors import ArgumentError
 
 
+def device_name(name: str | None) -> str:
+    """What a device is called, such as "NVIDIA H200"; empty for the CPU."""
+    device = find_device(name)
+    return "" if device.platform == "cpu" else str(device.device_kind)
+
+
 def find_device(name: str | None) -> Any:
     """The jax device of a name such as `"cpu"` or `"cuda:1"`; the default device for None.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -177,6 +177,18 @@ class NumPyroProgram(Energies, Weights, Belongings, Arithmetic):
         made = run(self.guide, key, self.args, self.kwargs, params=self.params)
         self.carried.networks |= networks_state(made.trace)
         return made.values
+
+    def choose(self, number: Array, branches: Sequence[Callable[[], Array]]) -> Array:
+        """What one of several functions returns; the others do not run."""
+        before = self.carried.networks, self._observed, self.scale
+
+        def isolated(branch: Callable[[], Array]) -> Array:
+            found = branch()
+            # What a draw leaves behind belongs to its branch.
+            self.carried.networks, self._observed, self.scale = before
+            return found
+
+        return lax.switch(number, [functools.partial(isolated, each) for each in branches])
 
     def input_gradient(self, function: Callable[[Array], Array], at: Array) -> Array:
         """Gradient of the sum of a function's values by its argument; with a gradient itself."""

@@ -7,6 +7,14 @@ import torch
 from inference.errors import ArgumentError
 
 
+def device_name(name: str | None) -> str:
+    """What a device is called, such as "NVIDIA H200"; empty for the CPU."""
+    device = find_device(name)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return "" if device.type == "cpu" else device.type
+
+
 def find_device(name: str | None) -> torch.device:
     """The torch device of a name such as `"cpu"` or `"cuda:1"`; the CPU for None.
 

@@ -10,6 +10,7 @@ from typing import Any
 import pyro
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
 from inference.engines.pyro.copies import detach_kept
 from inference.errors import ObjectiveError
@@ -30,16 +31,43 @@ class Owned:
             )
         self.module: Any = module if stored_as is None else pyro.module(stored_as, module)
         self.trained = stored_as is not None
+        self._given: dict[str, Tensor] | None = None
 
     def __call__(self, *inputs: Tensor, frozen: bool = False) -> Tensor:
         """The module's output; with `frozen` without a gradient to its parameters."""
         with self._gradients(frozen=frozen), self._as_it_is():
-            return self.module(*inputs)
+            return self._called("__call__", inputs)
 
     def features(self, *inputs: Tensor, frozen: bool = False) -> Tensor:
         """What its method `features` returns."""
         with self._gradients(frozen=frozen), self._as_it_is():
-            return self.module.features(*inputs)
+            return self._called("features", inputs)
+
+    def evaluating(self) -> Owned:
+        """The same network: whoever evaluates puts the module into that mode."""
+        return self
+
+    def vector(self, *inputs: Tensor) -> Tensor:
+        """All its parameters in one tensor, (W,)."""
+        del inputs
+        return torch.nn.utils.parameters_to_vector(self.module.parameters())
+
+    def at(self, vector: Tensor) -> Owned:
+        """The same network with other parameters."""
+        twin, own = copy.copy(self), dict(self.module.named_parameters())
+        parts = vector.split([tensor.numel() for tensor in own.values()])
+        twin._given = {
+            name: part.view_as(tensor)
+            for (name, tensor), part in zip(own.items(), parts, strict=True)
+        }
+        return twin
+
+    def _called(self, method: str, inputs: tuple[Tensor, ...]) -> Tensor:
+        """What a method of the module returns, at the parameters that are given if there are."""
+        if self._given is None:
+            return getattr(self.module, method)(*inputs)
+        given = {f"module.{name}": tensor for name, tensor in self._given.items()}
+        return functional_call(_Method(self.module, method), given, inputs)
 
     @contextlib.contextmanager
     def _as_it_is(self) -> Iterator[None]:
@@ -63,6 +91,18 @@ class Owned:
         finally:
             for parameter in trained:
                 parameter.requires_grad_(True)
+
+
+class _Method(torch.nn.Module):
+    """A method of a module as a module, whose parameters can be replaced for a call."""
+
+    def __init__(self, module: torch.nn.Module, method: str) -> None:
+        super().__init__()
+        self.module, self.method = module, method
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """What the method returns."""
+        return getattr(self.module, self.method)(*inputs)
 
 
 def with_copies(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -184,6 +184,10 @@ class PyroProgram(Energies, Weights, Belongings, Arithmetic):
             each = self.draw(len(value), values={**values, site: leaf}, relax=relax).log_w
             (slope,) = torch.autograd.grad(each.sum(), leaf)
         return each.detach(), slope
+
+    def choose(self, number: Tensor, branches: Sequence[Callable[[], Tensor]]) -> Tensor:
+        """What one of several functions returns; the others do not run."""
+        return branches[int(number)]()
 
     def total(self, per_datum: Tensor) -> Tensor:
         """Sum (N,) over the data, times what scales a datum, and the globals' own term."""

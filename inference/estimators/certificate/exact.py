@@ -24,7 +24,7 @@ from inference.estimators.certificate.quadrature import hermite
 from inference.estimators.certificate.sites import Arrays
 
 Array = NDArray[np.float64]
-_SPACING = 0.25  # of the grid in log t: exp(-pi^2 / 0.25) < 1e-17
+SPACING = 0.25  # of the grid in log t: exp(-pi^2 / 0.25) < 1e-17
 
 
 def gradient(
@@ -53,7 +53,7 @@ def gradient(
 
 def elbo(case: Case, values: Arrays, x: Array) -> float:
     """E_q[log p(x, z) - log q(z | x)]; exact but for rounding wherever log w is quadratic in z."""
-    log_mass, log_w, _ = _weights(case, values, x)
+    log_mass, log_w, _ = weights(case, values, x)
     return float((np.exp(log_mass) * log_w).sum())
 
 
@@ -69,30 +69,30 @@ def renyi(case: Case, values: Arrays, x: Array, alpha: float, num_particles: int
     """
     if alpha == 1:
         return elbo(case, values, x)
-    log_mass, log_w, _ = _weights(case, values, x)
+    log_mass, log_w, _ = weights(case, values, x)
     bound = _log_sum(log_mass, (1 - alpha) * log_w, num_particles) - np.log(num_particles)
     return float(bound.sum()) / (1 - alpha)
 
 
 def wake_guide(case: Case, values: Arrays, x: Array, num_particles: int) -> Arrays:
     """E[sum_k w~_k grad log q(z_k | x)] at fixed draws, w~ the self-normalised weights of K."""
-    log_mass, log_w, latents = _weights(case, values, x)
-    return _score(case, values, x, latents, _shares(log_mass, log_w, num_particles))
+    log_mass, log_w, latents = weights(case, values, x)
+    return score(case, values, x, latents, _shares(log_mass, log_w, num_particles))
 
 
 def posterior_guide(case: Case, values: Arrays, x: Array) -> Arrays:
     """E_{p(z | x)}[grad log q(z | x)]: what `wake_guide` tends to as K grows."""
-    log_mass, log_w, latents = _weights(case, values, x)
+    log_mass, log_w, latents = weights(case, values, x)
     log_joint = log_mass + log_w
     posterior = np.exp(log_joint - np.asarray(logsumexp(log_joint, axis=1, keepdims=True)))
-    return _score(case, values, x, latents, posterior)
+    return score(case, values, x, latents, posterior)
 
 
 def sleep_guide(case: Case, values: Arrays) -> Arrays:
     """E_{p(x, z)}[grad log q(z | x)] of one dream."""
     log_mass, x, latents = case.dreams(values)
     each = {name: z[:, None] for name, z in latents.items()}
-    return _score(case, values, x, each, np.exp(log_mass)[:, None])
+    return score(case, values, x, each, np.exp(log_mass)[:, None])
 
 
 def chi_guide(case: Case, values: Arrays, x: Array, num_particles: int) -> Arrays:
@@ -100,7 +100,7 @@ def chi_guide(case: Case, values: Arrays, x: Array, num_particles: int) -> Array
 
     path_k is the gradient of log p(x, z_k) - log q(z_k | x) through z_k only.
     """
-    log_mass, log_w, _ = _weights(case, values, x)
+    log_mass, log_w, _ = weights(case, values, x)
     return _path(case, values, x, _shares(log_mass, 2 * log_w, num_particles))
 
 
@@ -112,7 +112,7 @@ def tail_guide(case: Case, values: Arrays, x: Array, num_particles: int) -> Arra
     largest, so the nodes are dense: relative errors of 1e-9 at K = 20 and 3e-4 at K = 100.
     """
     case = replace(case, order=160)
-    log_mass, log_w, _ = _weights(case, values, x)
+    log_mass, log_w, _ = weights(case, values, x)
     above = np.maximum(_probability_above(case, log_w), 1e-300)
     with np.errstate(divide="ignore"):
         reciprocal = -np.expm1(num_particles * np.log1p(-above)) / above  # K E[1 / rank_1]
@@ -120,14 +120,14 @@ def tail_guide(case: Case, values: Arrays, x: Array, num_particles: int) -> Arra
     return _path(case, values, x, np.exp(log_mass) * reciprocal / harmonic)
 
 
-def _weights(case: Case, values: Arrays, x: Array) -> tuple[Array, Array, Arrays]:
+def weights(case: Case, values: Arrays, x: Array) -> tuple[Array, Array, Arrays]:
     """Log masses and log weights of the guide's nodes, each (N, J), and the nodes."""
     log_mass, latents = case.nodes(values, x)
     log_w = case.log_p(values, x, latents) - case.log_q(values, x, latents)
     return log_mass, log_w, latents
 
 
-def _score(case: Case, values: Arrays, x: Array, latents: Arrays, shares: Array) -> Arrays:
+def score(case: Case, values: Arrays, x: Array, latents: Arrays, shares: Array) -> Arrays:
     """The guide's gradient of sum shares * log q(z | x) at fixed nodes and shares."""
     return gradient(
         lambda moved: float((shares * case.log_q(moved, x, latents)).sum()),
@@ -153,8 +153,8 @@ def _log_sum(log_mass: Array, log_w: Array, num_particles: int) -> Array:
     unit = logsumexp(log_mass + log_w, axis=1) + np.log(num_particles)
     result = unit.copy()
     for n, (mass, relative) in enumerate(zip(np.exp(log_mass), log_w - unit[:, None], strict=True)):
-        times, kernel = _laplace(relative)
-        result[n] += _SPACING * (np.exp(-times) - (kernel @ mass) ** num_particles).sum()
+        times, kernel = laplace(relative)
+        result[n] += SPACING * (np.exp(-times) - (kernel @ mass) ** num_particles).sum()
     return result
 
 
@@ -163,16 +163,16 @@ def _shares(log_mass: Array, log_w: Array, num_particles: int) -> Array:
     unit = logsumexp(log_mass + log_w, axis=1) + np.log(num_particles)
     result = np.exp(log_mass)
     for row, relative in zip(result, log_w - unit[:, None], strict=True):
-        times, kernel = _laplace(relative)
+        times, kernel = laplace(relative)
         others = (kernel @ row) ** (num_particles - 1)
-        row *= num_particles * np.exp(relative) * (_SPACING * (times * others) @ kernel)
+        row *= num_particles * np.exp(relative) * (SPACING * (times * others) @ kernel)
     return result
 
 
-def _laplace(log_w: Array) -> tuple[Array, Array]:
+def laplace(log_w: Array) -> tuple[Array, Array]:
     """The grid t, (T,), and exp(-t w), (T, J); weights below exp(-300) count as that."""
     log_w = np.maximum(log_w, -300.0)
-    times = np.exp(np.arange(-28.0, 4.0 - log_w.min(), _SPACING))
+    times = np.exp(np.arange(-28.0, 4.0 - log_w.min(), SPACING))
     return times, np.exp(-np.outer(times, np.exp(log_w)))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.estimators.certificate import exact
+from inference.estimators.certificate import exact, sets
 from inference.estimators.certificate.cases import Case
 from inference.estimators.certificate.relaxed import concrete
 from inference.estimators.certificate.sites import Array, Arrays
@@ -116,6 +116,18 @@ def _relaxed(objective: Any, case: Case, x: Array) -> Arrays:
     return concrete(case, case.values, x, objective.temperature, hard=objective.hard)
 
 
+def _thermodynamic(objective: Any, case: Case, x: Array) -> Arrays:
+    return sets.thermodynamic(case, case.values, x, objective.num_particles, objective.betas)
+
+
+def _by_jensen_shannon(objective: Objective, case: Case, x: Array) -> Arrays:
+    return sets.jensen_shannon(case, case.values, x, _particles(objective))
+
+
+def _by_total_variation(objective: Objective, case: Case, x: Array) -> Arrays:
+    return sets.total_variation(case, case.values, x, _particles(objective))
+
+
 def _particles(objective: Any) -> int:
     return objective.num_particles
 
@@ -127,6 +139,9 @@ _RULES: dict[str, Callable[[Objective, Case, Array], Arrays]] = {
     "tail-adaptive": _by_rank,
     "chi-square": _by_chi_square,
     "relaxed draws": _relaxed,
+    "thermodynamic": _thermodynamic,
+    "jensen-shannon": _by_jensen_shannon,
+    "total-variation": _by_total_variation,
 }
 """What the guide's parameters follow under a rule; under a biased one, all parameters."""
 

@@ -35,6 +35,7 @@ BATCH = 20
 LOSSES = (
     "minimax",
     "non-saturating",
+    "maximum-likelihood",
     "least-squares",
     "hinge",
     "wasserstein",
@@ -73,6 +74,8 @@ def generators(loss: str, params: Any, x: Any, g: Any) -> float:
         return log_sigmoid(-b).mean()
     if loss == "least-squares":
         return 0.5 * ((b - 1) ** 2).mean()
+    if loss == "maximum-likelihood":
+        return -np.exp(b).mean()
     return -log_sigmoid(b).mean() if loss == "non-saturating" else -b.mean()
 
 

@@ -43,7 +43,7 @@ batch_size = 20
 
 [[figure]]
 estimator = "-log_likelihood:num_particles=7"
-first = 10
+rows = 10
 published = 20.5
 published_error = 0.5
 known = "memory"
@@ -74,7 +74,7 @@ def test_a_file_says_all_of_a_row(tmp_path):
     assert nll.published is not None
     assert str(nll.published) == "20.5 ± 0.5 (from memory)"
     assert nll.goals == {"short": 30, "full": 21.0}
-    assert str(nll.scored) == "first 10 of test"
+    assert str(nll.scored) == "10, drawn by seed 0, of test"
     assert (bound.published, bound.goals) == (None, {})
     assert [len(x) for x in bound.scored.of(_Splits())] == [4]
 
@@ -98,7 +98,8 @@ def test_what_a_figure_depends_on_is_in_its_hash_and_nothing_else(tmp_path):
         assert spec(old, new) == own, old
     for old, new in [("latent_dim = 2", "latent_dim = 3"), ("steps = 3", "steps = 4"),
                      ("particles=5", "particles=6"), ("particles=7", "particles=8"),
-                     ("first = 10", "first = 11"), ("seed = 3", "seed = 4"), ("pyro", "numpyro"),
+                     ("rows = 10", "rows = 11"), ("rows = 10", "rows = 10\nrows_seed = 1"),
+                     ("seed = 3", "seed = 4"), ("pyro", "numpyro"),
                      ("batch_size = 50", "batch_size = 51")]:  # fmt: skip
         assert spec(old, new) != own, old
     assert row.spec("full", row.asked[0]) != own
@@ -120,8 +121,11 @@ def test_what_a_figure_depends_on_is_in_its_hash_and_nothing_else(tmp_path):
         ("steps = 3", "batch_size = 3", "budget.short must be a table with one of epochs"),
         ("[budget.short]\nsteps = 3", "", "figure.goal must be a number for full"),
         ("[budget.short]", "[budget.quick]", "there is no entry budget.quick"),
-        ("first = 10", "first = 0", "figure.first must be a whole number from 1, got 0"),
-        ("first = 10", "fist = 10", "there is no entry figure.fist"),
+        ("rows = 10", "rows = 0", "figure.rows must be a whole number from 1, got 0"),
+        ("rows = 10", "rwos = 10", "there is no entry figure.rwos"),
+        ("rows = 10", "first = 10", "figure.first is now rows: so many rows drawn by rows_seed"),
+        ("rows = 10", "rows_seed = 1", "figure.rows_seed must be left out without rows"),
+        ("rows = 10", 'rows = 9\nrows_seed = "no"', "figure.rows_seed must be a seed, or 'none'"),
         ("seeds = 2", "seeds = [0, 0]", "seeds must be how many"),
         ("published = 20.5", 'published = "20.5"', "figure.published must be a number"),
         ("seeds = 2", "seeds = ", "cannot be read as TOML"),

@@ -42,7 +42,7 @@ budget.full = { epochs = 50 }
 
 [[figure]]
 estimator = "-log_likelihood:num_particles=5"
-first = 20
+rows = 20
 published = 1.5
 known = "memory"
 note = "fewer pixels"
@@ -50,7 +50,7 @@ goal = 20.0
 
 [[figure]]
 estimator = "bound"
-first = 20
+rows = 20
 """
 
 
@@ -106,7 +106,7 @@ def test_a_row_becomes_a_line_for_each_figure(places):
             create("vae", engine="pyro", data_dim=64, latent_dim=2, hidden=(8,), seed=seed),
             data, objective="elbo", steps=3, seed=seed, progress=False,
         )  # fmt: skip
-        scores.append(inference.log_likelihood(fitted.pair, data.test[:20], 5))
+        scores.append(inference.log_likelihood(fitted.pair, inference.drawn_rows(data.test, 20), 5))
     means = [-score.mean for score in scores]
     assert line["ours"] == pytest.approx(np.mean(means), rel=1e-6)
     assert line["deviation"] == pytest.approx(np.std(means, ddof=1), rel=1e-4)
@@ -174,7 +174,7 @@ def test_a_program_takes_the_place_of_a_fit(own, monkeypatch):
         return Measured({"exact": Figure(rows + seed, 0.5)}, 2.0)
 
     monkeypatch.setitem(sys.modules, "benchmarks.toy", SimpleNamespace(program=program))
-    text = (own / "small.toml").read_text().replace('"bound"\nfirst = 20', '"exact"\nper = "datum"')
+    text = (own / "small.toml").read_text().replace('"bound"\nrows = 20', '"exact"\nper = "datum"')
     text = text.replace('objective = "elbo"', 'program = "benchmarks.toy:program"')
     first = text.index("[[figure]]")
     text = text[:first] + text[text.index("[[figure]]", first + 1) :]

@@ -1,0 +1,1 @@
+"""The scoreboard: what a run, its folder and its calls withstand, by count."""

@@ -1,0 +1,68 @@
+"""General Boltzmann machine of few units, NumPyro (Ackley, Hinton & Sejnowski 1985)."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+from numpy.typing import ArrayLike
+
+from ppl_models._pair import Pair
+from ppl_models.networks.arguments import check_count, check_size
+from ppl_models.networks.boltzmann_numpyro import Boltzmann
+from ppl_models.networks.energy_arguments import check_lateral, lateral_start
+
+__all__ = ["BoltzmannMachine"]
+
+
+class BoltzmannMachine(Pair):
+    """The pair of `boltzmann_machine.py` on NumPyro."""
+
+    engine = "numpyro"
+
+    def __init__(
+        self,
+        *,
+        data_dim: int = 10,
+        hidden_dim: int = 5,
+        normaliser: str = "exact",
+        burn_in: int = 1000,
+        data_mean: ArrayLike | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.data_dim, self.hidden_dim = check_size("data_dim", data_dim), hidden_dim
+        self.exact = check_lateral(normaliser, data_dim, hidden_dim)
+        self.burn_in = check_count("burn_in", burn_in)
+        self.initial = lateral_start(data_dim, hidden_dim, data_mean, seed)
+        self.means = None if data_mean is None else np.asarray(data_mean, np.float32)
+
+    def _param(self, name: str) -> jax.Array:
+        return jnp.asarray(numpyro.param(name, jnp.asarray(self.initial[name])))
+
+    def law(self) -> Boltzmann:
+        """The distribution of a row."""
+        weight = self._param("weight")
+        return Boltzmann(
+            weight,
+            self._param("visible_bias"),
+            self._param("hidden_bias"),
+            self._param("visible_weight"),
+            self._param("hidden_weight"),
+            normalised=self.exact,
+            burn_in=self.burn_in,
+            means=None if self.means is None else jnp.asarray(self.means, weight.dtype),
+        )
+
+    def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
+        """Score x, shape (N, data_dim), or draw `size` rows by chains.
+
+        Returns the chance of each unit given all others.
+        """
+        law = self.law()
+        with numpyro.plate("data", size if x is None else len(x)):
+            value = numpyro.sample("x", law, obs=x)
+        return law.reconstruct(value)
+
+    def guide(self, x: jax.Array) -> None:
+        """Propose nothing: there is no latent."""
