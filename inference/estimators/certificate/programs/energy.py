@@ -11,6 +11,7 @@ contrastive divergence those of the chain's matrix to the k-th power.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -145,7 +146,10 @@ class Energy:
             return self._slope(lambda v: _pseudo_likelihood(v, x))
         if isinstance(objective, NCE):
             start = {**self.values, "log_constant": np.zeros(())}
-            return Expected(exact.gradient(lambda v: _noise_contrast(v, x, objective.ratio), start))
+            value = functools.partial(
+                _noise_contrast, x=x, ratio=objective.ratio, summed=self.summed
+            )
+            return Expected(exact.gradient(value, start))
         return None
 
     def _slope(self, value: Callable[[Arrays], float]) -> Expected:
@@ -161,11 +165,13 @@ def _pseudo_likelihood(v: Arrays, x: Array) -> float:
     return float(total)
 
 
-def _noise_contrast(v: Arrays, x: Array, ratio: int) -> float:
+def _noise_contrast(v: Arrays, x: Array, ratio: int, *, summed: bool) -> float:
     """At the first step, when the noise has the mean of this batch and half a datum of each."""
     every, mean = states(_VISIBLE), (x.sum(0) + 0.5) / (len(x) + 1)
     noise = np.log(every * mean + (1 - every) * (1 - mean)).sum(1)
-    shown = log_factor(v, every) + v["log_constant"] - noise - np.log(ratio)
+    log_f = log_factor(v, every)
+    log_f = log_f - logsumexp(log_f) if summed else log_f
+    shown = log_f + v["log_constant"] - noise - np.log(ratio)
     of_data, of_noise = law_of(x) @ log_expit(shown), np.exp(noise) @ log_expit(-shown)
     return float(of_data + ratio * len(x) * of_noise)
 
