@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--burn-in", type=int, default=200)
     parser.add_argument("--out", type=Path, default=None)
     given = parser.parse_args()
-    mnist, grey = (load("mnist", binarisation=kind) for kind in ("threshold", "none"))
+    mnist, grey = (load("mnist", binarisation=kind) for kind in ("threshold", None))
     sizes = {"hidden_dims": (500, 500)} if given.model == "gsn" else {"hidden": (1000,)}
     pair = create(
         given.model,

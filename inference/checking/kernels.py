@@ -25,6 +25,8 @@ def kernel_leaves_density(context: Context) -> Iterator[Mistake]:
     sites = [site for site in context.structure.model.values() if site.kernel]
     if not sites:
         raise Skip("no site is drawn by a Markov chain.")
+    if any(site.sequential for site in sites):
+        raise Skip("steps are drawn given those before them, which a kernel holds.")
     try:
         tempered = load_engine(context.engine).Tempering(context.pair)
     except ObjectiveError as error:

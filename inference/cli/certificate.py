@@ -61,15 +61,14 @@ def certify(
     from inference.engines import ENGINES
     from inference.estimators.certificate import record, report
     from inference.estimators.certificate.cases import CASES
-    from inference.estimators.certificate.certify import FAMILIES
     from inference.estimators.certificate.noise import noise as measure_noise
-    from inference.estimators.certificate.programs import PROGRAMS
+    from inference.estimators.certificate.programs import ENERGIES, PROGRAMS
     from inference.estimators.certificate.workers import as_frame
     from inference.estimators.certificate.workers import certify as measure
 
     with answering():
-        labels = known_words("--objective", objective, [family.label for family in FAMILIES])
-        known = known_words("--case", case, [*CASES, *PROGRAMS])
+        labels = known_words("--objective", objective, _labels())
+        known = known_words("--case", case, [*CASES, *PROGRAMS, *ENERGIES])
         engines = known_words("--engine", engine, list(ENGINES))
         counts, sizes = whole_numbers("--particles", particles), whole_numbers("--rows", rows)
     ours = _own(known, labels=labels, engines=engines, counts=counts, sizes=sizes, part=subsampled)
@@ -103,6 +102,14 @@ def certify(
         raise typer.Exit(1)
 
 
+def _labels() -> list[str]:
+    """What is measured: objectives of bounds, and those of densities up to a constant."""
+    from inference.estimators.certificate.certify import FAMILIES
+    from inference.estimators.certificate.programs.energy import OBJECTIVES
+
+    return list(dict.fromkeys([*(family.label for family in FAMILIES), *OBJECTIVES]))
+
+
 def _own(
     known: Collection[str],
     *,
@@ -114,10 +121,16 @@ def _own(
 ) -> list[Setting]:
     """Entries of the zoo's objectives, on cases and on programs of the names that are asked for."""
     from inference.estimators.certificate.cases import CASES
-    from inference.estimators.certificate.certify import program_settings, settings
-    from inference.estimators.certificate.programs import PROGRAMS
+    from inference.estimators.certificate.certify import (
+        energy_settings,
+        program_settings,
+        settings,
+    )
+    from inference.estimators.certificate.programs import ENERGIES, PROGRAMS
 
-    cases, programs = ([n for n in every if n in known] for every in (CASES, PROGRAMS))
+    cases, programs, energies = (
+        [n for n in every if n in known] for every in (CASES, PROGRAMS, ENERGIES)
+    )
     on_cases = settings(
         labels=labels,
         cases=cases,
@@ -126,7 +139,11 @@ def _own(
         rows=sizes,
         subsampled=part,
     )
-    return [*on_cases, *program_settings(labels=labels, programs=programs, engines=engines)]
+    return [
+        *on_cases,
+        *program_settings(labels=labels, programs=programs, engines=engines),
+        *energy_settings(labels=labels, programs=energies, engines=engines),
+    ]
 
 
 def _of_the_libraries(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference.arguments import check_count
+from inference.errors import ObjectiveError
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._pseudo import chance_of_the_energy, energy_sites
 from inference.objectives.requirements import CHAINS, CONDITIONALS, LOCAL, SCORABLE
@@ -55,6 +56,21 @@ class CD(Objective):
         self.chains = check_count("chains", chains, least=0)
         self.owns = self.chains > 0
 
+    def check(self, structure: Structure) -> None:
+        """Refuse a pair that does not fulfil what the objective needs.
+
+        Raises:
+            ObjectiveError: naming the site and what would work.
+        """
+        super().check(structure)
+        held = [site for site in energy_sites(structure) if site.sequential]
+        if held and (self.chains or len(energy_sites(structure)) > 1):
+            raise ObjectiveError(
+                f"{self!r} keeps chains from step to step, but the constant of {held[0].name!r} "
+                "depends on the steps before, which belong to the data of the batch. Use CD() "
+                "without chains=, whose chains begin at them."
+            )
+
     def surrogate(self, program: Program) -> Any:
         """The pseudo-likelihood, (N,), with the gradient of data less that of chains."""
         draws = program.draw(1, detach=True)
@@ -67,7 +83,7 @@ class CD(Objective):
 
     def contrast(self, program: Program, draws: Draws, ends: Mapping[str, Any]) -> Any:
         """What the gradient is of, (N,): log f of the data less that where chains are."""
-        return draws.log_p[0] - program.log_joint(ends).mean()
+        return draws.log_p[0] - self._at(program, ends).mean()
 
     def chained(self, structure: Structure) -> list[Site]:
         """The sites whose values chains carry."""
@@ -77,6 +93,13 @@ class CD(Objective):
         """The pseudo-likelihood of all entries."""
         draws = program.draw(1, detach=True)
         return program.total(chance_of_the_energy(program, draws, every=True))
+
+    def _at(self, program: Program, ends: Any) -> Any:
+        """log f of the ends of chains; of steps of sequences after the data's own histories."""
+        held = [site for site in energy_sites(program.structure) if site.sequential]
+        if not held:
+            return program.log_joint(ends)
+        return program.site(held[0].name).log_prob(ends[held[0].name])
 
     def _begun(self, program: Program, draws: Any) -> dict[str, Any]:
         """Where the chains of a step begin, by site."""

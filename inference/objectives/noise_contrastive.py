@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference.arguments import check_count
-from inference.errors import ArgumentError
+from inference.errors import ArgumentError, ObjectiveError
 from inference.objectives._objective import Objective
 from inference.objectives.requirements import ENERGY
 
 if TYPE_CHECKING:
     from inference.program.program import Program
+    from inference.program.structure import Structure
 
 _FLAT = 0.5  # data of either value that the marginals of binary entries begin with
 
@@ -54,6 +55,20 @@ class NCE(Objective):
                 f"noise must be 'marginals' or a fitted pair without latents, got {noise!r}."
             )
         self.noise = noise
+
+    def check(self, structure: Structure) -> None:
+        """Refuse a pair that does not fulfil what the objective needs.
+
+        Raises:
+            ObjectiveError: naming the site and what would work.
+        """
+        super().check(structure)
+        for site in structure.observed:
+            if site.sequential and not site.normalised:
+                raise ObjectiveError(
+                    f"{self!r} learns one constant, but that of {site.name!r} depends on the steps "
+                    "before. Use CD() or PseudoLikelihood()."
+                )
 
     def surrogate(self, program: Program) -> Any:
         """L of each datum, (N,), summed."""

@@ -59,12 +59,19 @@ class NADENetwork(nn.Module):
         del component
         return self._order.argsort().to(self.bias.device)
 
-    def logits(self, inputs: Tensor, component: int = 0) -> Tensor:
-        """Logits of all entries, (..., dim), from inputs (..., dim)."""
+    def logits(self, inputs: Tensor, component: int = 0, hidden: Tensor | None = None) -> Tensor:
+        """Logits of all entries, (..., dim), from inputs (..., dim).
+
+        Args:
+            inputs: the entries.
+            component: there is one alone.
+            hidden: biases of the hidden units of each row, (..., size), in place of c.
+        """
         del component
         order = self._order.to(inputs.device)
         x, logits = inputs.reshape(-1, inputs.shape[-1])[:, order], []
-        seen = self.hidden_bias.expand(len(x), -1)
+        start = self.hidden_bias if hidden is None else hidden.reshape(-1, self.size)
+        seen = start.expand(len(x), -1)
         rows = zip(*(part[order].split(BLOCK) for part in self._rows()), strict=True)
         for part, (encoder, decoder, bias) in zip(x.split(BLOCK, 1), rows, strict=True):
             found: Any = checkpoint(
@@ -107,13 +114,19 @@ class NADENetwork(nn.Module):
         noise: Tensor,
         temperature: float = 1.0,
         component: int = 0,
+        hidden: Tensor | None = None,
+        shift: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Draw the entries that are not held: see `masked.MaskedNetwork.complete`."""
+        """Draw the entries that are not held: see `masked.MaskedNetwork.complete`.
+
+        With biases of each row in place of c, (..., size), and added to b, (..., dim).
+        """
         del component
         drawn, log_weight = torch.zeros_like(values), values.new_zeros(values.shape[:-1])
-        seen = self.hidden_bias
+        seen = self.hidden_bias if hidden is None else hidden
+        bias = self.bias if shift is None else self.bias + shift
         for place in self._order.tolist():
-            logit = self.activation(seen) @ self.decoder[place] + self.bias[place]
+            logit = self.activation(seen) @ self.decoder[place] + bias[..., place]
             shown = noise[..., place], values[..., place], held[..., place]
             entry, score = drawn_or_held(logit / temperature, *shown)
             drawn[..., place], log_weight = entry, log_weight + score

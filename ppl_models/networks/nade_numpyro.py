@@ -47,8 +47,10 @@ class NADENetwork(nnx.Module):
         del component
         return self.connections.ranks()[0]
 
-    def logits(self, inputs: jax.Array, component: Any = 0) -> jax.Array:
-        """Logits of all entries, (..., dim), from inputs (..., dim)."""
+    def logits(
+        self, inputs: jax.Array, component: Any = 0, hidden: jax.Array | None = None
+    ) -> jax.Array:
+        """Logits of all entries, (..., dim), from inputs (..., dim): see `nade.NADENetwork`."""
         del component
         dim, order = self.connections.dim, self.ranks().argsort()
         x = jnp.reshape(inputs, (-1, dim))[:, order]
@@ -64,7 +66,8 @@ class NADENetwork(nnx.Module):
             states = self._states(seen, part.T, encoder)
             return seen + part.T @ encoder, (states * decoder).sum(-1)
 
-        start = jnp.broadcast_to(self.hidden_bias[...], (len(x), self.size))
+        own = self.hidden_bias[...] if hidden is None else hidden.reshape(-1, self.size)
+        start = jnp.broadcast_to(own, (len(x), self.size))
         _, found = lax.scan(block, start, tuple(rows))
         logits = jnp.moveaxis(found, 1, 0).reshape(len(x), -1)[:, :dim]
         return logits[:, self.ranks()].reshape(inputs.shape) + self.bias[...]
@@ -84,23 +87,32 @@ class NADENetwork(nnx.Module):
         return states[:, self.ranks()].reshape(*inputs.shape, self.size)
 
     def complete(
-        self, values: Any, held: Any, noise: Any, temperature: Any, component: Any = 0
+        self,
+        values: Any,
+        held: Any,
+        noise: Any,
+        temperature: Any,
+        component: Any = 0,
+        hidden: jax.Array | None = None,
+        shift: jax.Array | None = None,
     ) -> tuple[jax.Array, jax.Array]:
-        """Draw the entries that are not held: see `masked.MaskedNetwork.complete`."""
+        """Draw the entries that are not held: see `nade.NADENetwork.complete`."""
         del component
+        own = self.hidden_bias[...] if hidden is None else hidden
+        biases = jnp.broadcast_to(0.0 if shift is None else shift, values.shape)
         order, batch = jnp.asarray(self.ranks().argsort()), values.shape[:-1]
 
         def step(carry: Any, shown: Any) -> tuple[Any, None]:
             seen, drawn, log_weight = carry
             place, encoder, decoder, bias = shown
-            logit = (self.activation(seen) @ decoder + bias) / temperature
+            logit = self.activation(seen) @ decoder + bias + biases[..., place]
             given = noise[..., place], values[..., place], held[..., place]
-            entry, score = drawn_or_held(logit, *given)
+            entry, score = drawn_or_held(logit / temperature, *given)
             seen = seen + entry[..., None] * encoder
             return (seen, drawn.at[..., place].set(entry), log_weight + score), None
 
         start = (
-            jnp.broadcast_to(self.hidden_bias[...], (*batch, self.size)).astype(values.dtype),
+            jnp.broadcast_to(own, (*batch, self.size)).astype(values.dtype),
             jnp.zeros(values.shape, values.dtype),
             jnp.zeros(batch, values.dtype),
         )

@@ -17,7 +17,8 @@ from inference.errors import ObjectiveError
 from inference.estimators.certificate.cases import CASES
 from inference.estimators.certificate.expected import Expected
 from inference.estimators.certificate.libraries import enumerated
-from inference.estimators.certificate.programs import PROGRAMS, Program
+from inference.estimators.certificate.programs import ENERGIES, PROGRAMS, Program
+from inference.estimators.certificate.programs.energy import OBJECTIVES as OF_ENERGIES
 from inference.estimators.certificate.programs.program import OfCase
 from inference.estimators.certificate.sites import Array, Arrays
 from inference.objectives import Enumerated, Objective
@@ -153,6 +154,22 @@ def program_settings(
                     yield Setting(family.label, objective, k, name, engine, rows, subsampled=False)
 
 
+def energy_settings(
+    *,
+    labels: Iterable[str] | None = None,
+    programs: Iterable[str] = tuple(ENERGIES),
+    engines: Iterable[str] = ENGINES,
+) -> Iterator[Setting]:
+    """One entry for each density that is known up to a constant and what learns one."""
+    chosen = None if labels is None else set(labels)
+    for engine in engines:
+        for name in programs:
+            for label, objective in OF_ENERGIES.items():
+                if chosen is None or label in chosen:
+                    rows = ENERGIES[name].rows
+                    yield Setting(label, objective, 1, name, engine, rows, subsampled=False)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What was found for one setting.
@@ -218,8 +235,8 @@ def measure(setting: Setting, draws: int) -> Outcome:
 
 def program_of(setting: Setting) -> Program:
     """The setting's program; a case's is made once for each batch, as its gradients are kept."""
-    if setting.case in PROGRAMS:
-        return PROGRAMS[setting.case]
+    if setting.case in (known := {**PROGRAMS, **ENERGIES}):
+        return known[setting.case]
     return _of_case(setting.case, setting.rows, _FULL if setting.subsampled else None)
 
 
@@ -248,6 +265,8 @@ def deviations(grads: Arrays, exact: Arrays) -> Array:
 
 def _relative_error(grads: Arrays, exact: Arrays, guide_names: Iterable[str]) -> float:
     names = sorted(guide_names)
+    if not names:
+        return np.nan
     wrong = [np.ravel(-grads[name].mean(axis=0) - exact[name]) for name in names]
     right = [np.ravel(exact[name]) for name in names]
     return float(np.linalg.norm(np.concatenate(wrong)) / np.linalg.norm(np.concatenate(right)))

@@ -15,8 +15,9 @@ BIAS = "Objectives that follow no bound's gradient"
 UPSTREAM = "The libraries' own losses"
 PROGRAMS = "Objectives on programs"
 PROGRAMS_UPSTREAM = "The libraries' own losses on programs"
+ENERGIES = "Objectives of densities up to a constant"
 NOISE = "Noise beside globals"
-ORDER = (OBJECTIVES, BIAS, UPSTREAM, PROGRAMS, PROGRAMS_UPSTREAM, NOISE)
+ORDER = (OBJECTIVES, BIAS, UPSTREAM, PROGRAMS, PROGRAMS_UPSTREAM, ENERGIES, NOISE)
 _INTRODUCTION = (
     "Mean gradients of every objective against exact ones, written by "
     "`ppl-zoo certify --write certificate.md`. What the programs are: "

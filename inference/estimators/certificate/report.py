@@ -9,7 +9,7 @@ from inference.estimators.certificate import noise as beside
 from inference.estimators.certificate import record
 from inference.estimators.certificate.certify import LIMIT, limit
 from inference.estimators.certificate.noise import Noise
-from inference.estimators.certificate.programs import PROGRAMS
+from inference.estimators.certificate.programs import ENERGIES, PROGRAMS
 from inference.estimators.certificate.tables import (
     Entries,
     Grid,
@@ -89,6 +89,13 @@ class Certificate:
             text = _of_upstream(on_programs_theirs)
             table = upstream_table(on_programs_theirs)
             yield Section(record.PROGRAMS_UPSTREAM, text, table)
+        of_energies = [(s, o) for s, o in self.own if s.case in ENERGIES]
+        if of_energies:
+            text = (
+                "A machine of 4 x 3 units, the same less its exact constant, and a chain of 3 bits "
+                f"and their corrupted copies. {self._limits(of_energies)}"
+            )
+            yield Section(record.ENERGIES, text, deviations_table(of_energies))
         if self.noise:
             text = (
                 "Standard deviation of the gradient by a local logit, N Bernoulli latents beside a "
@@ -131,7 +138,7 @@ class Certificate:
 def _by_kind(entries: Entries) -> tuple[Entries, Entries]:
     """Entries of the cases and of the programs."""
     return (
-        [(s, o) for s, o in entries if s.case not in PROGRAMS],
+        [(s, o) for s, o in entries if s.case not in PROGRAMS and s.case not in ENERGIES],
         [(s, o) for s, o in entries if s.case in PROGRAMS],
     )
 

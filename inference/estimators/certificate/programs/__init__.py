@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inference.estimators.certificate.programs.energy import ENERGIES
 from inference.estimators.certificate.programs.flow import FLOW
 from inference.estimators.certificate.programs.globals import GLOBAL
 from inference.estimators.certificate.programs.normalised import BATCH_NORM
@@ -14,4 +15,4 @@ PROGRAMS: dict[str, Program] = {
     program.name: program for program in (*WEIGHTED, *NESTED, *GLOBAL, PACKED, FLOW, BATCH_NORM)
 }
 
-__all__ = ["PROGRAMS", "Program"]
+__all__ = ["ENERGIES", "PROGRAMS", "Program"]

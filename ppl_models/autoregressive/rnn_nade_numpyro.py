@@ -1,0 +1,60 @@
+"""RNN-NADE of sequences, NumPyro (Boulanger-Lewandowski, Bengio & Vincent 2012)."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpyro
+from flax import nnx
+from numpy.typing import ArrayLike
+from numpyro.contrib.module import nnx_module
+
+from ppl_models.directed._sequence_numpyro import SequencePair
+from ppl_models.networks.arguments import check_choice, check_seed, check_size
+from ppl_models.networks.recurrent_nade_numpyro import RecurrentNADE, RecurrentNADELaw
+from ppl_models.networks.sequences import CELLS
+from ppl_models.networks.start_values import start_at_mean
+
+__all__ = ["RNNNADE"]
+
+
+class RNNNADE(SequencePair):
+    """The pair of `rnn_nade.py` on NumPyro."""
+
+    def __init__(
+        self,
+        *,
+        data_dim: int = 88,
+        length: int = 160,
+        state_dim: int = 100,
+        hidden_dim: int = 150,
+        cell: str = "gru",
+        data_mean: ArrayLike | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.data_dim = check_size("data_dim", data_dim)
+        self.length = check_size("length", length)
+        check_size("state_dim", state_dim)
+        check_size("hidden_dim", hidden_dim)
+        check_choice("cell", cell, CELLS)
+        random = nnx.Rngs(check_seed(seed))
+        self.network = RecurrentNADE(data_dim, state_dim, hidden_dim, cell, random)
+        start_at_mean(self.network, data_mean, data_dim, "bernoulli")
+
+    def model(
+        self, x: jax.Array | None = None, lengths: jax.Array | None = None, *, size: int = 1
+    ) -> jax.Array:
+        """Score x, shape (N, length, data_dim), or draw `size`; each step's mean given the past.
+
+        That mean depends on the draw, and is no datum.
+        """
+        network = nnx_module("network", self.network)()
+        inside = self._inside(x, lengths)
+        rows = size if x is None else len(x)
+        with numpyro.plate("data", rows):
+            law = RecurrentNADELaw(network, self.length, (rows,), inside=inside)
+            value = numpyro.sample("x", law, obs=x)
+        return law.mean_given(jnp.asarray(value))
+
+    def guide(self, x: jax.Array, lengths: jax.Array | None = None) -> None:
+        """Nothing: there are no latents, so that the ELBO is log p(x)."""

@@ -1,0 +1,120 @@
+"""Convolutional restricted Boltzmann machine, Pyro (Lee et al. 2009)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyro
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from ppl_models._pyro_pair import PyroPair
+from ppl_models.networks.arguments import check_count, check_seed, check_size, check_sizes
+from ppl_models.networks.convolutional_machine import ConvolutionalMachine
+from ppl_models.networks.energy_arguments import check_normaliser
+from ppl_models.networks.start_values import output_bias
+
+__all__ = ["ConvolutionalRBM"]
+
+
+class ConvolutionalRBM(PyroPair):
+    """Binary images and maps of binary hidden units, with filters that all places share.
+
+    The density of x is known up to the constant Z; the hidden units are summed out. With filters
+    F_k of S x S and * the correlation at all places where they fit:
+
+        p(x, h) = exp(a . x + sum_k h_k . (F_k * x + c_k)) / Z
+        x_n ~ p(x) = sum_h p(x, h)                              (height * width,)
+        guide: nothing, as h is no latent of the program
+
+    With `pooling=p` at most one unit of each block of p x p of a map is on (probabilistic
+    max-pooling): p(h_i = 1 | x) = exp(I_i) / (1 + sum over the block exp(I_j)), I the inputs.
+
+    The site's distribution says `normalised = False`, and has `transition` (block Gibbs) and
+    `tempered`: it is learnt by `CD`, `PseudoLikelihood` or `NCE`, and scored by `log_partition` and
+    `log_likelihood`. With `normaliser="exact"` the constant is summed and ELBO() is exact maximum
+    likelihood.
+
+    Args:
+        image_shape: height and width; x has as many columns as there are pixels.
+        filters: number of filters K.
+        filter_size: S.
+        pooling: p, which divides the sides of a map, height - S + 1 and width - S + 1; 1 for none.
+        normaliser: `"none"`, or `"exact"`, for at most 20 pixels.
+        burn_in: steps of the chains whose ends `model(None, size=...)` draws.
+        data_mean: mean of the training data, shape (height * width,). When given, a starts at its
+            logit and chains begin there.
+        seed: seed of the initial weights.
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        image_shape: Sequence[int] = (28, 28),
+        filters: int = 32,
+        filter_size: int = 7,
+        pooling: int = 1,
+        normaliser: str = "none",
+        burn_in: int = 1000,
+        data_mean: ArrayLike | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        shape = check_sizes("image_shape", image_shape)
+        if len(shape) != 2:
+            raise ValueError(f"image_shape must be (height, width), such as (28, 28), got {shape}.")
+        self.image_shape = shape[0], shape[1]
+        self.data_dim = shape[0] * shape[1]
+        check_size("filters", filters)
+        check_size("filter_size", filter_size)
+        sides = [side - filter_size + 1 for side in self.image_shape]
+        self.pooling, self.burn_in = check_size("pooling", pooling), check_count("burn_in", burn_in)
+        if min(sides) < 1 or any(side % pooling for side in sides):
+            raise ValueError(
+                f"filter_size={filter_size} leaves maps of {sides[0]} x {sides[1]} of an image of "
+                f"{self.image_shape[0]} x {self.image_shape[1]}, which pooling={pooling} must "
+                "divide; choose others."
+            )
+        self.exact = check_normaliser(normaliser, self.data_dim + 1, self.data_dim)
+        random = torch.Generator().manual_seed(check_seed(seed))
+        sizes = (filters, 1, filter_size, filter_size)
+        self.filters = nn.Parameter(0.05 * torch.randn(sizes, generator=random))
+        self.hidden_bias = nn.Parameter(torch.full((filters,), -0.1))
+        start = np.zeros(self.data_dim, np.float32)
+        if data_mean is not None:
+            start = output_bias(data_mean, self.data_dim, "bernoulli")
+        self.visible_bias = nn.Parameter(torch.tensor(start))
+        self.means = None if data_mean is None else np.asarray(data_mean, np.float32)
+
+    def law(self) -> ConvolutionalMachine:
+        """The distribution of a row."""
+        means = None if self.means is None else torch.as_tensor(self.means).to(self.filters)
+        return ConvolutionalMachine(
+            self.filters,
+            self.visible_bias,
+            self.hidden_bias,
+            self.image_shape,
+            pooling=self.pooling,
+            normalised=self.exact,
+            burn_in=self.burn_in,
+            means=means,
+        )
+
+    def model(self, x: Tensor | None = None, *, size: int = 1) -> Tensor:
+        """Score x, shape (N, height * width), or draw `size` rows by chains.
+
+        Returns the mean of x given the hidden units' chances at it.
+        """
+        self.register()
+        law = self.law()
+        with pyro.plate("data", size if x is None else len(x)):
+            value = pyro.sample("x", law, obs=x)
+        return law.reconstruct(value)
+
+    def guide(self, x: Tensor) -> None:
+        """Propose nothing: there is no latent."""
