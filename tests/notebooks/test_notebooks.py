@@ -19,13 +19,15 @@ PICTURES = {
     "fit_here_predict_there": 0,
     "same_generator_many_objectives": 2,
     "why_did_my_guide_get_worse": 1,
+    "why_training_is_unstable": 3,
 }
 # Enough steps for what is asked here, that every cell runs and draws without a warning.
 SHORTER = {
     "compare_objectives": {'"steps": 600': '"steps": 200'},
     "first_fit": {"epochs=600": "epochs=60"},
     "first_pair": {"epochs=40": "epochs=20", '"epochs": 30': '"epochs": 15'},
-    "same_generator_many_objectives": {"steps=800": "steps=200"},
+    "same_generator_many_objectives": {"steps=1200": "steps=200"},
+    "why_training_is_unstable": {"steps=1200": "steps=200"},
     "why_did_my_guide_get_worse": {"steps=1000": "steps=200", "steps=400": "steps=100"},
 }
 
