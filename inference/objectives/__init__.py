@@ -7,6 +7,7 @@ from inference.objectives.concrete import Concrete
 from inference.objectives.contrastive import CD
 from inference.objectives.control_variates import REBAR, RELAX
 from inference.objectives.cycle_consistent import CycleConsistent
+from inference.objectives.denoising import Denoising
 from inference.objectives.divergences import ChiSquare, TailAdaptive
 from inference.objectives.domain_adversarial import DomainAdversarial
 from inference.objectives.doubly_reparameterised import STL, DReG
@@ -16,6 +17,7 @@ from inference.objectives.exposure import ScheduledSampling
 from inference.objectives.f_divergences import JensenShannon, TotalVariation
 from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
 from inference.objectives.mmd import MMD, InfoVAE
+from inference.objectives.multi_prediction import MultiPrediction
 from inference.objectives.muprop import MuProp
 from inference.objectives.noise_contrastive import NCE
 from inference.objectives.nvil import NVIL
@@ -28,6 +30,7 @@ from inference.objectives.score_matching import ScoreMatching
 from inference.objectives.semi_supervised import SemiSupervisedAdversarial
 from inference.objectives.spelling import describe_objective
 from inference.objectives.thermodynamic import TVO
+from inference.objectives.up_down import UpDown
 from inference.objectives.validity import Validity, valid_objectives
 from inference.objectives.wake_sleep import RWS, WakeSleep
 
@@ -72,6 +75,9 @@ enlist(
         PseudoLikelihood,
         NCE,
         ScoreMatching,
+        UpDown,
+        MultiPrediction,
+        Denoising,
     ),
 )
 
@@ -99,12 +105,14 @@ __all__ = [
     "Concrete",
     "CycleConsistent",
     "DReG",
+    "Denoising",
     "DisARM",
     "DomainAdversarial",
     "Enumerated",
     "InfoVAE",
     "JensenShannon",
     "MuProp",
+    "MultiPrediction",
     "Objective",
     "PseudoLikelihood",
     "Renyi",
@@ -113,6 +121,7 @@ __all__ = [
     "SemiSupervisedAdversarial",
     "TailAdaptive",
     "TotalVariation",
+    "UpDown",
     "Validity",
     "WakeSleep",
     "describe_objective",

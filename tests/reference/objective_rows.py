@@ -54,6 +54,10 @@ ROWS: dict[str, set[str]] = {
     "PseudoLikelihood": set(),
     "NCE": set(),
     "ScoreMatching": set(),
+    "UpDown": set(),
+    "MultiPrediction": set(),
+    # A latent of a counting measure.
+    "Denoising": set(),
 }
 
 

@@ -137,6 +137,7 @@ def _site(
         one_order=one_order(site["fn"]),
         kernel=hasattr(innermost(site["fn"]), "transition"),
         full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
+        predicts=hasattr(innermost(site["fn"]), "predict"),
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan=missing and _is_nan(site),

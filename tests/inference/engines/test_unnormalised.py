@@ -24,7 +24,9 @@ from inference.program.sites import DATA, LATENTS, PARAMETERS
 
 X = (np.random.default_rng(0).random((4, 3)) < 0.5).astype(np.float32)
 WEIGHTS = np.array([0.1, 0.2, 0.3, 0.4], dtype=np.float32)
-LEARN_ENERGIES = ("CD", "PseudoLikelihood", "NCE", "ScoreMatching")  # want a kernel, or no latents
+LEARN_ENERGIES = (  # want a kernel, no latents, or a machine's mean field
+    *("CD", "PseudoLikelihood", "NCE", "ScoreMatching", "UpDown", "MultiPrediction"),
+)
 each_engine = pytest.mark.parametrize("engine", ENGINES)
 Unnormalised = {
     engine: type("Unnormalised", (law,), {"normalised": False})

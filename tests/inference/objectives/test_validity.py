@@ -291,8 +291,8 @@ def test_the_states_of_all_sites_multiply(engine: str) -> None:
 def test_it_prints_one_line_for_each_reason(engine: str) -> None:
     validity = valid_objectives(*case(engine, "integer"))
     first, *rest = str(validity).splitlines()
-    assert (
-        first == "valid: ELBO, NVIL, RLOO, VIMCO, RWS, WakeSleep, TVO, SUMO, JensenShannon, "
+    assert first == (
+        "valid: ELBO, NVIL, RLOO, VIMCO, RWS, WakeSleep, TVO, SUMO, JensenShannon, "
         "TotalVariation, Enumerated"
     )
     assert [line.partition(": ")[0] for line in rest] == list(validity.refused)
