@@ -20,6 +20,7 @@ PICTURES = {
     "from_rbm_to_dbm": 5,
     "same_generator_many_objectives": 2,
     "why_did_my_guide_get_worse": 1,
+    "why_training_is_unstable": 3,
 }
 # Enough steps for what is asked here, that every cell runs and draws without a warning.
 SHORTER = {
@@ -33,6 +34,7 @@ SHORTER = {
         'num_temperatures": 500': 'num_temperatures": 50',
     },
     "same_generator_many_objectives": {"steps=800": "steps=200"},
+    "why_training_is_unstable": {"steps=1200": "steps=200"},
     "why_did_my_guide_get_worse": {"steps=1000": "steps=200", "steps=400": "steps=100"},
 }
 
