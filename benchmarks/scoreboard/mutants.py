@@ -226,9 +226,14 @@ def resumed(original: Original, path: Path, whole: Run) -> str:
         return "refused" if str(path) in str(error) else f"unclear: {error}"
     except Exception as error:
         return f"unclear: {type(error).__name__}: {error}"
-    differs = "" if all(
-        np.array_equal(found.parameters[name], whole.parameters[name]) for name in whole.parameters
-    ) else "parameters"
+    differs = (
+        ""
+        if all(
+            np.array_equal(found.parameters[name], whole.parameters[name])
+            for name in whole.parameters
+        )
+        else "parameters"
+    )
     return f"silent: {differs}" if differs else "harmless"
 
 

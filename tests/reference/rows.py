@@ -28,6 +28,10 @@ def signs(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.fl
     return 2 * binary(random, rows, columns) - 1
 
 
+def counts(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
+    return random.poisson(1.5, (rows, columns)).astype(np.float32)
+
+
 def errors(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
     return (0.5 + random.random((rows, columns))).astype(np.float32)
 
@@ -116,6 +120,7 @@ DRAWS: dict[str, Draw] = {
         binary_steps,
         real_steps,
         lengths,
+        counts,
         errors,
         all_labels,
         few_labels,
