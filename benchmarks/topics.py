@@ -24,9 +24,8 @@ GUIDES = (("amortised", 0.02, 3000), ("structured", 0.01, 1500))
 def main() -> None:
     """Print the table."""
     data, true = load("bars"), bars.topics()
-    print(
-        "| method | setting | seconds | mean total variation | largest |\n|---|---|---:|---:|---:|"
-    )
+    print("| method | setting | seconds | mean total variation | largest |")
+    print("|---|---|---:|---:|---:|")
 
     def row(method: str, setting: str, start: float, topics: Any) -> None:
         apart = 0.5 * abs(topics[label_order(topics, true)] - true).sum(1)

@@ -54,9 +54,11 @@ class VampPrior(Pair):
         self.kind = check_choice("prior", prior, ("vampprior", "mixture", "normal"))
         hidden = check_network(hidden, activation)
         random = nnx.Rngs(check_seed(seed))
+        self.likelihood = Likelihood(
+            likelihood, data_dim, noise_scale, levels, network_variance=True
+        )
         down = [data_dim, *hidden, 2 * latent_dim]
-        up = [latent_dim, *reversed(hidden), data_dim]
-        self.likelihood = Likelihood(likelihood, data_dim, noise_scale, levels)
+        up = [latent_dim, *reversed(hidden), self.likelihood.outputs]
         self.encoder = MLP(down, activation, random)
         self.decoder = MLP(up, activation, random)
         start_at_mean(self.decoder, data_mean, data_dim, likelihood)
