@@ -17,7 +17,7 @@ FRUGAL := OMP_NUM_THREADS=1 XLA_FLAGS="$(XLA_QUICK)" \
 	JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.venv/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
-.PHONY: demo test lint benchmark certify notebooks clean
+.PHONY: demo test lint benchmark certify scoreboard notebooks clean
 
 demo: .venv/.ready
 	$(BIN)/ppl-zoo demo
@@ -39,6 +39,9 @@ benchmark: .venv/.ready
 certify: .venv/.ready
 	$(BIN)/ppl-zoo certify --workers $(WORKERS) --write certificate.md
 
+scoreboard: .venv/.ready
+	$(BIN)/python -m benchmarks.scoreboard --write benchmarks/scoreboard/results
+
 notebooks: .venv/.ready
 	$(BIN)/jupytext --to ipynb notebooks/*.py
 	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
@@ -47,7 +50,7 @@ clean:
 	rm -rf .venv runs
 
 .venv/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11) and 'Python 3.11 is needed: make PYTHON=/path/to/python3.11')"
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11')"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_FLAGS) torch==2.13.0
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"

@@ -233,7 +233,11 @@ def check_pair_type(pair: Any) -> None:
     elif isinstance(pair, (str, os.PathLike)):
         remedy = f" Read a run from its folder, or make a pair: load_run({str(pair)!r}) or create."
     elif callable(pair):
-        remedy = " A model by itself has no posterior; pass its guide too: (model, guide)."
+        remedy = (
+            " A model by itself has no posterior; pass its guide too, both as one argument: "
+            "(model, guide). Where there is none yet, AutoNormal(model) of the library's "
+            "infer.autoguide is one."
+        )
     elif hasattr(pair, "run") and hasattr(pair, "results"):
         remedy = " Pass one of its runs: comparison.run(pair, objective)."
     raise ArgumentError(

@@ -33,7 +33,9 @@ from ppl_models._plugins import read_plugins, unusable
 from ppl_models._pretrained import Weights, weights_for
 
 _ROOT = Path(__file__).parent
-_NOT_FAMILIES = {"cards", "classical", "datasets", "networks", "pretrained", "scaffold"}
+_NOT_FAMILIES = {
+    *("cards", "classical", "datasets", "distributions", "networks", "pretrained", "scaffold"),
+}
 
 
 def _zoo() -> dict[str, Place]:

@@ -14,6 +14,8 @@ from inference.errors import PairError
 from inference.pairs import as_pair, called_with, check_pair_type, fitted, unpacked
 from inference.program.records import RecordedSite, raising_line
 
+_NO_BATCH = "No batch was given: pass some rows of data, as in explain(pair, x[:7])."
+
 
 def explain(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> pd.DataFrame:
     """The sites of model and guide on a batch, a row each, in the order in which they run.
@@ -51,7 +53,7 @@ def explain(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> 
         where = raising_line(error)
         raise PairError(
             f"the pair fails on this batch{f' at {where}' if where else ''}: {in_words(error)} "
-            "check_pair(pair, *batch) says what else is wrong."
+            + ("check_pair(pair, *batch) says what else is wrong." if batch or named else _NO_BATCH)
         ) from error
     names = [*model, *(name for name in guide if name not in model)]
     table = {name: _row(model.get(name), guide.get(name)) for name in names}

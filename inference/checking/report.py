@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,9 +95,21 @@ class Report:
     def _only(self, outcome: Outcome) -> list[Finding]:
         return [finding for finding in self.findings if finding.outcome == outcome]
 
+    def _repr_html_(self) -> str:
+        """A row for each finding that matters, and the counts; passed checks are only counted."""
+        found = self.frame
+        shown = found[found["level"].isin(list(_LEVELS.values()))].fillna("")
+        table = shown.to_html(index=False, escape=True) if len(shown) else ""
+        return f"<p>{html.escape(self.counts)}</p>{table}"
+
     def __str__(self) -> str:
         ordered = [*self.passed, *self.skipped, *self.notes, *self.limits, *self.failed]
-        counts = ", ".join(
+        return "\n".join([*map(_wrapped, ordered), self.counts])
+
+    @property
+    def counts(self) -> str:
+        """How many findings of each kind there are, in words."""
+        return ", ".join(
             [
                 f"{len(self.passed)} passed",
                 _counted(len(self.failed), "error"),
@@ -105,7 +118,6 @@ class Report:
                 f"{len(self.skipped)} skipped",
             ]
         )
-        return "\n".join([*map(_wrapped, ordered), counts])
 
 
 def _wrapped(finding: Finding) -> str:

@@ -15,8 +15,11 @@ from inference.cli.certificate import certify
 from inference.cli.checking import check_command
 from inference.cli.comparison import compare_command, demo, report_command
 from inference.cli.datasets import data
+from inference.cli.docs import docs_command
 from inference.cli.evaluation import evaluate
+from inference.cli.names import model_name
 from inference.cli.objectives import objectives_command
+from inference.cli.output import json_option, say_json
 from inference.cli.published import reproduce_command, results_command
 from inference.cli.scaffold import new
 from inference.cli.settings import hyperparameters
@@ -28,7 +31,6 @@ from ppl_models import info, list_models, list_pretrained, pretrained_info
 app = typer.Typer(
     cls=Commands,
     help="Deep generative models in Pyro and NumPyro: list, train, score.",
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -55,6 +57,8 @@ def _top(
 def list_command(
     pattern: Annotated[str, typer.Argument(help="Shell pattern, such as '*vae*'.")] = "*",
     engine: Annotated[str | None, typer.Option(help="Only models on numpyro or pyro.")] = None,
+    *,
+    as_json: json_option = False,
 ) -> None:
     """List the models."""
     with answering(ValueError), plain_warnings():
@@ -64,6 +68,10 @@ def list_command(
                 f"no model matches PATTERN {pattern!r}; use * for any letters, as in '*vae*', or "
                 "leave it out to see all models."
             )
+    if as_json:
+        facts = ("name", "family", "engines", "title", "reference", "latents", "exact")
+        say_json([{fact: getattr(info(name), fact) for fact in facts} for name in names])
+        return
     table = Table("name", "family", "engines", "title")
     for name in names:
         card = info(name)
@@ -72,12 +80,21 @@ def list_command(
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="A model of `ppl-zoo list`.")]) -> None:
+def show(name: model_name, *, as_json: json_option = False) -> None:
     """Show a model's card, its hyperparameters, and the weights that it can begin with."""
     from rich.markdown import Markdown
 
     with answering(ValueError):
         card = info(name)
+    settings = hyperparameters(card, card.engines[0])
+    if as_json:
+        facts = ("name", "title", "family", "engines", "reference", "latents", "exact", "text")
+        say_json(
+            {fact: getattr(card, fact) for fact in facts}
+            | {"hyperparameters": {key: vars(each) for key, each in settings.items()}}
+            | {"pretrained": [vars(pretrained_info(n)) for n in list_pretrained(model=name)]}
+        )
+        return
     latents = [f"{site} ({', '.join(map(str, shape))})" for site, shape in card.latents.items()]
     print_facts(
         {
@@ -92,7 +109,7 @@ def show(name: Annotated[str, typer.Argument(help="A model of `ppl-zoo list`.")]
     )
     console.print(Markdown(card.text))
     table = Table("hyperparameter", "default", "meaning")
-    for key, parameter in hyperparameters(card, card.engines[0]).items():
+    for key, parameter in settings.items():
         table.add_row(key, parameter.default, parameter.meaning)
     console.print(table)
     console.print(weights_table(name))
@@ -130,4 +147,5 @@ app.command("results")(results_command)
 app.command("check")(check_command)
 app.command("objectives")(objectives_command)
 app.command()(certify)
+app.command("docs")(docs_command)
 app.add_typer(data, name="data")

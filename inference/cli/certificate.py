@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inference.cli.text import answering, console, known_words, progress_bar, whole_numbers
+from inference.cli.output import json_option, notes, say_json
+from inference.cli.text import (
+    answering,
+    console,
+    interruptible,
+    known_words,
+    progress_bar,
+    whole_numbers,
+)
 
 if TYPE_CHECKING:
     from inference.estimators.certificate.certify import Setting
@@ -47,6 +55,7 @@ def certify(
         Path | None,
         typer.Option(help="Markdown file whose sections the tables take the place of."),
     ] = None,
+    as_json: json_option = False,
 ) -> None:
     """Compare every objective's mean gradient with an exact one, on every kind of latent."""
     from inference.engines import ENGINES
@@ -67,7 +76,8 @@ def certify(
     theirs = _of_the_libraries(known, engines, counts) if upstream else []
     chosen = [*ours, *theirs]
     started = time.monotonic()
-    with progress_bar("entries", len(chosen)) as bar:
+    kept = interruptible(lambda: "No entry was kept.")
+    with kept, progress_bar("entries", len(chosen)) as bar:
         outcomes = measure(chosen, draws, workers=workers, report=bar)
     if out is not None:
         with answering(OSError):
@@ -79,15 +89,17 @@ def certify(
         noise=list(measure_noise(engines)) if noise else [],
         draws=draws,
     )
-    for section in certificate.sections():
+    if as_json:
+        say_json(as_frame(chosen, outcomes).to_dict("records"))
+    for section in certificate.sections() if not as_json else ():
         console.print(section.text, section.grid.rich(), sep="\n")
     if write is not None:
         with answering(OSError):
             record.write(write, certificate.markdown(), time.monotonic() - started)
     failed = certificate.failed()
     if failed:
-        console.print(f"FAILED: {len(failed)} beyond the limit.")
-        console.print("\n".join(failed))
+        notes(as_json).print(f"FAILED: {len(failed)} beyond the limit.")
+        notes(as_json).print("\n".join(failed))
         raise typer.Exit(1)
 
 

@@ -17,6 +17,8 @@ from inference.cli.data import (
     load_data,
     refuse_first,
 )
+from inference.cli.names import data_names
+from inference.cli.output import json_option, say_json
 from inference.cli.settings import parse_settings
 from inference.cli.text import answering, console
 from inference.errors import ArgumentError
@@ -29,7 +31,10 @@ def check_command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Of the class; repeatable."),
     ] = None,
-    data: Annotated[str, typer.Option(help="Data set that the rows are from.")] = "digits",
+    data: Annotated[
+        str,
+        typer.Option(help="Data set, or file, that the rows are from.", autocompletion=data_names),
+    ] = "digits",
     binarisation: Annotated[
         str | None, typer.Option(help="dynamic, static, threshold or grey.", show_default="usual")
     ] = None,
@@ -39,6 +44,7 @@ def check_command(
     checks: Annotated[
         list[str] | None, typer.Option("--check", help="Make this check; repeatable.")
     ] = None,
+    as_json: json_option = False,
 ) -> None:
     """Check a pair before it is trained; the exit code is 1 if there is an error."""
     import numpy as np
@@ -58,7 +64,10 @@ def check_command(
         from inference.checking.check import check_pair
 
         report = check_pair(made, *batch, checks=checks or None, rows=len(dataset.train))
-    console.print(str(report), soft_wrap=True)
+    if as_json:
+        say_json(report.frame.to_dict("records"))
+    else:
+        console.print(str(report), soft_wrap=True)
     if report.failed:  # limits and notes are no reason to stop
         raise typer.Exit(1)
 

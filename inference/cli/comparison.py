@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from inference.cli.data import check_data, first_is_rows, load_data, parse_data_id, refuse_first
+from inference.cli.data import (
+    check_data,
+    data_file,
+    data_of_run,
+    first_is_rows,
+    load_data,
+    refuse_first,
+)
+from inference.cli.output import json_option, say_json
 from inference.cli.pairs import pair_maker
-from inference.cli.text import answering, console, plain_warnings
+from inference.cli.text import answering, console, interruptible, plain_warnings
 from inference.comparison.spec_file import EXAMPLE, Spec, read_spec
 from inference.errors import ArgumentError
 
@@ -51,10 +59,11 @@ def compare_command(
     report: _page = None,
     workers: _workers = None,
     executor: _executor = None,
+    as_json: json_option = False,
 ) -> None:
     """Train pairs under objectives on equal terms; a table, and a report as one HTML file.
 
-    Given again it goes on where it was stopped.
+    Given again it goes on where it was stopped. The exit code is 1 where a run failed.
     """
     if example:
         console.print(EXAMPLE, end="")
@@ -64,7 +73,7 @@ def compare_command(
             raise ArgumentError("name a TOML file; `ppl-zoo compare --example` prints one.")
         asked = read_spec(spec)
     given = {"out": out, "workers": workers, "executor": executor}
-    _compare(asked, report, {"out": f"runs/{spec.stem}"}, given)
+    _compare(asked, report, {"out": f"runs/{spec.stem}"}, given, as_json=as_json)
 
 
 def demo(
@@ -74,9 +83,11 @@ def demo(
     epochs: Annotated[
         int, typer.Option(min=1, help="Passes over the 1,297 training images.")
     ] = 150,
+    *,
+    as_json: json_option = False,
 ) -> None:
     """Compare a belief net and VAEs on handwritten digits, each under three objectives."""
-    _compare(_DEMO, None, {}, {"out": out, "budget": {"epochs": epochs}})
+    _compare(_DEMO, None, {}, {"out": out, "budget": {"epochs": epochs}}, as_json=as_json)
 
 
 def report_command(
@@ -94,7 +105,9 @@ def report_command(
     ] = None,
     rows_seed: Annotated[int, typer.Option(min=0, help="Seed of that draw.")] = 0,
     first: first_is_rows = None,
+    data: data_file = None,
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
+    as_json: json_option = False,
 ) -> None:
     """Ask the same of runs that are there already, and write a report."""
     from inference.comparison.gather import gather
@@ -103,31 +116,70 @@ def report_command(
     with answering():
         refuse_first(first)
         recorded = str(RunFolder(runs[0]).read_spec().get("data", {}).get("id"))
-        name, options = parse_data_id(recorded)
-    data = load_data(name, options)
-    with answering(), plain_warnings():
-        check_data(data, recorded, "test")
+    dataset = data_of_run(recorded, data)
+    kept = interruptible(lambda: "No report was written.")
+    with answering(), plain_warnings(), kept:
+        check_data(dataset, recorded, "test")
         asked: dict[str, Any] = {"metrics": metric} if metric else {}
-        _show(gather(runs, data, rows=rows, rows_seed=rows_seed, **asked), out, "Runs")
+        found = gather(runs, dataset, rows=rows, rows_seed=rows_seed, **asked)
+        _show(found, out, "Runs", as_json=as_json)
 
 
-def _compare(spec: Spec, report: Path | None, usual: dict[str, Any], given: dict[str, Any]) -> None:
+def _compare(
+    spec: Spec,
+    report: Path | None,
+    usual: dict[str, Any],
+    given: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
     from inference.comparison.compare import compare
 
     name, options = spec.data
     data = load_data(name, options)
     arguments = {**usual, **spec.arguments}
     arguments |= {key: value for key, value in given.items() if value is not None}
-    with answering(ValueError, TypeError), plain_warnings():
+    folder = Path(arguments["out"])
+
+    def kept() -> str:
+        done = len([*folder.glob("results/*.json")])
+        return (
+            f"{done} finished runs, and what was begun, are kept in {folder}; the same command "
+            "goes on there."
+        )
+
+    with answering(ValueError, TypeError), plain_warnings(), interruptible(kept):
         pairs = {
             label: pair_maker(f"pairs.{label}", *entry, data) for label, entry in spec.pairs.items()
         }
         comparison = compare(pairs, spec.objectives, data, **arguments)
-        _show(comparison, report or Path(arguments["out"], "report.html"), spec.title)
+        _show(comparison, report or folder / "report.html", spec.title, as_json=as_json)
 
 
-def _show(comparison: Comparison, path: Path, title: str) -> None:
-    """Print the table and write the report."""
+def _show(comparison: Comparison, path: Path, title: str, *, as_json: bool) -> None:
+    """Print the table, write the report, and leave with exit code 1 where a run failed."""
+    if not as_json:
+        _print(comparison)
+    page = comparison.to_html(path, title=title)
+    if as_json:
+        say_json(_as_values(comparison, page))
+    else:
+        console.print(f"Report: {page}", soft_wrap=True)
+    if any(result.failed for result in comparison.results):
+        raise typer.Exit(1)
+
+
+def _as_values(comparison: Comparison, page: Path) -> dict[str, Any]:
+    rows = [
+        {"pair": pair, "objective": objective, "failed": comparison.why(pair, objective) or None}
+        | {"metrics": {name: vars(summary) for name, summary in metrics.items()}}
+        for (pair, objective), metrics in comparison.summaries.items()
+    ]
+    runs = comparison.frame.to_dict("records")
+    return {"data": comparison.cells[0].data_id, "rows": rows, "runs": runs, "report": str(page)}
+
+
+def _print(comparison: Comparison) -> None:
     table = comparison.table()
     failed = table.pop("failed").to_dict() if "failed" in table else {}
     shown = Table("pair", "objective", *map(str, table.columns))
@@ -140,4 +192,3 @@ def _show(comparison: Comparison, path: Path, title: str) -> None:
         if why:
             console.print(f"{pair}, {objective} failed: {why}", soft_wrap=True)
     console.print(f"data: {comparison.cells[0].data_id}", soft_wrap=True)
-    console.print(f"Report: {comparison.to_html(path, title=title)}", soft_wrap=True)

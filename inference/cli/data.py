@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from inference.cli.text import answering
 from inference.errors import ArgumentError
 from inference.literals import literal
-from ppl_models.datasets import list_datasets, options_of
+from ppl_models.datasets import is_own_file, list_datasets, options_of
 
 if TYPE_CHECKING:
     from ppl_models.datasets import Dataset
@@ -22,6 +23,36 @@ first_is_rows = Annotated[int | None, typer.Option("--first", hidden=True)]
 _DATA_ID = re.compile(
     r"(?P<name>[^/+]+)(\+(?P<variant>[a-z0-9_=,]+))?/train/(?P<binarisation>[a-z]+)(/seed=(?P<seed>\d+))?/[0-9a-f]+"
 )
+
+
+data_file = Annotated[
+    str | None,
+    typer.Option(
+        help="The file that the run was trained on, where that was one.", show_default=False
+    ),
+]
+
+
+def data_of_run(recorded: str, file: str | None) -> Dataset:
+    """The data set that a run was trained on, from its id; of a file of one's own, from that.
+
+    What is wrong is a sentence and exit code 2.
+    """
+    with answering():
+        name, options = parse_data_id(recorded)
+        if is_own_file(name):
+            place = Path(file or name)
+            if place.name != name:
+                raise ArgumentError(f"--data {file}: the run was trained on a file {name}.")
+            if not place.is_file():
+                raise ArgumentError(
+                    f"the run was trained on a file {name}, and there is none at {place}; name it: "
+                    f"--data path/to/{name}."
+                )
+            name = str(place)
+        elif file is not None:
+            raise ArgumentError(f"the run was trained on {name}; leave --data out.")
+    return load_data(name, options)
 
 
 def refuse_first(first: int | None) -> None:
@@ -48,7 +79,8 @@ def parse_data_id(identity: str) -> tuple[str, dict[str, Any]]:
     found = _DATA_ID.fullmatch(identity)
     if found is None:
         raise ArgumentError(
-            f"the run was trained on {identity!r}, which is no data set of ppl_models.datasets; "
+            f"the run was trained on {identity!r}, which is no data set of ppl_models.datasets and "
+            "no file; "
             "score it in Python with inference.log_likelihood(inference.load_run(RUN).pair, x)."
         )
     seed = found["seed"]
@@ -56,7 +88,7 @@ def parse_data_id(identity: str) -> tuple[str, dict[str, Any]]:
     for part in filter(None, (found["variant"] or "").split(",")):
         key, _, value = part.partition("=")
         options[key] = int(value) if value.isdecimal() else value
-    if found["name"] in list_datasets():
+    if found["name"] in list_datasets() or is_own_file(found["name"]):
         # What is no option of `load`, such as real values, is a property of the data set.
         accepted = options_of(found["name"])
         options = {key: value for key, value in options.items() if key in accepted}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from inference.cli.data import load_data
+from inference.cli.names import data_name
+from inference.cli.output import json_option, say_json
 from inference.cli.text import Commands, answering, console, print_facts
 from ppl_models.datasets import (
     description,
@@ -29,26 +32,36 @@ data = typer.Typer(cls=Commands, help="The data sets: list, show, verify their f
 
 
 @data.command("list")
-def list_command() -> None:
+def list_command(*, as_json: json_option = False) -> None:
     """List the data sets, and whether their files are on this machine."""
+    rows = []
     table = Table("name", "what it is", "files")
     for name in list_datasets():
         files = published_files(name)
         here = sum(held(file) is not None for file in files)
         said = f"{here} of {len(files)} here" if files else "none needed"
-        table.add_row(name, description(name).partition("\n")[0], said)
-    console.print(table)
+        what = description(name).partition("\n")[0]
+        table.add_row(name, what, said)
+        rows.append({"name": name, "what": what, "files": len(files), "here": here})
+    if as_json:
+        say_json(rows)
+    else:
+        console.print(table)
 
 
 @data.command()
-def show(name: Annotated[str, typer.Argument(help="A data set of `ppl-zoo data list`.")]) -> None:
+def show(name: data_name, *, as_json: json_option = False) -> None:
     """Show a data set: what it is, its options, its files, and its splits where they are here.
 
     Nothing is downloaded.
     """
     with answering(ValueError):
-        console.print(inspect.cleandoc(description(name)))
-    files = published_files(name)
+        text = inspect.cleandoc(description(name))
+        files = published_files(name)
+    if as_json:
+        say_json(_as_values(name, text, files))
+        return
+    console.print(text)
     print_facts({"options": ", ".join(options_of(name))})
     if files:
         console.print(_files_table(name))
@@ -65,11 +78,29 @@ def show(name: Annotated[str, typer.Argument(help="A data set of `ppl-zoo data l
     console.print(table)
 
 
+def _as_values(name: str, text: str, files: Sequence[PublishedFile]) -> dict[str, Any]:
+    """What is shown, for JSON; splits where they can be had at once."""
+    splits: dict[str, Any] = {}
+    if all(held(file) is not None for file in files) and not needed_options(name):
+        found = load_data(name, {})
+        for split in SPLITS:
+            shape = getattr(found, split).shape
+            splits[split] = {"shape": shape, "data_id": str(found.data_id(split))}
+    described = {"name": name, "text": text, "options": options_of(name)}
+    return described | {"files": _states(files), "splits": splits}
+
+
+def _states(files: Sequence[PublishedFile]) -> list[dict[str, Any]]:
+    return [{"file": f"{f.folder}/{f.name}", "state": state(f), "sha256": f.sha256} for f in files]
+
+
 @data.command()
 def verify(
     names: Annotated[
         list[str] | None, typer.Argument(help="Data sets; all of them without a name.")
     ] = None,
+    *,
+    as_json: json_option = False,
 ) -> None:
     """Compare the files on this machine with what was published; exit code 1 where one differs.
 
@@ -78,8 +109,12 @@ def verify(
     fault = False
     with answering(ValueError):
         chosen = {name: published_files(name) for name in names or list_datasets()}
+    if as_json:
+        say_json({name: _states(files) for name, files in chosen.items()})
     for name, files in chosen.items():
-        if files:
+        if as_json:
+            pass
+        elif files:
             console.print(_files_table(name))
         elif names:
             console.print(f"{name}: needs no file.")

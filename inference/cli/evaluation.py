@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from inference.cli.data import check_data, first_is_rows, load_data, parse_data_id, refuse_first
-from inference.cli.text import answering, console, plain_warnings, print_facts
+from inference.cli.data import (
+    check_data,
+    data_file,
+    data_of_run,
+    first_is_rows,
+    refuse_first,
+)
+from inference.cli.output import json_option, notes, say_json
+from inference.cli.text import answering, interruptible, plain_warnings, print_facts
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from inference.likelihood.importance_sampling import Estimate
     from inference.training.run import Run
 
@@ -29,12 +38,13 @@ def evaluate(
         typer.Option(help="Stop at this Monte Carlo error of the mean, nats; --particles at most."),
     ] = None,
     method: Annotated[
-        Literal["iw", "exact", "ais", "raise"],
+        Literal["iw", "exact", "ais", "raise"] | None,
         typer.Option(
             help="Importance-weighted, the model's closed form, or annealed; of a density known up "
-            "to a constant annealed from above or, by raise, from below."
+            "to a constant annealed from above or, by raise, from below.",
+            show_default="iw; ais for a density known up to a constant",
         ),
-    ] = "iw",
+    ] = None,
     chains: Annotated[int, typer.Option(min=1, help="Annealed chains per datum.")] = 16,
     temperatures: Annotated[
         int, typer.Option(min=1, help="Distributions from the prior to the posterior.")
@@ -49,12 +59,14 @@ def evaluate(
     rows_seed: Annotated[int, typer.Option(min=0, help="Seed of that draw.")] = 0,
     first: first_is_rows = None,
     every: Annotated[int, typer.Option(min=1, help="Score each such row: 10 for each tenth.")] = 1,
+    data: data_file = None,
     split: Annotated[Literal["train", "valid", "test"], typer.Option()] = "test",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
     figures: Annotated[
         Path | None,
         typer.Option(help="Folder for pictures of learning curve, samples, reconstructions."),
     ] = None,
+    as_json: json_option = False,
 ) -> None:
     """Score a run by the log-likelihood of held-out data, in nats per datum."""
     from inference.data.drawn_rows import drawn_rows, said_rows
@@ -63,8 +75,7 @@ def evaluate(
     with answering():
         refuse_first(first)
         recorded = str(RunFolder(run).read_spec().get("data", {}).get("id"))
-        data, options = parse_data_id(recorded)
-    dataset = load_data(data, options)
+    dataset = data_of_run(recorded, data)
     with answering(OSError):
         check_data(dataset, recorded, split)
         if figures is not None:
@@ -77,13 +88,14 @@ def evaluate(
             raise ArgumentError(
                 "--noise-scale is for --method ais only; leave it out, or add that."
             )
-        if until is not None and method != "iw":
+        if until is not None and method not in ("iw", None):
             raise ArgumentError("--until is for --method iw only; leave one of the two out.")
     arrays = dataset.arrays(split)
     thinned = tuple(array[::every] for array in arrays)
     x = drawn_rows(thinned, rows, seed=rows_seed)
-    with answering(), plain_warnings():
+    with answering(), plain_warnings(), interruptible(lambda: "No figure was kept."):
         fitted = load_run(run)
+        method = method or _usual_method(fitted.pair, x)
         begun = time.perf_counter()
         annealed = {"num_chains": chains, "num_temperatures": temperatures, "seed": seed}
         if method in ("ais", "raise"):
@@ -94,20 +106,30 @@ def evaluate(
             )
         spent = time.perf_counter() - begun
     of_each = "" if every == 1 else f" (each {every}th of {len(arrays[0]):,})"
-    print_facts(
-        {
-            "run": str(run),
-            "engine": fitted.spec["pair"]["engine"],
-            "data": str(dataset.data_id(split)),
-            "rows": said_rows(rows, rows_seed, len(thinned[0])) + of_each,
-            "method": found.method,
-            **_in_words(found, math.prod(x[0].shape[1:]), grey=dataset.binarisation is None),
-            "seconds": f"{spent:.1f}",
-        }
-    )
+    facts = {
+        "run": str(run),
+        "engine": fitted.spec["pair"]["engine"],
+        "data": str(dataset.data_id(split)),
+        "rows": said_rows(rows, rows_seed, len(thinned[0])) + of_each,
+        "method": found.method,
+    }
+    dimensions, grey = math.prod(x[0].shape[1:]), dataset.binarisation is None
+    if as_json:
+        drawn = {"count": len(x[0]), "rows_seed": None if rows is None else rows_seed}
+        say_json(facts | drawn | _in_numbers(found, dimensions, grey=grey) | {"seconds": spent})
+    else:
+        words = _in_words(found, dimensions, grey=grey)
+        print_facts(facts | words | {"seconds": f"{spent:.1f}"})
     if figures is not None:
         with answering(OSError):
-            _save_figures(fitted, x, figures, seed)
+            _save_figures(fitted, x, figures, seed, notes(as_json))
+
+
+def _usual_method(pair: Any, x: tuple[Any, ...]) -> Literal["iw", "ais"]:
+    """Importance weights, which need a density that integrates to one; else annealed chains."""
+    from inference.likelihood.unnormalised import up_to_a_constant
+
+    return "ais" if up_to_a_constant(pair, x) else "iw"
 
 
 def _annealed(
@@ -143,7 +165,13 @@ def _in_words(found: Estimate, dimensions: int, *, grey: bool) -> dict[str, str]
     }
 
 
-def _save_figures(run: Run, x: tuple[Any, ...], folder: Path, seed: int) -> None:
+def _in_numbers(found: Estimate, dimensions: int, *, grey: bool) -> dict[str, Any]:
+    bits = {"bits_per_dimension": found.bits_per_dimension(dimensions)} if grey else {}
+    figure = {"mean": found.mean, "standard_error": found.standard_error}
+    return {**figure, "unit": "nats per datum", **bits}
+
+
+def _save_figures(run: Run, x: tuple[Any, ...], folder: Path, seed: int, console: Console) -> None:
     import numpy as np
 
     from inference.figures.pictures import learning_curve, reconstructions, samples

@@ -6,10 +6,11 @@ import warnings
 
 from rich.table import Table
 
+from inference.cli.output import json_option, say_json
 from inference.cli.text import console, plain_warnings
 
 
-def objectives_command() -> None:
+def objectives_command(*, as_json: json_option = False) -> None:
     """List the objectives, those of installed packages too, and what each needs of a pair."""
     from inference.objectives.registry import kinds
     from inference.objectives.table import rows
@@ -18,6 +19,11 @@ def objectives_command() -> None:
     with plain_warnings():
         for why in broken.values():
             warnings.warn(why, stacklevel=1)
+    if as_json:
+        words = ("name", "call", "what", "needs")
+        found = zip(known, rows(known.values()), strict=True)
+        say_json([dict(zip(words, (name, *row), strict=True)) for name, row in found])
+        return
     table = Table("--objective", "settings", "what it is", "what it needs of a pair")
     for name, (call, what, needs) in zip(known, rows(known.values()), strict=True):
         table.add_row(name, call.partition("(")[2].removesuffix(")"), what, needs)

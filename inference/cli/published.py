@@ -9,7 +9,8 @@ import typer
 from rich.padding import Padding
 from rich.table import Table
 
-from inference.cli.text import answering, console, plain_warnings
+from inference.cli.output import json_option, notes, say_json
+from inference.cli.text import answering, console, interruptible, plain_warnings
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def reproduce_command(
     rows: Annotated[
         Path | None, typer.Option(help="Folder of rows.", show_default="the package's")
     ] = None,
+    as_json: json_option = False,
 ) -> None:
     """Train and score a row of published figures, and append what it came to to the results.
 
@@ -57,7 +59,7 @@ def reproduce_command(
     with answering():
         known = read_rows(rows or FOLDER)
         if name is None:
-            _list(known)
+            _list(known, as_json=as_json)
             return
         row = _chosen(name, known)
 
@@ -65,14 +67,18 @@ def reproduce_command(
         return pair_maker(f"row {row.name!r}", row.model, row.engine, row.options, data)(seed)
 
     where = results or (RESULTS if FOLDER.is_symlink() else out / "results.csv")
-    with answering(ValueError, TypeError, OSError), plain_warnings():
+    kept = interruptible(lambda: f"What was done is kept in {out}; the same command goes on there.")
+    with answering(ValueError, TypeError, OSError), plain_warnings(), kept:
         module = find_place(row.model).module(row.engine)
         found = reproduce(row, budget, load, make, module, seeds=seeds, out=out)
         there = read_results(where)
         append(where, [each for each in found if each not in there])
         shown = lines(rows=rows or FOLDER, path=where)
-    _print([line for line in shown if line.result in found])
-    console.print(f"Kept in {where.resolve()}", soft_wrap=True)
+    if as_json:
+        say_json([vars(each) for each in found])
+    else:
+        _print([line for line in shown if line.result in found])
+    notes(as_json).print(f"Kept in {where.resolve()}", soft_wrap=True)
 
 
 def results_command(
@@ -94,6 +100,7 @@ def results_command(
     rows: Annotated[
         Path | None, typer.Option(help="Folder of rows.", show_default="the package's")
     ] = None,
+    as_json: json_option = False,
 ) -> None:
     """Print our figures beside published ones; those of another estimator or data apart."""
     from inference.published.frame import lines, results
@@ -102,6 +109,7 @@ def results_command(
     from inference.published.row import FOLDER
     from inference.published.tables import as_markdown
 
+    form = "json" if as_json else form
     places: dict[str, Any] = {"rows": rows or FOLDER, "path": path or RESULTS}
     with answering(OSError):
         found = lines(model=model, data=data, **places)
@@ -135,7 +143,16 @@ def _chosen(name: str, known: dict[str, Row]) -> Row:
     return known[name]
 
 
-def _list(known: dict[str, Row]) -> None:
+def _list(known: dict[str, Row], *, as_json: bool) -> None:
+    if as_json:
+        say_json(
+            [
+                {"row": row.name, "model": row.model, "engine": row.engine, "data": row.data.name,
+                 "budgets": list(row.budgets), "title": row.title, "paper": row.paper}
+                for row in known.values()
+            ]
+        )  # fmt: skip
+        return
     table = Table("row", "model", "data", "budgets", "title", "paper")
     for row in known.values():
         words = (row.name, row.model, row.data.name, ", ".join(row.budgets), row.title, row.paper)

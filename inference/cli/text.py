@@ -9,6 +9,7 @@ import contextlib
 import re
 import shlex
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
 # Nothing that a user or a spec contains is read as markup or as the name of an emoji.
 console = Console(markup=False, emoji=False, highlight=False)
+_SECONDS_BETWEEN_LINES = 60.0
 _errors = Console(markup=False, emoji=False, highlight=False, stderr=True)
+
+INTERRUPTED = 130  # what a shell calls a command that ended with Ctrl-C
 
 _KEYWORDS = (
     *("out", "resume", "epochs", "steps", "seconds", "batch_size", "learning_rate", "schedule"),
@@ -64,14 +68,29 @@ def whole_numbers(option: str, text: str) -> list[int]:
 
 @contextlib.contextmanager
 def progress_bar(unit: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on the terminal's error stream; yields what sets it to so many."""
-    often = 0.1 if sys.stderr.isatty() else 60.0  # seconds
-    with tqdm(total=total, unit=f" {unit}", mininterval=often) as bar:
+    """A bar on the terminal's error stream, or plain lines; yields what sets it to so many."""
+    if not sys.stderr.isatty():
+        yield _lines(unit, total)
+        return
+    with tqdm(total=total, unit=f" {unit}") as bar:
 
         def show(done: int) -> None:
             bar.update(done - bar.n)
 
         yield show
+
+
+def _lines(unit: str, total: int) -> Callable[[int], None]:
+    """A line each minute, and one at the end."""
+    last = time.monotonic()
+
+    def show(done: int) -> None:
+        nonlocal last
+        if done == total or time.monotonic() - last > _SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            print(f"{done} of {total} {unit}", file=sys.stderr, flush=True)
+
+    return show
 
 
 def resume_command(context: typer.Context, folder: Path) -> str:
@@ -93,6 +112,11 @@ def resume_command(context: typer.Context, folder: Path) -> str:
 
 class Commands(TyperGroup):
     """Says what typer refuses in the same way as what the library refuses."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; Ctrl-C in one that keeps nothing is said, too."""
+        with interruptible(lambda: "Nothing of this command was kept."):
+            return super().invoke(ctx)
 
     def main(self, *args: Any, **settings: Any) -> Any:
         """Run a command and leave with its exit code."""
@@ -136,6 +160,20 @@ def answering(*kinds: type[Exception], about: Mapping[str, Any] | None = None) -
 
 
 @contextlib.contextmanager
+def interruptible(kept: Callable[[], str]) -> Iterator[None]:
+    """Say at Ctrl-C what was kept, and leave with the code of a command that ended so.
+
+    Args:
+        kept: makes a sentence of it.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        complain(f"interrupted. {kept()}")
+        raise typer.Exit(INTERRUPTED) from error
+
+
+@contextlib.contextmanager
 def plain_warnings() -> Iterator[None]:
     """Show a warning as a line, without the place in the source that it comes from."""
 
@@ -149,13 +187,35 @@ def plain_warnings() -> Iterator[None]:
 
 
 def _in_options(message: str) -> str:
-    """A message on one line, in which `batch_size=` is called `--batch-size`."""
+    """A message on one line, in which `batch_size=` is called `--batch-size`.
+
+    What stands in a call, such as `log_likelihood(pair, x, method='ais')`, is Python and stays.
+    """
 
     def option(found: re.Match[str]) -> str:
         name = found[1].removeprefix("num_").replace("_", "-")
         return f"--{name}" + (" " if (found[3] or ",").isalnum() or found[3] in ("'", '"') else "")
 
-    return _SETTING.sub("--set ", _KEYWORD.sub(option, " ".join(message.splitlines())))
+    def outside(found: re.Match[str]) -> str:
+        inside = found.start() in calls
+        return found[0] if inside else option(found)
+
+    text = " ".join(message.splitlines())
+    calls = _places_in_calls(text)
+    return _SETTING.sub("--set ", _KEYWORD.sub(outside, text))
+
+
+def _places_in_calls(text: str) -> set[int]:
+    """The places between the brackets of `name(...)`."""
+    found, opened = set(), []
+    for place, letter in enumerate(text):
+        if letter == "(":
+            opened.append(place > 0 and (text[place - 1].isalnum() or text[place - 1] == "_"))
+        elif letter == ")" and opened:
+            opened.pop()
+        elif any(opened):
+            found.add(place)
+    return found
 
 
 def print_facts(facts: Mapping[str, str]) -> None:
@@ -166,6 +226,23 @@ def print_facts(facts: Mapping[str, str]) -> None:
     for name, fact in facts.items():
         table.add_row(name, fact)
     console.print(table)
+
+
+def run_facts(run: Run) -> dict[str, Any]:
+    """How a training went, as JSON has it; losses are in the objective's own unit."""
+    last = run.rows[-1] if run.rows else {}
+    return {
+        "engine": run.spec["pair"]["engine"],
+        "objective": run.spec["objective"],
+        "data": run.spec["data"]["id"],
+        "steps": run.step,
+        "loss": last.get("loss"),
+        "valid_bound": last.get("valid_bound"),
+        "unit": run.unit,
+        "seconds": last.get("seconds", 0.0),
+        "status": run.status,
+        "folder": None if run.folder is None else str(run.folder),
+    }
 
 
 def print_run(run: Run) -> None:

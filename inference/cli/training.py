@@ -15,13 +15,21 @@ from inference.cli.data import (
     own_options,
     second_argument,
 )
+from inference.cli.names import data_names, model_name, objective_names
+from inference.cli.output import json_option, notes, say_json
 from inference.cli.settings import hyperparameters, parse_settings
-from inference.cli.text import answering, console, plain_warnings, print_run, resume_command
+from inference.cli.text import (
+    INTERRUPTED,
+    answering,
+    plain_warnings,
+    print_run,
+    resume_command,
+    run_facts,
+)
 from inference.errors import ArgumentError
 from ppl_models import create, info
 
 _DEFAULT_EPOCHS = 20
-_INTERRUPTED = 130  # what a shell calls a command that ended with Ctrl-C
 
 _model = partial(typer.Option, rich_help_panel="Model")
 _data = partial(typer.Option, rich_help_panel="Data")
@@ -32,7 +40,7 @@ _folder = partial(typer.Option, rich_help_panel="Run")
 
 def train(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A model of `ppl-zoo list`.")],
+    name: model_name,
     *,
     engine: Annotated[
         str | None, _model(help="numpyro or pyro.", show_default="numpyro if the model has it")
@@ -48,7 +56,13 @@ def train(
     bias_from_data: Annotated[
         bool, _model("--bias-from-data", help="Begin with a bias that gives the data's mean.")
     ] = False,
-    data: Annotated[str, _data(help="Data set: digits, mnist ...")] = "digits",
+    data: Annotated[
+        str,
+        _data(
+            help="Data set: digits, mnist ...; or a file .npz, .csv or .parquet.",
+            autocompletion=data_names,
+        ),
+    ] = "digits",
     binarisation: Annotated[
         str | None,
         _data(help="dynamic, static, threshold or grey.", show_default="the data set's own"),
@@ -67,7 +81,10 @@ def train(
         list[str] | None,
         _data(metavar="KEY=VALUE", help="What else the data set takes: fold=3 ...; repeatable."),
     ] = None,
-    objective: Annotated[str, _learning(help="For example iwae:num_particles=5.")] = "elbo",
+    objective: Annotated[
+        str,
+        _learning(help="For example iwae:num_particles=5.", autocompletion=objective_names),
+    ] = "elbo",
     batch_size: Annotated[int, _learning(help="Rows of a minibatch.")] = 100,
     learning_rate: Annotated[
         float | None, _learning(help="Step size of Adam.", show_default="0.001")
@@ -99,6 +116,7 @@ def train(
     resume: Annotated[
         bool, _folder("--resume", help="Go on with the run in --out, given the same options.")
     ] = False,
+    as_json: json_option = False,
 ) -> None:
     """Train a model and keep the run in a folder; Ctrl-C ends it early and keeps what was done."""
     with answering(ValueError):
@@ -122,7 +140,7 @@ def train(
         pair = create(name, engine=engine, pretrained=pretrained, **{**fitting, **chosen})
     if epochs is None and steps is None and seconds is None:
         epochs = _DEFAULT_EPOCHS
-        console.print(f"No --epochs, --steps or --seconds: training for {epochs} epochs.")
+        notes(as_json).print(f"No --epochs, --steps or --seconds: training for {epochs} epochs.")
     from inference.training.fit import fit
 
     with answering(), plain_warnings():
@@ -143,7 +161,10 @@ def train(
             out=out or Path("runs", f"{name}-{engine}"),
             resume=resume,
         )
-    print_run(run)
+    if as_json:
+        say_json(run_facts(run))
+    else:
+        print_run(run)
     if run.status == "interrupted" and run.folder is not None:
-        console.print(f"Go on with: {resume_command(context, run.folder)}", soft_wrap=True)
-        raise typer.Exit(_INTERRUPTED)
+        notes(as_json).print(f"Go on with: {resume_command(context, run.folder)}", soft_wrap=True)
+        raise typer.Exit(INTERRUPTED)

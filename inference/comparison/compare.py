@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from inference.arguments import (
     check_count,
     check_flag,
@@ -33,6 +31,7 @@ from inference.errors import ArgumentError
 from inference.objectives import Objective, parse_objective
 from inference.posterior.sampler import Sampler
 from inference.training.lock import FolderLock
+from inference.training.progress import counting
 from inference.training.writing import writing_into
 
 BUDGETS = ("steps", "epochs", "seconds")
@@ -176,12 +175,12 @@ def _run(
     work: Callable[[Cell, Any], Result] = partial(_work, metrics=metrics)
     # Chains come first: guides are compared with them.
     waves = [[c for c in left if c.fits is fits] for fits in (False, True)]
-    with tqdm(total=len(cells), initial=len(cells) - len(left), disable=not show) as bar:
+    with counting("runs", len(cells), len(cells) - len(left), show=show) as one_more:
         for wave in filter(None, waves):
             done = run_all(work, wave, (data, x), lost, workers=workers, executor=executor)
             for result in done:
                 known[result.key] = result
-                bar.update()
+                one_more()
     return [result for cell in cells if (result := known[cell.key]) is not None]
 
 

@@ -14,6 +14,7 @@ from inference.comparison.cells import Cell, Result
 from inference.comparison.chains import Chains, read_chains
 from inference.comparison.metric import Metric
 from inference.comparison.ranking import Summary, summaries
+from inference.comparison.table import ComparisonTable
 from inference.errors import ArgumentError
 from inference.training.loading import load_run
 from inference.training.run import Run
@@ -71,6 +72,8 @@ class Comparison:
     def table(self) -> pd.DataFrame:
         """One row for each pair and objective; mean ± standard deviation over the seeds.
 
+        Printed, it fits 80 columns.
+
         With one seed it is ± the standard error over the scored rows, where the metric has one. A
         star marks the best of a metric if its lead over each of the others exceeds its error: by
         Welch's t-test over the seeds, at the level 0.05 after Bonferroni. With one seed there is
@@ -83,7 +86,7 @@ class Comparison:
         ]
         index = pd.MultiIndex.from_tuples(list(self.summaries), names=["pair", "objective"])
         table = pd.DataFrame(rows, index=index)
-        return table if any(table["failed"]) else table.drop(columns="failed")
+        return ComparisonTable(table if any(table["failed"]) else table.drop(columns="failed"))
 
     def why(self, pair: str, objective: str) -> str:
         """What went wrong with a pair under an objective; empty if nothing did."""
@@ -183,7 +186,7 @@ class Comparison:
         return write_report(contents(self, title, estimators or {}), path)
 
     def __str__(self) -> str:
-        return self.table().to_string()
+        return str(self.table())
 
     def _repr_html_(self) -> str:
         return self.table().to_html(escape=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -67,6 +68,9 @@ class Estimate:
         said = said_of(self.per_datum)
         method = f"{self.method}; {said}" if said else self.method
         return f"{self.mean:.3f} ± {self.standard_error:.3f} nats ({method})"
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>log p(x)</b> {html.escape(str(self))}, {len(self.per_datum):,} data</p>"
 
 
 def log_likelihood(

@@ -1,6 +1,6 @@
 """The table of objectives: what each is called with, is, and needs of a pair.
 
-python -m inference.objectives.table README.md    # writes it between the two marks
+python -m inference.objectives.table docs/objectives.md    # writes it between the two marks
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from inference.errors import PairError
 from inference.objectives.registry import refusals
 from inference.pairs import called_with, explaining, fitted, unpacked
 from inference.program.batches import Form
@@ -46,7 +47,13 @@ def valid_objectives(pair: Any, *batch: Any, engine: str | None = None, **named:
     """
     found = fitted(pair, engine=engine, batch=Form(unpacked(batch), named))
     given = called_with(found, unpacked(batch), named)
-    seen = explaining(lambda rows: given.backend.structure(given.pair, rows), given.arrays)
+    try:
+        seen = explaining(lambda rows: given.backend.structure(given.pair, rows), given.arrays)
+    except PairError as error:
+        if batch or named:
+            raise
+        said = "No batch was given: pass some rows of data, as in valid_objectives(pair, x[:10])."
+        raise PairError(f"{error} {said}") from error
     return valid_for(seen)
 
 

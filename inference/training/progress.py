@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
 
@@ -68,6 +70,35 @@ class Progress:
     def validated(self, bound: float) -> None:
         """Remember the validation bound, in nats per datum, for the next line."""
         self.note = f", valid bound {bound:.2f}"
+
+
+@contextlib.contextmanager
+def counting(what: str, total: int, done: int, *, show: bool) -> Iterator[Callable[[], None]]:
+    """Counts up to a total: a bar in a terminal or notebook, a line for each elsewhere.
+
+    Args:
+        what: is counted, in the plural.
+        total: how many there are.
+        done: how many are done already.
+        show: whether to show anything.
+
+    Yields:
+        What is called when one more is done.
+    """
+    if show and _kind() == "lines":
+        number = done
+
+        def say() -> None:
+            nonlocal number
+            number += 1
+            print(f"{number} of {total} {what}", file=sys.stderr, flush=True)
+
+        yield say
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, initial=done, disable=not show) as bar:
+        yield lambda: bar.update() and None
 
 
 def _kind() -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from ppl_models.datasets._dataset import DataId, Dataset
 from ppl_models.datasets._files import PublishedFile
+from ppl_models.datasets._own_file import is_own_file
 from ppl_models.datasets._second_argument import (
     labelled,
     observed_pixels,
@@ -28,6 +29,7 @@ __all__ = [
     "DataId",
     "Dataset",
     "description",
+    "is_own_file",
     "labelled",
     "list_datasets",
     "load",
@@ -49,10 +51,11 @@ def list_datasets() -> list[str]:
 
 
 def load(name: str, /, **options: Any) -> Dataset:
-    """Load a data set by name.
+    """Load a data set by name, or from a file of one's own.
 
     Args:
-        name: one of `list_datasets()`.
+        name: one of `list_datasets()`, or the path of a file that ends with .npz, .csv or .parquet;
+            `description("rows.npz")` says what such files hold, and their options.
         **options: the data set's own keywords, for example `binarisation` and `seed`; and, for
             pairs that take a second argument, `labels` (a count or `"all"`) with `label_seed` as
             in `labelled`, or `quadrants` as in `quadrants`.
@@ -71,6 +74,7 @@ def load(name: str, /, **options: Any) -> Dataset:
                 f"The data set {name!r} has no option {option!r}. {_nearest(option, accepted)}"
             )
     own = {key: value for key, value in options.items() if key not in _SECOND_ARGUMENT}
+    own |= {"path": name} if is_own_file(name) else {}
     return with_second_argument(
         source.load(**own),
         labels=options.get("labels"),
@@ -85,7 +89,8 @@ def options_of(name: str) -> tuple[str, ...]:
     Raises:
         ValueError: if there is no such data set.
     """
-    return (*inspect.signature(_source(name).load).parameters, *_SECOND_ARGUMENT)
+    parameters = inspect.signature(_source(name).load).parameters
+    return (*(each for each in parameters if each != "path"), *_SECOND_ARGUMENT)
 
 
 def needed_options(name: str) -> tuple[str, ...]:
@@ -95,7 +100,7 @@ def needed_options(name: str) -> tuple[str, ...]:
         ValueError: if there is no such data set.
     """
     taken = inspect.signature(_source(name).load).parameters.values()
-    return tuple(each.name for each in taken if each.default is each.empty)
+    return tuple(each.name for each in taken if each.default is each.empty and each.name != "path")
 
 
 def published_files(name: str) -> tuple[PublishedFile, ...]:
@@ -119,6 +124,8 @@ def description(name: str) -> str:
 
 
 def _source(name: str) -> ModuleType:
+    if isinstance(name, str) and is_own_file(name):
+        return importlib.import_module(f"{__name__}._own_file")
     known = list_datasets()
     if name not in known:
         raise ValueError(f"There is no data set {name!r}. {_nearest(name, known)}")

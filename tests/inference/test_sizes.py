@@ -12,9 +12,9 @@ LONG_FILES: dict[str, tuple[int, str]] = {}
 """Path to lines and the reason why it is longer; a shorter file than is said here fails, too."""
 
 LONG_FUNCTIONS: dict[str, tuple[int, str]] = {
-    "inference/cli/certificate.py:certify": (73, "an option has lines of its own"),
-    "inference/cli/evaluation.py:evaluate": (87, "an option has lines of its own"),
-    "inference/cli/training.py:train": (116, "an option has lines of its own"),
+    "inference/cli/certificate.py:certify": (77, "an option has lines of its own"),
+    "inference/cli/evaluation.py:evaluate": (93, "an option has lines of its own"),
+    "inference/cli/training.py:train": (129, "an option has lines of its own"),
     "inference/training/fit.py:fit": (73, "its 25 arguments"),
 }
 """Path and name to lines of code and the reason."""

@@ -15,6 +15,10 @@ from inference.cli import app
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
+def test_it_is_short() -> None:
+    assert len(README.split()) <= 1500
+
+
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 

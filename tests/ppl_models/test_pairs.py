@@ -145,7 +145,7 @@ def test_every_parameter_learns_and_comes_back_from_a_folder(
 ) -> None:
     pair, batch = build(row, engine), ROWS[row].batch(64)
     valid = valid_objectives(pair, *batch).valid
-    name = next(name for name in ("ELBO", "Enumerated", "NVIL", "CD") if name in valid)
+    name = next(name for name in ("ELBO", "Enumerated", "NVIL", "CD", "Denoising") if name in valid)
     before = initial(pair, batch)
     run = fit(
         pair,

@@ -123,8 +123,8 @@ def test_other_refusals(tmp_path):
 def test_the_example_is_what_the_command_takes(tmp_path):
     assert invoke("compare", "--example") == EXAMPLE
     (tmp_path / "example.toml").write_text(EXAMPLE)
-    readme = (Path(__file__).parents[3] / "README.md").read_text()
-    assert EXAMPLE in readme
+    page = (Path(__file__).parents[3] / "docs" / "comparing.md").read_text()
+    assert EXAMPLE in page
     spec = read_spec(tmp_path / "example.toml")
     assert spec.arguments == {
         "seeds": 3,

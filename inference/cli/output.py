@@ -1,0 +1,41 @@
+"""What `--json` prints: values on standard output, and everything else beside it."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from inference.cli.text import console
+
+json_option = Annotated[
+    bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")
+]
+_beside = Console(markup=False, emoji=False, highlight=False, stderr=True)
+
+
+def notes(as_json: bool) -> Console:  # noqa: FBT001
+    """Where sentences go: to standard output, or beside JSON to standard error."""
+    return _beside if as_json else console
+
+
+def say_json(value: Any) -> None:
+    """Print a value as JSON; what is no finite number is null."""
+    typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if hasattr(value, "item"):  # a number of NumPy
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)

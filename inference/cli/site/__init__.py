@@ -1,0 +1,1 @@
+"""The documentation as a small static site: pages, reference, rendering, links."""

@@ -1,0 +1,125 @@
+"""What a newcomer sees at a prompt: names to complete, tables that fit, HTML in notebooks."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import numpy as np
+import numpyro.distributions as dist
+import pandas as pd
+import pytest
+import torch
+
+import inference
+from inference import (
+    ArgumentError,
+    Concrete,
+    PairError,
+    check_pair,
+    explain,
+    fit,
+    log_likelihood,
+    valid_objectives,
+)
+from inference.comparison.comparison import Comparison
+from inference.comparison.table import ComparisonTable
+from ppl_models import create, distributions
+from ppl_models.distributions import OneHotCategorical
+
+
+def test_a_prompt_completes_the_public_names() -> None:
+    assert {"fit", "compare", "drawn_rows", "ELBO", "objectives", "ZooError"} <= set(dir(inference))
+    assert all(hasattr(inference, name) for name in dir(inference))
+
+
+def test_every_error_that_help_names_can_be_imported() -> None:
+    names = set()
+    for name in inference.__all__:
+        found = getattr(inference, name)
+        for each in (found, *(vars(found).values() if inspect.isclass(found) else ())):
+            names |= set(re.findall(r"\b(\w+Error)\b", getattr(each, "__doc__", None) or ""))
+    assert {"ArgumentError", "PairError", "RunFolderError", "DivergenceError"} <= names
+    known = vars(__import__("builtins"))
+    assert [name for name in names if not hasattr(inference, name) and name not in known] == []
+
+
+def table(columns: int) -> pd.DataFrame:
+    names = [f"log_likelihood:num_particles={10**n} (nats per datum)" for n in range(columns)]
+    index = pd.MultiIndex.from_tuples(
+        [("belief net", "ELBO"), ("a label that goes on and on until the line ends", "VIMCO")],
+        names=["pair", "objective"],
+    )
+    return ComparisonTable({name: ["-24.78 ± 0.03 *", "-"] for name in names}, index=index)
+
+
+@pytest.mark.parametrize("columns", [1, 3, 7])
+def test_a_table_fits_80_columns(columns: int) -> None:
+    found = table(columns)
+    printed = str(found)
+    assert max(map(len, printed.splitlines())) <= 80
+    assert printed.count("-24.78 ± 0.03 *") == columns
+    assert all(f"num_particles={10**n}"[-6:] in printed for n in range(columns))
+    assert type(found.iloc[:, :1]) is pd.DataFrame or "belief net" in str(found.iloc[:, :1])
+    pd.testing.assert_frame_equal(pd.DataFrame(found), pd.DataFrame(found.copy()))
+
+
+def test_notebooks_have_tables_of_reports_runs_and_figures() -> None:
+    x = (np.random.default_rng(0).random((40, 6)) < 0.5).astype(np.float32)
+    pair = create("vae", engine="pyro", data_dim=6, latent_dim=2, hidden=(4,), seed=0)
+    run = fit(pair, x, steps=2, seed=0, progress=False)
+    shown = run._repr_html_()
+    assert "<th>objective</th><td>elbo" in shown.lower()
+    assert "finished after 2 steps" in shown
+    found = log_likelihood(run, x, num_particles=2)
+    assert f"{found.mean:.3f} ±" in found._repr_html_()
+    wrong = (lambda x: None, lambda x: None)
+    report = check_pair(wrong, x)
+    assert "<table" in report._repr_html_()
+    assert report.counts in report._repr_html_()
+    assert str(report).endswith(report.counts)
+    assert hasattr(Comparison, "_repr_html_")
+
+
+@pytest.mark.parametrize("ask", [explain, valid_objectives])
+def test_a_function_alone_is_answered_in_words(ask: Any) -> None:
+    def model(x: Any) -> None:
+        raise AssertionError("not to be run")
+
+    with pytest.raises(ArgumentError, match=r"pass its guide too.*\(model, guide\).*AutoNormal"):
+        ask(model)
+    with pytest.raises(PairError, match=r"No batch was given: pass some rows of data, as in \w+\("):
+        ask((lambda x: x + torch.ones(1), lambda x: x), engine="pyro")
+
+
+def test_one_hot_rows_for_numpyro() -> None:
+    """As Pyro's own distribution scores and draws them."""
+    logits = np.random.default_rng(1).normal(size=(5, 4)).astype(np.float32)
+    rows = np.eye(4, dtype=np.float32)[[0, 3, 1, 1, 2]]
+    ours = OneHotCategorical(logits=logits)
+    theirs = torch.distributions.OneHotCategorical(logits=torch.tensor(logits))
+    np.testing.assert_allclose(ours.log_prob(rows), theirs.log_prob(torch.tensor(rows)), rtol=1e-5)
+    probs = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    np.testing.assert_allclose(OneHotCategorical(probs).log_prob(rows), ours.log_prob(rows), 1e-5)
+    with pytest.raises(ValueError, match="either probs or logits"):
+        OneHotCategorical()
+    assert "OneHotCategorical" in dir(distributions)
+
+
+def test_one_hot_rows_have_the_relaxation_that_objectives_need() -> None:
+    import numpyro
+
+    def model(x: Any) -> None:
+        with numpyro.plate("data", len(x)):
+            k = numpyro.sample("k", OneHotCategorical(np.ones(3) / 3))
+            numpyro.sample("x", dist.Normal(k @ np.arange(3.0), 1.0), obs=x)
+
+    def guide(x: Any) -> None:
+        with numpyro.plate("data", len(x)):
+            logits = numpyro.param("logits", np.zeros(3))
+            numpyro.sample("k", OneHotCategorical(logits=logits + 0 * x[:, None]))
+
+    x = np.zeros(4, np.float32)
+    assert {"Concrete", "VIMCO", "RLOO"} <= set(valid_objectives((model, guide), x).valid)
+    assert fit((model, guide), x, objective=Concrete(0.5), steps=1, progress=False).step == 1
