@@ -48,7 +48,9 @@ class VAE(PyroPair):
         data_mean: mean of the training data, shape (data_dim,). When given, the decoder starts
             with a bias that reproduces it, which is worth about half a nat on MNIST.
         seed: seed of the initial weights.
-        latent: `"gaussian"` (z), `"categorical"` (c) or `"mixed"` (both).
+        latent: `"gaussian"` (z), `"categorical"` (c) or `"mixed"` (both); or a positive z,
+            `"log-normal"`, LogNormal(0, I), or `"exponential"`, Exponential(1), which the guide
+            proposes by one of the same kind.
         categorical_dim: number of one-hot variables in c.
         classes: how many values each of them has.
         levels: number of grey levels of `"discretised-logistic"`.
@@ -56,7 +58,8 @@ class VAE(PyroPair):
         flow_length: number of transforms.
         flow_hidden: hidden units of each autoregressive network of `"iaf"`.
         encoder: a `torch.nn.Module`, or on NumPyro a `flax.nnx.Module`, in place of the guide's own
-            network, from (..., data_dim) to (..., outputs): 2 latent_dim numbers for z, those for
+            network, from (..., data_dim) to (..., outputs): 2 latent_dim numbers for z (latent_dim
+            for an exponential one), those for
             the flow (2 latent_dim + 1 for each planar transform, latent_dim in all for `"iaf"`),
             and categorical_dim * classes.
         decoder: such a module in place of the model's own network, from
