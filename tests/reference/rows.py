@@ -32,6 +32,11 @@ def counts(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.f
     return random.poisson(1.5, (rows, columns)).astype(np.float32)
 
 
+def two_covariates(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
+    del columns
+    return real(random, rows, 2)
+
+
 def errors(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
     return (0.5 + random.random((rows, columns))).astype(np.float32)
 
@@ -122,6 +127,7 @@ DRAWS: dict[str, Draw] = {
         lengths,
         counts,
         errors,
+        two_covariates,
         all_labels,
         few_labels,
         five_pixels,
