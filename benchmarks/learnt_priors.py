@@ -33,14 +33,15 @@ def main() -> None:
         )  # fmt: skip
         objective = ELBO(warmup_steps=1000)
         run = fit(
-            pair, data.train, objective=objective, seconds=given.seconds, steps=given.steps, batch_size=100,
-            learning_rate=1e-3, seed=0, progress=False,
+            pair, data.train, objective=objective, seconds=given.seconds, steps=given.steps,
+            batch_size=100, learning_rate=1e-3, seed=0, progress=False,
         )  # fmt: skip
         test = data.test[:ROWS]
         bound = log_likelihood(run, test, num_particles=1)
         score = log_likelihood(run, test, num_particles=PARTICLES)
         print(
-            f"| {prior}, {components} | {run.rows[-1]['seconds']:.0f} | {run.rows[-1]['step']:,} | {bound.mean:.2f} | "
+            f"| {prior}, {components} | {run.rows[-1]['seconds']:.0f} | "
+            f"{run.rows[-1]['step']:,} | {bound.mean:.2f} | "
             f"{score.mean:.2f} +- {score.standard_error:.2f} |",
             flush=True,
         )

@@ -7,12 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ppl_models.networks.arguments import (
-    NETWORK_VARIANCE,
-    check_choice,
-    check_positive,
-    check_seed,
-)
+from ppl_models.networks.arguments import NETWORK_VARIANCE, check_choice, check_positive, check_seed
 
 _RAREST = 1e-8  # what has no probability at the start could never get any
 
