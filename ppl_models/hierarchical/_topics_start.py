@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,12 +16,12 @@ def topics_start(size: tuple[int, int], seed: int) -> NDArray[np.float32]:
     return np.log(random.gamma(20.0, 1 / 20, size=size)).astype(np.float32)
 
 
-def check_counts(x: NDArray[np.generic]) -> None:
+def check_counts(x: Any) -> None:
     """Refuse documents that are no counts.
 
     Raises:
         ValueError: saying what came.
     """
-    x = np.asarray(x)
+    x = np.asarray(x, dtype=np.float64)
     if not ((x >= 0) & (x == np.round(x))).all():
         raise ValueError("x must hold counts of words: whole numbers, 0 or more.")

@@ -52,6 +52,13 @@ class BayesianRegression(PyroPair):
         ValueError: if an argument is out of range.
     """
 
+    scale_loc: Tensor
+    scale_log_scale: Tensor
+    slopes_loc: Tensor
+    slopes_log_scale: Tensor
+    intercept_loc: Tensor
+    intercept_log_scale: Tensor
+
     def __init__(
         self,
         *,

@@ -78,8 +78,8 @@ class LDA(Pair):
         counts = jnp.full((here,), self.words) if x is None else x.sum(-1)
         with numpyro.plate("data", total, subsample_size=here):
             mixture = numpyro.sample("mixture", dist.Dirichlet(self.concentration * ones[:, 0]))
-            probabilities = (mixture[..., None, :] @ topics)[..., 0, :]
-            likelihood = dist.Multinomial(counts, probabilities, total_count_max=self.words)
+            probabilities = (jnp.asarray(mixture)[..., None, :] @ topics)[..., 0, :]
+            likelihood: Any = dist.Multinomial(counts, probabilities, total_count_max=self.words)
             numpyro.sample("x", likelihood, obs=x)
         return counts[..., None] * probabilities
 

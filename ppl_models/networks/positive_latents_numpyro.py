@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
@@ -24,7 +26,7 @@ class LogNormalLatent:
         mean, log_scale = jnp.split(output, 2, axis=-1)
         return dist.LogNormal(mean, jnp.exp(log_scale)).to_event(1)
 
-    def vector(self, value: jax.Array) -> jax.Array:
+    def vector(self, value: Any) -> jax.Array:
         """The value as a decoder sees it, shape (..., D)."""
         return value
 
@@ -45,6 +47,6 @@ class ExponentialLatent:
         """q(z) from what an encoder gives, shape (..., outputs)."""
         return dist.Exponential(jnp.exp(output)).to_event(1)
 
-    def vector(self, value: jax.Array) -> jax.Array:
+    def vector(self, value: Any) -> jax.Array:
         """The value as a decoder sees it, shape (..., D)."""
         return value

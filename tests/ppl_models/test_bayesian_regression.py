@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from rows import ENGINES
-from scipy.stats import multivariate_normal
+from scipy import stats
 
 from inference import ELBO, NUTS, fit, posterior_error
 from inference.engines import load_engine
 from ppl_models import create
+
+multivariate_normal: Any = stats.multivariate_normal  # scipy's types are not those of its laws
 
 RANDOM = np.random.default_rng(0)
 Y = RANDOM.normal(size=(60, 2)).astype(np.float32)
@@ -73,7 +75,7 @@ def test_logistic_means_are_near_those_of_nuts() -> None:
     pair = create("bayesian_regression", engine="numpyro")
     run = fit(pair, (BINARY, Y), objective=ELBO(10), steps=1000, learning_rate=0.02, progress=False)
     chains = NUTS(num_warmup=200, num_samples=200).sample(pair, (BINARY, Y))
-    sites = posterior_error(run, chains, (BINARY, Y)).sites
+    sites: Any = posterior_error(run, chains, (BINARY, Y)).sites
     assert (sites["mean_error"] < 0.7).all()
     assert sites["log_sd_ratio"]["intercept"] < 0.3
 
