@@ -96,3 +96,5 @@ from .samples.two_sample import mmd_test as mmd_test
 from .training.fit import fit as fit
 from .training.loading import load_run as load_run
 from .training.run import Run as Run
+
+__version__: str
