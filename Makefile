@@ -17,7 +17,7 @@ FRUGAL := OMP_NUM_THREADS=1 XLA_FLAGS="$(XLA_QUICK)" \
 	JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.venv/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
-.PHONY: demo test lint benchmark certify notebooks clean
+.PHONY: demo test lint benchmark certify scoreboard notebooks clean
 
 demo: .venv/.ready
 	$(BIN)/ppl-zoo demo
@@ -38,6 +38,9 @@ benchmark: .venv/.ready
 
 certify: .venv/.ready
 	$(BIN)/ppl-zoo certify --workers $(WORKERS) --write certificate.md
+
+scoreboard: .venv/.ready
+	$(BIN)/python -m benchmarks.scoreboard --write benchmarks/scoreboard/results
 
 notebooks: .venv/.ready
 	$(BIN)/jupytext --to ipynb notebooks/*.py

@@ -11,6 +11,7 @@ from .comparison.comparison import Comparison as Comparison
 from .comparison.gather import gather as gather
 from .comparison.metric import Metric as Metric
 from .data.drawn_rows import drawn_rows as drawn_rows
+from .data.unpaired import Unpaired as Unpaired
 from .errors import ArgumentError as ArgumentError
 from .errors import DataError as DataError
 from .errors import DivergenceError as DivergenceError
@@ -49,19 +50,25 @@ from .objectives import VIMCO as VIMCO
 from .objectives import Adversarial as Adversarial
 from .objectives import ChiSquare as ChiSquare
 from .objectives import Concrete as Concrete
+from .objectives import CycleConsistent as CycleConsistent
+from .objectives import Denoising as Denoising
 from .objectives import DisARM as DisARM
+from .objectives import DomainAdversarial as DomainAdversarial
 from .objectives import DReG as DReG
 from .objectives import Enumerated as Enumerated
 from .objectives import InfoVAE as InfoVAE
 from .objectives import JensenShannon as JensenShannon
+from .objectives import MultiPrediction as MultiPrediction
 from .objectives import MuProp as MuProp
 from .objectives import Objective as Objective
 from .objectives import PseudoLikelihood as PseudoLikelihood
 from .objectives import Renyi as Renyi
 from .objectives import ScheduledSampling as ScheduledSampling
 from .objectives import ScoreMatching as ScoreMatching
+from .objectives import SemiSupervisedAdversarial as SemiSupervisedAdversarial
 from .objectives import TailAdaptive as TailAdaptive
 from .objectives import TotalVariation as TotalVariation
+from .objectives import UpDown as UpDown
 from .objectives import Validity as Validity
 from .objectives import WakeSleep as WakeSleep
 from .objectives import valid_objectives as valid_objectives
@@ -94,6 +101,8 @@ from .samples.precision_recall import precision_recall as precision_recall
 from .samples.quality import sample_quality as sample_quality
 from .samples.two_sample import mmd_test as mmd_test
 from .training.fit import fit as fit
+from .training.greedy import stack as stack
+from .training.greedy import turn_over as turn_over
 from .training.loading import load_run as load_run
 from .training.run import Run as Run
 

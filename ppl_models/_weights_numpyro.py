@@ -71,7 +71,9 @@ def _put(pair: Pair, name: str, value: NDArray[Any]) -> None:
     if last == "weight" and hasattr(holder, "kernel"):
         last, value = "kernel", value.T
     array = jax.numpy.asarray(value)
-    if last.isdecimal():
+    if last.isdecimal() and isinstance(holder[int(last)], nnx.Variable):
+        holder[int(last)][...] = array
+    elif last.isdecimal():
         holder[int(last)] = array
     elif isinstance(getattr(holder, last, None), nnx.Variable):
         getattr(holder, last)[...] = array

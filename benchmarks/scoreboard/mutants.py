@@ -6,19 +6,13 @@ import json
 import os
 import random
 import shutil
-import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from inference import Run, ZooError, fit, load_run
-from ppl_models import create
-
-ROWS = (np.random.default_rng(0).random((40, 8)) < 0.4).astype(np.float32)
-JSON = (".json",)
+from benchmarks.scoreboard.tiny import differs, trained
+from inference import Run, ZooError, load_run
 
 
 @dataclass(frozen=True)
@@ -36,18 +30,8 @@ def originals(engine: str, folder: Path) -> Original:
     runs = []
     for seed in (0, 1):
         path = folder / f"{engine}-{seed}"
-        pair = create("vae", engine=engine, data_dim=8, latent_dim=2, hidden=[3], seed=seed)
         for steps in (4, 8):
-            fit(
-                pair,
-                ROWS,
-                steps=steps,
-                valid=ROWS[:10],
-                seed=seed,
-                out=path,
-                resume=path.exists(),
-                progress=False,
-            )
+            trained(engine, steps, seed=seed, out=path)
         runs.append(path)
     return Original(runs[0], runs[1], load_run(runs[0]), engine)
 
@@ -78,7 +62,7 @@ def _other_value(value: Any, draw: random.Random) -> Any:
 
 
 def _in_json(path: Path, draw: random.Random) -> str:
-    chosen = draw.choice([each for each in files(path) if each.suffix in JSON])
+    chosen = draw.choice([each for each in files(path) if each.suffix == ".json"])
     content = json.loads(chosen.read_text())
     place = draw.choice(_places(content))
     holder = content
@@ -192,46 +176,40 @@ def mutant(original: Original, path: Path, seed: int) -> str:
     return draw.choice(CHANGES)(path, draw)
 
 
-def _same(one: Run, two: Run) -> str:
-    """Empty where two runs say the same; else in what they differ."""
-    if one.parameters.keys() != two.parameters.keys() or any(
-        not np.array_equal(one.parameters[name], two.parameters[name]) for name in one.parameters
-    ):
-        return "parameters"
-    for name in ("spec", "status", "step", "rows"):
-        if getattr(one, name) != getattr(two, name):
-            return name
-    return ""
-
-
 def loaded(original: Original, path: Path) -> str:
-    """What a changed folder comes to: `refused`, `harmless`, `silent: ...` or `unclear: ...`."""
+    """Empty where a changed folder is refused by its name or says what it said; else in words."""
     try:
         found = load_run(path)
     except ZooError as error:
-        return "refused" if str(path) in str(error) else f"unclear: {error}"
+        return "" if str(path) in str(error) else f"unclear: {error}"
     except Exception as error:
         return f"unclear: {type(error).__name__}: {error}"
-    differs = _same(found, original.run)
-    return f"silent: {differs}" if differs else "harmless"
+    for name in ("spec", "status", "step", "rows"):
+        if getattr(found, name) != getattr(original.run, name):
+            return f"silent: {name}"
+    return differs(found, original.run) and "silent: parameters"
 
 
 def resumed(original: Original, path: Path, whole: Run) -> str:
-    """What a changed folder comes to when a fit goes on in it."""
-    pair = create("vae", engine=original.engine, data_dim=8, latent_dim=2, hidden=[3], seed=0)
-    arguments: dict[str, Any] = {"valid": ROWS[:10], "seed": 0, "progress": False}
+    """The same of a fit that goes on in it; `whole` is what the unchanged folder comes to."""
     try:
-        found = fit(pair, ROWS, steps=12, out=path, resume=True, **arguments)
+        found = trained(original.engine, whole.step, out=path)
     except ZooError as error:
-        return "refused" if str(path) in str(error) else f"unclear: {error}"
+        return "" if str(path) in str(error) else f"unclear: {error}"
     except Exception as error:
         return f"unclear: {type(error).__name__}: {error}"
-    differs = "" if all(
-        np.array_equal(found.parameters[name], whole.parameters[name]) for name in whole.parameters
-    ) else "parameters"
-    return f"silent: {differs}" if differs else "harmless"
+    return differs(found, whole) and "silent: parameters"
 
 
-def regular(path: Path) -> bool:
-    """Whether a path is a regular file, for whoever reads a changed folder by hand."""
-    return path.exists() and stat.S_ISREG(path.stat().st_mode)
+def outcomes(engine: str, folder: Path, count: int, *, resume: bool = False) -> Iterator[str]:
+    """What becomes of so many changed folders."""
+    original = originals(engine, folder)
+    whole = original.run
+    if resume:
+        shutil.copytree(original.path, folder / "whole")
+        whole = trained(engine, 12, out=folder / "whole")
+    for seed in range(count):
+        path = folder / "mutant"
+        what = mutant(original, path, seed)
+        found = resumed(original, path, whole) if resume else loaded(original, path)
+        yield found and f"{engine}, seed {seed}, {what}: {found}"

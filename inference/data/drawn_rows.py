@@ -43,7 +43,7 @@ def drawn_rows(x: Rows, rows: int | None, *, seed: int = 0) -> Rows:
     """
     check_seed(seed)
     arrays = x if isinstance(x, tuple) else (x,)
-    if not all(getattr(array, "shape", ()) for array in arrays):
+    if not all(hasattr(each, "__len__") and getattr(each, "shape", (1,)) for each in arrays):
         raise DataError("x must be an array with rows, or a tuple of such arrays.")
     if not arrays or len({len(array) for array in arrays}) > 1:
         counts = ", ".join(str(len(array)) for array in arrays) or "no arrays"

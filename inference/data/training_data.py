@@ -11,6 +11,7 @@ from inference.data.arrays import array_id, as_arrays, is_array
 from inference.data.call import batch_from, is_table, leaves_of, rows_of
 from inference.data.pair_arrays import as_scored, check_arrays, is_of_the_zoo, precision_of
 from inference.data.rows import Arrays
+from inference.data.unpaired import Unpaired
 from inference.errors import DataError
 from inference.program.batches import Batch, Form, plain_form
 
@@ -28,6 +29,7 @@ class TrainingData:
         image_shape: shape of one row as a picture, if it is one.
         form: how the training arrays make up the arguments of model and guide.
         valid_form: the same for the validation arrays.
+        apart: whether each array has rows of its own: see `Unpaired`.
     """
 
     arrays: Arrays
@@ -38,9 +40,12 @@ class TrainingData:
     image_shape: tuple[int, int] | None
     form: Form = field(default_factory=lambda: plain_form(0))
     valid_form: Form = field(default_factory=lambda: plain_form(0))
+    apart: bool = False
 
 
-def prepare(pair: Any, data: Any, valid: Any = None, *, engine: str | None = None) -> TrainingData:
+def prepare(
+    pair: Any, data: Any, valid: Any = None, *, engine: str | None = None, keeps: int = 0
+) -> TrainingData:
     """Understand data and validation data, and check them against the pair.
 
     Args:
@@ -51,11 +56,12 @@ def prepare(pair: Any, data: Any, valid: Any = None, *, engine: str | None = Non
             binarised afresh in each step, and `data_id(split)` what it is.
         valid: validation data in place of the dataset's own.
         engine: whose the pair is, where it cannot be told from it.
+        keeps: how many arrays at the end are the objective's, and not given to the pair.
 
     Raises:
         DataError: if it is none of these, or an array cannot be scored by the pair.
     """
-    found = _understood(pair, data, valid, engine)
+    found = _understood(pair, data, valid, engine, keeps)
     _check_alike(found.arrays, found.valid)
     return replace(
         found,
@@ -64,9 +70,9 @@ def prepare(pair: Any, data: Any, valid: Any = None, *, engine: str | None = Non
     )
 
 
-def _understood(pair: Any, data: Any, valid: Any, engine: str | None) -> TrainingData:
+def _understood(pair: Any, data: Any, valid: Any, engine: str | None, keeps: int) -> TrainingData:
     real = precision_of(pair, engine)
-    read, check = partial(as_arrays, real=real), partial(check_arrays, engine=engine)
+    read, check = partial(as_arrays, real=real), partial(_check, engine=engine, keeps=keeps)
     if hasattr(data, "train") and hasattr(data, "valid"):
         given = getattr(data, "y", None) or {}
         train = read(data.train) + (read(given["train"]) if given else ())
@@ -87,6 +93,13 @@ def _understood(pair: Any, data: Any, valid: Any, engine: str | None) -> Trainin
             form=plain_form(len(train)),
             valid_form=plain_form(len(held_out)),
         )
+    if isinstance(data, Unpaired) and not keeps:
+        raise DataError(
+            "data is Unpaired, whose second set the objective must look at by itself, such as "
+            "CycleConsistent; for others pass a tuple of arrays."
+        )
+    if keeps:
+        return _with_own(pair, data, valid, read, check)
     held_out = Batch(()) if valid is None else rows_of(pair, valid, "valid", engine)
     if _is_one_call(pair, data):
         whole = rows_of(pair, data, "data", engine)
@@ -106,6 +119,47 @@ def _understood(pair: Any, data: Any, valid: Any, engine: str | None) -> Trainin
         "data must be a dataset from ppl_models.datasets.load, a numpy array, a tuple of arrays, "
         f"or an iterable of batches; got {type(data).__name__}."
     )
+
+
+def _with_own(pair: Any, data: Any, valid: Any, read: Any, check: Any) -> TrainingData:
+    """Arrays of the pair, and last those of the objective."""
+    apart = isinstance(data, Unpaired)
+    train, held_out = (
+        () if rows is None else read((rows.x, rows.y) if isinstance(rows, Unpaired) else rows)
+        for rows in (data, valid)
+    )
+    check(pair, train, "data", apart=apart)
+    if held_out:
+        least = min(map(len, held_out)) if isinstance(valid, Unpaired) else None
+        held_out = tuple(array[:least] for array in held_out)
+        check(pair, held_out, "valid")
+    forms = {"form": plain_form(len(train)), "valid_form": plain_form(len(held_out))}
+    return TrainingData(train, held_out, None, False, array_id(train), None, apart=apart, **forms)
+
+
+def _check(
+    pair: Any,
+    arrays: Arrays,
+    name: str,
+    *,
+    engine: str | None,
+    keeps: int,
+    apart: bool = False,
+) -> None:
+    """`check_arrays`, of those that are the pair's.
+
+    Raises:
+        DataError: naming the array, what was expected and what came.
+    """
+    if len(arrays) <= keeps:
+        raise DataError(
+            f"{name} must end with what the objective itself looks at, beside what the pair takes: "
+            f"{keeps + 1} arrays or more, such as (x, y), got {len(arrays)}."
+        )
+    rows = {len(array) for array in arrays}
+    if len(rows) > 1 and not apart:
+        raise DataError(f"the arrays of {name} must have equally many rows, got {sorted(rows)}.")
+    check_arrays(pair, arrays[: len(arrays) - keeps], name, engine=engine)
 
 
 def _is_one_call(pair: Any, data: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from inference.figures.drawing import drawing_steps
 from inference.figures.interpolation import interpolations
+from inference.figures.machines import chains, filters, free_energies
 from inference.figures.pictures import (
     Picture,
     image_shape,
@@ -16,7 +17,10 @@ from inference.figures.pictures import (
 
 __all__ = [
     "Picture",
+    "chains",
     "drawing_steps",
+    "filters",
+    "free_energies",
     "image_shape",
     "interpolations",
     "latent_manifold",

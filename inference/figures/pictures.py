@@ -134,15 +134,22 @@ def reconstructions(
 
 
 def overview(runs: dict[str, Run], x: ArrayLike, *, columns: int = 12) -> Picture:
-    """Samples and reconstructions of several runs, a block each."""
+    """Samples of several runs, a block each, above reconstructions where there are latents."""
     data = np.asarray(x, dtype=np.float32)[:columns]
-    figure = Picture(figsize=(columns * 0.6, len(runs) * 4.2), layout="constrained")
-    axes = figure.subplots(2 * len(runs), 1, height_ratios=[2, 1] * len(runs), squeeze=False)[:, 0]
-    for (label, run), upper, lower in zip(runs.items(), axes[::2], axes[1::2], strict=True):
+    blocks: list[tuple[str, NDArray[Any], int]] = []
+    for label, run in runs.items():
         shape = image_shape(run)
-        show(upper, image_grid(run.sample(4 * columns), 4, columns, shape), f"{label}: samples")
-        both = np.concatenate([data, run.reconstruct(data)])
-        show(lower, image_grid(both, 2, columns, shape), f"{label}: data and reconstructions")
+        grid = image_grid(run.sample(4 * columns), 4, columns, shape)
+        blocks.append((f"{label}: samples", grid, 4))
+        if run.latents(data):
+            both = np.concatenate([data, run.reconstruct(data)])
+            grid = image_grid(both, 2, columns, shape)
+            blocks.append((f"{label}: data and reconstructions", grid, 2))
+    heights = [height for _, _, height in blocks]
+    figure = Picture(figsize=(columns * 0.6, 0.7 * sum(heights)), layout="constrained")
+    axes = figure.subplots(len(blocks), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for (title, grid, _), each in zip(blocks, axes, strict=True):
+        show(each, grid, title)
     return figure
 
 

@@ -13,6 +13,7 @@ from inference.errors import ArgumentError, DataError
 from inference.likelihood.importance_sampling import check_scored
 from inference.likelihood.weighing import LogSums, weigh
 from inference.pairs import explaining, fitted_on
+from inference.program.engine import Engine
 from inference.program.per_datum import check_rows
 from inference.program.structure import Structure
 
@@ -35,7 +36,8 @@ def classify(
 
         p(y | x) ~ p(y) 1/K sum_k p(x, z_k | y) / q(z_k | x, y)  over its sum over the classes,
 
-    which needs as many passes as there are classes.
+    which needs as many passes as there are classes. A run whose objective classifies, such as
+    `SemiSupervisedAdversarial`, has its critic asked in place of a guide.
 
     Args:
         pair: a run, its pair, or a `(model, guide)` tuple of functions.
@@ -61,13 +63,16 @@ def classify(
     if not isinstance(site, str):
         raise ArgumentError(f"site must be the name of a latent, such as 'y', got {site!r}.")
     given = fitted_on(pair, x, engine=engine)
-    backend, pair = given.backend, given.pair
     array, *labels = given.arrays
     if labels:
         raise DataError(
             f"classify finds the labels of x, so that x is one array; got {len(given.arrays)} "
             "arrays. Pass x without its labels."
         )
+    objective = getattr(pair, "objective", None)
+    if hasattr(objective, "class_logits"):
+        return _by_critic(given.backend, pair, array, chunk_size)
+    backend, pair = given.backend, given.pair
     head = (array[:2],)
     structure = explaining(lambda rows: backend.structure(pair, rows), head)
     classes = _classes(structure, site)
@@ -86,6 +91,16 @@ def classify(
         scores.append(sums.log_means())
     log_joint = np.stack(scores, -1)
     return np.exp(log_joint - np.logaddexp.reduce(log_joint, axis=1, keepdims=True))
+
+
+def _by_critic(backend: Engine, run: Any, array: NDArray[Any], rows: int) -> NDArray[np.float64]:
+    """The softmax of the logits of the critic that a run's objective owns."""
+    chunks = [
+        backend.critic_scores(run.pair, run.objective, run.owned, chunk, "class_logits")
+        for chunk in cut((array,), rows)
+    ]
+    logits = np.concatenate(chunks).astype(np.float64)
+    return np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
 
 
 def _classes(structure: Structure, name: str) -> int:

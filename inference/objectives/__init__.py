@@ -6,7 +6,10 @@ from inference.objectives.antithetic import ARM, DisARM
 from inference.objectives.concrete import Concrete
 from inference.objectives.contrastive import CD
 from inference.objectives.control_variates import REBAR, RELAX
+from inference.objectives.cycle_consistent import CycleConsistent
+from inference.objectives.denoising import Denoising
 from inference.objectives.divergences import ChiSquare, TailAdaptive
+from inference.objectives.domain_adversarial import DomainAdversarial
 from inference.objectives.doubly_reparameterised import STL, DReG
 from inference.objectives.elbo import ELBO
 from inference.objectives.enumerated import Enumerated
@@ -14,6 +17,7 @@ from inference.objectives.exposure import ScheduledSampling
 from inference.objectives.f_divergences import JensenShannon, TotalVariation
 from inference.objectives.iwae import CIWAE, IWAE, MIWAE, PIWAE
 from inference.objectives.mmd import MMD, InfoVAE
+from inference.objectives.multi_prediction import MultiPrediction
 from inference.objectives.muprop import MuProp
 from inference.objectives.noise_contrastive import NCE
 from inference.objectives.nvil import NVIL
@@ -23,8 +27,10 @@ from inference.objectives.renyi import Renyi
 from inference.objectives.roulette import SUMO
 from inference.objectives.score_function import RLOO, VIMCO
 from inference.objectives.score_matching import ScoreMatching
+from inference.objectives.semi_supervised import SemiSupervisedAdversarial
 from inference.objectives.spelling import describe_objective
 from inference.objectives.thermodynamic import TVO
+from inference.objectives.up_down import UpDown
 from inference.objectives.validity import Validity, valid_objectives
 from inference.objectives.wake_sleep import RWS, WakeSleep
 
@@ -61,11 +67,17 @@ enlist(
         InfoVAE,
         MMD,
         Adversarial,
+        SemiSupervisedAdversarial,
+        DomainAdversarial,
+        CycleConsistent,
         CD,
         ScheduledSampling,
         PseudoLikelihood,
         NCE,
         ScoreMatching,
+        UpDown,
+        MultiPrediction,
+        Denoising,
     ),
 )
 
@@ -91,19 +103,25 @@ __all__ = [
     "Adversarial",
     "ChiSquare",
     "Concrete",
+    "CycleConsistent",
     "DReG",
+    "Denoising",
     "DisARM",
+    "DomainAdversarial",
     "Enumerated",
     "InfoVAE",
     "JensenShannon",
     "MuProp",
+    "MultiPrediction",
     "Objective",
     "PseudoLikelihood",
     "Renyi",
     "ScheduledSampling",
     "ScoreMatching",
+    "SemiSupervisedAdversarial",
     "TailAdaptive",
     "TotalVariation",
+    "UpDown",
     "Validity",
     "WakeSleep",
     "describe_objective",

@@ -34,6 +34,7 @@ class MLPCritic:
         classes: number of classes where labels, whole numbers from 0, come with the data.
         outputs: numbers per datum.
         dropout: share of the hidden units that are left out, at random in each call.
+        name: what its weights are called.
     """
 
     _given = False  # whether the weights are another's, whose gradient is wanted even if frozen
@@ -48,11 +49,12 @@ class MLPCritic:
         classes: int,
         outputs: int = 1,
         dropout: float = 0.0,
+        name: str = "critic",
     ) -> None:
         self.program, self.hidden = program, tuple(hidden)
         self.spectral_norm = spectral_norm
         self.minibatch_features, self.classes = minibatch_features, classes
-        self.outputs, self.dropout = outputs, dropout
+        self.outputs, self.dropout, self.name = outputs, dropout, name
         self._weights: dict[str, Any] = {}
 
     def __call__(self, *inputs: Any, frozen: bool = False) -> Any:
@@ -123,9 +125,10 @@ class MLPCritic:
         if name not in self._weights:
             random = np.random.default_rng([zlib.crc32(name.encode()), rows, columns])
             initial = (2 / rows) ** 0.5 * random.normal(size=(rows, columns))
-            weight = self.program.parameter(f"critic.{name}.weight", initial.astype(np.float32))
+            stored = f"{self.name}.{name}"
+            weight = self.program.parameter(f"{stored}.weight", initial.astype(np.float32))
             bias = np.zeros(columns, dtype=np.float32)
-            bias = self.program.parameter(f"critic.{name}.bias", bias)
+            bias = self.program.parameter(f"{stored}.bias", bias)
             if self.spectral_norm:
                 weight = weight / self._largest(name, weight, random)
             self._weights[name] = weight, bias
@@ -138,10 +141,10 @@ class MLPCritic:
         """The largest singular value, by one more step of power iteration."""
         program = self.program
         fixed, start = program.stop(weight), random.normal(size=weight.shape[1])
-        right = program.state(f"critic.{name}.u", start / np.linalg.norm(start))
+        right = program.state(f"{self.name}.{name}.u", start / np.linalg.norm(start))
         left = _unit(fixed @ right)
         right = _unit(left @ fixed)
-        program.keep(f"critic.{name}.u", right)
+        program.keep(f"{self.name}.{name}.u", right)
         return left @ weight @ right
 
 

@@ -18,6 +18,7 @@ from inference.objectives.estimates import Estimates
 from inference.objectives.registry import what_fits
 from inference.objectives.requirements import Requirement
 from inference.objectives.spelling import unusual
+from inference.program.batches import leading
 from inference.program.phases import Phase
 from inference.program.surrogate import Surrogate
 
@@ -47,6 +48,8 @@ class Objective(Surrogate):
         least_particles: the smallest K.
         nests: whether data are weighed given one draw of global latents.
         unit: of the value; anything else than the usual one is no bound on a likelihood.
+        keeps: how many arrays at the end of a batch are the objective's, and not given to the pair.
+        beside: what they are, in words.
         owns: whether the objective has parameters or state of its own.
         turn: the name of the phase that it is made for; None: everybody learns.
     """
@@ -62,6 +65,7 @@ class Objective(Surrogate):
     nests: ClassVar[bool] = False
     unit: str = "nats per datum"
     owns: bool = False
+    beside: ClassVar[str] = ""
     turn: str | None = None
 
     def __init_subclass__(cls, **keywords: Any) -> None:
@@ -199,8 +203,9 @@ class Objective(Surrogate):
         Only objectives with parameters or state of their own need it, such as `NVIL`; for others,
         and in `pyro.infer.SVI`, it changes nothing.
         """
+        model = leading(model, self.keeps)
         if not self.owns:
-            return model, guide
+            return model, leading(guide, self.keeps)
         engine = load_engine(engine_name((model, guide)))
         return model, engine.attach(self, model, guide)
 

@@ -61,7 +61,7 @@ def _value(program: Program, site: Site, draws: Draws | None) -> Any:
     if site.observed:
         return program.ops.real(program.data[site.argument or 0])
     assert draws is not None, "a latent's value is a draw's"
-    return draws.values[site.name][0]
+    return program.ops.real(draws.values[site.name][0])
 
 
 def _columns(program: Program, value: Any, count: int) -> Any:

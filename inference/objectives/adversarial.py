@@ -235,7 +235,7 @@ class Adversarial(Objective):
             right = program.state("accuracy", 0.0)
         else:
             term, told_apart, right = critics_turn(self, program, critic, sides)
-            learnt = learnt - term
+            learnt = learnt - term - self._critics_terms(program, critic, sides)
         if self.turn != "critic":
             learnt = learnt - generators_turn(self, program, critic, sides, right)
         return self._summed(program, told_apart + gradient_only(program, learnt))
@@ -254,6 +254,11 @@ class Adversarial(Objective):
     def scores(self, program: Program) -> Any:
         """The critic's score of each datum, and of its latents with `joint`; shape (N,)."""
         return row(self._critic(program).evaluating()(*program.data, frozen=True))
+
+    def _critics_terms(self, program: Program, critic: Network, sides: Sides) -> Any:
+        """What the critic descends besides."""
+        del program, critic, sides
+        return 0.0
 
     def _critic(self, program: Program) -> Network:
         if not isinstance(self.critic, str):

@@ -12,7 +12,12 @@ from inference.objectives._pseudo import chance_of_the_energy, energy_sites
 from inference.objectives.requirements import CHAINS, CONDITIONALS, LOCAL, SCORABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inference.program.draws import Draws
     from inference.program.program import Program
+    from inference.program.sites import Site
+    from inference.program.structure import Structure
 
 
 class CD(Objective):
@@ -56,10 +61,17 @@ class CD(Objective):
         ends = program.transition(self._begun(program, draws), self.steps)
         if self.chains:
             for name, value in ends.items():
-                program.keep(f"chain.{name}", value)
-        apart = draws.log_p[0] - program.log_joint(ends).mean()
+                program.keep(f"chain.{name}", program.ops.real(value))
         value = program.stop(chance_of_the_energy(program, draws, every=False))
-        return program.total(value + gradient_only(program, apart))
+        return program.total(value + gradient_only(program, self.contrast(program, draws, ends)))
+
+    def contrast(self, program: Program, draws: Draws, ends: Mapping[str, Any]) -> Any:
+        """What the gradient is of, (N,): log f of the data less that where chains are."""
+        return draws.log_p[0] - program.log_joint(ends).mean()
+
+    def chained(self, structure: Structure) -> list[Site]:
+        """The sites whose values chains carry."""
+        return energy_sites(structure)
 
     def bound(self, program: Program) -> Any:
         """The pseudo-likelihood of all entries."""
@@ -69,13 +81,13 @@ class CD(Objective):
     def _begun(self, program: Program, draws: Any) -> dict[str, Any]:
         """Where the chains of a step begin, by site."""
         begun = {}
-        for site in energy_sites(program.structure):
+        for site in self.chained(program.structure):
             if self.chains:
                 begun[site.name] = program.state(f"chain.{site.name}", self._first(site))
             elif site.observed:
                 begun[site.name] = program.ops.real(program.data[site.argument or 0])
             else:
-                begun[site.name] = draws.values[site.name][0]
+                begun[site.name] = program.ops.real(draws.values[site.name][0])
         return begun
 
     def _first(self, site: Any) -> Any:

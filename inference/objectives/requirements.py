@@ -13,7 +13,9 @@ from typing import Any
 from inference.errors import ObjectiveError
 from inference.program.energy_conditions import (
     check_conditionals,
+    check_corrupted,
     check_energy,
+    check_predicts,
     check_real_data,
 )
 from inference.program.structure import Structure
@@ -122,6 +124,18 @@ DRAWN_LATENTS = Requirement(
 )
 """`model(None, size=...)`, of which the latents alone are used."""
 
+
+def _check_kept(structure: Structure, objective: Any) -> None:
+    if structure.kept != objective.keeps:
+        raise ObjectiveError(
+            f"{objective!r} needs {objective.beside} as the last array of the data, beside what "
+            "the pair takes: fit(pair, (x, ...), objective=...)."
+        )
+
+
+BESIDE = Requirement("an array of the objective's own after the pair's", _check_kept)
+"""Data that end with what the objective itself looks at: see `Objective.keeps`."""
+
 CHAINS = Requirement(
     "a density known up to a constant, with a kernel",
     lambda s, o: check_energy(s, repr(o), kernel=True),
@@ -135,6 +149,12 @@ ENERGY = Requirement(
 """A model without latents that scores data up to a constant."""
 
 
+CORRUPTED = Requirement(
+    "a corrupted copy of the data that the guide draws and no prior scores",
+    lambda s, o: check_corrupted(s, repr(o)),
+)
+"""A latent of a counting measure, and a model that draws data given it."""
+
 CONDITIONALS = Requirement(
     "binary data, or a density with `log_conditionals`",
     lambda s, o: check_conditionals(s, repr(o)),
@@ -143,3 +163,8 @@ CONDITIONALS = Requirement(
 
 REAL_DATA = Requirement("real data", lambda s, o: check_real_data(s, repr(o)))
 """The density of the data has a slope by them."""
+
+PREDICTS = Requirement(
+    "a machine with `predict`, and binary data", lambda s, o: check_predicts(s, repr(o))
+)
+"""A site whose distribution predicts entries of the data from others by mean field."""

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.errors import ObjectiveError
 from inference.program.containers import Slot, content, direct_slots, key_of, mapped
 
 
@@ -196,9 +197,54 @@ def on_arrays(
     return function if form.plain else OnArrays(function, form, convert)
 
 
+class Leading:
+    """A model or a guide that is not given the last arrays of a batch, which are an objective's.
+
+    Attributes:
+        function: the model or the guide.
+        kept: how many arrays it is not given.
+    """
+
+    def __init__(self, function: Callable[..., Any], kept: int) -> None:
+        self.function, self.kept = function, kept
+        self.__wrapped__ = function  # for inspect.signature
+
+    def __call__(self, *arrays: Any, **named: Any) -> Any:
+        """Call the function.
+
+        Raises:
+            ObjectiveError: if there is nothing but what the objective keeps.
+        """
+        if len(arrays) <= self.kept:
+            raise ObjectiveError(
+                f"the objective takes the last {self.kept} of a batch's arrays for itself, and "
+                f"the pair what comes before, but there are {len(arrays)}; pass them too, as in "
+                "(x, y)."
+            )
+        return self.function(*arrays[: -self.kept], **named)
+
+    def __eq__(self, other: object) -> bool:
+        own = (self.function, self.kept)
+        return isinstance(other, Leading) and own == (other.function, other.kept)
+
+    def __hash__(self) -> int:
+        return hash((self.function, self.kept))
+
+
+def kept_of(function: Callable[..., Any]) -> int:
+    """How many arrays at the end of a batch a model or guide is not given."""
+    return function.kept if isinstance(function, Leading) else 0
+
+
+def leading(function: Callable[..., Any], kept: int) -> Callable[..., Any]:
+    """The function without the last arrays of a batch, which it is already where none are kept."""
+    done = isinstance(function, Leading) or hasattr(function, "unattached")
+    return Leading(function, kept) if kept and not done else function
+
+
 def whole(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function with all its arguments, of which another may be the function on arrays."""
-    return function.function if isinstance(function, OnArrays) else function
+    return function.function if isinstance(function, (OnArrays, Leading)) else function
 
 
 def split(

@@ -41,7 +41,9 @@ class OfEnergies(Protocol):
         ...
 
     def site(self, name: str, values: Mapping[str, Any] | None = None) -> Any:
-        """A model site's distribution, below what expands it over plates.
+        """A model site's distribution, below what expands it over plates, or what it computes.
+
+        A deterministic statement has a value alone, which has a gradient to the model.
 
         Args:
             name: the site.
@@ -57,6 +59,20 @@ class OfEnergies(Protocol):
             rows: how many draws.
         """
         ...
+
+
+def check_named(name: str, sites: Collection[str], computed: Collection[str]) -> None:
+    """Check that a model has a site or a deterministic statement of a name.
+
+    Raises:
+        ObjectiveError: naming those that it has.
+    """
+    if name not in sites and name not in computed:
+        known = ", ".join(map(repr, (*sites, *computed))) or "none"
+        raise ObjectiveError(
+            f"the model has no site {name!r}; it has {known}. Name what it computes by "
+            f"deterministic({name!r}, ...), inside of the plate of the data."
+        )
 
 
 def check_one_kernel(laws: Mapping[str, Any]) -> str:

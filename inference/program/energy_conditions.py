@@ -61,6 +61,34 @@ def _check_site(structure: Structure, objective: str, site: Site, *, kernel: boo
         )
 
 
+def check_corrupted(structure: Structure, objective: str) -> None:
+    """Check for a latent that the guide draws and no density of the model scores.
+
+    Raises:
+        ObjectiveError: naming what there is in its place.
+    """
+    structure.check_match()
+    structure.check_observed(likelihood=False)
+    latents = structure.latents
+    if not any(not site.normalised and not site.kernel for site in latents):
+        found = f"latent {latents[0].name!r} has a density" if latents else "there is no latent"
+        raise ObjectiveError(
+            f"{objective} learns data given a corrupted copy that the guide draws and no prior "
+            f"scores, but {found}. Draw the copy from a counting measure in the model, a "
+            "distribution of log_prob zero that says normalised = False; or use ELBO() or CD()."
+        )
+    if not any(site.argument == 0 for site in structure.observed):
+        raise ObjectiveError(
+            f"{objective} shows the guide what the chain draws, but no site of the model observes "
+            "the pair's first argument as it is; pass it to a sample statement with obs=."
+        )
+    if not structure.can_draw:
+        raise ObjectiveError(
+            f"{objective} draws data given a corrupted copy, but the model takes no size=; write "
+            "model(x=None, *, size=1)."
+        )
+
+
 def check_conditionals(structure: Structure, objective: str) -> None:
     """Check that the density of each entry given all others can be worked out.
 
@@ -75,6 +103,28 @@ def check_conditionals(structure: Structure, objective: str) -> None:
                 f"{site.name!r} is not binary. Give its class "
                 "log_conditionals(value, columns), or use ScoreMatching() or NCE()."
             )
+
+
+def check_predicts(structure: Structure, objective: str) -> None:
+    """Check for a machine whose mean field predicts binary data.
+
+    Raises:
+        ObjectiveError: if there is none, or the site of the data is not one that it predicts.
+    """
+    able = [site for site in structure.model.values() if site.predicts]
+    if len(able) != 1:
+        raise ObjectiveError(
+            f"{objective} learns by the mean field of a machine such as the model 'dbm', and "
+            f"{'no' if not able else 'more than one'} distribution of this model has "
+            "predict(x, held, sweeps), the log odds of entries of x given those that are held."
+        )
+    x = next((site for site in structure.observed if site.argument == 0), None)
+    if x is None or x.support != "boolean" or len(x.event_shape) != 1:
+        raise ObjectiveError(
+            f"{objective} predicts entries of binary data that the model observes as they are, "
+            "rows of one vector each; pass the pair's first argument to such a sample statement "
+            "with obs=."
+        )
 
 
 def check_real_data(structure: Structure, objective: str) -> None:

@@ -121,9 +121,14 @@ class Engine(Protocol):
         ...
 
     def critic_scores(
-        self, pair: Any, objective: Any, owned: Mapping[str, NDArray[Any]], batch: Rows
+        self,
+        pair: Any,
+        objective: Any,
+        owned: Mapping[str, NDArray[Any]],
+        batch: Rows,
+        asked: str = "scores",
     ) -> NDArray[Any]:
-        """The score of each datum by the critic that an objective owns, (N,)."""
+        """What an objective's method of a name says of each datum by the critic that it owns."""
         ...
 
     def log_evidence(self, pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
@@ -152,8 +157,10 @@ class Engine(Protocol):
         """The guide's mean of each latent, a category's mode, or a draw where there is neither."""
         ...
 
-    def to_base(self, pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] | None:
-        """The noise that a flow of the model makes data of; None where there is no flow."""
+    def ask(
+        self, pair: Any, ability: str, *batch: NDArray[Any], rng_seed: int = 0
+    ) -> NDArray[Any] | None:
+        """What a distribution of the model makes of its value; None where none has that method."""
         ...
 
     def decode(

@@ -23,6 +23,7 @@ class Layout:
         guide: the guide's sites by name.
         can_draw: whether the model draws rows of data: `model(None, size=n)`.
         labelled: whether the pair is given whole numbers besides x.
+        kept: how many arrays at the end of a batch the pair is not given: see `Objective.keeps`.
         varying: sites that the guide has in some draws on these rows and not in others.
         outside: latents that no importance weight is of: see `nested`.
         rows: how many rows the arrays have that it was found on; 1 where there are none.
@@ -34,6 +35,7 @@ class Layout:
     guide: Mapping[str, Site]
     can_draw: bool = False
     labelled: bool = False
+    kept: int = 0
     varying: frozenset[str] = frozenset()
     outside: frozenset[str] = frozenset()
     rows: int = 1

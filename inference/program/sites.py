@@ -71,6 +71,8 @@ class Site:
             leaves it invariant; it is drawn by that, and may be known up to a constant.
         full_conditionals: whether its distribution has `log_conditionals(value, columns)`, the log
             density of each entry given all others.
+        predicts: whether its distribution has `predict(x, held, sweeps)`, log odds of the data's
+            entries given those that are held.
         factor: of a `factor` statement what its value is computed from, among `DATA`, `LATENTS` and
             `PARAMETERS`; empty for a constant, which only weighs the rows; None at other sites.
         by_row: whether the support comes with the rows, such as totals of a Binomial, so that
@@ -106,6 +108,7 @@ class Site:
     one_order: bool = True
     kernel: bool = False
     full_conditionals: bool = False
+    predicts: bool = False
     factor: tuple[str, ...] | None = None
     by_row: bool = False
     is_nan: bool = False

@@ -19,6 +19,7 @@ class Surrogate(ABC):
 
     unit: str
     owns: bool
+    keeps: int = 0
 
     @abstractmethod
     def __call__(self, model: Any, guide: Any, *args: Any, **kwargs: Any) -> Any:

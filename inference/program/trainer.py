@@ -32,6 +32,7 @@ class Settings:
         total_steps: the last step, if it is known.
         clip_norm: largest global norm of the gradient of the minibatch's loss, or None.
         device: name of the device.
+        apart: whether each training array has rows of its own, in an order of its own.
         judge: the objective whose bound is reported on the validation arrays, or None for the one
             that is trained under.
     """
@@ -48,6 +49,7 @@ class Settings:
     clip_norm: float | None = None
     device: str | None = None
     judge: Any = None
+    apart: bool = False
     form: Form | None = None
     valid_form: Form | None = None
     steps_per_epoch: int = field(init=False)
@@ -66,7 +68,8 @@ class Settings:
 
         A guide may have parameters for each row, by position.
         """
-        return bool(self.arrays) and self.batch_size == len(self.arrays[0])
+        whole = bool(self.arrays) and self.batch_size == len(self.arrays[0])
+        return whole and not self.apart
 
     def sides(self, phases: Sequence[Phase]) -> tuple[Side, Side]:
         """How what the objective owns and how the pair learns, in a cycle of phases."""

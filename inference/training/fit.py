@@ -132,7 +132,7 @@ def fit(
     if isinstance(valid_objective, str):
         valid_objective = parse_objective(valid_objective)
     name = engine_name(pair, data) if engine is None else check_engine(engine)
-    prepared = prepare(pair, data, valid, engine=name)
+    prepared = prepare(pair, data, valid, engine=name, keeps=getattr(objective, "keeps", 0))
     if patience is not None and not prepared.valid:
         raise ArgumentError("patience= needs validation data; pass valid=.")
     check_judge(valid_objective, objective, prepared)
@@ -153,12 +153,12 @@ def fit(
         clip_norm=plain(clip_norm),
         device=device,
         judge=valid_objective,
+        apart=prepared.apart,
     )
     spec = run_spec(
         describe_pair(pair, name), objective, prepared, settings, plain(patience), budget
     )
-    every = _report_every(settings) if prepared.arrays else None
-    asked = budget, plain(patience), every, _ROWS_PER_VALIDATION
+    asked = budget, plain(patience), _report_every(settings), _ROWS_PER_VALIDATION
     task = Task(pair, name, objective, prepared, settings, spec, *asked)
     with interruptible() as stop, open_run(out, spec, resume=resume) as (folder, checkpoint):
         return task.train(folder, checkpoint, stop, checkpoint_seconds, show=progress)
@@ -173,6 +173,8 @@ def _total_steps(
     return by_epochs if steps is None else min(steps, by_epochs)
 
 
-def _report_every(settings: Settings) -> int:
+def _report_every(settings: Settings) -> int | None:
+    if not settings.arrays:
+        return None
     per_epoch = settings.steps_per_epoch
     return per_epoch * -(-_STEPS_BETWEEN_REPORTS // per_epoch)

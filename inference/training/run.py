@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_flag, check_seed
@@ -139,27 +140,39 @@ class Run:
         rows = self._data(x)
         return explaining(lambda x: self._engine.encode(self.pair, *x, rng_seed=seed), rows)
 
-    def encode(self, *x: ArrayLike, seed: int = 0) -> NDArray[Any]:
-        """The noise u that a normalising flow makes data x = f(u) of, shape (N, D).
+    def encode(self, *x: ArrayLike, seed: int = 0, mean: bool = False) -> NDArray[Any]:
+        """What data are made of: a flow's noise, or the code that a machine's hidden units are.
 
-        Where the flow is of a latent, as of dequantised data, it is that of a draw of the guide.
+        A normalising flow has one noise u for each datum x = f(u), (N, D). Where the flow is of a
+        latent, as of dequantised data, it is that of a draw of the guide. A restricted Boltzmann
+        machine has binary codes, (N, H): a draw of its hidden units given x, for another machine to
+        learn (`inference.stack`), or their chances. Of a deep belief net it is the topmost layer.
 
         Args:
             *x: the data, and whatever else the pair takes, such as labels.
-            seed: seed of that draw.
+            seed: seed of the draws.
+            mean: whether to return chances in place of binary codes.
 
         Raises:
-            ArgumentError: if the pair has no flow.
+            ArgumentError: if the pair has neither.
         """
         check_seed(seed)
-        found = self._engine.to_base(self.pair, *self._data(x), rng_seed=seed)
-        if found is None:
+        check_flag("mean", mean)
+        rows = self._data(x)
+        found = self._engine.ask(self.pair, "to_base", *rows, rng_seed=seed)
+        if found is not None:
+            return found
+        chances = self._engine.ask(self.pair, "codes", *rows, rng_seed=seed)
+        if chances is None:
             raise ArgumentError(
-                "encode gives the noise that a normalising flow makes data of, but no distribution "
-                "of this model has to_base; use run.latents(x) for the guide's means of its "
-                "latents."
+                "encode gives the noise that a normalising flow makes data of, or a machine's "
+                "binary codes, but no distribution of this model has to_base or codes; use "
+                "run.latents(x) for the guide's means of its latents."
             )
-        return found
+        if mean:
+            return chances
+        random = np.random.default_rng(seed)
+        return (random.random(chances.shape) < chances).astype(chances.dtype)
 
     def reconstruct(self, *x: ArrayLike, seed: int = 0) -> NDArray[Any]:
         """The likelihood's mean at the guide's mean of the latents, shape (N, D).

@@ -11,7 +11,7 @@ from torch import Tensor
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_choice, check_size
 from ppl_models.networks.condition import Condition
-from ppl_models.networks.likelihoods import Likelihood
+from ppl_models.networks.likelihoods import Classes, Likelihood
 
 
 class ConditionalPair(PyroPair):
@@ -35,12 +35,17 @@ class ConditionalPair(PyroPair):
         condition_dim: int | None,
         likelihood: str,
         noise_scale: float,
+        kinds: tuple[str, ...] = ("bernoulli", "gaussian"),
     ) -> None:
         super().__init__()
         self.data_dim = check_size("data_dim", data_dim)
         self.condition = Condition(classes, condition_dim)
-        check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
-        self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
+        check_choice("likelihood", likelihood, kinds)
+        self.likelihood = (
+            Classes()
+            if likelihood == "categorical"
+            else Likelihood(likelihood, data_dim, noise_scale)
+        )
 
     def check_batch(self, *arrays: Any) -> None:
         """Refuse a missing condition, and one that is not the pair's."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ppl_models._pair import Pair
 from ppl_models.networks.arguments import check_choice, check_size
 from ppl_models.networks.condition import Condition
-from ppl_models.networks.likelihoods_numpyro import Likelihood
+from ppl_models.networks.likelihoods_numpyro import Classes, Likelihood
 
 
 class ConditionalPair(Pair):
@@ -28,11 +28,16 @@ class ConditionalPair(Pair):
         condition_dim: int | None,
         likelihood: str,
         noise_scale: float,
+        kinds: tuple[str, ...] = ("bernoulli", "gaussian"),
     ) -> None:
         self.data_dim = check_size("data_dim", data_dim)
         self.condition = Condition(classes, condition_dim)
-        check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
-        self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
+        check_choice("likelihood", likelihood, kinds)
+        self.likelihood = (
+            Classes()
+            if likelihood == "categorical"
+            else Likelihood(likelihood, data_dim, noise_scale)
+        )
 
     def check_batch(self, *arrays: Any) -> None:
         """Refuse a missing condition, and one that is not the pair's."""

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ppl_models.directed._conditional import ConditionalPair
 from ppl_models.networks.arguments import check_network, check_seed
-from ppl_models.networks.mlp import MLP
+from ppl_models.networks.likelihoods import Classes
+from ppl_models.networks.mlp import Rung
 from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["ConditionalNetwork"]
@@ -24,6 +25,9 @@ class ConditionalNetwork(ConditionalPair):
 
         x_n ~ Bernoulli(logits = network(y_n))               (data_dim,)
            or Normal(network(y_n), noise_scale)
+           or OneHotCategorical(logits = network(y_n))
+
+    The network's last hidden layer is the deterministic site `features`, shape (N, hidden[-1]).
 
     The condition is a class, or a vector such as the part of an image that is known. It is what
     `conditional_vae` is compared with; `ELBO()` is its exact log-likelihood.
@@ -34,10 +38,12 @@ class ConditionalNetwork(ConditionalPair):
         condition_dim: columns of y, where y is a vector. Give one of the two.
         hidden: hidden sizes of the network.
         activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
-        likelihood: `"bernoulli"` (x in {0, 1}) or `"gaussian"` (x real).
+        likelihood: `"bernoulli"` (x in {0, 1}), `"gaussian"` (x real), or `"categorical"` (x one of
+            data_dim classes, as one-hot; a row of zeros is a class that is not known, and no part
+            of the likelihood).
         noise_scale: standard deviation of the Gaussian likelihood.
         data_mean: mean of the training data, shape (data_dim,). When given, the network starts
-            with a bias that reproduces it.
+            with a bias that reproduces it; not of classes.
         seed: seed of the initial weights.
 
     Raises:
@@ -58,10 +64,13 @@ class ConditionalNetwork(ConditionalPair):
         data_mean: ArrayLike | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(data_dim, classes, condition_dim, likelihood, noise_scale)
+        kinds = ("bernoulli", "gaussian", "categorical")
+        super().__init__(data_dim, classes, condition_dim, likelihood, noise_scale, kinds)
         hidden = check_network(hidden, activation)
+        if likelihood == "categorical" and data_mean is not None:
+            raise ValueError("data_mean is a mean of columns; leave it out with classes.")
         random = torch.Generator().manual_seed(check_seed(seed))
-        self.network = MLP([self.condition.width, *hidden, data_dim], activation, random)
+        self.network = Rung([self.condition.width, *hidden, data_dim], activation, random)
         start_at_mean(self.network, data_mean, data_dim, likelihood)
 
     def model(
@@ -74,8 +83,13 @@ class ConditionalNetwork(ConditionalPair):
         condition = self._condition(x, y, size)
         self.register("network")
         with pyro.plate("data", len(condition)):
-            fn = self.likelihood(self.network(condition))
-            pyro.sample("x", fn, obs=x)
+            features, output = self.network(condition)
+            pyro.deterministic("features", features, event_dim=1)
+            fn = self.likelihood(output)
+            seen = x
+            if isinstance(self.likelihood, Classes) and x is not None:
+                fn, seen = self.likelihood.observed(fn, x)
+            pyro.sample("x", fn, obs=seen)
         return fn.mean
 
     def guide(self, x: Tensor, y: Tensor | None = None) -> None:

@@ -13,7 +13,8 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models.directed._conditional_numpyro import ConditionalPair
 from ppl_models.networks.arguments import check_network, check_seed
-from ppl_models.networks.mlp_numpyro import MLP
+from ppl_models.networks.likelihoods_numpyro import Classes
+from ppl_models.networks.mlp_numpyro import Rung
 from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["ConditionalNetwork"]
@@ -35,10 +36,13 @@ class ConditionalNetwork(ConditionalPair):
         data_mean: ArrayLike | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(data_dim, classes, condition_dim, likelihood, noise_scale)
+        kinds = ("bernoulli", "gaussian", "categorical")
+        super().__init__(data_dim, classes, condition_dim, likelihood, noise_scale, kinds)
         hidden = check_network(hidden, activation)
+        if likelihood == "categorical" and data_mean is not None:
+            raise ValueError("data_mean is a mean of columns; leave it out with classes.")
         random = nnx.Rngs(check_seed(seed))
-        self.network = MLP([self.condition.width, *hidden, data_dim], activation, random)
+        self.network = Rung([self.condition.width, *hidden, data_dim], activation, random)
         start_at_mean(self.network, data_mean, data_dim, likelihood)
 
     def model(
@@ -51,8 +55,13 @@ class ConditionalNetwork(ConditionalPair):
         condition = self._condition(x, y, size)
         network = nnx_module("network", self.network)
         with numpyro.plate("data", len(condition)):
-            fn = self.likelihood(network(condition))
-            numpyro.sample("x", fn, obs=x)
+            features, output = network(condition)
+            numpyro.deterministic("features", features)
+            fn = self.likelihood(output)
+            seen = x
+            if isinstance(self.likelihood, Classes) and x is not None:
+                fn, seen = self.likelihood.observed(fn, x)
+            numpyro.sample("x", fn, obs=seen)
         return jnp.asarray(fn.mean)
 
     def guide(self, x: jax.Array, y: jax.Array | None = None) -> None:

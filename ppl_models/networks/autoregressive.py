@@ -33,6 +33,10 @@ class Autoregressive(dist.TorchDistribution):
     support: Any = constraints.independent(constraints.boolean, 1)
     has_rsample = False
 
+    def __init__(self, batch_shape: Any, event_shape: Any) -> None:
+        self._last: list[Any] = []  # shared by the same law for more data
+        super().__init__(batch_shape, event_shape)
+
     @property
     def ranks(self) -> Tensor:
         """The rank of each entry in the order of drawing, of the event's shape."""
@@ -66,6 +70,7 @@ class Autoregressive(dist.TorchDistribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
         """The same law for more data."""
         twin = copy.copy(self)
+        twin._last = self._last
         twin._batch_shape = Size(batch_shape)
         return twin
 
@@ -84,11 +89,28 @@ class Autoregressive(dist.TorchDistribution):
         """log p of whole rows, all entries at once."""
         if self._validate_args:
             self._validate_sample(value)
-        return self.conditionals(value).log_prob(value)
+        return self._given(value).log_prob(value)
 
     def mean_given(self, value: Tensor) -> Tensor:
-        """The mean of each entry given those before it."""
-        return self.conditionals(value).mean
+        """The mean of each entry given those before it; the next `log_prob` of `value` costs less.
+
+        A model returns this mean, and is scored at the same value right after.
+        """
+        given = self.conditionals(value)
+        self._last[:] = value, value._version, torch.is_grad_enabled(), given
+        return given.mean
+
+    def _given(self, value: Tensor) -> Any:
+        """The conditionals on a value, those of the last mean if it was of the same."""
+        last = tuple(self._last)
+        self._last.clear()
+        if last and last[0] is value and last[1:3] == (value._version, torch.is_grad_enabled()):
+            return last[3]
+        return self.conditionals(value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy holds: values that belong to a graph cannot be copied."""
+        return {**self.__dict__, "_last": []}
 
 
 class MaskedBernoulli(Autoregressive):

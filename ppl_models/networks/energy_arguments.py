@@ -21,6 +21,7 @@ VISIBLE = ("bernoulli", "gaussian", "gaussian-variance")
 MOST_UNITS = 20  # whose states are summed over one by one
 BLOCK = 12  # units whose states are summed at once
 GRID, WIDE = 257, 8.0  # points of a quadrature along one unit, and its room in standard deviations
+POINTS, ROOM = 129, 6.0  # the same along an entry of a network's x, in scales of the base
 
 
 class Centre:
@@ -143,6 +144,25 @@ def describe_base(kind: Any, *, units: int, binary: bool, knows_means: bool) -> 
     return kind if kind == "uniform" or knows_means else "own"
 
 
+def centre_of(data_mean: ArrayLike | None, data_dim: int) -> NDArray[np.float32]:
+    """Where a Gaussian that holds an energy together lies: the mean of the data, or zero.
+
+    Raises:
+        ValueError: if it has another shape, or is not finite.
+    """
+    if data_mean is None:
+        return np.zeros(data_dim, np.float32)
+    return output_bias(data_mean, data_dim, "gaussian")
+
+
+def no_constant() -> str:
+    """Why the constant of a network's energy is not known, and what to do."""
+    return (
+        "the constant of an energy over real vectors is no finite sum. Use method='ais', which "
+        "leads chains from the Gaussian to it."
+    )
+
+
 def check_normaliser(normaliser: str, hidden: int, visible: int | None) -> bool:
     """Whether the constant is summed, if it can be.
 
@@ -212,3 +232,19 @@ def rbm_start(
     if visible == "gaussian-variance":
         start["log_scale"] = np.zeros(data_dim)
     return {name: value.astype(np.float32) for name, value in start.items()}
+
+
+def dbm_start(
+    data_dim: int, hidden_dims: tuple[int, ...], data_mean: ArrayLike | None, seed: int
+) -> dict[str, NDArray[np.float32]]:
+    """Initial parameters of a deep Boltzmann machine, by name."""
+    middle, top = hidden_dims
+    below = rbm_start(data_dim, middle, "bernoulli", data_mean, seed)
+    random = np.random.default_rng([seed, 1])
+    return {
+        "weight_1": below["weight"],
+        "weight_2": (0.01 * random.normal(size=(middle, top))).astype(np.float32),
+        "data_bias": below["visible_bias"],
+        "bias_1": np.zeros(middle, np.float32),
+        "bias_2": np.zeros(top, np.float32),
+    }

@@ -55,6 +55,24 @@ class Likelihood(nn.Module):
         return DiscretisedLogistic(output, self.log_scale.exp(), self.levels).to_event(1)
 
 
+class Classes(nn.Module):
+    """x is one of data_dim classes, as one-hot, given logits; a row of zeros is not known."""
+
+    kind = "categorical"
+
+    def forward(self, output: Tensor) -> dist.TorchDistribution:
+        """The distribution of x, batch shape (...,), given logits (..., data_dim)."""
+        return dist.OneHotCategorical(logits=output)
+
+    def observed(
+        self, fn: dist.TorchDistribution, x: Tensor
+    ) -> tuple[dist.TorchDistribution, Tensor]:
+        """The distribution without the rows that are not known, and x with some class in these."""
+        known = x.sum(-1) > 0
+        first = torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)[0]
+        return fn.mask(known), torch.where(known[..., None], x, first)
+
+
 class GreyLevels(constraints.Constraint):
     """The multiples of 1 / (levels - 1) from 0 to 1."""
 

@@ -41,6 +41,22 @@ class Likelihood:
         return DiscretisedLogistic(output, self._scale(), self.levels).to_event(1)
 
 
+class Classes:
+    """x is one of data_dim classes, as one-hot, given logits; a row of zeros is not known."""
+
+    kind = "categorical"
+
+    def __call__(self, output: jax.Array) -> dist.Distribution:
+        """The distribution of x, batch shape (...,), given logits (..., data_dim)."""
+        return dist.Multinomial(total_count=1, logits=output)
+
+    def observed(self, fn: dist.Distribution, x: jax.Array) -> tuple[dist.Distribution, jax.Array]:
+        """The distribution without the rows that are not known, and x with some class in these."""
+        known = x.sum(-1) > 0
+        first = jnp.eye(x.shape[-1], dtype=x.dtype)[0]
+        return fn.mask(known), jnp.where(known[..., None], x, first)
+
+
 class GreyLevels(constraints.Constraint):
     """The multiples of 1 / (levels - 1) from 0 to 1."""
 

@@ -40,6 +40,8 @@ class RestrictedBoltzmann(TorchDistribution):
         normalised: whether `log_prob` is less the constant, which is then summed exactly.
         burn_in: steps of the chains whose ends are draws.
         means: mean of the training data, (D,), where chains begin; None where it is not known.
+        hidden_means: chances of the hidden units, (H,), at which annealed chains begin, where it is
+            these that stand for data; None for 1/2.
     """
 
     arg_constraints: ClassVar[Any] = {
@@ -62,11 +64,13 @@ class RestrictedBoltzmann(TorchDistribution):
         normalised: bool = False,
         burn_in: int = 1000,
         means: Tensor | None = None,
+        hidden_means: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
         self.weight, self.visible, self.hidden = weight, visible, hidden
         self.precision, self.offset, self.coupling = precision, offset, coupling
-        self.normalised, self.burn_in, self.means = normalised, burn_in, means
+        self.normalised, self.burn_in = normalised, burn_in
+        self.means, self.hidden_means = means, hidden_means
         batch = torch.broadcast_shapes(visible.shape[:-1], hidden.shape[:-1])
         super().__init__(batch, visible.shape[-1:], validate_args=validate_args)
 
@@ -115,6 +119,10 @@ class RestrictedBoltzmann(TorchDistribution):
         """Hidden units given the visible."""
         inputs = self.inputs(value)
         return (uniform(inputs, key) < inputs.sigmoid()).to(inputs.dtype)
+
+    def codes(self, value: Tensor) -> Tensor:
+        """The chances of the hidden units given the visible, (..., H)."""
+        return self.inputs(value).sigmoid()
 
     def visible_draw(self, hidden: Tensor, key: Any = None) -> Tensor:
         """Visible units given the hidden."""
@@ -169,10 +177,13 @@ class RestrictedBoltzmann(TorchDistribution):
                 visible = means.log() - torch.log1p(-means)
             else:
                 visible = means * self.precision
+        hidden = torch.zeros_like(self.hidden)
+        if isinstance(kind, str) and kind == "data" and self.hidden_means is not None:
+            hidden = self.hidden_means.clamp(0.01, 0.99).logit()
         return type(self)(
             self.weight,
             visible,
-            torch.zeros_like(self.hidden),
+            hidden,
             precision=self.precision,
             coupling=0.0,
             burn_in=0,

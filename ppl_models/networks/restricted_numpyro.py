@@ -49,7 +49,10 @@ class RestrictedBoltzmann(dist.Distribution):
         "hidden": constraints.real_vector,
     }
     factorial = True  # a step draws the visible units independently, given the hidden ones
-    pytree_data_fields = ("weight", "visible", "hidden", "precision", "offset", "coupling", "means")
+    pytree_data_fields = (
+        *("weight", "visible", "hidden", "precision", "offset", "coupling"),
+        *("means", "hidden_means"),
+    )
     pytree_aux_fields = ("normalised", "burn_in")
 
     def __init__(
@@ -64,11 +67,13 @@ class RestrictedBoltzmann(dist.Distribution):
         normalised: bool = False,
         burn_in: int = 1000,
         means: Array | None = None,
+        hidden_means: Array | None = None,
         validate_args: bool | None = None,
     ) -> None:
         self.weight, self.visible, self.hidden = weight, visible, hidden
         self.precision, self.offset, self.coupling = precision, offset, coupling
-        self.normalised, self.burn_in, self.means = normalised, burn_in, means
+        self.normalised, self.burn_in = normalised, burn_in
+        self.means, self.hidden_means = means, hidden_means
         batch = jnp.broadcast_shapes(visible.shape[:-1], hidden.shape[:-1])
         super().__init__(batch, visible.shape[-1:], validate_args=validate_args)
 
@@ -112,6 +117,10 @@ class RestrictedBoltzmann(dist.Distribution):
         inputs = self.inputs(value)
         chance = random.uniform(key, inputs.shape, inputs.dtype)
         return (chance < sigmoid(inputs)).astype(inputs.dtype)
+
+    def codes(self, value: Any) -> Array:
+        """The chances of the hidden units given the visible, (..., H)."""
+        return sigmoid(self.inputs(value))
 
     def visible_draw(self, hidden: Any, key: Any) -> Array:
         """Visible units given the hidden."""
@@ -162,15 +171,14 @@ class RestrictedBoltzmann(dist.Distribution):
             visible = self.visible
         else:
             means = jnp.asarray(self.means if known == "data" else kind, self.visible.dtype)
-            if self.precision is None:
-                means = jnp.clip(means, 0.01, 0.99)
-                visible = jnp.log(means) - jnp.log1p(-means)
-            else:
-                visible = means * self.precision
+            visible = _logit(means) if self.precision is None else means * self.precision
+        hidden = jnp.zeros_like(self.hidden)
+        if isinstance(kind, str) and kind == "data" and self.hidden_means is not None:
+            hidden = _logit(self.hidden_means)
         return type(self)(
             self.weight,
             visible,
-            jnp.zeros_like(self.hidden),
+            hidden,
             precision=self.precision,
             coupling=0.0,
             burn_in=0,
@@ -244,12 +252,10 @@ class RestrictedBoltzmann(dist.Distribution):
         if columns is None:
             every = jnp.arange(value.shape[-1])
             each = lax.map(lambda i: of(jnp.full(value.shape[:-1], i)), every)
+        elif columns.shape[-1] == 1:
+            return of(columns[..., 0])[..., None]
         else:
-            each = (
-                lax.map(of, jnp.moveaxis(columns, -1, 0))
-                if columns.shape[-1] > 1
-                else (of(columns[..., 0])[None])
-            )
+            each = lax.map(of, jnp.moveaxis(columns, -1, 0))
         return jnp.moveaxis(each, 0, -1)
 
     def _conditional(self, inputs: Array, own: Array, bias: Array, column: Array) -> Array:
@@ -273,6 +279,12 @@ class RestrictedBoltzmann(dist.Distribution):
         each = lax.map(density, jnp.moveaxis(points, -1, 0))
         total = logsumexp(each, axis=0) + jnp.log((high - low) / (GRID - 1))
         return density(own) - total
+
+
+def _logit(chances: Array) -> Array:
+    """Log odds of chances that are kept off 0 and 1."""
+    kept = jnp.clip(chances, 0.01, 0.99)
+    return jnp.log(kept) - jnp.log1p(-kept)
 
 
 def bits(numbers: Array, count: int, dtype: Any) -> Array:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pyro
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ppl_models._pair import Pair
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_choice, check_count, check_flag, check_size
 from ppl_models.networks.energy_arguments import VISIBLE, check_normaliser, rbm_start
 from ppl_models.networks.restricted import RestrictedBoltzmann
+from ppl_models.networks.stacking import Machine, assemble, turned_over
 
 __all__ = ["RBM"]
 
@@ -82,6 +87,16 @@ class RBM(PyroPair):
         for name, value in start.items():
             self.register_parameter(name, nn.Parameter(torch.tensor(value)))
         self.means = None if data_mean is None else np.asarray(data_mean, np.float32)
+
+    @staticmethod
+    def stacked(machines: Sequence[Any], kind: str, **more: Any) -> Pair:
+        """The pair of machines that were trained one upon the other; see `stack`."""
+        return assemble("pyro", machines, kind, **more)
+
+    @staticmethod
+    def turned(machine: Any, **more: Any) -> Pair:
+        """A machine for the codes of another that begins with their law; see `turned_over`."""
+        return turned_over("pyro", Machine(*machine), **more)
 
     def law(self) -> RestrictedBoltzmann:
         """The distribution of a row."""

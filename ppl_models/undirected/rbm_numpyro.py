@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +15,7 @@ from ppl_models._pair import Pair
 from ppl_models.networks.arguments import check_choice, check_count, check_flag, check_size
 from ppl_models.networks.energy_arguments import VISIBLE, check_normaliser, rbm_start
 from ppl_models.networks.restricted_numpyro import RestrictedBoltzmann
+from ppl_models.networks.stacking import Machine, assemble, turned_over
 
 __all__ = ["RBM"]
 
@@ -44,6 +48,16 @@ class RBM(Pair):
 
     def _param(self, name: str) -> jax.Array:
         return jnp.asarray(numpyro.param(name, jnp.asarray(self.initial[name])))
+
+    @staticmethod
+    def stacked(machines: Sequence[Any], kind: str, **more: Any) -> Pair:
+        """The pair of machines that were trained one upon the other; see `stack`."""
+        return assemble("numpyro", machines, kind, **more)
+
+    @staticmethod
+    def turned(machine: Any, **more: Any) -> Pair:
+        """A machine for the codes of another that begins with their law; see `turned_over`."""
+        return turned_over("numpyro", Machine(*machine), **more)
 
     def law(self) -> RestrictedBoltzmann:
         """The distribution of a row."""

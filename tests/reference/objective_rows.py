@@ -43,6 +43,10 @@ ROWS: dict[str, set[str]] = {
     "InfoVAE": set(),
     "MMD": set(),
     "Adversarial": set(),
+    # These take an array of their own after the pair's: labels, domains.
+    "SemiSupervisedAdversarial": set(),
+    "DomainAdversarial": set(),
+    "CycleConsistent": set(),
     # A model without latents, whose data are drawn entry by entry.
     "ScheduledSampling": set(),
     # These need a density that is known up to a constant: see energies.py.
@@ -50,7 +54,15 @@ ROWS: dict[str, set[str]] = {
     "PseudoLikelihood": set(),
     "NCE": set(),
     "ScoreMatching": set(),
+    "UpDown": set(),
+    "MultiPrediction": set(),
+    # A latent of a counting measure.
+    "Denoising": set(),
 }
+
+
+BESIDE = {"SemiSupervisedAdversarial", "DomainAdversarial", "CycleConsistent"}
+"""Those that refuse data without an array of their own."""
 
 
 def valid(case: str) -> set[str]:

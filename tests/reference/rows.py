@@ -28,6 +28,10 @@ def signs(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.fl
     return 2 * binary(random, rows, columns) - 1
 
 
+def errors(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
+    return (0.5 + random.random((rows, columns))).astype(np.float32)
+
+
 def all_labels(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.int64]:
     del columns
     return random.integers(0, 3, rows)
@@ -76,6 +80,7 @@ class Row:
         given: draws the second argument, for pairs that take one: (random, rows, data_dim).
         latent: whether the pair has latents.
         parity: why parameters cannot be carried over to the other engine, if they cannot.
+        shared: the latents that all rows share.
         mixes: why the density of a datum depends on the others of its batch, if it does.
         engines: the engines that the model has.
     """
@@ -86,6 +91,7 @@ class Row:
     given: Draw | None = None
     latent: bool = True
     parity: str = ""
+    shared: tuple[str, ...] = ()
     mixes: str = ""
     engines: tuple[str, ...] = ENGINES
 
@@ -110,6 +116,7 @@ DRAWS: dict[str, Draw] = {
         binary_steps,
         real_steps,
         lengths,
+        errors,
         all_labels,
         few_labels,
         five_pixels,
@@ -126,6 +133,7 @@ def rows_in(folder: Path) -> dict[str, Row]:
     for path in sorted(folder.glob("*.toml")):
         for name, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
             engines = tuple(entry.pop("engines", ENGINES))
+            entry["shared"] = tuple(entry.pop("shared", ()))
             draws = {key: DRAWS[entry.pop(key)] for key in ("data", "given") if key in entry}
             found[name] = Row(engines=engines, **draws, **entry)
     return found

@@ -66,7 +66,10 @@ def drawn_latents(pair: Any, batch: Batch, seed: int = 2) -> Arrays:
 
 
 def log_densities(pair: Any, batch: Batch, z: Arrays) -> tuple[NDArray[Any], NDArray[Any]]:
-    """log p(x, z) and log q(z | x) per datum, by plain handlers of the pair's own library."""
+    """log p(x, z) and log q(z | x) per datum, by plain handlers of the pair's own library.
+
+    Latents that all data share count with each.
+    """
     if pair.engine == "pyro":
         with torch.no_grad():
             data = [torch.tensor(array) for array in batch]
@@ -81,7 +84,7 @@ def log_densities(pair: Any, batch: Batch, z: Arrays) -> tuple[NDArray[Any], NDA
                     for site in trace.nodes.values()
                     if site["type"] == "sample" and not site_is_subsample(site)
                 ]
-                scores.append(torch.stack([*sites, torch.zeros(len(data[0]))]).sum(0).numpy())
+                scores.append(sum(sites, torch.zeros(len(data[0]))).numpy())
         return scores[0], scores[1]
 
     def score(z: Any, *batch: Any) -> list[Any]:

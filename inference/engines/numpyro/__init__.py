@@ -5,6 +5,7 @@ from inference.engines.numpyro.checking import Probe
 from inference.engines.numpyro.completion import complete
 from inference.engines.numpyro.devices import device_name
 from inference.engines.numpyro.evaluation import (
+    ask,
     critic_scores,
     decode,
     draw,
@@ -14,7 +15,6 @@ from inference.engines.numpyro.evaluation import (
     log_weights,
     site_densities,
     structure,
-    to_base,
 )
 from inference.engines.numpyro.free_guides import FreedGuide
 from inference.engines.numpyro.gibbs import gibbs
@@ -41,6 +41,7 @@ __all__ = [
     "Probe",
     "Tempering",
     "Trainer",
+    "ask",
     "attach",
     "complete",
     "critic_scores",
@@ -70,5 +71,4 @@ __all__ = [
     "site_densities",
     "snapshot",
     "structure",
-    "to_base",
 ]

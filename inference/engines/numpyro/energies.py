@@ -14,9 +14,9 @@ from inference.engines.numpyro.frames import density
 from inference.engines.numpyro.handlers import Steer
 from inference.engines.numpyro.pairs import StoredPair, parts
 from inference.engines.numpyro.passes import Passes
-from inference.engines.numpyro.traces import run
+from inference.engines.numpyro.traces import Run, run
 from inference.program.distributions import innermost
-from inference.program.energies import Given, check_plain, given_by
+from inference.program.energies import Given, check_named, check_plain, given_by
 
 _UNROLLED = 4  # steps of a chain that are written out, so that they share what they compute
 
@@ -52,7 +52,10 @@ class Energies(Passes):
 
     def site(self, name: str, values: Mapping[str, Array] | None = None) -> Any:
         """See `inference.program.program.Program.site`."""
-        return innermost(self._sites(values or {"": self.args[0]})[name]["fn"])
+        given = given_by(self.structure, self.args, values or {"": self.args[0]}, jnp.resize)
+        made = self._run(given, frozen=False)
+        check_named(name, made.sites, made.computed)
+        return made.computed[name] if name in made.computed else innermost(made.sites[name]["fn"])
 
     def other(self, pair: Any, rows: int) -> tuple[Array, Callable[[Any], Array]]:
         """See `inference.program.program.Program.other`."""
@@ -70,15 +73,15 @@ class Energies(Passes):
     def _sites(self, values: Mapping[str, Array], *, frozen: bool = False) -> dict[str, Any]:
         """The sites of a run of the model at some values."""
         given = given_by(self.structure, self.args, values, jnp.resize)
-        return self._run(given, frozen=frozen)
+        return self._run(given, frozen=frozen).sites
 
-    def _run(self, given: Given, *, frozen: bool) -> dict[str, Any]:
+    def _run(self, given: Given, *, frozen: bool) -> Run:
         params = {name: value for name, value in self.params.items() if name not in self.rows}
         params = lax.stop_gradient(params) if frozen else params
         steer = functools.partial(Steer, values=given.latents)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            made = run(
+            return run(
                 self.model,
                 self.next_key(1),
                 given.args,
@@ -87,7 +90,6 @@ class Energies(Passes):
                 steer=steer,
                 size=given.size,
             )
-        return made.sites
 
 
 def chain(law: Any, value: Any, steps: int, key: Array) -> Array:

@@ -137,11 +137,12 @@ def critic_scores(
     objective: Any,
     owned: Mapping[str, NDArray[Any]],
     batch: tuple[NDArray[Any], ...],
+    asked: str = "scores",
 ) -> NDArray[Any]:
-    """The score of each datum by the critic that an objective owns, shape (N,)."""
+    """What the critic that an objective owns says of each datum; its score, (N,), as a rule."""
     key, values = random.PRNGKey(0), nested(owned)
     program = NumPyroProgram(key, values, *parts(pair), batch, {}, objective.require)
-    return np.asarray(objective.scores(program))
+    return np.asarray(getattr(objective, asked)(program))
 
 
 def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
@@ -191,10 +192,10 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
     return latents
 
 
-def to_base(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] | None:
-    """The noise that a flow of the model makes data of, or draws of the guide given data.
+def ask(pair: Any, ability: str, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] | None:
+    """What a distribution of the model makes, by a method, of data, or of a draw given them.
 
-    None where no distribution of the model has `to_base`.
+    None where no distribution of the model has the method.
     """
     arrays, key = tuple(map(jnp.asarray, batch)), random.PRNGKey(rng_seed)
     with evaluating(pair):
@@ -203,16 +204,19 @@ def to_base(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] 
         sites = run(parts(pair)[0], key, arrays, values=values).sites
         for site in sites.values():
             for part in unwrapped(site["fn"]):
-                if hasattr(part, "to_base"):
-                    return np.asarray(part.to_base(site["value"]))
+                if hasattr(part, ability):
+                    return np.asarray(getattr(part, ability)(site["value"]))
     return None
 
 
 def decode(
     pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0, *given: NDArray[Any]
 ) -> NDArray[Any]:
-    """The likelihood's mean at given latents, each with N rows; of a sequential `x` a draw."""
-    size = len(next(iter(latents.values())))
+    """The likelihood's mean at given latents, each with N rows; of a sequential `x` a draw.
+
+    Latents that all rows share, without rows, come first.
+    """
+    size = len((*latents.values(), *given)[-1])
     values: dict[str, Any] = {name: jnp.asarray(value) for name, value in latents.items()}
     key, args = random.PRNGKey(rng_seed), (None, *map(jnp.asarray, given))
     with evaluating(pair):

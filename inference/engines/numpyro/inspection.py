@@ -18,7 +18,7 @@ from inference.engines.numpyro import discrete
 from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.traces import Trace, samples, scale_of, traces
-from inference.program.batches import rows_among
+from inference.program.batches import kept_of, rows_among
 from inference.program.distributions import (
     comes_with_rows,
     innermost,
@@ -44,7 +44,8 @@ def inspect(
     def on(rows: tuple[Any, ...]) -> Structure:
         return inspect(model, guide, tuple(map(jnp.asarray, rows)), kwargs)
 
-    found = describe(*both, args, can_draw=can_draw(model), factors=factors, kwargs=kwargs)
+    draws, kept = can_draw(model), kept_of(model)
+    found = describe(*both, args, can_draw=draws, factors=factors, kwargs=kwargs, kept=kept)
     return replace(found, on=on)
 
 
@@ -56,6 +57,7 @@ def describe(
     can_draw: bool,
     factors: Mapping[str, tuple[str, ...]] | None = None,
     kwargs: Mapping[str, Any] | None = None,
+    kept: int = 0,
 ) -> Structure:
     """Sites and plates of two traces, given what the model's factors are computed from."""
     known = factors or {}
@@ -75,6 +77,7 @@ def describe(
             for name, site in samples(guide_trace)
         },
         can_draw=can_draw,
+        kept=kept,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
         rows=rows_among(args, kwargs or {}),
     ).check_scales()
@@ -134,6 +137,7 @@ def _site(
         one_order=one_order(site["fn"]),
         kernel=hasattr(innermost(site["fn"]), "transition"),
         full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
+        predicts=hasattr(innermost(site["fn"]), "predict"),
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan=missing and _is_nan(site),

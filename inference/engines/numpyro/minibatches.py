@@ -28,7 +28,14 @@ class Minibatches:
     def order(self, epoch: Any) -> Any:
         """The order of the rows in an epoch, so that a resumed run sees the same minibatches."""
         key = random.fold_in(self._order_key, epoch)
-        return random.permutation(key, len(self.settings.arrays[0]))
+        arrays = self.settings.arrays
+        if not self.settings.apart:
+            return random.permutation(key, len(arrays[0]))
+        orders = (
+            random.permutation(random.fold_in(key, place), len(array))
+            for place, array in enumerate(arrays)
+        )
+        return jnp.stack([jnp.resize(order, len(arrays[0])) for order in orders], axis=1)
 
     def of(self, step: Any, rows: Any, data: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
         """The order of the epoch that is under way in a step, and the step's rows of the data.
@@ -45,7 +52,9 @@ class Minibatches:
         epoch, position = step // per_epoch, step % per_epoch
         rows = lax.cond(position == 0, self.order, lambda _: rows, epoch)
         chosen = lax.dynamic_slice_in_dim(rows, position * size, size)
-        return rows, tuple(jnp.take(array, chosen, axis=0) for array in data)
+        each = chosen.T if settings.apart else [chosen] * len(data)
+        taken = zip(data, each, strict=True)
+        return rows, tuple(jnp.take(array, own, axis=0) for array, own in taken)
 
     def binarised(self, batch: tuple[Any, ...], step: Any) -> tuple[Any, ...]:
         """A batch with probabilities drawn as pixels, where the run wants that."""

@@ -16,6 +16,7 @@ from inference.engines.numpyro.frames import Frames, density
 from inference.engines.numpyro.handlers import Steer
 from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.traces import Trace, rows_in, samples, scale_of, traces
+from inference.program.batches import kept_of
 from inference.program.structure import Structure, can_draw
 
 _LATER = 2**31 - 1  # more than a key is ever split into
@@ -130,10 +131,15 @@ class Passes:
 
     def _describe(self, guide_trace: Trace, model_trace: Trace) -> None:
         if self._frames is None:
-            draws = can_draw(self.model)
-            factors = sources(self.model, model_trace, self.args, self.kwargs)
-            both = guide_trace, model_trace
-            found = describe(*both, self.args, can_draw=draws, factors=factors, kwargs=self.kwargs)
+            found = describe(
+                guide_trace,
+                model_trace,
+                self.args,
+                can_draw=can_draw(self.model),
+                factors=sources(self.model, model_trace, self.args, self.kwargs),
+                kwargs=self.kwargs,
+                kept=kept_of(self.model),
+            )
             found = self.check(found) or found
             self._frames = Frames(self._with_parents(found, guide_trace, model_trace))
 

@@ -13,6 +13,7 @@ from numpyro.handlers import block
 from numpyro.primitives import mutable
 
 from inference.engines.numpyro.program import NumPyroProgram
+from inference.program.batches import leading
 from inference.program.program import OWNED_STATE
 
 
@@ -27,6 +28,7 @@ def program_of(
 ) -> NumPyroProgram:
     """A program on a batch, to be checked against the objective."""
     check, nests = objective.require, objective.nests
+    model, guide = (leading(function, objective.keeps) for function in (model, guide))
     return NumPyroProgram(rng_key, params, model, guide, args, kwargs, check, nests=nests)
 
 
@@ -59,6 +61,7 @@ def bound(
 
 def attach(objective: Any, model: Callable[..., Any], guide: Callable[..., Any]) -> Any:
     """The guide with parameter sites for what the objective owns, which `SVI.init` then finds."""
+    guide = leading(guide, objective.keeps)
 
     def attached(*args: Any, **kwargs: Any) -> Any:
         result = guide(*args, **kwargs)

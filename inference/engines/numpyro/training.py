@@ -27,7 +27,7 @@ from inference.engines.numpyro.parameters import flatten, stored
 from inference.engines.numpyro.svi import attach, bound
 from inference.engines.numpyro.traces import traces
 from inference.errors import ArgumentError, RunFolderError
-from inference.program.batches import Batch, Form, on_arrays, plain_form
+from inference.program.batches import Batch, Form, leading, on_arrays, plain_form
 from inference.program.program import OWNED, OWNED_STATE, is_owned
 from inference.program.structure import Structure
 from inference.program.surrogate import Surrogate
@@ -56,10 +56,10 @@ class Trainer:
         self.device = find_device(settings.device)
         self.data = tuple(self._tensor(array) for array in settings.arrays)
         self.valid = tuple(self._tensor(array) for array in settings.valid)
-        model, guide = parts(pair)
-        self.ours = isinstance(objective, Surrogate)
+        self.functions = [leading(f, getattr(objective, "keeps", 0)) for f in parts(pair)]
+        self.ours, (model, guide) = isinstance(objective, Surrogate), self.functions
         phases = objective.phases if self.ours else ()
-        self.turns: tuple[str | None, ...] = tuple(phase.name for phase in phases) or (None,)
+        self.turns: tuple[str | None, ...] = tuple(each.name for each in phases) or (None,)
         if self.ours:
             guide = attach(objective.during(self.turns[0]), model, guide)
         optimiser = optimiser_of(settings, phases)
@@ -147,7 +147,7 @@ class Trainer:
 
     def _functions(self, form: Form) -> tuple[Any, Any]:
         """Model and guide as functions of a batch's arrays."""
-        model, guide = parts(self.pair)
+        model, guide = self.functions
         return on_arrays(model, form, as_array), on_arrays(guide, form, as_array)
 
     def evaluate(self, rows: int) -> float:

@@ -5,6 +5,7 @@ from inference.engines.pyro.checking import Probe
 from inference.engines.pyro.completion import complete
 from inference.engines.pyro.devices import device_name
 from inference.engines.pyro.evaluation import (
+    ask,
     critic_scores,
     decode,
     draw,
@@ -14,7 +15,6 @@ from inference.engines.pyro.evaluation import (
     log_weights,
     site_densities,
     structure,
-    to_base,
 )
 from inference.engines.pyro.free_guides import FreedGuide
 from inference.engines.pyro.gibbs import gibbs
@@ -41,6 +41,7 @@ __all__ = [
     "Probe",
     "Tempering",
     "Trainer",
+    "ask",
     "attach",
     "complete",
     "critic_scores",
@@ -70,5 +71,4 @@ __all__ = [
     "site_densities",
     "snapshot",
     "structure",
-    "to_base",
 ]

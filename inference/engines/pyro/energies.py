@@ -13,9 +13,9 @@ from inference.engines.pyro.frames import density
 from inference.engines.pyro.handlers import Steer
 from inference.engines.pyro.pairs import parts
 from inference.engines.pyro.passes import Passes
-from inference.engines.pyro.traces import run
+from inference.engines.pyro.traces import Run, run
 from inference.program.distributions import innermost
-from inference.program.energies import check_plain, given_by
+from inference.program.energies import check_named, check_plain, given_by
 
 
 class Energies(Passes):
@@ -48,7 +48,9 @@ class Energies(Passes):
 
     def site(self, name: str, values: Mapping[str, Tensor] | None = None) -> Any:
         """See `inference.program.program.Program.site`."""
-        return innermost(self._at(values or {"": self.args[0]})[name]["fn"])
+        made = self._run(values or {"": self.args[0]})
+        check_named(name, made.sites, made.computed)
+        return made.computed[name] if name in made.computed else innermost(made.sites[name]["fn"])
 
     def other(self, pair: Any, rows: int) -> tuple[Tensor, Callable[[Any], Tensor]]:
         """See `inference.program.program.Program.other`."""
@@ -66,10 +68,12 @@ class Energies(Passes):
 
     def _at(self, values: Mapping[str, Tensor]) -> dict[str, Any]:
         """The sites of a run of the model at some values."""
+        return self._run(values).sites
+
+    def _run(self, values: Mapping[str, Tensor]) -> Run:
         given = given_by(self.structure, self.args, values, _resized)
         steer = Steer(values=given.latents)
-        made = run(self.model, given.args, self.kwargs, steer=steer, size=given.size)
-        return made.sites
+        return run(self.model, given.args, self.kwargs, steer=steer, size=given.size)
 
 
 def chain(law: Any, value: Tensor, steps: int) -> Tensor:

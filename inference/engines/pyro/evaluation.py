@@ -169,8 +169,9 @@ def critic_scores(
     objective: Any,
     owned: Mapping[str, NDArray[Any]],
     batch: tuple[NDArray[Any], ...],
+    asked: str = "scores",
 ) -> NDArray[Any]:
-    """The score of each datum by the critic that an objective owns, shape (N,)."""
+    """What the critic that an objective owns says of each datum; its score, (N,), as a rule."""
     twin, values = copy.copy(objective), {n.removeprefix(OWNED): v for n, v in owned.items()}
     store: Any = pyro.get_param_store()
     with ALONE, store.scope(), repeatable(pair, 0), contextlib.ExitStack() as stack:
@@ -184,7 +185,7 @@ def critic_scores(
         program = PyroProgram(*parts(pair), args, {}, Structure({}, {}))
         for name, value in values.items():
             program.parameter(name, value)
-        return twin.scores(program).cpu().numpy()
+        return getattr(twin, asked)(program).cpu().numpy()
 
 
 def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
@@ -234,10 +235,10 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
     return latents
 
 
-def to_base(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] | None:
-    """The noise that a flow of the model makes data of, or draws of the guide given data.
+def ask(pair: Any, ability: str, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] | None:
+    """What a distribution of the model makes, by a method, of data, or of a draw given them.
 
-    None where no distribution of the model has `to_base`.
+    None where no distribution of the model has the method.
     """
     args = tensors(pair, batch)
     with repeatable(pair, rng_seed):
@@ -245,19 +246,22 @@ def to_base(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] 
         values = {name: site["value"] for name, site in proposed.items()}
         for site in run(parts(pair)[0], args, values=values).sites.values():
             for part in unwrapped(site["fn"]):
-                if hasattr(part, "to_base"):
-                    return part.to_base(site["value"]).cpu().numpy()
+                if hasattr(part, ability):
+                    return getattr(part, ability)(site["value"]).cpu().numpy()
     return None
 
 
 def decode(
     pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0, *given: NDArray[Any]
 ) -> NDArray[Any]:
-    """The likelihood's mean at given latents, each with N rows; of a sequential `x` a draw."""
+    """The likelihood's mean at given latents, each with N rows; of a sequential `x` a draw.
+
+    Latents that all rows share, without rows, come first.
+    """
     names, values = list(latents), tensors(pair, tuple(latents.values()))
     with repeatable(pair, rng_seed):
         held, args = dict(zip(names, values, strict=True)), (None, *tensors(pair, given))
-        made = run(parts(pair)[0], args, values=held, size=len(values[0]))
+        made = run(parts(pair)[0], args, values=held, size=len((*values, *args[1:])[-1]))
         x = made.sites.get("x")
         shown = x["value"] if x and says(x["fn"], "sequential") else made.returned
         return shown.cpu().numpy()

@@ -34,7 +34,7 @@ from inference.engines.pyro.traces import (
     samples,
     trace_pair,
 )
-from inference.program.batches import rows_among
+from inference.program.batches import kept_of, rows_among
 from inference.program.containers import mapped
 from inference.program.distributions import (
     comes_with_rows,
@@ -93,7 +93,8 @@ def look(
         own, named = arguments(args, kwargs)
         both = trace_pair(model, guide, own, named)
         factors = sources(model, both[1], own, named)
-        structure = describe(*both, own, can_draw=can_draw(model), factors=factors, kwargs=named)
+        draws, beside = can_draw(model), kept_of(model)
+        structure = describe(*both, own, can_draw=draws, factors=factors, kwargs=named, kept=beside)
         kept = {name: structure.guide[name] for name, _ in guide_samples(both[0])}
         structure = replace(structure, guide=kept)
         transforms = transforms_of(both)
@@ -130,6 +131,7 @@ def describe(
     can_draw: bool,
     factors: Mapping[str, tuple[str, ...]] | None = None,
     kwargs: Mapping[str, Any] | None = None,
+    kept: int = 0,
 ) -> Structure:
     """Sites and plates of two traces, given what the model's factors are computed from."""
     known = factors or {}
@@ -144,6 +146,7 @@ def describe(
         model=model,
         guide={name: _sized(site, plates) for name, site in guide.items()},
         can_draw=can_draw,
+        kept=kept,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
         rows=rows_among(args, kwargs or {}),
     ).check_scales()
@@ -201,6 +204,7 @@ def _site(
         one_order=one_order(site["fn"]),
         kernel=hasattr(innermost(site["fn"]), "transition"),
         full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
+        predicts=hasattr(innermost(site["fn"]), "predict"),
         factor=factor,
         by_row=comes_with_rows(support),
         is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),

@@ -27,7 +27,7 @@ class Minibatches:
     ) -> None:
         self.settings, self.data, self.device = settings, data, device
         self.noise = torch.Generator(device).manual_seed(settings.seed)
-        self._order: tuple[int, torch.Tensor] | None = None
+        self._order: tuple[int, list[torch.Tensor]] | None = None
 
     def of(self, step: int) -> tuple[Any, ...]:
         """The rows of a step."""
@@ -38,12 +38,25 @@ class Minibatches:
         epoch, position = divmod(step, settings.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
             # A function of (seed, epoch) alone, so that a resumed run sees the same order.
-            random = np.random.default_rng([settings.seed, epoch])
-            rows = torch.from_numpy(random.permutation(len(self.data[0]))).to(self.device)
-            self._order = (epoch, rows)
+            self._order = (epoch, self._orders(epoch))
         first = position * settings.batch_size
-        rows = self._order[1][first : first + settings.batch_size]
-        return self.binarised(tuple(array[rows] for array in self.data))
+        orders = self._order[1]
+        orders = orders if settings.apart else orders * len(self.data)
+        return self.binarised(
+            tuple(
+                array[rows[first : first + settings.batch_size]]
+                for array, rows in zip(self.data, orders, strict=True)
+            )
+        )
+
+    def _orders(self, epoch: int) -> list[torch.Tensor]:
+        """The order of the rows in an epoch; of each array where they are apart."""
+        orders = []
+        for place, array in enumerate(self.data if self.settings.apart else self.data[:1]):
+            random = np.random.default_rng([self.settings.seed, epoch, *([place] if place else [])])
+            rows = np.resize(random.permutation(len(array)), len(self.data[0]))
+            orders.append(torch.from_numpy(rows).to(self.device))
+        return orders
 
     def binarised(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
         """A batch with probabilities drawn as pixels, where the run wants that."""

@@ -16,6 +16,7 @@ from inference.engines.pyro.memory import Look, memory_of
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.traces import proposing
+from inference.program.batches import leading
 from inference.program.program import OtherSitesError
 from inference.program.structure import Structure
 
@@ -85,6 +86,7 @@ def program(
         kwargs: what they take by name.
         anew: whether to look again at what is remembered.
     """
+    model, guide = (leading(function, objective.keeps) for function in (model, guide))
     known = _look(objective, model, guide, args, kwargs, anew=anew)
     forget(known.transforms)  # the parameters have moved since they saw these data
     owner = memory_of(objective).owner(model, guide) if objective.owns else 0

@@ -33,7 +33,7 @@ from inference.engines.pyro.parameters import (
 from inference.engines.pyro.svi import bound
 from inference.engines.pyro.upstream_losses import check_gradient, number
 from inference.errors import ArgumentError
-from inference.program.batches import Batch, Form, on_arrays, plain_form
+from inference.program.batches import Batch, Form, leading, on_arrays, plain_form
 from inference.program.phases import Side
 from inference.program.program import OWNED, OWNED_STATE, is_owned
 from inference.program.structure import Structure
@@ -57,7 +57,8 @@ class Trainer:
         self.device = find_device(settings.device)
         self.pair = isolate(pair, self.device)
         # Kept: a method is a new object whenever it is asked for, and losses remember by identity.
-        self.functions = self.pair.model, self.pair.guide
+        kept = getattr(objective, "keeps", 0)
+        self.functions = leading(self.pair.model, kept), leading(self.pair.guide, kept)
         self.own = parts(self.pair.wrapped)
         self.networks: dict[str, torch.nn.Module] = {}
         if isinstance(objective, Surrogate):

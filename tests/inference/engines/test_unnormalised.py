@@ -14,6 +14,7 @@ import pyro.distributions as pdist
 import pyro.infer
 import pytest
 import torch
+from objective_rows import BESIDE
 from rows import ENGINES
 
 from inference import check_pair, explain, fit, log_likelihood, valid_objectives
@@ -23,7 +24,9 @@ from inference.program.sites import DATA, LATENTS, PARAMETERS
 
 X = (np.random.default_rng(0).random((4, 3)) < 0.5).astype(np.float32)
 WEIGHTS = np.array([0.1, 0.2, 0.3, 0.4], dtype=np.float32)
-LEARN_ENERGIES = ("CD", "PseudoLikelihood", "NCE", "ScoreMatching")  # want a kernel, or no latents
+LEARN_ENERGIES = (  # want a kernel, no latents, or a machine's mean field
+    *("CD", "PseudoLikelihood", "NCE", "ScoreMatching", "UpDown", "MultiPrediction"),
+)
 each_engine = pytest.mark.parametrize("engine", ENGINES)
 Unnormalised = {
     engine: type("Unnormalised", (law,), {"normalised": False})
@@ -131,7 +134,7 @@ def test_bounds_and_likelihoods_refuse_by_name(engine: str, kind: str) -> None:
     found = valid_objectives(made, X, WEIGHTS)
     assert not found.valid
     for name, why in found.refused.items():
-        if name not in ("MMD", "Adversarial", *LEARN_ENERGIES):
+        if name not in ("MMD", "Adversarial", *LEARN_ENERGIES, *BESIDE):
             assert repr(site) in why, name
             assert "MMD and Adversarial" in why
     with pytest.raises(ObjectiveError, match=f"{site!r}.*likelihood"):

@@ -106,7 +106,7 @@ def test_a_row_becomes_a_line_for_each_figure(places):
             create("vae", engine="pyro", data_dim=64, latent_dim=2, hidden=(8,), seed=seed),
             data, objective="elbo", steps=3, seed=seed, progress=False,
         )  # fmt: skip
-        scores.append(inference.log_likelihood(fitted.pair, data.test[:20], 5))
+        scores.append(inference.log_likelihood(fitted.pair, inference.drawn_rows(data.test, 20), 5))
     means = [-score.mean for score in scores]
     assert line["ours"] == pytest.approx(np.mean(means), rel=1e-6)
     assert line["deviation"] == pytest.approx(np.std(means, ddof=1), rel=1e-4)

@@ -1,0 +1,1 @@
+"""Pairs with latents that all data share, beside those of each datum."""

@@ -1,0 +1,105 @@
+"""Effects of groups around a common mean, NumPyro (Rubin 1981: the eight schools)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from jax import Array
+from numpy.typing import NDArray
+
+from ppl_models._pair import Pair
+from ppl_models.hierarchical._rows import check_data_size, check_errors, plate_size, pooled
+from ppl_models.networks.arguments import check_choice, check_positive, check_seed, check_size
+
+__all__ = ["RandomEffects"]
+
+
+class RandomEffects(Pair):
+    """The pair of `random_effects.py` on NumPyro."""
+
+    engine = "numpyro"
+
+    def __init__(
+        self,
+        *,
+        data_dim: int = 1,
+        data_size: int | None = None,
+        mean_scale: float = 5.0,
+        spread: float = 5.0,
+        guide: str = "structured",
+        seed: int = 0,
+    ) -> None:
+        self.data_dim = check_size("data_dim", data_dim)
+        self.data_size = check_data_size(data_size)
+        self.mean_scale = check_positive("mean_scale", mean_scale)
+        self.spread = check_positive("spread", spread)
+        check_choice("guide", guide, ("structured", "mean-field"))
+        self.structured = guide == "structured"
+        start = 0.1 * mean_scale * np.random.default_rng(check_seed(seed)).normal(size=2)
+        initial = {
+            "log_shape": 0.3,
+            "log_rate": 0.3 - np.log(spread) + 0.01 * start[0],
+            "loc": start[0],
+            "log_scale": np.log(mean_scale / 2),
+            "centre": start[1],
+            "log_width": np.log(spread),
+        }
+        self.initial = {n: jnp.asarray(v, dtype=jnp.float32) for n, v in initial.items()}
+
+    def _param(self, name: str) -> Array:
+        return jnp.asarray(numpyro.param(name, self.initial[name]))
+
+    def example(self) -> tuple[NDArray[Any], ...]:
+        """A row of measurements and their standard errors."""
+        return (*super().example(), np.ones((1, self.data_dim), dtype=np.float32))
+
+    def check_batch(self, *arrays: Any) -> None:
+        """Refuse missing standard errors, and those that are not positive."""
+        check_errors(*arrays)
+
+    def model(
+        self, x: Array | None = None, y: Array | None = None, *, size: int | None = None
+    ) -> Array:
+        """Score x, shape (N, data_dim), given y, or draw a row for each y; the mean of x."""
+        errors = check_errors(x, y)
+        mean = numpyro.sample("mean", dist.Normal(0.0, self.mean_scale))
+        scale = numpyro.sample("scale", dist.HalfCauchy(self.spread))
+        total, here = plate_size(x, len(errors), self.data_size)
+        with numpyro.plate("data", total, subsample_size=here):
+            offset = numpyro.sample("offset", dist.Normal(0.0, 1.0))
+            effect = numpyro.deterministic("effect", mean + scale * offset)
+            likelihood = dist.Normal(effect[..., None], errors).to_event(1)
+            numpyro.sample("x", likelihood, obs=x)
+        return effect[..., None] + 0 * errors
+
+    def guide(self, x: Array, y: Array | None = None) -> None:
+        """Propose mean, scale and the offsets, shape (N,)."""
+        value, variance = pooled(x, y)
+        total, here = plate_size(x, 1, self.data_size)
+        own = dist.Gamma(jnp.exp(self._param("log_shape")), jnp.exp(self._param("log_rate")))
+        scale = numpyro.sample("scale", own)
+        if self.structured:
+            if total != here:
+                raise ValueError(
+                    "guide='structured' needs all rows at once to propose their common mean; use "
+                    "guide='mean-field' with minibatches."
+                )
+            weight = 1 / (variance + scale[..., None] ** 2)
+            precision = weight.sum(-1) + self.mean_scale**-2
+            at = (weight * value).sum(-1) / precision
+            mean = numpyro.sample("mean", dist.Normal(at, precision**-0.5))
+            centre, width = mean, scale
+        else:
+            mean = numpyro.sample(
+                "mean", dist.Normal(self._param("loc"), jnp.exp(self._param("log_scale")))
+            )
+            centre, width = self._param("centre"), jnp.exp(self._param("log_width"))
+        with numpyro.plate("data", total, subsample_size=here):
+            # The effect is Normal(centre, width) a priori.
+            precision = 1 + width**2 / variance
+            at = width * (value - centre) / variance / precision
+            numpyro.sample("offset", dist.Normal(at, precision**-0.5))

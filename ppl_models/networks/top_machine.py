@@ -1,0 +1,45 @@
+"""A restricted Boltzmann machine as the prior of a layer of binary units (torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ppl_models.networks.energy_arguments import Centre
+from ppl_models.networks.restricted import RestrictedBoltzmann
+
+
+class TopMachine(nn.Module):
+    """The parameters of the machine at the top of a belief net.
+
+    Args:
+        start: initial values of `weight`, `visible_bias` and `hidden_bias`.
+        centre: what is subtracted from its units in the energy.
+    """
+
+    weight: Tensor
+    visible_bias: Tensor
+    hidden_bias: Tensor
+
+    def __init__(self, start: Mapping[str, NDArray[Any]], centre: Centre) -> None:
+        super().__init__()
+        for name, value in start.items():
+            self.register_parameter(name, nn.Parameter(torch.tensor(value)))
+        self.centre = centre
+
+    def forward(self, *, normalised: bool, burn_in: int) -> RestrictedBoltzmann:
+        """The distribution of the machine's visible units."""
+        means = self.centre.means
+        means = None if means is None else torch.as_tensor(means).to(self.weight)
+        visible, hidden = self.visible_bias, self.hidden_bias
+        if self.centre.subtracted:
+            middle = torch.full_like(visible, 0.5) if means is None else means
+            hidden = hidden - middle @ self.weight
+            visible = visible - 0.5 * self.weight.sum(1)
+        return RestrictedBoltzmann(
+            self.weight, visible, hidden, normalised=normalised, burn_in=burn_in, means=means
+        )

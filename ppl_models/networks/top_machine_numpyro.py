@@ -1,0 +1,39 @@
+"""A restricted Boltzmann machine as the prior of a layer of binary units (flax NNX)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+from flax import nnx
+from numpy.typing import NDArray
+
+from ppl_models.networks.energy_arguments import Centre
+from ppl_models.networks.restricted_numpyro import RestrictedBoltzmann
+
+
+class TopMachine(nnx.Module):
+    """The parameters of the machine at the top of a belief net.
+
+    See `top_machine.TopMachine`.
+    """
+
+    def __init__(self, start: Mapping[str, NDArray[Any]], centre: Centre) -> None:
+        self.weight = nnx.Param(jnp.asarray(start["weight"]))
+        self.visible_bias = nnx.Param(jnp.asarray(start["visible_bias"]))
+        self.hidden_bias = nnx.Param(jnp.asarray(start["hidden_bias"]))
+        self.centre = centre
+
+    def __call__(self, *, normalised: bool, burn_in: int) -> RestrictedBoltzmann:
+        """The distribution of the machine's visible units."""
+        weight, visible = self.weight[...], self.visible_bias[...]
+        hidden, means = self.hidden_bias[...], self.centre.means
+        means = None if means is None else jnp.asarray(means, weight.dtype)
+        if self.centre.subtracted:
+            middle = jnp.full_like(visible, 0.5) if means is None else means
+            hidden = hidden - middle @ weight
+            visible = visible - 0.5 * weight.sum(1)
+        return RestrictedBoltzmann(
+            weight, visible, hidden, normalised=normalised, burn_in=burn_in, means=means
+        )

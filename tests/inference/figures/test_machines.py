@@ -1,0 +1,77 @@
+"""Figures of undirected models: what is in the picture, and what cannot be drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from rows import ENGINES
+
+from inference import figures, fit
+from inference.errors import ArgumentError, ObjectiveError
+from ppl_models import create
+
+X = (np.random.default_rng(0).random((30, 9)) < 0.4).astype(np.float32)
+each_engine = pytest.mark.parametrize("engine", ENGINES)
+
+
+def run(engine: str, model: str = "rbm", **more: Any) -> Any:
+    told = {"hidden_dim": 5, "centred": False} if model == "rbm" else {"hidden_dims": (4, 3)}
+    pair = create(model, engine=engine, data_dim=9, burn_in=10, seed=1, **told, **more)
+    return fit(pair, X, objective="cd", steps=4, progress=False)
+
+
+def picture(figure: Any) -> Any:
+    return np.asarray(figure.axes[0].images[0].get_array())
+
+
+@each_engine
+def test_filters_are_the_weights_of_each_unit(engine: str) -> None:
+    found = run(engine)
+    weight = found.parameters["weight"]  # (9, 5)
+    order = np.argsort(-np.linalg.norm(weight, axis=0), kind="stable")
+    shown = picture(figures.filters(found, count=2))
+    for place, unit in enumerate(order[:2]):
+        own = weight[:, unit] / abs(weight[:, unit]).max()
+        tile = shown[:3, 4 * place : 4 * place + 3]
+        np.testing.assert_allclose(tile, 0.5 + 0.5 * own.reshape(3, 3), atol=1e-5)
+    deep = run(engine, "dbn")
+    assert picture(figures.filters(deep, "decoder.0.weight")).shape == (3, 15)
+    with pytest.raises(ArgumentError, match="no parameter 'bias'; it has hidden_bias"):
+        figures.filters(found, "bias")
+    with pytest.raises(ArgumentError, match="a row or a column for each of 9 entries"):
+        figures.filters(found, "hidden_bias")
+
+
+@each_engine
+@pytest.mark.parametrize("model", ["rbm", "dbn", "dbm"])
+def test_chains_are_shown_from_a_draw_on(engine: str, model: str) -> None:
+    found = run(engine, model)
+    shown = picture(figures.chains(found, rows=2, steps=(0, 1, 5)))
+    assert shown.shape == (2 * 4 - 1, 3 * 4 - 1)
+    again = picture(figures.chains(found, rows=2, steps=(0, 1, 5)))
+    np.testing.assert_array_equal(shown, again)
+    if model == "rbm":
+        assert set(np.unique(shown[:3, :3])) <= {0.0, 1.0}
+    with pytest.raises(ArgumentError, match="steps must be whole numbers that rise"):
+        figures.chains(found, steps=(5, 1))
+
+
+@each_engine
+def test_free_energies_need_no_constant(engine: str) -> None:
+    found = run(engine)
+    own = {name: np.asarray(value, np.float64) for name, value in found.parameters.items()}
+
+    def energy(x: Any) -> Any:
+        inputs = x @ own["weight"] + own["hidden_bias"]
+        return -(x @ own["visible_bias"]) - np.logaddexp(0, inputs).sum(1)
+
+    axes = figures.free_energies(found, X[:20], X[20:]).axes[0]
+    apart = energy(X[20:]).mean() - energy(X[:20]).mean()
+    assert axes.get_title() == f"valid less train: {apart:.2f} nats"
+    with pytest.raises(ArgumentError, match="the kernel is at the latent 'h1'"):
+        figures.free_energies(run(engine, "dbn"), X, X)
+    vae = create("vae", engine=engine, data_dim=9, latent_dim=2, hidden=(3,))
+    with pytest.raises(ObjectiveError, match="has none"):
+        figures.chains(fit(vae, X, steps=1, progress=False))
