@@ -107,3 +107,4 @@ from .training.loading import load_run as load_run
 from .training.run import Run as Run
 
 __version__: str
+__all__: list[str]

@@ -99,7 +99,11 @@ def counting(what: str, total: int, done: int, *, show: bool) -> Iterator[Callab
     from tqdm.auto import tqdm
 
     with tqdm(total=total, initial=done, disable=not show) as bar:
-        yield lambda: bar.update() and None
+
+        def step() -> None:
+            bar.update()
+
+        yield step
 
 
 def _kind() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 import tqdm.notebook
@@ -16,14 +17,14 @@ class Bar(tqdm.notebook.tqdm):
 
     sent = 0
 
-    def __init__(self, *given: object, **named: object) -> None:
-        super(tqdm.notebook.tqdm, self).__init__(*given, **named)  # pyright: ignore[reportArgumentType]
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super(tqdm.notebook.tqdm, self).__init__(*given, **named)
 
     def display(self, *given: object, **named: object) -> None:
         del given, named
         type(self).sent += 1
 
-    def refresh(self, *given: object, **named: object) -> bool:
+    def refresh(self, *given: Any, **named: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         del given, named
         self.display()
         return True
