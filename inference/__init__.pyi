@@ -107,3 +107,6 @@ from .training.greedy import stack as stack
 from .training.greedy import turn_over as turn_over
 from .training.loading import load_run as load_run
 from .training.run import Run as Run
+
+__version__: str
+__all__: list[str]

@@ -8,6 +8,7 @@ import jupytext
 import matplotlib.font_manager  # noqa: F401  # a new machine's list of fonts; a kernel says that it makes it
 import nbformat
 import pytest
+from drift import drifted
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -18,6 +19,7 @@ PICTURES = {
     "first_pair": 3,
     "fit_here_predict_there": 0,
     "from_rbm_to_dbm": 5,
+    "global_and_local": 0,
     "same_generator_many_objectives": 2,
     "why_did_my_guide_get_worse": 1,
     "why_training_is_unstable": 3,
@@ -58,6 +60,8 @@ def test_notebook_runs(source: Path) -> None:
         if "image/png" in output.get("data", {})
     ]
     assert len(drawn) == PICTURES[source.stem]
+    committed = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    assert drifted(committed.cells, notebook.cells, jupytext.read(source).cells) == []
     warned = [o for c in notebook.cells for o in c.get("outputs", []) if o.get("name") == "stderr"]
     assert warned == []
 
