@@ -36,7 +36,7 @@ class Autoregressive(dist.TorchDistribution):
     def __init__(
         self, batch_shape: Any, event_shape: Any, *, validate_args: bool | None = None
     ) -> None:
-        self._last: list[Any] = []  # shared by the same law for more data
+        self._kept: list[Any] = []  # shared by the same law for more data
         super().__init__(batch_shape, event_shape, validate_args=validate_args)
 
     @property
@@ -72,7 +72,7 @@ class Autoregressive(dist.TorchDistribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
         """The same law for more data."""
         twin = copy.copy(self)
-        twin._last = self._last
+        twin._kept = self._kept
         twin._batch_shape = Size(batch_shape)
         return twin
 
@@ -99,20 +99,20 @@ class Autoregressive(dist.TorchDistribution):
         A model returns this mean, and is scored at the same value right after.
         """
         given = self.conditionals(value)
-        self._last[:] = value, value._version, torch.is_grad_enabled(), given
+        self._kept[:] = value, value._version, torch.is_grad_enabled(), given
         return given.mean
 
     def _given(self, value: Tensor) -> Any:
         """The conditionals on a value, those of the last mean if it was of the same."""
-        last = tuple(self._last)
-        self._last.clear()
+        last = tuple(self._kept)
+        self._kept.clear()
         if last and last[0] is value and last[1:3] == (value._version, torch.is_grad_enabled()):
             return last[3]
         return self.conditionals(value)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy holds: values that belong to a graph cannot be copied."""
-        return {**self.__dict__, "_last": []}
+        return {**self.__dict__, "_kept": []}
 
 
 class MaskedBernoulli(Autoregressive):
