@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--rates", type=float, nargs=3, default=(0.001, 0.001, 0.0002))
     parser.add_argument("--temperatures", type=int, default=10_000)
     parser.add_argument("--sweeps", type=int, default=5)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, help="folder; what is there already goes on")
     given = parser.parse_args()
     mnist = load("mnist", binarisation="static")
     begun = time.process_time()
@@ -47,7 +47,8 @@ def main() -> None:
             schedule="cosine",
             seed=0,
             progress=False,
-            out=given.out / f"{given.kind}-{stage}" if given.out else None,
+            out=given.out / f"{stage}-{given.hidden[stage % 2]}" if given.out else None,
+            resume=given.out is not None,
         )
 
     x, (below, above) = mnist.train, given.hidden

@@ -10,6 +10,7 @@ Carlo error of the difference.
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from inference import ELBO, NUTS, fit, posterior_error
 from ppl_models import create
@@ -30,7 +31,7 @@ def main() -> None:
             pair, batch, objective=ELBO(10), steps=3000, learning_rate=0.02, seed=0, progress=False
         )
         seconds = time.perf_counter() - start
-        table = posterior_error(run, reference, batch, num_draws=4000, seed=0).table
+        table: Any = posterior_error(run, reference, batch, num_draws=4000, seed=0).table
         for (site, entry), row in table.iterrows():
             named = site if entry == "()" else f"{site}{entry}"
             print(

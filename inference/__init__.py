@@ -4,9 +4,12 @@ The public names are said in `__init__.pyi`. They are imported when they are fir
 command line starts quickly.
 """
 
+from importlib.metadata import version
+
 import lazy_loader
 
 from inference.moved import put_up
 
 put_up()
+__version__ = version("ppl-model-zoo")
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -96,6 +96,8 @@ from .samples.digit_features import DigitFeatures as DigitFeatures
 from .samples.feature_distances import frechet_distance as frechet_distance
 from .samples.feature_distances import kernel_distance as kernel_distance
 from .samples.modes import mode_coverage as mode_coverage
+from .samples.nearest import Nearest as Nearest
+from .samples.nearest import nearest_training as nearest_training
 from .samples.parzen import parzen_log_likelihood as parzen_log_likelihood
 from .samples.precision_recall import precision_recall as precision_recall
 from .samples.quality import sample_quality as sample_quality
@@ -105,3 +107,6 @@ from .training.greedy import stack as stack
 from .training.greedy import turn_over as turn_over
 from .training.loading import load_run as load_run
 from .training.run import Run as Run
+
+__version__: str
+__all__: list[str]

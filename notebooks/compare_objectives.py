@@ -16,7 +16,7 @@
 # times each, on the same budget. It takes half a minute.
 
 # %%
-from inference import NVIL, RWS, VIMCO, WakeSleep, bound_parts, compare, psis_k_hat
+from inference import NVIL, RWS, VIMCO, WakeSleep, bound_parts, compare, drawn_rows, psis_k_hat
 from ppl_models import create
 from ppl_models.datasets import load
 
@@ -78,7 +78,7 @@ for objective in ("NVIL", "VIMCO", "RWS", "wake-sleep"):
     run = found.run("belief net", objective)
     print(objective)
     print("  ", bound_parts(run, data.test, num_particles=50))
-    print("  ", psis_k_hat(run, data.test[:100], num_particles=500))
+    print("  ", psis_k_hat(run, drawn_rows(data.test, 100), num_particles=500))
 
 # %% [markdown]
 # ## Keep it

@@ -38,7 +38,7 @@ print(data.data_id("test"))
 # or of Pyro. A latent of size 2 can be drawn on paper.
 
 # %%
-print(list_models())
+print(list_models("*vae*"))
 print(info("vae").text.split("\n\n")[0])
 
 pair = create(

@@ -240,6 +240,10 @@ found.plot()
 # better model and the worse guide: where many draws are weighted, each alone may be poor.
 # `why_did_my_guide_get_worse` goes on from here. A star marks a lead that exceeds its error.
 #
+# Every latent here belongs to one image and lies inside of the plate. What all data share, such as
+# the weights of a regression, lies outside, and the plate then says how many data there are:
+# `global_and_local`.
+#
 # `ppl-zoo new NAME` writes a pair such as this one into files of their own, with a card and with
 # the tests that every model of the zoo has; `ppl-zoo check FILE.py:CLASS` is `check_pair` from a
 # shell.

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ppl_models import _foreign
 from ppl_models._pair import Card, Pair
 from ppl_models._pretrained import Weights, list_pretrained, pretrained_info
 from ppl_models._registry import create, info, list_models
 
 if TYPE_CHECKING:
     from ppl_models._pyro_pair import PyroPair
+
+    __version__: str
 
 __all__ = [
     "Card",
@@ -27,10 +30,17 @@ __all__ = [
 ]
 
 
+_foreign.warn()
+
+
 def __getattr__(name: str) -> Any:
-    """`PyroPair`, a torch module, only when it is asked for."""
+    """`PyroPair`, a torch module, and the version, only when they are asked for."""
     if name == "PyroPair":
         from ppl_models._pyro_pair import PyroPair
 
         return PyroPair
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("ppl-model-zoo")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -186,8 +186,10 @@ def _print(comparison: Comparison) -> None:
     for key, row in zip(table.index, table.itertuples(index=False), strict=True):
         shown.add_row(*key, *row)
     console.print(shown)
-    if any(cell.endswith("*") for cell in table.to_numpy().ravel()):
+    if any(cell.endswith(" *") for cell in table.to_numpy().ravel()):
         console.print("* better than each other row, by Welch's t-test over the seeds (5 %).")
+    if any(cell.endswith("(*)") for cell in table.to_numpy().ravel()):
+        console.print("(*) the same within its own pair.")
     for (pair, objective), why in failed.items():
         if why:
             console.print(f"{pair}, {objective} failed: {why}", soft_wrap=True)

@@ -76,8 +76,9 @@ class Comparison:
 
         With one seed it is ± the standard error over the scored rows, where the metric has one. A
         star marks the best of a metric if its lead over each of the others exceeds its error: by
-        Welch's t-test over the seeds, at the level 0.05 after Bonferroni. With one seed there is
-        no star. The last column says what failed, and of how many seeds.
+        Welch's t-test over the seeds, at the level 0.05 after Bonferroni; a star in brackets the
+        best of its own pair, where there are several. With one seed there is no star. The last
+        column says what failed, and of how many seeds.
         """
         rows = [
             {self._heading(name): str(row[name]) for name in self.metrics}

@@ -6,7 +6,7 @@ import importlib.metadata
 import os
 import platform
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from inference.data.drawn_rows import drawn_rows
 from inference.descriptions import versions
 from inference.errors import ZooError
 from inference.estimators.report import EstimatorReport
+from inference.objectives import Objective
+from inference.objectives.table import rows as objective_rows
 from inference.report import (
     Cell,
     Column,
@@ -60,13 +62,14 @@ def contents(
                 comparison.why(*key) if key not in good else None,
                 curve=_label(*key),
             )
-            for key, row in comparison.summaries.items()
+            for key, row in _ranked(comparison, names)
         ),
+        ranked_by=next((n for n in names if comparison.metrics[n].better is not None), ""),
         ranking_note=(
             "Mean over the seeds ± standard deviation (with one seed: ± the standard error over "
             "the scored rows, where there is one). A star marks the best where its lead over each "
             "of the others exceeds its error: Welch's t-test over the seeds, level 0.05 after "
-            "Bonferroni."
+            "Bonferroni. Best of its pair: the same among the objectives of one pair."
         ),
         curves=_curves(comparison),
         latents=tuple(
@@ -80,6 +83,23 @@ def contents(
         lines=tuple(_ratios(heading, found) for heading, found in estimators.items()),
         commands=tuple(Command(_label(*key), _command(run)) for key, run in runs.items()),
     )
+
+
+def _ranked(
+    comparison: Comparison, names: Sequence[str]
+) -> list[tuple[tuple[str, str], dict[str, Summary]]]:
+    """The rows, best first by the first metric of which a side is better; failed ones last."""
+    rows = list(comparison.summaries.items())
+    by = next((n for n in names if comparison.metrics[n].better is not None), None)
+    if by is None:
+        return rows
+    sign = -1 if comparison.metrics[by].better == "higher" else 1
+
+    def place(row: tuple[tuple[str, str], dict[str, Summary]]) -> tuple[bool, float]:
+        mean = row[1][by].mean
+        return mean is None, 0.0 if mean is None else sign * mean
+
+    return sorted(rows, key=place)
 
 
 def _label(pair: str, objective: str) -> str:
@@ -110,8 +130,9 @@ def _ratios(heading: str, found: EstimatorReport) -> Plot:
 
 def _cell(summary: Summary) -> Cell:
     spread = summary.error if summary.spread is None else summary.spread
-    text = str(summary).removesuffix(" *") if summary.mean is not None else summary.note or "-"
-    return Cell(text, summary.mean, spread, summary.best)
+    text = str(summary).removesuffix(summary.star)
+    text = text if summary.mean is not None else summary.note or "-"
+    return Cell(text, summary.mean, spread, summary.best, summary.leads and not summary.best)
 
 
 def _facts(comparison: Comparison) -> dict[str, str]:
@@ -126,6 +147,11 @@ def _facts(comparison: Comparison) -> dict[str, str]:
         "ppl-model-zoo": importlib.metadata.version("ppl-model-zoo"),
         "machine": f"{platform.machine()}, {platform.system()}, {os.cpu_count()} cores",
     }
+    for cell in comparison.cells:
+        kind = type(cell.learning)
+        if isinstance(cell.learning, Objective):
+            ((_, _, needs),) = objective_rows([kind])
+            facts[f"{kind.__name__} is valid for pairs with"] = needs or "anything"
     good = {result.key[:2] for result in comparison.results if not result.failed}
     partly = {_label(*key): comparison.why(*key) for key in good if comparison.why(*key)}
     return facts | {f"failed: {label}": why for label, why in partly.items()}

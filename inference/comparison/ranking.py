@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -26,6 +26,8 @@ class Summary:
         count: seeds that have the figure.
         error: standard error over the scored data, with one seed and where the metric has it.
         best: whether it is better than all others beyond its error.
+        leads: whether it is better than the same pair under all other objectives, beyond its
+            error; said where there are several pairs.
         note: why there is none.
     """
 
@@ -35,6 +37,7 @@ class Summary:
     error: float | None
     best: bool
     note: str = ""
+    leads: bool = False
 
     def __str__(self) -> str:
         if self.mean is None:
@@ -42,7 +45,12 @@ class Summary:
         spread = self.error if self.spread is None else self.spread
         digits = _digits(self.mean, spread)
         around = "" if spread is None else f" ± {spread:.{digits}f}"
-        return f"{self.mean:.{digits}f}{around}{' *' if self.best else ''}"
+        return f"{self.mean:.{digits}f}{around}{self.star}"
+
+    @property
+    def star(self) -> str:
+        """A star of the best over all rows, one in brackets of the best of its own pair."""
+        return " *" if self.best else " (*)" if self.leads else ""
 
 
 def summaries(
@@ -52,7 +60,7 @@ def summaries(
 
     The best of a metric is marked if it differs from each of the others by Welch's t-test over
     the seeds, two-sided at the level 0.05 divided by the number of others (Bonferroni); with less
-    than two seeds nothing is marked.
+    than two seeds nothing is marked. The same is asked within each pair.
     """
     rows: dict[tuple[str, str], dict[str, Summary]] = {}
     for key, group in groupby(results, lambda result: (result.pair, result.objective)):
@@ -60,11 +68,22 @@ def summaries(
         rows[key] = {name: _over_seeds(name, runs) for name in metrics}
     for name, metric in metrics.items():
         if metric.better is not None:
-            best = _best({key: row[name] for key, row in rows.items()}, metric.better)
+            column = {key: row[name] for key, row in rows.items()}
+            best = _best(column, metric.better)
             if best is not None:
-                old = rows[best][name]
-                rows[best][name] = Summary(old.mean, old.spread, old.count, old.error, best=True)
+                rows[best][name] = replace(rows[best][name], best=True)
+            for first in _leaders(column, metric.better):
+                rows[first][name] = replace(rows[first][name], leads=True)
     return rows
+
+
+def _leaders(column: Mapping[tuple[str, str], Summary], better: Better) -> list[tuple[str, str]]:
+    """Of each pair the objective that is best beyond its error, where there are several pairs."""
+    pairs = dict.fromkeys(pair for pair, _ in column)
+    if len(pairs) < 2:
+        return []
+    within = ({key: s for key, s in column.items() if key[0] == pair} for pair in pairs)
+    return [best for own in within if (best := _best(own, better)) is not None]
 
 
 def _over_seeds(name: str, runs: Sequence[Result]) -> Summary:

@@ -1,7 +1,7 @@
 """Pictures of runs: learning curve, samples, reconstructions, what lies between latents."""
 
 from inference.figures.drawing import drawing_steps
-from inference.figures.interpolation import interpolations
+from inference.figures.interpolation import arithmetic, interpolations
 from inference.figures.machines import chains, filters, free_energies
 from inference.figures.pictures import (
     Picture,
@@ -17,6 +17,7 @@ from inference.figures.pictures import (
 
 __all__ = [
     "Picture",
+    "arithmetic",
     "chains",
     "drawing_steps",
     "filters",

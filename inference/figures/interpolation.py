@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -62,6 +63,52 @@ def interpolations(
     grid = image_grid(decoded, len(start), steps, image_shape(run, shape))
     path = "straight lines" if prior == "uniform" else "great circles"
     show(figure.add_subplot(), grid, f"decoder along {path} of {site}")
+    return figure
+
+
+def arithmetic(
+    run: Run,
+    plus: Sequence[ArrayLike],
+    minus: Sequence[ArrayLike] = (),
+    *given: ArrayLike,
+    site: str = "z",
+    shape: tuple[int, int] | None = None,
+) -> Picture:
+    """Sums and differences of latents: the mean of each group, and what becomes of them together.
+
+        z = sum_i mean(plus_i) - sum_j mean(minus_j)
+
+    (Radford, Metz & Chintala 2016, arXiv:1511.06434). Means of several latents are steadier than
+    single ones. The picture has the decoder at each group's mean, the result last.
+
+    Args:
+        run: a fitted run.
+        plus: groups of latents, (rows, latent_dim) each, such as `run.latents(x)["z"]` of images
+            that have something in common.
+        minus: groups that are taken off.
+        *given: what the model takes besides x, a row for each group and one for the result.
+        site: name of the latent.
+        shape: of a row as a picture.
+
+    Raises:
+        ArgumentError: if there is no group to add, or groups differ in their columns.
+    """
+    signs = [1.0] * len(plus) + [-1.0] * len(minus)
+    groups = [np.atleast_2d(np.asarray(group, dtype=np.float64)) for group in (*plus, *minus)]
+    columns = {group.shape[1:] for group in groups}
+    if not len(plus) or len(columns) != 1 or not all(map(len, groups)):
+        raise ArgumentError(
+            "plus must hold one group of latents or more, and all groups, minus too, have the same "
+            f"columns and a row or more; got shapes {[group.shape for group in groups]}."
+        )
+    means = [group.mean(0) for group in groups]
+    result = sum(sign * mean for sign, mean in zip(signs, means, strict=True))
+    latents = np.stack([*means, result]).astype(np.float32)
+    decoded = run.decode(*given, **{site: latents})
+    figure = Picture(figsize=(len(latents) * 0.9, 1.4), layout="constrained")
+    grid = image_grid(decoded, 1, len(latents), image_shape(run, shape))
+    words = " ".join("+" if sign > 0 else "-" for sign in signs).removeprefix("+ ")
+    show(figure.add_subplot(), grid, f"{words} =" if len(signs) > 1 else "mean")
     return figure
 
 

@@ -77,6 +77,8 @@ def check_together(objective: Adversarial) -> None:
             "draw='score' weighs each draw by its own score of the critic; leave out joint, "
             "minibatch_features and jacobian_clamp, and use another loss than 'feature-matching'."
         )
+    if objective.gibbs_steps and not objective.joint:
+        raise ValueError("gibbs_steps is a chain of latents and data; set joint=True.")
     if objective.noise_steps and not objective.instance_noise:
         raise ValueError("noise_steps needs instance_noise, the noise to begin with.")
     own = (

@@ -31,7 +31,7 @@ class Sides:
     explained: Any = None
 
 
-def look_at(program: Program, *, draw: str, noise: Any, joint: bool) -> Sides:
+def look_at(program: Program, *, draw: str, noise: Any, joint: bool, steps: int = 0) -> Sides:
     """Data and as many draws.
 
     Args:
@@ -39,9 +39,13 @@ def look_at(program: Program, *, draw: str, noise: Any, joint: bool) -> Sides:
         draw: how data are drawn.
         noise: standard deviation of the noise on both, or None.
         joint: whether the latents belong to it: the guide's beside data, the prior's beside draws.
+        steps: of a chain through guide and model that the draws are the end of.
     """
     x, *given = program.data
     made = program.generate(len(x), draw=draw)
+    for _ in range(steps):
+        codes = program.at(program.stop(made.x), *made.given).propose()
+        made = program.generate(len(x), draw=draw, values=codes)
     x, drawn = (
         part if noise is None else part + noise * program.normal(part)
         for part in (program.ops.real(x), made.x)

@@ -104,16 +104,16 @@ class Adversarial(Objective):
         dropout: of `"mlp"`: share of its hidden units that are left out, also where the generator
             learns. A network of yours has it by layers of its own (torch.nn.Dropout, nnx.Dropout).
         critic_sees: `"x"`; or latents, of the prior against the guide's, so that the critic takes
-            the place of the divergence and the pair climbs E_q log p(x | z) besides: `"z"` (an
-            adversarial auto-encoder), or `"x, z"`, data beside both, whose guide descends
-            -E_q D(x, z), KL(q || p) at the best critic (adversarial variational Bayes).
-        regulariser: `"r1"`, E |grad D|^2 over data, or `"r2"`, over draws (Mescheder et al. 2018);
-            `"roth"`, E (1 - s(D))^2 |grad D|^2 over data and E s(D)^2 |grad D|^2 over draws, what
-            noise on both does to the first order (Roth et al. 2017). None for none.
+            the place of the divergence beside E_q log p(x | z): `"z"` (adversarial auto-encoder);
+            `"x, z"`, data beside both, the guide descending -E_q D, at best KL(q || p) (AVB).
+        regulariser: `"r1"`, E |grad D|^2 over data, `"r2"`, over draws (Mescheder et al. 2018), or
+            `"roth"`, both, weighed by (1 - s(D))^2 and s(D)^2, which is noise to the first order.
         weight: of the regulariser, twice: half of it multiplies the term.
         unrolled: steps of gradient descent that the critic is ahead when the generator learns from
             it, the gradient going through them (Metz et al. 2016); 0 for none.
         unrolled_rate: their step size.
+        gibbs_steps: with `joint`, steps of a chain z ~ guide(x), x ~ model(z) from the prior's draw
+            to the pair (x, z) that the critic sees, learnt from by its last step (GibbsNet).
 
     Raises:
         ValueError: if an argument is out of range, or two do not go together.
@@ -126,7 +126,8 @@ class Adversarial(Objective):
         2018, arXiv:1802.08768; Donahue, Krahenbuhl & Darrell 2017, arXiv:1605.09782; Dumoulin et
         al. 2017, arXiv:1606.00704; Makhzani et al. 2016, arXiv:1511.05644; Mescheder, Nowozin &
         Geiger 2017, arXiv:1701.04722 (variational Bayes); the same 2018, arXiv:1801.04406 (R1, R2);
-        Roth et al. 2017, arXiv:1705.09367; Metz et al. 2016, arXiv:1611.02163.
+        Roth et al. 2017, arXiv:1705.09367; Metz et al. 2016, arXiv:1611.02163; Lamb et
+        al. 2017, arXiv:1712.04120 (GibbsNet).
     """
 
     needs = (
@@ -166,8 +167,9 @@ class Adversarial(Objective):
         weight: float = 1.0,
         unrolled: int = 0,
         unrolled_rate: float = 0.1,
+        gibbs_steps: int = 0,
     ) -> None:
-        self.critic = check_critic(critic)
+        self.critic, self.weight = check_critic(critic), check_positive("weight", weight)
         self._loss = find_loss(
             loss,
             clip=clip,
@@ -179,15 +181,13 @@ class Adversarial(Objective):
         self.smooth_real = getattr(self._loss, "smooth_real", 0.0)
         self.smooth_generated = getattr(self._loss, "smooth_generated", 0.0)
         self.critic_steps = check_count("critic_steps", critic_steps)
-        self.critic_learning_rate = check_positive(
-            "critic_learning_rate", critic_learning_rate, optional=True
-        )
+        rate = critic_learning_rate
+        self.critic_learning_rate = check_positive("critic_learning_rate", rate, optional=True)
         self.instance_noise = check_number("instance_noise", instance_noise, least=0)
         self.noise_steps = check_count("noise_steps", noise_steps, least=0)
         self.freeze = accuracy(freeze)
         self.jacobian_clamp = interval(jacobian_clamp)
-        self.joint = check_flag("joint", joint)
-        self.draw = check_draw(draw)
+        self.joint, self.draw = check_flag("joint", joint), check_draw(draw)
         self.hidden = tuple(check_count("hidden", size) for size in hidden)
         self.spectral_norm = check_flag("spectral_norm", spectral_norm)
         self.minibatch_features = check_count("minibatch_features", minibatch_features, least=0)
@@ -195,9 +195,9 @@ class Adversarial(Objective):
         self.dropout = check_number("dropout", dropout, least=0, most=0.95)
         self.critic_sees = check_one_of("critic_sees", critic_sees, ("x", *_LATENTS))
         self.regulariser = check_regulariser(regulariser)
-        self.weight = check_positive("weight", weight)
         self.unrolled = check_count("unrolled", unrolled, least=0)
         self.unrolled_rate = check_positive("unrolled_rate", unrolled_rate)
+        self.gibbs_steps = check_count("gibbs_steps", gibbs_steps, least=0)
         check_together(self)
 
     @property
@@ -223,11 +223,8 @@ class Adversarial(Objective):
 
     def surrogate(self, program: Program) -> Any:
         """How well the critic does, with the gradient of the side whose turn it is."""
-        if self.turn is None and self._takes_turns():
-            raise ObjectiveError(
-                f"{self!r} needs turns of critic and generator, which fit takes; under a plain SVI "
-                "leave out critic_steps, critic_learning_rate, clip and freeze."
-            )
+        if self.turn is None:
+            self._check_turns()
         critic, sides = self._critic(program), self._seen(program)
         learnt = 0.0
         if self.turn == "generator":
@@ -277,7 +274,8 @@ class Adversarial(Objective):
         noise = self._noise(program)
         if self.critic_sees != "x":
             return latents_of(program, noise=noise, beside_data=self.critic_sees != "z")
-        return look_at(program, draw=self.draw, noise=noise, joint=self.joint)
+        steps = self.gibbs_steps
+        return look_at(program, draw=self.draw, noise=noise, joint=self.joint, steps=steps)
 
     def _noise(self, program: Program) -> Any:
         """The standard deviation of the instance noise in this step; None for none."""
@@ -293,7 +291,10 @@ class Adversarial(Objective):
     def _summed(self, program: Program, per_datum: Any) -> Any:
         return per_datum * len(program.data[0]) * program.structure.scale
 
-    def _takes_turns(self) -> bool:
-        return self.critic_steps > 1 or any(
-            setting is not None for setting in (self.critic_learning_rate, self.clip, self.freeze)
-        )
+    def _check_turns(self) -> None:
+        turns = (self.critic_learning_rate, self.clip, self.freeze)
+        if self.critic_steps > 1 or any(setting is not None for setting in turns):
+            raise ObjectiveError(
+                f"{self!r} needs turns of critic and generator, which fit takes; under a plain SVI "
+                "leave out critic_steps, critic_learning_rate, clip and freeze."
+            )

@@ -49,12 +49,14 @@ class Cell:
         value: what the column is sorted by; None or not finite where there is no value.
         spread: half the width of the interval drawn around the value, in the column's unit.
         best: whether it is marked as the best of its column.
+        leads: whether it is marked as the best of its own pair.
     """
 
     text: str
     value: float | None = None
     spread: float | None = None
     best: bool = False
+    leads: bool = False
 
 
 @dataclass(frozen=True)
@@ -221,6 +223,7 @@ class Content:
         label_names: headings of the labels of the rows.
         columns: of the ranking.
         rows: of the ranking, in the order in which they are first shown.
+        ranked_by: the column that the rows are given in the order of, best first; empty: none.
         ranking_note: how to read the ranking: what is best, and what the spread is.
         curves: learning curves, one for each run and quantity.
         latents: scatters of latents.
@@ -234,6 +237,7 @@ class Content:
     label_names: tuple[str, ...] = ("pair", "objective", "engine")
     columns: tuple[Column, ...] = ()
     rows: tuple[Row, ...] = ()
+    ranked_by: str = ""
     ranking_note: str = ""
     curves: tuple[Curve, ...] = ()
     latents: tuple[Scatter, ...] = ()

@@ -39,12 +39,13 @@ def _cell(cell: Cell, scale: tuple[float, float] | None) -> dict[str, Any]:
     if value is None:
         went_wrong = cell.value is not None
         text = "not finite" if went_wrong else cell.text or "no value"
-        return {"text": text, "value": None, "best": False, "mark": None}
+        return {"text": text, "value": None, "best": "", "mark": None}
     mark = None
     if scale is not None:
         spread = abs(_finite(cell.spread) or 0.0)
         mark = [_place(each, scale) for each in (value - spread, value, value + spread)]
-    return {"text": cell.text, "value": repr(value), "best": cell.best, "mark": mark}
+    best = "best" if cell.best else "best of its pair" if cell.leads else ""
+    return {"text": cell.text, "value": repr(value), "best": best, "mark": mark}
 
 
 def _scale(cells: list[Cell]) -> tuple[float, float] | None:

@@ -77,7 +77,7 @@ def turn_over(
         hidden_dim: hidden units, at least as many as that machine has visible ones; None for so
             many.
         data_mean: mean of the codes, `run.encode(x).mean(0)`.
-        seed: of the biases of new units, by which these differ.
+        seed: of the weights of the new units, which are next to nothing.
 
     Returns:
         A pair of the machine's engine, not trained yet.

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import Any
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_MESSAGES = 0.5  # to a notebook, which keeps all of them
 
 
 class Progress:
@@ -44,7 +45,7 @@ class Progress:
         if self.kind == "notebook":
             from tqdm.notebook import tqdm as notebook_bar
 
-            self.bar = notebook_bar(**settings)
+            self.bar = notebook_bar(**settings, mininterval=_SECONDS_BETWEEN_MESSAGES)
         elif self.kind == "terminal":
             from tqdm import tqdm
 
@@ -98,7 +99,11 @@ def counting(what: str, total: int, done: int, *, show: bool) -> Iterator[Callab
     from tqdm.auto import tqdm
 
     with tqdm(total=total, initial=done, disable=not show) as bar:
-        yield lambda: bar.update() and None
+
+        def step() -> None:
+            bar.update()
+
+        yield step
 
 
 def _kind() -> str:

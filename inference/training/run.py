@@ -50,6 +50,7 @@ class Run:
         image_shape: shape of one row as a picture, if it is one.
         objective: what the pair was trained under; None if a loaded run had networks of its own.
         owned: the values of what the objective owns, such as a critic.
+        trained_on: the training rows x, not of a run that was loaded; None of batches.
     """
 
     pair: Any
@@ -62,6 +63,11 @@ class Run:
     image_shape: tuple[int, int] | None = None
     objective: Any = field(default=None, repr=False)
     owned: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
+    trained_on: NDArray[Any] | None = field(default=None, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the data, which a copy does not take along."""
+        return {**vars(self), "trained_on": None}
 
     @property
     def params(self) -> dict[str, Any]:

@@ -138,6 +138,7 @@ class Task:
             image_shape=self.prepared.image_shape,
             objective=self.objective,
             owned={name: array for name, array in values.items() if is_owned(name)},
+            trained_on=self.prepared.arrays[0] if self.prepared.arrays else None,
         )
 
     def _valid_rows(self, structure: Structure, rows: int, particles: int, num_valid: int) -> int:

@@ -11,6 +11,7 @@ from ppl_models.classical.bayesian_mixture import (
 )
 from ppl_models.classical.hmm import HMMFit, hmm_em
 from ppl_models.classical.labels import label_order
+from ppl_models.classical.lda import lda_gibbs
 from ppl_models.classical.mixture import MixtureFit, mixture_em
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "MixturePrior",
     "hmm_em",
     "label_order",
+    "lda_gibbs",
     "mixture_coordinate_ascent",
     "mixture_em",
 ]

@@ -47,7 +47,9 @@ class MeanField:
     def of(cls, weights: Mapping[str, NDArray[Any]]) -> MeanField:
         """That of a pair, from its `get_weights()`."""
         logs = ("log_concentrations", "log_scales", "log_shapes", "log_rates")
-        values = {name: np.exp(np.asarray(weights[name], dtype=np.float64)) for name in logs}
+        values: dict[str, Any] = {
+            name: np.exp(np.asarray(weights[name], dtype=np.float64)) for name in logs
+        }
         values = {name.removeprefix("log_"): value for name, value in values.items()}
         return cls(locs=np.asarray(weights["locs"], dtype=np.float64), **values)
 

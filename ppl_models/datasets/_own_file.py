@@ -145,7 +145,7 @@ def _table(path: Path) -> tuple[_Splits, _Splits, tuple[int, ...]]:
     }
     if label is None:
         return rows, {}, (frame.shape[1],)
-    return rows, {each: label[split == each].to_numpy() for each in rows}, (frame.shape[1],)
+    return rows, {each: np.asarray(label[split == each]) for each in rows}, (frame.shape[1],)
 
 
 def _with_all_splits(

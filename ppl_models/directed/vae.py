@@ -40,14 +40,17 @@ class VAE(PyroPair):
         latent_dim: size of z.
         hidden: hidden sizes of the encoder; the decoder has them in reverse.
         activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
-        likelihood: `"bernoulli"` (x in {0, 1}), `"gaussian"` or `"learned-variance"` (x real), or
+        likelihood: `"bernoulli"` (x in {0, 1}), `"gaussian"`, `"learned-variance"` or
+            `"network-variance"`, whose scale the decoder gives (x real), or
             `"discretised-logistic"` (x among grey levels from 0 to 1).
         noise_scale: scale of a likelihood other than Bernoulli; where it is learnt, one per
-            column, the initial value.
+            column, the initial value; where the decoder gives it, the smallest.
         data_mean: mean of the training data, shape (data_dim,). When given, the decoder starts
             with a bias that reproduces it, which is worth about half a nat on MNIST.
         seed: seed of the initial weights.
-        latent: `"gaussian"` (z), `"categorical"` (c) or `"mixed"` (both).
+        latent: `"gaussian"` (z), `"categorical"` (c) or `"mixed"` (both); or a positive z,
+            `"log-normal"`, LogNormal(0, I), or `"exponential"`, Exponential(1), which the guide
+            proposes by one of the same kind.
         categorical_dim: number of one-hot variables in c.
         classes: how many values each of them has.
         levels: number of grey levels of `"discretised-logistic"`.
@@ -55,12 +58,14 @@ class VAE(PyroPair):
         flow_length: number of transforms.
         flow_hidden: hidden units of each autoregressive network of `"iaf"`.
         encoder: a `torch.nn.Module`, or on NumPyro a `flax.nnx.Module`, in place of the guide's own
-            network, from (..., data_dim) to (..., outputs): 2 latent_dim numbers for z, those for
+            network, from (..., data_dim) to (..., outputs): 2 latent_dim numbers for z (latent_dim
+            for an exponential one), those for
             the flow (2 latent_dim + 1 for each planar transform, latent_dim in all for `"iaf"`),
             and categorical_dim * classes.
         decoder: such a module in place of the model's own network, from
-            (..., latent_dim + categorical_dim * classes) to (..., data_dim). A run with a network
-            of yours is loaded with load_run(folder, pair=...).
+            (..., latent_dim + categorical_dim * classes) to (..., data_dim), or to twice as many
+            numbers under `"network-variance"`. A run with a network of yours is loaded with
+            load_run(folder, pair=...).
 
     Raises:
         ValueError: if an argument is out of range.
@@ -94,8 +99,11 @@ class VAE(PyroPair):
         codes = check_size("categorical_dim", categorical_dim), check_size("classes", classes)
         inputs, outputs = latent_sizes(latent, latent_dim, codes, flow, flow_length)
         random = torch.Generator().manual_seed(check_seed(seed))
-        down, up = [data_dim, *hidden, outputs], [inputs, *reversed(hidden), data_dim]
-        self.likelihood = Likelihood(likelihood, data_dim, noise_scale, levels)
+        self.likelihood = Likelihood(
+            likelihood, data_dim, noise_scale, levels, network_variance=True
+        )
+        down = [data_dim, *hidden, outputs]
+        up = [inputs, *reversed(hidden), self.likelihood.outputs]
         self.encoder = mlp_or_given("encoder", encoder, down, activation, random)
         self.decoder = mlp_or_given("decoder", decoder, up, activation, random)
         start_at_mean(self.decoder, data_mean, data_dim, likelihood)

@@ -56,8 +56,11 @@ class VAE(Pair):
         codes = check_size("categorical_dim", categorical_dim), check_size("classes", classes)
         inputs, outputs = latent_sizes(latent, latent_dim, codes, flow, flow_length)
         random = nnx.Rngs(check_seed(seed))
-        down, up = [data_dim, *hidden, outputs], [inputs, *reversed(hidden), data_dim]
-        self.likelihood = Likelihood(likelihood, data_dim, noise_scale, levels)
+        self.likelihood = Likelihood(
+            likelihood, data_dim, noise_scale, levels, network_variance=True
+        )
+        down = [data_dim, *hidden, outputs]
+        up = [inputs, *reversed(hidden), self.likelihood.outputs]
         self.encoder = mlp_or_given("encoder", encoder, down, activation, random)
         self.decoder = mlp_or_given("decoder", decoder, up, activation, random)
         start_at_mean(self.decoder, data_mean, data_dim, likelihood)

@@ -52,6 +52,12 @@ class BayesianMixture(PyroPair):
         ValueError: if an argument is out of range.
     """
 
+    log_concentrations: Tensor
+    locs: Tensor
+    log_scales: Tensor
+    log_shapes: Tensor
+    log_rates: Tensor
+
     def __init__(
         self,
         *,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpyro
@@ -58,8 +60,8 @@ class BayesianMixture(Pair):
         precisions = numpyro.sample("precisions", of_precision)
         total, here = plate_size(x, size, self.data_size)
         with numpyro.plate("data", total, subsample_size=here):
-            prior = dist.Categorical(probs=weights)
-            z = numpyro.sample("z", prior, infer={"enumerate": "parallel"})  # for NUTS
+            of_z: Any = dist.Categorical(probs=weights)
+            z = numpyro.sample("z", of_z, infer={"enumerate": "parallel"})  # for NUTS
             chosen = jax.nn.one_hot(z, self.components)[..., None]
             mean, precision = (chosen * means).sum(-2), (chosen * precisions).sum(-2)
             numpyro.sample("x", dist.Normal(mean, precision**-0.5).to_event(1), obs=x)
@@ -76,7 +78,8 @@ class BayesianMixture(Pair):
         total, here = plate_size(x, 1, self.data_size)
         with numpyro.plate("data", total, subsample_size=here):
             logits = lax.stop_gradient(self.responsibilities(x))
-            numpyro.sample("z", dist.Categorical(logits=logits))
+            of_z: Any = dist.Categorical(logits=logits)
+            numpyro.sample("z", of_z)
 
     def responsibilities(self, x: jax.Array) -> jax.Array:
         """Logits of the best q(z_n) given the shared latents' guide, (N, K)."""

@@ -71,7 +71,8 @@ class RandomEffects(Pair):
         total, here = plate_size(x, len(errors), self.data_size)
         with numpyro.plate("data", total, subsample_size=here):
             offset = numpyro.sample("offset", dist.Normal(0.0, 1.0))
-            effect = numpyro.deterministic("effect", mean + scale * offset)
+            effect = jnp.asarray(mean + scale * offset)
+            numpyro.deterministic("effect", effect)
             likelihood = dist.Normal(effect[..., None], errors).to_event(1)
             numpyro.sample("x", likelihood, obs=x)
         return effect[..., None] + 0 * errors
@@ -81,7 +82,7 @@ class RandomEffects(Pair):
         value, variance = pooled(x, y)
         total, here = plate_size(x, 1, self.data_size)
         own = dist.Gamma(jnp.exp(self._param("log_shape")), jnp.exp(self._param("log_rate")))
-        scale = numpyro.sample("scale", own)
+        scale = jnp.asarray(numpyro.sample("scale", own))
         if self.structured:
             if total != here:
                 raise ValueError(

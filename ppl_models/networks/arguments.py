@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 ACTIVATIONS = ("tanh", "relu", "softplus", "elu", "silu", "leaky-relu")
 LIKELIHOODS = ("bernoulli", "gaussian", "learned-variance", "discretised-logistic")
+NETWORK_VARIANCE = "network-variance"  # of pairs whose decoder gives two numbers a column
 PRIORS = ("normal", "uniform")  # of the noise that a generator starts from
 
 
@@ -210,13 +211,21 @@ def check_not_negative(name: str, value: float) -> float:
     return value
 
 
-def check_likelihood(kind: str, noise_scale: float, levels: int) -> None:
+def check_likelihood(
+    kind: str, noise_scale: float, levels: int, *, network_variance: bool = False
+) -> None:
     """Check what a likelihood is made of.
+
+    Args:
+        kind: one of `LIKELIHOODS`, or `NETWORK_VARIANCE` where a decoder may give it.
+        noise_scale: its scale.
+        levels: how many grey levels there are.
+        network_variance: whether it may.
 
     Raises:
         ValueError: if there is none of that name, or its scale or number of levels is out of range.
     """
-    check_choice("likelihood", kind, LIKELIHOODS)
+    check_choice("likelihood", kind, (*LIKELIHOODS, *[NETWORK_VARIANCE] * network_variance))
     check_positive("noise_scale", noise_scale)
     if check_size("levels", levels) < 2:
         raise ValueError("levels must be at least 2, got 1; 8-bit grey has 256.")

@@ -33,9 +33,11 @@ class Autoregressive(dist.TorchDistribution):
     support: Any = constraints.independent(constraints.boolean, 1)
     has_rsample = False
 
-    def __init__(self, batch_shape: Any, event_shape: Any) -> None:
+    def __init__(
+        self, batch_shape: Any, event_shape: Any, *, validate_args: bool | None = None
+    ) -> None:
         self._last: list[Any] = []  # shared by the same law for more data
-        super().__init__(batch_shape, event_shape)
+        super().__init__(batch_shape, event_shape, validate_args=validate_args)
 
     @property
     def ranks(self) -> Tensor:

@@ -13,6 +13,7 @@ from ppl_models.networks.arguments import check_choice, check_size
 from ppl_models.networks.connections import spread_degrees
 
 FLOWS = ("none", "planar", "iaf")
+LATENTS = ("gaussian", "categorical", "mixed", "log-normal", "exponential")
 
 
 def latent_sizes(
@@ -21,7 +22,7 @@ def latent_sizes(
     """How many numbers a VAE's decoder is given, and how many its encoder gives.
 
     Args:
-        latent: `"gaussian"` (z), `"categorical"` (c) or `"mixed"` (both).
+        latent: one of `LATENTS`.
         latent_dim: size of z.
         codes: number of one-hot variables in c, and of their values.
         flow: one of `FLOWS`, of z in the guide.
@@ -30,13 +31,15 @@ def latent_sizes(
     Raises:
         ValueError: if an argument is out of range, or the flow has no z to transform.
     """
-    check_choice("latent", latent, ("gaussian", "categorical", "mixed"))
-    if check_choice("flow", flow, FLOWS) != "none" and latent == "categorical":
+    check_choice("latent", latent, LATENTS)
+    if check_choice("flow", flow, FLOWS) != "none" and latent not in ("gaussian", "mixed"):
         raise ValueError(
-            f"flow={flow!r} transforms the Gaussian z, which latent='categorical' does not have; "
-            "use latent='mixed' or flow='none'."
+            f"flow={flow!r} transforms the Gaussian z, which latent={latent!r} does not have; "
+            "use latent='gaussian', latent='mixed' or flow='none'."
         )
     check_size("flow_length", flow_length)
+    if latent in ("log-normal", "exponential"):
+        return latent_dim, latent_dim * (2 if latent == "log-normal" else 1)
     z = 0 if latent == "categorical" else latent_dim
     c = 0 if latent == "gaussian" else codes[0] * codes[1]
     return z + c, 2 * z + flow_inputs(flow, flow_length, z) + c

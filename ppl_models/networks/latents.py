@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ppl_models.networks.flows import Flow
+from ppl_models.networks.positive_latents import ExponentialLatent, LogNormalLatent
 
 EDGE = 1 - 1e-6  # of (-1, 1); in single precision a tanh would reach 1, which has no inverse
 
@@ -89,12 +90,20 @@ class CategoricalLatent:
         return value.flatten(-2)
 
 
-def latents(
-    kind: str, flow: Flow, codes: tuple[int, int]
-) -> list[GaussianLatent | CategoricalLatent]:
-    """The latents of a VAE: z, c of `codes` rows and classes, or both."""
+Latent = GaussianLatent | CategoricalLatent | LogNormalLatent | ExponentialLatent
+
+
+def latents(kind: str, flow: Flow, codes: tuple[int, int]) -> list[Latent]:
+    """The latents of a VAE: z, Gaussian or positive, c of `codes` rows and classes, or both."""
     z, c = GaussianLatent(flow), CategoricalLatent(*codes)
-    return {"gaussian": [z], "categorical": [c], "mixed": [z, c]}[kind]
+    known: dict[str, list[Latent]] = {
+        "gaussian": [z],
+        "categorical": [c],
+        "mixed": [z, c],
+        "log-normal": [LogNormalLatent(flow.dim)],
+        "exponential": [ExponentialLatent(flow.dim)],
+    }
+    return known[kind]
 
 
 class ToInterval(dist.transforms.TanhTransform):

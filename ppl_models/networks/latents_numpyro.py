@@ -14,6 +14,7 @@ from numpyro.distributions import constraints
 from numpyro.distributions.transforms import ParameterFreeTransform
 
 from ppl_models.networks.flows_numpyro import Flow
+from ppl_models.networks.positive_latents_numpyro import ExponentialLatent, LogNormalLatent
 
 EDGE = 1 - 1e-6  # of (-1, 1); in single precision a tanh would reach 1, which has no inverse
 
@@ -85,12 +86,20 @@ class CategoricalLatent:
         return value.reshape(*value.shape[:-2], -1)
 
 
-def latents(
-    kind: str, flow: Flow, codes: tuple[int, int]
-) -> list[GaussianLatent | CategoricalLatent]:
-    """The latents of a VAE: z, c of `codes` rows and classes, or both."""
+Latent = GaussianLatent | CategoricalLatent | LogNormalLatent | ExponentialLatent
+
+
+def latents(kind: str, flow: Flow, codes: tuple[int, int]) -> list[Latent]:
+    """The latents of a VAE: z, Gaussian or positive, c of `codes` rows and classes, or both."""
     z, c = GaussianLatent(flow), CategoricalLatent(*codes)
-    return {"gaussian": [z], "categorical": [c], "mixed": [z, c]}[kind]
+    known: dict[str, list[Latent]] = {
+        "gaussian": [z],
+        "categorical": [c],
+        "mixed": [z, c],
+        "log-normal": [LogNormalLatent(flow.dim)],
+        "exponential": [ExponentialLatent(flow.dim)],
+    }
+    return known[kind]
 
 
 class ToInterval(ParameterFreeTransform):

@@ -11,7 +11,7 @@ from torch import Size, Tensor, nn
 from torch.distributions import constraints
 from torch.nn import functional
 
-from ppl_models.networks.arguments import check_likelihood
+from ppl_models.networks.arguments import NETWORK_VARIANCE, check_likelihood
 
 _ONE = Size()
 
@@ -23,23 +23,34 @@ class Likelihood(nn.Module):
         gaussian:              Normal(output, noise_scale)
         learned-variance:      Normal(output, s), s = exp(log_scale)
         discretised-logistic:  the grey level nearest to Logistic(output, s), s = exp(log_scale)
+        network-variance:      Normal(m, noise_scale + softplus(s)), (m, s) = output
 
-    A learnt scale is one number per column, shared by all data: a scale that the decoder chose for
-    each datum would make the likelihood unbounded.
+    A learnt scale is one number per column, shared by all data. One that the decoder chooses for
+    each datum makes the likelihood unbounded where nothing holds it: `noise_scale` is the smallest.
 
     Args:
-        kind: one of `arguments.LIKELIHOODS`.
+        kind: one of `arguments.LIKELIHOODS`, or `"network-variance"`.
         data_dim: columns of x.
         noise_scale: the scale, where it is learnt its initial value.
         levels: number of grey levels, from 0 to 1.
+        network_variance: whether the decoder can give scales, in `outputs` numbers.
 
     Raises:
         ValueError: if an argument is out of range.
     """
 
-    def __init__(self, kind: str, data_dim: int, noise_scale: float, levels: int = 256) -> None:
+    def __init__(
+        self,
+        kind: str,
+        data_dim: int,
+        noise_scale: float,
+        levels: int = 256,
+        *,
+        network_variance: bool = False,
+    ) -> None:
         super().__init__()
-        check_likelihood(kind, noise_scale, levels)
+        check_likelihood(kind, noise_scale, levels, network_variance=network_variance)
+        self.outputs = data_dim * (2 if kind == NETWORK_VARIANCE else 1)
         self.kind, self.noise_scale, self.levels = kind, noise_scale, levels
         if kind in ("learned-variance", "discretised-logistic"):
             self.log_scale = nn.Parameter(torch.full((data_dim,), math.log(noise_scale)))
@@ -52,6 +63,9 @@ class Likelihood(nn.Module):
             return dist.Normal(output, self.noise_scale).to_event(1)
         if self.kind == "learned-variance":
             return dist.Normal(output, self.log_scale.exp()).to_event(1)
+        if self.kind == NETWORK_VARIANCE:
+            mean, spread = output.chunk(2, dim=-1)
+            return dist.Normal(mean, self.noise_scale + functional.softplus(spread)).to_event(1)
         return DiscretisedLogistic(output, self.log_scale.exp(), self.levels).to_event(1)
 
 

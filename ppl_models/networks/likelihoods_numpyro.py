@@ -12,7 +12,7 @@ import numpyro.distributions as dist
 from jax import random
 from numpyro.distributions import constraints
 
-from ppl_models.networks.arguments import check_likelihood
+from ppl_models.networks.arguments import NETWORK_VARIANCE, check_likelihood
 
 
 class Likelihood:
@@ -22,8 +22,17 @@ class Likelihood:
         ValueError: if an argument is out of range.
     """
 
-    def __init__(self, kind: str, data_dim: int, noise_scale: float, levels: int = 256) -> None:
-        check_likelihood(kind, noise_scale, levels)
+    def __init__(
+        self,
+        kind: str,
+        data_dim: int,
+        noise_scale: float,
+        levels: int = 256,
+        *,
+        network_variance: bool = False,
+    ) -> None:
+        check_likelihood(kind, noise_scale, levels, network_variance=network_variance)
+        self.outputs = data_dim * (2 if kind == NETWORK_VARIANCE else 1)
         self.kind, self.noise_scale, self.levels = kind, noise_scale, levels
         self.log_scale = jnp.full(data_dim, math.log(noise_scale))
 
@@ -38,6 +47,9 @@ class Likelihood:
             return dist.Normal(output, self.noise_scale).to_event(1)
         if self.kind == "learned-variance":
             return dist.Normal(output, self._scale()).to_event(1)
+        if self.kind == NETWORK_VARIANCE:
+            mean, spread = jnp.split(output, 2, axis=-1)
+            return dist.Normal(mean, self.noise_scale + jax.nn.softplus(spread)).to_event(1)
         return DiscretisedLogistic(output, self._scale(), self.levels).to_event(1)
 
 

@@ -14,6 +14,7 @@ from ppl_models._registry import create
 from ppl_models.networks.arguments import check_choice, check_size
 
 KINDS = ("dbn", "dbm")
+_NEXT_TO_NOTHING = 1e-3  # size of the weights of units that are to change nothing yet
 
 
 class Machine(NamedTuple):
@@ -98,10 +99,11 @@ def turned_over(
 ) -> Pair:
     """A machine for the codes of another, which begins with just their law under that one.
 
-    It is the other turned over, hidden units for visible ones, with so many more of them whose
-    weights are 0 on the one side: the law of what they are connected with is as if they were not
-    there. Where it takes the place of the top of a belief net the bound is the lower machine's own
-    log-likelihood, and rises with its own of the codes (Hinton, Osindero & Teh 2006).
+    It is the other turned over, hidden units for visible ones, and has more hidden units whose
+    weights are next to nothing, but random, so that they can become different ones. What these add
+    to log f is nearly linear, and is taken from the visible biases. Where it takes the place of the
+    top of a belief net the bound is the lower machine's own log-likelihood, and rises with its own
+    of the codes (Hinton, Osindero & Teh 2006).
 
     Args:
         engine: `"pyro"` or `"numpyro"`.
@@ -109,7 +111,7 @@ def turned_over(
         hidden_dim: hidden units, at least as many as the lower machine has visible ones; None for
             so many.
         data_mean: mean of the codes, where it is known.
-        seed: of the biases of the units that are new, by which these differ.
+        seed: of the weights of the units that are new.
 
     Raises:
         ValueError: if there are too few hidden units, or the lower machine's visible ones are not
@@ -140,9 +142,10 @@ def turned_over(
         **more,
     )
     visible, hidden = machine.biases()
-    weight = np.zeros((codes, units))
+    weight = _NEXT_TO_NOTHING * np.random.default_rng([seed, 2]).normal(size=(codes, units))
+    hidden = hidden - 0.5 * weight[:, size:].sum(1)
     weight[:, :size] = machine.weights["weight"].T
-    own = np.random.default_rng([seed, 2]).normal(size=units)
+    own = np.zeros(units)
     own[:size] = visible
     if told["centred"]:
         mean = np.full(codes, 0.5) if data_mean is None else np.asarray(data_mean, np.float64)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ppl_models.networks.arguments import check_choice, check_positive, check_seed
+from ppl_models.networks.arguments import NETWORK_VARIANCE, check_choice, check_positive, check_seed
 
 _RAREST = 1e-8  # what has no probability at the start could never get any
 
@@ -55,7 +55,7 @@ def start_at_mean(
         network: an `MLP` or whatever else has `set_output_bias`.
         data_mean: shape (data_dim,), or None.
         data_dim: the number of columns of the data.
-        likelihood: `"bernoulli"` or `"gaussian"`.
+        likelihood: `"bernoulli"`, `"network-variance"` or another.
 
     Raises:
         ValueError: if it is a network of the user's, or the mean is not one of such data.
@@ -67,7 +67,10 @@ def start_at_mean(
             "data_mean sets the bias of the pair's own decoder; leave it out and set the bias of "
             "the decoder that you give."
         )
-    network.set_output_bias(output_bias(data_mean, data_dim, likelihood))
+    bias = output_bias(data_mean, data_dim, likelihood)
+    if likelihood == NETWORK_VARIANCE:  # after the means come the scales
+        bias = np.concatenate([bias, np.zeros_like(bias)])
+    network.set_output_bias(bias)
 
 
 def tiling(size: int, side: int, intensity: float = 1.0) -> NDArray[np.float32]:

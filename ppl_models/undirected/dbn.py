@@ -92,12 +92,13 @@ class DBN(PyroPair):
     def model(self, x: Tensor | None = None, *, size: int = 1) -> Tensor:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""
         self.register("decoder", "top")
-        prior = self.top(normalised=self.exact, burn_in=self.burn_in)
+        prior, likelihood = self.top(normalised=self.exact, burn_in=self.burn_in), None
         with pyro.plate("data", size if x is None else len(x)):
             h = pyro.sample(f"h{len(self.decoder)}", prior)
             for depth, layer in reversed(list(enumerate(self.decoder))):
                 likelihood = layer(h)
                 h = pyro.sample(f"h{depth}" if depth else "x", likelihood, obs=None if depth else x)
+        assert likelihood is not None, "there is a layer below the top"
         return likelihood.mean
 
     def guide(self, x: Tensor) -> None:

@@ -8,6 +8,7 @@ import jupytext
 import matplotlib.font_manager  # noqa: F401  # a new machine's list of fonts; a kernel says that it makes it
 import nbformat
 import pytest
+from drift import drifted
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -17,15 +18,25 @@ PICTURES = {
     "first_fit": 5,
     "first_pair": 3,
     "fit_here_predict_there": 0,
+    "from_rbm_to_dbm": 5,
+    "global_and_local": 0,
     "same_generator_many_objectives": 2,
     "why_did_my_guide_get_worse": 1,
+    "why_training_is_unstable": 3,
 }
 # Enough steps for what is asked here, that every cell runs and draws without a warning.
 SHORTER = {
     "compare_objectives": {'"steps": 600': '"steps": 200'},
     "first_fit": {"epochs=600": "epochs=60"},
     "first_pair": {"epochs=40": "epochs=20", '"epochs": 30': '"epochs": 15'},
+    "from_rbm_to_dbm": {
+        "epochs=80": "epochs=10",
+        "epochs=40": "epochs=5",
+        "num_temperatures=500": "num_temperatures=50",
+        'num_temperatures": 500': 'num_temperatures": 50',
+    },
     "same_generator_many_objectives": {"steps=800": "steps=200"},
+    "why_training_is_unstable": {"steps=1200": "steps=200"},
     "why_did_my_guide_get_worse": {"steps=1000": "steps=200", "steps=400": "steps=100"},
 }
 
@@ -49,6 +60,8 @@ def test_notebook_runs(source: Path) -> None:
         if "image/png" in output.get("data", {})
     ]
     assert len(drawn) == PICTURES[source.stem]
+    committed = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    assert drifted(committed.cells, notebook.cells, jupytext.read(source).cells) == []
     warned = [o for c in notebook.cells for o in c.get("outputs", []) if o.get("name") == "stderr"]
     assert warned == []
 

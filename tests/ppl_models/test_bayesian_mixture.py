@@ -101,6 +101,6 @@ def test_mean_field_means_are_those_of_nuts_and_its_widths_are_not_wider() -> No
         for name, v in draws.items()
         if name != "z"
     }
-    sites = posterior_error(best, sorted_draws, X).sites
+    sites: Any = posterior_error(best, sorted_draws, X).sites
     assert (sites["mean_error"] < 0.35).all()
     assert (abs(sites["log_sd_ratio"]) < 0.3).all()

@@ -28,6 +28,15 @@ def signs(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.fl
     return 2 * binary(random, rows, columns) - 1
 
 
+def counts(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
+    return random.poisson(1.5, (rows, columns)).astype(np.float32)
+
+
+def two_covariates(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
+    del columns
+    return real(random, rows, 2)
+
+
 def errors(random: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
     return (0.5 + random.random((rows, columns))).astype(np.float32)
 
@@ -116,7 +125,9 @@ DRAWS: dict[str, Draw] = {
         binary_steps,
         real_steps,
         lengths,
+        counts,
         errors,
+        two_covariates,
         all_labels,
         few_labels,
         five_pixels,

@@ -49,7 +49,7 @@ def jensen_shannon(case: Case, values: Arrays, x: Array, num_particles: int) -> 
     log_mass, log_w, latents = exact.weights(case, values, x)
     mass, shares = np.exp(log_mass), np.zeros_like(log_w)
     for n in range(len(x)):
-        _, kernel = laplace(log_w[n] - logsumexp(log_mass[n] + log_w[n]))
+        _, kernel = laplace(log_w[n] - np.asarray(logsumexp(log_mass[n] + log_w[n])))
         others = (kernel @ mass[n]) ** (num_particles - 1)
         less = kernel - kernel ** (num_particles + 1)
         shares[n] = 0.5 * mass[n] * (SPACING * (others @ less) - np.log(2))
@@ -78,7 +78,7 @@ def total_variation(case: Case, values: Arrays, x: Array, num_particles: int) ->
 
 def _covariance(mass: Array, log_w: Array, beta: float, count: int) -> tuple[Array, Array]:
     """E[sum_k w~_k 1(z_k = z)] and E[sum_k w~_k (log w_k - m) 1(z_k = z)] at each node z, (J,)."""
-    unit = logsumexp(np.log(np.maximum(mass, 1e-300)) + beta * log_w)
+    unit = np.asarray(logsumexp(np.log(np.maximum(mass, 1e-300)) + beta * log_w))
     tempered = np.exp(np.maximum(beta * log_w - unit, -300.0))
     times, kernel = laplace(np.log(tempered))
     rest = kernel @ mass

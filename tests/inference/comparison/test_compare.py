@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -238,6 +239,23 @@ def test_a_best_is_marked_where_its_lead_exceeds_its_error(values, star):
         )
 
 
+def test_a_star_in_brackets_is_the_best_of_its_own_pair():
+    """A pair that is worse as a whole has a best objective, too."""
+    high, low = [10.0, 10.1, 10.2], [1.0, 1.1, 1.2]
+    everything = []
+    for pair, base in (("good", 100.0), ("bad", 0.0)):
+        for objective, values in (("a", high), ("b", low)):
+            own = outcome(objective, [base + value for value in values])
+            everything += [dataclasses.replace(result, pair=pair) for result in own]
+    found = summaries(everything, chosen({"m": "bound"}))
+    assert {key for key, row in found.items() if row["m"].best} == {("good", "a")}
+    assert {key for key, row in found.items() if row["m"].leads} == {("good", "a"), ("bad", "a")}
+    assert str(found["good", "a"]["m"]).endswith("0 *")
+    assert str(found["bad", "a"]["m"]).endswith(" (*)")
+    alone = [each for each in everything if each.pair == "bad"]
+    assert not any(row["m"].leads for row in summaries(alone, chosen({"m": "bound"})).values())
+
+
 def test_the_lead_is_tested_as_welch_does():
     # Degrees of freedom and t by hand; the difference is put on either side of the threshold.
     a, others, level = np.array([0.0, 0.3, 0.5, 0.9]), 2, 0.05
@@ -304,7 +322,19 @@ def test_labels_hold_anything(tmp_path):
 def test_the_report_has_the_tables_numbers(whole, tmp_path):
     page = whole.to_html(tmp_path / "report.html").read_text()
     for text in whole.table().to_numpy().ravel():
-        assert text.removesuffix(" *") in page
+        assert text.removesuffix(" *").removesuffix(" (*)") in page
+
+
+def test_the_report_opens_ranked_and_says_what_objectives_are_valid_for(whole, tmp_path):
+    page = whole.to_html(tmp_path / "report.html").read_text()
+    name = next(n for n, metric in whole.metrics.items() if metric.better)
+    cells = re.findall(r'data-name="([^"]*)" data-value="([^"]*)"', page)
+    column = [float(value) for heading, value in cells if heading.startswith(name)]
+    assert len(column) == len(whole.summaries)
+    assert column == sorted(column, reverse=whole.metrics[name].better == "higher")
+    assert re.search(r'<th scope="col" class="value" aria-sort="\w+ing"', page)
+    assert "is valid for pairs with" in page
+    assert str(whole.cells[0].data_id).split(",")[0] in page
 
 
 def test_curves_show_the_same_bound_for_all():

@@ -361,6 +361,35 @@ def _requests(server: socket.socket) -> list[bytes]:
     return [sent for sent in found if sent]
 
 
+def test_every_column_is_seen_on_a_telephone(reader: Reader) -> None:
+    """No cell of the ranking lies outside of the page, and each says its heading."""
+    reader.emulate("light", width=420)
+    reader.open(known())
+    outside = reader.js(
+        "return [...document.querySelectorAll('#ranking td')].filter((cell) => {"
+        "const box = cell.getBoundingClientRect(); return box.left < 0 || box.right > 420 }).length"
+    )
+    assert outside == 0
+    heading = reader.js(
+        "return getComputedStyle(document.querySelector('#ranking td.value'), '::before').content"
+    )
+    assert heading.strip('"').startswith("log p")
+
+
+def test_print_keeps_legend_and_columns(reader: Reader) -> None:
+    reader.emulate("light", width=1300)
+    reader.open(known())
+    reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    shown = (
+        "return [...document.querySelectorAll(arguments[0])]"
+        ".filter((e) => getComputedStyle(e).display === 'none' || !e.offsetHeight).length"
+    )
+    assert reader.all("#curves .legend bdi")
+    assert reader.js(shown, "#curves .legend, #curves .legend bdi, #ranking th") == 0
+    assert reader.js(shown, "#theme, .copy, .legend input") > 2
+    reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
 def test_nothing_is_wider_than_a_telephone(reader: Reader) -> None:
     reader.emulate("dark", width=400)
     steps = np.arange(30)

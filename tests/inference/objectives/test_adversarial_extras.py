@@ -168,6 +168,31 @@ def test_a_critic_of_latents_matches_finite_differences(engine: str, sees: str) 
     assert not any(g.any() for n, g in step.gradients.items() if n.startswith("critic"))
 
 
+def test_gibbs_net_ends_at_what_the_chain_leaves_invariant(engine: str) -> None:
+    """Without steps it is ALI; with them the draws are those of a chain, which are others."""
+    values = [
+        one_step(engine, Adversarial(hidden=(5,), joint=True, **own).during("critic"), data()).value
+        for own in ({}, {"gibbs_steps": 0}, {"gibbs_steps": 1}, {"gibbs_steps": 4})
+    ]
+    assert values[0] == values[1]
+    assert len({round(value, 6) for value in values}) == 3
+
+
+def test_gibbs_net_learns_by_the_last_step(engine: str) -> None:
+    """Beside the clamped pair the guide learns by the z of the chain's end, and the model by its x.
+
+    With a critic that looks at x alone (its weights of z are zero) the guide's gradient is that of
+    its last draw through the model, which without steps is none.
+    """
+    slopes_of = []
+    for steps in (0, 2):
+        objective = Adversarial(hidden=(5,), joint=True, gibbs_steps=steps, loss="hinge")
+        step = one_step(engine, objective.during("generator"), data())
+        slopes_of.append(step.gradients["guide_weight"])
+        assert abs(step.gradients["weight"]).max() > 1e-3
+    assert abs(slopes_of[0] - slopes_of[1]).max() > 1e-3
+
+
 def test_the_string_form_and_refusals() -> None:
     for settings in (
         {"critic_sees": "x, z"},
@@ -185,6 +210,7 @@ def test_the_string_form_and_refusals() -> None:
         "say which": {"weight": 2.0},
         "leave out clip": {"unrolled": 2, "regulariser": "r1"},
         "set unrolled": {"unrolled_rate": 1.0},
+        "set joint=True": {"gibbs_steps": 2},
         "build them": {"critic": object(), "dropout": 0.5},
     }
     for message, settings in cases.items():

@@ -38,7 +38,8 @@ class MuPropWithoutTheMean(MuProp):
                 value, slope = program.slope(*args, **kwargs)
                 return value + 5 * draws.log_w, 0 * slope
 
-        return super()._site_term(Deaf(), draws, site)
+        deaf: Any = Deaf()
+        return super()._site_term(deaf, draws, site)
 
 
 class ARMOfOneNoise(ARM):

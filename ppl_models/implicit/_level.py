@@ -1,0 +1,86 @@
+"""One level of a pyramid of generators, Pyro: noise, and an image made larger, to a residual."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyro
+import pyro.distributions as dist
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ppl_models._pyro_pair import PyroPair
+from ppl_models.networks.condition import OptionalCondition
+from ppl_models.networks.latents import normal, side_by_side
+from ppl_models.networks.mlp import MLP
+
+
+class Level(PyroPair):
+    """A generator of residuals x given the coarser image y, enlarged; the coarsest has no y.
+
+        z_n ~ Normal(0, I)                                     (latent_dim,)
+        x_n ~ Normal(decoder(z_n, y_n), noise_scale)           (data_dim,)
+        guide: z_n ~ Normal(m, exp(s)), (m, s) = encoder(x_n, y_n)
+
+    Args:
+        data_dim: pixels.
+        coarsest: whether there is no y.
+        latent_dim: size of z.
+        hidden: hidden sizes of the decoder; the encoder has them in reverse.
+        activation: of both.
+        noise_scale: standard deviation.
+        seed: seed of the initial weights.
+    """
+
+    def __init__(
+        self,
+        *,
+        data_dim: int,
+        coarsest: bool,
+        latent_dim: int,
+        hidden: Sequence[int],
+        activation: str,
+        noise_scale: float,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.data_dim, self.latent_dim, self.noise_scale = data_dim, latent_dim, noise_scale
+        self.optional = OptionalCondition(None, None if coarsest else data_dim)
+        beside = self.optional.width
+        random = torch.Generator().manual_seed(seed)
+        self.encoder = MLP(
+            [data_dim + beside, *reversed(hidden), 2 * latent_dim], activation, random
+        )
+        self.decoder = MLP([latent_dim + beside, *hidden, data_dim], activation, random)
+
+    def model(
+        self, x: Tensor | None = None, y: Tensor | None = None, *, size: int | None = None
+    ) -> Tensor:
+        """Score x, shape (N, data_dim), or draw `size` rows, or one for each y; the mean."""
+        rows = self.optional.rows(x, y, size)
+        self.register("decoder")
+        like = next(self.parameters()).new_zeros(self.latent_dim)
+        with pyro.plate("data", rows):
+            z = pyro.sample("z", dist.Normal(like, 1.0).to_event(1))
+            output = self.decoder(side_by_side([z] if y is None else [z, y]))
+            pyro.sample("x", dist.Normal(output, self.noise_scale).to_event(1), obs=x)
+        return output
+
+    def guide(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Propose z, shape (N, latent_dim)."""
+        rows = self.optional.rows(x, y, None)
+        self.register("encoder")
+        with pyro.plate("data", rows):
+            pyro.sample("z", normal(self.encoder(side_by_side([x] if y is None else [x, y]))))
+
+    def check_batch(self, *arrays: Any) -> None:
+        """Refuse an enlarged image that is missing, or not of this size."""
+        self.optional.check(arrays)
+
+    def example(self) -> tuple[NDArray[Any], ...]:
+        """A residual and, but at the coarsest level, an enlarged image."""
+        row = np.zeros((1, self.data_dim), dtype=np.float32)
+        return (row, row) if self.optional.width else (row,)

@@ -1,0 +1,75 @@
+"""One level of a pyramid of generators, NumPyro: noise, and an image made larger, to a residual."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from flax import nnx
+from numpy.typing import NDArray
+from numpyro.contrib.module import nnx_module
+
+from ppl_models._pair import Pair
+from ppl_models.networks.condition import OptionalCondition
+from ppl_models.networks.latents_numpyro import normal, side_by_side
+from ppl_models.networks.mlp_numpyro import MLP
+
+
+class Level(Pair):
+    """The level of `_level.py` on NumPyro."""
+
+    engine = "numpyro"
+
+    def __init__(
+        self,
+        *,
+        data_dim: int,
+        coarsest: bool,
+        latent_dim: int,
+        hidden: Sequence[int],
+        activation: str,
+        noise_scale: float,
+        seed: int,
+    ) -> None:
+        self.data_dim, self.latent_dim, self.noise_scale = data_dim, latent_dim, noise_scale
+        self.optional = OptionalCondition(None, None if coarsest else data_dim)
+        beside = self.optional.width
+        random = nnx.Rngs(seed)
+        self.encoder = MLP(
+            [data_dim + beside, *reversed(hidden), 2 * latent_dim], activation, random
+        )
+        self.decoder = MLP([latent_dim + beside, *hidden, data_dim], activation, random)
+
+    def model(
+        self, x: jax.Array | None = None, y: jax.Array | None = None, *, size: int | None = None
+    ) -> jax.Array:
+        """Score x, shape (N, data_dim), or draw `size` rows, or one for each y; the mean."""
+        rows = self.optional.rows(x, y, size)
+        decoder = nnx_module("decoder", self.decoder)
+        noise = dist.Normal(jnp.zeros(self.latent_dim), 1.0).to_event(1)
+        with numpyro.plate("data", rows):
+            z = jnp.asarray(numpyro.sample("z", noise))
+            output = decoder(side_by_side([z] if y is None else [z, y]))
+            numpyro.sample("x", dist.Normal(output, self.noise_scale).to_event(1), obs=x)
+        return output
+
+    def guide(self, x: jax.Array, y: jax.Array | None = None) -> None:
+        """Propose z, shape (N, latent_dim)."""
+        rows = self.optional.rows(x, y, None)
+        encoder = nnx_module("encoder", self.encoder)
+        with numpyro.plate("data", rows):
+            numpyro.sample("z", normal(encoder(side_by_side([x] if y is None else [x, y]))))
+
+    def check_batch(self, *arrays: Any) -> None:
+        """Refuse an enlarged image that is missing, or not of this size."""
+        self.optional.check(arrays)
+
+    def example(self) -> tuple[NDArray[Any], ...]:
+        """A residual and, but at the coarsest level, an enlarged image."""
+        row = np.zeros((1, self.data_dim), dtype=np.float32)
+        return (row, row) if self.optional.width else (row,)
