@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--step-size", type=float, default=0.1)
     given = parser.parse_args()
-    data = load(given.data)
+    data: Any = load(given.data)
     mean, scale = data.train.mean(0), float(data.train.std())
     pair = create(
         "energy_network",

@@ -37,7 +37,7 @@ class ConvolutionalMachine(TorchDistribution):
     """
 
     arg_constraints: ClassVar[Any] = {}
-    support = constraints.independent(constraints.boolean, 1)
+    support: Any = constraints.independent(constraints.boolean, 1)
     has_rsample = False
     factorial = True  # a step draws the visible units independently, given the hidden ones
 

@@ -37,7 +37,7 @@ class LangevinEnergy(TorchDistribution):
     """
 
     arg_constraints: ClassVar[Any] = {}
-    support = constraints.real_vector
+    support: Any = constraints.real_vector
     has_rsample = False
     normalised = False
 

@@ -71,7 +71,7 @@ class RecurrentMachineLaw(TorchDistribution):
     """
 
     arg_constraints: ClassVar[Any] = {}
-    support = constraints.independent(constraints.boolean, 2)
+    support: Any = constraints.independent(constraints.boolean, 2)
     has_rsample = False
     sequential = True
 

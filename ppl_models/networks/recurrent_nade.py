@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyro.distributions as dist
 import torch
 from numpy.typing import NDArray
-from pyro.distributions import Bernoulli
 from torch import Tensor
 
 from ppl_models.networks.connections import Connections
@@ -58,7 +58,9 @@ class RecurrentNADELaw(RecurrentLaw):
 
     def _steps(self, inputs: Tensor) -> Any:
         hidden, shift = self.network.biases(self.network.states(inputs))
-        return Bernoulli(logits=self.network.nade.logits(inputs, 0, hidden) + shift).to_event(1)
+        return dist.Bernoulli(logits=self.network.nade.logits(inputs, 0, hidden) + shift).to_event(
+            1
+        )
 
     @torch.no_grad()
     def complete(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyro
 import torch
@@ -77,7 +78,7 @@ class EnergyNetwork(PyroPair):
         self.data_dim = check_size("data_dim", data_dim)
         sizes = [data_dim, *check_network(hidden, activation), 1]
         random = torch.Generator().manual_seed(check_seed(seed))
-        self.energy: nn.Module = mlp_or_given("energy", energy, sizes, activation, random)
+        self.energy: Any = mlp_or_given("energy", energy, sizes, activation, random)
         if energy is None:  # of its own last layer the bias would be a part of the constant
             self.energy.layers[-1].register_parameter("bias", None)
         self.base_scale = check_positive("base_scale", base_scale)

@@ -128,7 +128,7 @@ def test_a_linear_denoiser_is_the_slope_of_a_gaussian(engine: str) -> None:
     standard errors or more; at W = 1, without a denoiser, it is not.
     """
     noise, count = 0.7, 20_000
-    covariance = np.array([[1.0, 0.5], [0.5, 0.8]])
+    covariance: Any = np.array([[1.0, 0.5], [0.5, 0.8]])
     mean = np.array([0.5, -1.0])
     data = multivariate_normal(mean, covariance)
     x = data.rvs(count, random_state=0).astype(np.float32)
@@ -162,9 +162,10 @@ def test_layers_are_swept_odd_and_even() -> None:
     """A GSN's output from its equations in numpy, with the noise that it was given."""
     noise = np.random.default_rng(2).normal(size=(3, 2, 2, 9))
     c = np.random.default_rng(3).integers(0, 2, (3, 6)).astype(np.float64)
-    pair: Any = create(
+    made: Any = create(
         "gsn", engine="pyro", data_dim=6, hidden_dims=(5, 4), noise_scale=0.3, seed=1
-    ).double()
+    )
+    pair = made.double()
     weights = {name: np.asarray(v) for name, v in pair.get_weights().items()}
     one, two = weights["network.weights.0"], weights["network.weights.1"]
     b0, b1, b2 = (weights[f"network.biases.{k}"] for k in range(3))

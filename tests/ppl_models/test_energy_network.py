@@ -23,7 +23,7 @@ each_engine = pytest.mark.parametrize("engine", ENGINES)
 A = np.array([[1.5, 0.6], [0.6, 0.8]], np.float32)
 SCALE = 2.0
 PRECISION = A.astype(np.float64) + np.eye(2) / SCALE**2
-COVARIANCE = np.linalg.inv(PRECISION)
+COVARIANCE: Any = np.linalg.inv(PRECISION)
 GAUSSIAN = multivariate_normal(np.zeros(2), COVARIANCE)
 
 
@@ -151,9 +151,8 @@ def test_what_is_learnt_is_the_precision_of_the_data(
 ) -> None:
     """A linear-Gaussian truth: 2,000 rows; the learnt precision is near that of the data, within
     .25; it begins 1 away from it."""
-    x = multivariate_normal(np.zeros(2), np.linalg.inv(PRECISION + np.eye(2))).rvs(
-        2000, random_state=2
-    )
+    narrow: Any = np.linalg.inv(PRECISION + np.eye(2))
+    x = multivariate_normal(np.zeros(2), narrow).rvs(2000, random_state=2)
     run = fit(
         quadratic(engine, step_size=0.5),
         x.astype(np.float32),

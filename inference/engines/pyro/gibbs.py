@@ -72,7 +72,7 @@ def gibbs(
                 computed = _stacked(made.computed for made in found)
                 kept.append((latents, computed, sweeps.scores(latents)[0]))
         held = [n for n, node in begun[0].trace.nodes.items() if node["type"] == "param"]
-    latents, computed = (_stacked(draw[place] for draw in kept) for place in (0, 1))
+    latents, computed = _stacked(draw[0] for draw in kept), _stacked(draw[1] for draw in kept)
     energies = -torch.stack([draw[2] for draw in kept], 1).cpu().numpy()
     check_energies(energies)
     draws = {n: v.transpose(0, 1).cpu().numpy() for n, v in {**latents, **computed}.items()}
