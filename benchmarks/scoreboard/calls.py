@@ -145,6 +145,7 @@ def of_function(name: str) -> Iterator[str]:
 
 
 RUN = fit(VAE, X, steps=1, progress=False)
+CALLS["nearest_training"] = {"run": RUN, "samples": X[:3]}
 
 METHODS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "sample": ((), {"size": 2}),
@@ -175,7 +176,7 @@ OBJECTIVES = {
     if issubclass(kind, Objective) and kind is not Objective
 }
 
-NETWORKS = ("critic", "features")
+NETWORKS = ("critic", "critic_x", "critic_y", "features")
 """Networks of either engine, which show what they are when they meet one."""
 
 

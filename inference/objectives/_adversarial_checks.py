@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from inference.arguments import check_number, check_one_of
-from inference.errors import ObjectiveError
+from inference.arguments import check_count, check_number, check_one_of
+from inference.errors import ArgumentError, ObjectiveError
 from inference.objectives._slopes import REGULARISERS
 from inference.objectives.losses import Classification, LeastSquares, Wasserstein
 from inference.objectives.requirements import (
@@ -57,30 +57,30 @@ def check_together(objective: Adversarial) -> None:
     bounded = objective.clip or objective.gradient_penalty or objective.spectral_norm
     wasserstein = isinstance(loss, Wasserstein)
     if wasserstein and isinstance(objective.critic, str) and not bounded:
-        raise ValueError(
+        raise ArgumentError(
             "loss='wasserstein' needs a critic whose slope is bounded: set clip, "
             "gradient_penalty or spectral_norm."
         )
     if not loss.signed and objective.freeze is not None:
-        raise ValueError(
+        raise ArgumentError(
             "freeze needs scores whose sign says data or draw, which those of "
             f"loss={loss.name!r} do not; leave it out."
         )
     if not loss.by_scores and objective.joint:
-        raise ValueError(
+        raise ArgumentError(
             "joint=True needs a score for the guide to learn from; use another loss than "
             f"{loss.name!r}."
         )
     paired = objective.joint or objective.minibatch_features or objective.jacobian_clamp
     if objective.draw == "score" and (paired or not loss.by_scores):
-        raise ValueError(
+        raise ArgumentError(
             "draw='score' weighs each draw by its own score of the critic; leave out joint, "
             "minibatch_features and jacobian_clamp, and use another loss than 'feature-matching'."
         )
     if objective.gibbs_steps and not objective.joint:
-        raise ValueError("gibbs_steps is a chain of latents and data; set joint=True.")
+        raise ArgumentError("gibbs_steps is a chain of latents and data; set joint=True.")
     if objective.noise_steps and not objective.instance_noise:
-        raise ValueError("noise_steps needs instance_noise, the noise to begin with.")
+        raise ArgumentError("noise_steps needs instance_noise, the noise to begin with.")
     own = (
         objective.spectral_norm,
         objective.minibatch_features,
@@ -88,7 +88,7 @@ def check_together(objective: Adversarial) -> None:
         objective.dropout,
     )
     if not isinstance(objective.critic, str) and any(own):
-        raise ValueError(
+        raise ArgumentError(
             "spectral_norm, minibatch_features, classes and dropout are for critic='mlp'; build "
             "them into the network that you give."
         )
@@ -102,12 +102,12 @@ def _check_latents(objective: Adversarial) -> None:
         return
     compared = objective.joint or objective.jacobian_clamp or objective.draw != "mean"
     if compared:
-        raise ValueError(
+        raise ArgumentError(
             f"critic_sees={objective.critic_sees!r} compares latents, not draws of data; leave out "
             "joint, jacobian_clamp and draw."
         )
     if objective.critic_sees == "x, z" and objective.loss.name not in _LOG_RATIOS:
-        raise ValueError(
+        raise ArgumentError(
             "critic_sees='x, z' needs a critic whose score is a log ratio of densities: "
             f"loss={' or '.join(map(repr, _LOG_RATIOS))}, got {objective.loss.name!r}."
         )
@@ -118,12 +118,12 @@ def _check_slopes(objective: Adversarial) -> None:
     loss = objective.loss
     ratio = isinstance(loss, Classification) and not isinstance(loss, LeastSquares)
     if objective.regulariser == "roth" and not ratio:
-        raise ValueError(
+        raise ArgumentError(
             "regulariser='roth' weighs slopes by the critic's probabilities, which "
             f"loss={loss.name!r} has none of; use 'r1' or 'r2'."
         )
     if objective.regulariser is None and objective.weight != 1:
-        raise ValueError("weight is that of a regulariser; say which: 'r1', 'r2' or 'roth'.")
+        raise ArgumentError("weight is that of a regulariser; say which: 'r1', 'r2' or 'roth'.")
     bounded = (
         objective.clip,
         objective.gradient_penalty,
@@ -131,12 +131,12 @@ def _check_slopes(objective: Adversarial) -> None:
         objective.spectral_norm,
     )
     if objective.unrolled and (any(bounded) or objective.draw == "score"):
-        raise ValueError(
+        raise ArgumentError(
             "unrolled steps descend the critic's loss alone, with a gradient through the draws; "
             "leave out clip, gradient_penalty, regulariser, spectral_norm and draw='score'."
         )
     if not objective.unrolled and objective.unrolled_rate != _USUAL_RATE:
-        raise ValueError("unrolled_rate is the step size of unrolled steps; set unrolled.")
+        raise ArgumentError("unrolled_rate is the step size of unrolled steps; set unrolled.")
 
 
 def check_critic(critic: Any) -> Any:
@@ -146,8 +146,19 @@ def check_critic(critic: Any) -> Any:
         ValueError: if it is another string.
     """
     if isinstance(critic, str) and critic != "mlp":
-        raise ValueError(f"critic must be 'mlp' or a network of the engine, got {critic!r}.")
+        raise ArgumentError(f"critic must be 'mlp' or a network of the engine, got {critic!r}.")
     return critic
+
+
+def check_hidden(hidden: Any) -> tuple[int, ...]:
+    """Sizes of hidden layers.
+
+    Raises:
+        ArgumentError: if they are none.
+    """
+    if not isinstance(hidden, (tuple, list)):
+        raise ArgumentError(f"hidden must be a tuple of sizes, such as (256, 256), got {hidden!r}.")
+    return tuple(check_count("hidden", size) for size in hidden)
 
 
 def check_regulariser(regulariser: str | None) -> str | None:
@@ -178,6 +189,7 @@ def interval(clamp: Sequence[float] | None) -> tuple[float, float] | None:
     """
     if clamp is None:
         return None
-    if not isinstance(clamp, Sequence) or len(clamp) != 2 or not 0 <= clamp[0] < clamp[1]:
-        raise ValueError(f"jacobian_clamp must be (low, high), 0 <= low < high, got {clamp!r}.")
+    numbers = isinstance(clamp, (tuple, list)) and all(isinstance(c, (int, float)) for c in clamp)
+    if not numbers or len(clamp) != 2 or not 0 <= clamp[0] < clamp[1]:
+        raise ArgumentError(f"jacobian_clamp must be (low, high), 0 <= low < high, got {clamp!r}.")
     return float(clamp[0]), float(clamp[1])

@@ -19,6 +19,7 @@ from inference.objectives._adversarial_checks import (
     MOVABLE,
     accuracy,
     check_critic,
+    check_hidden,
     check_regulariser,
     check_together,
     interval,
@@ -109,9 +110,8 @@ class Adversarial(Objective):
         regulariser: `"r1"`, E |grad D|^2 over data, `"r2"`, over draws (Mescheder et al. 2018), or
             `"roth"`, both, weighed by (1 - s(D))^2 and s(D)^2, which is noise to the first order.
         weight: of the regulariser, twice: half of it multiplies the term.
-        unrolled: steps of gradient descent that the critic is ahead when the generator learns from
-            it, the gradient going through them (Metz et al. 2016); 0 for none.
-        unrolled_rate: their step size.
+        unrolled: steps of gradient descent that the critic is ahead where the generator learns, the
+            gradient going through them; `unrolled_rate` is their step size.
         gibbs_steps: with `joint`, steps of a chain z ~ guide(x), x ~ model(z) from the prior's draw
             to the pair (x, z) that the critic sees, learnt from by its last step (GibbsNet).
 
@@ -125,9 +125,9 @@ class Adversarial(Objective):
         matching, label smoothing); Arjovsky & Bottou 2017, arXiv:1701.04862 (noise); Odena et al.
         2018, arXiv:1802.08768; Donahue, Krahenbuhl & Darrell 2017, arXiv:1605.09782; Dumoulin et
         al. 2017, arXiv:1606.00704; Makhzani et al. 2016, arXiv:1511.05644; Mescheder, Nowozin &
-        Geiger 2017, arXiv:1701.04722 (variational Bayes); the same 2018, arXiv:1801.04406 (R1, R2);
-        Roth et al. 2017, arXiv:1705.09367; Metz et al. 2016, arXiv:1611.02163; Lamb et
-        al. 2017, arXiv:1712.04120 (GibbsNet).
+        Geiger 2017, arXiv:1701.04722; the same 2018, arXiv:1801.04406; Roth et al. 2017,
+        arXiv:1705.09367; Metz et al. 2016, arXiv:1611.02163; Lamb et al. 2017, arXiv:1712.04120
+        (GibbsNet).
     """
 
     needs = (
@@ -188,7 +188,7 @@ class Adversarial(Objective):
         self.freeze = accuracy(freeze)
         self.jacobian_clamp = interval(jacobian_clamp)
         self.joint, self.draw = check_flag("joint", joint), check_draw(draw)
-        self.hidden = tuple(check_count("hidden", size) for size in hidden)
+        self.hidden = check_hidden(hidden)
         self.spectral_norm = check_flag("spectral_norm", spectral_norm)
         self.minibatch_features = check_count("minibatch_features", minibatch_features, least=0)
         self.classes = check_count("classes", classes, least=0)

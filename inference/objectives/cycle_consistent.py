@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count, check_number, check_positive
-from inference.errors import ObjectiveError
-from inference.objectives._adversarial_checks import check_critic
+from inference.errors import ArgumentError, ObjectiveError
+from inference.objectives._adversarial_checks import check_critic, check_hidden
 from inference.objectives._critic import MLPCritic
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._sides import row
@@ -96,7 +96,7 @@ class CycleConsistent(Objective):
     ) -> None:
         self._loss = find_loss(loss)
         if not self._loss.by_scores or self._loss.gradient_penalty or self._loss.clip:
-            raise ValueError(
+            raise ArgumentError(
                 f"loss must be of scores alone, such as 'least-squares', got {self._loss!r}."
             )
         self.cycle = check_number("cycle", cycle, least=0)
@@ -106,7 +106,7 @@ class CycleConsistent(Objective):
             "critic_learning_rate", critic_learning_rate, optional=True
         )
         self.critic_x, self.critic_y = check_critic(critic_x), check_critic(critic_y)
-        self.hidden = tuple(check_count("hidden", size) for size in hidden)
+        self.hidden = check_hidden(hidden)
 
     @property
     def loss(self) -> AdversarialLoss:  # pyright: ignore[reportIncompatibleMethodOverride]

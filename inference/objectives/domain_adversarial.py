@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count, check_number
-from inference.objectives._adversarial_checks import check_critic
+from inference.objectives._adversarial_checks import check_critic, check_hidden
 from inference.objectives._critic import MLPCritic
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._sides import row
@@ -66,7 +66,7 @@ class DomainAdversarial(Objective):
         self.critic = check_critic(critic)
         self.features = str(features)
         self.warmup_steps = check_count("warmup_steps", warmup_steps, least=0)
-        self.hidden = tuple(check_count("hidden", size) for size in hidden)
+        self.hidden = check_hidden(hidden)
         self.owns = weight > 0
         self._likelihood = ELBO()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
 from inference.arguments import check_number
+from inference.errors import ArgumentError
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -250,22 +251,25 @@ def find_loss(loss: str | AdversarialLoss, **settings: Any) -> AdversarialLoss:
     if isinstance(loss, str) and loss in LOSSES:
         loss = LOSSES[loss]()
     if not isinstance(loss, AdversarialLoss):
-        raise ValueError(
+        raise ArgumentError(
             f"loss must be one of {', '.join(LOSSES)}, or a value of "
             f"inference.objectives.losses, got {loss!r}."
         )
+    for name, value in settings.items():
+        if value is not None:
+            check_number(name, value)
     usual = {each.name: each.default for kind in LOSSES.values() for each in fields(kind)}
     given = {name: value for name, value in settings.items() if value != usual[name]}
     for name, value in given.items():
         own = getattr(loss, name, None)
         if own is None and name.startswith("smooth"):
             labelled = ", ".join(k for k, v in LOSSES.items() if issubclass(v, Classification))
-            raise ValueError(
+            raise ArgumentError(
                 f"loss={loss.name!r} has no labels to smooth; leave out smooth_real and "
                 f"smooth_generated, or use one of {labelled}."
             )
         if own not in (usual[name], value):
-            raise ValueError(f"{name}={value!r} is given beside {loss!r}; say it once.")
+            raise ArgumentError(f"{name}={value!r} is given beside {loss!r}; say it once.")
     return replace(loss, **given)
 
 

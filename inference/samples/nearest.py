@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_seed
+from inference.data.arrays import as_array
 from inference.errors import ArgumentError, DataError
 
 _ROWS = 200  # samples compared at a time
@@ -76,12 +77,16 @@ def nearest_training(
             "the run does not hold its training rows (it was loaded, or trained on batches); pass "
             "training=, the rows that it was trained on."
         )
-    rows = np.asarray(known, dtype=np.float64)
+    rows = as_array(known, np.float64)
+    if not rows.ndim or not rows.size:
+        raise DataError(f"training must be rows, (M, D), got an array of shape {rows.shape}.")
     rows = rows.reshape(len(rows), -1)
     check_seed(seed)
     drawn = isinstance(samples, (int, np.integer))
     given = run.sample(check_count("samples", samples), seed=seed) if drawn else samples
-    made = np.asarray(given, dtype=np.float64)
+    made = as_array(given, np.float64)
+    if not made.ndim or not made.size:
+        raise DataError(f"samples must be rows, (N, D), got an array of shape {made.shape}.")
     made = made.reshape(len(made), -1)
     if made.shape[1] != rows.shape[1] or len(rows) < 2:
         raise DataError(
