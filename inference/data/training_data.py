@@ -104,8 +104,8 @@ def _understood(pair: Any, data: Any, valid: Any, engine: str | None, keeps: int
     if _is_one_call(pair, data):
         whole = rows_of(pair, data, "data", engine)
         identity = array_id(whole.arrays) if whole.form.plain else f"arguments/{whole.digest()}"
-        forms = {"form": whole.form, "valid_form": held_out.form}
-        return TrainingData(whole.arrays, held_out.arrays, None, False, identity, None, **forms)
+        rows = whole.arrays, held_out.arrays
+        return TrainingData(*rows, None, False, identity, None, whole.form, held_out.form)
     if isinstance(data, Iterable) and not isinstance(data, (str, bytes, dict)):
         name = f"iterable/{type(data).__name__}"
         if isinstance(data, list):  # all of it is here, so that a resumed run can tell it
@@ -113,8 +113,8 @@ def _understood(pair: Any, data: Any, valid: Any, engine: str | None, keeps: int
             name = f"list/{array_id(tuple(a for batch in read_batches for a in batch.arrays))}"
             if not all(batch.form.plain for batch in read_batches):
                 name += "/" + "".join(batch.digest() for batch in read_batches)[:48]
-        forms = {"valid_form": held_out.form}
-        return TrainingData((), held_out.arrays, data, False, name, None, **forms)
+        rows, form = ((), held_out.arrays), held_out.form
+        return TrainingData(*rows, data, False, name, None, valid_form=form)
     raise DataError(
         "data must be a dataset from ppl_models.datasets.load, a numpy array, a tuple of arrays, "
         f"or an iterable of batches; got {type(data).__name__}."

@@ -83,9 +83,9 @@ def latents_of(program: Program, *, noise: Any, beside_data: bool) -> Sides:
         part if noise is None else part + noise * program.normal(part)
         for part in (program.stop(prior), inferred)
     )
-    explained = sum(value for name, value in draws.log_p_sites.items() if name not in names)[0]
+    explained: Any = sum(value for name, value in draws.log_p_sites.items() if name not in names)
     beside = (program.ops.real(x), *given) if beside_data else ()
-    return Sides((*beside, prior), (*beside, inferred), made, (len(beside),), explained)
+    return Sides((*beside, prior), (*beside, inferred), made, (len(beside),), explained[0])
 
 
 def side_by_side(parts: Iterable[Any], ops: Any) -> Any:

@@ -39,8 +39,8 @@ def unrolled(
 
     def descended(vector: Any) -> Any:
         moved = critic.at(vector)
-        scores = (row(moved(*side)) for side in (sides.real, sides.drawn))
-        return loss.trained(*scores, program.ops)
+        real, drawn = (row(moved(*side)) for side in (sides.real, sides.drawn))
+        return loss.trained(real, drawn, program.ops)
 
     for _ in range(steps):
         weights = weights - rate * program.input_gradient(descended, weights)

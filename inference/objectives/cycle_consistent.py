@@ -145,8 +145,9 @@ class CycleConsistent(Objective):
         sides, _ = self._translated(program)
         told_apart: Any = 0.0
         for critic, (real, made) in zip(self._critics(program), sides, strict=True):
-            scores = (row(critic.evaluating()(part, frozen=True)) for part in (real, made))
-            told_apart = told_apart + self._loss.critic(*scores, program.ops) - self._loss.blind
+            held = critic.evaluating()
+            on_real, on_made = (row(held(part, frozen=True)) for part in (real, made))
+            told_apart += self._loss.critic(on_real, on_made, program.ops) - self._loss.blind
         return len(program.data[0]) * program.structure.scale * told_apart
 
     def symptom(self, carried: Mapping[str, Any]) -> str:

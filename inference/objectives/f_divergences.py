@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from inference.arguments import check_count
 from inference.objectives._objective import Objective, gradient_only, normalised_weights, weighed
 from inference.objectives.estimates import L_K, Estimates, Rule
-from inference.objectives.requirements import LOCAL, OBSERVED, SCORABLE, SCORED, WEIGHTS
+from inference.objectives.requirements import DRAWS, LOCAL, OBSERVED, SCORABLE, SCORED, WEIGHTS
 
 if TYPE_CHECKING:
     from inference.program.program import Program
@@ -25,7 +25,7 @@ class FDivergence(Objective):
     with u from K draws of a datum, its weight over their mean: consistent, and biased at finite K.
     """
 
-    needs = (OBSERVED, LOCAL, WEIGHTS, SCORABLE, SCORED)
+    needs = (OBSERVED, DRAWS, LOCAL, WEIGHTS, SCORABLE, SCORED)
     usual: ClassVar = {"num_particles": 5}
     least_particles = 2
 

@@ -64,6 +64,9 @@ class Requirement:
 OBSERVED = Requirement("observed data", lambda s, o: s.check_observed())
 """A site that observes the data, and a density that is one."""
 
+DRAWS = Requirement("latents", lambda s, o: s.check_draws(repr(o)))
+"""A guide that draws something."""
+
 LOCAL = Requirement("latents of each datum", lambda s, o: s.check_local(repr(o)))
 """Every latent lies in the plates of the data."""
 

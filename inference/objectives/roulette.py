@@ -11,7 +11,7 @@ from inference.arguments import check_count
 from inference.errors import ArgumentError
 from inference.objectives._objective import Objective, gradient_only, normalised_weights, weighed
 from inference.objectives.estimates import Bound, Estimates, Rule
-from inference.objectives.requirements import LOCAL, OBSERVED, SCORABLE, SCORED, WEIGHTS
+from inference.objectives.requirements import DRAWS, LOCAL, OBSERVED, SCORABLE, SCORED, WEIGHTS
 
 if TYPE_CHECKING:
     from inference.program.program import Program
@@ -48,7 +48,7 @@ class SUMO(Objective):
         Luo, Beatson, Norouzi, Zhu, Duvenaud, Adams & Chen 2020, arXiv:2004.00353.
     """
 
-    needs = (OBSERVED, LOCAL, WEIGHTS, SCORABLE, SCORED)
+    needs = (OBSERVED, DRAWS, LOCAL, WEIGHTS, SCORABLE, SCORED)
     estimates = Estimates(Bound(("most_particles",)), Rule("wake"))
     usual: ClassVar = {"num_particles": 5}
     certified: ClassVar = {"": {"most_particles": 24}}

@@ -10,7 +10,7 @@ import numpy as np
 from inference.arguments import check_count, check_number
 from inference.objectives._objective import Objective, gradient_only, normalised_weights, weighed
 from inference.objectives.estimates import L_K, Estimates, Rule
-from inference.objectives.requirements import LOCAL, OBSERVED, SCORABLE, SCORED, WEIGHTS
+from inference.objectives.requirements import DRAWS, LOCAL, OBSERVED, SCORABLE, SCORED, WEIGHTS
 
 if TYPE_CHECKING:
     from inference.program.program import Program
@@ -48,7 +48,7 @@ class TVO(Objective):
         Masrani, Le & Wood 2019, arXiv:1907.00031.
     """
 
-    needs = (OBSERVED, LOCAL, WEIGHTS, SCORABLE, SCORED)
+    needs = (OBSERVED, DRAWS, LOCAL, WEIGHTS, SCORABLE, SCORED)
     estimates = Estimates(L_K, L_K, biased=Rule("thermodynamic"))
     usual: ClassVar = {"num_particles": 5}
     certified: ClassVar = {"": {"num_partitions": 5}}

@@ -101,7 +101,7 @@ def check_energies(energies: NDArray[Any]) -> None:
     Raises:
         ObjectiveError: if it is not.
     """
-    bad = ~np.isfinite(energies).all(1)
+    bad = np.asarray(~np.isfinite(energies).all(1))
     if bad.any():
         raise ObjectiveError(
             f"{int(bad.sum())} of {len(bad)} chains were at latents with joint density zero, from "

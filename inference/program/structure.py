@@ -24,7 +24,7 @@ class Structure(Likelihood):
         Raises:
             ObjectiveError: naming the first site that has none, or if there is no proposal.
         """
-        self._check_draws(objective)
+        self.check_draws(objective)
         for site in self.proposals:
             if not site.reparameterised:
                 raise ObjectiveError(
@@ -68,7 +68,7 @@ class Structure(Likelihood):
             ObjectiveError: naming the first observed site that is no argument of the pair, or the
                 first proposal that the model does not draw.
         """
-        self._check_draws(objective)
+        self.check_draws(objective)
         for site in self.proposals:
             if site.point:
                 raise ObjectiveError(
@@ -91,7 +91,12 @@ class Structure(Likelihood):
                     "the data as an argument and observe it as it is."
                 )
 
-    def _check_draws(self, objective: str) -> None:
+    def check_draws(self, objective: str) -> None:
+        """Check that the guide draws something.
+
+        Raises:
+            ObjectiveError: if it does not.
+        """
         if not self.proposals:
             raise ObjectiveError(
                 f"{objective} is about the guide's draws, and this guide draws nothing; use "

@@ -35,7 +35,7 @@ class Minibatches:
             random.permutation(random.fold_in(key, place), len(array))
             for place, array in enumerate(arrays)
         )
-        return jnp.stack([jnp.resize(order, len(arrays[0])) for order in orders], axis=1)
+        return jnp.stack([jnp.resize(order, (len(arrays[0]),)) for order in orders], axis=1)
 
     def of(self, step: Any, rows: Any, data: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
         """The order of the epoch that is under way in a step, and the step's rows of the data.

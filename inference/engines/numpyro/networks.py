@@ -95,7 +95,7 @@ class Owned:
             module.set_attributes(deterministic=True, raise_if_not_found=False)
         output = call(module)
         if self.rest and self._keep is not None:
-            left = nnx.split(module, nnx.Param, nnx.RngState, ...)[3]
+            left: Any = nnx.split(module, nnx.Param, nnx.RngState, ...)[3]
             self._state = lax.stop_gradient(nnx.to_pure_dict(left))
             self._keep(self._state)
         return output

@@ -31,7 +31,7 @@ from inference.engines.pyro.parameters import (
     unconstrained,
 )
 from inference.engines.pyro.svi import bound
-from inference.engines.pyro.upstream_losses import check_gradient, number
+from inference.engines.pyro.upstream_losses import check_gradient, check_learns, number
 from inference.errors import ArgumentError
 from inference.program.batches import Batch, Form, leading, on_arrays, plain_form
 from inference.program.phases import Side
@@ -259,6 +259,7 @@ class Trainer:
         if isinstance(objective, Surrogate):
             called: Any = objective
             loss = called(*self._functions(form), *arrays)
+            check_learns(objective, loss)
         else:
             args, kwargs = form.fill(arrays, self._tensor)
             if isinstance(objective, upstream.ELBO):

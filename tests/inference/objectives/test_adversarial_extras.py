@@ -170,9 +170,15 @@ def test_a_critic_of_latents_matches_finite_differences(engine: str, sees: str) 
 
 def test_gibbs_net_ends_at_what_the_chain_leaves_invariant(engine: str) -> None:
     """Without steps it is ALI; with them the draws are those of a chain, which are others."""
+    settings: list[dict[str, Any]] = [
+        {},
+        {"gibbs_steps": 0},
+        {"gibbs_steps": 1},
+        {"gibbs_steps": 4},
+    ]
     values = [
         one_step(engine, Adversarial(hidden=(5,), joint=True, **own).during("critic"), data()).value
-        for own in ({}, {"gibbs_steps": 0}, {"gibbs_steps": 1}, {"gibbs_steps": 4})
+        for own in settings
     ]
     assert values[0] == values[1]
     assert len({round(value, 6) for value in values}) == 3
@@ -194,11 +200,12 @@ def test_gibbs_net_learns_by_the_last_step(engine: str) -> None:
 
 
 def test_the_string_form_and_refusals() -> None:
-    for settings in (
+    given: list[dict[str, Any]] = [
         {"critic_sees": "x, z"},
         {"regulariser": "roth", "weight": 0.5},
         {"unrolled": 5, "hidden": (3, 4)},
-    ):
+    ]
+    for settings in given:
         objective = Adversarial(**settings)
         again = parse_objective(describe_objective(objective))
         assert again.arguments() == objective.arguments()

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
+import scipy.stats
 from rows import ENGINES
-from scipy.special import logsumexp
-from scipy.stats import multivariate_normal
 
 from inference import classify, fit, load_run
 from inference.engines import load_engine
@@ -17,6 +17,10 @@ from inference.objectives import Adversarial, SemiSupervisedAdversarial, parse_o
 from inference.program.trainer import Settings
 from ppl_models import create
 from ppl_models.datasets import load
+
+multivariate_normal: Any = scipy.stats.multivariate_normal  # whose types say less than it takes
+
+logsumexp: Any = scipy.special.logsumexp  # whose types say less than it takes
 
 MEANS = np.array([[0.0, 1.5], [1.3, -0.75], [-1.3, -0.75]])
 SCALE = 0.6
@@ -101,9 +105,11 @@ def _step(engine: str, objective: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
         import optax
 
         descent = optax.sgd
-    pair = create("ppca", engine=engine, data_dim=2, latent_dim=2, data_mean=np.array([0.4, -0.2]))
+    pair: Any = create(
+        "ppca", engine=engine, data_dim=2, latent_dim=2, data_mean=np.array([0.4, -0.2])
+    )
     if engine == "pyro":
-        with torch.no_grad():
+        with torch.no_grad():  # pyright: ignore[reportPossiblyUnboundVariable]
             pair.weight.zero_()  # all draws are the mean
     else:
         pair.initial["weight"] = 0 * pair.initial["weight"]
