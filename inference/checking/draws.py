@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
-from inference.program.records import Recorded
+from inference.program.records import Recorded, RecordedSite
 
 
 def _drawn(context: Context) -> Recorded:
@@ -61,6 +62,11 @@ def returns_a_point(context: Context) -> Iterator[Mistake]:
         )
 
 
+def _unscaled(site: RecordedSite) -> float:
+    """A site's log density without the weight of a minibatch, which what is drawn need not have."""
+    return site.total / math.prod(plate.full_size / plate.size for plate in site.site.plates)
+
+
 @check(needs=("draws-look-like-data",))
 def draw_then_score(context: Context) -> Iterator[Mistake]:
     """Data that the model draws have the density under which they were drawn."""
@@ -68,7 +74,7 @@ def draw_then_score(context: Context) -> Iterator[Mistake]:
     data = run.sites[name].value.astype(context.batch[0].dtype)
     held = {n: s.value for n, s in run.sites.items() if n != name}
     scored = context.probe.record("model", (data, *context.batch[1:]), held)
-    was, now = run.sites[name].total, scored.sites[name].total
+    was, now = (_unscaled(each.sites[name]) for each in (run, scored))
     if not np.isclose(was, now, rtol=1e-3, atol=1e-2):
         yield Mistake(
             f"{name!r} is drawn with log density {was:.6g} and scored {now:.6g} at the same "

@@ -20,7 +20,9 @@ PICTURES = {
     "fit_here_predict_there": 0,
     "from_rbm_to_dbm": 5,
     "global_and_local": 0,
+    "my_own_data": 0,
     "same_generator_many_objectives": 2,
+    "which_objective": 0,
     "why_did_my_guide_get_worse": 1,
     "why_training_is_unstable": 3,
 }
