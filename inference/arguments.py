@@ -161,7 +161,7 @@ def check_bandwidths(bandwidths: Sequence[float]) -> tuple[float, ...]:
     scales = tuple(bandwidths) if listed else ()
     if not scales:
         raise ArgumentError(
-            "bandwidths must be a list of one positive number or more, such as [0.5, 1.0], got "
+            "bandwidths must be one positive number or more, as a list such as [0.5, 1.0]; got "
             f"{bandwidths!r}."
         )
     for scale in scales:

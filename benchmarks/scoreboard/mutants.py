@@ -184,6 +184,8 @@ def loaded(original: Original, path: Path) -> str:
         return "" if str(path) in str(error) else f"unclear: {error}"
     except Exception as error:
         return f"unclear: {type(error).__name__}: {error}"
+    if found.status == "running" and found.step < original.run.step:
+        return ""  # it says that it is not the end
     for name in ("spec", "status", "step", "rows"):
         if getattr(found, name) != getattr(original.run, name):
             return f"silent: {name}"

@@ -81,7 +81,8 @@ def _leak(
     for own, found, _ in context.probe.entry_densities(name, batch, latents, inputs):
         if own.shape != ranks.shape or (own != ranks).any():
             continue
-        entries = own[(..., *(0,) * (own.ndim - (found.ndim - 2)))]  # entries of a frame are one
+        # Entries that have one density, those of a frame, may see each other: the last one counts.
+        entries = own.max(axis=tuple(range(found.ndim - 2, own.ndim)))
         moved = np.abs(found[1:] - found[0]) > _CLOSE * (1 + np.abs(found[0]))
         early = entries <= levels.reshape(-1, 1, *(1,) * entries.ndim)
         for change, row in zip(levels, moved & early, strict=True):

@@ -75,7 +75,8 @@ def check_corrupted(structure: Structure, objective: str) -> None:
         raise ObjectiveError(
             f"{objective} learns data given a corrupted copy that the guide draws and no prior "
             f"scores, but {found}. Draw the copy from a counting measure in the model, a "
-            "distribution of log_prob zero that says normalised = False; or use ELBO() or CD()."
+            "distribution of log_prob zero that says normalised = False; "
+            "valid_objectives(pair, x[:10]) names what takes this model as it is."
         )
     if not any(site.argument == 0 for site in structure.observed):
         raise ObjectiveError(

@@ -62,8 +62,6 @@ def load_run(
         batch = untrained.example() if hasattr(untrained, "example") else ()
     state = State.from_dict(checkpoint.progress)
     stand = folder.read_stand()
-    if stand is not None:
-        stand.check_newest(state.step, folder.path)
     values = checkpoint.values
     if checkpoint.best is not None and not state.best_at_end:
         values = checkpoint.best
@@ -79,7 +77,7 @@ def load_run(
         pair=fitted,
         parameters=engine.parameters(fitted),
         spec=spec,
-        status=state.status if stand is None else stand.status,
+        status=state.status if stand is None else stand.at(state.step, folder.path),
         step=state.step,
         folder=folder.path,
         rows=state.history,

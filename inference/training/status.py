@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,9 @@ def content_of(run: str | None, status: str, step: int, message: str) -> bytes:
     return sealed({"run": run, "status": status, "step": step, "message": message})
 
 
-_SAVED = ("finished", "stopped early", "interrupted")
+_log = logging.getLogger(__name__)
+
+_SAVED = ("finished", "stopped early")
 """How a run ends that has a checkpoint of its last step."""
 
 
@@ -30,18 +33,20 @@ class Stand:
     status: str
     step: int
 
-    def check_newest(self, step: int, path: Path) -> None:
-        """Check that the last step's checkpoint is there.
-
-        Raises:
-            RunFolderError: if the newest one is older, so that it is not what the run came to.
-        """
-        if self.status in _SAVED and self.step > step:
-            raise RunFolderError(
-                f"{path}: the run is {self.status} after step {self.step:,}, but its newest "
-                f"checkpoint is of step {step:,}; the last one is missing. Restore it from a copy, "
-                "or fit again with resume=True, which goes on from the one that is there."
-            )
+    def at(self, step: int, path: Path) -> str:
+        """How the run stands at its newest checkpoint, which is not its end if that one is gone."""
+        if self.status not in _SAVED or self.step <= step:
+            return self.status
+        _log.warning(
+            "%s: the run is %s after step %d, but its newest checkpoint is of step %d, and what "
+            "is read is that part. Restore the last one from a copy, or fit again with "
+            "resume=True.",
+            path,
+            self.status,
+            self.step,
+            step,
+        )
+        return "running"
 
 
 def stand_in(path: Path, run: str | None) -> Stand | None:

@@ -56,14 +56,14 @@ class LDA(Pair):
         structured = check_choice("guide", guide, ("structured", "amortised")) == "structured"
         hidden = check_network(hidden, activation)
         start = topics_start((topics, data_dim), seed)
-        self.initial = jnp.asarray(start)
+        self.initial = {"log_concentrations": jnp.asarray(start)}
         self.encoder = None
         if not structured:
             rngs = nnx.Rngs(seed)
             self.encoder = MLP([data_dim, *hidden, topics], activation, rngs)
 
     def _log_concentrations(self) -> Array:
-        return jnp.asarray(numpyro.param("log_concentrations", self.initial))
+        return jnp.asarray(numpyro.param("log_concentrations", self.initial["log_concentrations"]))
 
     def check_batch(self, *arrays: Any) -> None:
         """Refuse documents that are no counts."""

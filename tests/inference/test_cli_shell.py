@@ -161,7 +161,7 @@ def test_a_shell_completes_names() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], env=os.environ | asked, capture_output=True, text=True
     )
-    assert done.stdout.split() == ["vae"], done.stderr
+    assert done.stdout.split() == ["vae", "vampprior"], done.stderr
     assert "--show-completion" in run("--help").stdout
 
 

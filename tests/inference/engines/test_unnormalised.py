@@ -134,7 +134,7 @@ def test_bounds_and_likelihoods_refuse_by_name(engine: str, kind: str) -> None:
     found = valid_objectives(made, X, WEIGHTS)
     assert not found.valid
     for name, why in found.refused.items():
-        if name not in ("MMD", "Adversarial", *LEARN_ENERGIES, *BESIDE):
+        if name not in ("MMD", "Adversarial", "Denoising", *LEARN_ENERGIES, *BESIDE):
             assert repr(site) in why, name
             assert "MMD and Adversarial" in why
     with pytest.raises(ObjectiveError, match=f"{site!r}.*likelihood"):
