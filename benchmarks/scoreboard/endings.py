@@ -99,7 +99,7 @@ def by_error(folder: Path) -> Iterator[str]:
                 "pyro",
                 10**6,
                 out=path,
-                schedule=_schedule_that(error, 60),
+                schedule=_schedule_that(error, 300),
                 checkpoint_seconds=0.0,
             )
         except type(error) as caught:
