@@ -130,7 +130,6 @@ class PixelLaw(Autoregressive):
         batch_shape: tuple[int, ...],
     ) -> None:
         self.network, self.pixel, self.given = network, pixel, given
-        self._last: tuple[Tensor, tuple[int, bool], Tensor] | None = None
         self.support = constraints.independent(pixel.support, 1)
         height, width = network.image_shape
         super().__init__(Size(batch_shape), Size((height * width,)))
@@ -142,7 +141,7 @@ class PixelLaw(Autoregressive):
 
     def conditionals(self, inputs: Tensor) -> Any:
         """The laws of all pixels, batch shape (...,), from images (..., height * width)."""
-        return self.pixel.law(self._outputs(inputs)).to_event(1)
+        return self.pixel.law(self.network.outputs(inputs, self.given)).to_event(1)
 
     def features(self, inputs: Tensor) -> Tensor:
         """The last hidden layer of each pixel, (..., height * width, channels)."""
@@ -169,14 +168,6 @@ class PixelLaw(Autoregressive):
 
         self.network.in_order(len(shown), given, choose)
         return drawn.reshape(values.shape), log_weight.reshape(leading)
-
-    def _outputs(self, inputs: Tensor) -> Tensor:
-        """The network's outputs; kept, as a model's mean and its density are of the same value."""
-        # An output made without gradients has none later, and a value may be written over.
-        state = inputs._version, torch.is_grad_enabled()
-        if self._last is None or self._last[0] is not inputs or self._last[1] != state:
-            self._last = inputs, state, self.network.outputs(inputs, self.given)
-        return self._last[2]
 
     def _zeros(self, shape: Any) -> Tensor:
         return next(self.network.parameters()).new_zeros(shape)
