@@ -6,9 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Self
 
+from inference.errors import ObjectiveError
 from inference.program.phases import Phase
 from inference.program.program import Program
 from inference.program.structure import Structure
+
+
+def nothing_to_learn(objective: Any) -> ObjectiveError:
+    """The refusal of a pair of which nothing that an objective looks at can be trained."""
+    return ObjectiveError(
+        f"{objective!r} has nothing to learn: what it looks at changes with no parameter of this "
+        "pair. Use ELBO(), which trains the guide too, or give the model parameters."
+    )
 
 
 class Surrogate(ABC):
@@ -20,6 +29,12 @@ class Surrogate(ABC):
     unit: str
     owns: bool
     keeps: int = 0
+
+    @property
+    @abstractmethod
+    def uses_guide(self) -> bool:
+        """Whether the guide is trained."""
+        ...
 
     @abstractmethod
     def __call__(self, model: Any, guide: Any, *args: Any, **kwargs: Any) -> Any:

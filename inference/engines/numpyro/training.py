@@ -20,6 +20,7 @@ from inference.engines.alone import ALONE
 from inference.engines.numpyro.devices import find_device
 from inference.engines.numpyro.inspection import describe, inspect
 from inference.engines.numpyro.keys import as_numpy, as_tree
+from inference.engines.numpyro.learnt import check_learns
 from inference.engines.numpyro.minibatches import Minibatches
 from inference.engines.numpyro.optimisers import optimiser_of
 from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, parts
@@ -110,11 +111,8 @@ class Trainer:
             svi.constrain_fn = self.svi.constrain_fn
         # Put on the device by name, as what the compiled loop returns, or it would compile twice.
         self.svi_state = jax.device_put(state, self.device)
-        if not self.svi.get_params(self.svi_state):
-            raise ArgumentError(
-                "the pair has no parameters to train: neither model nor guide called numpyro.param "
-                "or a module of numpyro.contrib."
-            )
+        params = self.svi.get_params(self.svi_state)
+        check_learns(self.svi.loss, params, self.functions[0], args, kwargs)
 
     def run(self, start: int, stop: int) -> NDArray[np.float64]:
         """Steps `start` to `stop` on minibatches; the losses, cut after one that is not finite."""

@@ -31,13 +31,13 @@ from inference.engines.pyro.parameters import (
     unconstrained,
 )
 from inference.engines.pyro.svi import bound
-from inference.engines.pyro.upstream_losses import check_gradient, check_learns, number
+from inference.engines.pyro.upstream_losses import check_gradient, number
 from inference.errors import ArgumentError
 from inference.program.batches import Batch, Form, leading, on_arrays, plain_form
 from inference.program.phases import Side
 from inference.program.program import OWNED, OWNED_STATE, is_owned
 from inference.program.structure import Structure
-from inference.program.surrogate import Surrogate
+from inference.program.surrogate import Surrogate, nothing_to_learn
 from inference.program.trainer import Settings
 
 
@@ -259,7 +259,8 @@ class Trainer:
         if isinstance(objective, Surrogate):
             called: Any = objective
             loss = called(*self._functions(form), *arrays)
-            check_learns(objective, loss)
+            if not loss.requires_grad:
+                raise nothing_to_learn(objective)
         else:
             args, kwargs = form.fill(arrays, self._tensor)
             if isinstance(objective, upstream.ELBO):

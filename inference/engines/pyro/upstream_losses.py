@@ -21,19 +21,6 @@ def check_gradient(objective: Any, loss: Any) -> None:
         )
 
 
-def check_learns(objective: Any, loss: Any) -> None:
-    """Refuse a pair of which nothing that an objective looks at can be trained.
-
-    Raises:
-        ObjectiveError: naming the objective.
-    """
-    if not loss.requires_grad:
-        raise ObjectiveError(
-            f"{objective!r} has nothing to learn: what it looks at changes with no parameter of "
-            "this pair. Use ELBO(), which trains the guide too, or give the model parameters."
-        )
-
-
 def number(loss: Any) -> float:
     """A loss as a number; of `ReweightedWakeSleep`'s two the model's, which is the bound."""
     return float(loss[0] if isinstance(loss, tuple) else loss)

@@ -86,6 +86,14 @@ def test_sample_rows_are_the_samples_of_each_run(run: Run) -> None:
         np.testing.assert_allclose(tile, drawn[column])
 
 
+def test_an_overview_shows_reconstructions_of_what_has_latents(run: Run) -> None:
+    data = load("digits")
+    pair = create("made", engine="pyro", data_dim=64, hidden=(8,))
+    plain = fit(pair, data, steps=2, progress=False)
+    titles = [each.get_title() for each in figures.overview({"a": run, "b": plain}, data.test).axes]
+    assert titles == ["a: samples", "a: data and reconstructions", "b: samples"]
+
+
 def test_every_figure_can_be_written(run: Run, tmp_path) -> None:
     data = load("digits")
     drawn = {
