@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count, check_number, check_positive
-from inference.errors import ArgumentError, ObjectiveError
+from inference.errors import ArgumentError, DataError, ObjectiveError
 from inference.objectives._adversarial_checks import check_critic, check_hidden
 from inference.objectives._critic import MLPCritic
 from inference.objectives._objective import Objective, gradient_only
@@ -158,6 +158,12 @@ class CycleConsistent(Objective):
         """Data and translations of each domain, and the maps: to x, and to y."""
         x, y = program.ops.real(program.data[0]), program.ops.real(program.data[-1])
         (site,) = program.structure.proposals
+        if site.value_shape is not None and tuple(y.shape[1:]) != site.value_shape[1:]:
+            raise DataError(
+                f"data must end with {self.beside} as the guide draws {site.name!r}, shape "
+                f"{('M', *site.value_shape[1:])}, got {('M', *y.shape[1:])}; pass such rows, or "
+                "build the pair for these."
+            )
 
         def to_x(rows: Any) -> Any:
             return program.generate(len(rows), values={site.name: rows}).x

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count, check_positive
 from inference.errors import ObjectiveError
+from inference.objectives._beside import check_marks
 from inference.objectives._critic import MLPCritic
 from inference.objectives._sides import Sides
 from inference.objectives.adversarial import Adversarial
@@ -17,6 +18,9 @@ from inference.objectives.losses import AdversarialLoss
 from inference.objectives.requirements import BESIDE, DRAWN_DATA
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from inference.program.program import Network, Program
 
 
@@ -91,6 +95,14 @@ class SemiSupervisedAdversarial(Adversarial):
         )
         self.classes = check_count("classes", classes, least=2)
         self.label_weight = check_positive("label_weight", label_weight)
+
+    def check_beside(self, array: NDArray[np.generic], name: str = "data") -> None:
+        """Refuse classes that are not whole numbers from -1 to K - 1, one for each row.
+
+        Raises:
+            DataError: saying what was expected, and in which row what came.
+        """
+        check_marks(array, name, self.beside, range(-1, self.classes))
 
     def class_logits(self, program: Program) -> Any:
         """The critic's logit of each class for each datum, (N, K)."""
