@@ -40,6 +40,8 @@ class AdversarialLoss(ABC):
     """What the critic's loss is where it cannot tell data from draws."""
     signed: ClassVar[bool] = True
     """Whether the sign of a score says data or draw."""
+    log_ratio: ClassVar[bool] = False
+    """Whether the best score is log p_data / p_draws, and its sigmoid a probability."""
     by_scores: ClassVar[bool] = True
     """Whether the generator learns from scores, not from the critic's features."""
 
@@ -107,6 +109,8 @@ class Classification(AdversarialLoss):
     smooth_real: float = 0.0
     smooth_generated: float = 0.0
 
+    log_ratio = True
+
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("smooth_real", "smooth_generated"):
@@ -172,6 +176,7 @@ class LeastSquares(Classification):
 
     name = "least-squares"
     blind = 0.25
+    log_ratio = False
 
     def _smoothed(self, real: Any, drawn: Any, ops: Any, off_real: float, off_drawn: float) -> Any:
         """1/2 E (a - 1 + r)^2 + 1/2 E (b - g)^2."""

@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count, check_positive
-from inference.errors import ObjectiveError
+from inference.errors import ArgumentError, ObjectiveError
 from inference.objectives._beside import check_marks
 from inference.objectives._critic import MLPCritic
 from inference.objectives._sides import Sides
 from inference.objectives.adversarial import Adversarial
-from inference.objectives.losses import AdversarialLoss
+from inference.objectives.losses import LOSSES, AdversarialLoss
 from inference.objectives.requirements import BESIDE, DRAWN_DATA
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class SemiSupervisedAdversarial(Adversarial):
         classes: K.
         critic: `"mlp"`, or any network of the engine from x to K logits, (N, K), with a method
             `features` for feature matching.
-        loss: what the generator descends, of D's score log Z: see `Adversarial`.
+        loss: what the generator descends, of D's score log Z: see `Adversarial`; one whose critic
+            descends the cross-entropy above, as that of `"hinge"` does not.
         label_weight: weight of the labelled rows.
         critic_steps: critic steps per generator step.
         critic_learning_rate: of the critic; that of `fit` without it.
@@ -94,6 +95,12 @@ class SemiSupervisedAdversarial(Adversarial):
             dropout=dropout,
         )
         self.classes = check_count("classes", classes, least=2)
+        if not self.loss.log_ratio:
+            names = ", ".join(repr(name) for name, kind in LOSSES.items() if kind.log_ratio)
+            raise ArgumentError(
+                "the critic's probabilities D(x) and its classes belong to a loss whose critic "
+                f"aims at labels, one of {names}; got loss={self.loss.name!r}."
+            )
         self.label_weight = check_positive("label_weight", label_weight)
 
     def check_beside(self, array: NDArray[np.generic], name: str = "data") -> None:
