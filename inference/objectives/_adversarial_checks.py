@@ -54,7 +54,7 @@ def check_together(objective: Adversarial) -> None:
     """Refuse settings that do not go together.
 
     Raises:
-        ValueError: naming both.
+        ArgumentError: naming both.
     """
     loss = objective.loss
     bounded = objective.clip or objective.gradient_penalty or objective.spectral_norm
@@ -167,7 +167,7 @@ def check_regulariser(regulariser: str | None) -> str | None:
     """Return it if it is a name, or None.
 
     Raises:
-        ValueError: if it is another name.
+        ArgumentError: if it is another name.
     """
     if regulariser is None:
         return None
@@ -178,7 +178,7 @@ def accuracy(freeze: float | None) -> float | None:
     """The accuracy above which a side waits, or None.
 
     Raises:
-        ValueError: if it is not between 0.5 and 1.
+        ArgumentError: if it is not between 0.5 and 1.
     """
     return freeze if freeze is None else check_number("freeze", freeze, least=0.5, most=1)
 
@@ -187,7 +187,7 @@ def interval(clamp: Sequence[float] | None) -> tuple[float, float] | None:
     """An interval (low, high) of positive numbers, or None.
 
     Raises:
-        ValueError: if it is none.
+        ArgumentError: if it is none.
     """
     if clamp is None:
         return None

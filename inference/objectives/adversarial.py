@@ -115,7 +115,7 @@ class Adversarial(Objective):
             to the pair (x, z) that the critic sees, learnt from by its last step (GibbsNet).
 
     Raises:
-        ValueError: if an argument is out of range, or two do not go together.
+        ArgumentError: if an argument is out of range, or two do not go together.
 
     References:
         Goodfellow et al. 2014, arXiv:1406.2661; Mao et al. 2017, arXiv:1611.04076 (least squares);

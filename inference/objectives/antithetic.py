@@ -106,7 +106,7 @@ class ARM(Antithetic):
         num_particles: K, the number of pairs that are averaged.
 
     Raises:
-        ValueError: if `num_particles` is not a positive whole number.
+        ArgumentError: if `num_particles` is not a positive whole number.
 
     References:
         Yin & Zhou 2019, arXiv:1807.11143.
@@ -136,7 +136,7 @@ class DisARM(Antithetic):
         num_particles: K, the number of pairs that are averaged.
 
     Raises:
-        ValueError: if `num_particles` is not a positive whole number.
+        ArgumentError: if `num_particles` is not a positive whole number.
 
     References:
         Dong, Mnih & Tucker 2020, arXiv:2006.10680; for categories Dong, Mnih & Tucker 2021,

@@ -62,7 +62,7 @@ class REBAR(Objective):
         num_particles: K, the number of draws that are averaged.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Tucker, Mnih, Maddison, Lawson & Sohl-Dickstein 2017, arXiv:1703.07370.
@@ -142,7 +142,7 @@ class RELAX(REBAR):
         hidden: size of the hidden layer.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Grathwohl, Choi, Wu, Roeder & Duvenaud 2018, arXiv:1711.00123.

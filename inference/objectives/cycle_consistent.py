@@ -71,7 +71,7 @@ class CycleConsistent(Objective):
         hidden: sizes of the hidden layers of `"mlp"`.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Zhu, Park, Isola & Efros 2017, arXiv:1703.10593.

@@ -47,7 +47,7 @@ class DomainAdversarial(Objective):
         hidden: sizes of the hidden layers of `"mlp"`.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Ganin et al. 2016, Journal of Machine Learning Research 17, arXiv:1505.07818.

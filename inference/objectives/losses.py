@@ -29,7 +29,7 @@ class AdversarialLoss(ABC):
         clip: largest absolute value of a parameter of the critic, or None.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
     """
 
     gradient_penalty: float | None = None
@@ -49,7 +49,7 @@ class AdversarialLoss(ABC):
         for name in ("gradient_penalty", "clip"):
             value = getattr(self, name)
             if value is not None and check_number(name, value) <= 0:
-                raise ValueError(f"{name} must be positive or None, got {value!r}.")
+                raise ArgumentError(f"{name} must be positive or None, got {value!r}.")
 
     def __repr__(self) -> str:
         given = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -250,7 +250,7 @@ def find_loss(loss: str | AdversarialLoss, **settings: Any) -> AdversarialLoss:
         **settings: fields of the loss; one that is as usual is taken from the loss.
 
     Raises:
-        ValueError: if there is no such loss, a setting is out of range or not for this loss, or
+        ArgumentError: if there is no such loss, a setting is out of range or not for this loss, or
             the loss has another one.
     """
     if isinstance(loss, str) and loss in LOSSES:

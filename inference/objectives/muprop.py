@@ -35,7 +35,7 @@ class MuProp(Objective):
         temperature: of the relaxed draws of later sites.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Gu, Levine, Sutskever & Mnih 2016, arXiv:1511.05176 (where later sites are at their means).

@@ -42,7 +42,7 @@ class SUMO(Objective):
         most_particles: M, larger than K.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Luo, Beatson, Norouzi, Zhu, Duvenaud, Adams & Chen 2020, arXiv:2004.00353.

@@ -60,7 +60,7 @@ class SemiSupervisedAdversarial(Adversarial):
         dropout: of `"mlp"`: share of its hidden units that are left out.
 
     Raises:
-        ValueError: if an argument is out of range, or two do not go together.
+        ArgumentError: if an argument is out of range, or two do not go together.
 
     References:
         Salimans et al. 2016, arXiv:1606.03498; Odena 2016, arXiv:1606.01583.
