@@ -188,16 +188,16 @@ class Run:
         Raises:
             ArgumentError: if the pair has no latents.
         """
-        given, latents = self._data(x)[1:], self.latents(*x, seed=seed)
+        (rows, *given), latents = self._data(x), self.latents(*x, seed=seed)
         if not latents:
             raise ArgumentError(
                 "reconstruct decodes the latents of data, and this pair has none; run.sample(size) "
                 "draws from the model."
             )
-        return self._engine.decode(self.pair, latents, seed, *given)
+        return self._engine.decode(self.pair, latents, seed, *given, size=len(rows))
 
     def decode(self, *given: ArrayLike, **latents: ArrayLike) -> NDArray[Any]:
-        """The likelihood's mean at given latents, by site name, each with N rows.
+        """The likelihood's mean at given latents, by site name, each with N rows or shared by all.
 
         Of a sequential site, whose mean depends on its own draw, it is a draw. Latents that are
         not given are drawn from the model.
@@ -212,8 +212,8 @@ class Run:
         """
         arrays = dict(zip(latents, self._read(tuple(latents.values())), strict=True))
         beside = self._read(given)
-        check_latents(self._engine, self.pair, arrays, beside)
-        return self._engine.decode(self.pair, arrays, 0, *beside)
+        size = check_latents(self._engine, self.pair, arrays, beside)
+        return self._engine.decode(self.pair, arrays, 0, *beside, size=size)
 
     def to_arviz(self, *x: ArrayLike, num_draws: int = 500, seed: int = 0) -> InferenceData:
         """Draws of the latents given data, and what they predict, for ArviZ's tables and plots.
