@@ -160,13 +160,18 @@ class Run:
             mean: whether to return chances in place of binary codes.
 
         Raises:
-            ArgumentError: if the pair has neither.
+            ArgumentError: if the pair has neither, or the mean of a flow's noise is asked for.
         """
         check_seed(seed)
         check_flag("mean", mean)
         rows = self._data(x)
         found = self._engine.ask(self.pair, "to_base", *rows, rng_seed=seed)
         if found is not None:
+            if mean:
+                raise ArgumentError(
+                    "mean=True is for the chances of binary codes, but this pair is a normalising "
+                    "flow, whose noise given data is one value; leave out mean=."
+                )
             return found
         chances = self._engine.ask(self.pair, "codes", *rows, rng_seed=seed)
         if chances is None:
