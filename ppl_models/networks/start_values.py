@@ -12,7 +12,9 @@ from ppl_models.networks.arguments import NETWORK_VARIANCE, check_choice, check_
 _RAREST = 1e-8  # what has no probability at the start could never get any
 
 
-def output_bias(data_mean: ArrayLike, data_dim: int, likelihood: str) -> NDArray[np.float32]:
+def output_bias(
+    data_mean: ArrayLike, data_dim: int, likelihood: str, *, name: str = "data_mean"
+) -> NDArray[np.float32]:
     """Bias b with mean(x) = sigmoid(b) for a Bernoulli likelihood and mean(x) = b for a Gaussian.
 
     A Bernoulli mean is kept within [0.001, 0.999], so that a pixel that is never on can still
@@ -22,6 +24,7 @@ def output_bias(data_mean: ArrayLike, data_dim: int, likelihood: str) -> NDArray
         data_mean: shape (data_dim,).
         data_dim: the number of columns of the data.
         likelihood: `"bernoulli"` or `"gaussian"`.
+        name: what messages call the mean.
 
     Raises:
         ValueError: if the shape is wrong, a value is not finite, or a Bernoulli mean lies outside
@@ -30,15 +33,15 @@ def output_bias(data_mean: ArrayLike, data_dim: int, likelihood: str) -> NDArray
     mean = np.asarray(data_mean, dtype=np.float64)
     if mean.shape != (data_dim,):
         raise ValueError(
-            f"data_mean must have shape ({data_dim},), one entry per column, got {mean.shape}; "
+            f"{name} must have shape ({data_dim},), one entry per column, got {mean.shape}; "
             "pass for example train.mean(axis=0)."
         )
     if not np.isfinite(mean).all():
-        raise ValueError("data_mean has values that are not finite; check the training data.")
+        raise ValueError(f"{name} has values that are not finite; check the training data.")
     if likelihood == "bernoulli":
         if mean.min() < 0 or mean.max() > 1:
             raise ValueError(
-                f"data_mean must lie in [0, 1] for a Bernoulli likelihood, got values from "
+                f"{name} must lie in [0, 1] for a Bernoulli likelihood, got values from "
                 f"{mean.min():.3g} to {mean.max():.3g}; scale the data first."
             )
         mean = np.clip(mean, 0.001, 0.999)
