@@ -67,7 +67,7 @@ class DBN(Pair):
     def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""
         layers, top = self._registered("decoder"), nnx_module("top", self.top)
-        prior = top(normalised=self.exact, burn_in=self.burn_in)
+        prior: Any = top(normalised=self.exact, burn_in=self.burn_in)
         likelihood: Any = None
         with numpyro.plate("data", size if x is None else len(x)):
             h: Any = numpyro.sample(f"h{len(layers)}", prior)
