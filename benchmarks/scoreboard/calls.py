@@ -1,4 +1,4 @@
-"""Every argument of every public function, given what it cannot be: is it refused in a sentence?
+"""Arguments of what is public, given what they cannot be: are they refused in a sentence?
 
 One table of odd values goes through all arguments. A refusal is one of the project's own errors,
 never another one from deep inside, and never an answer.

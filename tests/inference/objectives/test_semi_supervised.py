@@ -14,6 +14,7 @@ from inference import classify, fit, load_run
 from inference.engines import load_engine
 from inference.errors import ArgumentError, DataError, ObjectiveError
 from inference.objectives import Adversarial, SemiSupervisedAdversarial, parse_objective
+from inference.objectives.losses import Wasserstein
 from inference.program.trainer import Settings
 from ppl_models import create
 from ppl_models.datasets import load
@@ -207,3 +208,12 @@ def test_its_string_form() -> None:
     assert (objective.classes, objective.label_weight) == (3, 2.0)
     with pytest.raises(ValueError, match="classes must be"):
         SemiSupervisedAdversarial(1)
+
+
+@pytest.mark.parametrize(
+    "loss", ["hinge", "least-squares", Wasserstein(clip=0.1)], ids=["hinge", "squares", "means"]
+)
+def test_a_loss_whose_critic_tells_no_probabilities_is_refused(loss: Any) -> None:
+    with pytest.raises(ValueError, match=r"one of 'minimax', 'non-saturating', 'maximum-like"):
+        SemiSupervisedAdversarial(3, loss=loss)
+    assert SemiSupervisedAdversarial(3, loss="maximum-likelihood").loss.log_ratio
