@@ -169,8 +169,9 @@ class Engine(Protocol):
         latents: Mapping[str, NDArray[Any]],
         rng_seed: int = 0,
         *given: NDArray[Any],
+        size: int,
     ) -> NDArray[Any]:
-        """The likelihood's mean at given latents, each with N rows."""
+        """The likelihood's mean of `size` rows at latents, of which all rows may share some."""
         ...
 
     def guide_draws(

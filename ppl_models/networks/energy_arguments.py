@@ -33,41 +33,22 @@ class Centre:
         means: that mean, where chains begin too; None where it is not known.
     """
 
-    def __init__(self, name: str, units: int, means: ArrayLike | None, *, subtracted: bool) -> None:
+    def __init__(self, means: ArrayLike | None, *, subtracted: bool) -> None:
         self.subtracted = check_flag("centred", subtracted)
-        self.means = None
-        if means is not None:
-            check_chances(name, means, units)
-            self.means = np.asarray(means, np.float32)
+        self.means = None if means is None else np.asarray(means, np.float32)
 
 
-def check_chances(name: str, means: ArrayLike, units: int) -> None:
-    """Check the means of binary units.
-
-    Raises:
-        ValueError: if they have another shape, or are no chances.
-    """
-    found = np.asarray(means, np.float64)
-    if found.shape != (units,) or not ((found >= 0) & (found <= 1)).all():
-        raise ValueError(
-            f"{name} must have shape ({units},) and values in [0, 1], the mean of each unit; got "
-            f"shape {found.shape}."
-        )
-
-
-def check_hidden_dims(
-    sizes: Sequence[int], *, least: int = 2, most: int | None = None
-) -> tuple[int, ...]:
+def check_hidden_dims(sizes: Sequence[int], *, most: int | None = None) -> tuple[int, ...]:
     """Return the sizes of hidden layers, the one next to the data first, if they are enough.
 
     Raises:
         ValueError: if they are too few or too many.
     """
     found = check_sizes("hidden_dims", sizes)
-    if len(found) < least:
+    if len(found) < 2:
         raise ValueError(
-            f"hidden_dims must have {least} sizes{'' if most else ' or more'}, such as (500, "
-            f"1000), got {found!r}; with one layer it is the model 'rbm'."
+            f"hidden_dims must have 2 sizes{'' if most else ' or more'}, such as (500, 1000), got "
+            f"{found!r}; with one layer it is the model 'rbm'."
         )
     if most is not None and len(found) > most:
         raise ValueError(
@@ -216,14 +197,32 @@ def lateral_start(
 
 
 def rbm_start(
-    data_dim: int, hidden_dim: int, visible: str, data_mean: ArrayLike | None, seed: int
+    data_dim: int,
+    hidden_dim: int,
+    visible: str,
+    data_mean: ArrayLike | None,
+    seed: int,
+    *,
+    name: str = "data_mean",
 ) -> dict[str, NDArray[np.float32]]:
-    """Initial parameters by name: small random weights, the visible biases at the data's mean."""
+    """Initial parameters by name: small random weights, the visible biases at the data's mean.
+
+    Args:
+        data_dim: visible units.
+        hidden_dim: hidden units.
+        visible: one of `VISIBLE`.
+        data_mean: mean of the visible units, (data_dim,), or None.
+        seed: seed of the weights.
+        name: of that mean among the pair's arguments.
+
+    Raises:
+        ValueError: if the mean has another shape, or is not one of such units.
+    """
     random = np.random.default_rng(check_seed(seed))
     bias = np.zeros(data_dim)
     if data_mean is not None:
         kind = "bernoulli" if visible == "bernoulli" else "gaussian"
-        bias = output_bias(data_mean, data_dim, kind)
+        bias = output_bias(data_mean, data_dim, kind, name=name)
     start = {
         "weight": 0.01 * random.normal(size=(data_dim, hidden_dim)),
         "visible_bias": bias,

@@ -8,7 +8,7 @@ import numpy as np
 import numpyro
 from numpy.typing import ArrayLike
 
-from ppl_models._pair import Pair
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.networks.arguments import check_count, check_size
 from ppl_models.networks.boltzmann_numpyro import Boltzmann
 from ppl_models.networks.energy_arguments import check_lateral, lateral_start
@@ -16,10 +16,8 @@ from ppl_models.networks.energy_arguments import check_lateral, lateral_start
 __all__ = ["BoltzmannMachine"]
 
 
-class BoltzmannMachine(Pair):
+class BoltzmannMachine(ArrayPair):
     """The pair of `boltzmann_machine.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -36,9 +34,6 @@ class BoltzmannMachine(Pair):
         self.burn_in = check_count("burn_in", burn_in)
         self.initial = lateral_start(data_dim, hidden_dim, data_mean, seed)
         self.means = None if data_mean is None else np.asarray(data_mean, np.float32)
-
-    def _param(self, name: str) -> jax.Array:
-        return jnp.asarray(numpyro.param(name, jnp.asarray(self.initial[name])))
 
     def law(self) -> Boltzmann:
         """The distribution of a row."""

@@ -12,7 +12,7 @@ import numpyro.distributions as dist
 from jax import lax
 from numpy.typing import ArrayLike
 
-from ppl_models._pair import Pair
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.networks.arguments import check_count, check_flag, check_size
 from ppl_models.networks.deep_machine_numpyro import DeepBoltzmann
 from ppl_models.networks.energy_arguments import check_hidden_dims, check_normaliser, dbm_start
@@ -20,10 +20,8 @@ from ppl_models.networks.energy_arguments import check_hidden_dims, check_normal
 __all__ = ["DBM"]
 
 
-class DBM(Pair):
+class DBM(ArrayPair):
     """The pair of `dbm.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -46,9 +44,6 @@ class DBM(Pair):
         self.exact = check_normaliser(normaliser, data_dim + top, middle)
         self.initial = dbm_start(data_dim, self.hidden_dims, data_mean, seed)
         self.means = None if data_mean is None else np.asarray(data_mean, np.float32)
-
-    def _param(self, name: str) -> jax.Array:
-        return jnp.asarray(numpyro.param(name, jnp.asarray(self.initial[name])))
 
     def law(self) -> DeepBoltzmann:
         """The distribution of h1."""

@@ -11,6 +11,7 @@ import numpy as np
 import numpyro
 from numpy.typing import ArrayLike
 
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models._pair import Pair
 from ppl_models.networks.arguments import check_choice, check_count, check_flag, check_size
 from ppl_models.networks.energy_arguments import VISIBLE, check_normaliser, rbm_start
@@ -20,10 +21,8 @@ from ppl_models.networks.stacking import Machine, assemble, turned_over
 __all__ = ["RBM"]
 
 
-class RBM(Pair):
+class RBM(ArrayPair):
     """The pair of `rbm.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -45,9 +44,6 @@ class RBM(Pair):
         self.exact = check_normaliser(normaliser, hidden_dim, data_dim if binary else None)
         self.initial = rbm_start(data_dim, hidden_dim, visible, data_mean, seed)
         self.means = None if data_mean is None else np.asarray(data_mean, np.float32)
-
-    def _param(self, name: str) -> jax.Array:
-        return jnp.asarray(numpyro.param(name, jnp.asarray(self.initial[name])))
 
     @staticmethod
     def stacked(machines: Sequence[Any], kind: str, **more: Any) -> Pair:

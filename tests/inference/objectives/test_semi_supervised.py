@@ -12,7 +12,7 @@ from rows import ENGINES
 
 from inference import classify, fit, load_run
 from inference.engines import load_engine
-from inference.errors import DataError, ObjectiveError
+from inference.errors import ArgumentError, DataError, ObjectiveError
 from inference.objectives import Adversarial, SemiSupervisedAdversarial, parse_objective
 from inference.objectives.losses import Wasserstein
 from inference.program.trainer import Settings
@@ -70,6 +70,17 @@ def test_the_best_critic_is_the_posterior_and_the_ratio_of_densities(
     assert abs(chance.mean() - wanted).mean() > 0.12
     again = load_run(tmp_path / "run")
     np.testing.assert_allclose(classify(again, x), found, atol=1e-6)
+
+
+def test_a_critic_is_asked_for_no_weights_and_no_latent(engine: str) -> None:
+    objective = SemiSupervisedAdversarial(3, hidden=())
+    run = fit(generator(engine), mixture(8, 0.5), objective=objective, steps=1, progress=False)
+    x, _ = mixture(5, 1.0, seed=1)
+    np.testing.assert_allclose(classify(run, x).sum(1), 1, rtol=1e-12)
+    with pytest.raises(ArgumentError, match=r"critic tell.*method='iw'.*leave it out"):
+        classify(run, x, method="iw")
+    with pytest.raises(ArgumentError, match=r"critic tell.*site='z'.*leave it out"):
+        classify(run, x, site="z")
 
 
 def test_the_critics_loss_in_numpy(engine: str) -> None:
