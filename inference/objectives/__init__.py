@@ -21,6 +21,7 @@ from inference.objectives.multi_prediction import MultiPrediction
 from inference.objectives.muprop import MuProp
 from inference.objectives.noise_contrastive import NCE
 from inference.objectives.nvil import NVIL
+from inference.objectives.order_agnostic import OrderAgnostic
 from inference.objectives.pseudo_likelihood import PseudoLikelihood
 from inference.objectives.registry import enlist, parse_objective
 from inference.objectives.renyi import Renyi
@@ -72,6 +73,7 @@ enlist(
         CycleConsistent,
         CD,
         ScheduledSampling,
+        OrderAgnostic,
         PseudoLikelihood,
         NCE,
         ScoreMatching,
@@ -114,6 +116,7 @@ __all__ = [
     "MuProp",
     "MultiPrediction",
     "Objective",
+    "OrderAgnostic",
     "PseudoLikelihood",
     "Renyi",
     "ScheduledSampling",
