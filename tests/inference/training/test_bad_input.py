@@ -99,6 +99,7 @@ NUMBERS = {
     "seconds": (0, -1.0, float("nan"), float("inf"), True, "1"),
     "learning_rate": (0, -1e-3, float("nan"), float("inf"), "fast", True),
     "clip_norm": (0, -1, True),
+    "average_decay": (float("nan"), True, "slow"),
     "seed": (-1, 1.5, True, None, 2**63),
     "checkpoint_seconds": (-1, "soon", float("nan")),
     "progress": ("loud", 2),
