@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_positive, check_seed
+from inference.data.arrays import as_array
 from inference.data.support import check_support
-from inference.errors import ArgumentError, ObjectiveError
+from inference.errors import ArgumentError, DataError, ObjectiveError
 from inference.likelihood.partition import tempering
 from inference.pairs import Fitted, explaining, fitted_on
 
@@ -86,11 +87,9 @@ def complete(
 
 def _mask(observed: Any) -> NDArray[Any]:
     try:
-        return np.asarray(observed)
-    except ValueError as error:
-        raise ArgumentError(
-            f"observed cannot be made an array ({error}); pass equal rows."
-        ) from None
+        return as_array(observed, first=False)
+    except DataError as error:
+        raise ArgumentError(f"observed must be True or False for each entry: {error}") from None
 
 
 def _by_chains(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -28,6 +28,9 @@ class DeepBoltzmann(RestrictedBoltzmann):
     def __init__(self, *energy: Any, data_units: int = 0, **more: Any) -> None:
         super().__init__(*energy, **more)
         self.data_units = data_units
+
+    def _with(self, visible: Tensor, hidden: Tensor, **more: Any) -> Self:
+        return super()._with(visible, hidden, data_units=self.data_units, **more)
 
     def codes(self, value: Tensor) -> Tensor:
         """The chances of h2 given h1."""

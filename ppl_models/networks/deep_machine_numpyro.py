@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import jax.numpy as jnp
 from jax import Array
@@ -22,6 +22,9 @@ class DeepBoltzmann(RestrictedBoltzmann):
     def __init__(self, *energy: Any, data_units: int = 0, **more: Any) -> None:
         super().__init__(*energy, **more)
         self.data_units = data_units
+
+    def _with(self, visible: Array, hidden: Array, **more: Any) -> Self:
+        return super()._with(visible, hidden, data_units=self.data_units, **more)
 
     def codes(self, value: Any) -> Array:
         """The chances of h2 given h1."""
