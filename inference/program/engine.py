@@ -202,6 +202,17 @@ class Engine(Protocol):
         """S draws of (latents, data) from the model, by site."""
         ...
 
+    def complete_with_latents(
+        self, pair: Any, batch: Rows, held: NDArray[np.bool_], steps: int, rng_seed: int
+    ) -> NDArray[Any]:
+        """Where chains of latents and data are after some steps in which the held entries stay.
+
+        They begin at the data and the guide's draws. Where the prior of the only latent has a
+        kernel that draws the data as well, `transition_given(value, x, held, key)`, a step is one
+        of its; elsewhere it draws each entry of the latents in turn, and then the missing data.
+        """
+        ...
+
     # Markov chains, and guides of a datum's own
 
     def nuts(

@@ -157,6 +157,5 @@ class ConvolutionalMachine(EnergyLaw):
             blocks = self._blocks(self.inputs(torch.zeros_like(self.visible))).numel()
             states = math.log(1 + self.pooling**2)
             return softplus(self.visible).sum() + blocks / self.pooling**2 * states
-        units = self.visible.shape[-1]
-        count, _ = check_countable(units + 1, units)
+        count, _ = check_countable(None, self.visible.shape[-1])
         return log_sum(self.log_factor, count, self.visible, at_once=BLOCK)

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from ppl_models.networks.arguments import (
     check_choice,
     check_count,
-    check_flag,
     check_seed,
     check_sizes,
 )
@@ -22,20 +21,6 @@ MOST_UNITS = 20  # whose states are summed over one by one
 BLOCK = 12  # units whose states are summed at once
 GRID, WIDE = 257, 8.0  # points of a quadrature along one unit, and its room in standard deviations
 POINTS, ROOM = 129, 6.0  # the same along an entry of a network's x, in scales of the base
-
-
-class Centre:
-    """What is subtracted from a machine's binary units in its energy.
-
-    Attributes:
-        subtracted: whether anything is: the mean of the visible units, or 1/2 where it is not
-            known, and 1/2 of the hidden ones.
-        means: that mean, where chains begin too; None where it is not known.
-    """
-
-    def __init__(self, means: ArrayLike | None, *, subtracted: bool) -> None:
-        self.subtracted = check_flag("centred", subtracted)
-        self.means = None if means is None else np.asarray(means, np.float32)
 
 
 def check_hidden_dims(sizes: Sequence[int], *, most: int | None = None) -> tuple[int, ...]:
@@ -57,20 +42,21 @@ def check_hidden_dims(sizes: Sequence[int], *, most: int | None = None) -> tuple
     return found
 
 
-def check_countable(hidden: int, visible: int | None) -> tuple[int, bool]:
+def check_countable(hidden: int | None, visible: int | None) -> tuple[int, bool]:
     """How many units to sum over, and whether they are the hidden ones.
 
     Args:
-        hidden: number of hidden units.
+        hidden: number of hidden units; None where only the visible states can be summed over.
         visible: number of visible units with finitely many values; None where these are real.
 
     Raises:
         ValueError: if both sides have too many.
     """
-    sums_hidden = visible is None or hidden <= visible
-    count = hidden if sums_hidden or visible is None else visible
+    sums_hidden = hidden is not None and (visible is None or hidden <= visible)
+    count = hidden if sums_hidden else visible
+    assert count is not None, "one side has finitely many states"
     if count > MOST_UNITS:
-        side = "hidden" if visible is None else "smaller"
+        side = "hidden" if visible is None else "visible" if hidden is None else "smaller"
         raise ValueError(
             f"the constant is a sum over the states of the {side} side, which has {count} units; "
             f"up to {MOST_UNITS} can be summed. Use method='ais', or fewer units."
@@ -144,12 +130,12 @@ def no_constant() -> str:
     )
 
 
-def check_normaliser(normaliser: str, hidden: int, visible: int | None) -> bool:
+def check_normaliser(normaliser: str, hidden: int | None, visible: int | None) -> bool:
     """Whether the constant is summed, if it can be.
 
     Args:
         normaliser: `"none"` or `"exact"`.
-        hidden: number of hidden units.
+        hidden: number of hidden units; None where only the visible states can be summed over.
         visible: number of visible units with finitely many values; None where these are real.
 
     Raises:

@@ -53,6 +53,11 @@ class EnergyLaw(BatchLaw):
         return found.expand(torch.broadcast_shapes(found.shape, self.batch_shape))
 
 
+def means_like(means: Any, like: Tensor) -> Tensor | None:
+    """Means of units, where they are known, as a tensor of another's type and device."""
+    return None if means is None else torch.as_tensor(means).to(like)
+
+
 def base_kind(kind: Any, *, units: int, binary: bool, knows_means: bool) -> str:
     """Where chains begin; see `describe_base`. An array of means may be a tensor."""
     plain = kind if isinstance(kind, str) else torch.as_tensor(kind).numpy(force=True)

@@ -41,6 +41,11 @@ class EnergyLaw(dist.Distribution):
         return found - self.log_partition() if self.normalised else found
 
 
+def means_like(means: Any, like: Array) -> Array | None:
+    """Means of units, where they are known, in another array's type."""
+    return None if means is None else jnp.asarray(means, like.dtype)
+
+
 def base_visible(
     kind: Any, visible: Array, means: Array | None, precision: Array | None = None
 ) -> Array:

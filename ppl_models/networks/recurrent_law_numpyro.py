@@ -66,6 +66,17 @@ class RecurrentNetwork(nnx.Module):
         return jnp.moveaxis(found, 0, -2)
 
 
+class ShiftedBiases(RecurrentNetwork):
+    """A recurrent network whose state shifts the biases of the law of a step: `recurrent_law`."""
+
+    def __init__(
+        self, data_dim: int, state_dim: int, hidden_dim: int, cell: str, rngs: nnx.Rngs
+    ) -> None:
+        super().__init__(data_dim, state_dim, cell, (), "bernoulli", 1, rngs)
+        self.output: Any = linear(state_dim, data_dim, rngs, bias=False)
+        self.to_hidden = linear(state_dim, hidden_dim, rngs, bias=False)
+
+
 class RecurrentLaw(Autoregressive):
     """Sequences, each step given those before it: see `recurrent_law.RecurrentLaw`."""
 

@@ -12,29 +12,16 @@ from torch.nn.functional import logsigmoid, softplus
 
 from ppl_models.networks.energy_arguments import BLOCK
 from ppl_models.networks.energy_law import BatchLaw, log_sum, uniform
-from ppl_models.networks.mlp import linear
-from ppl_models.networks.recurrent_law import RecurrentNetwork
+from ppl_models.networks.recurrent_law import ShiftedBiases
 
 
-class RecurrentMachine(RecurrentNetwork):
-    """A recurrent network whose state gives the biases of an RBM, of which a step is a draw.
-
-        c_t = c + C h_{t-1},   b_t = b + B h_{t-1}
-
-    Args:
-        data_dim: entries of a step.
-        state_dim: size of a state.
-        hidden_dim: hidden units of the RBM.
-        cell: one of `sequences.CELLS`.
-        generator: source of the initial weights.
-    """
+class RecurrentMachine(ShiftedBiases):
+    """A recurrent network whose state gives the biases of an RBM, of which a step is a draw."""
 
     def __init__(
         self, data_dim: int, state_dim: int, hidden_dim: int, cell: str, generator: torch.Generator
     ) -> None:
-        super().__init__(data_dim, state_dim, cell, (), "bernoulli", 1, generator)
-        self.output: Any = linear(state_dim, data_dim, generator, bias=False)  # B
-        self.to_hidden = linear(state_dim, hidden_dim, generator, bias=False)  # C
+        super().__init__(data_dim, state_dim, hidden_dim, cell, generator)
         start = 0.01 * torch.randn((data_dim, hidden_dim), generator=generator)
         self.weight = nn.Parameter(start)
         self.visible_bias = nn.Parameter(torch.zeros(data_dim))

@@ -15,19 +15,16 @@ from numpyro.distributions import constraints
 
 from ppl_models.networks.energy_arguments import BLOCK
 from ppl_models.networks.energy_law_numpyro import log_sum, softplus
-from ppl_models.networks.mlp_numpyro import linear
-from ppl_models.networks.recurrent_law_numpyro import RecurrentNetwork
+from ppl_models.networks.recurrent_law_numpyro import ShiftedBiases
 
 
-class RecurrentMachine(RecurrentNetwork):
+class RecurrentMachine(ShiftedBiases):
     """A recurrent network whose state gives the biases of an RBM: see `recurrent_machine`."""
 
     def __init__(
         self, data_dim: int, state_dim: int, hidden_dim: int, cell: str, rngs: nnx.Rngs
     ) -> None:
-        super().__init__(data_dim, state_dim, cell, (), "bernoulli", 1, rngs)
-        self.output: Any = linear(state_dim, data_dim, rngs, bias=False)
-        self.to_hidden = linear(state_dim, hidden_dim, rngs, bias=False)
+        super().__init__(data_dim, state_dim, hidden_dim, cell, rngs)
         self.weight = nnx.Param(0.01 * random.normal(rngs.params(), (data_dim, hidden_dim)))
         self.visible_bias = nnx.Param(jnp.zeros(data_dim))
         self.hidden_bias = nnx.Param(jnp.zeros(hidden_dim))

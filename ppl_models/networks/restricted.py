@@ -129,15 +129,13 @@ class RestrictedBoltzmann(EnergyLaw):
         def mixed(own: Any, other: Any) -> Any:
             return beta * own + (1 - beta) * other
 
-        return type(self)(
-            self.weight,
+        return self._with(
             mixed(self.visible, base.visible),
             mixed(self.hidden, base.hidden),
             precision=None if self.precision is None else mixed(self.precision, base.precision),
             offset=mixed(self.offset, base.offset),
             coupling=beta * self.coupling,
             burn_in=self.burn_in,
-            means=self.means,
         )
 
     def base(self, kind: Any = "data") -> Self:
@@ -146,15 +144,12 @@ class RestrictedBoltzmann(EnergyLaw):
         hidden = torch.zeros_like(self.hidden)
         if isinstance(kind, str) and kind == "data" and self.hidden_means is not None:
             hidden = log_odds(self.hidden_means)
-        return type(self)(
-            self.weight,
-            visible,
-            hidden,
-            precision=self.precision,
-            coupling=0.0,
-            burn_in=0,
-            means=self.means,
-        )
+        return self._with(visible, hidden, precision=self.precision, coupling=0.0, burn_in=0)
+
+    def _with(self, visible: Tensor, hidden: Tensor, **more: Any) -> Self:
+        """A machine of the same weights with other biases."""
+        known = {"means": self.means, "hidden_means": self.hidden_means}
+        return type(self)(self.weight, visible, hidden, **known, **more)
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008  (as torch has it)

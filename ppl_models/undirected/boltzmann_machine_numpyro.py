@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import numpyro
 from numpy.typing import ArrayLike
@@ -12,6 +11,7 @@ from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.networks.arguments import check_count, check_size
 from ppl_models.networks.boltzmann_numpyro import Boltzmann
 from ppl_models.networks.energy_arguments import check_lateral, lateral_start
+from ppl_models.networks.energy_law_numpyro import means_like
 
 __all__ = ["BoltzmannMachine"]
 
@@ -46,7 +46,7 @@ class BoltzmannMachine(ArrayPair):
             self._param("hidden_weight"),
             normalised=self.exact,
             burn_in=self.burn_in,
-            means=None if self.means is None else jnp.asarray(self.means, weight.dtype),
+            means=means_like(self.means, weight),
         )
 
     def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_count, check_seed, check_size
 from ppl_models.networks.binary_layer import BinaryLayer
+from ppl_models.networks.centring import Centre
 from ppl_models.networks.energy_arguments import (
-    Centre,
     check_hidden_dims,
     check_normaliser,
     rbm_start,

@@ -14,8 +14,8 @@ from numpyro.contrib.module import nnx_module
 from ppl_models._pair import Pair
 from ppl_models.networks.arguments import check_count, check_seed, check_size
 from ppl_models.networks.binary_layer_numpyro import BinaryLayer
+from ppl_models.networks.centring import Centre
 from ppl_models.networks.energy_arguments import (
-    Centre,
     check_hidden_dims,
     check_normaliser,
     rbm_start,

@@ -61,7 +61,7 @@ def gibbs(
         check(structure)
         begun = [run(model, args) for _ in range(num_chains)]
         laws = {name: site["fn"] for name, site in begun[0].latents.items()}
-        sweeps = _Sweeps(model, args, structure, entries_of(structure, laws, "Gibbs"))
+        sweeps = Sweeps(model, args, structure, entries_of(structure, laws, "Gibbs"))
         latents = {
             name: torch.stack([_whole(made.latents[name]) for made in begun]) for name in laws
         }
@@ -84,7 +84,7 @@ def gibbs(
     )
 
 
-class _Sweeps:
+class Sweeps:
     """Moves of a model's latents in C chains, one entry after another.
 
     Args:
