@@ -204,6 +204,7 @@ def _site(
         conditional=sequential_part(site["fn"]) is not None,
         one_order=one_order(site["fn"]),
         any_order=any_order(site["fn"]),
+        hidden_states=hasattr(sequential_part(site["fn"]), "features"),
         kernel=hasattr(innermost(site["fn"]), "transition"),
         full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         predicts=hasattr(innermost(site["fn"]), "predict"),
