@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from inference.engines import engine_name, load_engine
 from inference.errors import ObjectiveError, PairError
+from inference.objectives._beside import check_finite
 from inference.objectives.estimates import Estimates
 from inference.objectives.registry import what_fits
 from inference.objectives.requirements import Requirement
@@ -95,6 +96,18 @@ class Objective(Surrogate):
         """
         for requirement in self.needs:
             requirement.check(self, structure)
+
+    def check_beside(self, array: NDArray[Any], name: str = "data") -> None:
+        """Refuse an array of the objective's own that it would learn something wrong from.
+
+        Args:
+            array: the last of the data, which the pair is not given: see `keeps`.
+            name: what to call the data in a message.
+
+        Raises:
+            DataError: saying what was expected, and in which row what came.
+        """
+        check_finite(array, name, self.beside or "what the objective looks at,")
 
     @classmethod
     def example(cls) -> Self:

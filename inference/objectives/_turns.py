@@ -12,10 +12,29 @@ from inference.objectives._soundness import look, note
 from inference.objectives._unrolled import unrolled
 
 if TYPE_CHECKING:
+    from inference.objectives._objective import Objective
     from inference.objectives.adversarial import Adversarial
     from inference.program.program import Network, Program
 
 _DECAY = 0.9  # of the critic's running accuracy
+
+
+def check_turns(objective: Objective, **settings: Any) -> None:
+    """Refuse settings of turns where both sides step at once, as under a plain SVI.
+
+    Args:
+        objective: whose they are.
+        **settings: None for what is as usual.
+
+    Raises:
+        ObjectiveError: naming them.
+    """
+    if any(setting is not None for setting in settings.values()):
+        *others, last = settings
+        raise ObjectiveError(
+            f"{objective!r} needs turns of critic and generator, which fit takes; under a plain "
+            f"SVI leave out {', '.join(others)} and {last}."
+        )
 
 
 def critics_turn(

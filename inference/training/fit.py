@@ -142,7 +142,7 @@ def fit(
     if isinstance(valid_objective, str):
         valid_objective = parse_objective(valid_objective)
     name = engine_name(pair, data) if engine is None else check_engine(engine)
-    prepared = prepare(pair, data, valid, engine=name, keeps=getattr(objective, "keeps", 0))
+    prepared = prepare(pair, data, valid, engine=name, objective=objective)
     if patience is not None and not prepared.valid:
         raise ArgumentError("patience= needs validation data; pass valid=.")
     check_judge(valid_objective, objective, prepared)

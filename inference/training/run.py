@@ -160,13 +160,18 @@ class Run:
             mean: whether to return chances in place of binary codes.
 
         Raises:
-            ArgumentError: if the pair has neither.
+            ArgumentError: if the pair has neither, or the mean of a flow's noise is asked for.
         """
         check_seed(seed)
         check_flag("mean", mean)
         rows = self._data(x)
         found = self._engine.ask(self.pair, "to_base", *rows, rng_seed=seed)
         if found is not None:
+            if mean:
+                raise ArgumentError(
+                    "mean=True is for the chances of binary codes, but this pair is a normalising "
+                    "flow, whose noise given data is one value; leave out mean=."
+                )
             return found
         chances = self._engine.ask(self.pair, "codes", *rows, rng_seed=seed)
         if chances is None:
@@ -188,16 +193,16 @@ class Run:
         Raises:
             ArgumentError: if the pair has no latents.
         """
-        given, latents = self._data(x)[1:], self.latents(*x, seed=seed)
+        (rows, *given), latents = self._data(x), self.latents(*x, seed=seed)
         if not latents:
             raise ArgumentError(
                 "reconstruct decodes the latents of data, and this pair has none; run.sample(size) "
                 "draws from the model."
             )
-        return self._engine.decode(self.pair, latents, seed, *given)
+        return self._engine.decode(self.pair, latents, seed, *given, size=len(rows))
 
     def decode(self, *given: ArrayLike, **latents: ArrayLike) -> NDArray[Any]:
-        """The likelihood's mean at given latents, by site name, each with N rows.
+        """The likelihood's mean at given latents, by site name, each with N rows or shared by all.
 
         Of a sequential site, whose mean depends on its own draw, it is a draw. Latents that are
         not given are drawn from the model.
@@ -212,8 +217,8 @@ class Run:
         """
         arrays = dict(zip(latents, self._read(tuple(latents.values())), strict=True))
         beside = self._read(given)
-        check_latents(self._engine, self.pair, arrays, beside)
-        return self._engine.decode(self.pair, arrays, 0, *beside)
+        size = check_latents(self._engine, self.pair, arrays, beside)
+        return self._engine.decode(self.pair, arrays, 0, *beside, size=size)
 
     def to_arviz(self, *x: ArrayLike, num_draws: int = 500, seed: int = 0) -> InferenceData:
         """Draws of the latents given data, and what they predict, for ArviZ's tables and plots.

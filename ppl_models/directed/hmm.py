@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ppl_models.directed._sequence import SequencePair
 from ppl_models.networks.arguments import check_choice, check_network, check_size
 from ppl_models.networks.markov_chain import HiddenMarkov, MarkovChain
+from ppl_models.networks.mixture_start_values import hmm_start
 from ppl_models.networks.mlp import MLP
-from ppl_models.networks.start_values import hmm_start
 
 __all__ = ["HMM"]
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_choice, check_network, check_size
+from ppl_models.networks.mixture_start_values import mixture_start
 from ppl_models.networks.mlp import MLP
-from ppl_models.networks.start_values import mixture_start
 
 __all__ = ["Mixture"]
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_count, check_seed, check_size
 from ppl_models.networks.binary_layer import BinaryLayer
+from ppl_models.networks.centring import Centre
 from ppl_models.networks.energy_arguments import (
-    Centre,
     check_hidden_dims,
     check_normaliser,
     rbm_start,
@@ -77,13 +77,14 @@ class DBN(PyroPair):
         below, above = self.hidden_dims[-2:]
         self.exact = check_normaliser(normaliser, above, below)
         self.burn_in = check_count("burn_in", burn_in)
-        centre = Centre("top_mean", below, top_mean, subtracted=centred)
+        centre = Centre(top_mean, subtracted=centred)
         random = torch.Generator().manual_seed(check_seed(seed))
         sizes = data_dim, *self.hidden_dims[:-1]
         down, up = belief_net(sizes, signed=False, autoregressive=(False, False))
         self.decoder = nn.ModuleList(BinaryLayer(layer, random) for layer in down[:-1])
         self.encoder = nn.ModuleList(BinaryLayer(layer, random) for layer in up)
-        self.top = TopMachine(rbm_start(below, above, "bernoulli", top_mean, seed), centre)
+        start = rbm_start(below, above, "bernoulli", top_mean, seed, name="top_mean")
+        self.top = TopMachine(start, centre)
         if data_mean is not None:
             cast(BinaryLayer, self.decoder[0]).set_bias(
                 output_bias(data_mean, data_dim, "bernoulli")
