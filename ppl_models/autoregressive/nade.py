@@ -29,7 +29,7 @@ class NADE(EntriesPair):
     Args:
         data_dim: columns of x, which must be in {0, 1}.
         hidden_dim: number of hidden units.
-        activation: f: `"sigmoid"` as in the paper, or one of `arguments.ACTIVATIONS`.
+        activation: f: `"sigmoid"` as in the paper, or another of `arguments.ACTIVATIONS`.
         order: `"raster"`, as the columns come, or `"random"`.
         data_mean: mean of the training data, shape (data_dim,). When given, b starts at its logit.
         seed: seed of the initial weights and of the random order.
@@ -51,7 +51,7 @@ class NADE(EntriesPair):
         super().__init__()
         self.data_dim = check_size("data_dim", data_dim)
         check_size("hidden_dim", hidden_dim)
-        check_choice("activation", activation, ("sigmoid", *ACTIVATIONS))
+        check_choice("activation", activation, ACTIVATIONS)
         connections = Connections(data_dim, (), order, seed=check_seed(seed))
         random = torch.Generator().manual_seed(seed)
         self.network = NADENetwork(connections, hidden_dim, activation, random)

@@ -29,7 +29,7 @@ class NADE(EntriesPair):
     ) -> None:
         self.data_dim = check_size("data_dim", data_dim)
         check_size("hidden_dim", hidden_dim)
-        check_choice("activation", activation, ("sigmoid", *ACTIVATIONS))
+        check_choice("activation", activation, ACTIVATIONS)
         connections = Connections(data_dim, (), order, seed=check_seed(seed))
         self.network = NADENetwork(connections, hidden_dim, activation, nnx.Rngs(seed))
         self._start_at(data_mean)

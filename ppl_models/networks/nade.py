@@ -28,7 +28,7 @@ class NADENetwork(nn.Module):
     Args:
         connections: the order.
         size: number of hidden units.
-        activation: f, one of `ACTIVATION_FUNCTIONS` or `"sigmoid"`.
+        activation: f, one of `ACTIVATION_FUNCTIONS`.
         generator: source of the Glorot uniform weights; biases begin at zero.
     """
 
@@ -37,7 +37,7 @@ class NADENetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.connections, self.size = connections, size
-        self.activation = activation_of(activation)
+        self.activation = ACTIVATION_FUNCTIONS[activation]
         shape = connections.dim, size
         self.encoder = nn.Parameter(
             nn.init.xavier_uniform_(torch.empty(shape), generator=generator)
@@ -132,8 +132,3 @@ class NADENetwork(nn.Module):
             drawn[..., place], log_weight = entry, log_weight + score
             seen = seen + entry[..., None] * self.encoder[place]
         return drawn, log_weight
-
-
-def activation_of(name: str) -> Any:
-    """An activation by name, the sigmoid among them."""
-    return torch.sigmoid if name == "sigmoid" else ACTIVATION_FUNCTIONS[name]

@@ -27,7 +27,7 @@ class NADENetwork(nnx.Module):
         self, connections: Connections, size: int, activation: str, rngs: nnx.Rngs
     ) -> None:
         self.connections, self.size = connections, size
-        self.activation = activation_of(activation)
+        self.activation = ACTIVATION_FUNCTIONS[activation]
         glorot, shape = nnx.initializers.glorot_uniform(), (connections.dim, size)
         self.encoder = nnx.Param(glorot(rngs.params(), shape))
         self.decoder = nnx.Param(glorot(rngs.params(), shape))
@@ -119,8 +119,3 @@ class NADENetwork(nnx.Module):
         rows = (part[...][order] for part in (self.encoder, self.decoder, self.bias))
         (_, drawn, log_weight), _ = lax.scan(step, start, (order, *rows))
         return drawn, log_weight
-
-
-def activation_of(name: str) -> Any:
-    """An activation by name, the sigmoid among them."""
-    return jax.nn.sigmoid if name == "sigmoid" else ACTIVATION_FUNCTIONS[name]
