@@ -192,8 +192,14 @@ def test_a_global_latent_alone_is_trained_by_what_needs_no_weights(engine: str) 
     assert validity.valid == ("ELBO", "NVIL", "RLOO")
     for name in {"MMD", "Adversarial"}:
         assert "has no size=" in validity.refused[name]
-    others = {"MMD", "Adversarial", "Enumerated", "ScheduledSampling", *BESIDE}
-    others |= {"MultiPrediction", "Denoising"}  # of pairs that are made for them
+    others = {"MMD", "Adversarial", "Enumerated", *BESIDE}
+    others |= {
+        "MultiPrediction",
+        "Denoising",
+        "ScheduledSampling",
+        "OrderAgnostic",
+        "ProfessorForcing",
+    }  # of pairs that are made for them
     energies = {n for n, why in validity.refused.items() if "known up to a constant" in why}
     for name in set(NAMES) - {*validity.valid, *others, *energies}:
         assert "'theta' lies outside the data's plate 'data'" in validity.refused[name]
