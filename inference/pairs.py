@@ -22,7 +22,7 @@ from inference.engines import ENGINES, check_engine, engine_name, load_engine
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError, ZooError
 from inference.program.batches import Batch
 from inference.program.engine import Engine
-from inference.program.records import raising_line
+from inference.program.records import raising_line, remedy_of
 from inference.program.structure import Structure
 
 T = TypeVar("T")
@@ -249,6 +249,11 @@ def _is_array(value: Any) -> bool:
     return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else "no message"
+
+
 def explaining(run: Callable[[Any], T], batch: Batch | tuple[Any, ...]) -> T:
     """Run a pair for the first time.
 
@@ -265,7 +270,6 @@ def explaining(run: Callable[[Any], T], batch: Batch | tuple[Any, ...]) -> T:
         where = raising_line(error)
         raise PairError(
             f"the pair fails on a batch of shape {shapes}{f' at {where}' if where else ''}: "
-            f"{type(error).__name__}: "
-            f"{str(error).strip().splitlines()[0] if str(error).strip() else 'no message'} "
-            "Call model and guide on such a batch by hand to see where."
+            f"{type(error).__name__}: {_first_line(error)}. "
+            f"{remedy_of(error, 'Call model and guide on such a batch by hand to see where.')}"
         ) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +28,22 @@ class Validity:
 
     def __str__(self) -> str:
         lines = [f"valid: {', '.join(self.valid) or 'none'}"]
-        return "\n".join([*lines, *(f"{name}: {why}" for name, why in self.refused.items())])
+        for why, names in by_reason(self.refused).items():
+            said = self.refused[names[0]] if len(names) == 1 else f"each {why}"
+            lines.append(f"{', '.join(names)}: {said}")
+        return "\n".join(lines)
+
+
+def by_reason(refused: Mapping[str, str]) -> dict[str, list[str]]:
+    """Names under the reason that they have in common, without the objective that it begins with.
+
+    Args:
+        refused: name to reason.
+    """
+    found: dict[str, list[str]] = {}
+    for name, why in refused.items():
+        found.setdefault(re.sub(rf"^{re.escape(name)}\([^)]*\) ", "", why), []).append(name)
+    return found
 
 
 def valid_objectives(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> Validity:

@@ -16,6 +16,7 @@ import inference
 from inference import (
     ArgumentError,
     Concrete,
+    DataError,
     PairError,
     check_pair,
     explain,
@@ -54,6 +55,24 @@ def table(columns: int) -> pd.DataFrame:
     return ComparisonTable({name: ["-24.78 ± 0.03 *", "-"] for name in names}, index=index)
 
 
+def test_what_a_table_cuts_short_stands_below_it_in_full() -> None:
+    why = "Enumerated() is for discrete latents, and the model has none."
+    index = pd.MultiIndex.from_tuples([("vae", "sum")], names=["pair", "objective"])
+    printed = str(ComparisonTable({"bound": ["-"], "failed": [why]}, index=index))
+    assert f"vae, sum, failed: {why}" in " ".join(printed.split())
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_sequences_of_another_length_name_the_hyperparameter() -> None:
+    pair = create("recurrent", engine="pyro", data_dim=3, length=5, hidden_dim=2)
+    with pytest.raises(DataError, match=r"\(N, 5, 3\).*; build the pair with length=4\."):
+        log_likelihood(pair, np.zeros((2, 4, 3)))
+    with pytest.raises(DataError, match=r"; build the pair with length=4, data_dim=6\."):
+        log_likelihood(pair, np.zeros((2, 4, 6)))
+    with pytest.raises(DataError, match="; a row has 2 dimensions, not 1"):
+        log_likelihood(pair, np.zeros((2, 4)))
+
+
 @pytest.mark.parametrize("columns", [1, 3, 7])
 def test_a_table_fits_80_columns(columns: int) -> None:
     found = table(columns)
@@ -72,6 +91,7 @@ def test_notebooks_have_tables_of_reports_runs_and_figures() -> None:
     shown = run._repr_html_()
     assert "<th>objective</th><td>elbo" in shown.lower()
     assert "finished after 2 steps" in shown
+    assert repr(run).startswith("Run(pair: VAE, engine: pyro, objective: elbo, data: ")
     found = log_likelihood(run, x, num_particles=2)
     assert f"{found.mean:.3f} ±" in found._repr_html_()
     wrong = (lambda x: None, lambda x: None)
