@@ -62,6 +62,7 @@ from .objectives import MultiPrediction as MultiPrediction
 from .objectives import MuProp as MuProp
 from .objectives import Objective as Objective
 from .objectives import OrderAgnostic as OrderAgnostic
+from .objectives import ProfessorForcing as ProfessorForcing
 from .objectives import PseudoLikelihood as PseudoLikelihood
 from .objectives import Renyi as Renyi
 from .objectives import ScheduledSampling as ScheduledSampling

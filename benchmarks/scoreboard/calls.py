@@ -132,6 +132,30 @@ def answered(ask: Callable[[], Any]) -> str:
         return f"{type(error).__name__}: {error}"
 
 
+TOO_MUCH = {"whole": 10**30, "beyond single precision": 1e300, "beyond any number": 10**400}
+"""Budgets and sizes that nobody has: refused or cut in words, and never begun."""
+
+
+def too_much(name: str) -> Iterator[str]:
+    """What the function of a name does with them as each number; empty if it refuses.
+
+    Of an upper limit that is not reached, such as seconds between checkpoints, an answer is right.
+    """
+    for argument, parameter in inspect.signature(getattr(inference, name)).parameters.items():
+        words = str(parameter.annotation)
+        if not any(kind in words for kind in ("int", "float")) or "NDArray" in words:
+            continue
+        for label, value in TOO_MUCH.items():
+            given = {**CALLS[name], argument: value}
+            found = answered(lambda given=given: call(name, given))
+            if found and not (found.startswith("answered") and argument in LIMITS):
+                yield f"{name}({argument}={label}): {found}"
+
+
+LIMITS = ("checkpoint_seconds", "clip_norm", "learning_rate", "noise_scale", "scale", "threshold")
+LIMITS += ("until", "within")
+
+
 def of_function(name: str) -> Iterator[str]:
     """What the function of a name does with each odd value as each argument; empty if refused."""
     arguments = named(getattr(inference, name)) + ["batch"] * (name in _ON_BATCHES)
@@ -197,6 +221,7 @@ def outcomes() -> Iterator[str]:
     """All of them."""
     for name in CALLS:
         yield from of_function(name)
+        yield from too_much(name)
     for name in METHODS:
         yield from of_method(name)
     for name in OBJECTIVES:

@@ -71,7 +71,7 @@ def complete(
             be held.
     """
     check_count("steps", steps)
-    check_positive("temperature", temperature)
+    temperature = check_positive("temperature", temperature)
     check_count("num_particles", num_particles)
     check_seed(seed)
     found = fitted_on(pair, x, engine=engine)

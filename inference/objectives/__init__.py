@@ -22,6 +22,7 @@ from inference.objectives.muprop import MuProp
 from inference.objectives.noise_contrastive import NCE
 from inference.objectives.nvil import NVIL
 from inference.objectives.order_agnostic import OrderAgnostic
+from inference.objectives.professor_forcing import ProfessorForcing
 from inference.objectives.pseudo_likelihood import PseudoLikelihood
 from inference.objectives.registry import enlist, parse_objective
 from inference.objectives.renyi import Renyi
@@ -73,6 +74,7 @@ enlist(
         CycleConsistent,
         CD,
         ScheduledSampling,
+        ProfessorForcing,
         OrderAgnostic,
         PseudoLikelihood,
         NCE,
@@ -117,6 +119,7 @@ __all__ = [
     "MultiPrediction",
     "Objective",
     "OrderAgnostic",
+    "ProfessorForcing",
     "PseudoLikelihood",
     "Renyi",
     "ScheduledSampling",

@@ -68,7 +68,7 @@ class Concrete(Objective):
                 "final_temperature and anneal_steps go together: give both or none."
             )
         if final_temperature is not None:
-            check_number("final_temperature", final_temperature, positive=True)
+            final_temperature = check_number("final_temperature", final_temperature, positive=True)
         self.final_temperature = final_temperature
         self.owns = anneal_steps > 0
 

@@ -41,7 +41,7 @@ class ScoreMatching(Objective):
         self, kind: Literal["denoising", "sliced"] = "denoising", noise_scale: float = 0.1
     ) -> None:
         self.kind = check_one_of("kind", kind, ("denoising", "sliced"))
-        check_positive("noise_scale", noise_scale)
+        noise_scale = check_positive("noise_scale", noise_scale)
         self.noise_scale = noise_scale
 
     def surrogate(self, program: Program) -> Any:

@@ -72,6 +72,14 @@ def ranks_of(law: Any) -> Any:
     return np.arange(math.prod(shape)).reshape(shape) if ranks is None else ranks
 
 
+def support_of(fn: Any) -> Any:
+    """The constraint on a distribution's values; None where it does not say."""
+    try:
+        return fn.support
+    except (AttributeError, NotImplementedError):
+        return None
+
+
 def entries(fn: Any) -> Any:
     """The laws of the entries of an event, which are independent: without `to_event`."""
     while type(fn).__name__ in ("Independent", "ExpandedDistribution"):

@@ -126,8 +126,9 @@ class RecurrentLaw(Autoregressive):
         return each.to_event(1)
 
     def features(self, inputs: Tensor) -> Tensor:
-        """The states from which the steps are drawn, (..., T, hidden_dim)."""
-        return self.network.states(inputs)
+        """The states from which the steps are drawn, (..., T, hidden_dim); zero after the end."""
+        states = self.network.states(inputs)
+        return states if self.inside is None else torch.where(self.inside[..., None], states, 0.0)
 
     def mean_given(self, value: Tensor) -> Tensor:
         """The mean of each step given those before it."""

@@ -106,8 +106,9 @@ class RecurrentLaw(Autoregressive):
         return (each if self.inside is None else each.mask(self.inside)).to_event(1)
 
     def features(self, inputs: jax.Array) -> jax.Array:
-        """The states from which the steps are drawn, (..., T, hidden_dim)."""
-        return self.network.states(inputs)
+        """The states from which the steps are drawn, (..., T, hidden_dim); zero after the end."""
+        states = self.network.states(inputs)
+        return states if self.inside is None else jnp.where(self.inside[..., None], states, 0.0)
 
     def mean_given(self, value: jax.Array) -> jax.Array:
         """The mean of each step given those before it."""

@@ -26,6 +26,12 @@ def test_odd_values_are_refused(name: str, tmp_path: Any, monkeypatch: Any) -> N
     assert not list(filter(None, calls.of_function(name)))
 
 
+@pytest.mark.parametrize("name", calls.CALLS)
+@pytest.mark.filterwarnings("ignore")
+def test_budgets_that_nobody_has_are_refused(name: str) -> None:
+    assert not list(calls.too_much(name))
+
+
 @pytest.mark.parametrize("name", calls.METHODS)
 @pytest.mark.filterwarnings("ignore")
 def test_odd_values_are_refused_by_a_run(name: str) -> None:

@@ -198,6 +198,7 @@ def test_a_global_latent_alone_is_trained_by_what_needs_no_weights(engine: str) 
         "Denoising",
         "ScheduledSampling",
         "OrderAgnostic",
+        "ProfessorForcing",
     }  # of pairs that are made for them
     energies = {n for n, why in validity.refused.items() if "known up to a constant" in why}
     for name in set(NAMES) - {*validity.valid, *others, *energies}:

@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import shutil
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,29 @@ def test_numbers(name, value, tmp_path):
         quick(vae("pyro"), binary(), **{"steps": 1, "out": tmp_path / "run", name: value})
     assert_sentence(caught, f"got {value!r}".replace("(", "\\("))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("seconds", 10**30, "seconds must be at most 1,000,000,000, which is 31 years.*steps="),
+        ("seconds", 1e18, "seconds must be at most"),
+        ("steps", 10**30, "steps must be at most .* no machine"),
+        ("clip_norm", 1e300, "clip_norm must be at most 3.4e.38 in size.*got 1e.300"),
+        ("checkpoint_seconds", 1e300, "checkpoint_seconds must be at most"),
+    ],
+)
+def test_budgets_that_nobody_has(name, value, words, tmp_path):
+    with pytest.raises(ArgumentError, match=words) as caught:
+        quick(vae("pyro"), binary(), **{"steps": 1, "out": tmp_path / "run", name: value})
+    assert_sentence(caught)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_fraction_is_a_number(tmp_path):
+    run = quick(vae("pyro"), binary(), seconds=Fraction(1, 100), out=tmp_path / "run")
+    assert run.status == "time"
+    assert json.loads((tmp_path / "run" / "spec.json").read_text())["budget"]["seconds"] == 0.01
 
 
 @pytest.mark.parametrize("name", ["num_particles", "chunk_size"])
