@@ -8,6 +8,7 @@ begins here, so that all of them take the same and refuse the same in the same w
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -177,6 +178,25 @@ def unpacked(batch: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(batch) == 1 and isinstance(batch[0], tuple) and any(map(_is_array, batch[0])):
         return batch[0]
     return batch
+
+
+def named_apart(
+    pair: Any, batch: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What `f(pair, *batch, **named)` hands on by position and by name.
+
+    A dictionary alone, as `fit` takes it, is of arguments by name where the model has them all.
+    """
+    given = unpacked(batch)
+    if len(given) == 1 and isinstance(given[0], dict) and given[0] and not named:
+        model = pair[0] if isinstance(pair, tuple) else getattr(pair, "model", None)
+        try:
+            known = inspect.signature(model).parameters  # pyright: ignore[reportArgumentType]
+        except (TypeError, ValueError):
+            return given, named
+        if set(given[0]) <= set(known):
+            return (), dict(given[0])
+    return given, named
 
 
 def _check_made(pair: tuple[Any, ...]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from inference.cli.data import load_data
 from inference.cli.names import data_name
@@ -148,7 +148,9 @@ def state(file: PublishedFile) -> str:
 
 
 def _files_table(name: str) -> Table:
-    table = Table("file", "state", "published SHA-256", "where", title=name)
+    # Names and addresses are to be copied: they are folded, not cut.
+    first, last = (Column(heading, overflow="fold") for heading in ("file", "where"))
+    table = Table(first, "state", "published SHA-256", last, title=name)
     for file in published_files(name):
         path = held(file)
         where = file.urls[0] + file.name if path is None else str(path)

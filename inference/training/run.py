@@ -226,16 +226,17 @@ class Run:
         See `inference.to_arviz` for the groups, and for what `arviz.loo` means here.
 
         Args:
-            *x: the data, and whatever else the pair takes, such as labels.
+            *x: the data, and whatever else the pair takes, such as labels; or a dictionary by name.
             num_draws: how many.
             seed: seed of the draws.
         """
         from inference.posterior.draws import to_arviz
 
         attrs = {"objective": self.spec["objective"], "trained_on": self.spec["data"]["id"]}
-        engine = self.spec["pair"]["engine"]
+        engine, given = self.spec["pair"]["engine"], unpacked(x)
+        given = given[0] if len(given) == 1 and isinstance(given[0], dict) else given
         return to_arviz(
-            self.pair, unpacked(x), num_draws=num_draws, seed=seed, engine=engine, attrs=attrs
+            self.pair, given, num_draws=num_draws, seed=seed, engine=engine, attrs=attrs
         )
 
     def critic(self, *batch: ArrayLike) -> NDArray[Any]:

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
+import pyro
+import pyro.distributions as pyro_dist
 import pytest
 import torch
+from pyro.infer.autoguide import AutoNormal
 
 import inference
 from inference import (
@@ -53,6 +56,27 @@ def table(columns: int) -> pd.DataFrame:
         names=["pair", "objective"],
     )
     return ComparisonTable({name: ["-24.78 ± 0.03 *", "-"] for name in names}, index=index)
+
+
+def test_a_dictionary_of_arguments_is_taken_wherever_fit_takes_it() -> None:
+    def regression(feature: Any, response: Any = None) -> None:
+        slope = pyro.sample("slope", pyro_dist.Normal(0.0, 1.0))
+        with pyro.plate("data", len(feature)):
+            pyro.sample("y", pyro_dist.Normal(slope * feature, 1.0), obs=response)
+
+    x = np.linspace(-1, 1, 8, dtype=np.float32)
+    pair, data = (regression, AutoNormal(regression)), {"feature": x, "response": 2 * x}
+    run = fit(pair, data, steps=2, progress=False)
+    assert not check_pair(pair, data, checks=["model-observes", "runs-together"]).failed
+    assert list(explain(pair, data).index)[:2] == ["slope", "y"]
+    assert valid_objectives(pair, data).valid == valid_objectives(pair, **data).valid
+    assert run.to_arviz(data, num_draws=3).posterior["slope"].shape == (1, 3)
+    with pytest.raises(DataError, match="dictionary of 'feature', 'response'; pass its arrays"):
+        run.latents(data)
+    with pytest.raises(DataError, match=r"Pass ppl_models\.datasets\.load\('digits'\)"):
+        fit(pair, "digits", steps=1)
+    with pytest.raises(DataError, match=r"load\('digits'\) to fit, and its split \.test to an"):
+        run.latents("digits")
 
 
 def test_what_a_table_cuts_short_stands_below_it_in_full() -> None:
