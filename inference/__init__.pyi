@@ -106,6 +106,7 @@ from .samples.quality import sample_quality as sample_quality
 from .samples.two_sample import mmd_test as mmd_test
 from .training.fit import fit as fit
 from .training.greedy import stack as stack
+from .training.greedy import to_classifier as to_classifier
 from .training.greedy import turn_over as turn_over
 from .training.loading import load_run as load_run
 from .training.run import Run as Run

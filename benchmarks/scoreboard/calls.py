@@ -92,6 +92,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "simulation_based_calibration": {"pair": PPCA, "num_simulations": 100, "num_draws": 9},
     "stack": {"runs": [RBM, create("rbm", engine="pyro", data_dim=3, hidden_dim=2)]},
     "to_arviz": {"pair": VAE, "x": X, "num_draws": 2},
+    "to_classifier": {"runs": [RBM], "classes": 3},
     "turn_over": {"run": RBM, "hidden_dim": 6},
     "valid_objectives": {"pair": VAE, "batch": X},
 }

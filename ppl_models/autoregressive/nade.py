@@ -41,7 +41,7 @@ class NADE(EntriesPair):
     Args:
         data_dim: columns of x, which must be in {0, 1}.
         hidden_dim: number of hidden units.
-        activation: f: `"sigmoid"` as in the paper, or one of `arguments.ACTIVATIONS`.
+        activation: f: `"sigmoid"` as in the paper, or another of `arguments.ACTIVATIONS`.
         order: the first, `"raster"`, as the columns come, or `"random"`; others are random.
         orders: number of orders.
         marks: whether hidden units see which entries have been drawn, and so tell a zero from an
@@ -68,7 +68,7 @@ class NADE(EntriesPair):
         super().__init__()
         self.data_dim = check_size("data_dim", data_dim)
         check_size("hidden_dim", hidden_dim)
-        check_choice("activation", activation, ("sigmoid", *ACTIVATIONS))
+        check_choice("activation", activation, ACTIVATIONS)
         check_flag("marks", marks)
         connections = Connections(data_dim, (), order, orders, seed=check_seed(seed))
         random = torch.Generator().manual_seed(seed)

@@ -37,7 +37,7 @@ class NADE(EntriesPair):
     ) -> None:
         self.data_dim = check_size("data_dim", data_dim)
         check_size("hidden_dim", hidden_dim)
-        check_choice("activation", activation, ("sigmoid", *ACTIVATIONS))
+        check_choice("activation", activation, ACTIVATIONS)
         check_flag("marks", marks)
         connections = Connections(data_dim, (), order, orders, seed=check_seed(seed))
         self.network = NADENetwork(connections, hidden_dim, activation, nnx.Rngs(seed), marks=marks)

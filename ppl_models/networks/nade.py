@@ -32,7 +32,7 @@ class NADENetwork(nn.Module):
     Args:
         connections: the orders.
         size: number of hidden units.
-        activation: f, one of `ACTIVATION_FUNCTIONS` or `"sigmoid"`.
+        activation: f, one of `ACTIVATION_FUNCTIONS`.
         generator: source of the Glorot uniform weights; biases and U begin at zero.
         marks: whether there is U.
     """
@@ -48,7 +48,7 @@ class NADENetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.connections, self.size = connections, size
-        self.activation = activation_of(activation)
+        self.activation = ACTIVATION_FUNCTIONS[activation]
         shape = connections.dim, size
         self.encoder = nn.Parameter(
             nn.init.xavier_uniform_(torch.empty(shape), generator=generator)
@@ -169,8 +169,3 @@ class NADEBernoulli(AnyOrder, MaskedBernoulli):
 
 class NADEMixture(AnyOrder, MaskedMixture):
     """The mean of the probabilities of whole rows in several orders, with the same parameters."""
-
-
-def activation_of(name: str) -> Any:
-    """An activation by name, the sigmoid among them."""
-    return torch.sigmoid if name == "sigmoid" else ACTIVATION_FUNCTIONS[name]

@@ -35,7 +35,7 @@ class NADENetwork(nnx.Module):
         marks: bool = False,
     ) -> None:
         self.connections, self.size = connections, size
-        self.activation = activation_of(activation)
+        self.activation = ACTIVATION_FUNCTIONS[activation]
         glorot, shape = nnx.initializers.glorot_uniform(), (connections.dim, size)
         self.encoder = nnx.Param(glorot(rngs.params(), shape))
         self.decoder = nnx.Param(glorot(rngs.params(), shape))
@@ -162,8 +162,3 @@ class NADEBernoulli(AnyOrder, MaskedBernoulli):
 
 class NADEMixture(AnyOrder, MaskedMixture):
     """The mean of the probabilities of whole rows in several orders, with the same parameters."""
-
-
-def activation_of(name: str) -> Any:
-    """An activation by name, the sigmoid among them."""
-    return jax.nn.sigmoid if name == "sigmoid" else ACTIVATION_FUNCTIONS[name]

@@ -42,6 +42,16 @@ class Machine(NamedTuple):
         biases = self.weights["visible_bias"], self.weights["hidden_bias"]
         return centre.plain(weight, *biases, self.means)
 
+    def upward(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """W and c of the hidden units' log odds given the visible ones, W' v + c."""
+        weight, told = self.weights["weight"], self.hyperparameters
+        if told["visible"] == "gaussian-variance":
+            weight = np.exp(-2 * self.weights["log_scale"])[:, None] * weight
+        unknown = HIDDEN if told["visible"] == "bernoulli" else 0.0
+        centre = Centre(self.means, subtracted=told["centred"], unknown=unknown)
+        hidden = self.weights["hidden_bias"]
+        return weight, centre.plain(weight, self.weights["visible_bias"], hidden, self.means)[1]
+
 
 def assemble(
     engine: str,
@@ -153,6 +163,29 @@ def turned_over(
     start = {"weight": weight, "visible_bias": hidden, "hidden_bias": own}
     made.set_weights({name: value.astype(np.float32) for name, value in start.items()})
     return made
+
+
+def upward_of_nets(
+    trained: Sequence[tuple[Mapping[str, Any], Mapping[str, NDArray[Any]]]],
+) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """W and c of each layer of a belief net, upwards: those of its guide, and its top machine's.
+
+    Args:
+        trained: hyperparameters and weights of one net.
+
+    Raises:
+        ValueError: if there are several nets.
+    """
+    if len(trained) != 1:
+        raise ValueError(f"one deep belief net has all layers, got {len(trained)} of them.")
+    ((told, weights),) = trained
+    top = Machine(
+        {"visible": "bernoulli", "centred": told["centred"], "data_mean": told["top_mean"]},
+        {name: weights[f"top.{name}"] for name in ("weight", "visible_bias", "hidden_bias")},
+    )
+    guide = range(len(told["hidden_dims"]) - 1)
+    lower = [(weights[f"encoder.{i}.weight"].T, weights[f"encoder.{i}.bias"]) for i in guide]
+    return [*lower, top.upward()]
 
 
 def _of_dbn(machines: Sequence[Machine]) -> dict[str, NDArray[Any]]:

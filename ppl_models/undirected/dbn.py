@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import pyro
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ppl_models._pair import Pair
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_count, check_seed, check_size
 from ppl_models.networks.binary_layer import BinaryLayer
@@ -19,7 +20,9 @@ from ppl_models.networks.energy_arguments import (
     check_normaliser,
     rbm_start,
 )
+from ppl_models.networks.fine_tuning import classifier
 from ppl_models.networks.latent_structure import belief_net
+from ppl_models.networks.stacking import upward_of_nets
 from ppl_models.networks.start_values import output_bias
 from ppl_models.networks.top_machine import TopMachine
 
@@ -89,6 +92,11 @@ class DBN(PyroPair):
             cast(BinaryLayer, self.decoder[0]).set_bias(
                 output_bias(data_mean, data_dim, "bernoulli")
             )
+
+    @staticmethod
+    def classifier(machines: Sequence[Any], **more: Any) -> Pair:
+        """A network to classes that begins with the guide and the top; see `to_classifier`."""
+        return classifier("pyro", upward_of_nets(machines), **more)
 
     def model(self, x: Tensor | None = None, *, size: int = 1) -> Tensor:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""

@@ -20,7 +20,9 @@ from ppl_models.networks.energy_arguments import (
     check_normaliser,
     rbm_start,
 )
+from ppl_models.networks.fine_tuning import classifier
 from ppl_models.networks.latent_structure import belief_net
+from ppl_models.networks.stacking import upward_of_nets
 from ppl_models.networks.start_values import output_bias
 from ppl_models.networks.top_machine_numpyro import TopMachine
 
@@ -63,6 +65,11 @@ class DBN(Pair):
     def _registered(self, side: Literal["decoder", "encoder"]) -> list[Any]:
         layers = getattr(self, side)
         return [nnx_module(f"{side}.{depth}", layer) for depth, layer in enumerate(layers)]
+
+    @staticmethod
+    def classifier(machines: Sequence[Any], **more: Any) -> Pair:
+        """A network to classes that begins with the guide and the top; see `to_classifier`."""
+        return classifier("numpyro", upward_of_nets(machines), **more)
 
     def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""

@@ -16,6 +16,7 @@ from ppl_models.networks.arguments import check_choice, check_count, check_size
 from ppl_models.networks.centring import Centre
 from ppl_models.networks.energy_arguments import VISIBLE, check_normaliser, rbm_start
 from ppl_models.networks.energy_law_numpyro import means_like
+from ppl_models.networks.fine_tuning import classifier
 from ppl_models.networks.restricted_numpyro import RestrictedBoltzmann
 from ppl_models.networks.stacking import Machine, assemble, turned_over
 
@@ -54,6 +55,11 @@ class RBM(ArrayPair):
     def turned(machine: Any, **more: Any) -> Pair:
         """A machine for the codes of another that begins with their law; see `turned_over`."""
         return turned_over("numpyro", Machine(*machine), **more)
+
+    @staticmethod
+    def classifier(machines: Sequence[Any], **more: Any) -> Pair:
+        """A network to classes that begins with the machines' codes; see `to_classifier`."""
+        return classifier("numpyro", [Machine(*each).upward() for each in machines], **more)
 
     def law(self) -> RestrictedBoltzmann:
         """The distribution of a row."""
