@@ -76,8 +76,9 @@ class Objective(Surrogate):
         super().__init_subclass__(**keywords)
         if not hasattr(cls, "needs") and cls.check is Objective.check:
             raise TypeError(
-                f"class {cls.__name__} does not say which pairs it fits; give it, for example, "
-                "needs = (OBSERVED,) of inference.objectives.requirements."
+                f"class {cls.__name__} does not say which pairs it fits; give it needs = (...) of "
+                "inference.objectives.requirements, for example (OBSERVED, LOCAL, REPARAMETERISED, "
+                "WEIGHTS) where weights of several draws are differentiated through the draws."
             )
 
     @abstractmethod
