@@ -12,14 +12,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
+import numpy as np
+
 from inference.errors import ArgumentError
 
 T = TypeVar("T")
 
 # Above these, a loop does not end and an array does not fit: a mistake, such as a seed as a size.
 _COUNTS_OF_DRAWS = ("num_particles", "num_outer", "num_draws", "num_chains")
-_MOST: dict[str, int] = dict.fromkeys(_COUNTS_OF_DRAWS, 10**8)
+_MOST: dict[str, int] = {**dict.fromkeys(_COUNTS_OF_DRAWS, 10**8), "hidden_dim": 10**6}
 _MOST_OF_ANYTHING = 10**12
+_LONGEST = 10**9  # seconds, some 31 years
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @overload
@@ -69,7 +73,12 @@ def check_positive(name: str, value: Any, *, optional: bool = False) -> float | 
         return None
     if value is None or not _is_finite(value) or value <= 0:
         raise ArgumentError(f"{name} must be a positive number, got {value!r}.")
-    return value
+    if name == "seconds" and value > _LONGEST:
+        raise ArgumentError(
+            f"seconds must be at most {_LONGEST:,}, which is 31 years, got {float(value):.3g}. "
+            "Leave seconds= out and pass steps= or epochs= for a run that time does not end."
+        )
+    return _in_plain_numbers(name, value)
 
 
 def check_number(
@@ -97,9 +106,19 @@ def check_number(
     if positive and value <= 0:
         raise ArgumentError(f"{name} must be positive, got {value!r}.")
     if not least <= value <= most:
-        allowed = f"lie in [{least}, {most}]" if math.isfinite(most) else f"be at least {least}"
-        raise ArgumentError(f"{name} must {allowed}, got {value!r}.")
-    return value
+        raise ArgumentError(
+            f"{name} must {_between(least, most, positive=positive)}, got {value!r}."
+        )
+    return _in_plain_numbers(name, value)
+
+
+def _between(least: float, most: float, *, positive: bool) -> str:
+    """What a number must do that lies between two ends, in words."""
+    if not math.isfinite(most):
+        return f"be at least {least}"
+    if positive and least <= 0:
+        return f"be above 0 and at most {most}"
+    return f"lie in [{least}, {most}]" if math.isfinite(least) else f"be at most {most}"
 
 
 def check_flag(name: str, value: Any) -> bool:
@@ -167,6 +186,20 @@ def check_bandwidths(bandwidths: Sequence[float]) -> tuple[float, ...]:
     for scale in scales:
         check_positive("every entry of bandwidths", scale)
     return tuple(sorted(map(float, scales)))
+
+
+def _in_plain_numbers(name: str, value: Any) -> Any:
+    """A real number of a kind that neither framework knows, such as a fraction, as a float.
+
+    Raises:
+        ArgumentError: if it is too large for single precision.
+    """
+    if abs(value) > _LARGEST:
+        raise ArgumentError(
+            f"{name} must be at most {_LARGEST:.3g} in size, the largest number in single "
+            f"precision, got {float(value):.3g}."
+        )
+    return value if isinstance(value, (int, float, np.generic)) else float(value)
 
 
 def _is_finite(value: Any) -> bool:

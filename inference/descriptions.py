@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import inspect
+import numbers
 import sys
 from typing import Any
 
@@ -25,7 +26,7 @@ def plain(value: Any) -> Any:
         return value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    return name_of(value)
+    return float(value) if isinstance(value, numbers.Real) else name_of(value)  # a fraction
 
 
 def name_of(value: Any) -> str:

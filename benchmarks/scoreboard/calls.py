@@ -1,4 +1,4 @@
-"""Every argument of every public function, given what it cannot be: is it refused in a sentence?
+"""Arguments of what is public, given what they cannot be: are they refused in a sentence?
 
 One table of odd values goes through all arguments. A refusal is one of the project's own errors,
 never another one from deep inside, and never an answer.
@@ -92,6 +92,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "simulation_based_calibration": {"pair": PPCA, "num_simulations": 100, "num_draws": 9},
     "stack": {"runs": [RBM, create("rbm", engine="pyro", data_dim=3, hidden_dim=2)]},
     "to_arviz": {"pair": VAE, "x": X, "num_draws": 2},
+    "to_classifier": {"runs": [RBM], "classes": 3},
     "turn_over": {"run": RBM, "hidden_dim": 6},
     "valid_objectives": {"pair": VAE, "batch": X},
 }
@@ -130,6 +131,30 @@ def answered(ask: Callable[[], Any]) -> str:
         return ""
     except Exception as error:
         return f"{type(error).__name__}: {error}"
+
+
+TOO_MUCH = {"whole": 10**30, "beyond single precision": 1e300, "beyond any number": 10**400}
+"""Budgets and sizes that nobody has: refused or cut in words, and never begun."""
+
+
+def too_much(name: str) -> Iterator[str]:
+    """What the function of a name does with them as each number; empty if it refuses.
+
+    Of an upper limit that is not reached, such as seconds between checkpoints, an answer is right.
+    """
+    for argument, parameter in inspect.signature(getattr(inference, name)).parameters.items():
+        words = str(parameter.annotation)
+        if not any(kind in words for kind in ("int", "float")) or "NDArray" in words:
+            continue
+        for label, value in TOO_MUCH.items():
+            given = {**CALLS[name], argument: value}
+            found = answered(lambda given=given: call(name, given))
+            if found and not (found.startswith("answered") and argument in LIMITS):
+                yield f"{name}({argument}={label}): {found}"
+
+
+LIMITS = ("checkpoint_seconds", "clip_norm", "learning_rate", "noise_scale", "scale", "threshold")
+LIMITS += ("until", "within")
 
 
 def of_function(name: str) -> Iterator[str]:
@@ -197,6 +222,7 @@ def outcomes() -> Iterator[str]:
     """All of them."""
     for name in CALLS:
         yield from of_function(name)
+        yield from too_much(name)
     for name in METHODS:
         yield from of_method(name)
     for name in OBJECTIVES:

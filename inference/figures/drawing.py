@@ -42,7 +42,7 @@ def drawing_steps(
         ArgumentError: if an argument is out of range.
         ObjectiveError: if the model does not draw entry by entry.
     """
-    check_positive("temperature", temperature)
+    temperature = check_positive("temperature", temperature)
     check_count("steps", steps, least=2)
     size = check_count("rows", rows) if x is None else len(np.asarray(x))
     start = np.zeros((size, *run.pair.data_shape), np.float32) if x is None else x

@@ -138,7 +138,7 @@ def check_annealing(
     check_count("num_chains", num_chains)
     check_count("num_temperatures", num_temperatures)
     check_count("leapfrog_steps", leapfrog_steps)
-    check_positive("noise_scale", noise_scale, optional=True)
+    noise_scale = check_positive("noise_scale", noise_scale, optional=True)
     check_count("chunk_size", chunk_size)
     check_one_of("schedule", schedule, SCHEDULES)
 

@@ -135,7 +135,7 @@ def log_likelihood(
     check_count("num_particles", num_particles)
     check_count("chunk_size", chunk_size)
     check_one_of("method", method, ("iw", "exact", "ais", "raise"))
-    check_positive("until", until, optional=True)
+    until = check_positive("until", until, optional=True)
     check_annealed(base, num_chains, num_temperatures, seed)
     if until is not None and method != "iw":
         raise ArgumentError(

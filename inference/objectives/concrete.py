@@ -39,7 +39,7 @@ class Concrete(Objective):
             `Objective.attach`.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Maddison, Mnih & Teh 2017, arXiv:1611.00712; Jang, Gu & Poole 2017, arXiv:1611.01144;
@@ -68,7 +68,7 @@ class Concrete(Objective):
                 "final_temperature and anneal_steps go together: give both or none."
             )
         if final_temperature is not None:
-            check_number("final_temperature", final_temperature, positive=True)
+            final_temperature = check_number("final_temperature", final_temperature, positive=True)
         self.final_temperature = final_temperature
         self.owns = anneal_steps > 0
 

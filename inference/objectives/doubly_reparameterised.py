@@ -34,7 +34,7 @@ class STL(Objective):
         num_particles: K, the number of draws that are averaged.
 
     Raises:
-        ValueError: if `num_particles` is not a positive whole number.
+        ArgumentError: if `num_particles` is not a positive whole number.
 
     References:
         Roeder, Wu & Duvenaud 2017, arXiv:1703.09194.
@@ -70,7 +70,7 @@ class DReG(Objective):
         num_particles: K, the number of draws per datum.
 
     Raises:
-        ValueError: if `num_particles` is not a positive whole number.
+        ArgumentError: if `num_particles` is not a positive whole number.
 
     References:
         Tucker, Lawson, Gu & Maddison 2019, arXiv:1810.04152.

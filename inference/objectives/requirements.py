@@ -117,9 +117,12 @@ BERNOULLI_OR_ONE_HOT = Requirement(
 
 
 def _check_drawn(structure: Structure, objective: Any) -> None:
-    structure.check_generates(repr(objective), objective.draw)
-    for site in structure.model.values() if objective.draw == "score" else ():
-        if not (site.normalised and site.scorable and site.plates):
+    scored = objective.draw == "score"
+    # Of one site alone, all rows have the same constant.
+    free = scored and objective.constant_cancels and len(structure.model) == 1
+    structure.check_generates(repr(objective), objective.draw, up_to_a_constant=free)
+    for site in structure.model.values() if scored else ():
+        if not ((site.normalised or free) and site.scorable and site.plates):
             raise ObjectiveError(
                 f"{objective!r} learns by the score of what the model draws, row by row, but "
                 f"{site.name!r} has no log density of each row. Use another draw=."

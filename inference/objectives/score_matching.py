@@ -28,7 +28,7 @@ class ScoreMatching(Objective):
         noise_scale: r, in the units of x.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Vincent 2011, Neural Computation 23; Song et al. 2019, arXiv:1905.07088.
@@ -41,7 +41,7 @@ class ScoreMatching(Objective):
         self, kind: Literal["denoising", "sliced"] = "denoising", noise_scale: float = 0.1
     ) -> None:
         self.kind = check_one_of("kind", kind, ("denoising", "sliced"))
-        check_positive("noise_scale", noise_scale)
+        noise_scale = check_positive("noise_scale", noise_scale)
         self.noise_scale = noise_scale
 
     def surrogate(self, program: Program) -> Any:

@@ -45,7 +45,7 @@ def active_units(
         DataError: if the pair cannot take the data.
     """
     check_seed(seed)
-    check_positive("threshold", threshold)
+    threshold = check_positive("threshold", threshold)
     check_count("num_draws", num_draws)
     given = fitted_on(pair, x, engine=engine)
     backend, pair, arrays = given.backend, given.pair, given.arrays

@@ -119,7 +119,7 @@ def gap_decomposition(
     check_count("steps", steps)
     check_count("num_particles", num_particles, least=2)
     check_count("num_draws", num_draws, least=100)
-    check_positive("learning_rate", learning_rate)
+    learning_rate = check_positive("learning_rate", learning_rate)
     backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
     given = _reference(pair, arrays, reference, seed, chunk_size, engine)
     freed = _freed(backend, pair, arrays)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import ObjectiveError
-from inference.program.distributions import innermost
+from inference.program.distributions import innermost, support_of
 from inference.program.sites import Site
 from inference.program.structure import Structure
 
@@ -139,7 +139,7 @@ def _states(site: Site, law: Any, what: str) -> NDArray[Any]:
 
 def _bounds(law: Any) -> tuple[int | None, int | None]:
     """The first and the last whole number that a law gives mass to, the same in all rows."""
-    support = getattr(innermost(law), "support", None)
+    support = support_of(innermost(law))
     while (base := getattr(support, "base_constraint", None)) is not None:
         support = base
     if not getattr(support, "is_discrete", False):

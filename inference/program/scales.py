@@ -18,18 +18,18 @@ class TracedScale:
     """A scale whose value is not known while a program is compiled.
 
     Attributes:
-        sources: the identities of the values that the program's `scale` handlers were given.
-        factor: what the plates around the site multiply it with.
+        sources: how what the program's `scale` handlers were given is computed, one text each.
+        factor: what plates, and handlers that were given a number, multiply it with.
         shape: its shape.
     """
 
-    sources: tuple[int, ...]
+    sources: tuple[str, ...]
     factor: float
     shape: tuple[int, ...]
 
 
 def same_scale(one: Any, other: Any) -> bool:
-    """Whether two scales are equal; of compiled ones, whether they come from the same values."""
+    """Whether two scales are equal; of compiled ones, whether they are computed alike."""
     if isinstance(one, TracedScale) or isinstance(other, TracedScale):
         return one == other
     if np.shape(one) == np.shape(other) == ():

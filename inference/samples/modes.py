@@ -74,8 +74,8 @@ def mode_coverage(
         ArgumentError: if an argument is out of range.
         DataError: if samples and centres are not rows of equal width.
     """
-    check_positive("scale", scale)
-    check_positive("within", within)
+    scale = check_positive("scale", scale)
+    within = check_positive("within", within)
     check_count("least", least)
     # Moved by the centres' middle: samples far away must not cost the near ones their digits.
     middle, drawn = centred(*as_row_sets(centres=centres, samples=samples))

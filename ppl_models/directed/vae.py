@@ -41,7 +41,8 @@ class VAE(PyroPair):
         data_dim: columns of x.
         latent_dim: size of z.
         hidden: hidden sizes of the encoder; the decoder has them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
+        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
+            `"sigmoid"`.
         likelihood: `"bernoulli"` (x in {0, 1}), `"gaussian"`, `"learned-variance"` or
             `"network-variance"`, whose scale the decoder gives (x real), or
             `"discretised-logistic"` (x among grey levels from 0 to 1).

@@ -109,7 +109,7 @@ def test_what_is_drawn_can_be_scored(engine: str, row: str) -> None:
         rows = () if name in ROWS[row].shared else (5,)
         assert value.shape == (*rows, *sites.model[name].event_shape)
     if latents:
-        decoded = backend.decode(pair, latents, 0, *given)
+        decoded = backend.decode(pair, latents, 0, *given, size=5)
         assert decoded.shape == (5, *pair.data_shape)
     again = backend.draw(pair, 5, 0, *given)
     np.testing.assert_array_equal(again[1], draws)
@@ -214,7 +214,7 @@ def test_bias_from_the_data_mean(engine: str, likelihood: str) -> None:
     mean = np.linspace(0, 1, 12)
     pair = create("vae", engine=engine, data_dim=12, likelihood=likelihood, data_mean=mean)
     zeros = {"z": np.zeros((2, 50), dtype=np.float32)}
-    decoded = load_engine(engine).decode(pair, zeros)[0]
+    decoded = load_engine(engine).decode(pair, zeros, size=2)[0]
     expected = np.clip(mean, 0.001, 0.999) if likelihood == "bernoulli" else mean
     np.testing.assert_allclose(decoded, expected, atol=1e-5)
 

@@ -84,6 +84,16 @@ def unmasked(fn: Any) -> Any:
     return fn
 
 
+def mask_of(fn: Any) -> Any:
+    """Where a distribution counts: all masks that are wrapped around it."""
+    mask: Any = True
+    while isinstance(fn, _WRAPPERS):
+        if isinstance(fn, dist.MaskedDistribution):
+            mask = mask & jnp.asarray(fn._mask)
+        fn = fn.base_dist
+    return mask
+
+
 def with_slopes(fn: Any) -> Any:
     """The distribution with the right derivative of its density by logits that are exactly zero.
 

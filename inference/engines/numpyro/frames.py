@@ -12,6 +12,7 @@ from jax import Array
 
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.traces import Trace, samples, scale_of
+from inference.program.partly_observed import drawn_in_part
 from inference.program.structure import Structure
 
 
@@ -21,18 +22,22 @@ class Frames:
     Attributes:
         structure: the sites and plates.
         outside: the scale that stays outside of the weights, as a site has it; the last run's.
+        counted: by site that is drawn for a part of the rows, for which; the last run's.
     """
 
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
         self.outside: Any = 1.0
+        self.counted: dict[str, Any] = {}
 
     def note_scale(self, model_trace: Trace) -> Array | None:
         """Note what multiplies a datum's bound: one scale of all its sites, or the shared plates'.
 
         Found for each run, because the weights of rows may come with the batch; (N,) or a scalar
-        if it is no plain number.
+        if it is no plain number. Note for which rows there is a latent, too.
         """
+        sites = dict(samples(model_trace))
+        self.counted = {n: discrete.mask_of(sites[n]["fn"]) for n in drawn_in_part(sites)}
         weighing = (site for n, site in samples(model_trace) if n in self.structure.unscaled)
         site = next(weighing, None)
         self.outside = self.structure.scale if site is None else scale_of(site)
@@ -86,6 +91,8 @@ class Frames:
 
     def _scaled(self, log_prob: Array, site: Mapping[str, Any]) -> Array:
         """Times the site's scale, as far as that is not outside: see total()."""
+        if site["name"] in self.counted:
+            log_prob = jnp.where(self.counted[site["name"]], log_prob, 0.0)
         if site["name"] in self.structure.unscaled:
             return log_prob
         scale = _ratio(scale_of(site), self.outside)

@@ -43,8 +43,7 @@ class Steer(Messenger):
             msg["kwargs"]["substitute_stack"].append(("substitute", dict(self.values)))
         if msg["type"] != "sample":
             return
-        # A scale that is compiled has no value to compare, but the handlers' own have identities.
-        msg["scales"] = tuple(id(each.scale) for each in _PYRO_STACK if isinstance(each, scale))
+        msg["scales"] = tuple(each.scale for each in _PYRO_STACK if isinstance(each, scale))
         if msg["is_observed"]:
             return
         msg["soft"] = self.relax is not None and family(msg["fn"])[0] in ("bernoulli", "one-hot")

@@ -15,18 +15,20 @@ from jax.core import Tracer
 from numpyro.distributions import Delta, TransformedDistribution
 
 from inference.engines.numpyro import discrete
+from inference.engines.numpyro.computed_scales import Scales, described
 from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.traces import Trace, samples, scale_of, traces
 from inference.program.batches import kept_of, rows_among
 from inference.program.distributions import (
+    any_order,
     comes_with_rows,
     innermost,
     one_order,
     says,
     sequential_part,
+    support_of,
 )
-from inference.program.scales import TracedScale
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw
 
@@ -58,9 +60,14 @@ def describe(
     factors: Mapping[str, tuple[str, ...]] | None = None,
     kwargs: Mapping[str, Any] | None = None,
     kept: int = 0,
+    scales: tuple[Scales, Scales] = ({}, {}),
 ) -> Structure:
-    """Sites and plates of two traces, given what the model's factors are computed from."""
+    """Sites and plates of two traces, given what the model's factors are computed from.
+
+    Of scales that have no value yet, too: see `computed_scales`.
+    """
     known = factors or {}
+    of_guide, of_model = scales
     full = {
         name: site["args"][0]
         for name, site in (*guide_trace.items(), *model_trace.items())
@@ -69,11 +76,13 @@ def describe(
     missing = any(map(_has_nan, args))
     return Structure(
         model={
-            name: _site(name, site, full, args, known.get(name), missing=missing)
+            name: _site(
+                name, site, full, args, known.get(name), missing=missing, scales=of_model.get(name)
+            )
             for name, site in samples(model_trace)
         },
         guide={
-            name: _site(name, site, full, args, missing=missing)
+            name: _site(name, site, full, args, missing=missing, scales=of_guide.get(name))
             for name, site in samples(guide_trace)
         },
         can_draw=can_draw,
@@ -102,8 +111,9 @@ def _site(
     factor: tuple[str, ...] | None = None,
     *,
     missing: bool = False,
+    scales: list[Any] | None = None,
 ) -> Site:
-    support = getattr(site["fn"], "support", None)
+    support = support_of(site["fn"])
     while (base := getattr(support, "base_constraint", None)) is not None:
         support = base
     positions = [position for position, arg in enumerate(args) if arg is site["value"]]
@@ -128,13 +138,15 @@ def _site(
         training_only=bool(site["infer"].get("training_only", False)),
         scorable=_scorable(site["fn"], site["value"]),
         enumerated=bool(site["infer"].get("enumerate")),
-        scale=_described(site, full),
+        scale=_described(site, full, scales),
         value_shape=tuple(jnp.shape(site["value"])),
         density_shape=_density_shape(site),
         normalised=says(site["fn"], "normalised", usual=True) and not factor,
         sequential=says(site["fn"], "sequential", usual=False),
         conditional=sequential_part(site["fn"]) is not None,
         one_order=one_order(site["fn"]),
+        any_order=any_order(site["fn"]),
+        hidden_states=hasattr(sequential_part(site["fn"]), "features"),
         kernel=hasattr(innermost(site["fn"]), "transition"),
         full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         predicts=hasattr(innermost(site["fn"]), "predict"),
@@ -145,16 +157,15 @@ def _site(
     )
 
 
-def _described(site: Mapping[str, Any], full: Mapping[str, int]) -> Any:
+def _described(site: Mapping[str, Any], full: Mapping[str, int], scales: list[Any] | None) -> Any:
     """A site's scale as a `Site` has it."""
     scale = scale_of(site)
-    try:
+    if not isinstance(scale, Tracer):
         found = np.asarray(scale, dtype=np.float64)
         return found if found.ndim else float(found)
-    except jax.errors.TracerArrayConversionError:
-        frames = site["cond_indep_stack"]
-        factor = math.prod(full.get(f.name, f.size) / f.size for f in frames)
-        return TracedScale(site.get("scales", ()), factor, jnp.shape(scale))
+    plates = math.prod(full.get(f.name, f.size) / f.size for f in site["cond_indep_stack"])
+    own = [f"of {site['name']}"] if scales is None else scales  # equal to none but itself
+    return described(own, plates, jnp.shape(scale))
 
 
 def _density_shape(site: Mapping[str, Any]) -> tuple[int, ...] | None:

@@ -9,6 +9,7 @@ from typing import Any
 from jax import Array, random
 
 from inference.engines.numpyro.belongings import State
+from inference.engines.numpyro.computed_scales import computed_scales
 from inference.engines.numpyro.dataflow import parents_of
 from inference.engines.numpyro.draws import particle, sum_of
 from inference.engines.numpyro.factors import sources
@@ -139,6 +140,14 @@ class Passes:
                 factors=sources(self.model, model_trace, self.args, self.kwargs),
                 kwargs=self.kwargs,
                 kept=kept_of(self.model),
+                scales=computed_scales(
+                    self.model,
+                    self.guide,
+                    self.params,
+                    self.args,
+                    self.kwargs,
+                    (guide_trace, model_trace),
+                ),
             )
             found = self.check(found) or found
             self._frames = Frames(self._with_parents(found, guide_trace, model_trace))

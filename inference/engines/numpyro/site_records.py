@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.primitives import Messenger
 
+from inference.program.distributions import support_of
 from inference.program.records import calling_line
 
 
@@ -44,7 +45,7 @@ def arrays_of(run: Mapping[str, Any]) -> dict[str, Any]:
         for name, constraint in getattr(base, "arg_constraints", {}).items()
         if base.__dict__.get(name) is not None
     }
-    support = getattr(fn, "support", None)
+    support = support_of(fn)
     return {
         "value": run["value"],
         "log_prob": _scored(run),

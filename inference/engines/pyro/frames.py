@@ -13,6 +13,7 @@ from torch import Tensor
 from inference.engines.pyro import discrete
 from inference.engines.pyro.traces import plain_scale
 from inference.errors import ObjectiveError
+from inference.program.partly_observed import drawn_in_part
 from inference.program.scales import in_words, same_scale
 from inference.program.structure import Structure
 
@@ -23,20 +24,25 @@ class Frames:
     Attributes:
         structure: the sites and plates.
         outside: the scale that stays outside of the weights; the last run's.
+        counted: by site that is drawn for a part of the rows, for which; the last run's.
     """
 
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
         self.outside: Any = structure.scale
+        self.counted: dict[str, Any] = {}
         self._shared = structure.shared_plates
 
-    def note_scale(self, *parts: Mapping[str, Any]) -> None:
+    def note_scale(self, model: Mapping[str, Any], guide: Mapping[str, Any]) -> None:
         """Note what multiplies a datum's bound, and that all its sites still agree on it.
+
+        Note for which rows there is a latent, too.
 
         Found for each run, because a weight of rows, or a factor that rises with the steps, may
         come with the batch.
         """
-        sites = itertools.chain(*(part.items() for part in parts))
+        self.counted = {name: model[name]["mask"] for name in drawn_in_part(model)}
+        sites = itertools.chain(model.items(), guide.items())
         weighing = [(n, site["scale"]) for n, site in sites if n in self.structure.unscaled]
         if not weighing:
             self.outside = self.structure.scale
@@ -111,6 +117,8 @@ class Frames:
             scale, outside = site["scale"], self.outside
             if isinstance(outside, Tensor) or outside != 1:
                 scale = scale / outside
+        if site["name"] in self.counted:
+            log_prob = scale_and_mask(log_prob, 1.0, self.counted[site["name"]])
         if site["mask"] is not None or not (isinstance(scale, (int, float)) and scale == 1):
             log_prob = scale_and_mask(log_prob, scale, site["mask"])
         return log_prob

@@ -20,7 +20,7 @@ def _as_drawn(fn: Any, value: Tensor) -> Tensor:
         return value
     while (base := getattr(fn, "base_dist", None)) is not None:
         fn = base
-    known = (vars(fn).get(name) for name in fn.arg_constraints)
+    known = vars(fn).values()  # not all laws say which of these are their arguments
     double = any(isinstance(part, Tensor) and part.dtype == torch.float64 for part in known)
     return value.double() if double else value
 
@@ -51,7 +51,8 @@ class Steer(Messenger):
         name = msg["name"]
         if name in self.whole:
             msg["fn"], msg["mask"] = unmasked(msg["fn"]), None
-        if name in self.values and not msg["is_observed"]:
+        given = site_is_subsample(msg) and msg["value"] is not None  # the batch, or a part of it
+        if name in self.values and not msg["is_observed"] and not given:
             msg["value"], msg["done"] = _as_drawn(msg["fn"], self.values[name]), True
         if msg["is_observed"] or site_is_subsample(msg) or self.relax is None:
             return

@@ -37,11 +37,13 @@ from inference.engines.pyro.traces import (
 from inference.program.batches import kept_of, rows_among
 from inference.program.containers import mapped
 from inference.program.distributions import (
+    any_order,
     comes_with_rows,
     innermost,
     one_order,
     says,
     sequential_part,
+    support_of,
 )
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw
@@ -77,7 +79,7 @@ def _varying(
             torch.manual_seed(7 + rng_seed)
             drawn = run(proposing(guide), own, named)
             forget(transforms_of([drawn.trace]))
-            runs.append(set(drawn.sites))
+            runs.append(set(drawn.proposals))
     return frozenset(set.union(*runs) - set.intersection(*runs))
 
 
@@ -168,7 +170,7 @@ def _site(
     args: tuple[Any, ...],
     factor: tuple[str, ...] | None = None,
 ) -> Site:
-    support = getattr(site["fn"], "support", None)
+    support = support_of(site["fn"])
     while (base := getattr(support, "base_constraint", None)) is not None:
         support = base
     given = site["infer"].get("given", site["value"])  # without what was filled in: see `filling`
@@ -202,6 +204,8 @@ def _site(
         sequential=says(site["fn"], "sequential", usual=False),
         conditional=sequential_part(site["fn"]) is not None,
         one_order=one_order(site["fn"]),
+        any_order=any_order(site["fn"]),
+        hidden_states=hasattr(sequential_part(site["fn"]), "features"),
         kernel=hasattr(innermost(site["fn"]), "transition"),
         full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         predicts=hasattr(innermost(site["fn"]), "predict"),

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.distributions import biject_to
 
 from inference.program.annealing_conditions import refused_support
+from inference.program.distributions import support_of
 
 
 def log_jacobian(transform: Any, unbounded: Tensor, value: Tensor) -> Tensor:
@@ -30,10 +31,7 @@ def unbounded_values(sites: dict[str, Any]) -> dict[str, Tensor]:
 
 def unbounding(name: str, site: Any) -> Any:
     """The map from unbounded numbers to a site's support."""
-    try:
-        support = site["fn"].support
-    except NotImplementedError:
-        support = None
+    support = support_of(site["fn"])
     try:
         return biject_to(support)
     except (NotImplementedError, TypeError) as error:

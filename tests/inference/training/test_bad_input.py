@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import shutil
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,9 @@ def test_what_is_no_data(data, engine):
 
 def test_grey_values_are_scored_with_a_warning_in_fit_and_refused_in_evaluation(engine):
     x = with_value(0.5)
-    with pytest.warns(UserWarning, match=r"cross-entropy, not a log-likelihood. Binarise"):
+    with pytest.warns(UserWarning, match=r"cross-entropy, not a log-likelihood. Binarise") as seen:
         quick(vae(engine), x, steps=1)
+    assert Path(seen[0].filename) == Path(quick.__code__.co_filename)  # the line that calls fit
     with pytest.raises(DataError, match=r"cross-entropy, not a log-likelihood. Binarise"):
         log_likelihood(vae(engine), x, num_particles=2)
 
@@ -99,6 +101,7 @@ NUMBERS = {
     "seconds": (0, -1.0, float("nan"), float("inf"), True, "1"),
     "learning_rate": (0, -1e-3, float("nan"), float("inf"), "fast", True),
     "clip_norm": (0, -1, True),
+    "average_decay": (float("nan"), True, "slow"),
     "seed": (-1, 1.5, True, None, 2**63),
     "checkpoint_seconds": (-1, "soon", float("nan")),
     "progress": ("loud", 2),
@@ -114,6 +117,29 @@ def test_numbers(name, value, tmp_path):
         quick(vae("pyro"), binary(), **{"steps": 1, "out": tmp_path / "run", name: value})
     assert_sentence(caught, f"got {value!r}".replace("(", "\\("))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("seconds", 10**30, "seconds must be at most 1,000,000,000, which is 31 years.*steps="),
+        ("seconds", 1e18, "seconds must be at most"),
+        ("steps", 10**30, "steps must be at most .* no machine"),
+        ("clip_norm", 1e300, "clip_norm must be at most 3.4e.38 in size.*got 1e.300"),
+        ("checkpoint_seconds", 1e300, "checkpoint_seconds must be at most"),
+    ],
+)
+def test_budgets_that_nobody_has(name, value, words, tmp_path):
+    with pytest.raises(ArgumentError, match=words) as caught:
+        quick(vae("pyro"), binary(), **{"steps": 1, "out": tmp_path / "run", name: value})
+    assert_sentence(caught)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_fraction_is_a_number(tmp_path):
+    run = quick(vae("pyro"), binary(), seconds=Fraction(1, 100), out=tmp_path / "run")
+    assert run.status == "time"
+    assert json.loads((tmp_path / "run" / "spec.json").read_text())["budget"]["seconds"] == 0.01
 
 
 @pytest.mark.parametrize("name", ["num_particles", "chunk_size"])
