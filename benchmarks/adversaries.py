@@ -43,7 +43,14 @@ HALF = 700  # of the digits that are turned; the others stay
 
 
 def few_labels(
-    seed: int, out: Path, *, labels: int, steps: int, hidden: tuple[int, ...], noise: float
+    seed: int,
+    out: Path,
+    *,
+    labels: int,
+    steps: int,
+    hidden: tuple[int, ...],
+    noise: float,
+    dropout: float,
 ) -> Measured:
     """Test error on MNIST of a critic that has seen so many labels.
 
@@ -54,6 +61,7 @@ def few_labels(
         steps: of critic and generator together.
         hidden: sizes of the critic.
         noise: standard deviation of the noise on data and draws.
+        dropout: share of the critic's hidden units that are left out.
     """
     work = Task.load(labels, seed, images=50_000)
     x, y = work.few
@@ -72,8 +80,8 @@ def few_labels(
     run = _fit(
         pair,
         (rows, known),
-        SemiSupervisedAdversarial(hidden=tuple(hidden), instance_noise=noise),
-        out / f"few_labels-{labels}-seed{seed}",
+        SemiSupervisedAdversarial(hidden=tuple(hidden), instance_noise=noise, dropout=dropout),
+        out / f"few_labels-{labels}-{dropout}-{steps}-seed{seed}",
         seed=seed,
         steps=steps,
         learning_rate=1e-3,

@@ -125,9 +125,10 @@ def _understood(
                 name += "/" + "".join(batch.digest() for batch in read_batches)[:48]
         rows, form = ((), held_out.arrays), held_out.form
         return TrainingData(*rows, data, False, name, None, valid_form=form)
+    named = f" Pass ppl_models.datasets.load({data!r})." if isinstance(data, str) else ""
     raise DataError(
         "data must be a dataset from ppl_models.datasets.load, a numpy array, a tuple of arrays, "
-        f"or an iterable of batches; got {type(data).__name__}."
+        f"or an iterable of batches; got {type(data).__name__}.{named}"
     )
 
 

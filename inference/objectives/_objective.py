@@ -47,6 +47,8 @@ class Objective(Surrogate):
         usual: the settings of an example, where the constructor does not know them itself.
         certified: by variant the settings under which the certificate measures it, besides K.
         least_particles: the smallest K.
+        constant_cancels: whether, learning by the score of draws, it needs log p only up to a
+            constant that all draws share.
         nests: whether data are weighed given one draw of global latents.
         unit: of the value; anything else than the usual one is no bound on a likelihood.
         keeps: how many arrays at the end of a batch are the objective's, and not given to the pair.
@@ -63,6 +65,7 @@ class Objective(Surrogate):
 
     can_infer_discrete: ClassVar[bool] = True  # read by numpyro.infer.SVI; check() is exact
     multi_sample_guide: ClassVar[bool] = False  # read by numpyro.infer.SVI
+    constant_cancels: ClassVar[bool] = False
     nests: ClassVar[bool] = False
     unit: str = "nats per datum"
     owns: bool = False
@@ -73,8 +76,9 @@ class Objective(Surrogate):
         super().__init_subclass__(**keywords)
         if not hasattr(cls, "needs") and cls.check is Objective.check:
             raise TypeError(
-                f"class {cls.__name__} does not say which pairs it fits; give it, for example, "
-                "needs = (OBSERVED,) of inference.objectives.requirements."
+                f"class {cls.__name__} does not say which pairs it fits; give it needs = (...) of "
+                "inference.objectives.requirements, for example (OBSERVED, LOCAL, REPARAMETERISED, "
+                "WEIGHTS) where weights of several draws are differentiated through the draws."
             )
 
     @abstractmethod

@@ -136,7 +136,7 @@ class Adversarial(Objective):
         *(part.when("critic_sees", *_LATENTS) for part in CODED),
         MOVABLE,
     )
-    owns = True
+    owns = constant_cancels = True
     unit = "what the critic tells apart"
 
     def __init__(

@@ -54,16 +54,16 @@ class Run:
     """
 
     pair: Any
-    parameters: dict[str, NDArray[Any]] = field(repr=False)
-    spec: dict[str, Any] = field(repr=False)
+    parameters: dict[str, NDArray[Any]]
+    spec: dict[str, Any]
     status: str
     step: int
     folder: Path | None
-    rows: list[dict[str, float]] = field(repr=False)
+    rows: list[dict[str, float]]
     image_shape: tuple[int, int] | None = None
-    objective: Any = field(default=None, repr=False)
-    owned: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
-    trained_on: NDArray[Any] | None = field(default=None, repr=False, compare=False)
+    objective: Any = None
+    owned: dict[str, NDArray[Any]] = field(default_factory=dict)
+    trained_on: NDArray[Any] | None = field(default=None, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the data, which a copy does not take along."""
@@ -226,16 +226,17 @@ class Run:
         See `inference.to_arviz` for the groups, and for what `arviz.loo` means here.
 
         Args:
-            *x: the data, and whatever else the pair takes, such as labels.
+            *x: the data, and whatever else the pair takes, such as labels; or a dictionary by name.
             num_draws: how many.
             seed: seed of the draws.
         """
         from inference.posterior.draws import to_arviz
 
         attrs = {"objective": self.spec["objective"], "trained_on": self.spec["data"]["id"]}
-        engine = self.spec["pair"]["engine"]
+        engine, given = self.spec["pair"]["engine"], unpacked(x)
+        given = given[0] if len(given) == 1 and isinstance(given[0], dict) else given
         return to_arviz(
-            self.pair, unpacked(x), num_draws=num_draws, seed=seed, engine=engine, attrs=attrs
+            self.pair, given, num_draws=num_draws, seed=seed, engine=engine, attrs=attrs
         )
 
     def critic(self, *batch: ArrayLike) -> NDArray[Any]:
@@ -256,10 +257,21 @@ class Run:
         arrays = self._scored(batch)
         return self._engine.critic_scores(self.pair, self.objective, self.owned, arrays)
 
+    def __repr__(self) -> str:
+        return f"Run({', '.join(f'{name}: {value}' for name, value in self._facts().items())})"
+
     def _repr_html_(self) -> str:
         """What was fitted, how far, and the last row of the history."""
+        rows = "".join(
+            f"<tr><th>{html.escape(key)}</th><td>{html.escape(str(value))}</td></tr>"
+            for key, value in self._facts().items()
+        )
+        last = self.history.tail(1).to_html(index=False, float_format="{:.4g}".format, na_rep="")
+        return f"<table>{rows}</table>{last if self.rows else ''}"
+
+    def _facts(self) -> dict[str, str]:
         pair = self.spec["pair"]
-        facts = {
+        return {
             "pair": str(pair.get("class") or "functions").rpartition(":")[2],
             "engine": pair["engine"],
             "objective": self.spec["objective"],
@@ -267,12 +279,6 @@ class Run:
             "status": f"{self.status} after {self.step:,} steps",
             **({"folder": str(self.folder)} if self.folder else {}),
         }
-        rows = "".join(
-            f"<tr><th>{html.escape(key)}</th><td>{html.escape(str(value))}</td></tr>"
-            for key, value in facts.items()
-        )
-        last = self.history.tail(1).to_html(index=False, float_format="{:.4g}".format, na_rep="")
-        return f"<table>{rows}</table>{last if self.rows else ''}"
 
     @property
     def _engine(self) -> Engine:

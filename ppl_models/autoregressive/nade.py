@@ -41,7 +41,7 @@ class NADE(EntriesPair):
     Args:
         data_dim: columns of x, which must be in {0, 1}.
         hidden_dim: number of hidden units.
-        activation: f: `"sigmoid"` as in the paper, or one of `arguments.ACTIVATIONS`.
+        activation: f: `"sigmoid"` as in the paper, or another of `arguments.ACTIVATIONS`.
         order: the first, `"raster"`, as the columns come, or `"random"`; others are random.
         orders: number of orders.
         marks: whether hidden units see which entries have been drawn, and so tell a zero from an

@@ -95,7 +95,7 @@ class Upsampling(nnx.Module):
         )
         sizes = (2 * channels, channels)
         if normalise == "batch":
-            self.norms = nnx.List(BatchNorm(size) for size in sizes)
+            self.norms: Any = nnx.List(BatchNorm(size) for size in sizes)
         elif normalise == "virtual":
             self.norms = nnx.List(VirtualBatchNorm(size) for size in sizes)
             self.refer_to(jnp.zeros((REFERENCES, inputs)))
@@ -138,7 +138,7 @@ class Downsampling(nnx.Module):
     def __init__(self, image_shape: tuple[int, int], channels: int, rngs: nnx.Rngs) -> None:
         self.image_shape = image_shape
         half, quarter = Convolution(1, channels, rngs), Convolution(channels, 2 * channels, rngs)
-        self.layers = nnx.List([half, quarter])
+        self.layers: Any = nnx.List([half, quarter])
         height, width = image_shape
         self.outputs = 2 * channels * (height // 4) * (width // 4)
 

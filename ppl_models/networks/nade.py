@@ -32,7 +32,7 @@ class NADENetwork(nn.Module):
     Args:
         connections: the orders.
         size: number of hidden units.
-        activation: f, one of `ACTIVATION_FUNCTIONS` or `"sigmoid"`.
+        activation: f, one of `ACTIVATION_FUNCTIONS`.
         generator: source of the Glorot uniform weights; biases and U begin at zero.
         marks: whether there is U.
     """

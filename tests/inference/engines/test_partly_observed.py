@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyro
 import pytest
 from plated import Words
 
@@ -20,6 +21,12 @@ from inference.objectives import ELBO, DReG, Objective
 X = np.random.default_rng(0).normal(size=12).astype(np.float32)
 SEEN = np.arange(12) % 3 > 0
 EXACT = np.where(SEEN, -0.5 * (X - 0.7) ** 2 / 1.25 - 0.5 * np.log(2 * np.pi * 1.25), 0.0)
+
+
+@pytest.fixture(autouse=True)
+def _empty_store() -> None:
+    """Bare Pyro functions have their parameters in a global store, where others left theirs."""
+    pyro.clear_param_store()
 
 
 def pair(engine: str, *, masked: bool) -> Any:

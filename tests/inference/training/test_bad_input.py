@@ -86,8 +86,9 @@ def test_what_is_no_data(data, engine):
 
 def test_grey_values_are_scored_with_a_warning_in_fit_and_refused_in_evaluation(engine):
     x = with_value(0.5)
-    with pytest.warns(UserWarning, match=r"cross-entropy, not a log-likelihood. Binarise"):
+    with pytest.warns(UserWarning, match=r"cross-entropy, not a log-likelihood. Binarise") as seen:
         quick(vae(engine), x, steps=1)
+    assert Path(seen[0].filename) == Path(quick.__code__.co_filename)  # the line that calls fit
     with pytest.raises(DataError, match=r"cross-entropy, not a log-likelihood. Binarise"):
         log_likelihood(vae(engine), x, num_particles=2)
 
