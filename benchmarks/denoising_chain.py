@@ -18,6 +18,7 @@ def main() -> None:
     """Print the reconstruction of validation data and Parzen's figure of 10,000 chains' ends."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="denoising_autoencoder")
+    parser.add_argument("--hidden", type=int, nargs="+", help="sizes; 1000, of a gsn 500 500")
     parser.add_argument("--walkback", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rate", type=float, default=1e-3)
@@ -25,13 +26,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=None)
     given = parser.parse_args()
     mnist, grey = (load("mnist", binarisation=kind) for kind in ("threshold", None))
-    sizes = {"hidden_dims": (500, 500)} if given.model == "gsn" else {"hidden": (1000,)}
+    layers = given.hidden or ((500, 500) if given.model == "gsn" else (1000,))
     pair = create(
         given.model,
         engine="numpyro",
         data_mean=mnist.train.mean(0),
         burn_in=given.burn_in,
-        **sizes,
+        **{"hidden_dims" if given.model == "gsn" else "hidden": layers},
     )
     begun = time.process_time()
     run = fit(

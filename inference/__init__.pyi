@@ -61,6 +61,8 @@ from .objectives import JensenShannon as JensenShannon
 from .objectives import MultiPrediction as MultiPrediction
 from .objectives import MuProp as MuProp
 from .objectives import Objective as Objective
+from .objectives import OrderAgnostic as OrderAgnostic
+from .objectives import ProfessorForcing as ProfessorForcing
 from .objectives import PseudoLikelihood as PseudoLikelihood
 from .objectives import Renyi as Renyi
 from .objectives import ScheduledSampling as ScheduledSampling
@@ -104,6 +106,7 @@ from .samples.quality import sample_quality as sample_quality
 from .samples.two_sample import mmd_test as mmd_test
 from .training.fit import fit as fit
 from .training.greedy import stack as stack
+from .training.greedy import to_classifier as to_classifier
 from .training.greedy import turn_over as turn_over
 from .training.loading import load_run as load_run
 from .training.run import Run as Run

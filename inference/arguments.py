@@ -106,9 +106,19 @@ def check_number(
     if positive and value <= 0:
         raise ArgumentError(f"{name} must be positive, got {value!r}.")
     if not least <= value <= most:
-        allowed = f"lie in [{least}, {most}]" if math.isfinite(most) else f"be at least {least}"
-        raise ArgumentError(f"{name} must {allowed}, got {value!r}.")
+        raise ArgumentError(
+            f"{name} must {_between(least, most, positive=positive)}, got {value!r}."
+        )
     return _in_plain_numbers(name, value)
+
+
+def _between(least: float, most: float, *, positive: bool) -> str:
+    """What a number must do that lies between two ends, in words."""
+    if not math.isfinite(most):
+        return f"be at least {least}"
+    if positive and least <= 0:
+        return f"be above 0 and at most {most}"
+    return f"lie in [{least}, {most}]" if math.isfinite(least) else f"be at most {most}"
 
 
 def check_flag(name: str, value: Any) -> bool:

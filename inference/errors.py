@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from typing import Any
 
 
@@ -37,3 +39,11 @@ class DivergenceError(ZooError, FloatingPointError):
 
 class RunFolderError(ZooError, OSError):
     """A run folder that cannot be written, read, or resumed."""
+
+
+def warn_user(said: str) -> None:
+    """Warn at the line outside of this package that led here, which is the one to mend."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("inference."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(said, UserWarning, stacklevel=level)

@@ -8,6 +8,7 @@ begins here, so that all of them take the same and refuse the same in the same w
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from inference.engines import ENGINES, check_engine, engine_name, load_engine
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError, ZooError
 from inference.program.batches import Batch
 from inference.program.engine import Engine
-from inference.program.records import raising_line
+from inference.program.records import raising_line, remedy_of
 from inference.program.structure import Structure
 
 T = TypeVar("T")
@@ -179,6 +180,25 @@ def unpacked(batch: tuple[Any, ...]) -> tuple[Any, ...]:
     return batch
 
 
+def named_apart(
+    pair: Any, batch: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What `f(pair, *batch, **named)` hands on by position and by name.
+
+    A dictionary alone, as `fit` takes it, is of arguments by name where the model has them all.
+    """
+    given = unpacked(batch)
+    if len(given) == 1 and isinstance(given[0], dict) and given[0] and not named:
+        model = pair[0] if isinstance(pair, tuple) else getattr(pair, "model", None)
+        try:
+            known = inspect.signature(model).parameters  # pyright: ignore[reportArgumentType]
+        except (TypeError, ValueError):
+            return given, named
+        if set(given[0]) <= set(known):
+            return (), dict(given[0])
+    return given, named
+
+
 def _check_made(pair: tuple[Any, ...]) -> None:
     """Check that model and guide are made, not classes that are still to be called.
 
@@ -249,6 +269,11 @@ def _is_array(value: Any) -> bool:
     return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else "no message"
+
+
 def explaining(run: Callable[[Any], T], batch: Batch | tuple[Any, ...]) -> T:
     """Run a pair for the first time.
 
@@ -265,7 +290,6 @@ def explaining(run: Callable[[Any], T], batch: Batch | tuple[Any, ...]) -> T:
         where = raising_line(error)
         raise PairError(
             f"the pair fails on a batch of shape {shapes}{f' at {where}' if where else ''}: "
-            f"{type(error).__name__}: "
-            f"{str(error).strip().splitlines()[0] if str(error).strip() else 'no message'} "
-            "Call model and guide on such a batch by hand to see where."
+            f"{type(error).__name__}: {_first_line(error)}. "
+            f"{remedy_of(error, 'Call model and guide on such a batch by hand to see where.')}"
         ) from error

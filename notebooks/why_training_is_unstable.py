@@ -183,7 +183,7 @@ for axis, (name, points) in zip(axes, drawn.items(), strict=True):
 # %% [markdown]
 # Beside a slow critic the draws lie together, off the data's middle, and cover no mode; the plain
 # loss covers two, and so does the Wasserstein loss after so few steps. With the gradient through
-# two steps of the critic the draws lie over all of the data, a mode having one or two and none its
+# two steps of the critic the draws lie over most of the data, a mode having one or two and none its
 # share: 1,200 steps are no contest, and the card of `mlp_generator` has longer runs. What a remedy
 # costs is seen at once: unrolling takes the critic's gradient once for each step that it looks
 # ahead, and goes back through all of them.

@@ -83,6 +83,16 @@ class Pair:
         check_weights(weights, {name: value.shape for name, value in self.get_weights().items()})
         set_weights(self, weights)
 
+    def __repr__(self) -> str:
+        """The class, what it was made with that is not the default, and the engine."""
+        usual = inspect.signature(type(self)).parameters
+        chosen = (
+            f"{name}={value!r}"
+            for name, value in self.hyperparameters.items()
+            if name == "seed" or not _same(value, usual[name].default)
+        )
+        return f"<{type(self).__name__}({', '.join(chosen)}) on {self.engine}>"
+
     def model(self, x: Any = None, *, size: int = 1) -> Any:
         """Score x where it is given, draw `size` rows where it is not; the likelihood's mean."""
         raise NotImplementedError
@@ -106,6 +116,10 @@ class Pair:
         bound.apply_defaults()
         object.__setattr__(self, "hyperparameters", dict(bound.arguments))
         return self
+
+
+def _same(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and bool(np.all(value == default))
 
 
 def check_weights(weights: Mapping[str, NDArray[Any]], own: Mapping[str, tuple[int, ...]]) -> None:
@@ -160,6 +174,22 @@ class Card:
     latents: dict[str, list[str | int]] = field(default_factory=dict)
     exact: bool = False
     text: str = ""
+
+    def __str__(self) -> str:
+        """Facts, story and measured numbers, as Markdown."""
+        latents = (f"{site} ({', '.join(map(str, shape))})" for site, shape in self.latents.items())
+        facts = {
+            "model": f"{self.name}, in {self.family}, for {' and '.join(self.engines)}",
+            "reference": self.reference,
+            "latents": ", ".join(latents) or "none",
+            "evidence": "in closed form" if self.exact else "not in closed form",
+            "hyperparameters": f"`help(create({self.name!r}))`, or `ppl-zoo show {self.name}`",
+        }
+        lines = (f"- {name}: {value}" for name, value in facts.items())
+        return "\n".join([f"# {self.title}", "", *lines, "", self.text])
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
 
     @classmethod
     def read(cls, path: Path, *, family: str, engines: tuple[str, ...]) -> Card:

@@ -40,9 +40,8 @@ def read_plugins(taken: Container[str]) -> tuple[dict[str, Place], list[tuple[st
                 raise ValueError(f"{found[entry.name].distribution!r} has a model of that name")
             found[entry.name] = _checked(entry)
         except (ValueError, OSError) as error:
-            broken.append(
-                (entry.name, f"{_label(entry.name, _owner(entry))} is left out: {error}.")
-            )
+            label, why = _label(entry.name, _owner(entry)), str(error).rstrip(".")
+            broken.append((entry.name, f"{label} is left out: {why}."))
     return found, broken
 
 

@@ -30,6 +30,10 @@ class PyroPair(Pair, torch.nn.Module):
         super().__init__()
         self._instance = next(_instances)
 
+    def __repr__(self) -> str:
+        """The networks, as of every torch module."""
+        return torch.nn.Module.__repr__(self)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Copy parameters and buffers under a new instance number."""
         twin = type(self).__new__(type(self))

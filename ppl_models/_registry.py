@@ -52,7 +52,7 @@ def _zoo() -> dict[str, Place]:
 def _nearest(name: str, known: Iterable[str]) -> str:
     """A sentence with the known names that look most like `name`."""
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.4)
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
     return f"{hint}Known: {', '.join(known)}."
 
@@ -77,7 +77,9 @@ def find_place(name: str) -> Place:
 
 def _check_engine(engine: str) -> None:
     if engine not in SUFFIX:
-        raise ValueError(f"There is no engine {engine!r}. {_nearest(engine, SUFFIX)}")
+        library = {"torch": "pyro", "pytorch": "pyro", "jax": "numpyro"}.get(str(engine).lower())
+        hint = f"That of {engine} is {library!r}. " if library else ""
+        raise ValueError(f"There is no engine {engine!r}. {hint}{_nearest(str(engine), SUFFIX)}")
 
 
 def list_models(pattern: str = "*", *, engine: str | None = None) -> list[str]:
@@ -130,7 +132,7 @@ def create(
         pretrained: one of `list_pretrained(model=name)`, or the path of a record of weights. The
             pair has the hyperparameters that they were trained with, and `fit` goes on from them.
         **hyperparameters: the pair's own keywords, among them `seed`, from which its initial
-            parameters are drawn. `info(name)` and the class's docstring list them.
+            parameters are drawn. `help(create(name))` and `ppl-zoo show NAME` list them.
 
     Raises:
         ValueError: if the model, the engine or the weights are unknown, a hyperparameter is out of

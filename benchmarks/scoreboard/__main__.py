@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -66,7 +66,9 @@ def rows(folder: Path, sizes: dict[str, int], engines: tuple[str, ...]) -> Itera
 
 
 def main(
-    profile: Annotated[str, typer.Option(help="fast (two minutes) or full (an hour).")] = "full",
+    profile: Annotated[
+        Literal["fast", "full"], typer.Option(help="Two minutes, or an hour.")
+    ] = "full",
     write: Annotated[Path | None, typer.Option(help="Folder of a dated JSON file.")] = None,
     engine: Annotated[list[str], typer.Option(help="Which engines.")] = list(ENGINES),  # noqa: B006
 ) -> None:

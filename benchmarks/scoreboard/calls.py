@@ -1,4 +1,4 @@
-"""Every argument of every public function, given what it cannot be: is it refused in a sentence?
+"""Arguments of what is public, given what they cannot be: are they refused in a sentence?
 
 One table of odd values goes through all arguments. A refusal is one of the project's own errors,
 never another one from deep inside, and never an answer.
@@ -92,6 +92,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "simulation_based_calibration": {"pair": PPCA, "num_simulations": 100, "num_draws": 9},
     "stack": {"runs": [RBM, create("rbm", engine="pyro", data_dim=3, hidden_dim=2)]},
     "to_arviz": {"pair": VAE, "x": X, "num_draws": 2},
+    "to_classifier": {"runs": [RBM], "classes": 3},
     "turn_over": {"run": RBM, "hidden_dim": 6},
     "valid_objectives": {"pair": VAE, "batch": X},
 }

@@ -11,7 +11,7 @@ from inference.checking.context import Context
 from inference.checking.report import Finding, Report
 from inference.engines import check_engine
 from inference.errors import ArgumentError
-from inference.pairs import as_pair, unpacked
+from inference.pairs import as_pair, named_apart
 
 
 def check_pair(
@@ -36,7 +36,7 @@ def check_pair(
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
         rows: how many rows the data have of which the batch are some, where they are known: then
             a global latent that is weighed against the batch alone is an error.
-        **named: what model and guide take by name.
+        **named: what model and guide take by name; a dictionary of it does as well.
 
     Returns:
         The findings: passed; errors, limits and notes with the remedy; skipped with the reason.
@@ -49,7 +49,8 @@ def check_pair(
         check_engine(engine)
     names = _names(checks)
     inner, own = as_pair(pair)
-    context = Context(inner, unpacked(batch), engine or own, rows, named)
+    given, named = named_apart(inner, batch, named)
+    context = Context(inner, given, engine or own, rows, named)
     findings = list(run(with_needs(names), context))
     if "objectives" in names:
         findings += _refusals(context, findings)

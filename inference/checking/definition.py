@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from inference.checking.context import Context
 from inference.checking.report import Level
+from inference.program.records import remedy_of
 
 
 class Skip(Exception):  # noqa: N818  (it is no error)
@@ -83,4 +84,5 @@ def in_words(error: BaseException) -> str:
         error = error.__cause__  # Pyro wraps what happened into a listing of shapes
     lines = str(error).strip().splitlines()
     said = lines[0].rstrip(".") if lines else "no message"
-    return f"it raised {type(error).__name__}: {said}. Mend the line that raised it."
+    to_do = remedy_of(error, "Mend the line that raised it.")
+    return f"it raised {type(error).__name__}: {said}. {to_do}"

@@ -11,7 +11,7 @@ from inference.checking.definition import in_words
 from inference.data.pair_arrays import is_of_the_zoo
 from inference.engines import check_engine
 from inference.errors import PairError
-from inference.pairs import as_pair, called_with, check_pair_type, fitted, unpacked
+from inference.pairs import as_pair, called_with, check_pair_type, fitted, named_apart
 from inference.program.records import RecordedSite, raising_line
 
 _NO_BATCH = "No batch was given: pass some rows of data, as in explain(pair, x[:7])."
@@ -24,7 +24,7 @@ def explain(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> 
         pair: a pair, a run, or a `(model, guide)` tuple of any Pyro or NumPyro program.
         *batch: what model and guide take, some rows of each array; or a tuple of them.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
-        **named: what they take by name.
+        **named: what they take by name; a dictionary of it does as well.
 
     Returns:
         By site: `kind` (latent, observed, auxiliary; of a factor statement `constant factor`, which
@@ -43,7 +43,7 @@ def explain(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> 
         check_engine(engine)
     inner, own = as_pair(pair)
     check_pair_type(inner)
-    args = unpacked(batch)
+    args, named = named_apart(inner, batch, named)
     if is_of_the_zoo(inner) and args:
         args = called_with(fitted(pair, engine=engine), args, named).arrays
     context = Context(inner, args, engine or own, named=named)

@@ -255,6 +255,9 @@ _WHY = {
 @check(needs=("gradients-are-finite",))
 def gradient_of_log_p(context: Context) -> Iterator[Mistake]:
     """The gradient of log p is right."""
+    steering = [name for name, run in context.model.sites.items() if run.site.training_only]
+    if steering:
+        raise Skip(f"{steering[0]!r} steers training alone, and may stop a gradient on purpose.")
     yield from _agrees(context, "model", "log p at fixed latents")
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import html
+import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
+
+from inference.objectives.validity import by_reason
 
 Outcome = Literal["passed", "failed", "limited", "noted", "skipped"]
 Level = Literal["error", "limit", "note"]
@@ -103,8 +106,9 @@ class Report:
         return f"<p>{html.escape(self.counts)}</p>{table}"
 
     def __str__(self) -> str:
-        ordered = [*self.passed, *self.skipped, *self.notes, *self.limits, *self.failed]
-        return "\n".join([*map(_wrapped, ordered), self.counts])
+        found = [*self.notes, *self.limits, *self.failed]
+        lines = [*map(str, self.passed), *_together(self.skipped), *map(str, found)]
+        return "\n".join([*map(_wrapped, lines), self.counts])
 
     @property
     def counts(self) -> str:
@@ -120,9 +124,24 @@ class Report:
         )
 
 
-def _wrapped(finding: Finding) -> str:
+def _together(skipped: Sequence[Finding]) -> Iterator[str]:
+    """Checks that were skipped for one reason as one paragraph."""
+    for kind in ("", "objective "):
+        of_kind = [each for each in skipped if each.check.startswith("objective ") == bool(kind)]
+        told = {each.check.removeprefix(kind): each for each in of_kind}
+        reasons = by_reason({name: each.message for name, each in told.items()})
+        for why, names in reasons.items():
+            if len(names) == 1:
+                yield str(told[names[0]])
+            else:
+                plural = "objectives " if kind else ""
+                said = f"each {why}" if kind else re.sub("^it needs", "each needs", why)
+                yield f"{'skipped':<{_INDENT}}{plural}{', '.join(names)}: {said}"
+
+
+def _wrapped(finding: str) -> str:
     return textwrap.fill(
-        str(finding),
+        finding,
         _WIDTH,
         subsequent_indent=" " * _INDENT,
         break_long_words=False,

@@ -9,7 +9,7 @@ import importlib.metadata
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from inference.cli.certificate import certify
 from inference.cli.checking import check_command
@@ -120,7 +120,8 @@ def weights_table(model: str) -> Table | str:
     names = list_pretrained(model=model)
     if not names:
         return "No weights are shipped for this model."
-    table = Table("pretrained", "objective", "score", "measured by", "on", "size", "licence")
+    first = Column("pretrained", no_wrap=True)  # it is to be copied
+    table = Table(first, "objective", "score", "measured by", "on", "size", "licence")
     for weights in map(pretrained_info, names):
         found = weights.result
         table.add_row(

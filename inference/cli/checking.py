@@ -10,13 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from inference.cli.data import (
-    data_options,
-    data_settings,
-    first_is_rows,
-    load_data,
-    refuse_first,
-)
+from inference.cli.data import data_options, data_settings, load_data
 from inference.cli.names import data_names
 from inference.cli.output import json_option, say_json
 from inference.cli.settings import parse_settings
@@ -40,7 +34,6 @@ def check_command(
     ] = None,
     rows: Annotated[int, typer.Option(min=1, help="Rows of the batch, drawn by --rows-seed.")] = 7,
     rows_seed: Annotated[int, typer.Option(min=0, help="Seed of that draw.")] = 0,
-    first: first_is_rows = None,
     checks: Annotated[
         list[str] | None, typer.Option("--check", help="Make this check; repeatable.")
     ] = None,
@@ -51,8 +44,6 @@ def check_command(
 
     from inference.data.drawn_rows import drawn_rows
 
-    with answering():
-        refuse_first(first)
     dataset = load_data(data, data_options(binarisation, None))
     x, *given = drawn_rows(dataset.arrays("train"), rows, seed=rows_seed)
     if dataset.dynamic:  # the rows hold probabilities, which training draws from in each step

@@ -12,9 +12,7 @@ from inference.cli.data import (
     check_data,
     data_file,
     data_of_run,
-    first_is_rows,
     load_data,
-    refuse_first,
 )
 from inference.cli.output import json_option, say_json
 from inference.cli.pairs import pair_maker
@@ -104,7 +102,6 @@ def report_command(
         int | None, typer.Option(min=1, help="Score so many test rows, drawn by --rows-seed.")
     ] = None,
     rows_seed: Annotated[int, typer.Option(min=0, help="Seed of that draw.")] = 0,
-    first: first_is_rows = None,
     data: data_file = None,
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
     as_json: json_option = False,
@@ -114,7 +111,6 @@ def report_command(
     from inference.training.folder import RunFolder
 
     with answering():
-        refuse_first(first)
         recorded = str(RunFolder(runs[0]).read_spec().get("data", {}).get("id"))
     dataset = data_of_run(recorded, data)
     kept = interruptible(lambda: "No report was written.")

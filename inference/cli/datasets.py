@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from inference.cli.data import load_data
 from inference.cli.names import data_name
 from inference.cli.output import json_option, say_json
+from inference.cli.settings import meanings_of
 from inference.cli.text import Commands, answering, console, print_facts
 from ppl_models.datasets import (
     description,
@@ -27,6 +28,12 @@ RIGHT = "as published"
 ABSENT = "not here"
 UNKNOWN = "here; no SHA-256 of it is known"
 UNPACKED = "here, unpacked, so that its SHA-256 says nothing"
+
+_SECOND_ARGUMENT = {
+    "labels": "as a second argument of the pair, all classes (`all`), or those of so many rows.",
+    "label_seed": "seed of the draw of these rows.",
+    "quadrants": "as a second argument, so many quadrants of an image: 1, 2 or 3.",
+}
 
 data = typer.Typer(cls=Commands, help="The data sets: list, show, verify their files.")
 
@@ -61,8 +68,10 @@ def show(name: data_name, *, as_json: json_option = False) -> None:
     if as_json:
         say_json(_as_values(name, text, files))
         return
-    console.print(text)
-    print_facts({"options": ", ".join(options_of(name))})
+    story = text.partition("\nArgs:\n")[0]
+    console.print("\n\n".join(" ".join(part.split()) for part in story.strip().split("\n\n")))
+    meanings = _SECOND_ARGUMENT | meanings_of(text)
+    print_facts({option: meanings.get(option, "") for option in options_of(name)})
     if files:
         console.print(_files_table(name))
     if any(held(file) is None for file in files):
@@ -139,7 +148,9 @@ def state(file: PublishedFile) -> str:
 
 
 def _files_table(name: str) -> Table:
-    table = Table("file", "state", "published SHA-256", "where", title=name)
+    # Names and addresses are to be copied: they are folded, not cut.
+    first, last = (Column(heading, overflow="fold") for heading in ("file", "where"))
+    table = Table(first, "state", "published SHA-256", last, title=name)
     for file in published_files(name):
         path = held(file)
         where = file.urls[0] + file.name if path is None else str(path)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from inference.cli.text import answering, console
+from inference.errors import ArgumentError
 
 
 def docs_command(
@@ -29,8 +30,12 @@ def docs_command(
     try:
         root = find_clone((clone or Path.cwd()).resolve())
     except ValueError:
-        root = None
+        root = None  # the site is cards and reference
     with answering(OSError):
+        if clone is not None and root is None:
+            raise ArgumentError(
+                f"--clone {clone}: the folder is in no clone of the zoo; name one, or leave it out."
+            )
         dead = build(out, root)
     for link in dead:
         console.print(f"leads nowhere: {link}", soft_wrap=True)

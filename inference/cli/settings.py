@@ -33,7 +33,7 @@ def hyperparameters(card: Card, engine: str) -> dict[str, Hyperparameter]:
     if engine not in card.engines:
         return {}
     place = find_place(card.name)
-    pair, meanings = place.pair_class(engine), _described(place.description(engine))
+    pair, meanings = place.pair_class(engine), meanings_of(place.description(engine))
     for node in pair.body:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":
             keywords = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
@@ -47,7 +47,7 @@ def hyperparameters(card: Card, engine: str) -> dict[str, Hyperparameter]:
     return {}
 
 
-def _described(docstring: str) -> dict[str, str]:
+def meanings_of(docstring: str) -> dict[str, str]:
     """Name to text of the `Args:` section of a Google-style docstring."""
     _, _, section = inspect.cleandoc(docstring).partition("\nArgs:\n")
     section = re.split(r"\n(?=\S)", section)[0]

@@ -36,7 +36,8 @@ INTERRUPTED = 130  # what a shell calls a command that ended with Ctrl-C
 
 _KEYWORDS = (
     *("out", "resume", "epochs", "steps", "seconds", "batch_size", "learning_rate", "schedule"),
-    *("clip_norm", "patience", "seed", "device", "objective", "method", "num_particles"),
+    *("clip_norm", "average_decay", "patience", "seed", "device", "objective", "method"),
+    "num_particles",
 )
 _KEYWORD = re.compile(rf"(?:(?<=\s)|^)({'|'.join(_KEYWORDS)})=(True\b)?(?=(\S)?)")
 _SETTING = re.compile(r"(?<=\s)(?=(data_dim|likelihood)=)")

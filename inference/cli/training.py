@@ -95,6 +95,9 @@ def train(
     clip_norm: Annotated[
         float | None, _learning(help="Largest norm of a minibatch's gradient.")
     ] = None,
+    average_decay: Annotated[
+        float | None, _learning(help="Keep running averages of the parameters: 0.999 ...")
+    ] = None,
     seed: Annotated[
         int, _learning(min=0, help="Seed of initial parameters, batch order and draws.")
     ] = 0,
@@ -155,6 +158,7 @@ def train(
             learning_rate=learning_rate,
             schedule=schedule,
             clip_norm=clip_norm,
+            average_decay=average_decay,
             patience=patience,
             seed=seed,
             device=device,

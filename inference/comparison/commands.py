@@ -41,6 +41,7 @@ def train_command(spec: dict[str, Any], folder: Path | None) -> str | None:
     words += ["--data", data["name"], *_data_options(data)]
     words += ["--objective", spec["objective"]]
     options = {key: training[key] for key in _OPTIONS} | {"schedule": training["schedule"]}
+    options["average_decay"] = training.get("average_decay")
     for key, value in {**options, **spec["budget"]}.items():
         words += [] if value is None else [f"--{key.replace('_', '-')}", str(value)]
     return shlex.join([*words, *([] if folder is None else ["--out", str(folder)])])

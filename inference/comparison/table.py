@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
@@ -15,6 +16,8 @@ _BREAK = re.compile(r"(?<=[:,_]) *|(?<=\w) (?=\()| ")
 class ComparisonTable(pd.DataFrame):
     """What `Comparison.table` returns; headings are broken where they are printed.
 
+    What is too long for a cell stands below the table in full.
+
     What is made of it, such as a part of its columns, is a plain data frame.
     """
 
@@ -25,7 +28,15 @@ class ComparisonTable(pd.DataFrame):
         labels = [[str(part) for part in key] for key in self.index]
         left = [_column(name, [key[n] for key in labels]) for n, name in enumerate(names)]
         right = [_column(str(name), [str(cell) for cell in self[name]]) for name in self]
-        return "\n\n".join(_side_by_side([*left, *block]) for block in _blocks(left, right))
+        blocks = [_side_by_side([*left, *block]) for block in _blocks(left, right)]
+        return "\n\n".join([*blocks, *self._in_full(labels)])
+
+    def _in_full(self, labels: list[list[str]]) -> Iterator[str]:
+        """What the table cuts short, such as the reason of a failure, below it."""
+        for name in self:
+            for key, cell in zip(labels, self[name], strict=True):
+                if len(str(cell)) > _WIDEST:
+                    yield textwrap.fill(f"{', '.join(key)}, {name}: {cell}", _WIDTH)
 
 
 def _column(heading: str, cells: Sequence[str]) -> list[str]:

@@ -33,6 +33,7 @@ def as_array(part: Any, real: Any = np.float32, *, first: bool = True) -> NDArra
         DataError: if it does not hold numbers, or its mask would be lost.
     """
     _refuse_masked(part)
+    _refuse_words(part)
     try:
         array = _native(_numpy(part))
     except DataError:
@@ -110,6 +111,20 @@ def _native(array: NDArray[Any]) -> NDArray[Any]:
     if not array.dtype.isnative:
         return array.astype(array.dtype.newbyteorder("="))
     return array
+
+
+def _refuse_words(part: Any) -> None:
+    """Refuse a name in place of the data, and names before them."""
+    if isinstance(part, str):
+        raise DataError(
+            f"data must be arrays, got the string {part!r}; pass what it names, for example "
+            f"ppl_models.datasets.load({part!r}) to fit, and its split .test to an evaluation."
+        )
+    if isinstance(part, dict):
+        raise DataError(
+            f"data is a dictionary of {', '.join(map(repr, part)) or 'nothing'}; pass its arrays "
+            "here in the order of the model's arguments."
+        )
 
 
 def as_arrays(data: Any, real: Any = np.float32) -> Arrays:

@@ -67,6 +67,19 @@ def _check_number(pair: Any, arrays: Arrays, name: str) -> None:
         ) from None
 
 
+def _other_size(pair: Any, shape: tuple[int, ...], came: tuple[int, ...]) -> str:
+    """Which hyperparameters to build the pair with: those that have the value of a wrong size."""
+    if len(shape) != len(came):
+        return f"a row has {len(shape)} dimension{'s' if len(shape) > 1 else ''}, not {len(came)}"
+    made = getattr(pair, "hyperparameters", {})
+    sizes = []
+    for own, other in zip(shape, came, strict=True):
+        named = [name for name in ("data_dim", "length") if made.get(name) == own]
+        if own != other and len(named) == 1:
+            sizes.append(f"{named[0]}={other}")
+    return f"build the pair with {', '.join(sizes) or 'data_dim= of the data'}"
+
+
 def check_arrays(pair: Any, arrays: Arrays, name: str, *, engine: str | None = None) -> None:
     """Check shape, emptiness and finiteness of a batch or a whole data set.
 
@@ -98,7 +111,7 @@ def check_arrays(pair: Any, arrays: Arrays, name: str, *, engine: str | None = N
     _check_number(pair, arrays, name)
     shape = getattr(pair, "data_shape", None)
     if shape is not None and arrays[0].shape[1:] != shape:
-        hint = "build the pair with data_dim= of the data"
+        hint = _other_size(pair, shape, arrays[0].shape[1:])
         if int(np.prod(arrays[0].shape[1:])) == int(np.prod(shape)):
             columns = ", ".join(map(str, shape)) if len(shape) > 1 else "-1"
             hint = f"flatten each row with x.reshape(len(x), {columns})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from inference.data.rows import Arrays, cut, slices
 from inference.engines import engine_name, load_engine
-from inference.errors import ArgumentError, DataError, ObjectiveError, PairError
+from inference.errors import ArgumentError, DataError, ObjectiveError, PairError, warn_user
 from inference.program.batches import Batch
 from inference.program.sites import Site
 from inference.program.structure import Structure
@@ -196,7 +195,7 @@ def _grey(name: str, site: str, *, strict: bool) -> None:
     )
     if strict:
         raise DataError(message + ", or use likelihood='gaussian'.")
-    warnings.warn(message + ".", UserWarning, stacklevel=4)
+    warn_user(message + ".")
 
 
 def _is_binary(array: NDArray[Any]) -> bool:

@@ -14,6 +14,7 @@ from inference.data.rows import Arrays
 from inference.data.unpaired import Unpaired
 from inference.errors import DataError
 from inference.program.batches import Batch, Form, plain_form
+from inference.program.surrogate import Surrogate
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,12 @@ class TrainingData:
 
 
 def prepare(
-    pair: Any, data: Any, valid: Any = None, *, engine: str | None = None, keeps: int = 0
+    pair: Any,
+    data: Any,
+    valid: Any = None,
+    *,
+    engine: str | None = None,
+    objective: Any = None,
 ) -> TrainingData:
     """Understand data and validation data, and check them against the pair.
 
@@ -56,12 +62,14 @@ def prepare(
             binarised afresh in each step, and `data_id(split)` what it is.
         valid: validation data in place of the dataset's own.
         engine: whose the pair is, where it cannot be told from it.
-        keeps: how many arrays at the end are the objective's, and not given to the pair.
+        objective: what the arrays at the end are for that the pair is not given, if any.
 
     Raises:
         DataError: if it is none of these, or an array cannot be scored by the pair.
     """
-    found = _understood(pair, data, valid, engine, keeps)
+    own = objective if isinstance(objective, Surrogate) and objective.keeps else None
+    check = partial(_check, engine=engine, own=own)
+    found = _understood(pair, data, valid, engine, own, check)
     _check_alike(found.arrays, found.valid)
     return replace(
         found,
@@ -70,9 +78,11 @@ def prepare(
     )
 
 
-def _understood(pair: Any, data: Any, valid: Any, engine: str | None, keeps: int) -> TrainingData:
+def _understood(
+    pair: Any, data: Any, valid: Any, engine: str | None, own: Any, check: Any
+) -> TrainingData:
     real = precision_of(pair, engine)
-    read, check = partial(as_arrays, real=real), partial(_check, engine=engine, keeps=keeps)
+    read = partial(as_arrays, real=real)
     if hasattr(data, "train") and hasattr(data, "valid"):
         given = getattr(data, "y", None) or {}
         train = read(data.train) + (read(given["train"]) if given else ())
@@ -93,12 +103,12 @@ def _understood(pair: Any, data: Any, valid: Any, engine: str | None, keeps: int
             form=plain_form(len(train)),
             valid_form=plain_form(len(held_out)),
         )
-    if isinstance(data, Unpaired) and not keeps:
+    if isinstance(data, Unpaired) and own is None:
         raise DataError(
             "data is Unpaired, whose second set the objective must look at by itself, such as "
             "CycleConsistent; for others pass a tuple of arrays."
         )
-    if keeps:
+    if own is not None:
         return _with_own(pair, data, valid, read, check)
     held_out = Batch(()) if valid is None else rows_of(pair, valid, "valid", engine)
     if _is_one_call(pair, data):
@@ -115,9 +125,10 @@ def _understood(pair: Any, data: Any, valid: Any, engine: str | None, keeps: int
                 name += "/" + "".join(batch.digest() for batch in read_batches)[:48]
         rows, form = ((), held_out.arrays), held_out.form
         return TrainingData(*rows, data, False, name, None, valid_form=form)
+    named = f" Pass ppl_models.datasets.load({data!r})." if isinstance(data, str) else ""
     raise DataError(
         "data must be a dataset from ppl_models.datasets.load, a numpy array, a tuple of arrays, "
-        f"or an iterable of batches; got {type(data).__name__}."
+        f"or an iterable of batches; got {type(data).__name__}.{named}"
     )
 
 
@@ -143,23 +154,34 @@ def _check(
     name: str,
     *,
     engine: str | None,
-    keeps: int,
+    own: Surrogate | None,
     apart: bool = False,
 ) -> None:
-    """`check_arrays`, of those that are the pair's.
+    """`check_arrays` of those that are the pair's, `check_beside` of the objective's.
 
     Raises:
         DataError: naming the array, what was expected and what came.
     """
-    if len(arrays) <= keeps:
+    keeps = 0 if own is None else own.keeps
+    if keeps and len(arrays) <= keeps:
         raise DataError(
             f"{name} must end with what the objective itself looks at, beside what the pair takes: "
             f"{keeps + 1} arrays or more, such as (x, y), got {len(arrays)}."
         )
+    given, looked_at = arrays[: len(arrays) - keeps], arrays[len(arrays) - keeps :]
+    for array in looked_at:
+        if not array.ndim or not array.size:
+            raise DataError(
+                f"{name} ends with an array of shape {array.shape}, which the objective is to look "
+                "at; pass at least one row and column."
+            )
+    check_arrays(pair, given, name, engine=engine)
     rows = {len(array) for array in arrays}
     if len(rows) > 1 and not apart:
         raise DataError(f"the arrays of {name} must have equally many rows, got {sorted(rows)}.")
-    check_arrays(pair, arrays[: len(arrays) - keeps], name, engine=engine)
+    for array in looked_at:
+        if own is not None:
+            own.check_beside(array, name)
 
 
 def _is_one_call(pair: Any, data: Any) -> bool:

@@ -14,6 +14,7 @@ from inference.figures.pictures import (
     sample_rows,
     samples,
 )
+from inference.figures.temperatures import temperatures
 
 __all__ = [
     "Picture",
@@ -31,4 +32,5 @@ __all__ = [
     "reconstructions",
     "sample_rows",
     "samples",
+    "temperatures",
 ]

@@ -108,7 +108,7 @@ def _shown(run: Run, given: Fitted, name: str, value: NDArray[Any]) -> NDArray[A
     """The chains' values as data."""
     if name == "x":
         return value
-    return given.backend.decode(given.pair, {name: value}, 0)
+    return given.backend.decode(given.pair, {name: value}, 0, size=len(value))
 
 
 def free_energies(

@@ -37,7 +37,7 @@ def classify(
         p(y | x) ~ p(y) 1/K sum_k p(x, z_k | y) / q(z_k | x, y)  over its sum over the classes,
 
     which needs as many passes as there are classes. A run whose objective classifies, such as
-    `SemiSupervisedAdversarial`, has its critic asked in place of a guide.
+    `SemiSupervisedAdversarial`, has its critic asked in place of a guide, whatever `num_particles`.
 
     Args:
         pair: a run, its pair, or a `(model, guide)` tuple of functions.
@@ -53,7 +53,8 @@ def classify(
         Shape (N, classes); rows sum to one.
 
     Raises:
-        ArgumentError: if an argument is out of range, or the pair has no such latent.
+        ArgumentError: if an argument is out of range, or the pair has no such latent, or `method`
+            or `site` is given where a critic is asked.
         DataError: if the pair cannot take the data.
     """
     check_seed(seed)
@@ -71,6 +72,7 @@ def classify(
         )
     objective = getattr(pair, "objective", None)
     if hasattr(objective, "class_logits"):
+        _check_critic(type(objective).__name__, method, site)
         return _by_critic(given.backend, pair, array, chunk_size)
     backend, pair = given.backend, given.pair
     head = (array[:2],)
@@ -89,8 +91,17 @@ def classify(
         sums, held = LogSums(), {site: np.full(len(array), y)}
         weigh(sums, weights, (array,), num_particles, rows=rows, chunk_size=chunk_size, held=held)
         scores.append(sums.log_means())
-    log_joint = np.stack(scores, -1)
-    return np.exp(log_joint - np.logaddexp.reduce(log_joint, axis=1, keepdims=True))
+    return _softmax(np.stack(scores, -1))
+
+
+def _check_critic(objective: str, method: str, site: str) -> None:
+    """Check that nothing is asked of a critic that only a guide or a model could answer."""
+    if method != "guide" or site != "y":
+        given = f"method={method!r}" if method != "guide" else f"site={site!r}"
+        raise ArgumentError(
+            f"a run under {objective} has its critic tell the classes, which knows no {given}: "
+            "leave it out, or pass run.pair to ask the pair itself."
+        )
 
 
 def _by_critic(backend: Engine, run: Any, array: NDArray[Any], rows: int) -> NDArray[np.float64]:
@@ -99,7 +110,10 @@ def _by_critic(backend: Engine, run: Any, array: NDArray[Any], rows: int) -> NDA
         backend.critic_scores(run.pair, run.objective, run.owned, chunk, "class_logits")
         for chunk in cut((array,), rows)
     ]
-    logits = np.concatenate(chunks).astype(np.float64)
+    return _softmax(np.concatenate(chunks).astype(np.float64))
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_positive, check_seed
+from inference.data.arrays import as_array
 from inference.data.support import check_support
-from inference.errors import ArgumentError, ObjectiveError
+from inference.errors import ArgumentError, DataError, ObjectiveError
 from inference.likelihood.partition import tempering
 from inference.pairs import Fitted, explaining, fitted_on
 
@@ -30,6 +31,12 @@ def complete(
     Where the density of x has a kernel, as undirected models have, a chain for each row begins at x
     and takes steps in which the observed entries keep their values: block Gibbs of
     p(x_rest | x_observed), whose draws are exact once the chain has forgotten where it began.
+    Where it is a latent h whose density has a kernel, as in a deep belief net or a deep Boltzmann
+    machine, the chain is of p(x_rest, h | x_observed) and begins at x and a draw of the guide: the
+    deep Boltzmann machine draws its even layers and then its odd one; in a belief net, whose hidden
+    units depend on each other given the data, a step draws one unit after another given all
+    others, and so costs as many passes of the model as it has units. Few steps, such as 20, are
+    many draws there.
 
     A model that draws entry by entry takes one compiled pass in its own order,
 
@@ -59,8 +66,9 @@ def complete(
     Raises:
         ArgumentError: if an argument is out of range, or `observed` has another shape.
         DataError: if the pair cannot take the data.
-        ObjectiveError: if the model has latents, or draws its data neither entry by entry nor by a
-            kernel in which entries can be held.
+        ObjectiveError: if the model has latents and no kernel, or latents without finitely many
+            states, or draws its data neither entry by entry nor by a kernel in which entries can
+            be held.
     """
     check_count("steps", steps)
     temperature = check_positive("temperature", temperature)
@@ -79,30 +87,31 @@ def complete(
     structure = explaining(lambda rows: found.backend.structure(found.pair, rows), few)
     check_support(structure, found.arrays, "x")
     if any(site.kernel for site in structure.model.values()):
-        return _by_chains(found, held, steps, int(seed), plain=temperature == num_particles == 1)
+        plain, latent = temperature == num_particles == 1, bool(structure.latents)
+        return _by_chains(found, held, steps, int(seed), plain=plain, latent=latent)
     given = found.arrays, held, float(temperature), num_particles, int(seed)
     return found.backend.complete(found.pair, *given).chosen(int(seed))
 
 
 def _mask(observed: Any) -> NDArray[Any]:
     try:
-        return np.asarray(observed)
-    except ValueError as error:
-        raise ArgumentError(
-            f"observed cannot be made an array ({error}); pass equal rows."
-        ) from None
+        return as_array(observed, first=False)
+    except DataError as error:
+        raise ArgumentError(f"observed must be True or False for each entry: {error}") from None
 
 
 def _by_chains(
-    found: Fitted, held: NDArray[np.bool_], steps: int, seed: int, *, plain: bool
+    found: Fitted, held: NDArray[np.bool_], steps: int, seed: int, *, plain: bool, latent: bool
 ) -> NDArray[Any]:
     if not plain:
         raise ArgumentError(
             "temperature= and num_particles= are for models that draw entry by entry; this one's "
             "chains take steps=. Leave them out."
         )
+    if latent:
+        return found.backend.complete_with_latents(found.pair, found.arrays, held, steps, seed)
     chains = tempering(found)
-    if not chains.factorial or chains.name != "x":
+    if not chains.factorial:
         raise ObjectiveError(
             "complete() holds entries of the data while a kernel draws the others, but that of "
             f"{chains.name!r} does not draw entries of x independently of each other. Give its "

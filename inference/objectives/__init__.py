@@ -21,6 +21,8 @@ from inference.objectives.multi_prediction import MultiPrediction
 from inference.objectives.muprop import MuProp
 from inference.objectives.noise_contrastive import NCE
 from inference.objectives.nvil import NVIL
+from inference.objectives.order_agnostic import OrderAgnostic
+from inference.objectives.professor_forcing import ProfessorForcing
 from inference.objectives.pseudo_likelihood import PseudoLikelihood
 from inference.objectives.registry import enlist, parse_objective
 from inference.objectives.renyi import Renyi
@@ -72,6 +74,8 @@ enlist(
         CycleConsistent,
         CD,
         ScheduledSampling,
+        ProfessorForcing,
+        OrderAgnostic,
         PseudoLikelihood,
         NCE,
         ScoreMatching,
@@ -114,6 +118,8 @@ __all__ = [
     "MuProp",
     "MultiPrediction",
     "Objective",
+    "OrderAgnostic",
+    "ProfessorForcing",
     "PseudoLikelihood",
     "Renyi",
     "ScheduledSampling",

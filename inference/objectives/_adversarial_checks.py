@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inference.arguments import check_count, check_number, check_one_of
 from inference.errors import ArgumentError, ObjectiveError
 from inference.objectives._slopes import REGULARISERS
-from inference.objectives.losses import Classification, LeastSquares, Wasserstein
+from inference.objectives.losses import Wasserstein
 from inference.objectives.requirements import (
     DRAWN_LATENTS,
     LOCAL,
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from inference.objectives.adversarial import Adversarial
     from inference.program.structure import Structure
 
-_LOG_RATIOS = ("non-saturating", "minimax")
+_SAME_CRITIC = (
+    "non-saturating",
+    "minimax",
+)  # others say by name what nobody would descend
 _USUAL_RATE = 0.1  # of unrolled steps
 
 
@@ -51,7 +54,7 @@ def check_together(objective: Adversarial) -> None:
     """Refuse settings that do not go together.
 
     Raises:
-        ValueError: naming both.
+        ArgumentError: naming both.
     """
     loss = objective.loss
     bounded = objective.clip or objective.gradient_penalty or objective.spectral_norm
@@ -106,18 +109,17 @@ def _check_latents(objective: Adversarial) -> None:
             f"critic_sees={objective.critic_sees!r} compares latents, not draws of data; leave out "
             "joint, jacobian_clamp and draw."
         )
-    if objective.critic_sees == "x, z" and objective.loss.name not in _LOG_RATIOS:
+    if objective.critic_sees == "x, z" and objective.loss.name not in _SAME_CRITIC:
         raise ArgumentError(
             "critic_sees='x, z' needs a critic whose score is a log ratio of densities: "
-            f"loss={' or '.join(map(repr, _LOG_RATIOS))}, got {objective.loss.name!r}."
+            f"loss={' or '.join(map(repr, _SAME_CRITIC))}, got {objective.loss.name!r}."
         )
 
 
 def _check_slopes(objective: Adversarial) -> None:
     """Refuse what does not go together with a regulariser or unrolled steps."""
     loss = objective.loss
-    ratio = isinstance(loss, Classification) and not isinstance(loss, LeastSquares)
-    if objective.regulariser == "roth" and not ratio:
+    if objective.regulariser == "roth" and not loss.log_ratio:
         raise ArgumentError(
             "regulariser='roth' weighs slopes by the critic's probabilities, which "
             f"loss={loss.name!r} has none of; use 'r1' or 'r2'."
@@ -139,14 +141,14 @@ def _check_slopes(objective: Adversarial) -> None:
         raise ArgumentError("unrolled_rate is the step size of unrolled steps; set unrolled.")
 
 
-def check_critic(critic: Any) -> Any:
+def check_critic(critic: Any, name: str = "critic") -> Any:
     """Return it if it is `"mlp"`, or no string.
 
     Raises:
-        ValueError: if it is another string.
+        ArgumentError: if it is another string.
     """
     if isinstance(critic, str) and critic != "mlp":
-        raise ArgumentError(f"critic must be 'mlp' or a network of the engine, got {critic!r}.")
+        raise ArgumentError(f"{name} must be 'mlp' or a network of the engine, got {critic!r}.")
     return critic
 
 
@@ -165,7 +167,7 @@ def check_regulariser(regulariser: str | None) -> str | None:
     """Return it if it is a name, or None.
 
     Raises:
-        ValueError: if it is another name.
+        ArgumentError: if it is another name.
     """
     if regulariser is None:
         return None
@@ -176,7 +178,7 @@ def accuracy(freeze: float | None) -> float | None:
     """The accuracy above which a side waits, or None.
 
     Raises:
-        ValueError: if it is not between 0.5 and 1.
+        ArgumentError: if it is not between 0.5 and 1.
     """
     return freeze if freeze is None else check_number("freeze", freeze, least=0.5, most=1)
 
@@ -185,7 +187,7 @@ def interval(clamp: Sequence[float] | None) -> tuple[float, float] | None:
     """An interval (low, high) of positive numbers, or None.
 
     Raises:
-        ValueError: if it is none.
+        ArgumentError: if it is none.
     """
     if clamp is None:
         return None

@@ -19,7 +19,7 @@ def check_kernel(kernel: str, bandwidths: float | Sequence[float] | None) -> Any
     """Return the bandwidths as a tuple, or None for those that the data suggest.
 
     Raises:
-        ValueError: if there is no such kernel, or a bandwidth is not positive.
+        ArgumentError: if there is no such kernel, or a bandwidth is not positive.
     """
     check_one_of("kernel", kernel, KERNELS)
     if bandwidths is None:

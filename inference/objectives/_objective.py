@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from inference.engines import engine_name, load_engine
 from inference.errors import ObjectiveError, PairError
+from inference.objectives._beside import check_finite
 from inference.objectives.estimates import Estimates
 from inference.objectives.registry import what_fits
 from inference.objectives.requirements import Requirement
@@ -46,6 +47,8 @@ class Objective(Surrogate):
         usual: the settings of an example, where the constructor does not know them itself.
         certified: by variant the settings under which the certificate measures it, besides K.
         least_particles: the smallest K.
+        constant_cancels: whether, learning by the score of draws, it needs log p only up to a
+            constant that all draws share.
         nests: whether data are weighed given one draw of global latents.
         unit: of the value; anything else than the usual one is no bound on a likelihood.
         keeps: how many arrays at the end of a batch are the objective's, and not given to the pair.
@@ -62,6 +65,7 @@ class Objective(Surrogate):
 
     can_infer_discrete: ClassVar[bool] = True  # read by numpyro.infer.SVI; check() is exact
     multi_sample_guide: ClassVar[bool] = False  # read by numpyro.infer.SVI
+    constant_cancels: ClassVar[bool] = False
     nests: ClassVar[bool] = False
     unit: str = "nats per datum"
     owns: bool = False
@@ -72,8 +76,9 @@ class Objective(Surrogate):
         super().__init_subclass__(**keywords)
         if not hasattr(cls, "needs") and cls.check is Objective.check:
             raise TypeError(
-                f"class {cls.__name__} does not say which pairs it fits; give it, for example, "
-                "needs = (OBSERVED,) of inference.objectives.requirements."
+                f"class {cls.__name__} does not say which pairs it fits; give it needs = (...) of "
+                "inference.objectives.requirements, for example (OBSERVED, LOCAL, REPARAMETERISED, "
+                "WEIGHTS) where weights of several draws are differentiated through the draws."
             )
 
     @abstractmethod
@@ -92,6 +97,18 @@ class Objective(Surrogate):
         """
         for requirement in self.needs:
             requirement.check(self, structure)
+
+    def check_beside(self, array: NDArray[Any], name: str = "data") -> None:
+        """Refuse an array of the objective's own that it would learn something wrong from.
+
+        Args:
+            array: the last of the data, which the pair is not given: see `keeps`.
+            name: what to call the data in a message.
+
+        Raises:
+            DataError: saying what was expected, and in which row what came.
+        """
+        check_finite(array, name, self.beside or "what the objective looks at,")
 
     @classmethod
     def example(cls) -> Self:

@@ -62,7 +62,8 @@ def find_plugins(base: type, taken: Container[str], name: str | None = None) -> 
             found[entry.name] = Plugin(entry.name, owner, _class(entry, base))
         except ValueError as error:
             why = (
-                f"The objective {entry.name!r} of the distribution {owner!r} is left out: {error}."
+                f"The objective {entry.name!r} of the distribution {owner!r} is left out: "
+                f"{str(error).rstrip('.')}."
             )
             found.setdefault(entry.name, Plugin(entry.name, owner, None, why))
     return list(found.values())

@@ -4,7 +4,9 @@
 
 over draws g_i of the model, where f_i are the terms of f that g_i is in, and the baseline b_i is a
 mean over the other draws of what they cost without g_i, so that the estimate stays unbiased
-(Williams 1992, Machine Learning 8; Salimans & Knowles 2014).
+(Williams 1992, Machine Learning 8; Salimans & Knowles 2014). Where each f_i is of g_i alone, as a
+critic's score, the weights f_i - b_i sum to zero exactly: what all log p(g_i) have in common, as an
+energy's normalising constant, is then no part of the estimate (Welling, Zemel & Hinton 2002).
 """
 
 from __future__ import annotations

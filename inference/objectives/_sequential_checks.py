@@ -34,5 +34,29 @@ def _check_conditionals(structure: Structure, objective: Any) -> None:
         )
 
 
+def _check_any_order(structure: Structure, objective: Any) -> None:
+    site = next((site for site in structure.observed if site.argument == 0), None)
+    if site is None or not (site.sequential and site.conditional and site.any_order):
+        name = "no site" if site is None else f"{site.name!r}"
+        raise ObjectiveError(
+            f"{objective!r} learns for all orders of the entries at once, but {name} observes the "
+            "data by a distribution that is sequential and has conditionals_given(inputs, held), "
+            "the law of an entry given any others, as that of 'nade' has. Use ELBO()."
+        )
+
+
+def _check_hidden_states(structure: Structure, objective: Any) -> None:
+    site = next((site for site in structure.observed if site.argument == 0), None)
+    if site is None or not (site.sequential and site.hidden_states):
+        name = "no site" if site is None else f"{site.name!r}"
+        raise ObjectiveError(
+            f"{objective!r} compares hidden states on the data with those on the model's own "
+            f"draws, but {name} observes the data by a distribution that is sequential and has "
+            "features(inputs), as those of ppl_models.autoregressive have. Use ELBO()."
+        )
+
+
 NO_LATENTS = Requirement("a model without latents", _check_no_latents)
 ENTRY_BY_ENTRY = Requirement("data drawn entry by entry, with conditionals", _check_conditionals)
+ANY_ORDER = Requirement("data drawn entry by entry, in any order", _check_any_order)
+HIDDEN_STATES = Requirement("data drawn entry by entry, from hidden states", _check_hidden_states)

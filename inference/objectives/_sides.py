@@ -48,7 +48,7 @@ def look_at(program: Program, *, draw: str, noise: Any, joint: bool, steps: int 
         made = program.generate(len(x), draw=draw, values=codes)
     x, drawn = (
         part if noise is None else part + noise * program.normal(part)
-        for part in (program.ops.real(x), made.x)
+        for part in (program.ops.real(x), program.ops.real(made.x))
     )
     if not joint:
         return Sides((x, *given), (drawn, *made.given), made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from inference.errors import ObjectiveError
 from inference.objectives._score_draws import of_scores
 from inference.objectives._sides import Sides, row
 from inference.objectives._slopes import gradient_penalty, out_of_clamp, slope_penalty
@@ -11,10 +12,29 @@ from inference.objectives._soundness import look, note
 from inference.objectives._unrolled import unrolled
 
 if TYPE_CHECKING:
+    from inference.objectives._objective import Objective
     from inference.objectives.adversarial import Adversarial
     from inference.program.program import Network, Program
 
 _DECAY = 0.9  # of the critic's running accuracy
+
+
+def check_turns(objective: Objective, **settings: Any) -> None:
+    """Refuse settings of turns where both sides step at once, as under a plain SVI.
+
+    Args:
+        objective: whose they are.
+        **settings: None for what is as usual.
+
+    Raises:
+        ObjectiveError: naming them.
+    """
+    if any(setting is not None for setting in settings.values()):
+        *others, last = settings
+        raise ObjectiveError(
+            f"{objective!r} needs turns of critic and generator, which fit takes; under a plain "
+            f"SVI leave out {', '.join(others)} and {last}."
+        )
 
 
 def critics_turn(
@@ -57,6 +77,7 @@ def generators_turn(
         wanted = program.stop(critic.features(*sides.real, frozen=True)).mean(0)
         term = ((wanted - critic.features(*sides.drawn, frozen=True).mean(0)) ** 2).sum()
     else:
+        _check_one_constant(program, sides)
         scores, by_draws = row(critic(*sides.drawn, frozen=True)), sides.made.log_p
         term = of_scores(program, loss, scores, by_draws)
     if objective.joint:
@@ -71,3 +92,14 @@ def generators_turn(
     if objective.freeze is not None:
         term = ops.where(accuracy < 1 - objective.freeze, 0.0, 1.0) * term
     return term
+
+
+def _check_one_constant(program: Program, sides: Sides) -> None:
+    """Refuse draws whose densities are known up to constants of their own."""
+    known = all(site.normalised for site in program.structure.model.values())
+    if sides.made.log_p is not None and sides.made.given and not known:
+        raise ObjectiveError(
+            "draw='score' of a density that is known up to a constant needs that of all draws to "
+            "be the same, but the model is given an array besides x, on which it may depend. "
+            "CD() learns by such draws."
+        )

@@ -12,7 +12,6 @@ from inference.arguments import (
     check_one_of,
     check_positive,
 )
-from inference.errors import ObjectiveError
 from inference.objectives._adversarial_checks import (
     CODED,
     COUNTED_LABELS,
@@ -28,7 +27,7 @@ from inference.objectives._critic import MLPCritic
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._sides import Sides, latents_of, look_at, row
 from inference.objectives._soundness import symptom
-from inference.objectives._turns import critics_turn, generators_turn
+from inference.objectives._turns import check_turns, critics_turn, generators_turn
 from inference.objectives.losses import AdversarialLoss, find_loss
 from inference.objectives.mmd import check_draw
 from inference.objectives.requirements import (
@@ -116,7 +115,7 @@ class Adversarial(Objective):
             to the pair (x, z) that the critic sees, learnt from by its last step (GibbsNet).
 
     Raises:
-        ValueError: if an argument is out of range, or two do not go together.
+        ArgumentError: if an argument is out of range, or two do not go together.
 
     References:
         Goodfellow et al. 2014, arXiv:1406.2661; Mao et al. 2017, arXiv:1611.04076 (least squares);
@@ -137,7 +136,7 @@ class Adversarial(Objective):
         *(part.when("critic_sees", *_LATENTS) for part in CODED),
         MOVABLE,
     )
-    owns = True
+    owns = constant_cancels = True
     unit = "what the critic tells apart"
 
     def __init__(
@@ -224,7 +223,13 @@ class Adversarial(Objective):
     def surrogate(self, program: Program) -> Any:
         """How well the critic does, with the gradient of the side whose turn it is."""
         if self.turn is None:
-            self._check_turns()
+            check_turns(
+                self,
+                critic_steps=self.critic_steps if self.critic_steps > 1 else None,
+                critic_learning_rate=self.critic_learning_rate,
+                clip=self.clip,
+                freeze=self.freeze,
+            )
         critic, sides = self._critic(program), self._seen(program)
         learnt = 0.0
         if self.turn == "generator":
@@ -290,11 +295,3 @@ class Adversarial(Objective):
 
     def _summed(self, program: Program, per_datum: Any) -> Any:
         return per_datum * len(program.data[0]) * program.structure.scale
-
-    def _check_turns(self) -> None:
-        turns = (self.critic_learning_rate, self.clip, self.freeze)
-        if self.critic_steps > 1 or any(setting is not None for setting in turns):
-            raise ObjectiveError(
-                f"{self!r} needs turns of critic and generator, which fit takes; under a plain SVI "
-                "leave out critic_steps, critic_learning_rate, clip and freeze."
-            )

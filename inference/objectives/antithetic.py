@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count
-from inference.objectives._objective import Objective, gradient_only, possible
-from inference.objectives._score import through_draws
-from inference.objectives.estimates import OF_ELBO
-from inference.objectives.requirements import BERNOULLI_OR_ONE_HOT
+from inference.objectives._objective import gradient_only, possible
+from inference.objectives._site_by_site import SiteBySite
 
 if TYPE_CHECKING:
     from inference.program.draws import Draws
@@ -44,7 +42,7 @@ class _Bits:
     p: Any
 
 
-class Antithetic(Objective):
+class Antithetic(SiteBySite):
     """The ELBO's gradient from pairs of draws; how the two are weighed is the subclass's.
 
     In a guide with several sites each is paired while the sites drawn before it are held and those
@@ -52,30 +50,16 @@ class Antithetic(Objective):
     reparameterised draw keep their pathwise gradient.
     """
 
-    needs = (BERNOULLI_OR_ONE_HOT,)
-    estimates = OF_ELBO
-
     def __init__(self, num_particles: int = 1) -> None:
         self.num_particles = check_count("num_particles", num_particles)
-
-    def surrogate(self, program: Program) -> Any:
-        """mean_k of log w_k and of each site's gradient by its logits, summed over the data."""
-        draws = program.draw(self.num_particles)
-        per_datum = through_draws(program, draws)  # (K, N)
-        for site in program.structure.proposals:
-            if site.name in draws.scored:
-                per_datum = per_datum + self._site_term(program, draws, site)
-        return program.total(per_datum.mean(0))
 
     @abstractmethod
     def _weights(self, bits: _Bits, ops: Any) -> Any:
         """What f(b) - f(b') is multiplied with, by bit."""
 
-    def _site_term(self, program: Program, draws: Draws, site: Site) -> Any:
+    def _site_term(self, program: Program, draws: Draws, site: Site, held: dict[str, Any]) -> Any:
         """Zero in value; the gradient by the site's logits; (K, N)."""
         structure = program.structure
-        order = [s.name for s in structure.proposals]
-        held = {n: program.stop(draws.values[n]) for n in order[: order.index(site.name)]}
         logits = program.stop(draws.logits[site.name])
         one_hot = site.family == "one-hot"
         bits = _bits(program, draws.values[site.name], logits, one_hot=one_hot)
@@ -106,7 +90,7 @@ class ARM(Antithetic):
         num_particles: K, the number of pairs that are averaged.
 
     Raises:
-        ValueError: if `num_particles` is not a positive whole number.
+        ArgumentError: if `num_particles` is not a positive whole number.
 
     References:
         Yin & Zhou 2019, arXiv:1807.11143.
@@ -136,7 +120,7 @@ class DisARM(Antithetic):
         num_particles: K, the number of pairs that are averaged.
 
     Raises:
-        ValueError: if `num_particles` is not a positive whole number.
+        ArgumentError: if `num_particles` is not a positive whole number.
 
     References:
         Dong, Mnih & Tucker 2020, arXiv:2006.10680; for categories Dong, Mnih & Tucker 2021,

@@ -42,7 +42,7 @@ class CD(Objective):
         chains: n persistent chains; 0 for chains that begin at the data.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Hinton 2002, Neural Computation 14; Tieleman 2008, ICML; Besag 1975.

@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 
 from inference.arguments import check_count, check_number
 from inference.objectives._network import apply, network
-from inference.objectives._objective import Objective, gradient_only, possible
-from inference.objectives._score import through_draws
-from inference.objectives.estimates import OF_ELBO
-from inference.objectives.requirements import BERNOULLI_OR_ONE_HOT
+from inference.objectives._objective import gradient_only, possible
+from inference.objectives._site_by_site import SiteBySite
 from inference.program.program import Relaxation
 
 if TYPE_CHECKING:
@@ -42,7 +40,7 @@ class _Conditional:
     score: Any
 
 
-class REBAR(Objective):
+class REBAR(SiteBySite):
     """The ELBO's gradient for discrete draws, with their relaxation as a control variate.
 
         grad = E[ (f(b) - eta f(s(z~))) grad log q(b) + eta grad f(s(z)) - eta grad f(s(z~)) ]
@@ -62,28 +60,17 @@ class REBAR(Objective):
         num_particles: K, the number of draws that are averaged.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Tucker, Mnih, Maddison, Lawson & Sohl-Dickstein 2017, arXiv:1703.07370.
     """
 
-    needs = (BERNOULLI_OR_ONE_HOT,)
-    estimates = OF_ELBO
     owns = True
 
     def __init__(self, temperature: float = 0.5, num_particles: int = 1) -> None:
         self.temperature = check_number("temperature", temperature, positive=True)
         self.num_particles = check_count("num_particles", num_particles)
-
-    def surrogate(self, program: Program) -> Any:
-        """mean_k of log w_k and of each site's gradient by its logits, summed over the data."""
-        draws = program.draw(self.num_particles)
-        per_datum = through_draws(program, draws)  # (K, N)
-        for site in program.structure.proposals:
-            if site.name in draws.scored:
-                per_datum = per_datum + self._site_term(program, draws, site)
-        return program.total(per_datum.mean(0))
 
     def perturbation(
         self, latents: Sequence[str], random: np.random.Generator
@@ -92,11 +79,9 @@ class REBAR(Objective):
         del random
         return {f"scale.{site}": np.array(0.7) for site in latents}
 
-    def _site_term(self, program: Program, draws: Draws, site: Site) -> Any:
+    def _site_term(self, program: Program, draws: Draws, site: Site, held: dict[str, Any]) -> Any:
         """Zero in value; the gradient by the site's logits, and that of its variance; (K, N)."""
         structure = program.structure
-        order = [s.name for s in structure.proposals]
-        held = {n: program.stop(draws.values[n]) for n in order[: order.index(site.name)]}
         c = _conditional(program, site, draws, self.temperature)
         relax = Relaxation(self.temperature)
         value, slope = (
@@ -142,7 +127,7 @@ class RELAX(REBAR):
         hidden: size of the hidden layer.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Grathwohl, Choi, Wu, Roeder & Duvenaud 2018, arXiv:1711.00123.

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count, check_number, check_positive
-from inference.errors import ArgumentError, ObjectiveError
+from inference.errors import ArgumentError, DataError, ObjectiveError
 from inference.objectives._adversarial_checks import check_critic, check_hidden
 from inference.objectives._critic import MLPCritic
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._sides import row
 from inference.objectives._soundness import look, note, symptom
-from inference.objectives.losses import AdversarialLoss, find_loss
+from inference.objectives._turns import check_turns
+from inference.objectives.losses import AdversarialLoss, Wasserstein, find_loss
 from inference.objectives.requirements import (
     BESIDE,
     DRAWN_LATENTS,
@@ -70,7 +71,7 @@ class CycleConsistent(Objective):
         hidden: sizes of the hidden layers of `"mlp"`.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Zhu, Park, Isola & Efros 2017, arXiv:1703.10593.
@@ -105,7 +106,15 @@ class CycleConsistent(Objective):
         self.critic_learning_rate = check_positive(
             "critic_learning_rate", critic_learning_rate, optional=True
         )
-        self.critic_x, self.critic_y = check_critic(critic_x), check_critic(critic_y)
+        self.critic_x = check_critic(critic_x, "critic_x")
+        self.critic_y = check_critic(critic_y, "critic_y")
+        built_in = isinstance(self.critic_x, str) or isinstance(self.critic_y, str)
+        if isinstance(self._loss, Wasserstein) and built_in:
+            raise ArgumentError(
+                "loss='wasserstein' needs critics whose slope is bounded, which 'mlp' is not here: "
+                "give networks that bound it, such as by spectral normalisation, as critic_x and "
+                "critic_y, or use loss='least-squares'."
+            )
         self.hidden = check_hidden(hidden)
 
     @property
@@ -127,6 +136,12 @@ class CycleConsistent(Objective):
 
     def surrogate(self, program: Program) -> Any:
         """How well the critics do, with the gradient of the side whose turn it is."""
+        if self.turn is None:
+            check_turns(
+                self,
+                critic_steps=self.critic_steps if self.critic_steps > 1 else None,
+                critic_learning_rate=self.critic_learning_rate,
+            )
         sides, maps = self._translated(program)
         critics = self._critics(program)
         learnt: Any = 0.0
@@ -158,6 +173,12 @@ class CycleConsistent(Objective):
         """Data and translations of each domain, and the maps: to x, and to y."""
         x, y = program.ops.real(program.data[0]), program.ops.real(program.data[-1])
         (site,) = program.structure.proposals
+        if site.value_shape is not None and tuple(y.shape[1:]) != site.value_shape[1:]:
+            raise DataError(
+                f"data must end with {self.beside} as the guide draws {site.name!r}, shape "
+                f"{('M', *site.value_shape[1:])}, got {('M', *y.shape[1:])}; pass such rows, or "
+                "build the pair for these."
+            )
 
         def to_x(rows: Any) -> Any:
             return program.generate(len(rows), values={site.name: rows}).x

@@ -29,7 +29,7 @@ class Denoising(Objective):
         walkback: W.
 
     Raises:
-        ValueError: if it is no whole number from 0.
+        ArgumentError: if it is no whole number from 0.
 
     References:
         Vincent et al. 2008, ICML; Bengio et al. 2013, arXiv:1305.6663; 2014, arXiv:1306.1091.

@@ -27,7 +27,7 @@ class TailAdaptive(Objective):
         num_particles: K, at least 2.
 
     Raises:
-        ValueError: if `num_particles` is not a whole number of at least 2.
+        ArgumentError: if `num_particles` is not a whole number of at least 2.
 
     References:
         Wang, Liu & Liu 2018, arXiv:1810.11943.
@@ -68,7 +68,7 @@ class ChiSquare(Objective):
         num_particles: K, at least 2.
 
     Raises:
-        ValueError: if `num_particles` is not a whole number of at least 2.
+        ArgumentError: if `num_particles` is not a whole number of at least 2.
 
     References:
         Dieng et al. 2017, arXiv:1611.00328; the doubly reparameterised form is that of Tucker et

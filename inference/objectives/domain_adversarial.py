@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count, check_number
 from inference.objectives._adversarial_checks import check_critic, check_hidden
+from inference.objectives._beside import check_marks
 from inference.objectives._critic import MLPCritic
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._sides import row
@@ -16,6 +17,9 @@ from inference.objectives.elbo import ELBO
 from inference.objectives.requirements import BESIDE
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from inference.program.program import Network, Program
 
 
@@ -43,7 +47,7 @@ class DomainAdversarial(Objective):
         hidden: sizes of the hidden layers of `"mlp"`.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Ganin et al. 2016, Journal of Machine Learning Research 17, arXiv:1505.07818.
@@ -74,6 +78,14 @@ class DomainAdversarial(Objective):
     def networks(self) -> dict[str, Any]:
         """The critic, if it is a network of the engine."""
         return {} if isinstance(self.critic, str) else {"critic": self.critic}
+
+    def check_beside(self, array: NDArray[np.generic], name: str = "data") -> None:
+        """Refuse domains that are not 0 or 1, one for each row.
+
+        Raises:
+            DataError: saying what was expected, and in which row what came.
+        """
+        check_marks(array, name, self.beside, (0, 1))
 
     def surrogate(self, program: Program) -> Any:
         """The ELBO, with the gradients of critic and features besides."""

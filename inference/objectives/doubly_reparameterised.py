@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from inference.arguments import check_count
 from inference.objectives._objective import Objective, normalised_weights, possible
 from inference.objectives.estimates import OF_ELBO, OF_IWAE
-from inference.objectives.requirements import LOCAL, OBSERVED, REPARAMETERISED, SCORABLE, WEIGHTS
+from inference.objectives.requirements import (
+    DENSE,
+    LOCAL,
+    OBSERVED,
+    REPARAMETERISED,
+    SCORABLE,
+    WEIGHTS,
+)
 
 if TYPE_CHECKING:
     from inference.program.program import Program
@@ -27,7 +34,7 @@ class STL(Objective):
         num_particles: K, the number of draws that are averaged.
 
     Raises:
-        ValueError: if `num_particles` is not a positive whole number.
+        ArgumentError: if `num_particles` is not a positive whole number.
 
     References:
         Roeder, Wu & Duvenaud 2017, arXiv:1703.09194.
@@ -63,13 +70,13 @@ class DReG(Objective):
         num_particles: K, the number of draws per datum.
 
     Raises:
-        ValueError: if `num_particles` is not a positive whole number.
+        ArgumentError: if `num_particles` is not a positive whole number.
 
     References:
         Tucker, Lawson, Gu & Maddison 2019, arXiv:1810.04152.
     """
 
-    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS, SCORABLE)
+    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS, SCORABLE, DENSE)
     estimates = OF_IWAE
     usual: ClassVar = {"num_particles": 5}
 

@@ -35,7 +35,7 @@ class ScheduledSampling(Objective):
             takes one pass for all entries in place of one after another.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Bengio, Vinyals, Jaitly & Shazeer 2015, arXiv:1506.03099; Huszar 2015, arXiv:1511.05101

@@ -68,7 +68,7 @@ class JensenShannon(FDivergence):
         num_particles: K, at least 2.
 
     Raises:
-        ValueError: if `num_particles` is not a whole number of at least 2.
+        ArgumentError: if `num_particles` is not a whole number of at least 2.
 
     References:
         Lin 1991, IEEE Trans. Information Theory 37; Wan, Li & Hovakimyan 2020, arXiv:2009.13093.
@@ -94,7 +94,7 @@ class TotalVariation(FDivergence):
         num_particles: K, at least 2.
 
     Raises:
-        ValueError: if `num_particles` is not a whole number of at least 2.
+        ArgumentError: if `num_particles` is not a whole number of at least 2.
 
     References:
         Wan, Li & Hovakimyan 2020, arXiv:2009.13093.

@@ -33,7 +33,7 @@ class IWAE(Objective):
         num_particles: K, the number of draws per datum.
 
     Raises:
-        ValueError: if `num_particles` is not a positive whole number.
+        ArgumentError: if `num_particles` is not a positive whole number.
 
     References:
         Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519.
@@ -66,7 +66,7 @@ class MIWAE(Objective):
         num_particles: K, the number of draws per bound.
 
     Raises:
-        ValueError: if an argument is not a positive whole number.
+        ArgumentError: if an argument is not a positive whole number.
 
     References:
         Rainforth et al. 2018, arXiv:1802.04537.
@@ -104,7 +104,7 @@ class PIWAE(Objective):
         num_particles: K, the number of draws per bound.
 
     Raises:
-        ValueError: if an argument is not a positive whole number.
+        ArgumentError: if an argument is not a positive whole number.
 
     References:
         Rainforth et al. 2018, arXiv:1802.04537.
@@ -145,7 +145,7 @@ class CIWAE(Objective):
         beta: weight of the ELBO, from 0 (`IWAE`) to 1 (`ELBO` of K draws).
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Rainforth et al. 2018, arXiv:1802.04537.

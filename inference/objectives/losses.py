@@ -29,7 +29,7 @@ class AdversarialLoss(ABC):
         clip: largest absolute value of a parameter of the critic, or None.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
     """
 
     gradient_penalty: float | None = None
@@ -40,6 +40,8 @@ class AdversarialLoss(ABC):
     """What the critic's loss is where it cannot tell data from draws."""
     signed: ClassVar[bool] = True
     """Whether the sign of a score says data or draw."""
+    log_ratio: ClassVar[bool] = False
+    """Whether the best score is log p_data / p_draws, and its sigmoid a probability."""
     by_scores: ClassVar[bool] = True
     """Whether the generator learns from scores, not from the critic's features."""
 
@@ -47,7 +49,7 @@ class AdversarialLoss(ABC):
         for name in ("gradient_penalty", "clip"):
             value = getattr(self, name)
             if value is not None and check_number(name, value) <= 0:
-                raise ValueError(f"{name} must be positive or None, got {value!r}.")
+                raise ArgumentError(f"{name} must be positive or None, got {value!r}.")
 
     def __repr__(self) -> str:
         given = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -106,6 +108,8 @@ class Classification(AdversarialLoss):
 
     smooth_real: float = 0.0
     smooth_generated: float = 0.0
+
+    log_ratio = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -172,6 +176,7 @@ class LeastSquares(Classification):
 
     name = "least-squares"
     blind = 0.25
+    log_ratio = False
 
     def _smoothed(self, real: Any, drawn: Any, ops: Any, off_real: float, off_drawn: float) -> Any:
         """1/2 E (a - 1 + r)^2 + 1/2 E (b - g)^2."""
@@ -245,7 +250,7 @@ def find_loss(loss: str | AdversarialLoss, **settings: Any) -> AdversarialLoss:
         **settings: fields of the loss; one that is as usual is taken from the loss.
 
     Raises:
-        ValueError: if there is no such loss, a setting is out of range or not for this loss, or
+        ArgumentError: if there is no such loss, a setting is out of range or not for this loss, or
             the loss has another one.
     """
     if isinstance(loss, str) and loss in LOSSES:

@@ -63,7 +63,7 @@ class MMD(Objective):
             compare, such as a fitted encoder; None compares x.
 
     Raises:
-        ValueError: if an argument is out of range, or two do not go together.
+        ArgumentError: if an argument is out of range, or two do not go together.
 
     References:
         Li, Swersky & Zemel 2015, arXiv:1502.02761; Dziugaite, Roy & Ghahramani 2015,
@@ -198,7 +198,7 @@ class InfoVAE(Objective):
         bandwidths: as for `MMD`, in the units of the latents; None for those of the prior's draws.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Zhao, Song & Ermon 2019, arXiv:1706.02262; Tolstikhin et al. 2018, arXiv:1711.01558.
@@ -255,7 +255,7 @@ def check_draw(draw: str) -> str:
     """Return it if it is a way of drawing data.
 
     Raises:
-        ValueError: if it is not.
+        ArgumentError: if it is not.
     """
     return check_one_of("draw", draw, DRAWS)
 

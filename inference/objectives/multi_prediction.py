@@ -29,7 +29,7 @@ class MultiPrediction(Objective):
         share: r, above 0 and at most 1, where everything is predicted from nothing.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Goodfellow, Mirza, Courville & Bengio 2013, arXiv:1301.3568.

@@ -37,7 +37,7 @@ class NCE(Objective):
             integrates to one.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Gutmann & Hyvarinen 2012, JMLR 13.

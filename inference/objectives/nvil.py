@@ -44,7 +44,7 @@ class NVIL(Objective):
         decay: of the running averages.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Mnih & Gregor 2014, arXiv:1402.0030.

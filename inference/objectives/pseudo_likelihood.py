@@ -28,7 +28,7 @@ class PseudoLikelihood(Objective):
             all D. Validation takes all.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Besag 1975, The Statistician 24; Hyvarinen 2006, Neural Computation 18.

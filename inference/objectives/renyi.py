@@ -29,7 +29,7 @@ class Renyi(Objective):
         num_particles: K, the number of draws per datum.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Li & Turner 2016, arXiv:1602.02311.

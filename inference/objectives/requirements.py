@@ -97,6 +97,13 @@ SCORED = Requirement(
 )
 """log q of the guide's draws, with the draws held, has a gradient."""
 
+SQUARED = "weighs the guide's gradient by squared weights, whose place is that of log q"
+DENSE = Requirement(
+    "a guide of distributions, not points",
+    lambda s, o: s.check_learns_by_score(repr(o), SQUARED),
+)
+"""What a gradient of log q would give is said by that of the draws, as it is of no point."""
+
 DREAMS = Requirement(
     "data as an argument of the guide and latents that the model draws",
     lambda s, o: s.check_dreams(repr(o)),
@@ -110,9 +117,12 @@ BERNOULLI_OR_ONE_HOT = Requirement(
 
 
 def _check_drawn(structure: Structure, objective: Any) -> None:
-    structure.check_generates(repr(objective), objective.draw)
-    for site in structure.model.values() if objective.draw == "score" else ():
-        if not (site.normalised and site.scorable and site.plates):
+    scored = objective.draw == "score"
+    # Of one site alone, all rows have the same constant.
+    free = scored and objective.constant_cancels and len(structure.model) == 1
+    structure.check_generates(repr(objective), objective.draw, up_to_a_constant=free)
+    for site in structure.model.values() if scored else ():
+        if not ((site.normalised or free) and site.scorable and site.plates):
             raise ObjectiveError(
                 f"{objective!r} learns by the score of what the model draws, row by row, but "
                 f"{site.name!r} has no log density of each row. Use another draw=."

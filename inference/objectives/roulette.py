@@ -42,7 +42,7 @@ class SUMO(Objective):
         most_particles: M, larger than K.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Luo, Beatson, Norouzi, Zhu, Duvenaud, Adams & Chen 2020, arXiv:2004.00353.
@@ -81,7 +81,7 @@ class SUMO(Objective):
             log_w = program.ops.concatenate(
                 [start.T, (more.log_p - program.stop(more.log_q)).T]
             ).T  # (K + size, N)
-            share = program.ops.where(u <= chance[:size], 1 / chance[:size], 0.0)  # (size,)
+            share = _share(program.ops, u, chance[:size])  # (size,)
             bounds = self._bounds(program, log_w, size)  # (1 + size, N)
             steps = program.ops.where(bounds[:-1] == -math.inf, 0.0, bounds[1:] - bounds[:-1])
             return bounds[0] + (share[:, None] * steps).sum(0)
@@ -109,6 +109,11 @@ def _chances(most: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     number = np.arange(1, most + 1)
     later = _KEPT ** np.maximum(number - _SLOW, 0)
     return later / np.minimum(number, _SLOW)
+
+
+def _share(ops: Any, u: Any, chance: Any) -> Any:
+    """What a term counts: 1 / P(T >= k) where T >= k, nothing where not."""
+    return ops.where(u <= chance, 1 / chance, 0.0)
 
 
 def _sizes(most: int) -> list[int]:

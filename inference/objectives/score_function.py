@@ -29,7 +29,7 @@ class RLOO(Objective):
         num_particles: K, at least 2.
 
     Raises:
-        ValueError: if `num_particles` is not a whole number of at least 2.
+        ArgumentError: if `num_particles` is not a whole number of at least 2.
 
     References:
         Salimans & Knowles 2014, arXiv:1401.1022; Kool, van Hoof & Welling 2019.
@@ -74,7 +74,7 @@ class VIMCO(Objective):
         num_particles: K, at least 2.
 
     Raises:
-        ValueError: if `num_particles` is not a whole number of at least 2.
+        ArgumentError: if `num_particles` is not a whole number of at least 2.
 
     References:
         Mnih & Rezende 2016, arXiv:1602.06725.

@@ -28,7 +28,7 @@ class ScoreMatching(Objective):
         noise_scale: r, in the units of x.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Vincent 2011, Neural Computation 23; Song et al. 2019, arXiv:1905.07088.

@@ -9,14 +9,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count, check_positive
-from inference.errors import ObjectiveError
+from inference.errors import ArgumentError, ObjectiveError
+from inference.objectives._beside import check_marks
 from inference.objectives._critic import MLPCritic
 from inference.objectives._sides import Sides
 from inference.objectives.adversarial import Adversarial
-from inference.objectives.losses import AdversarialLoss
+from inference.objectives.losses import LOSSES, AdversarialLoss
 from inference.objectives.requirements import BESIDE, DRAWN_DATA
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from inference.program.program import Network, Program
 
 
@@ -44,7 +48,8 @@ class SemiSupervisedAdversarial(Adversarial):
         classes: K.
         critic: `"mlp"`, or any network of the engine from x to K logits, (N, K), with a method
             `features` for feature matching.
-        loss: what the generator descends, of D's score log Z: see `Adversarial`.
+        loss: what the generator descends, of D's score log Z: see `Adversarial`; one whose critic
+            descends the cross-entropy above, as that of `"hinge"` does not.
         label_weight: weight of the labelled rows.
         critic_steps: critic steps per generator step.
         critic_learning_rate: of the critic; that of `fit` without it.
@@ -55,7 +60,7 @@ class SemiSupervisedAdversarial(Adversarial):
         dropout: of `"mlp"`: share of its hidden units that are left out.
 
     Raises:
-        ValueError: if an argument is out of range, or two do not go together.
+        ArgumentError: if an argument is out of range, or two do not go together.
 
     References:
         Salimans et al. 2016, arXiv:1606.03498; Odena 2016, arXiv:1606.01583.
@@ -90,7 +95,21 @@ class SemiSupervisedAdversarial(Adversarial):
             dropout=dropout,
         )
         self.classes = check_count("classes", classes, least=2)
+        if not self.loss.log_ratio:
+            names = ", ".join(repr(name) for name, kind in LOSSES.items() if kind.log_ratio)
+            raise ArgumentError(
+                "the critic's probabilities D(x) and its classes belong to a loss whose critic "
+                f"aims at labels, one of {names}; got loss={self.loss.name!r}."
+            )
         self.label_weight = check_positive("label_weight", label_weight)
+
+    def check_beside(self, array: NDArray[np.generic], name: str = "data") -> None:
+        """Refuse classes that are not whole numbers from -1 to K - 1, one for each row.
+
+        Raises:
+            DataError: saying what was expected, and in which row what came.
+        """
+        check_marks(array, name, self.beside, range(-1, self.classes))
 
     def class_logits(self, program: Program) -> Any:
         """The critic's logit of each class for each datum, (N, K)."""

@@ -33,6 +33,9 @@ def check_objective(objective: Objective) -> list[str]:
       name is known.
     - It refuses every pair that lacks something of its `needs`.
     - It trains every other one: losses and bound are finite, and something moves.
+    - Where it trains a guide whose draws have no gradient, its class says what it `estimates`: a
+      term that scores the draws is easily forgotten, and nothing else shows that.
+      `inference.estimator_report` then measures the gradient's bias.
 
     Args:
         objective: one that is to be looked at.
@@ -52,6 +55,7 @@ def check_objective(objective: Objective) -> list[str]:
             refused = _check_refusal(objective, load_engine(engine).structure(pair, (_ROWS,)), kind)
             if not refused:
                 _check_training(objective, engine, pair, kind)
+                _check_stated(objective, kind)
                 trained.append(f"{engine}: {kind}")
     if not trained:
         raise AssertionError(f"{objective!r} refuses every pair of {', '.join(pairs)}.")
@@ -99,6 +103,18 @@ def _check_refusal(objective: Objective, structure: Structure, kind: str) -> boo
             "check call super().check(structure)."
         )
     return False
+
+
+def _check_stated(objective: Objective, kind: str) -> None:
+    """Refuse silence on the gradient of draws that have none of their own."""
+    if kind != "bernoulli" or not objective.uses_guide or type(objective).estimates is not None:
+        return
+    raise AssertionError(
+        f"{objective!r} takes the pair {kind!r}, whose draws have no gradient, and does not say "
+        "what its own gradient is. If it goes through the draws, add REPARAMETERISED to its needs: "
+        "the guide would learn something else. If it scores them, by program.score for example, "
+        "set estimates, such as OF_ELBO or OF_IWAE of inference.objectives.estimates."
+    )
 
 
 def _check_training(objective: Objective, engine: str, pair: Any, kind: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from inference.arguments import check_count, check_number
+from inference.errors import ArgumentError
 from inference.objectives._objective import Objective, gradient_only, normalised_weights, weighed
 from inference.objectives.estimates import L_K, Estimates, Rule
 from inference.objectives.requirements import DRAWS, LOCAL, OBSERVED, SCORABLE, SCORED, WEIGHTS
@@ -42,7 +43,7 @@ class TVO(Objective):
             J is 1.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Masrani, Le & Wood 2019, arXiv:1907.00031.
@@ -61,7 +62,10 @@ class TVO(Objective):
         self.num_partitions = check_count("num_partitions", num_partitions)
         self.first_beta = check_number("first_beta", first_beta, positive=True, most=1)
         if first_beta == 1 and num_partitions > 1:
-            raise ValueError("first_beta must be below 1, where the last partition ends.")
+            raise ArgumentError(
+                "first_beta must be below 1, where the last partition ends, got 1; leave it out, "
+                "or set num_partitions=1."
+            )
 
     @property
     def betas(self) -> np.ndarray[Any, np.dtype[np.float64]]:

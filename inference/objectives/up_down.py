@@ -38,7 +38,7 @@ class UpDown(CD):
         chains: n persistent chains; 0 for chains that begin at the data's codes.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Hinton, Osindero & Teh 2006, Neural Computation 18, appendix B.

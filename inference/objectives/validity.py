@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from inference.errors import PairError
 from inference.objectives.registry import refusals
-from inference.pairs import called_with, explaining, fitted, unpacked
+from inference.pairs import as_pair, called_with, explaining, fitted, named_apart
 from inference.program.batches import Form
 from inference.program.structure import Structure
 
@@ -26,7 +28,22 @@ class Validity:
 
     def __str__(self) -> str:
         lines = [f"valid: {', '.join(self.valid) or 'none'}"]
-        return "\n".join([*lines, *(f"{name}: {why}" for name, why in self.refused.items())])
+        for why, names in by_reason(self.refused).items():
+            said = self.refused[names[0]] if len(names) == 1 else f"each {why}"
+            lines.append(f"{', '.join(names)}: {said}")
+        return "\n".join(lines)
+
+
+def by_reason(refused: Mapping[str, str]) -> dict[str, list[str]]:
+    """Names under the reason that they have in common, without the objective that it begins with.
+
+    Args:
+        refused: name to reason.
+    """
+    found: dict[str, list[str]] = {}
+    for name, why in refused.items():
+        found.setdefault(re.sub(rf"^{re.escape(name)}\([^)]*\) ", "", why), []).append(name)
+    return found
 
 
 def valid_objectives(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> Validity:
@@ -38,15 +55,16 @@ def valid_objectives(pair: Any, *batch: Any, engine: str | None = None, **named:
         pair: a pair, a run, or a `(model, guide)` tuple of any Pyro or NumPyro program.
         *batch: what model and guide take, some rows of each array; or a tuple of them.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
-        **named: what they take by name.
+        **named: what they take by name; a dictionary of it does as well.
 
     Raises:
         ArgumentError: if it is no pair, or the engine cannot be told.
         DataError: if the batch holds no arrays of numbers.
         PairError: if the pair fails on the batch, with the line of the program.
     """
-    found = fitted(pair, engine=engine, batch=Form(unpacked(batch), named))
-    given = called_with(found, unpacked(batch), named)
+    args, named = named_apart(as_pair(pair)[0], batch, named)
+    found = fitted(pair, engine=engine, batch=Form(args, named))
+    given = called_with(found, args, named)
     try:
         seen = explaining(lambda rows: given.backend.structure(given.pair, rows), given.arrays)
     except PairError as error:

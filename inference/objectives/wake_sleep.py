@@ -32,7 +32,7 @@ class RWS(Objective):
         guide_phase: `"wake"`, `"sleep"`, or `"both"` for the mean of the two.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ArgumentError: if an argument is out of range.
 
     References:
         Bornschein & Bengio 2015, arXiv:1406.2751; Le et al. 2019, arXiv:1805.10469.

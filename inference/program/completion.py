@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import ObjectiveError
-from inference.program.distributions import sequential_part
+from inference.program.distributions import entries, innermost, sequential_part
+from inference.program.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,36 @@ class Completed:
         log_w = self.log_weight - self.log_weight.max(axis=0)
         noise = np.random.default_rng(seed).gumbel(size=log_w.shape)
         return self.rows[(log_w + noise).argmax(axis=0), np.arange(self.rows.shape[1])]
+
+
+def check_held_with_latents(structure: Structure) -> str:
+    """The site of the data, if its entries can be drawn given latents of finitely many states.
+
+    Raises:
+        ObjectiveError: if the model observes no such data, or they are drawn one after another.
+    """
+    structure.check_observed(likelihood=False)
+    site = next((site for site in structure.observed if site.argument == 0), None)
+    if site is None:
+        raise ObjectiveError(
+            "complete() draws what is missing of the pair's first argument, but no site of the "
+            "model observes it as it is; pass it to a sample statement with obs=."
+        )
+    return site.name
+
+
+def check_independent(name: str, law: Any) -> None:
+    """Check that the entries of data are independent of each other given the latents.
+
+    Raises:
+        ObjectiveError: naming the site whose entries are not.
+    """
+    if entries(law).event_shape or sequential_part(law) is not None:
+        raise ObjectiveError(
+            f"complete() draws some entries of {name!r} given the latents and holds others, but "
+            f"under {type(innermost(law)).__name__} they are not independent of each other; use a "
+            "likelihood of single entries with .to_event()."
+        )
 
 
 def law_to_complete(sites: Mapping[str, Any]) -> Any:

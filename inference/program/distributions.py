@@ -60,6 +60,11 @@ def one_order(fn: Any) -> bool:
     return all(np.array_equal(each, ranks[0]) for each in ranks)
 
 
+def any_order(fn: Any) -> bool:
+    """Whether a sequential law says what its entries are like given others, whatever the order."""
+    return any(hasattr(part, "conditionals_given") for part in unwrapped(fn))
+
+
 def ranks_of(law: Any) -> Any:
     """The rank of each entry of a sequential law in the order of drawing, of the event's shape."""
     ranks = getattr(law, "ranks", None)

@@ -169,8 +169,9 @@ class Engine(Protocol):
         latents: Mapping[str, NDArray[Any]],
         rng_seed: int = 0,
         *given: NDArray[Any],
+        size: int,
     ) -> NDArray[Any]:
-        """The likelihood's mean at given latents, each with N rows."""
+        """The likelihood's mean of `size` rows at latents, of which all rows may share some."""
         ...
 
     def guide_draws(
@@ -199,6 +200,17 @@ class Engine(Protocol):
         self, pair: Any, batch: Rows, num_draws: int, rng_seed: int
     ) -> tuple[Named, Named]:
         """S draws of (latents, data) from the model, by site."""
+        ...
+
+    def complete_with_latents(
+        self, pair: Any, batch: Rows, held: NDArray[np.bool_], steps: int, rng_seed: int
+    ) -> NDArray[Any]:
+        """Where chains of latents and data are after some steps in which the held entries stay.
+
+        They begin at the data and the guide's draws. Where the prior of the only latent has a
+        kernel that draws the data as well, `transition_given(value, x, held, key)`, a step is one
+        of its; elsewhere it draws each entry of the latents in turn, and then the missing data.
+        """
         ...
 
     # Markov chains, and guides of a datum's own

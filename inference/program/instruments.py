@@ -115,6 +115,12 @@ class Tempering(Protocol):
         """
         ...
 
+    def increments(
+        self, value: NDArray[Any], base: Any, betas: NDArray[np.float64], rng_seed: int
+    ) -> NDArray[np.float64]:
+        """What such chains add at each temperature, mean and deviation over them: (T, 2)."""
+        ...
+
 
 class FreedGuide(Protocol):
     """Distributions of the guide's families, with parameters of their own for each datum."""

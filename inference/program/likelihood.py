@@ -96,10 +96,7 @@ class Likelihood(Agreement):
         Raises:
             ObjectiveError: naming the first latent outside the plates of the data.
         """
-        data = self.observed or self.latents  # a generator has no data of its own
-        data_plates = frozenset[Plate]()
-        if data:
-            data_plates = frozenset.intersection(*(site.plates for site in data))
+        data_plates = self._data_plates
         if data_plates and not self.shared_plates:
             for site in self.weighed:
                 proposal = self.guide.get(site.name, site)
@@ -128,6 +125,11 @@ class Likelihood(Agreement):
                     "plate('data', len(x)) around the sites of one datum, or "
                     f"{self._without_weights}."
                 )
+
+    @property
+    def _data_plates(self) -> frozenset[Plate]:
+        data = self.observed or self.latents  # a generator has no data of its own
+        return frozenset.intersection(*(site.plates for site in data)) if data else frozenset()
 
     @property
     def _without_weights(self) -> str:
@@ -209,12 +211,32 @@ class Likelihood(Agreement):
                 "the same scale, or use ELBO(), which takes any."
             )
 
+    def check_apart(self, what: str) -> None:
+        """Check that no latent ties data together that are to be scored one by one.
+
+        Raises:
+            ObjectiveError: naming the first that all data share, and what can be asked of the pair.
+        """
+        if self.shared_plates:
+            return
+        tied = [site.name for site in self.weighed if not site.plates >= self._data_plates]
+        if tied:
+            plates = ", ".join(sorted(repr(plate.name) for plate in self._data_plates))
+            raise ObjectiveError(
+                f"{what} scores one datum at a time, but latent {tied[0]!r}, outside of the data's "
+                f"plate {plates}, is one that all data share. Of such a pair to_arviz(pair, x) has "
+                "draws of the latents, what they predict, and the log-likelihood given them; "
+                "posterior_error(pair, chains) compares the guide with the chains of NUTS; and the "
+                "bound is the loss that fit reports, with its sign turned."
+            )
+
     def check_likelihood(self, what: str) -> None:
         """Check for a likelihood per datum: weights, and no site that counts more than others.
 
         Raises:
             ObjectiveError: naming the first latent, plate or site that does not fit.
         """
+        self.check_apart(what)
         self.check_weights(what)
         if self.odd_scale is not None:
             name, why = self.odd_scale

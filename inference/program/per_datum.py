@@ -18,8 +18,9 @@ def check_rows(structure: Structure, rows: int, what: str) -> None:
         what: wants the weights; named in the error.
 
     Raises:
-        ObjectiveError: naming the plates that it has.
+        ObjectiveError: naming the plates that it has, or a latent that all data share.
     """
+    structure.check_apart(what)
     plates = structure.shared_plates
     if math.prod(_cells(structure, plate) for plate in plates) == rows:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -180,6 +181,21 @@ def raising_line(error: BaseException) -> str:
             found = _place(trace.tb_frame, trace.tb_lineno)
         trace = trace.tb_next
     return found
+
+
+def remedy_of(error: BaseException, otherwise: str) -> str:
+    """What to do about an exception of a pair's: whole numbers in a network are seen by the words.
+
+    Args:
+        error: what was raised.
+        otherwise: what to do about anything else.
+    """
+    if "dtype" in str(error) and re.search(r"\b(Long|Int|Short|Byte|Bool)\b", str(error)):
+        return (
+            "Whole numbers stay whole numbers, as a likelihood of counts wants them; where a "
+            "network takes them, write x.float(), or pass the data as float32."
+        )
+    return otherwise
 
 
 def _is_user(frame: FrameType) -> bool:

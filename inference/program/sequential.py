@@ -17,6 +17,10 @@ class SequentialSite(Protocol):
         """sum_i log p(value i | the inputs before i), per datum, (N,)."""
         ...
 
+    def log_probs_given(self, inputs: Any, held: Any, values: Any) -> Any:
+        """log p(value i | the inputs that are held), by entry, (N, *event)."""
+        ...
+
     def draw_given(self, inputs: Any) -> Any:
         """A draw of every entry given the inputs before it, (N, *event); without a gradient."""
         ...

@@ -67,6 +67,10 @@ class Site:
         conditional: whether its distribution has `conditionals(inputs)`, the law of every entry
             given those before it.
         one_order: whether that is one order, and not a mean over several.
+        any_order: whether its distribution has `conditionals_given(inputs, held)`, the law of every
+            entry given some others, whatever the order.
+        hidden_states: whether its distribution has `features(inputs)`, the hidden states from which
+            the conditionals are made.
         kernel: whether its distribution has `transition(value, key)`, a step of a Markov chain that
             leaves it invariant; it is drawn by that, and may be known up to a constant.
         full_conditionals: whether its distribution has `log_conditionals(value, columns)`, the log
@@ -106,6 +110,8 @@ class Site:
     sequential: bool = False
     conditional: bool = False
     one_order: bool = True
+    any_order: bool = False
+    hidden_states: bool = False
     kernel: bool = False
     full_conditionals: bool = False
     predicts: bool = False

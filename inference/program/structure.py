@@ -123,12 +123,15 @@ class Structure(Likelihood):
         self.check_weights(objective)
         self.check_datum(objective)
 
-    def check_generates(self, objective: str, draw: str | None) -> None:
+    def check_generates(
+        self, objective: str, draw: str | None, *, up_to_a_constant: bool = False
+    ) -> None:
         """Check that the model draws data, and that a gradient goes through what it draws.
 
         Args:
             objective: its name.
             draw: one of `inference.program.program.DRAWS`; None where the latents alone are used.
+            up_to_a_constant: whether a draw's score may lack what all draws' have in common.
 
         Raises:
             ObjectiveError: naming the first site that does not fit, and what would.
@@ -145,7 +148,7 @@ class Structure(Likelihood):
                 "obs=."
             )
         chained = next((site for site in self.model.values() if site.kernel), None)
-        if chained is not None:
+        if chained is not None and not up_to_a_constant:
             raise ObjectiveError(
                 f"{objective} differentiates through the model's draws, but {chained.name!r} is "
                 "drawn by a Markov chain, through which no gradient goes. CD() learns by such "
@@ -203,8 +206,14 @@ class Structure(Likelihood):
                     "flow with an inverse, such as an inverse autoregressive one."
                 )
 
-    def check_learns_by_score(self, objective: str) -> None:
+    def check_learns_by_score(
+        self, objective: str, how: str = "teaches the guide by log q of its draws"
+    ) -> None:
         """Check that log q of the guide's draws, with the draws held, has a gradient.
+
+        Args:
+            objective: that needs it; named in the error.
+            how: what it needs it for.
 
         Raises:
             ObjectiveError: naming the first point that the guide does not compute of a draw.
@@ -214,7 +223,7 @@ class Structure(Likelihood):
         fixed = [site for site in points if site.auxiliary or not drawn]
         if fixed:
             raise ObjectiveError(
-                f"{objective} teaches the guide by log q of its draws, but the guide's "
+                f"{objective} {how}, but the guide's "
                 f"{fixed[0].name!r} is a point (Delta), whose log q has no gradient. Use ELBO(), "
                 "or give it a distribution in the guide."
             )

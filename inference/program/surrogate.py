@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Self
 
+from numpy.typing import NDArray
+
 from inference.errors import ObjectiveError
 from inference.program.phases import Phase
 from inference.program.program import Program
@@ -59,6 +61,11 @@ class Surrogate(ABC):
     @abstractmethod
     def require(self, structure: Structure) -> Structure:
         """Refuse a pair that the objective does not fit; the structure as it looks at it."""
+        ...
+
+    @abstractmethod
+    def check_beside(self, array: NDArray[Any], name: str = "data") -> None:
+        """Refuse an array that the objective looks at and the pair is not given."""
         ...
 
     @abstractmethod

@@ -32,6 +32,7 @@ class Settings:
         total_steps: the last step, if it is known.
         clip_norm: largest global norm of the gradient of the minibatch's loss, or None.
         device: name of the device.
+        average_decay: of running averages of the pair's values, or None for none.
         apart: whether each training array has rows of its own, in an order of its own.
         judge: the objective whose bound is reported on the validation arrays, or None for the one
             that is trained under.
@@ -49,6 +50,7 @@ class Settings:
     clip_norm: float | None = None
     device: str | None = None
     judge: Any = None
+    average_decay: float | None = None
     apart: bool = False
     form: Form | None = None
     valid_form: Form | None = None
@@ -125,6 +127,7 @@ class Trainer(Protocol):
     def values(self) -> dict[str, NDArray[Any]]:
         """The trained values under names from which the engine's `rebuild` restores the pair.
 
+        They are the running averages where these are kept; what the steps go on from is in `state`.
         What the objective owns is among them, under names that `is_owned` tells.
         """
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,6 +13,7 @@ from inference.published.meaning import meaning, source_of
 from inference.published.reading import read_rows
 from inference.published.result import RESULTS, Result, read_results
 from inference.published.row import BUDGETS, FOLDER, Asked, Budget, Row
+from inference.published.same import SAME, read_same
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,13 +130,13 @@ def lines(
     Raises:
         ArgumentError: if a row or a result cannot be read.
     """
-    known = read_rows(rows)
+    known, same = read_rows(rows), read_same(rows / SAME.name)
     newest: dict[tuple[Any, ...], Result] = {}
     for number, result in enumerate(read_results(path)):
         if fnmatchcase(result.model, model) and _is_of(result.data_id, data):
             key = (result.row, result.budget, result.column)
             newest[(*key, number) if history else key] = result
-    return sorted((_line(result, known) for result in newest.values()), key=_place)
+    return sorted((_line(result, known, same) for result in newest.values()), key=_place)
 
 
 def _is_of(data_id: str, pattern: str) -> bool:
@@ -149,10 +150,10 @@ def _place(line: Line) -> tuple[Any, ...]:
     return line.result.row, line.result.budget, order, line.result.date
 
 
-def _line(result: Result, known: Mapping[str, Row]) -> Line:
+def _line(result: Result, known: Mapping[str, Row], same: Container[tuple[str, str, str]]) -> Line:
     row = known.get(result.row)
     asked = None if row is None else _asked(result, row)
-    return Line(result, row, asked, _stale(result, row, asked))
+    return Line(result, row, asked, _stale(result, row, asked, same))
 
 
 def _asked(result: Result, row: Row) -> Asked | None:
@@ -163,7 +164,9 @@ def _asked(result: Result, row: Row) -> Asked | None:
     return None
 
 
-def _stale(result: Result, row: Row | None, asked: Asked | None) -> str:
+def _stale(
+    result: Result, row: Row | None, asked: Asked | None, same: Container[tuple[str, str, str]]
+) -> str:
     if row is None:
         return "row gone"
     if source_of(result.module) is None:
@@ -172,9 +175,10 @@ def _stale(result: Result, row: Row | None, asked: Asked | None) -> str:
         return "row asks for it no more"
     if row.spec(cast("Budget", result.budget), asked) != result.spec:
         return "row changed since"
-    if result.meaning and meaning(result.module) != result.meaning:
-        return "model changed since"
-    return ""
+    now = meaning(result.module)
+    if not result.meaning or now == result.meaning:
+        return ""
+    return "" if (row.name, result.meaning, now) in same else "model changed since"
 
 
 def check_budget(budget: str) -> Budget:

@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from inference.arguments import check_count, check_seed
 from inference.data.arrays import as_array
 from inference.errors import ArgumentError, DataError
-
-_ROWS = 200  # samples compared at a time
+from inference.samples.rows import Rows, as_row_sets, blocks, squared_distances
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def nearest_training(
 
     Raises:
         ArgumentError: if the run does not know what it was trained on.
-        DataError: if samples have other columns.
+        DataError: if samples have other columns, or either are no rows of finite numbers.
     """
     known = getattr(run, "trained_on", None) if training is None else training
     if known is None:
@@ -77,37 +76,30 @@ def nearest_training(
             "the run does not hold its training rows (it was loaded, or trained on batches); pass "
             "training=, the rows that it was trained on."
         )
-    rows = as_array(known, np.float64)
-    if not rows.ndim or not rows.size:
-        raise DataError(f"training must be rows, (M, D), got an array of shape {rows.shape}.")
-    rows = rows.reshape(len(rows), -1)
     check_seed(seed)
     drawn = isinstance(samples, (int, np.integer))
     given = run.sample(check_count("samples", samples), seed=seed) if drawn else samples
-    made = as_array(given, np.float64)
-    if not made.ndim or not made.size:
-        raise DataError(f"samples must be rows, (N, D), got an array of shape {made.shape}.")
-    made = made.reshape(len(made), -1)
-    if made.shape[1] != rows.shape[1] or len(rows) < 2:
-        raise DataError(
-            f"samples must have the columns of two training rows or more, {rows.shape[1]}, got "
-            f"{made.shape[1]}, beside {len(rows)} rows."
-        )
+    made, rows = as_row_sets(samples=_numbers(given), training=_numbers(known))
+    if len(rows) < 2:
+        raise DataError("training must have two rows or more, got one.")
     indices, distances = _nearest(made, rows, 0)
     some = np.random.default_rng(seed).permutation(len(rows))[:1000]
     _, typical = _nearest(rows[some], rows, 1)
     return Nearest(made, rows[indices], indices, distances, typical)
 
 
-def _nearest(
-    points: NDArray[np.float64], rows: NDArray[np.float64], rank: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _numbers(values: Any) -> NDArray[Any]:
+    """An array of whatever holds numbers, such as a tensor; one number a row is a column."""
+    array = as_array(values, np.float64)
+    return array[:, None] if array.ndim == 1 else array
+
+
+def _nearest(points: Rows, rows: Rows, rank: int) -> tuple[NDArray[np.int64], Rows]:
     """The row of a rank by distance, 0 for the nearest, of each point, and how far it is."""
-    squares, found, far = (rows**2).sum(1), [], []
-    for start in range(0, len(points), _ROWS):
-        part = points[start : start + _ROWS]
-        squared = squares - 2 * part @ rows.T  # less the point's own square, the same for all rows
-        order = np.argpartition(squared, rank, axis=1)[:, rank]
+    found, far = [], []
+    for block in blocks(len(points)):
+        part = points[block]
+        order = np.argpartition(squared_distances(part, rows), rank, axis=1)[:, rank]
         found.append(order)
         far.append(np.linalg.norm(part - rows[order], axis=1))
     return np.concatenate(found), np.concatenate(far)

@@ -20,6 +20,7 @@ def check_arguments(
     positive: Mapping[str, Any],
     seed: Any,
     device: Any,
+    average_decay: Any,
     checkpoint_seconds: Any,
     progress: Any,
 ) -> None:
@@ -32,6 +33,7 @@ def check_arguments(
         positive: arguments by name that are None or positive.
         seed: the seed.
         device: the device.
+        average_decay: None, or a number from 0 to 1.
         checkpoint_seconds: zero or positive.
         progress: True, False or `"auto"`.
 
@@ -54,6 +56,8 @@ def check_arguments(
         )
     if device is not None and not isinstance(device, str):
         raise ArgumentError(f"device must be a name such as 'cpu' or 'cuda', got {device!r}.")
+    if average_decay is not None:
+        check_number("average_decay", average_decay, least=0, most=1)
     check_number("checkpoint_seconds", checkpoint_seconds, least=0)
     if not isinstance(progress, (bool, str)) or progress not in (True, False, "auto"):
         raise ArgumentError(f"progress must be True, False or 'auto', got {progress!r}.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.data.call import batches_of
-from inference.errors import DataError
+from inference.errors import DataError, warn_user
 from inference.program.batches import Batch
 from inference.program.random_streams import RandomStreams, keeps_hidden_state
 from inference.program.trainer import Trainer
@@ -97,13 +96,11 @@ class BatchSource:
             why = "its workers outlive an epoch and have random state of their own"
         else:
             why = "gone through twice from the same random state, it begins with other batches"
-        warnings.warn(
+        warn_user(
             f"the {type(self.batches).__name__} of batches cannot be resumed bit for bit: {why}. "
             "Draw the order from a generator that is an attribute of it, or from the global "
             "random numbers of torch, numpy or Python (for a DataLoader: without "
-            "persistent_workers).",
-            UserWarning,
-            stacklevel=4,
+            "persistent_workers)."
         )
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -171,7 +168,7 @@ class BatchSource:
         if position and self.beside is not None:
             said, self.beside = self.beside(), None
             if said:
-                warnings.warn(said, UserWarning, stacklevel=5)
+                warn_user(said)
 
     def epochs(self, state: Any) -> float:
         """Completed epochs."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from inference.data.support import check_support
 from inference.data.training_data import TrainingData
-from inference.errors import PairError
+from inference.errors import PairError, warn_user
 from inference.objectives import Objective
 from inference.pairs import explaining
 from inference.program.batches import Batch
@@ -68,7 +67,7 @@ def _require(objective: Any, structure: Structure) -> None:
     try:
         structure.check_match(summed=structure.marked_for_enumeration if sums else ())
     except PairError as error:
-        warnings.warn(f"{type(objective).__name__} trains on, but {error}", stacklevel=4)
+        warn_user(f"{type(objective).__name__} trains on, but {error}")
 
 
 def _kind(batch: Batch) -> Any:

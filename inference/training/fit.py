@@ -36,6 +36,7 @@ def fit(
     optimizer: Any = None,
     schedule: Any = None,
     clip_norm: float | None = None,
+    average_decay: float | None = None,
     valid: Any = None,
     valid_objective: Objective | str | None = None,
     patience: int | None = None,
@@ -79,6 +80,14 @@ def fit(
         schedule: factor on the learning rate: `"cosine"`, a function of the step, or a
             torch.optim.lr_scheduler class or partial (Pyro).
         clip_norm: largest global norm of the minibatch's gradient.
+        average_decay: d of running averages of the pair's parameters, such as 0.999: at step t the
+            mean of those after each step s, weighed by d^(t - s), unconstrained, and likewise of
+            the statistics of batch normalisation. They are what validation and patience judge, and
+            what `run.pair`, `run.parameters` and `run.params` hold; losses are of the last values,
+            from which steps, of a resumed run too, go on. What the objective owns, such as a
+            critic, is not averaged, and where sides take turns the pair's steps alone count. 0 is
+            the last values, 1 the plain mean (Polyak & Juditsky 1992; of generators, Karras et al.
+            2018, arXiv:1710.10196). None keeps none.
         valid: validation data in place of the dataset's own. The bound is in nats per datum of
             theirs, however many they are; what a latent outside of the data's plate costs is
             shared by as many data as the plate says there are in all, or by the validation data
@@ -120,6 +129,7 @@ def fit(
         positive={"seconds": seconds, "clip_norm": clip_norm, "learning_rate": learning_rate},
         seed=seed,
         device=device,
+        average_decay=average_decay,
         checkpoint_seconds=checkpoint_seconds,
         progress=progress,
     )
@@ -132,7 +142,7 @@ def fit(
     if isinstance(valid_objective, str):
         valid_objective = parse_objective(valid_objective)
     name = engine_name(pair, data) if engine is None else check_engine(engine)
-    prepared = prepare(pair, data, valid, engine=name, keeps=getattr(objective, "keeps", 0))
+    prepared = prepare(pair, data, valid, engine=name, objective=objective)
     if patience is not None and not prepared.valid:
         raise ArgumentError("patience= needs validation data; pass valid=.")
     check_judge(valid_objective, objective, prepared)
@@ -153,6 +163,7 @@ def fit(
         clip_norm=plain(clip_norm),
         device=device,
         judge=valid_objective,
+        average_decay=plain(average_decay),
         apart=prepared.apart,
     )
     spec = run_spec(

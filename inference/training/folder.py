@@ -248,7 +248,7 @@ class RunFolder:
                     raise ValueError(f"its entry {part!r} is not right")
         except FileNotFoundError as error:
             raise RunFolderError(
-                f"{self.path} is no run folder: it has no spec.json. Name the out= of a fit."
+                f"{self.path} is no run folder: it has no spec.json. Name the out= of a run."
             ) from error
         except PermissionError as error:
             raise RunFolderError(

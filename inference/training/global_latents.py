@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from inference.checking.context import Context
-from inference.errors import PairError
+from inference.errors import PairError, warn_user
 from inference.objectives import Objective
 from inference.program.batches import Batch
 from inference.program.global_latents import counted_by_batch
@@ -38,7 +37,7 @@ def check_wholes(
     if said and isinstance(objective, Objective):
         raise PairError(said)
     if said:
-        warnings.warn(said, UserWarning, stacklevel=4)
+        warn_user(said)
 
 
 def counted(

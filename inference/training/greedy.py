@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from inference.arguments import check_one_of, check_seed
+from inference.arguments import check_count, check_one_of, check_seed
 from inference.errors import ArgumentError
 from inference.pairs import Fitted, fitted
 
@@ -43,20 +43,52 @@ def stack(runs: Sequence[Any], kind: str = "dbn", **hyperparameters: Any) -> Any
         raise ArgumentError(
             f"stack takes a list of runs, such as stack([run1, run2]), got {type(runs).__name__}."
         )
-    given = [_machine(run, number) for number, run in enumerate(runs, start=1)]
-    engines = {each.engine for each in given}
-    if len(engines) > 1:
-        raise ArgumentError(
-            f"stack takes runs of one engine, got {' and '.join(sorted(engines))}; fit all of them "
-            "on the same."
-        )
-    machines = [(each.pair.hyperparameters, each.pair.get_weights()) for each in given]
+    given = [_able(run, number, "stacked") for number, run in enumerate(runs, start=1)]
+    machines = _of_one_engine(given, "stack")
     if not machines:
         raise ArgumentError("stack takes two runs or more, got none.")
     try:
         return given[0].pair.stacked(machines, kind, **hyperparameters)
     except (ValueError, TypeError, OverflowError) as error:
         raise ArgumentError(f"stack: {error}") from None
+
+
+def to_classifier(runs: Any, *, classes: int, seed: int = 0) -> Any:
+    """A `conditional_network` to classes whose hidden layers begin as machines that were fitted.
+
+        labels = np.eye(10)[y]                                     # zeros where y is not known
+        run = fit(to_classifier([run1, run2], classes=10), (labels, x), ...)
+        chances = run.sample(len(x), x)                            # p(class | x), (N, classes)
+
+    Its hidden units compute the codes, h = s(W' x + c) layer by layer, and only the weights to the
+    classes are new: learning by labels goes on from what was learnt without (Hinton &
+    Salakhutdinov 2006, Science). All layers learn; `freeze=` of `fit` holds those named.
+
+    Args:
+        runs: runs of restricted Boltzmann machines, the one that has learnt the data first, each
+            fitted on `run.encode(x)` of the one below; one such run; or a run of a deep belief net,
+            of which the guide's layers and the top machine's are taken. Pairs will do.
+        classes: how many.
+        seed: of the weights to the classes.
+
+    Returns:
+        A pair of the runs' engine.
+
+    Raises:
+        ArgumentError: if the runs are none of these, do not fit on each other, or an argument is
+            out of range.
+    """
+    check_seed(seed)
+    check_count("classes", classes)
+    several = isinstance(runs, Sequence) and not isinstance(runs, (str, bytes))
+    given = [_able(run, i, "classifier") for i, run in enumerate(runs if several else [runs], 1)]
+    machines = _of_one_engine(given, "to_classifier")
+    if not machines:
+        raise ArgumentError("to_classifier takes a run or more, got none.")
+    try:
+        return given[0].pair.classifier(machines, classes=classes, seed=seed)
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise ArgumentError(f"to_classifier: {error}") from None
 
 
 def turn_over(
@@ -86,7 +118,7 @@ def turn_over(
         ArgumentError: if it is no such machine, or an argument is out of range.
     """
     check_seed(seed)
-    given = _machine(run, 1)
+    given = _able(run, 1, "turned")
     machine = given.pair.hyperparameters, given.pair.get_weights()
     try:
         return given.pair.turned(machine, hidden_dim=hidden_dim, data_mean=data_mean, seed=seed)
@@ -94,16 +126,38 @@ def turn_over(
         raise ArgumentError(f"turn_over: {error}") from None
 
 
-def _machine(run: Any, number: int) -> Fitted:
-    """A run's pair, which can be stacked.
+_HOW = {
+    "stacked": "be stacked: its pair has no stacked(machines, kind)",
+    "turned": "be turned over: its pair has no turned(machine)",
+    "classifier": "begin a classifier: its pair has no classifier(machines)",
+}
+
+
+def _able(run: Any, number: int, method: str) -> Fitted:
+    """A run's pair, which has a method.
 
     Raises:
-        ArgumentError: if it cannot.
+        ArgumentError: if it has not.
     """
     given = fitted(run)
-    if not hasattr(given.pair, "stacked"):
+    if not hasattr(given.pair, method):
         raise ArgumentError(
-            f"run {number} cannot be stacked: its pair has no stacked(machines, kind). Fit "
-            "create('rbm', ...) on the data, and the next one on run.encode(x)."
+            f"run {number} cannot {_HOW[method]}. Fit create('rbm', ...) on the data, and the next "
+            "one on run.encode(x)."
         )
     return given
+
+
+def _of_one_engine(given: Sequence[Fitted], what: str) -> list[tuple[Any, Any]]:
+    """Hyperparameters and weights of each pair.
+
+    Raises:
+        ArgumentError: if they are of several engines.
+    """
+    engines = {each.engine for each in given}
+    if len(engines) > 1:
+        raise ArgumentError(
+            f"{what} takes runs of one engine, got {' and '.join(sorted(engines))}; fit all of "
+            "them on the same."
+        )
+    return [(each.pair.hyperparameters, each.pair.get_weights()) for each in given]

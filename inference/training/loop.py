@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.errors import DataError, DivergenceError, RunFolderError
+from inference.errors import DataError, DivergenceError, RunFolderError, warn_user
 from inference.program.trainer import Trainer
 from inference.training.checkpoints import Checkpoint
 from inference.training.folder import RunFolder
@@ -199,10 +198,9 @@ class Loop:
             return True
         if not self._warned:
             self._warned = True
-            warnings.warn(
+            warn_user(
                 f"the validation bound is {bound} at step {self.state.step}: some row has density "
-                "zero, or none, under the pair. Such reports do not count for patience=.",
-                stacklevel=2,
+                "zero, or none, under the pair. Such reports do not count for patience=."
             )
         return False
 

@@ -37,8 +37,11 @@ def check_draws(size: Any, seed: Any, given: Arrays) -> int:
 
 def check_latents(
     engine: Engine, pair: Any, latents: Mapping[str, NDArray[Any]], given: Arrays
-) -> None:
-    """Check values of latents against what the model draws.
+) -> int:
+    """Check values of latents against what the model draws; returns how many rows they are for.
+
+    What is given beside them has a row for each; without it, some of the latents have. Others may
+    be shared by all rows, whose first axis counts something else.
 
     Raises:
         ArgumentError: if there are none, or the model has none of that name.
@@ -49,11 +52,20 @@ def check_latents(
             "decode needs values of latents by name, such as decode(z=...), each with a row for "
             "each datum; run.sample(size) draws them from the model."
         )
-    rows = max(len(value) if value.ndim else 0 for value in latents.values())
-    if not rows:
+    leading = [value for value in given if value.ndim] or latents.values()
+    possible = sorted({len(value) for value in leading if value.ndim} - {0}, reverse=True)
+    if not possible:
         name, value = next(iter(latents.items()))
         raise DataError(f"{name} must have one row or more, got shape {value.shape}.")
-    _, drawn = asking(lambda: engine.simulate(pair, rows, 0, None, *given), f"draws {rows} rows")
+    every = {name: value.shape for name, value in latents.items()}
+    first = rows = possible[0]
+    drawn = _drawn(engine, pair, rows, given)
+    for other in possible[1:]:
+        if _fits(every, drawn):
+            break
+        rows, drawn = other, _drawn(engine, pair, other, given)
+    if not _fits(every, drawn):
+        rows, drawn = first, _drawn(engine, pair, first, given)
     for name, value in latents.items():
         if name not in drawn:
             raise ArgumentError(
@@ -65,6 +77,18 @@ def check_latents(
             )
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise DataError(f"{name} holds NaN or infinite values, at which there is no mean.")
+    return rows
+
+
+def _drawn(engine: Engine, pair: Any, rows: int, given: Arrays) -> Mapping[str, NDArray[Any]]:
+    """The model's own draw of all but x, of so many rows."""
+    question = f"draws {rows} rows"
+    return asking(lambda: engine.simulate(pair, rows, 0, None, *given), question)[1]
+
+
+def _fits(shapes: Mapping[str, tuple[int, ...]], drawn: Mapping[str, NDArray[Any]]) -> bool:
+    """Whether values of these shapes are of latents that were drawn; an unknown name fits none."""
+    return all(name in drawn and drawn[name].shape == shape for name, shape in shapes.items())
 
 
 def asking(question: Callable[[], T], what: str) -> T:

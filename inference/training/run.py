@@ -54,16 +54,16 @@ class Run:
     """
 
     pair: Any
-    parameters: dict[str, NDArray[Any]] = field(repr=False)
-    spec: dict[str, Any] = field(repr=False)
+    parameters: dict[str, NDArray[Any]]
+    spec: dict[str, Any]
     status: str
     step: int
     folder: Path | None
-    rows: list[dict[str, float]] = field(repr=False)
+    rows: list[dict[str, float]]
     image_shape: tuple[int, int] | None = None
-    objective: Any = field(default=None, repr=False)
-    owned: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
-    trained_on: NDArray[Any] | None = field(default=None, repr=False, compare=False)
+    objective: Any = None
+    owned: dict[str, NDArray[Any]] = field(default_factory=dict)
+    trained_on: NDArray[Any] | None = field(default=None, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the data, which a copy does not take along."""
@@ -160,13 +160,18 @@ class Run:
             mean: whether to return chances in place of binary codes.
 
         Raises:
-            ArgumentError: if the pair has neither.
+            ArgumentError: if the pair has neither, or the mean of a flow's noise is asked for.
         """
         check_seed(seed)
         check_flag("mean", mean)
         rows = self._data(x)
         found = self._engine.ask(self.pair, "to_base", *rows, rng_seed=seed)
         if found is not None:
+            if mean:
+                raise ArgumentError(
+                    "mean=True is for the chances of binary codes, but this pair is a normalising "
+                    "flow, whose noise given data is one value; leave out mean=."
+                )
             return found
         chances = self._engine.ask(self.pair, "codes", *rows, rng_seed=seed)
         if chances is None:
@@ -188,16 +193,16 @@ class Run:
         Raises:
             ArgumentError: if the pair has no latents.
         """
-        given, latents = self._data(x)[1:], self.latents(*x, seed=seed)
+        (rows, *given), latents = self._data(x), self.latents(*x, seed=seed)
         if not latents:
             raise ArgumentError(
                 "reconstruct decodes the latents of data, and this pair has none; run.sample(size) "
                 "draws from the model."
             )
-        return self._engine.decode(self.pair, latents, seed, *given)
+        return self._engine.decode(self.pair, latents, seed, *given, size=len(rows))
 
     def decode(self, *given: ArrayLike, **latents: ArrayLike) -> NDArray[Any]:
-        """The likelihood's mean at given latents, by site name, each with N rows.
+        """The likelihood's mean at given latents, by site name, each with N rows or shared by all.
 
         Of a sequential site, whose mean depends on its own draw, it is a draw. Latents that are
         not given are drawn from the model.
@@ -212,8 +217,8 @@ class Run:
         """
         arrays = dict(zip(latents, self._read(tuple(latents.values())), strict=True))
         beside = self._read(given)
-        check_latents(self._engine, self.pair, arrays, beside)
-        return self._engine.decode(self.pair, arrays, 0, *beside)
+        size = check_latents(self._engine, self.pair, arrays, beside)
+        return self._engine.decode(self.pair, arrays, 0, *beside, size=size)
 
     def to_arviz(self, *x: ArrayLike, num_draws: int = 500, seed: int = 0) -> InferenceData:
         """Draws of the latents given data, and what they predict, for ArviZ's tables and plots.
@@ -221,16 +226,17 @@ class Run:
         See `inference.to_arviz` for the groups, and for what `arviz.loo` means here.
 
         Args:
-            *x: the data, and whatever else the pair takes, such as labels.
+            *x: the data, and whatever else the pair takes, such as labels; or a dictionary by name.
             num_draws: how many.
             seed: seed of the draws.
         """
         from inference.posterior.draws import to_arviz
 
         attrs = {"objective": self.spec["objective"], "trained_on": self.spec["data"]["id"]}
-        engine = self.spec["pair"]["engine"]
+        engine, given = self.spec["pair"]["engine"], unpacked(x)
+        given = given[0] if len(given) == 1 and isinstance(given[0], dict) else given
         return to_arviz(
-            self.pair, unpacked(x), num_draws=num_draws, seed=seed, engine=engine, attrs=attrs
+            self.pair, given, num_draws=num_draws, seed=seed, engine=engine, attrs=attrs
         )
 
     def critic(self, *batch: ArrayLike) -> NDArray[Any]:
@@ -251,10 +257,21 @@ class Run:
         arrays = self._scored(batch)
         return self._engine.critic_scores(self.pair, self.objective, self.owned, arrays)
 
+    def __repr__(self) -> str:
+        return f"Run({', '.join(f'{name}: {value}' for name, value in self._facts().items())})"
+
     def _repr_html_(self) -> str:
         """What was fitted, how far, and the last row of the history."""
+        rows = "".join(
+            f"<tr><th>{html.escape(key)}</th><td>{html.escape(str(value))}</td></tr>"
+            for key, value in self._facts().items()
+        )
+        last = self.history.tail(1).to_html(index=False, float_format="{:.4g}".format, na_rep="")
+        return f"<table>{rows}</table>{last if self.rows else ''}"
+
+    def _facts(self) -> dict[str, str]:
         pair = self.spec["pair"]
-        facts = {
+        return {
             "pair": str(pair.get("class") or "functions").rpartition(":")[2],
             "engine": pair["engine"],
             "objective": self.spec["objective"],
@@ -262,12 +279,6 @@ class Run:
             "status": f"{self.status} after {self.step:,} steps",
             **({"folder": str(self.folder)} if self.folder else {}),
         }
-        rows = "".join(
-            f"<tr><th>{html.escape(key)}</th><td>{html.escape(str(value))}</td></tr>"
-            for key, value in facts.items()
-        )
-        last = self.history.tail(1).to_html(index=False, float_format="{:.4g}".format, na_rep="")
-        return f"<table>{rows}</table>{last if self.rows else ''}"
 
     @property
     def _engine(self) -> Engine:

@@ -72,9 +72,14 @@ class ArraySource:
         self.steps_per_epoch: int | None = settings.steps_per_epoch
 
     def first(self) -> Batch:
-        """The first rows."""
-        arrays = self.settings.arrays
-        return self.settings.called_with(tuple(array[: self.rows] for array in arrays))
+        """The first rows; of an array with rows of its own, which may be fewer, over and over."""
+        rows = self.settings.arrays
+        if self.settings.apart:
+            each = (np.arange(self.rows) % len(array) for array in rows)
+            return self.settings.called_with(
+                tuple(array[order] for array, order in zip(rows, each, strict=True))
+            )
+        return self.settings.called_with(tuple(array[: self.rows] for array in rows))
 
     def advance(self, trainer: Trainer, state: Any, count: int) -> Steps:
         """Take up to `count` steps."""

@@ -39,6 +39,7 @@ def run_spec(
             "clip_norm": settings.clip_norm,
             "patience": patience,
             **_judged(settings.judge),
+            **_averaged(settings.average_decay),
             "seed": settings.seed,
             "device": settings.device,
         },
@@ -50,6 +51,11 @@ def run_spec(
 def _judged(judge: Objective | None) -> dict[str, str]:
     """The spec's word for who judges; none where the objective does, as in older specs."""
     return {} if judge is None else {"valid_objective": describe_objective(judge)}
+
+
+def _averaged(decay: float | None) -> dict[str, float]:
+    """The spec's word for averages; none where there are none, as in older specs."""
+    return {} if decay is None else {"average_decay": decay}
 
 
 def fingerprint(value: Any) -> Any:

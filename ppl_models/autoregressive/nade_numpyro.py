@@ -6,10 +6,16 @@ from flax import nnx
 from numpy.typing import ArrayLike
 
 from ppl_models.autoregressive._entries_numpyro import EntriesPair
-from ppl_models.networks.arguments import ACTIVATIONS, check_choice, check_seed, check_size
-from ppl_models.networks.autoregressive_numpyro import MaskedBernoulli
+from ppl_models.networks.arguments import (
+    ACTIVATIONS,
+    check_choice,
+    check_flag,
+    check_seed,
+    check_size,
+)
+from ppl_models.networks.autoregressive_numpyro import Autoregressive
 from ppl_models.networks.connections import Connections
-from ppl_models.networks.nade_numpyro import NADENetwork
+from ppl_models.networks.nade_numpyro import NADEBernoulli, NADEMixture, NADENetwork
 
 __all__ = ["NADE"]
 
@@ -24,16 +30,21 @@ class NADE(EntriesPair):
         hidden_dim: int = 500,
         activation: str = "sigmoid",
         order: str = "raster",
+        orders: int = 1,
+        marks: bool = False,
         data_mean: ArrayLike | None = None,
         seed: int = 0,
     ) -> None:
         self.data_dim = check_size("data_dim", data_dim)
         check_size("hidden_dim", hidden_dim)
-        check_choice("activation", activation, ("sigmoid", *ACTIVATIONS))
-        connections = Connections(data_dim, (), order, seed=check_seed(seed))
-        self.network = NADENetwork(connections, hidden_dim, activation, nnx.Rngs(seed))
+        check_choice("activation", activation, ACTIVATIONS)
+        check_flag("marks", marks)
+        connections = Connections(data_dim, (), order, orders, seed=check_seed(seed))
+        self.network = NADENetwork(connections, hidden_dim, activation, nnx.Rngs(seed), marks=marks)
         self._start_at(data_mean)
 
-    def law(self, network: NADENetwork, rows: int) -> MaskedBernoulli:
+    def law(self, network: NADENetwork, rows: int) -> Autoregressive:
         """The law of x by a network with its parameters, for so many rows."""
-        return MaskedBernoulli(network, 0, (rows,))
+        if network.connections.count > 1:
+            return NADEMixture(network, (rows,))
+        return NADEBernoulli(network, 0, (rows,))

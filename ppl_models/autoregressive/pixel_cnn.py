@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
-from typing import Any
 
-import pyro
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import (
-    check_choice,
-    check_flag,
-    check_seed,
-    check_size,
-    check_sizes,
-)
-from ppl_models.networks.condition import OptionalClasses
-from ppl_models.networks.pixel_networks import PixelNetwork
-from ppl_models.networks.pixels import PIXELS, Pixel, PixelLaw
+from ppl_models.autoregressive._pixels import PixelPair
+from ppl_models.networks.arguments import check_flag, check_seed, check_size
+from ppl_models.networks.pixel_networks import Gated, PixelNetwork, Plain
 
 __all__ = ["PixelCNN"]
 
 
-class PixelCNN(PyroPair):
+class PixelCNN(PixelPair):
     """Images pixel by pixel, each from those above and to the left, by masked convolutions.
 
     Story, for each datum n, given its class y_n where there are classes, and pixel i in raster
@@ -72,58 +59,15 @@ class PixelCNN(PyroPair):
         classes: int = 0,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        shape = check_sizes("image_shape", image_shape)
-        if len(shape) != 2:
-            raise ValueError(
-                f"image_shape must be (height, width), such as (28, 28), got {shape}; images have "
-                "one channel."
-            )
-        self.data_dim = prod(shape)
-        self.optional = OptionalClasses(classes)
-        check_choice("likelihood", likelihood, PIXELS)
-        if check_size("levels", levels) < 2:
-            raise ValueError("levels must be at least 2, got 1; 8-bit grey has 256.")
-        self.pixel = Pixel(likelihood, levels, check_size("components", components))
+        super().__init__(image_shape, likelihood, levels, components, classes)
+        check_size("channels", channels)
+        check_size("blocks", blocks)
+        kind = Gated if check_flag("gated", gated) else Plain
+        generator = torch.Generator().manual_seed(check_seed(seed))
         self.network = PixelNetwork(
-            (shape[0], shape[1]),
-            check_size("channels", channels),
-            check_size("blocks", blocks),
-            gated=check_flag("gated", gated),
-            classes=classes,
+            self.image_shape,
+            channels,
+            kind(channels, blocks, classes, generator),
             start=self.pixel.start(),
-            generator=torch.Generator().manual_seed(check_seed(seed)),
+            generator=generator,
         )
-
-    def model(
-        self, x: Tensor | None = None, y: Tensor | None = None, *, size: int | None = None
-    ) -> Tensor:
-        """Score x, shape (N, height * width), or draw `size` rows, or one for each y.
-
-        Returns each pixel's mean given those before, which depends on the draw and is no datum.
-        """
-        rows, given = self.optional.rows(x, y, size), self._given(y)
-        self.register("network")
-        with pyro.plate("data", rows):
-            law = PixelLaw(self.network, self.pixel, given, (rows,))
-            value = pyro.sample("x", law, obs=x)
-        return law.mean_given(value)
-
-    def guide(self, x: Tensor, y: Tensor | None = None) -> None:
-        """Nothing: there are no latents, so that the ELBO is log p(x), or log p(x | y)."""
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse classes that are missing, that are not the pair's, or that it does not take."""
-        self.optional.check(arrays)
-
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """A row of data, and a class where there are classes."""
-        return (*super().example(), *self.optional.example())
-
-    def _given(self, y: Tensor | None) -> Tensor | None:
-        """The classes as one-hot, (N, classes)."""
-        if y is None:
-            return None
-        self.optional.check_values(y.detach().cpu().numpy())
-        like = next(self.network.parameters())
-        return torch.nn.functional.one_hot(y.long(), self.optional.classes).to(like)

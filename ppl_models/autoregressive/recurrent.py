@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyro
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from ppl_models.directed._sequence import SequencePair
 from ppl_models.networks.arguments import check_choice, check_seed, check_size, check_sizes
 from ppl_models.networks.recurrent_law import RecurrentLaw, RecurrentNetwork
+from ppl_models.networks.recurrent_mixture import RecurrentMixture, RecurrentMixtureLaw
 from ppl_models.networks.sequences import CELLS, FRAMES
 from ppl_models.networks.start_values import start_at_mean
 
@@ -31,6 +33,10 @@ class Recurrent(SequencePair):
     second is a recurrent mixture density network (Schuster 1999, NIPS 12). There are no latents:
     `ELBO()` is the exact log-likelihood. Steps after the end of a sequence add nothing to it.
 
+    With several networks a sequence is told by one of them from its first step to its last:
+
+        p(x) = sum_m w_m p_m(x),   a mixture of recurrent networks with trained weights w.
+
     Args:
         data_dim: columns of a step.
         length: steps that a row of x has room for.
@@ -38,7 +44,8 @@ class Recurrent(SequencePair):
         cell: `"gru"` or `"lstm"`.
         hidden: hidden layers between a state and its output.
         likelihood: `"bernoulli"` for x in {0, 1}, or `"mixture"`, of Gaussians, for real x.
-        components: of the mixture.
+        components: of the mixture of a step.
+        networks: how many networks there are a mixture of; each has parameters of its own.
         data_mean: mean of a step of the training data, shape (data_dim,), for
             `likelihood="bernoulli"`: the output's bias starts at its logit.
         seed: seed of the initial weights.
@@ -57,6 +64,7 @@ class Recurrent(SequencePair):
         hidden: Sequence[int] = (),
         likelihood: str = "bernoulli",
         components: int = 5,
+        networks: int = 1,
         data_mean: ArrayLike | None = None,
         seed: int = 0,
     ) -> None:
@@ -67,14 +75,16 @@ class Recurrent(SequencePair):
         check_choice("cell", cell, CELLS)
         check_choice("likelihood", likelihood, FRAMES)
         check_size("components", components)
+        check_size("networks", networks)
         sizes = check_sizes("hidden", hidden)
         random = torch.Generator().manual_seed(check_seed(seed))
-        self.network = RecurrentNetwork(
-            data_dim, hidden_dim, cell, sizes, likelihood, components, random
-        )
+        settings = data_dim, hidden_dim, cell, sizes, likelihood, components, random
+        each = [RecurrentNetwork(*settings) for _ in range(networks)]
+        self.network = each[0] if networks == 1 else RecurrentMixture(each)
         if data_mean is not None:
             check_choice("likelihood, with data_mean,", likelihood, ("bernoulli",))
-            start_at_mean(self.network.output, data_mean, data_dim, likelihood)
+            for network in each:
+                start_at_mean(network.output, data_mean, data_dim, likelihood)
 
     def model(
         self, x: Tensor | None = None, lengths: Tensor | None = None, *, size: int = 1
@@ -87,7 +97,9 @@ class Recurrent(SequencePair):
         inside = self._inside(x, lengths)
         rows = size if x is None else len(x)
         with pyro.plate("data", rows):
-            law = RecurrentLaw(self.network, self.length, (rows,), inside=inside)
+            mixed = isinstance(self.network, RecurrentMixture)
+            kind: Any = RecurrentMixtureLaw if mixed else RecurrentLaw
+            law = kind(self.network, self.length, (rows,), inside=inside)
             value = pyro.sample("x", law, obs=x)
         return law.mean_given(value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ from numpyro.contrib.module import nnx_module
 from ppl_models.directed._sequence_numpyro import SequencePair
 from ppl_models.networks.arguments import check_choice, check_seed, check_size, check_sizes
 from ppl_models.networks.recurrent_law_numpyro import RecurrentLaw, RecurrentNetwork
+from ppl_models.networks.recurrent_mixture_numpyro import RecurrentMixture, RecurrentMixtureLaw
 from ppl_models.networks.sequences import CELLS, FRAMES
 from ppl_models.networks.start_values import start_at_mean
 
@@ -33,6 +35,7 @@ class Recurrent(SequencePair):
         hidden: Sequence[int] = (),
         likelihood: str = "bernoulli",
         components: int = 5,
+        networks: int = 1,
         data_mean: ArrayLike | None = None,
         seed: int = 0,
     ) -> None:
@@ -42,14 +45,16 @@ class Recurrent(SequencePair):
         check_choice("cell", cell, CELLS)
         check_choice("likelihood", likelihood, FRAMES)
         check_size("components", components)
+        check_size("networks", networks)
         sizes = check_sizes("hidden", hidden)
         random = nnx.Rngs(check_seed(seed))
-        self.network = RecurrentNetwork(
-            data_dim, hidden_dim, cell, sizes, likelihood, components, random
-        )
+        settings = data_dim, hidden_dim, cell, sizes, likelihood, components, random
+        each = [RecurrentNetwork(*settings) for _ in range(networks)]
+        self.network = each[0] if networks == 1 else RecurrentMixture(each)
         if data_mean is not None:
             check_choice("likelihood, with data_mean,", likelihood, ("bernoulli",))
-            start_at_mean(self.network.output, data_mean, data_dim, likelihood)
+            for network in each:
+                start_at_mean(network.output, data_mean, data_dim, likelihood)
 
     def model(
         self, x: jax.Array | None = None, lengths: jax.Array | None = None, *, size: int = 1
@@ -62,7 +67,9 @@ class Recurrent(SequencePair):
         inside = self._inside(x, lengths)
         rows = size if x is None else len(x)
         with numpyro.plate("data", rows):
-            law = RecurrentLaw(network, self.length, (rows,), inside=inside)
+            mixed = isinstance(network, RecurrentMixture)
+            kind: Any = RecurrentMixtureLaw if mixed else RecurrentLaw
+            law = kind(network, self.length, (rows,), inside=inside)
             value = numpyro.sample("x", law, obs=x)
         return law.mean_given(jnp.asarray(value))
 

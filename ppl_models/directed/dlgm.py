@@ -56,7 +56,8 @@ class DLGM(PyroPair):
         latent_dims: sizes of z1 (next to the data), z2, ...; two or more.
         hidden: hidden sizes of the encoder from x to z1, from z1 to z2, ...; the decoders have
             them in reverse. `()` makes every network linear.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
+        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
+            `"sigmoid"`.
         noise: `"diagonal"`, given by the decoders, or `"full"`, one learnt matrix per layer.
         guide: `"bottom-up"` or `"ladder"`; the latter needs diagonal noise.
         likelihood: `"bernoulli"` (x in {0, 1}), `"gaussian"` or `"learned-variance"` (x real), or

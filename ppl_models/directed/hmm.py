@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ppl_models.directed._sequence import SequencePair
 from ppl_models.networks.arguments import check_choice, check_network, check_size
 from ppl_models.networks.markov_chain import HiddenMarkov, MarkovChain
+from ppl_models.networks.mixture_start_values import hmm_start
 from ppl_models.networks.mlp import MLP
-from ppl_models.networks.start_values import hmm_start
 
 __all__ = ["HMM"]
 
@@ -49,8 +49,8 @@ class HMM(SequencePair):
         symbols: size of the alphabet of categorical emissions.
         guide: `"none"`, `"exact"` or `"amortised"`.
         hidden: hidden sizes of the amortised guide's network.
-        activation: of that network, `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or
-            `"leaky-relu"`.
+        activation: of that network, `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`,
+            `"leaky-relu"` or `"sigmoid"`.
         noise_scale: initial standard deviation of Gaussian emissions and of their initial means.
         min_scale: smallest standard deviation, without which the Gaussian likelihood is unbounded.
         initial: initial probabilities of the first state, shape (S,), in place of random ones.

@@ -13,16 +13,17 @@ from jax import lax
 from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.directed._sequence_numpyro import SequencePair
 from ppl_models.networks.arguments import check_choice, check_network, check_size
 from ppl_models.networks.markov_chain_numpyro import HiddenMarkov, MarkovChain, Symbols
+from ppl_models.networks.mixture_start_values import hmm_start
 from ppl_models.networks.mlp_numpyro import MLP
-from ppl_models.networks.start_values import hmm_start
 
 __all__ = ["HMM"]
 
 
-class HMM(SequencePair):
+class HMM(ArrayPair, SequencePair):
     """The pair of `hmm.py` on NumPyro."""
 
     def __init__(
@@ -72,9 +73,6 @@ class HMM(SequencePair):
             columns = symbols if self.categorical else data_dim  # of what the network is shown
             sizes = [length * columns, *hidden, length * states]
             self.encoder = MLP(sizes, activation, nnx.Rngs(seed))
-
-    def _param(self, name: str) -> jax.Array:
-        return jnp.asarray(numpyro.param(name, jnp.asarray(self.initial[name])))
 
     def model(
         self, x: jax.Array | None = None, lengths: jax.Array | None = None, *, size: int = 1

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_choice, check_network, check_size
+from ppl_models.networks.mixture_start_values import mixture_start
 from ppl_models.networks.mlp import MLP
-from ppl_models.networks.start_values import mixture_start
 
 __all__ = ["Mixture"]
 
@@ -42,8 +42,8 @@ class Mixture(PyroPair):
         likelihood: `"gaussian"` (x real) or `"bernoulli"` (x in {0, 1}).
         guide: `"exact"` or `"amortised"`.
         hidden: hidden sizes of the amortised guide's classifier.
-        activation: of the classifier, `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or
-            `"leaky-relu"`.
+        activation: of the classifier, `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`,
+            `"leaky-relu"` or `"sigmoid"`.
         noise_scale: initial standard deviation of every class, and of the classes' initial means
             about `data_mean`.
         min_scale: smallest standard deviation, without which the Gaussian likelihood is unbounded.

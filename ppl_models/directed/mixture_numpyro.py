@@ -13,18 +13,16 @@ from jax import lax
 from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
-from ppl_models._pair import Pair
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.networks.arguments import check_choice, check_network, check_size
+from ppl_models.networks.mixture_start_values import mixture_start
 from ppl_models.networks.mlp_numpyro import MLP
-from ppl_models.networks.start_values import mixture_start
 
 __all__ = ["Mixture"]
 
 
-class Mixture(Pair):
+class Mixture(ArrayPair):
     """The pair of `mixture.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -62,9 +60,6 @@ class Mixture(Pair):
         )
         if not self.exact_guide:
             self.encoder = MLP([data_dim, *hidden, components], activation, nnx.Rngs(seed))
-
-    def _param(self, name: str) -> jax.Array:
-        return jnp.asarray(numpyro.param(name, jnp.asarray(self.initial[name])))
 
     def _likelihood(self, z: jax.Array | slice) -> dist.Distribution:
         """p(x | z) of given classes, or of all: event (data_dim,)."""

@@ -8,17 +8,15 @@ import numpyro
 import numpyro.distributions as dist
 from numpy.typing import ArrayLike
 
-from ppl_models._pair import Pair
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.networks.arguments import check_choice, check_positive, check_seed, check_size
 from ppl_models.networks.start_values import output_bias
 
 __all__ = ["PPCA"]
 
 
-class PPCA(Pair):
+class PPCA(ArrayPair):
     """The pair of `ppca.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -46,9 +44,6 @@ class PPCA(Pair):
             "guide_bias": jnp.zeros(latent_dim),
             "guide_tril": jnp.zeros((latent_dim, latent_dim)),
         }
-
-    def _param(self, name: str) -> jax.Array:
-        return jnp.asarray(numpyro.param(name, self.initial[name]))
 
     def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""

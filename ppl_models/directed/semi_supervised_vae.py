@@ -54,7 +54,8 @@ class SemiSupervisedVAE(PyroPair):
         classes: number of classes.
         latent_dim: size of z.
         hidden: hidden sizes of classifier and encoder; the decoder has them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
+        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
+            `"sigmoid"`.
         likelihood: `"bernoulli"` (x in {0, 1}) or `"gaussian"` (x real).
         noise_scale: initial standard deviation of the Gaussian likelihood; each column learns its
             own.

@@ -19,6 +19,8 @@ from ppl_models.networks.latent_structure import latent_sizes
 from ppl_models.networks.latents_numpyro import latents, side_by_side
 from ppl_models.networks.likelihoods_numpyro import Likelihood
 from ppl_models.networks.mlp_numpyro import mlp_or_given
+from ppl_models.networks.refinement_numpyro import refined
+from ppl_models.networks.refinement_points import check_refine, sign_points
 from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["VAE"]
@@ -49,6 +51,8 @@ class VAE(Pair):
         flow_hidden: int = 200,
         encoder: nnx.Module | None = None,
         decoder: nnx.Module | None = None,
+        refine: int = 0,
+        refine_rate: float = 0.5,
     ) -> None:
         self.data_dim = check_size("data_dim", data_dim)
         self.latent_dim = check_size("latent_dim", latent_dim)
@@ -68,6 +72,9 @@ class VAE(Pair):
         width = check_size("flow_hidden", flow_hidden)
         self.flow = Flow(flow, flow_length, latent_dim, width, random)
         self.latents = latents(latent, self.flow, codes)
+        self.refine, self.refine_rate = refine, refine_rate
+        if check_refine(refine, refine_rate, latent=latent, flow=flow, decoder=decoder):
+            self.points = sign_points(latent_dim)
 
     def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""
@@ -83,5 +90,17 @@ class VAE(Pair):
         encoder = nnx_module("encoder", self.encoder)
         with numpyro.plate("data", len(x)):
             ends = np.cumsum([part.outputs for part in self.latents])[:-1]
-            for part, output in zip(self.latents, jnp.split(encoder(x), ends, -1), strict=True):
+            whole = encoder(x)
+            if self.refine:
+                whole = self._refined(whole, x)
+            for part, output in zip(self.latents, jnp.split(whole, ends, -1), strict=True):
                 numpyro.sample(part.site, part.proposal(output))
+
+    def _refined(self, output: jax.Array, x: jax.Array) -> jax.Array:
+        """The encoder's output after `refine` steps for each row of x."""
+        decoder = nnx_module("decoder", self.decoder)
+
+        def log_p(z: jax.Array) -> jax.Array:
+            return jnp.asarray(self.likelihood(decoder(z)).log_prob(x))
+
+        return refined(output, log_p, jnp.asarray(self.points), self.refine, self.refine_rate)

@@ -46,7 +46,8 @@ class VampPrior(PyroPair):
         data_dim: columns of x.
         latent_dim: size of z.
         hidden: hidden sizes of the encoder; the decoder has them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
+        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
+            `"sigmoid"`.
         likelihood: as of `vae`.
         noise_scale: as of `vae`.
         levels: as of `vae`.

@@ -12,7 +12,7 @@ from jax import Array
 from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
-from ppl_models._pair import Pair
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.networks.arguments import (
     check_choice,
     check_network,
@@ -28,10 +28,8 @@ from ppl_models.networks.start_values import start_at_mean
 __all__ = ["VampPrior"]
 
 
-class VampPrior(Pair):
+class VampPrior(ArrayPair):
     """The pair of `vampprior.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -70,9 +68,6 @@ class VampPrior(Pair):
             start = mixture_means((components, latent_dim), seed)
             self.initial["means"] = jnp.asarray(start)
             self.initial["log_scales"] = jnp.zeros((components, latent_dim))
-
-    def _param(self, name: str) -> Array:
-        return jnp.asarray(numpyro.param(name, self.initial[name]))
 
     def prior(self) -> dist.Distribution:
         """p(z), event (latent_dim,)."""

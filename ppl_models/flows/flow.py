@@ -50,7 +50,8 @@ class Flow(FlowPair):
         kind: one of the six above.
         length: number of steps.
         hidden: hidden sizes of each step's network.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
+        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
+            `"sigmoid"`.
         batch_norm: whether each step is followed by batch normalisation, as in MAF.
         permutations: `"reverse"`, `"random"` or `"none"`, of the columns between two steps.
         base: `"normal"`, or `"mixture"` for Gaussians with learnt weights, means and scales, whose

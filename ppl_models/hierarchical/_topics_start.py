@@ -16,12 +16,16 @@ def topics_start(size: tuple[int, int], seed: int) -> NDArray[np.float32]:
     return np.log(random.gamma(20.0, 1 / 20, size=size)).astype(np.float32)
 
 
-def check_counts(x: Any) -> None:
-    """Refuse documents that are no counts.
+def check_counts(x: Any, of: str = "words") -> None:
+    """Refuse data that are no counts.
+
+    Args:
+        x: the data.
+        of: what is counted.
 
     Raises:
         ValueError: saying what came.
     """
     x = np.asarray(x, dtype=np.float64)
     if not ((x >= 0) & (x == np.round(x))).all():
-        raise ValueError("x must hold counts of words: whole numbers, 0 or more.")
+        raise ValueError(f"x must hold counts of {of}: whole numbers, 0 or more.")

@@ -12,7 +12,7 @@ from jax import lax
 from jax.scipy.special import digamma
 from numpy.typing import ArrayLike
 
-from ppl_models._pair import Pair
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.hierarchical._mixture_start import mixture_start
 from ppl_models.hierarchical._rows import check_data_size, plate_size
 from ppl_models.networks.arguments import check_positive, check_size
@@ -20,10 +20,8 @@ from ppl_models.networks.arguments import check_positive, check_size
 __all__ = ["BayesianMixture"]
 
 
-class BayesianMixture(Pair):
+class BayesianMixture(ArrayPair):
     """The pair of `bayesian_mixture.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -46,9 +44,6 @@ class BayesianMixture(Pair):
         self.shape, self.rate = check_positive("shape", shape), check_positive("rate", rate)
         start = mixture_start((components, data_dim), prior_scale, shape, means, seed)
         self.initial = {name: jnp.asarray(value) for name, value in start.items()}
-
-    def _param(self, name: str) -> jax.Array:
-        return jnp.asarray(numpyro.param(name, self.initial[name]))
 
     def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""

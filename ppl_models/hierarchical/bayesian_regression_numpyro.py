@@ -11,7 +11,7 @@ import numpyro.distributions as dist
 from jax import Array
 from numpy.typing import NDArray
 
-from ppl_models._pair import Pair
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.hierarchical._regression import check_columns, check_condition, regression_start
 from ppl_models.hierarchical._rows import check_data_size, plate_size
 from ppl_models.networks.arguments import check_choice, check_flag, check_positive, check_size
@@ -19,10 +19,8 @@ from ppl_models.networks.arguments import check_choice, check_flag, check_positi
 __all__ = ["BayesianRegression"]
 
 
-class BayesianRegression(Pair):
+class BayesianRegression(ArrayPair):
     """The pair of `bayesian_regression.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -47,9 +45,6 @@ class BayesianRegression(Pair):
         self.noise_scale = check_positive("noise_scale", noise_scale)
         start = regression_start(condition_dim, spread, seed, hierarchical=hierarchical)
         self.initial = {name: jnp.asarray(value) for name, value in start.items()}
-
-    def _param(self, name: str) -> Array:
-        return jnp.asarray(numpyro.param(name, self.initial[name]))
 
     def example(self) -> tuple[NDArray[Any], ...]:
         """A row of data and its covariates."""

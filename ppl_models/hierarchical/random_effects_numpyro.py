@@ -11,17 +11,15 @@ import numpyro.distributions as dist
 from jax import Array
 from numpy.typing import NDArray
 
-from ppl_models._pair import Pair
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.hierarchical._rows import check_data_size, check_errors, plate_size, pooled
 from ppl_models.networks.arguments import check_choice, check_positive, check_seed, check_size
 
 __all__ = ["RandomEffects"]
 
 
-class RandomEffects(Pair):
+class RandomEffects(ArrayPair):
     """The pair of `random_effects.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -49,9 +47,6 @@ class RandomEffects(Pair):
             "log_width": np.log(spread),
         }
         self.initial = {n: jnp.asarray(v, dtype=jnp.float32) for n, v in initial.items()}
-
-    def _param(self, name: str) -> Array:
-        return jnp.asarray(numpyro.param(name, self.initial[name]))
 
     def example(self) -> tuple[NDArray[Any], ...]:
         """A row of measurements and their standard errors."""

@@ -10,18 +10,14 @@ from torch import Tensor, nn
 
 from ppl_models.implicit._generator import Generator
 from ppl_models.networks.arguments import (
+    NORMALISATIONS,
     check_choice,
     check_image_shape,
     check_seed,
     check_size,
 )
-from ppl_models.networks.convolutions import (
-    NORMALISATIONS,
-    REFERENCES,
-    Downsampling,
-    Upsampling,
-    layer,
-)
+from ppl_models.networks.convolutions import Downsampling, Upsampling, layer
+from ppl_models.networks.reference_batch import reference_batch
 
 __all__ = ["ConvGenerator"]
 
@@ -91,12 +87,8 @@ class ConvGenerator(Generator):
         self.encoder = _Encoder(shape, channels, classes, 2 * latent_dim, random)
         self.decoder = Upsampling(latent_dim + classes, shape, channels, normalise, random)
         if normalise == "virtual":
-            noise = torch.rand(REFERENCES, latent_dim, generator=random) * 2 - 1
-            if prior == "normal":
-                noise = torch.randn(REFERENCES, latent_dim, generator=random)
-            every = torch.arange(REFERENCES) % max(classes, 1)  # each class as often
-            given = [nn.functional.one_hot(every, classes).float()] if classes else []
-            self.decoder.refer_to(torch.cat([noise, *given], dim=-1))
+            reference = reference_batch(latent_dim, prior, classes, seed)
+            self.decoder.refer_to(torch.from_numpy(reference))
 
 
 class _Encoder(nn.Module):

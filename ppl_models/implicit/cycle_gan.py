@@ -35,7 +35,8 @@ class CycleGAN(PyroPair):
         data_dim: columns of x.
         other_dim: columns of y.
         hidden: hidden sizes of `to_y`; `to_x` has them in reverse. None, (), is a linear map.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
+        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
+            `"sigmoid"`.
         noise_scale: scale of both Laplace distributions.
         seed: seed of the initial weights.
 

@@ -43,7 +43,8 @@ class LAPGAN(Levels, PyroPair):
         levels: L.
         latent_dim: size of each z_l.
         hidden: hidden sizes of each decoder; the encoders have them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
+        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
+            `"sigmoid"`.
         noise_scale: standard deviation of x; it is not learnt.
         seed: seed of the initial weights.
 

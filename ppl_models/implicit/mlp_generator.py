@@ -39,7 +39,8 @@ class MLPGenerator(Generator):
         data_dim: columns of x.
         latent_dim: size of z.
         hidden: hidden sizes of the decoder; the encoder has them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
+        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
+            `"sigmoid"`.
         prior: `"normal"` or `"uniform"`.
         normalise: `"none"`, or `"batch"` for batch normalisation between the decoder's layers.
         likelihood: `"bernoulli"` (x in {0, 1}) or `"gaussian"` (x real).

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-ACTIVATIONS = ("tanh", "relu", "softplus", "elu", "silu", "leaky-relu")
+ACTIVATIONS = ("tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid")
 LIKELIHOODS = ("bernoulli", "gaussian", "learned-variance", "discretised-logistic")
 NETWORK_VARIANCE = "network-variance"  # of pairs whose decoder gives two numbers a column
+NORMALISATIONS = ("none", "batch", "virtual")  # of the layers of convolutions
 PRIORS = ("normal", "uniform")  # of the noise that a generator starts from
 
 

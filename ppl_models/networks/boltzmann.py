@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any, ClassVar, Self
 
 import torch
-from pyro.distributions import TorchDistribution, constraints
+from pyro.distributions import constraints
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from ppl_models.networks.energy_arguments import BLOCK, check_all_countable, describe_base
-from ppl_models.networks.restricted import bits, uniform
+from ppl_models.networks.energy_arguments import BLOCK, check_all_countable
+from ppl_models.networks.energy_law import EnergyLaw, base_visible, bits, log_sum, uniform
 
 
-class Boltzmann(TorchDistribution):
+class Boltzmann(EnergyLaw):
     """Binary units, visible v and hidden h, each connected with every other; h is summed out.
 
         f(v) = sum_h exp(a . v + c . h + v' W h + v' L v + h' M h)
@@ -37,7 +36,6 @@ class Boltzmann(TorchDistribution):
 
     arg_constraints: ClassVar[Any] = {}
     support: Any = constraints.independent(constraints.boolean, 1)
-    has_rsample = False
 
     def __init__(
         self,
@@ -58,21 +56,6 @@ class Boltzmann(TorchDistribution):
         self.connected, self.normalised = connected, normalised
         self.burn_in, self.means = burn_in, means
         super().__init__(torch.Size(), visible.shape[-1:], validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """The same law for each row of a batch."""
-        del _instance
-        twin = copy.copy(self)
-        twin._batch_shape = torch.Size(batch_shape)
-        return twin
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """log f(v), less the constant where that is summed."""
-        if self._validate_args:
-            self._validate_sample(value)
-        found = self.log_factor(value)
-        found = found - self.log_partition() if self.normalised else found
-        return found.expand(torch.broadcast_shapes(found.shape, self.batch_shape))
 
     def log_factor(self, value: Tensor) -> Tensor:
         """log f(v), shape (...,)."""
@@ -131,18 +114,8 @@ class Boltzmann(TorchDistribution):
 
     def base(self, kind: Any = "data") -> Self:
         """Units without connections at which chains begin; `describe_base` says the kinds."""
-        known = describe_base(
-            kind if isinstance(kind, str) else torch.as_tensor(kind).numpy(force=True),
-            units=self.visible.shape[-1],
-            binary=True,
-            knows_means=self.means is not None,
-        )
-        visible = self.visible if known == "own" else torch.zeros_like(self.visible)
-        if known in ("data", "given"):
-            means = torch.as_tensor(self.means if known == "data" else kind).to(self.visible)
-            visible = means.clamp(0.01, 0.99).logit()
         zeros = [torch.zeros_like(each) for each in self._energy()]
-        zeros[1] = visible
+        zeros[1] = base_visible(kind, self.visible, self.means)
         return type(self)(*zeros, connected=False, burn_in=0, means=self.means)
 
     @torch.no_grad()
@@ -167,16 +140,6 @@ class Boltzmann(TorchDistribution):
         if not self.connected:
             return softplus(self.visible).sum() + softplus(self.hidden).sum()
         count = self.visible.shape[-1]
-        block = min(count, max(BLOCK - self.hidden.shape[-1], 0))
         check_all_countable(count, self.hidden.shape[-1])
-        parts = [
-            self.log_factor(
-                bits(
-                    torch.arange(first, first + 2**block, device=self.visible.device),
-                    count,
-                    self.visible,
-                )
-            ).logsumexp(-1)
-            for first in range(0, 2**count, 2**block)
-        ]
-        return torch.stack(parts).logsumexp(0)
+        at_once = max(BLOCK - self.hidden.shape[-1], 0)
+        return log_sum(self.log_factor, count, self.visible, at_once=at_once)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-import jax
 import jax.numpy as jnp
-import numpyro.distributions as dist
 from jax import Array, lax, random
 from jax.nn import logsumexp, sigmoid, softmax
 from numpyro.distributions import constraints
-from numpyro.distributions.util import validate_sample
 
-from ppl_models.networks.energy_arguments import BLOCK, check_all_countable, describe_base
-from ppl_models.networks.restricted_numpyro import bits, softplus
+from ppl_models.networks.energy_arguments import BLOCK, check_all_countable
+from ppl_models.networks.energy_law_numpyro import (
+    EnergyLaw,
+    base_visible,
+    bits,
+    log_sum,
+    softplus,
+)
 
 
-class Boltzmann(dist.Distribution):
+class Boltzmann(EnergyLaw):
     """Binary units, visible v and hidden h, each connected with every other; h is summed out.
 
     See `boltzmann.Boltzmann`.
@@ -47,18 +50,6 @@ class Boltzmann(dist.Distribution):
         self.connected, self.normalised = connected, normalised
         self.burn_in, self.means = burn_in, means
         super().__init__((), visible.shape[-1:], validate_args=validate_args)
-
-    @property
-    def has_rsample(self) -> bool:
-        """No draw carries a gradient: it is the end of a chain."""
-        return False
-
-    @validate_sample
-    def log_prob(self, value: Any, intermediates: Any = None) -> Any:
-        """log f(v), less the constant where that is summed."""
-        del intermediates
-        found = self.log_factor(value)
-        return found - self.log_partition() if self.normalised else found
 
     def log_factor(self, value: Any) -> Array:
         """log f(v), shape (...,)."""
@@ -115,16 +106,8 @@ class Boltzmann(dist.Distribution):
 
     def base(self, kind: Any = "data") -> Self:
         """Units without connections at which chains begin; `describe_base` says the kinds."""
-        known = describe_base(
-            kind, units=self.visible.shape[-1], binary=True, knows_means=self.means is not None
-        )
-        visible = self.visible if known == "own" else jnp.zeros_like(self.visible)
-        if known in ("data", "given"):
-            means = jnp.asarray(self.means if known == "data" else kind, self.visible.dtype)
-            means = jnp.clip(means, 0.01, 0.99)
-            visible = jnp.log(means) - jnp.log1p(-means)
         zeros = [jnp.zeros_like(each) for each in self._energy()]
-        zeros[1] = visible
+        zeros[1] = base_visible(kind, self.visible, self.means)
         return type(self)(*zeros, connected=False, burn_in=0, means=self.means)
 
     def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Array:
@@ -149,10 +132,5 @@ class Boltzmann(dist.Distribution):
             return softplus(self.visible).sum() + softplus(self.hidden).sum()
         count = self.visible.shape[-1]
         check_all_countable(count, self.hidden.shape[-1])
-        block = min(count, max(BLOCK - self.hidden.shape[-1], 0))
-
-        def part(high: Array) -> Array:
-            states = bits(jnp.arange(2**block) + high * 2**block, count, self.visible.dtype)
-            return logsumexp(self.log_factor(states))
-
-        return logsumexp(lax.map(jax.checkpoint(part), jnp.arange(2 ** (count - block))))
+        at_once = max(BLOCK - self.hidden.shape[-1], 0)
+        return log_sum(self.log_factor, count, self.visible.dtype, at_once=at_once)

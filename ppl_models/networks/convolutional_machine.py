@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import Any, ClassVar, Self
 
 import torch
-from pyro.distributions import TorchDistribution, constraints
+from pyro.distributions import constraints
 from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d, softplus
 
-from ppl_models.networks.energy_arguments import BLOCK, check_countable, describe_base
-from ppl_models.networks.restricted import bits, uniform
+from ppl_models.networks.energy_arguments import BLOCK, check_countable
+from ppl_models.networks.energy_law import EnergyLaw, base_visible, log_sum, uniform
 
 
-class ConvolutionalMachine(TorchDistribution):
+class ConvolutionalMachine(EnergyLaw):
     """Binary images v and maps h of hidden units, whose filters are shared by all places.
 
         f(v) = sum_h exp(a . v + s sum_k h_k . (F_k * v + c_k))
@@ -38,7 +37,6 @@ class ConvolutionalMachine(TorchDistribution):
 
     arg_constraints: ClassVar[Any] = {}
     support: Any = constraints.independent(constraints.boolean, 1)
-    has_rsample = False
     factorial = True  # a step draws the visible units independently, given the hidden ones
 
     def __init__(
@@ -58,19 +56,6 @@ class ConvolutionalMachine(TorchDistribution):
         self.image_shape, self.pooling, self.coupling = image_shape, pooling, coupling
         self.normalised, self.burn_in, self.means = normalised, burn_in, means
         super().__init__(torch.Size(), visible.shape[-1:], validate_args=False)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """The same law for each row of a batch."""
-        del _instance
-        twin = copy.copy(self)
-        twin._batch_shape = torch.Size(batch_shape)
-        return twin
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """log f(v), less the constant where that is summed."""
-        found = self.log_factor(value)
-        found = found - self.log_partition() if self.normalised else found
-        return found.expand(torch.broadcast_shapes(found.shape, self.batch_shape))
 
     def log_factor(self, value: Tensor) -> Tensor:
         """log f(v), shape (...,): up to a constant the log density."""
@@ -137,14 +122,7 @@ class ConvolutionalMachine(TorchDistribution):
 
     def base(self, kind: Any = "data") -> Self:
         """The machine without filters at which chains begin; `describe_base` says the kinds."""
-        plain = kind if isinstance(kind, str) else torch.as_tensor(kind).numpy(force=True)
-        units, known = self.visible.shape[-1], self.means is not None
-        known = describe_base(plain, units=units, binary=True, knows_means=known)
-        visible = torch.zeros_like(self.visible) if known == "uniform" else self.visible
-        if known in ("data", "given"):
-            means = torch.as_tensor(self.means if known == "data" else kind).to(self.visible)
-            visible = means.clamp(0.01, 0.99).logit()
-        return self._with(visible, 0.0)
+        return self._with(base_visible(kind, self.visible, self.means), 0.0)
 
     def _with(self, visible: Tensor, coupling: Any) -> Self:
         return type(self)(
@@ -179,11 +157,5 @@ class ConvolutionalMachine(TorchDistribution):
             blocks = self._blocks(self.inputs(torch.zeros_like(self.visible))).numel()
             states = math.log(1 + self.pooling**2)
             return softplus(self.visible).sum() + blocks / self.pooling**2 * states
-        units = self.visible.shape[-1]
-        count, _ = check_countable(units + 1, units)
-        found = []
-        for first in range(0, 2**count, 2 ** min(count, BLOCK)):
-            numbers = torch.arange(first, first + 2 ** min(count, BLOCK))
-            states = bits(numbers.to(self.visible.device), count, self.visible)
-            found.append(self.log_factor(states).logsumexp(-1))
-        return torch.stack(found).logsumexp(0)
+        count, _ = check_countable(None, self.visible.shape[-1])
+        return log_sum(self.log_factor, count, self.visible, at_once=BLOCK)

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ppl_models.networks.normalisation import BatchNorm, VirtualBatchNorm
+from ppl_models.networks.reference_batch import REFERENCES
 
-NORMALISATIONS = ("none", "batch", "virtual")
-REFERENCES = 64  # examples of the fixed batch that virtual batch normalisation refers to
 _SCALE = 0.02  # standard deviation of DCGAN's initial weights
 _KERNEL = {"kernel_size": 4, "stride": 2, "padding": 1}  # halves or doubles height and width
 
@@ -27,7 +26,7 @@ class Upsampling(nn.Module):
         inputs: size of the vector.
         image_shape: height and width, divisible by 4.
         channels: channels of the last hidden layer.
-        normalise: one of `NORMALISATIONS`.
+        normalise: `"none"`, `"batch"` or `"virtual"`.
         generator: source of the weights.
     """
 

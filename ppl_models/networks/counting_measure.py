@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
-from pyro.distributions import TorchDistribution, constraints
+from pyro.distributions import constraints
 from torch import Tensor
 
+from ppl_models.networks.energy_law import BatchLaw
 
-class CountingMeasure(TorchDistribution):
+
+class CountingMeasure(BatchLaw):
     """A latent that weighs nothing by itself: log_prob = 0 at every value.
 
     It is for what another site scores: a layer of a machine whose energy lies at another site, or a
@@ -26,7 +27,6 @@ class CountingMeasure(TorchDistribution):
     """
 
     arg_constraints: ClassVar[Any] = {}
-    has_rsample = False
     normalised = False
 
     def __init__(
@@ -45,13 +45,6 @@ class CountingMeasure(TorchDistribution):
         """{0, 1} or the real line, entry by entry."""
         kind: Any = constraints.boolean if self.binary else constraints.real
         return constraints.independent(kind, len(self.event_shape))
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """The same for each row of a batch."""
-        del _instance
-        twin = copy.copy(self)
-        twin._batch_shape = torch.Size(batch_shape)
-        return twin
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Zero, of the value's leading shape."""

@@ -6,23 +6,19 @@ generator.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
-from typing import Any, cast
+from math import prod
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from ppl_models.networks import convolutions
-from ppl_models.networks.arguments import (
-    check_count,
-    check_flag,
-    check_image_shape,
-    check_seed,
-    check_size,
-)
+from ppl_models.networks.critic_arguments import CriticArguments
 from ppl_models.networks.mlp import linear
+from ppl_models.networks.normalisation import VirtualBatchNorm
+from ppl_models.networks.reference_batch import REFERENCES
 
 KERNEL = 5  # dimension of each minibatch kernel
 
@@ -49,7 +45,7 @@ class MinibatchFeatures(nn.Module):
         return (-distance).exp().sum(1)
 
 
-class ConvCritic(nn.Module):
+class ConvCritic(CriticArguments, nn.Module):
     """A critic of convolutions, the mirror image of the convolutional generator.
 
     It maps flat images x, shape (N, height * width), to one real number per row, shape (N,): a
@@ -63,6 +59,11 @@ class ConvCritic(nn.Module):
         hidden: size of the hidden layer, the number of features.
         classes: number of classes of the labels y, 0 for none.
         latent_dim: columns of the latents z, 0 for none.
+        normalise: `"virtual"` has the second convolution normalised by a reference batch, so that
+            the score of a row depends on no other of its batch (Salimans et al. 2016): the first
+            64 rows that it is given in training, under an adversarial objective data, which are
+            then a part of its state, in their order and over again where they are fewer. `"none"`:
+            not.
         spectral_norm: whether every layer's weight is divided by its largest singular value, which
             one power iteration per call follows (Miyato et al. 2018, arXiv:1802.05957).
         minibatch_features: number of kernels of `MinibatchFeatures`, 0 for none.
@@ -80,19 +81,23 @@ class ConvCritic(nn.Module):
         hidden: int = 128,
         classes: int = 0,
         latent_dim: int = 0,
+        normalise: str = "none",
         spectral_norm: bool = False,
         minibatch_features: int = 0,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.image_shape = check_image_shape(image_shape)
-        self.channels = check_size("channels", channels)
-        self.hidden = check_size("hidden", hidden)
-        self.classes = check_count("classes", classes)
-        self.latent_dim = check_count("latent_dim", latent_dim)
-        self.spectral_norm = check_flag("spectral_norm", spectral_norm)
-        self.minibatch_features = check_count("minibatch_features", minibatch_features)
-        self.seed = check_seed(seed)
+        self._keep(
+            image_shape,
+            channels,
+            hidden=hidden,
+            classes=classes,
+            latent_dim=latent_dim,
+            normalise=normalise,
+            spectral_norm=spectral_norm,
+            minibatch_features=minibatch_features,
+            seed=seed,
+        )
         random = torch.Generator().manual_seed(seed)
         self.found = convolutions.Downsampling(self.image_shape, channels, random)
         inputs = self.found.outputs + classes + latent_dim
@@ -100,14 +105,12 @@ class ConvCritic(nn.Module):
         count = minibatch_features
         self.nearness = MinibatchFeatures(hidden, count, random) if count else None
         self.head = linear(hidden + count, 1, random)
+        if normalise == "virtual":
+            self.norm = VirtualBatchNorm(2 * channels)
+            self.register_buffer("reference", torch.zeros(REFERENCES, prod(self.image_shape)))
+            self.register_buffer("begun", torch.zeros(()))
         if spectral_norm:
             self._normalise()
-
-    @property
-    def hyperparameters(self) -> dict[str, Any]:
-        """The constructor's arguments as JSON has them, by which a run's spec names the critic."""
-        given = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-        return {**given, "image_shape": list(self.image_shape)}
 
     def forward(self, x: Tensor, *others: Tensor) -> Tensor:
         """The score of each row, shape (N,)."""
@@ -119,11 +122,27 @@ class ConvCritic(nn.Module):
         beside = list(others)
         if self.classes:
             beside[0] = nn.functional.one_hot(beside[0].long(), self.classes).to(x.dtype)
-        found = torch.cat([cast(Tensor, self.found(x)), *beside], dim=-1)
+        found = torch.cat([self._found(x), *beside], dim=-1)
         found = nn.functional.leaky_relu(self.joint(found), 0.2)
         if self.nearness is not None:
             found = torch.cat([found, self.nearness(found)], dim=-1)
         return found
+
+    def _found(self, x: Tensor) -> Tensor:
+        """What the convolutions find, (N, F)."""
+        if self.normalise == "none":
+            return self.found(x)
+        reference, begun = cast(Tensor, self.reference), cast(Tensor, self.begun)
+        if self.training and not begun:
+            rows = torch.arange(REFERENCES, device=x.device) % len(x)
+            reference.copy_(x.detach()[rows])
+            begun.fill_(1.0)
+        half, quarter = self.found.layers
+        parts = [
+            quarter(nn.functional.leaky_relu(half(rows.view(-1, 1, *self.image_shape)), 0.2))
+            for rows in (x, reference.clone())
+        ]
+        return nn.functional.leaky_relu(self.norm(*parts)[0], 0.2).flatten(1)
 
     def _normalise(self) -> None:
         """Divide the weights of all layers but the minibatch kernels by their singular values."""
@@ -131,21 +150,3 @@ class ConvCritic(nn.Module):
             torch.manual_seed(self.seed)
             for layer in (*self.found.layers, self.joint, self.head):
                 parametrizations.spectral_norm(layer)
-
-    def _check_beside(self, x: Tensor, others: tuple[Tensor, ...]) -> None:
-        """Check y, (N,), if there are classes, then z, (N, latent_dim), if there are latents."""
-        wanted = [("y", "(N,)", "classes")] if self.classes else []
-        wanted += [("z", f"(N, {self.latent_dim})", "latent_dim")] if self.latent_dim else []
-        if len(others) != len(wanted):
-            listed = " and ".join(f"{name} of shape {shape}" for name, shape, _ in wanted)
-            raise ValueError(
-                f"the critic takes {listed or 'nothing'} besides x, got {len(others)} arrays; call "
-                "it with these, or build it with the classes= and latent_dim= of what you have."
-            )
-        for (name, shape, argument), other in zip(wanted, others, strict=True):
-            expected = (len(x),) if name == "y" else (len(x), self.latent_dim)
-            if tuple(other.shape) != expected:
-                raise ValueError(
-                    f"the critic's {name} must have shape {shape}, here {expected}, got "
-                    f"{tuple(other.shape)}; build the critic with {argument}= of it."
-                )

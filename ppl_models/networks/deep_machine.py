@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -29,6 +29,9 @@ class DeepBoltzmann(RestrictedBoltzmann):
         super().__init__(*energy, **more)
         self.data_units = data_units
 
+    def _with(self, visible: Tensor, hidden: Tensor, **more: Any) -> Self:
+        return super()._with(visible, hidden, data_units=self.data_units, **more)
+
     def codes(self, value: Tensor) -> Tensor:
         """The chances of h2 given h1."""
         return super().codes(value)[..., self.data_units :]
@@ -36,6 +39,22 @@ class DeepBoltzmann(RestrictedBoltzmann):
     def data_inputs(self, value: Tensor) -> Tensor:
         """The log odds of x given h1, (..., D)."""
         return self.inputs(value)[..., : self.data_units]
+
+    def transition_given(
+        self, value: Tensor, x: Tensor, held: Tensor, key: Any = None
+    ) -> tuple[Tensor, Tensor]:
+        """One step of the kernel in which some entries of the data stay: h1 and x.
+
+        Args:
+            value: h1, (..., H1).
+            x: data, (..., D), whose entries stay where `held` is true.
+            held: truth values, (..., D).
+            key: a generator of torch's, or None for the one of all.
+        """
+        even = self.hidden_draw(value, key)
+        drawn = torch.where(held, x, even[..., : self.data_units])
+        even = torch.cat([drawn, even[..., self.data_units :]], -1)
+        return self.visible_draw(even, key), drawn
 
     def mean_field(self, x: Tensor, sweeps: int) -> Tensor:
         """Log odds of h1 given x, by the fixed point of mean field, (..., H1).

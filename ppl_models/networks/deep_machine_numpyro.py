@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, random
 from jax.nn import sigmoid
 
 from ppl_models.networks.restricted_numpyro import RestrictedBoltzmann
@@ -23,6 +23,9 @@ class DeepBoltzmann(RestrictedBoltzmann):
         super().__init__(*energy, **more)
         self.data_units = data_units
 
+    def _with(self, visible: Array, hidden: Array, **more: Any) -> Self:
+        return super()._with(visible, hidden, data_units=self.data_units, **more)
+
     def codes(self, value: Any) -> Array:
         """The chances of h2 given h1."""
         return super().codes(value)[..., self.data_units :]
@@ -30,6 +33,14 @@ class DeepBoltzmann(RestrictedBoltzmann):
     def data_inputs(self, value: Any) -> Array:
         """The log odds of x given h1, (..., D)."""
         return self.inputs(value)[..., : self.data_units]
+
+    def transition_given(self, value: Any, x: Any, held: Any, key: Any) -> tuple[Array, Array]:
+        """One step of the kernel in which some entries of the data stay: h1 and x."""
+        up, down = random.split(key)
+        even = self.hidden_draw(value, up)
+        drawn = jnp.where(held, x, even[..., : self.data_units])
+        even = jnp.concatenate([drawn, even[..., self.data_units :]], -1)
+        return self.visible_draw(even, down), drawn
 
     def mean_field(self, x: Any, sweeps: int) -> Array:
         """Log odds of h1 given x, by the fixed point of mean field, (..., H1)."""

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from ppl_models.networks.arguments import (
     check_choice,
     check_count,
-    check_flag,
     check_seed,
     check_sizes,
 )
@@ -24,50 +23,17 @@ GRID, WIDE = 257, 8.0  # points of a quadrature along one unit, and its room in 
 POINTS, ROOM = 129, 6.0  # the same along an entry of a network's x, in scales of the base
 
 
-class Centre:
-    """What is subtracted from a machine's binary units in its energy.
-
-    Attributes:
-        subtracted: whether anything is: the mean of the visible units, or 1/2 where it is not
-            known, and 1/2 of the hidden ones.
-        means: that mean, where chains begin too; None where it is not known.
-    """
-
-    def __init__(self, name: str, units: int, means: ArrayLike | None, *, subtracted: bool) -> None:
-        self.subtracted = check_flag("centred", subtracted)
-        self.means = None
-        if means is not None:
-            check_chances(name, means, units)
-            self.means = np.asarray(means, np.float32)
-
-
-def check_chances(name: str, means: ArrayLike, units: int) -> None:
-    """Check the means of binary units.
-
-    Raises:
-        ValueError: if they have another shape, or are no chances.
-    """
-    found = np.asarray(means, np.float64)
-    if found.shape != (units,) or not ((found >= 0) & (found <= 1)).all():
-        raise ValueError(
-            f"{name} must have shape ({units},) and values in [0, 1], the mean of each unit; got "
-            f"shape {found.shape}."
-        )
-
-
-def check_hidden_dims(
-    sizes: Sequence[int], *, least: int = 2, most: int | None = None
-) -> tuple[int, ...]:
+def check_hidden_dims(sizes: Sequence[int], *, most: int | None = None) -> tuple[int, ...]:
     """Return the sizes of hidden layers, the one next to the data first, if they are enough.
 
     Raises:
         ValueError: if they are too few or too many.
     """
     found = check_sizes("hidden_dims", sizes)
-    if len(found) < least:
+    if len(found) < 2:
         raise ValueError(
-            f"hidden_dims must have {least} sizes{'' if most else ' or more'}, such as (500, "
-            f"1000), got {found!r}; with one layer it is the model 'rbm'."
+            f"hidden_dims must have 2 sizes{'' if most else ' or more'}, such as (500, 1000), got "
+            f"{found!r}; with one layer it is the model 'rbm'."
         )
     if most is not None and len(found) > most:
         raise ValueError(
@@ -76,20 +42,21 @@ def check_hidden_dims(
     return found
 
 
-def check_countable(hidden: int, visible: int | None) -> tuple[int, bool]:
+def check_countable(hidden: int | None, visible: int | None) -> tuple[int, bool]:
     """How many units to sum over, and whether they are the hidden ones.
 
     Args:
-        hidden: number of hidden units.
+        hidden: number of hidden units; None where only the visible states can be summed over.
         visible: number of visible units with finitely many values; None where these are real.
 
     Raises:
         ValueError: if both sides have too many.
     """
-    sums_hidden = visible is None or hidden <= visible
-    count = hidden if sums_hidden or visible is None else visible
+    sums_hidden = hidden is not None and (visible is None or hidden <= visible)
+    count = hidden if sums_hidden else visible
+    assert count is not None, "one side has finitely many states"
     if count > MOST_UNITS:
-        side = "hidden" if visible is None else "smaller"
+        side = "hidden" if visible is None else "visible" if hidden is None else "smaller"
         raise ValueError(
             f"the constant is a sum over the states of the {side} side, which has {count} units; "
             f"up to {MOST_UNITS} can be summed. Use method='ais', or fewer units."
@@ -163,12 +130,12 @@ def no_constant() -> str:
     )
 
 
-def check_normaliser(normaliser: str, hidden: int, visible: int | None) -> bool:
+def check_normaliser(normaliser: str, hidden: int | None, visible: int | None) -> bool:
     """Whether the constant is summed, if it can be.
 
     Args:
         normaliser: `"none"` or `"exact"`.
-        hidden: number of hidden units.
+        hidden: number of hidden units; None where only the visible states can be summed over.
         visible: number of visible units with finitely many values; None where these are real.
 
     Raises:
@@ -216,14 +183,32 @@ def lateral_start(
 
 
 def rbm_start(
-    data_dim: int, hidden_dim: int, visible: str, data_mean: ArrayLike | None, seed: int
+    data_dim: int,
+    hidden_dim: int,
+    visible: str,
+    data_mean: ArrayLike | None,
+    seed: int,
+    *,
+    name: str = "data_mean",
 ) -> dict[str, NDArray[np.float32]]:
-    """Initial parameters by name: small random weights, the visible biases at the data's mean."""
+    """Initial parameters by name: small random weights, the visible biases at the data's mean.
+
+    Args:
+        data_dim: visible units.
+        hidden_dim: hidden units.
+        visible: one of `VISIBLE`.
+        data_mean: mean of the visible units, (data_dim,), or None.
+        seed: seed of the weights.
+        name: of that mean among the pair's arguments.
+
+    Raises:
+        ValueError: if the mean has another shape, or is not one of such units.
+    """
     random = np.random.default_rng(check_seed(seed))
     bias = np.zeros(data_dim)
     if data_mean is not None:
         kind = "bernoulli" if visible == "bernoulli" else "gaussian"
-        bias = output_bias(data_mean, data_dim, kind)
+        bias = output_bias(data_mean, data_dim, kind, name=name)
     start = {
         "weight": 0.01 * random.normal(size=(data_dim, hidden_dim)),
         "visible_bias": bias,

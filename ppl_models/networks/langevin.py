@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import torch
-from pyro.distributions import TorchDistribution, constraints
+from pyro.distributions import constraints
 from torch import Tensor
 
-from ppl_models.networks.energy_arguments import POINTS, ROOM, describe_base, no_constant
+from ppl_models.networks.energy_arguments import POINTS, ROOM, no_constant
+from ppl_models.networks.energy_law import EnergyLaw, base_kind
 
 
-class LangevinEnergy(TorchDistribution):
+class LangevinEnergy(EnergyLaw):
     """Real x with an energy, held together by a Gaussian.
 
         log f(x) = o - c E(x) - |x - m|^2 / (2 s^2)
@@ -38,7 +38,6 @@ class LangevinEnergy(TorchDistribution):
 
     arg_constraints: ClassVar[Any] = {}
     support: Any = constraints.real_vector
-    has_rsample = False
     normalised = False
 
     def __init__(
@@ -51,24 +50,11 @@ class LangevinEnergy(TorchDistribution):
         coupling: Any = 1.0,
         offset: Any = 0.0,
         burn_in: int = 100,
-        validate_args: bool | None = None,
     ) -> None:
         self.energy, self.mean_of_base, self.scale = energy, mean, scale
         self.step_size, self.coupling, self.offset = step_size, coupling, offset
         self.burn_in = burn_in
-        super().__init__(torch.Size(), mean.shape[-1:], validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """The same law for each row of a batch."""
-        del _instance
-        twin = copy.copy(self)
-        twin._batch_shape = torch.Size(batch_shape)
-        return twin
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """log f(x), of the value's leading shape."""
-        found = self.log_factor(value)
-        return found.expand(torch.broadcast_shapes(found.shape, self.batch_shape))
+        super().__init__(torch.Size(), mean.shape[-1:], validate_args=False)
 
     def log_factor(self, value: Tensor) -> Tensor:
         """log f(x), shape (...,): up to a constant the log density."""
@@ -119,8 +105,8 @@ class LangevinEnergy(TorchDistribution):
 
     def base(self, kind: Any = "data") -> Self:
         """The Gaussian alone, at which chains begin; `describe_base` says the kinds."""
-        plain = kind if isinstance(kind, str) else torch.as_tensor(kind).numpy(force=True)
-        known = describe_base(plain, units=len(self.mean_of_base), binary=False, knows_means=True)
+        units = len(self.mean_of_base)
+        known = base_kind(kind, units=units, binary=False, knows_means=True)
         mean = self.mean_of_base
         if known == "uniform":
             mean = torch.zeros_like(mean)
@@ -139,7 +125,6 @@ class LangevinEnergy(TorchDistribution):
             coupling=coupling,
             offset=offset,
             burn_in=self.burn_in if burn_in is None else burn_in,
-            validate_args=False,
         )
 
     @torch.no_grad()

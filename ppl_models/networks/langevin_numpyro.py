@@ -8,15 +8,15 @@ from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
-import numpyro.distributions as dist
 from jax import Array, lax, random
 from jax.nn import logsumexp
 from numpyro.distributions import constraints
 
 from ppl_models.networks.energy_arguments import POINTS, ROOM, describe_base, no_constant
+from ppl_models.networks.energy_law_numpyro import EnergyLaw
 
 
-class LangevinEnergy(dist.Distribution):
+class LangevinEnergy(EnergyLaw):
     """Real x with an energy, held together by a Gaussian: see `langevin.LangevinEnergy`."""
 
     arg_constraints: ClassVar[Any] = {}
@@ -35,22 +35,11 @@ class LangevinEnergy(dist.Distribution):
         coupling: Any = 1.0,
         offset: Any = 0.0,
         burn_in: int = 100,
-        validate_args: bool | None = None,
     ) -> None:
         self.energy, self.mean_of_base, self.scale = energy, mean, scale
         self.step_size, self.coupling, self.offset = step_size, coupling, offset
         self.burn_in = burn_in
-        super().__init__((), mean.shape[-1:], validate_args=validate_args)
-
-    @property
-    def has_rsample(self) -> bool:
-        """No draw carries a gradient: it is the end of a chain."""
-        return False
-
-    def log_prob(self, value: Any, intermediates: Any = None) -> Any:
-        """log f(x), of the value's leading shape."""
-        del intermediates
-        return self.log_factor(value)
+        super().__init__((), mean.shape[-1:], validate_args=False)
 
     def log_factor(self, value: Any) -> Array:
         """log f(x), shape (...,): up to a constant the log density."""
@@ -117,7 +106,6 @@ class LangevinEnergy(dist.Distribution):
             coupling=coupling,
             offset=offset,
             burn_in=self.burn_in if burn_in is None else burn_in,
-            validate_args=False,
         )
 
     def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Array:

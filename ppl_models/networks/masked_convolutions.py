@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-Apply = Callable[["MaskedConvolution", Tensor], Tensor]
+Apply = Callable[[Any, Tensor], Tensor]
 
 
 class MaskedConvolution(nn.Module):
@@ -66,13 +66,15 @@ class MaskedConvolution(nn.Module):
         return functional.conv2d(x, self.weight * self._mask.to(x), self.bias)
 
 
-def whole(layer: MaskedConvolution, x: Tensor) -> Tensor:
+def whole(layer: Any, x: Tensor) -> Tensor:
     """All pixels at once."""
     return layer(x)
 
 
 class Pieces:
     """Passes over one piece of a row after another; what each convolution was given is kept.
+
+    A layer of another kind says by `piece` what it makes of a pixel, and has a memory for it.
 
     Args:
         image_shape: height and width.
@@ -81,6 +83,7 @@ class Pieces:
     def __init__(self, image_shape: tuple[int, int]) -> None:
         self.image_shape = image_shape
         self._kept: dict[MaskedConvolution, Tensor] = {}
+        self._memories: dict[Any, dict[str, Tensor]] = {}
 
     def write(self, layer: MaskedConvolution, x: Tensor, row: int, column: int) -> Tensor:
         """Keep a piece (N, inputs, 1, columns) of what a layer is given; all that was kept."""
@@ -95,7 +98,10 @@ class Pieces:
     def at(self, row: int, column: int) -> Apply:
         """What applies a layer to a piece that begins at a place."""
 
-        def apply(layer: MaskedConvolution, x: Tensor) -> Tensor:
+        def apply(layer: Any, x: Tensor) -> Tensor:
+            if not isinstance(layer, MaskedConvolution):
+                memory = self._memories.setdefault(layer, {})
+                return layer.piece(memory, x, row, column, self.image_shape[1])
             kept = self.write(layer, x, row, column)
             end = column + x.shape[-1] + 2 * layer.side
             return layer.inside(kept[:, :, row : row + layer.up + 1, column:end])

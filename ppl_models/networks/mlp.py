@@ -24,6 +24,7 @@ ACTIVATION_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "elu": nn.functional.elu,
     "silu": nn.functional.silu,
     "leaky-relu": leaky_relu,
+    "sigmoid": torch.sigmoid,
 }
 
 

@@ -25,6 +25,7 @@ ACTIVATION_FUNCTIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "elu": nnx.elu,
     "silu": nnx.silu,
     "leaky-relu": leaky_relu,
+    "sigmoid": nnx.sigmoid,
 }
 
 

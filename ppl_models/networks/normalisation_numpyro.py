@@ -1,4 +1,4 @@
-"""Normalisation of hidden layers by a batch, for NumPyro pairs (flax NNX)."""
+"""Normalisation of hidden layers by a batch or by a fixed one, for NumPyro pairs (flax NNX)."""
 
 from __future__ import annotations
 
@@ -75,3 +75,29 @@ class BatchNormMLP(nnx.Module):
     def set_output_bias(self, bias: NDArray[Any]) -> None:
         """Set the bias of the last layer, shape (sizes[-1],)."""
         self.layers[-1].bias = nnx.Param(jnp.asarray(bias))
+
+
+class VirtualBatchNorm(nnx.Module):
+    """Each channel normalised by a reference batch and the example itself, scaled and shifted.
+
+    See `normalisation.VirtualBatchNorm`; here channels come last.
+
+    Args:
+        size: number of channels.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.scale = nnx.Param(jnp.ones(size))
+        self.bias = nnx.Param(jnp.zeros(size))
+
+    def __call__(self, x: jax.Array, reference: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Normalise images (N, H, W, C), and the reference batch (R, H, W, C) by itself."""
+        every, own, count = (0, 1, 2), (1, 2), len(reference)
+        mean, square = reference.mean(every), jnp.square(reference).mean(every)
+        own_mean = (count * mean + x.mean(own, keepdims=True)) / (count + 1)
+        own_square = (count * square + jnp.square(x).mean(own, keepdims=True)) / (count + 1)
+        return self._normalised(x, own_mean, own_square), self._normalised(reference, mean, square)
+
+    def _normalised(self, x: jax.Array, mean: jax.Array, square: jax.Array) -> jax.Array:
+        slope = self.scale[...] * jax.lax.rsqrt(square - jnp.square(mean) + EPSILON)
+        return x * slope + (self.bias[...] - mean * slope)

@@ -165,7 +165,7 @@ class Gated(nn.Module):
 
 
 class PixelNetwork(nn.Module):
-    """Outputs of every pixel from the pixels before it, by masked convolutions.
+    """Outputs of every pixel from the pixels before it.
 
     output = 1x1(relu(1x1(relu(h)))), h the last layer of one of the stacks above. Pixels come in
     [0, 1] and are seen as -1 to 1, so that the border, which is 0, differs from both.
@@ -173,9 +173,7 @@ class PixelNetwork(nn.Module):
     Args:
         image_shape: height and width.
         channels: of the hidden layers.
-        blocks: layers after the first.
-        gated: whether there are two stacks of gated layers, or one of residual blocks.
-        classes: 0 for none.
+        stack: the layers, such as `Plain`, `Gated` or `pixel_recurrent.Recurrent`.
         start: the outputs' biases at the start, (size,).
         generator: source of the weights.
     """
@@ -184,16 +182,14 @@ class PixelNetwork(nn.Module):
         self,
         image_shape: tuple[int, int],
         channels: int,
-        blocks: int,
+        stack: Any,
         *,
-        gated: bool,
-        classes: int,
         start: Tensor,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
         self.image_shape = image_shape
-        self.stack = (Gated if gated else Plain)(channels, blocks, classes, generator)
+        self.stack = stack
         self.head = pointwise(channels, channels, generator)
         self.last = pointwise(channels, len(start), generator, 0.1)
         with torch.no_grad():

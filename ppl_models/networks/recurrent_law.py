@@ -68,6 +68,27 @@ class RecurrentNetwork(nn.Module):
         return torch.stack(found, -2)
 
 
+class ShiftedBiases(RecurrentNetwork):
+    """A recurrent network whose state shifts the biases of the law of a step, c and b.
+
+        c_t = c + C h_{t-1},   b_t = b + B h_{t-1}
+
+    Args:
+        data_dim: entries of a step.
+        state_dim: size of a state.
+        hidden_dim: hidden units of the law of a step.
+        cell: one of `sequences.CELLS`.
+        generator: source of the initial weights.
+    """
+
+    def __init__(
+        self, data_dim: int, state_dim: int, hidden_dim: int, cell: str, generator: torch.Generator
+    ) -> None:
+        super().__init__(data_dim, state_dim, cell, (), "bernoulli", 1, generator)
+        self.output: Any = linear(state_dim, data_dim, generator, bias=False)  # B
+        self.to_hidden = linear(state_dim, hidden_dim, generator, bias=False)  # C
+
+
 class RecurrentLaw(Autoregressive):
     """Sequences x_1..x_T, each step given those before it by the state of a recurrent network.
 
@@ -105,8 +126,9 @@ class RecurrentLaw(Autoregressive):
         return each.to_event(1)
 
     def features(self, inputs: Tensor) -> Tensor:
-        """The states from which the steps are drawn, (..., T, hidden_dim)."""
-        return self.network.states(inputs)
+        """The states from which the steps are drawn, (..., T, hidden_dim); zero after the end."""
+        states = self.network.states(inputs)
+        return states if self.inside is None else torch.where(self.inside[..., None], states, 0.0)
 
     def mean_given(self, value: Tensor) -> Tensor:
         """The mean of each step given those before it."""

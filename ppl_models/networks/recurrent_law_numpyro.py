@@ -66,6 +66,17 @@ class RecurrentNetwork(nnx.Module):
         return jnp.moveaxis(found, 0, -2)
 
 
+class ShiftedBiases(RecurrentNetwork):
+    """A recurrent network whose state shifts the biases of the law of a step: `recurrent_law`."""
+
+    def __init__(
+        self, data_dim: int, state_dim: int, hidden_dim: int, cell: str, rngs: nnx.Rngs
+    ) -> None:
+        super().__init__(data_dim, state_dim, cell, (), "bernoulli", 1, rngs)
+        self.output: Any = linear(state_dim, data_dim, rngs, bias=False)
+        self.to_hidden = linear(state_dim, hidden_dim, rngs, bias=False)
+
+
 class RecurrentLaw(Autoregressive):
     """Sequences, each step given those before it: see `recurrent_law.RecurrentLaw`."""
 
@@ -95,8 +106,9 @@ class RecurrentLaw(Autoregressive):
         return (each if self.inside is None else each.mask(self.inside)).to_event(1)
 
     def features(self, inputs: jax.Array) -> jax.Array:
-        """The states from which the steps are drawn, (..., T, hidden_dim)."""
-        return self.network.states(inputs)
+        """The states from which the steps are drawn, (..., T, hidden_dim); zero after the end."""
+        states = self.network.states(inputs)
+        return states if self.inside is None else jnp.where(self.inside[..., None], states, 0.0)
 
     def mean_given(self, value: jax.Array) -> jax.Array:
         """The mean of each step given those before it."""

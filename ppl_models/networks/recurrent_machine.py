@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import copy
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from numpy.typing import NDArray
-from pyro.distributions import TorchDistribution, constraints
+from pyro.distributions import constraints
 from torch import Size, Tensor, nn
 from torch.nn.functional import logsigmoid, softplus
 
 from ppl_models.networks.energy_arguments import BLOCK
-from ppl_models.networks.mlp import linear
-from ppl_models.networks.recurrent_law import RecurrentNetwork
-from ppl_models.networks.restricted import bits, uniform
+from ppl_models.networks.energy_law import BatchLaw, log_sum, uniform
+from ppl_models.networks.recurrent_law import ShiftedBiases
 
 
-class RecurrentMachine(RecurrentNetwork):
-    """A recurrent network whose state gives the biases of an RBM, of which a step is a draw.
-
-        c_t = c + C h_{t-1},   b_t = b + B h_{t-1}
-
-    Args:
-        data_dim: entries of a step.
-        state_dim: size of a state.
-        hidden_dim: hidden units of the RBM.
-        cell: one of `sequences.CELLS`.
-        generator: source of the initial weights.
-    """
+class RecurrentMachine(ShiftedBiases):
+    """A recurrent network whose state gives the biases of an RBM, of which a step is a draw."""
 
     def __init__(
         self, data_dim: int, state_dim: int, hidden_dim: int, cell: str, generator: torch.Generator
     ) -> None:
-        super().__init__(data_dim, state_dim, cell, (), "bernoulli", 1, generator)
-        self.output: Any = linear(state_dim, data_dim, generator, bias=False)  # B
-        self.to_hidden = linear(state_dim, hidden_dim, generator, bias=False)  # C
+        super().__init__(data_dim, state_dim, hidden_dim, cell, generator)
         start = 0.01 * torch.randn((data_dim, hidden_dim), generator=generator)
         self.weight = nn.Parameter(start)
         self.visible_bias = nn.Parameter(torch.zeros(data_dim))
@@ -51,7 +37,7 @@ class RecurrentMachine(RecurrentNetwork):
         return self.visible_bias + self.output(state), self.hidden_bias + self.to_hidden(state)
 
 
-class RecurrentMachineLaw(TorchDistribution):
+class RecurrentMachineLaw(BatchLaw):
     """Sequences x_1..x_T, each step an RBM's draw given the steps before it.
 
         log f(x) = sum_t b_t . x_t + sum_j softplus(c_tj + (x_t W)_j)  less log Z_t where summed
@@ -72,7 +58,6 @@ class RecurrentMachineLaw(TorchDistribution):
 
     arg_constraints: ClassVar[Any] = {}
     support: Any = constraints.independent(constraints.boolean, 2)
-    has_rsample = False
     sequential = True
 
     def __init__(
@@ -90,13 +75,6 @@ class RecurrentMachineLaw(TorchDistribution):
         self.normalised, self.burn_in = normalised, burn_in
         super().__init__(Size(batch_shape), Size((length, network.data_dim)), validate_args=False)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """The same law for each row of a batch."""
-        del _instance
-        twin = copy.copy(self)
-        twin._batch_shape = torch.Size(batch_shape)
-        return twin
-
     def biases(self, value: Tensor) -> tuple[Tensor, Tensor]:
         """b_t and c_t of every step, after the histories that are held, or the value's own."""
         return self.network.biases(self.network.states(value if self.given is None else self.given))
@@ -111,14 +89,13 @@ class RecurrentMachineLaw(TorchDistribution):
 
     def _constants(self, visible: Tensor, hidden: Tensor) -> Tensor:
         """log Z_t of each step, by a sum over the hidden units' states."""
-        count, weight = hidden.shape[-1], self.network.weight
-        found = []
-        for first in range(0, 2**count, 2 ** min(count, BLOCK // 2)):
-            numbers = torch.arange(first, first + 2 ** min(count, BLOCK // 2), device=weight.device)
-            states = bits(numbers, count, weight)
+        weight = self.network.weight
+
+        def term(states: Tensor) -> Tensor:
             inputs = visible[..., None, :] + states @ weight.T
-            found.append((hidden @ states.T + softplus(inputs).sum(-1)).logsumexp(-1))
-        return torch.stack(found).logsumexp(0)
+            return hidden @ states.T + softplus(inputs).sum(-1)
+
+        return log_sum(term, hidden.shape[-1], weight, at_once=BLOCK // 2)
 
     def _summed(self, each: Tensor) -> Tensor:
         """Over the steps that are inside."""

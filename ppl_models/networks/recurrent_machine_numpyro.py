@@ -9,25 +9,22 @@ import jax.numpy as jnp
 import numpyro.distributions as dist
 from flax import nnx
 from jax import lax, random
-from jax.nn import log_sigmoid, logsumexp, sigmoid
+from jax.nn import log_sigmoid, sigmoid
 from numpy.typing import NDArray
 from numpyro.distributions import constraints
 
 from ppl_models.networks.energy_arguments import BLOCK
-from ppl_models.networks.mlp_numpyro import linear
-from ppl_models.networks.recurrent_law_numpyro import RecurrentNetwork
-from ppl_models.networks.restricted_numpyro import bits, softplus
+from ppl_models.networks.energy_law_numpyro import log_sum, softplus
+from ppl_models.networks.recurrent_law_numpyro import ShiftedBiases
 
 
-class RecurrentMachine(RecurrentNetwork):
+class RecurrentMachine(ShiftedBiases):
     """A recurrent network whose state gives the biases of an RBM: see `recurrent_machine`."""
 
     def __init__(
         self, data_dim: int, state_dim: int, hidden_dim: int, cell: str, rngs: nnx.Rngs
     ) -> None:
-        super().__init__(data_dim, state_dim, cell, (), "bernoulli", 1, rngs)
-        self.output: Any = linear(state_dim, data_dim, rngs, bias=False)
-        self.to_hidden = linear(state_dim, hidden_dim, rngs, bias=False)
+        super().__init__(data_dim, state_dim, hidden_dim, cell, rngs)
         self.weight = nnx.Param(0.01 * random.normal(rngs.params(), (data_dim, hidden_dim)))
         self.visible_bias = nnx.Param(jnp.zeros(data_dim))
         self.hidden_bias = nnx.Param(jnp.zeros(hidden_dim))
@@ -92,16 +89,12 @@ class RecurrentMachineLaw(dist.Distribution):
 
     def _constants(self, visible: jax.Array, hidden: jax.Array) -> jax.Array:
         """log Z_t of each step, by a sum over the hidden units' states."""
-        count = hidden.shape[-1]
-        block = min(count, BLOCK // 2)
 
-        @jax.checkpoint
-        def part(high: jax.Array) -> jax.Array:
-            states = bits(jnp.arange(2**block) + high * 2**block, count, visible.dtype)
+        def term(states: jax.Array) -> jax.Array:
             inputs = visible[..., None, :] + states @ self.weight.T
-            return logsumexp(hidden @ states.T + softplus(inputs).sum(-1), axis=-1)
+            return hidden @ states.T + softplus(inputs).sum(-1)
 
-        return logsumexp(lax.map(part, jnp.arange(2 ** (count - block))), axis=0)
+        return log_sum(term, hidden.shape[-1], visible.dtype, at_once=BLOCK // 2)
 
     def _summed(self, each: jax.Array) -> jax.Array:
         """Over the steps that are inside."""

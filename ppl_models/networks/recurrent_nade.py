@@ -10,30 +10,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ppl_models.networks.connections import Connections
-from ppl_models.networks.mlp import linear
 from ppl_models.networks.nade import NADENetwork
-from ppl_models.networks.recurrent_law import RecurrentLaw, RecurrentNetwork
+from ppl_models.networks.recurrent_law import RecurrentLaw, ShiftedBiases
 
 
-class RecurrentNADE(RecurrentNetwork):
-    """A recurrent network whose state gives the biases of a NADE, of which a step is a draw.
-
-        c_t = c + C h_{t-1},   b_t = b + B h_{t-1}
-
-    Args:
-        data_dim: entries of a step.
-        state_dim: size of a state.
-        hidden_dim: hidden units of the NADE.
-        cell: one of `sequences.CELLS`.
-        generator: source of the initial weights.
-    """
+class RecurrentNADE(ShiftedBiases):
+    """A recurrent network whose state gives the biases of a NADE, of which a step is a draw."""
 
     def __init__(
         self, data_dim: int, state_dim: int, hidden_dim: int, cell: str, generator: torch.Generator
     ) -> None:
-        super().__init__(data_dim, state_dim, cell, (), "bernoulli", 1, generator)
-        self.output: Any = linear(state_dim, data_dim, generator, bias=False)  # B
-        self.to_hidden = linear(state_dim, hidden_dim, generator, bias=False)  # C
+        super().__init__(data_dim, state_dim, hidden_dim, cell, generator)
         self.nade = NADENetwork(Connections(data_dim), hidden_dim, "sigmoid", generator)
 
     def set_output_bias(self, bias: NDArray[Any]) -> None:

@@ -12,20 +12,17 @@ from jax import lax, random
 from numpy.typing import NDArray
 
 from ppl_models.networks.connections import Connections
-from ppl_models.networks.mlp_numpyro import linear
 from ppl_models.networks.nade_numpyro import NADENetwork
-from ppl_models.networks.recurrent_law_numpyro import RecurrentLaw, RecurrentNetwork
+from ppl_models.networks.recurrent_law_numpyro import RecurrentLaw, ShiftedBiases
 
 
-class RecurrentNADE(RecurrentNetwork):
+class RecurrentNADE(ShiftedBiases):
     """A recurrent network whose state gives the biases of a NADE: see `recurrent_nade`."""
 
     def __init__(
         self, data_dim: int, state_dim: int, hidden_dim: int, cell: str, rngs: nnx.Rngs
     ) -> None:
-        super().__init__(data_dim, state_dim, cell, (), "bernoulli", 1, rngs)
-        self.output: Any = linear(state_dim, data_dim, rngs, bias=False)
-        self.to_hidden = linear(state_dim, hidden_dim, rngs, bias=False)
+        super().__init__(data_dim, state_dim, hidden_dim, cell, rngs)
         self.nade = NADENetwork(Connections(data_dim), hidden_dim, "sigmoid", rngs)
 
     def set_output_bias(self, bias: NDArray[Any]) -> None:

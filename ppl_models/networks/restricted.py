@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import Any, ClassVar, Self
 
 import torch
-from pyro.distributions import TorchDistribution, constraints
+from pyro.distributions import constraints
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
-from torch.utils.checkpoint import checkpoint
 
 from ppl_models.networks.energy_arguments import (
     BLOCK,
     GRID,
     WIDE,
     check_countable,
-    describe_base,
 )
+from ppl_models.networks.energy_law import EnergyLaw, base_visible, log_odds, log_sum, uniform
 
 
-class RestrictedBoltzmann(TorchDistribution):
+class RestrictedBoltzmann(EnergyLaw):
     """Visible units v and binary hidden units h, of which h is summed out.
 
         f(v) = sum_h exp(o + a . v - p . v^2 / 2 + s v' W h + c . h)
@@ -49,7 +47,6 @@ class RestrictedBoltzmann(TorchDistribution):
         "visible": constraints.real_vector,
         "hidden": constraints.real_vector,
     }
-    has_rsample = False
     factorial = True  # a step draws the visible units independently, given the hidden ones
 
     def __init__(
@@ -79,21 +76,6 @@ class RestrictedBoltzmann(TorchDistribution):
         """{0, 1} for binary visible units, else the real line."""
         kind: Any = constraints.boolean if self.precision is None else constraints.real
         return constraints.independent(kind, 1)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """The same law for each row of a batch."""
-        del _instance
-        twin = copy.copy(self)
-        twin._batch_shape = torch.Size(batch_shape)
-        return twin
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """log f(v), less the constant where that is summed."""
-        if self._validate_args:
-            self._validate_sample(value)
-        found = self.log_factor(value)
-        found = found - self.log_partition() if self.normalised else found
-        return found.expand(torch.broadcast_shapes(found.shape, self.batch_shape))
 
     def log_factor(self, value: Tensor) -> Tensor:
         """log f(v), shape (...,): up to a constant the log density."""
@@ -147,48 +129,27 @@ class RestrictedBoltzmann(TorchDistribution):
         def mixed(own: Any, other: Any) -> Any:
             return beta * own + (1 - beta) * other
 
-        return type(self)(
-            self.weight,
+        return self._with(
             mixed(self.visible, base.visible),
             mixed(self.hidden, base.hidden),
             precision=None if self.precision is None else mixed(self.precision, base.precision),
             offset=mixed(self.offset, base.offset),
             coupling=beta * self.coupling,
             burn_in=self.burn_in,
-            means=self.means,
         )
 
     def base(self, kind: Any = "data") -> Self:
         """The machine without weights at which chains begin; `describe_base` says the kinds."""
-        known = describe_base(
-            kind if isinstance(kind, str) else torch.as_tensor(kind).numpy(force=True),
-            units=self.visible.shape[-1],
-            binary=self.precision is None,
-            knows_means=self.means is not None,
-        )
-        if known == "uniform":
-            visible = torch.zeros_like(self.visible)
-        elif known == "own":
-            visible = self.visible
-        else:
-            means = torch.as_tensor(self.means if known == "data" else kind).to(self.visible)
-            if self.precision is None:
-                means = means.clamp(0.01, 0.99)
-                visible = means.log() - torch.log1p(-means)
-            else:
-                visible = means * self.precision
+        visible = base_visible(kind, self.visible, self.means, self.precision)
         hidden = torch.zeros_like(self.hidden)
         if isinstance(kind, str) and kind == "data" and self.hidden_means is not None:
-            hidden = self.hidden_means.clamp(0.01, 0.99).logit()
-        return type(self)(
-            self.weight,
-            visible,
-            hidden,
-            precision=self.precision,
-            coupling=0.0,
-            burn_in=0,
-            means=self.means,
-        )
+            hidden = log_odds(self.hidden_means)
+        return self._with(visible, hidden, precision=self.precision, coupling=0.0, burn_in=0)
+
+    def _with(self, visible: Tensor, hidden: Tensor, **more: Any) -> Self:
+        """A machine of the same weights with other biases."""
+        known = {"means": self.means, "hidden_means": self.hidden_means}
+        return type(self)(self.weight, visible, hidden, **known, **more)
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008  (as torch has it)
@@ -209,21 +170,12 @@ class RestrictedBoltzmann(TorchDistribution):
             return softplus(self.hidden).sum(-1) + self._visible_constant(self.visible)
         visible = self.visible.shape[-1] if self.precision is None else None
         count, sums_hidden = check_countable(self.hidden.shape[-1], visible)
-        block = min(count, BLOCK)
 
-        def part(first: int) -> Tensor:
-            numbers = torch.arange(first, first + 2**block, device=self.hidden.device)
-            states = bits(numbers, count, self.hidden)
-            if sums_hidden:
-                return (
-                    states @ self.hidden + self._visible_constant(self.outputs(states))
-                ).logsumexp(-1)
-            return self.log_factor(states).logsumexp(-1)
+        def of_hidden(states: Tensor) -> Tensor:
+            return states @ self.hidden + self._visible_constant(self.outputs(states))
 
-        firsts = range(0, 2**count, 2**block)
-        if len(firsts) == 1:
-            return part(0)
-        return torch.stack([checkpoint(part, i, use_reentrant=False) for i in firsts]).logsumexp(0)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        term = of_hidden if sums_hidden else self.log_factor
+        return log_sum(term, count, self.hidden, at_once=BLOCK)
 
     def _visible_constant(self, natural: Tensor) -> Tensor:
         """The log of the sum over v of exp(natural . v), or of the integral; with the offset."""
@@ -275,13 +227,3 @@ class RestrictedBoltzmann(TorchDistribution):
         each = torch.stack([density(point) for point in points.unbind(-1)])
         total = each.logsumexp(0) + ((high - low) / (GRID - 1)).log()
         return density(own) - total
-
-
-def uniform(like: Tensor, key: Any = None) -> Tensor:
-    """Uniform noise in the shape of a tensor."""
-    return torch.rand(like.shape, generator=key, dtype=like.dtype, device=like.device)
-
-
-def bits(numbers: Tensor, count: int, like: Tensor) -> Tensor:
-    """The binary digits of numbers, (..., count)."""
-    return ((numbers[..., None] >> torch.arange(count, device=numbers.device)) & 1).to(like)

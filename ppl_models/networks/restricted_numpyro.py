@@ -5,39 +5,30 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar, Self
 
-import jax
 import jax.numpy as jnp
-import numpyro.distributions as dist
 from jax import Array, lax, random
 from jax.nn import log_sigmoid, logsumexp, sigmoid
 from numpyro.distributions import constraints
-from numpyro.distributions.util import validate_sample
 
 from ppl_models.networks.energy_arguments import (
     BLOCK,
     GRID,
     WIDE,
     check_countable,
-    describe_base,
 )
-
-
-@jax.custom_jvp
-def softplus(x: Array) -> Array:
-    """log(1 + e^x); its slope is written out, as that of `jax.nn` costs 4 % of a step."""
-    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
-
-
-@softplus.defjvp
-def _slope(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    return softplus(primals[0]), sigmoid(primals[0]) * tangents[0]
-
+from ppl_models.networks.energy_law_numpyro import (
+    EnergyLaw,
+    base_visible,
+    log_odds,
+    log_sum,
+    softplus,
+)
 
 # Its arguments are not typed.
 _dependent: Any = constraints.dependent_property
 
 
-class RestrictedBoltzmann(dist.Distribution):
+class RestrictedBoltzmann(EnergyLaw):
     """Visible units v and binary hidden units h, of which h is summed out.
 
     See `restricted.RestrictedBoltzmann`.
@@ -82,18 +73,6 @@ class RestrictedBoltzmann(dist.Distribution):
         """{0, 1} for binary visible units, else the real line."""
         kind: Any = constraints.boolean if self.precision is None else constraints.real
         return constraints.independent(kind, 1)
-
-    @property
-    def has_rsample(self) -> bool:
-        """No draw carries a gradient: it is the end of a chain."""
-        return False
-
-    @validate_sample
-    def log_prob(self, value: Any, intermediates: Any = None) -> Any:
-        """log f(v), less the constant where that is summed."""
-        del intermediates
-        found = self.log_factor(value)
-        return found - self.log_partition() if self.normalised else found
 
     def log_factor(self, value: Any) -> Array:
         """log f(v), shape (...,): up to a constant the log density."""
@@ -146,44 +125,27 @@ class RestrictedBoltzmann(dist.Distribution):
         def mixed(own: Any, other: Any) -> Any:
             return beta * own + (1 - beta) * other
 
-        return type(self)(
-            self.weight,
+        return self._with(
             mixed(self.visible, base.visible),
             mixed(self.hidden, base.hidden),
             precision=None if self.precision is None else mixed(self.precision, base.precision),
             offset=mixed(self.offset, base.offset),
             coupling=beta * self.coupling,
             burn_in=self.burn_in,
-            means=self.means,
         )
 
     def base(self, kind: Any = "data") -> Self:
         """The machine without weights at which chains begin; `describe_base` says the kinds."""
-        known = describe_base(
-            kind,
-            units=self.visible.shape[-1],
-            binary=self.precision is None,
-            knows_means=self.means is not None,
-        )
-        if known == "uniform":
-            visible = jnp.zeros_like(self.visible)
-        elif known == "own":
-            visible = self.visible
-        else:
-            means = jnp.asarray(self.means if known == "data" else kind, self.visible.dtype)
-            visible = _logit(means) if self.precision is None else means * self.precision
+        visible = base_visible(kind, self.visible, self.means, self.precision)
         hidden = jnp.zeros_like(self.hidden)
         if isinstance(kind, str) and kind == "data" and self.hidden_means is not None:
-            hidden = _logit(self.hidden_means)
-        return type(self)(
-            self.weight,
-            visible,
-            hidden,
-            precision=self.precision,
-            coupling=0.0,
-            burn_in=0,
-            means=self.means,
-        )
+            hidden = log_odds(self.hidden_means)
+        return self._with(visible, hidden, precision=self.precision, coupling=0.0, burn_in=0)
+
+    def _with(self, visible: Array, hidden: Array, **more: Any) -> Self:
+        """A machine of the same weights with other biases."""
+        known = {"means": self.means, "hidden_means": self.hidden_means}
+        return type(self)(self.weight, visible, hidden, **known, **more)
 
     def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Array:
         """The ends of chains that begin at the base and take `burn_in` steps."""
@@ -209,19 +171,16 @@ class RestrictedBoltzmann(dist.Distribution):
         count, sums_hidden = check_countable(
             self.hidden.shape[-1], None if outer is None else outer.shape[-1]
         )
-        block = min(count, BLOCK)
-        dtype = self.hidden.dtype
 
-        def part(high: Array) -> Array:
-            states = bits(jnp.arange(2**block) + high * 2**block, count, dtype)
-            if sums_hidden:
-                found = states @ self.hidden + self._visible_constant(self.outputs(states))
-            else:
-                found = self.log_factor(states) - self.offset
-            return logsumexp(found)
+        def of_hidden(states: Array) -> Array:
+            return states @ self.hidden + self._visible_constant(self.outputs(states))
 
-        parts = lax.map(jax.checkpoint(part), jnp.arange(2 ** (count - block)))
-        return logsumexp(parts) + (0.0 if sums_hidden else self.offset)
+        def of_visible(states: Array) -> Array:
+            return self.log_factor(states) - self.offset
+
+        term = of_hidden if sums_hidden else of_visible
+        found = log_sum(term, count, self.hidden.dtype, at_once=BLOCK)
+        return found + (0.0 if sums_hidden else self.offset)
 
     def _visible_constant(self, natural: Array) -> Array:
         """The log of the sum over v of exp(natural . v), or of the integral; with the offset."""
@@ -279,14 +238,3 @@ class RestrictedBoltzmann(dist.Distribution):
         each = lax.map(density, jnp.moveaxis(points, -1, 0))
         total = logsumexp(each, axis=0) + jnp.log((high - low) / (GRID - 1))
         return density(own) - total
-
-
-def _logit(chances: Array) -> Array:
-    """Log odds of chances that are kept off 0 and 1."""
-    kept = jnp.clip(chances, 0.01, 0.99)
-    return jnp.log(kept) - jnp.log1p(-kept)
-
-
-def bits(numbers: Array, count: int, dtype: Any) -> Array:
-    """The binary digits of numbers, (..., count)."""
-    return ((numbers[..., None] >> jnp.arange(count)) & 1).astype(dtype)

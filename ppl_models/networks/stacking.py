@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ppl_models._pair import Pair
 from ppl_models._registry import create
 from ppl_models.networks.arguments import check_choice, check_size
+from ppl_models.networks.centring import HIDDEN, Centre, shifts
 
 KINDS = ("dbn", "dbm")
 _NEXT_TO_NOTHING = 1e-3  # size of the weights of units that are to change nothing yet
@@ -36,12 +37,20 @@ class Machine(NamedTuple):
 
     def biases(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Of visible and hidden units, in the energy that is not centred."""
-        weight = self.weights["weight"]
-        visible, hidden = self.weights["visible_bias"], self.weights["hidden_bias"]
-        if not self.hyperparameters["centred"]:
-            return visible, hidden
-        middle = np.full(len(visible), 0.5) if self.means is None else self.means
-        return visible - 0.5 * weight.sum(1), hidden - middle @ weight
+        weight, told = self.weights["weight"], self.hyperparameters
+        centre = Centre(self.means, subtracted=told["centred"])
+        biases = self.weights["visible_bias"], self.weights["hidden_bias"]
+        return centre.plain(weight, *biases, self.means)
+
+    def upward(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """W and c of the hidden units' log odds given the visible ones, W' v + c."""
+        weight, told = self.weights["weight"], self.hyperparameters
+        if told["visible"] == "gaussian-variance":
+            weight = np.exp(-2 * self.weights["log_scale"])[:, None] * weight
+        unknown = HIDDEN if told["visible"] == "bernoulli" else 0.0
+        centre = Centre(self.means, subtracted=told["centred"], unknown=unknown)
+        hidden = self.weights["hidden_bias"]
+        return weight, centre.plain(weight, self.weights["visible_bias"], hidden, self.means)[1]
 
 
 def assemble(
@@ -148,11 +157,35 @@ def turned_over(
     own = np.zeros(units)
     own[:size] = visible
     if told["centred"]:
-        mean = np.full(codes, 0.5) if data_mean is None else np.asarray(data_mean, np.float64)
-        hidden, own = hidden + 0.5 * weight.sum(1), own + mean @ weight
+        mean = HIDDEN if data_mean is None else np.asarray(data_mean, np.float64)
+        below, above = shifts(weight, mean)
+        hidden, own = hidden + above, own + below
     start = {"weight": weight, "visible_bias": hidden, "hidden_bias": own}
     made.set_weights({name: value.astype(np.float32) for name, value in start.items()})
     return made
+
+
+def upward_of_nets(
+    trained: Sequence[tuple[Mapping[str, Any], Mapping[str, NDArray[Any]]]],
+) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """W and c of each layer of a belief net, upwards: those of its guide, and its top machine's.
+
+    Args:
+        trained: hyperparameters and weights of one net.
+
+    Raises:
+        ValueError: if there are several nets.
+    """
+    if len(trained) != 1:
+        raise ValueError(f"one deep belief net has all layers, got {len(trained)} of them.")
+    ((told, weights),) = trained
+    top = Machine(
+        {"visible": "bernoulli", "centred": told["centred"], "data_mean": told["top_mean"]},
+        {name: weights[f"top.{name}"] for name in ("weight", "visible_bias", "hidden_bias")},
+    )
+    guide = range(len(told["hidden_dims"]) - 1)
+    lower = [(weights[f"encoder.{i}.weight"].T, weights[f"encoder.{i}.bias"]) for i in guide]
+    return [*lower, top.upward()]
 
 
 def _of_dbn(machines: Sequence[Machine]) -> dict[str, NDArray[Any]]:
@@ -179,9 +212,10 @@ def _of_dbm(lower: Machine, upper: Machine, *, centred: bool) -> dict[str, NDArr
     data, top = data + below @ codes, top + codes @ above  # what the other half gave on average
     middle = 0.5 * (from_below + from_above)
     if centred:
-        mean = np.full(len(data), 0.5) if lower.means is None else lower.means
-        middle = middle + mean @ below + 0.5 * above.sum(1)
-        data, top = data + 0.5 * below.sum(1), top + 0.5 * above.sum(0)
+        at_middle, at_data = shifts(below, HIDDEN if lower.means is None else lower.means)
+        at_top, from_top = shifts(above, HIDDEN)
+        middle = middle + at_middle + from_top
+        data, top = data + at_data, top + at_top
     return {
         "weight_1": below,
         "weight_2": above,

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ppl_models.networks.energy_arguments import Centre
+from ppl_models.networks.centring import Centre
+from ppl_models.networks.energy_law import means_like
 from ppl_models.networks.restricted import RestrictedBoltzmann
 
 
@@ -33,13 +34,8 @@ class TopMachine(nn.Module):
 
     def forward(self, *, normalised: bool, burn_in: int) -> RestrictedBoltzmann:
         """The distribution of the machine's visible units."""
-        means = self.centre.means
-        means = None if means is None else torch.as_tensor(means).to(self.weight)
-        visible, hidden = self.visible_bias, self.hidden_bias
-        if self.centre.subtracted:
-            middle = torch.full_like(visible, 0.5) if means is None else means
-            hidden = hidden - middle @ self.weight
-            visible = visible - 0.5 * self.weight.sum(1)
+        weight, means = self.weight, means_like(self.centre.means, self.weight)
+        visible, hidden = self.centre.plain(weight, self.visible_bias, self.hidden_bias, means)
         return RestrictedBoltzmann(
-            self.weight, visible, hidden, normalised=normalised, burn_in=burn_in, means=means
+            weight, visible, hidden, normalised=normalised, burn_in=burn_in, means=means
         )

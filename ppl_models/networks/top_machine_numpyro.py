@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from flax import nnx
 from numpy.typing import NDArray
 
-from ppl_models.networks.energy_arguments import Centre
+from ppl_models.networks.centring import Centre
+from ppl_models.networks.energy_law_numpyro import means_like
 from ppl_models.networks.restricted_numpyro import RestrictedBoltzmann
 
 
@@ -27,13 +28,11 @@ class TopMachine(nnx.Module):
 
     def __call__(self, *, normalised: bool, burn_in: int) -> RestrictedBoltzmann:
         """The distribution of the machine's visible units."""
-        weight, visible = self.weight[...], self.visible_bias[...]
-        hidden, means = self.hidden_bias[...], self.centre.means
-        means = None if means is None else jnp.asarray(means, weight.dtype)
-        if self.centre.subtracted:
-            middle = jnp.full_like(visible, 0.5) if means is None else means
-            hidden = hidden - middle @ weight
-            visible = visible - 0.5 * weight.sum(1)
+        weight, visible, hidden = (
+            part[...] for part in (self.weight, self.visible_bias, self.hidden_bias)
+        )
+        means = means_like(self.centre.means, weight)
+        visible, hidden = self.centre.plain(weight, visible, hidden, means)
         return RestrictedBoltzmann(
             weight, visible, hidden, normalised=normalised, burn_in=burn_in, means=means
         )

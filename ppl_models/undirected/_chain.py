@@ -41,7 +41,8 @@ class ChainPair(PyroPair):
         """One step of the chain that the pair defines: corrupt, reconstruct, draw."""
         c, noise = self.corruption(x).sample(), None
         if self.noise_shape is not None:
-            noise = torch.randn((*x.shape[:-1], *self.noise_shape)).to(x)
+            shape = (*x.shape[:-1], *self.noise_shape)
+            noise = torch.randn(shape, dtype=x.dtype, device=x.device)
         return self.reconstruction(c, noise).sample()
 
     def model(self, x: Tensor | None = None, *, size: int = 1) -> Tensor:
@@ -66,16 +67,22 @@ class ChainPair(PyroPair):
             pyro.sample("c", self.corruption(x))
             self._noise()
 
+    @property
+    def _like(self) -> Tensor:
+        """A tensor of the type and on the device of the networks."""
+        return next(self.parameters())
+
     def _noise(self) -> Tensor | None:
         if self.noise_shape is None:
             return None
-        zero = torch.zeros(self.noise_shape)
+        zero = self._like.new_zeros(self.noise_shape)
         return pyro.sample("noise", dist.Normal(zero, 1.0).to_event(len(self.noise_shape)))
 
     def _ends(self, shape: tuple[int, ...]) -> Tensor:
         """Ends of chains that begin at independent entries."""
-        middle = torch.as_tensor(self.chain.middle).expand(shape)
-        value = torch.bernoulli(middle) if self.chain.binary else middle + torch.randn(shape)
+        middle = torch.as_tensor(self.chain.middle).to(self._like).expand(shape)
+        binary = self.chain.binary
+        value = torch.bernoulli(middle) if binary else middle + torch.randn_like(middle)
         for _ in range(self.chain.burn_in):
             value = self.transition(value)
         return value

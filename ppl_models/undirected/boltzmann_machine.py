@@ -12,6 +12,7 @@ from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_count, check_size
 from ppl_models.networks.boltzmann import Boltzmann
 from ppl_models.networks.energy_arguments import check_lateral, lateral_start
+from ppl_models.networks.energy_law import means_like
 
 __all__ = ["BoltzmannMachine"]
 
@@ -78,7 +79,7 @@ class BoltzmannMachine(PyroPair):
             self.hidden_weight,
             normalised=self.exact,
             burn_in=self.burn_in,
-            means=None if self.means is None else torch.as_tensor(self.means).to(self.weight),
+            means=means_like(self.means, self.weight),
         )
 
     def model(self, x: Tensor | None = None, *, size: int = 1) -> Tensor:

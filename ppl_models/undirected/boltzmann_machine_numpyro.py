@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import numpyro
 from numpy.typing import ArrayLike
 
-from ppl_models._pair import Pair
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.networks.arguments import check_count, check_size
 from ppl_models.networks.boltzmann_numpyro import Boltzmann
 from ppl_models.networks.energy_arguments import check_lateral, lateral_start
+from ppl_models.networks.energy_law_numpyro import means_like
 
 __all__ = ["BoltzmannMachine"]
 
 
-class BoltzmannMachine(Pair):
+class BoltzmannMachine(ArrayPair):
     """The pair of `boltzmann_machine.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -37,9 +35,6 @@ class BoltzmannMachine(Pair):
         self.initial = lateral_start(data_dim, hidden_dim, data_mean, seed)
         self.means = None if data_mean is None else np.asarray(data_mean, np.float32)
 
-    def _param(self, name: str) -> jax.Array:
-        return jnp.asarray(numpyro.param(name, jnp.asarray(self.initial[name])))
-
     def law(self) -> Boltzmann:
         """The distribution of a row."""
         weight = self._param("weight")
@@ -51,7 +46,7 @@ class BoltzmannMachine(Pair):
             self._param("hidden_weight"),
             normalised=self.exact,
             burn_in=self.burn_in,
-            means=None if self.means is None else jnp.asarray(self.means, weight.dtype),
+            means=means_like(self.means, weight),
         )
 
     def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:

@@ -14,6 +14,7 @@ from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_count, check_seed, check_size, check_sizes
 from ppl_models.networks.convolutional_machine import ConvolutionalMachine
 from ppl_models.networks.energy_arguments import check_normaliser
+from ppl_models.networks.energy_law import means_like
 from ppl_models.networks.start_values import output_bias
 
 __all__ = ["ConvolutionalRBM"]
@@ -80,7 +81,7 @@ class ConvolutionalRBM(PyroPair):
                 f"{self.image_shape[0]} x {self.image_shape[1]}, which pooling={pooling} must "
                 "divide; choose others."
             )
-        self.exact = check_normaliser(normaliser, self.data_dim + 1, self.data_dim)
+        self.exact = check_normaliser(normaliser, None, self.data_dim)
         random = torch.Generator().manual_seed(check_seed(seed))
         sizes = (filters, 1, filter_size, filter_size)
         self.filters = nn.Parameter(0.05 * torch.randn(sizes, generator=random))
@@ -93,7 +94,6 @@ class ConvolutionalRBM(PyroPair):
 
     def law(self) -> ConvolutionalMachine:
         """The distribution of a row."""
-        means = None if self.means is None else torch.as_tensor(self.means).to(self.filters)
         return ConvolutionalMachine(
             self.filters,
             self.visible_bias,
@@ -102,7 +102,7 @@ class ConvolutionalRBM(PyroPair):
             pooling=self.pooling,
             normalised=self.exact,
             burn_in=self.burn_in,
-            means=means,
+            means=means_like(self.means, self.filters),
         )
 
     def model(self, x: Tensor | None = None, *, size: int = 1) -> Tensor:

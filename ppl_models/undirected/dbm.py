@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pyro
 import pyro.distributions as dist
 import torch
@@ -13,8 +12,10 @@ from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_count, check_flag, check_size
+from ppl_models.networks.centring import Centre
 from ppl_models.networks.deep_machine import DeepBoltzmann
 from ppl_models.networks.energy_arguments import check_hidden_dims, check_normaliser, dbm_start
+from ppl_models.networks.energy_law import means_like
 
 __all__ = ["DBM"]
 
@@ -79,22 +80,20 @@ class DBM(PyroPair):
         self.data_dim = check_size("data_dim", data_dim)
         self.hidden_dims = check_hidden_dims(hidden_dims, most=2)
         self.sweeps, self.unroll = check_size("sweeps", sweeps), check_flag("unroll", unroll)
-        self.centred, self.burn_in = check_flag("centred", centred), check_count("burn_in", burn_in)
+        self.centre = Centre(data_mean, subtracted=centred)
+        self.burn_in = check_count("burn_in", burn_in)
         middle, top = self.hidden_dims
         self.exact = check_normaliser(normaliser, data_dim + top, middle)
         for name, value in dbm_start(data_dim, self.hidden_dims, data_mean, seed).items():
             self.register_parameter(name, nn.Parameter(torch.tensor(value)))
-        self.means = None if data_mean is None else np.asarray(data_mean, np.float32)
 
     def law(self) -> DeepBoltzmann:
         """The distribution of h1."""
         below, above = self.weight_1, self.weight_2
         b, c_1, c_2 = self.data_bias, self.bias_1, self.bias_2
-        means = None if self.means is None else torch.as_tensor(self.means).to(b)
-        if self.centred:
-            mean = torch.full_like(b, 0.5) if means is None else means
-            c_1 = c_1 - mean @ below - 0.5 * above.sum(1)
-            b, c_2 = b - 0.5 * below.sum(1), c_2 - 0.5 * above.sum(0)
+        means = means_like(self.centre.means, b)
+        b, c_1 = self.centre.plain(below, b, c_1, means)
+        c_1, c_2 = self.centre.plain(above, c_1, c_2, None)
         ends = None if means is None else torch.cat([means, torch.full_like(c_2, 0.5)])
         return DeepBoltzmann(
             torch.cat([below.T, above], 1),

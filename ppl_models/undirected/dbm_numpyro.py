@@ -6,24 +6,23 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from jax import lax
 from numpy.typing import ArrayLike
 
-from ppl_models._pair import Pair
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.networks.arguments import check_count, check_flag, check_size
+from ppl_models.networks.centring import Centre
 from ppl_models.networks.deep_machine_numpyro import DeepBoltzmann
 from ppl_models.networks.energy_arguments import check_hidden_dims, check_normaliser, dbm_start
+from ppl_models.networks.energy_law_numpyro import means_like
 
 __all__ = ["DBM"]
 
 
-class DBM(Pair):
+class DBM(ArrayPair):
     """The pair of `dbm.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -41,24 +40,19 @@ class DBM(Pair):
         self.data_dim = check_size("data_dim", data_dim)
         self.hidden_dims = check_hidden_dims(hidden_dims, most=2)
         self.sweeps, self.unroll = check_size("sweeps", sweeps), check_flag("unroll", unroll)
-        self.centred, self.burn_in = check_flag("centred", centred), check_count("burn_in", burn_in)
+        self.centre = Centre(data_mean, subtracted=centred)
+        self.burn_in = check_count("burn_in", burn_in)
         middle, top = self.hidden_dims
         self.exact = check_normaliser(normaliser, data_dim + top, middle)
         self.initial = dbm_start(data_dim, self.hidden_dims, data_mean, seed)
-        self.means = None if data_mean is None else np.asarray(data_mean, np.float32)
-
-    def _param(self, name: str) -> jax.Array:
-        return jnp.asarray(numpyro.param(name, jnp.asarray(self.initial[name])))
 
     def law(self) -> DeepBoltzmann:
         """The distribution of h1."""
         below, above = self._param("weight_1"), self._param("weight_2")
         b, c_1, c_2 = map(self._param, ("data_bias", "bias_1", "bias_2"))
-        means = None if self.means is None else jnp.asarray(self.means, b.dtype)
-        if self.centred:
-            mean = jnp.full_like(b, 0.5) if means is None else means
-            c_1 = c_1 - mean @ below - 0.5 * above.sum(1)
-            b, c_2 = b - 0.5 * below.sum(1), c_2 - 0.5 * above.sum(0)
+        means = means_like(self.centre.means, b)
+        b, c_1 = self.centre.plain(below, b, c_1, means)
+        c_1, c_2 = self.centre.plain(above, c_1, c_2, None)
         ends = None if means is None else jnp.concatenate([means, jnp.full_like(c_2, 0.5)])
         return DeepBoltzmann(
             jnp.concatenate([below.T, above], 1),

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import pyro
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ppl_models._pair import Pair
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_count, check_seed, check_size
 from ppl_models.networks.binary_layer import BinaryLayer
+from ppl_models.networks.centring import Centre
 from ppl_models.networks.energy_arguments import (
-    Centre,
     check_hidden_dims,
     check_normaliser,
     rbm_start,
 )
+from ppl_models.networks.fine_tuning import classifier
 from ppl_models.networks.latent_structure import belief_net
+from ppl_models.networks.stacking import upward_of_nets
 from ppl_models.networks.start_values import output_bias
 from ppl_models.networks.top_machine import TopMachine
 
@@ -77,17 +80,23 @@ class DBN(PyroPair):
         below, above = self.hidden_dims[-2:]
         self.exact = check_normaliser(normaliser, above, below)
         self.burn_in = check_count("burn_in", burn_in)
-        centre = Centre("top_mean", below, top_mean, subtracted=centred)
+        centre = Centre(top_mean, subtracted=centred)
         random = torch.Generator().manual_seed(check_seed(seed))
         sizes = data_dim, *self.hidden_dims[:-1]
         down, up = belief_net(sizes, signed=False, autoregressive=(False, False))
         self.decoder = nn.ModuleList(BinaryLayer(layer, random) for layer in down[:-1])
         self.encoder = nn.ModuleList(BinaryLayer(layer, random) for layer in up)
-        self.top = TopMachine(rbm_start(below, above, "bernoulli", top_mean, seed), centre)
+        start = rbm_start(below, above, "bernoulli", top_mean, seed, name="top_mean")
+        self.top = TopMachine(start, centre)
         if data_mean is not None:
             cast(BinaryLayer, self.decoder[0]).set_bias(
                 output_bias(data_mean, data_dim, "bernoulli")
             )
+
+    @staticmethod
+    def classifier(machines: Sequence[Any], **more: Any) -> Pair:
+        """A network to classes that begins with the guide and the top; see `to_classifier`."""
+        return classifier("pyro", upward_of_nets(machines), **more)
 
     def model(self, x: Tensor | None = None, *, size: int = 1) -> Tensor:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""

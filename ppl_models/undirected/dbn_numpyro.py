@@ -14,13 +14,15 @@ from numpyro.contrib.module import nnx_module
 from ppl_models._pair import Pair
 from ppl_models.networks.arguments import check_count, check_seed, check_size
 from ppl_models.networks.binary_layer_numpyro import BinaryLayer
+from ppl_models.networks.centring import Centre
 from ppl_models.networks.energy_arguments import (
-    Centre,
     check_hidden_dims,
     check_normaliser,
     rbm_start,
 )
+from ppl_models.networks.fine_tuning import classifier
 from ppl_models.networks.latent_structure import belief_net
+from ppl_models.networks.stacking import upward_of_nets
 from ppl_models.networks.start_values import output_bias
 from ppl_models.networks.top_machine_numpyro import TopMachine
 
@@ -49,13 +51,14 @@ class DBN(Pair):
         below, above = self.hidden_dims[-2:]
         self.exact = check_normaliser(normaliser, above, below)
         self.burn_in = check_count("burn_in", burn_in)
-        centre = Centre("top_mean", below, top_mean, subtracted=centred)
+        centre = Centre(top_mean, subtracted=centred)
         random = nnx.Rngs(check_seed(seed))
         sizes = data_dim, *self.hidden_dims[:-1]
         down, up = belief_net(sizes, signed=False, autoregressive=(False, False))
         self.decoder = nnx.List(BinaryLayer(layer, random) for layer in down[:-1])
         self.encoder = nnx.List(BinaryLayer(layer, random) for layer in up)
-        self.top = TopMachine(rbm_start(below, above, "bernoulli", top_mean, seed), centre)
+        start = rbm_start(below, above, "bernoulli", top_mean, seed, name="top_mean")
+        self.top = TopMachine(start, centre)
         if data_mean is not None:
             self.decoder[0].set_bias(output_bias(data_mean, data_dim, "bernoulli"))
 
@@ -63,10 +66,15 @@ class DBN(Pair):
         layers = getattr(self, side)
         return [nnx_module(f"{side}.{depth}", layer) for depth, layer in enumerate(layers)]
 
+    @staticmethod
+    def classifier(machines: Sequence[Any], **more: Any) -> Pair:
+        """A network to classes that begins with the guide and the top; see `to_classifier`."""
+        return classifier("numpyro", upward_of_nets(machines), **more)
+
     def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""
         layers, top = self._registered("decoder"), nnx_module("top", self.top)
-        prior = top(normalised=self.exact, burn_in=self.burn_in)
+        prior: Any = top(normalised=self.exact, burn_in=self.burn_in)
         likelihood: Any = None
         with numpyro.plate("data", size if x is None else len(x)):
             h: Any = numpyro.sample(f"h{len(layers)}", prior)

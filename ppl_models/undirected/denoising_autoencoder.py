@@ -33,8 +33,8 @@ class DenoisingAutoencoder(ChainPair):
         x -> c ~ corruption(x) -> x' ~ p(x' | c)
 
     which is that of the data where p(x | c) is their posterior given the copy (Bengio et al. 2013,
-    arXiv:1305.6663). `transition(x)` is such a step, and `model(None, size=...)` draws the ends of
-    chains of them.
+    arXiv:1305.6663). `transition(x)` is such a step, on NumPyro `transition(x, key, law)`, whose
+    law is that of x given c, and `model(None, size=...)` draws the ends of chains of them.
 
     Args:
         data_dim: columns of x.

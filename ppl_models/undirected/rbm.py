@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pyro
 import torch
 from numpy.typing import ArrayLike
@@ -13,8 +12,11 @@ from torch import Tensor, nn
 
 from ppl_models._pair import Pair
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import check_choice, check_count, check_flag, check_size
+from ppl_models.networks.arguments import check_choice, check_count, check_size
+from ppl_models.networks.centring import Centre
 from ppl_models.networks.energy_arguments import VISIBLE, check_normaliser, rbm_start
+from ppl_models.networks.energy_law import means_like
+from ppl_models.networks.fine_tuning import classifier
 from ppl_models.networks.restricted import RestrictedBoltzmann
 from ppl_models.networks.stacking import Machine, assemble, turned_over
 
@@ -80,13 +82,12 @@ class RBM(PyroPair):
         self.data_dim = check_size("data_dim", data_dim)
         self.hidden_dim = check_size("hidden_dim", hidden_dim)
         self.visible = check_choice("visible", visible, VISIBLE)
-        self.centred, self.burn_in = check_flag("centred", centred), check_count("burn_in", burn_in)
-        binary = visible == "bernoulli"
+        self.burn_in, binary = check_count("burn_in", burn_in), visible == "bernoulli"
+        self.centre = Centre(data_mean, subtracted=centred, unknown=0.5 if binary else 0.0)
         self.exact = check_normaliser(normaliser, hidden_dim, data_dim if binary else None)
         start = rbm_start(data_dim, hidden_dim, visible, data_mean, seed)
         for name, value in start.items():
             self.register_parameter(name, nn.Parameter(torch.tensor(value)))
-        self.means = None if data_mean is None else np.asarray(data_mean, np.float32)
 
     @staticmethod
     def stacked(machines: Sequence[Any], kind: str, **more: Any) -> Pair:
@@ -98,9 +99,14 @@ class RBM(PyroPair):
         """A machine for the codes of another that begins with their law; see `turned_over`."""
         return turned_over("pyro", Machine(*machine), **more)
 
+    @staticmethod
+    def classifier(machines: Sequence[Any], **more: Any) -> Pair:
+        """A network to classes that begins with the machines' codes; see `to_classifier`."""
+        return classifier("pyro", [Machine(*each).upward() for each in machines], **more)
+
     def law(self) -> RestrictedBoltzmann:
         """The distribution of a row."""
-        means = None if self.means is None else torch.as_tensor(self.means).to(self.weight)
+        means = means_like(self.centre.means, self.weight)
         weight, visible, hidden = self.weight, self.visible_bias, self.hidden_bias
         precision, offset = None, 0.0
         if self.visible != "bernoulli":
@@ -109,10 +115,7 @@ class RBM(PyroPair):
                 precision = (-2 * self.log_scale).exp()
             offset = -0.5 * (precision * visible**2).sum()
             weight, visible = precision[:, None] * weight, precision * visible
-        if self.centred:
-            middle = torch.full_like(visible, 0.5 if precision is None else 0.0)
-            hidden = hidden - (middle if means is None else means) @ weight
-            visible = visible - 0.5 * weight.sum(1)
+        visible, hidden = self.centre.plain(weight, visible, hidden, means)
         return RestrictedBoltzmann(
             weight,
             visible,

@@ -7,23 +7,24 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import numpyro
 from numpy.typing import ArrayLike
 
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models._pair import Pair
-from ppl_models.networks.arguments import check_choice, check_count, check_flag, check_size
+from ppl_models.networks.arguments import check_choice, check_count, check_size
+from ppl_models.networks.centring import Centre
 from ppl_models.networks.energy_arguments import VISIBLE, check_normaliser, rbm_start
+from ppl_models.networks.energy_law_numpyro import means_like
+from ppl_models.networks.fine_tuning import classifier
 from ppl_models.networks.restricted_numpyro import RestrictedBoltzmann
 from ppl_models.networks.stacking import Machine, assemble, turned_over
 
 __all__ = ["RBM"]
 
 
-class RBM(Pair):
+class RBM(ArrayPair):
     """The pair of `rbm.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -40,14 +41,10 @@ class RBM(Pair):
         self.data_dim = check_size("data_dim", data_dim)
         self.hidden_dim = check_size("hidden_dim", hidden_dim)
         self.visible = check_choice("visible", visible, VISIBLE)
-        self.centred, self.burn_in = check_flag("centred", centred), check_count("burn_in", burn_in)
-        binary = visible == "bernoulli"
+        self.burn_in, binary = check_count("burn_in", burn_in), visible == "bernoulli"
+        self.centre = Centre(data_mean, subtracted=centred, unknown=0.5 if binary else 0.0)
         self.exact = check_normaliser(normaliser, hidden_dim, data_dim if binary else None)
         self.initial = rbm_start(data_dim, hidden_dim, visible, data_mean, seed)
-        self.means = None if data_mean is None else np.asarray(data_mean, np.float32)
-
-    def _param(self, name: str) -> jax.Array:
-        return jnp.asarray(numpyro.param(name, jnp.asarray(self.initial[name])))
 
     @staticmethod
     def stacked(machines: Sequence[Any], kind: str, **more: Any) -> Pair:
@@ -59,21 +56,23 @@ class RBM(Pair):
         """A machine for the codes of another that begins with their law; see `turned_over`."""
         return turned_over("numpyro", Machine(*machine), **more)
 
+    @staticmethod
+    def classifier(machines: Sequence[Any], **more: Any) -> Pair:
+        """A network to classes that begins with the machines' codes; see `to_classifier`."""
+        return classifier("numpyro", [Machine(*each).upward() for each in machines], **more)
+
     def law(self) -> RestrictedBoltzmann:
         """The distribution of a row."""
         weight, visible = self._param("weight"), self._param("visible_bias")
         hidden, precision, offset = self._param("hidden_bias"), None, 0.0
-        means = None if self.means is None else jnp.asarray(self.means, weight.dtype)
+        means = means_like(self.centre.means, weight)
         if self.visible != "bernoulli":
             precision = jnp.ones_like(visible)
             if self.visible == "gaussian-variance":
                 precision = jnp.exp(-2 * self._param("log_scale"))
             offset = -0.5 * (precision * visible**2).sum()
             weight, visible = precision[:, None] * weight, precision * visible
-        if self.centred:
-            middle = jnp.full_like(visible, 0.5 if precision is None else 0.0)
-            hidden = hidden - (middle if means is None else means) @ weight
-            visible = visible - 0.5 * weight.sum(1)
+        visible, hidden = self.centre.plain(weight, visible, hidden, means)
         return RestrictedBoltzmann(
             weight,
             visible,

@@ -20,8 +20,8 @@ from inference.cli.settings import Hyperparameter, hyperparameters, parse_settin
 from inference.cli.text import _in_options, console
 from inference.errors import ArgumentError
 from inference.training.progress import Progress
-from ppl_models import create, info, list_models
-from ppl_models.datasets import load
+from ppl_models import create, info, list_models, list_pretrained
+from ppl_models.datasets import load, options_of
 
 ENGINES = ("numpyro", "pyro")
 SMALL = ["--set", "hidden=8", "--set", "latent_dim=2"]
@@ -117,6 +117,18 @@ def test_show_prints_card_and_hyperparameters(name):
     assert facts(printed)["reference"] == card.reference
     assert facts(printed)["title"] == card.title
     assert "data_dim" in printed or "image_shape" in printed
+
+
+def test_a_data_set_shows_each_option_with_its_meaning():
+    shown = facts(succeed("data", "show", "digits"))
+    assert shown["seed"].startswith("seed of the draws of valid and test")
+    assert all(shown[option] for option in options_of("digits"))
+    assert "Args:" not in succeed("data", "show", "digits")
+
+
+def test_names_of_weights_are_not_cut(monkeypatch):
+    monkeypatch.setattr(console, "_width", 80)
+    assert all(name in succeed("show", "vae") for name in list_pretrained(model="vae"))
 
 
 def test_show_renders_markdown_and_no_markup(monkeypatch):

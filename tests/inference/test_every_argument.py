@@ -6,9 +6,12 @@ import inspect
 from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 import inference
 from benchmarks.scoreboard import calls
+from benchmarks.scoreboard.__main__ import main
 
 
 def test_every_public_function_is_asked() -> None:
@@ -38,6 +41,14 @@ def test_odd_values_are_refused_by_a_run(name: str) -> None:
 @pytest.mark.parametrize("name", calls.OBJECTIVES)
 def test_odd_values_are_refused_by_an_objective(name: str) -> None:
     assert not list(filter(None, calls.of_objective(name)))
+
+
+def test_the_board_names_its_profiles() -> None:
+    app = typer.Typer()
+    app.command()(main)
+    answer = CliRunner().invoke(app, ["--profile", "quick"])
+    assert answer.exit_code == 2
+    assert "'quick' is not one of 'fast'" in answer.stderr
 
 
 def test_an_answer_and_another_error_are_seen() -> None:

@@ -68,6 +68,14 @@ def test_a_dead_link_is_found(site: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_a_clone_that_is_none_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    done = CliRunner().invoke(app, ["docs", "--out", str(out), "--clone", str(tmp_path)])
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"error: --clone {tmp_path}: the folder is in no clone")
+    assert not out.exists()
+
+
 def test_without_a_clone_it_is_cards_and_reference(tmp_path: Path) -> None:
     assert build(tmp_path, None) == []
     assert not (tmp_path / "docs").exists()

@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
+import pyro
+import pyro.distributions as pyro_dist
 import pytest
 import torch
+from pyro.infer.autoguide import AutoNormal
 
 import inference
 from inference import (
     ArgumentError,
     Concrete,
+    DataError,
     PairError,
     check_pair,
     explain,
@@ -54,6 +58,45 @@ def table(columns: int) -> pd.DataFrame:
     return ComparisonTable({name: ["-24.78 ± 0.03 *", "-"] for name in names}, index=index)
 
 
+def test_a_dictionary_of_arguments_is_taken_wherever_fit_takes_it() -> None:
+    def regression(feature: Any, response: Any = None) -> None:
+        slope = pyro.sample("slope", pyro_dist.Normal(0.0, 1.0))
+        with pyro.plate("data", len(feature)):
+            pyro.sample("y", pyro_dist.Normal(slope * feature, 1.0), obs=response)
+
+    x = np.linspace(-1, 1, 8, dtype=np.float32)
+    pair, data = (regression, AutoNormal(regression)), {"feature": x, "response": 2 * x}
+    run = fit(pair, data, steps=2, progress=False)
+    assert not check_pair(pair, data, checks=["model-observes", "runs-together"]).failed
+    assert list(explain(pair, data).index)[:2] == ["slope", "y"]
+    assert valid_objectives(pair, data).valid == valid_objectives(pair, **data).valid
+    assert run.to_arviz(data, num_draws=3).posterior["slope"].shape == (1, 3)
+    with pytest.raises(DataError, match="dictionary of 'feature', 'response'; pass its arrays"):
+        run.latents(data)
+    with pytest.raises(DataError, match=r"Pass ppl_models\.datasets\.load\('digits'\)"):
+        fit(pair, "digits", steps=1)
+    with pytest.raises(DataError, match=r"load\('digits'\) to fit, and its split \.test to an"):
+        run.latents("digits")
+
+
+def test_what_a_table_cuts_short_stands_below_it_in_full() -> None:
+    why = "Enumerated() is for discrete latents, and the model has none."
+    index = pd.MultiIndex.from_tuples([("vae", "sum")], names=["pair", "objective"])
+    printed = str(ComparisonTable({"bound": ["-"], "failed": [why]}, index=index))
+    assert f"vae, sum, failed: {why}" in " ".join(printed.split())
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_sequences_of_another_length_name_the_hyperparameter() -> None:
+    pair = create("recurrent", engine="pyro", data_dim=3, length=5, hidden_dim=2)
+    with pytest.raises(DataError, match=r"\(N, 5, 3\).*; build the pair with length=4\."):
+        log_likelihood(pair, np.zeros((2, 4, 3)))
+    with pytest.raises(DataError, match=r"; build the pair with length=4, data_dim=6\."):
+        log_likelihood(pair, np.zeros((2, 4, 6)))
+    with pytest.raises(DataError, match="; a row has 2 dimensions, not 1"):
+        log_likelihood(pair, np.zeros((2, 4)))
+
+
 @pytest.mark.parametrize("columns", [1, 3, 7])
 def test_a_table_fits_80_columns(columns: int) -> None:
     found = table(columns)
@@ -72,6 +115,7 @@ def test_notebooks_have_tables_of_reports_runs_and_figures() -> None:
     shown = run._repr_html_()
     assert "<th>objective</th><td>elbo" in shown.lower()
     assert "finished after 2 steps" in shown
+    assert repr(run).startswith("Run(pair: VAE, engine: pyro, objective: elbo, data: ")
     found = log_likelihood(run, x, num_particles=2)
     assert f"{found.mean:.3f} ±" in found._repr_html_()
     wrong = (lambda x: None, lambda x: None)

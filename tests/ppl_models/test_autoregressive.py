@@ -28,6 +28,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "narrow": ("made", {"hidden": (3,), "order": "random"}),
     "masks": ("made", {"hidden": (10,), "masks": 3}),
     "nade": ("nade", {"hidden_dim": 5, "order": "random"}),
+    "nade-orders": ("nade", {"hidden_dim": 4, "orders": 3, "marks": True}),
     "orders": ("made", {"hidden": (10, 7), "orders": 2, "masks": 2}),
 }
 both = pytest.mark.parametrize("engine", ENGINES)

@@ -116,6 +116,45 @@ def test_decoder_in_numpy(normalise: str, training: bool) -> None:
         assert reference[:, :3].std() > 0.7
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("normalise", ["none", "batch", "virtual"])
+def test_engines_agree_once_they_have_the_same_weights(normalise: str, training: bool) -> None:
+    """Decoder and encoder, with classes; so do the batches that are referred to, from the start."""
+    pair, held = moved(normalise=normalise, classes=2)
+    twin: Any = create(
+        "conv_generator", **{**SMALL, "engine": "numpyro"}, normalise=normalise, classes=2
+    )
+    for name, value in twin.get_weights().items():
+        assert value.shape == held[name].shape, name
+        if name == "decoder.reference":
+            np.testing.assert_array_equal(value, held[name])
+    twin.set_weights({name: value.astype(np.float32) for name, value in held.items()})
+    given = np.eye(2, dtype=np.float32)[[0, 1, 1, 0, 1]]
+    x = RANDOM.random((5, 96)).astype(np.float32)
+    pair.train(training)
+    for network in (twin.decoder, twin.encoder):
+        if not training:
+            network.eval()
+    for part, beside in (("decoder", Z), ("encoder", x)):
+        inputs = np.concatenate([beside, given], 1)
+        with torch.no_grad():
+            theirs = getattr(pair, part)(torch.tensor(inputs)).numpy()
+        ours = np.asarray(getattr(twin, part)(inputs))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    if normalise == "batch" and training:  # it has moved the running averages alike
+        np.testing.assert_allclose(
+            twin.get_weights()["decoder.norms.1.var"], pair.decoder.norms[1].var, rtol=1e-4
+        )
+
+
+def test_rows_of_virtual_batch_normalisation_on_numpyro_do_not_see_each_other() -> None:
+    pair: Any = create("conv_generator", **{**SMALL, "engine": "numpyro"}, normalise="virtual")
+    whole, part = (np.asarray(pair.decoder(Z[:rows])) for rows in (5, 3))
+    np.testing.assert_allclose(whole[:3], part, atol=1e-6)
+    stacked = np.asarray(pair.decoder(np.stack([Z, Z[::-1]])))
+    np.testing.assert_allclose(stacked[1], whole[::-1], atol=1e-6)
+
+
 @pytest.mark.parametrize("normalise", ["batch", "virtual"])
 def test_an_example_and_the_rest_of_its_batch(normalise: str) -> None:
     """Batch normalisation in training mode sees the others; virtual batch normalisation never."""
@@ -186,9 +225,9 @@ def test_a_resumed_run_on_digits_is_the_whole_run(tmp_path: Path) -> None:
         ({"image_shape": 28}, "image_shape must be a sequence"),
         ({"channels": 0}, "channels must be a whole number of at least 1"),
         ({"normalise": "layer"}, "normalise must be one of none, batch, virtual"),
-        ({"engine": "numpyro"}, "no numpyro pair; it exists for: pyro"),
     ],
 )
 def test_what_is_refused_says_what_to_do(arguments: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        create("conv_generator", **{**SMALL, **arguments})
+    for engine in ("pyro", "numpyro"):
+        with pytest.raises(ValueError, match=words):
+            create("conv_generator", **{**SMALL, **arguments, "engine": engine})

@@ -117,5 +117,5 @@ def test_annealed_chains_find_the_constant(pooling: int) -> None:
 def test_sides_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"maps of 22 x 22 .* pooling=3 must divide"):
         create("convolutional_rbm", engine="pyro", pooling=3)
-    with pytest.raises(ValueError, match="up to 20 can be summed"):
+    with pytest.raises(ValueError, match="the visible side, which has 784 units; up to 20 can be"):
         create("convolutional_rbm", engine="pyro", normaliser="exact")

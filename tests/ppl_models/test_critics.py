@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,121 @@ def test_largest_singular_value_becomes_one() -> None:
         assert np.linalg.norm(weight(layer), 2) == pytest.approx(1, abs=1e-3)
 
 
+def twins(**options: Any) -> tuple[ConvCritic, Any]:
+    """A critic of each engine, with the same weights, away from their start."""
+    from ppl_models.networks.critics_numpyro import ConvCritic as Other
+
+    one, other = build(**options), Other((4, 4), 3, hidden=5, **options)
+    random = np.random.default_rng(2)
+    for name, value in one.named_parameters():
+        moved = (0.5 * random.normal(size=value.shape)).astype(np.float32)
+        with torch.no_grad():
+            value.copy_(torch.tensor(moved))
+        holder: Any = other
+        *path, last = name.replace(".parametrizations.weight.original", ".layer.weight").split(".")
+        for part in path:
+            holder = holder[int(part)] if part.isdecimal() else getattr(holder, part)
+        if type(holder).__name__ == "SpectralNorm":
+            holder = holder.layer
+        if last == "weight" and hasattr(holder, "kernel"):
+            last, moved = "kernel", moved.T
+        getattr(holder, last)[...] = moved
+    return one, other
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {**BESIDE, "minibatch_features": 3}, {**BESIDE, "normalise": "virtual"}]
+)
+def test_engines_agree_once_they_have_the_same_weights(options: Any) -> None:
+    one, other = twins(**options)
+    inputs = (X, Y, Z) if options.get("classes") else (X,)
+    np.testing.assert_allclose(other(*inputs), call(one, *inputs), rtol=1e-4, atol=1e-5)
+    # Others in training mode, then in evaluation mode: the first rows are what is referred to.
+    turned = tuple(part[::-1].copy() for part in inputs)
+    np.testing.assert_allclose(other(*turned), call(one, *turned), rtol=1e-4, atol=1e-5)
+    one.eval()
+    other.eval()
+    np.testing.assert_allclose(other(*turned), call(one, *turned), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        other.features(*inputs), call(one.features, *inputs), rtol=1e-4, atol=1e-5
+    )
+    assert {**one.hyperparameters} == {**other.hyperparameters}
+
+
+def test_virtual_batch_normalisation_refers_to_the_first_rows() -> None:
+    """In numpy; and the score of a row does not depend on the others of its batch."""
+    critic, _ = twins(normalise="virtual")
+    whole, again = call(critic, X), call(critic, X[:2])
+    np.testing.assert_allclose(whole[:2], again, rtol=1e-4, atol=1e-6)
+    reference = np.tile(X, (11, 1))[:64]
+    np.testing.assert_array_equal(np.asarray(critic.reference), reference)
+    first, second, joint, head = layers(critic)
+
+    def seen(x: np.ndarray) -> np.ndarray:
+        half = convolved(first, x.reshape(-1, 1, 4, 4))
+        padded = np.pad(half, ((0, 0), (0, 0), (1, 1), (1, 1)))
+        return through(second, padded.reshape(len(x), -1))  # one window: (N, 2 channels)
+
+    # Of one pixel each: 64 references and the row itself.
+    own, others = seen(X), seen(reference)
+    mean = (64 * others.mean(0) + own) / 65
+    square = (64 * (others**2).mean(0) + own**2) / 65
+    scale, bias = (v.detach().numpy() for v in (critic.norm.scale, critic.norm.bias))
+    found = leaky(scale * (own - mean) / np.sqrt(square - mean**2 + 1e-5) + bias)
+    scores = through(head, leaky(through(joint, found)))[:, 0]
+    np.testing.assert_allclose(whole, scores, rtol=1e-3, atol=1e-4)
+
+
+def test_spectral_norm_of_both_engines_comes_to_the_same() -> None:
+    one, other = twins(spectral_norm=True)
+    for _ in range(60):
+        call(one, X)
+        other(X)
+    np.testing.assert_allclose(other(X), call(one, X), rtol=1e-3, atol=1e-5)
+    other.eval()
+    np.testing.assert_array_equal(other(X), other(X))
+
+
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+def test_a_run_against_it_is_resumed_with_the_rows_that_it_refers_to(
+    engine: str, tmp_path: Path
+) -> None:
+    import importlib
+
+    from inference import Adversarial, fit, load_run
+    from ppl_models import create
+
+    suffix = "_numpyro" if engine == "numpyro" else ""
+    kind = importlib.import_module(f"ppl_models.networks.critics{suffix}").ConvCritic
+    pair = create(
+        "mlp_generator", engine=engine, data_dim=16, latent_dim=2, hidden=(4,),
+        likelihood="gaussian",
+    )  # fmt: skip
+    data = np.random.default_rng(3).random((30, 16)).astype(np.float32)
+
+    def against() -> Any:
+        return Adversarial(kind((4, 4), 3, hidden=5, normalise="virtual"))
+
+    def run(steps: int, **more: Any) -> Any:
+        return fit(
+            pair, data, objective=against(), steps=steps, batch_size=10,
+            progress=False, **more,
+        )  # fmt: skip
+
+    whole = run(6)
+    run(3, out=tmp_path / "run")
+    resumed = run(6, out=tmp_path / "run", resume=True)
+    for name, value in whole.owned.items():
+        np.testing.assert_array_equal(value, resumed.owned[name], err_msg=name)
+    (reference,) = (v for n, v in whole.owned.items() if "reference" in n)
+    assert reference.shape == (64, 16)
+    rows = {row.tobytes() for row in data}
+    assert len({row.tobytes() for row in reference} & rows) == 10  # a minibatch
+    scores = load_run(tmp_path / "run", objective=against()).critic(data)
+    np.testing.assert_array_equal(scores, whole.critic(data))
+    np.testing.assert_allclose(scores[:1], whole.critic(data[:1]), rtol=1e-4)
+
+
 def test_a_critic_is_a_function_of_what_it_says_it_was_built_of() -> None:
     options: Any = {**BESIDE, "spectral_norm": True, "minibatch_features": 2}
     with torch.random.fork_rng():
@@ -118,7 +234,8 @@ def test_a_critic_is_a_function_of_what_it_says_it_was_built_of() -> None:
         one, other = build(**options, seed=3), build(**options, seed=4)
         assert torch.equal(before, torch.get_rng_state())
     said = json.loads(json.dumps(one.hyperparameters))
-    assert said == {"image_shape": [4, 4], "channels": 3, "hidden": 5, "seed": 3, **options}
+    plain = {"image_shape": [4, 4], "channels": 3, "hidden": 5, "normalise": "none", "seed": 3}
+    assert said == {**plain, **options}
     assert said == one.hyperparameters
     scores = call(one, X, Y, Z)
     np.testing.assert_array_equal(scores, call(ConvCritic(**said), X, Y, Z))
@@ -131,6 +248,7 @@ def test_a_critic_is_a_function_of_what_it_says_it_was_built_of() -> None:
         ({"classes": -1}, "classes must be a whole number, 0 for none, got -1"),
         ({"latent_dim": 1.5}, "latent_dim must be a whole number"),
         ({"spectral_norm": 1}, "spectral_norm must be True or False"),
+        ({"normalise": "batch"}, "normalise must be one of none, virtual"),
         ({"minibatch_features": -1}, "minibatch_features must be a whole number"),
         ({"hidden": 0}, "hidden must be"),
         ({"channels": 0}, "channels must be"),

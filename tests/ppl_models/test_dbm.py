@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from rows import ENGINES
 from scipy.special import expit
 from small_rbm import states
@@ -159,6 +160,29 @@ def test_centring_changes_no_law(engine: str) -> None:
     assert log_partition(made, "exact").log_z == pytest.approx(log_z, rel=1e-5)
     found = log_partition(made, "ais", num_chains=400, num_temperatures=60)  # from the data's mean
     assert abs(found.log_z - log_z) < 5 * (found.upper - found.lower) / 6 < 0.2
+
+
+@each_engine
+def test_a_tempered_machine_knows_which_units_are_data(engine: str) -> None:
+    """At beta the log odds of x given h1 are beta (W1 h1 + b) + (1 - beta) logit(mean)."""
+    sizes, values = SIZES[0], parameters(SIZES[0])
+    mean = np.array([0.2, 0.4, 0.6, 0.7], np.float32)
+    law = pair(engine, sizes, data_mean=mean).law()
+    h = states(sizes[1])
+    odds = np.log(mean) - np.log1p(-mean)
+    for beta, tempered in ((0.3, law.tempered(0.3, law.base())), (0.0, law.base())):
+        given = torch.tensor(h, dtype=torch.float32) if engine == "pyro" else h
+        found = [
+            np.asarray(to_numpy(part(given))) for part in (tempered.data_inputs, tempered.codes)
+        ]
+        wanted = beta * (h @ values["weight_1"].T + values["data_bias"]) + (1 - beta) * odds
+        np.testing.assert_allclose(found[0], wanted, atol=1e-5)
+        above = expit(beta * (h @ values["weight_2"] + values["bias_2"]))
+        np.testing.assert_allclose(found[1], above, atol=1e-5)
+
+
+def to_numpy(value: Any) -> Any:
+    return value.detach().numpy() if isinstance(value, torch.Tensor) else value
 
 
 @each_engine

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import pyro
 import pytest
 import torch
 from jax import random
@@ -181,3 +182,22 @@ def test_layers_are_swept_odd_and_even() -> None:
         create("gsn", hidden_dims=())
     with pytest.raises(ValueError, match="corruption must be at most 1"):
         create("gsn", corruption=1.5)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("name", ["denoising_autoencoder", "gsn"])
+def test_what_is_drawn_has_the_type_and_device_of_the_networks(name: str, likelihood: str) -> None:
+    """In double precision, and on a device of no numbers, where a tensor of the CPU would show."""
+    layers = {"hidden_dims" if name == "gsn" else "hidden": (4,)}
+    pair: Any = create(
+        name, engine="pyro", data_dim=BITS, likelihood=likelihood, burn_in=2, **layers
+    )
+    pair = pair.double()
+    assert pair.model(size=3).dtype == torch.float64
+    assert load_engine("pyro").draw(pair, 3, 0)[1].dtype == np.float64
+    x = torch.zeros(3, BITS, dtype=torch.float64)
+    assert pair.model(x).dtype == torch.float64
+    pair = pair.to("meta")
+    with pyro.validation_enabled(False):  # which looks at numbers
+        assert pair._ends((3, BITS)).device.type == "meta"
+        assert name != "gsn" or pair._noise().device.type == "meta"

@@ -240,7 +240,7 @@ def test_bias_from_the_data_mean(engine: str) -> None:
     mean = np.linspace(0, 1, 12)
     pair = create("dlgm", engine=engine, data_dim=12, latent_dims=(3, 2), hidden=(), data_mean=mean)
     zeros = {"z1": np.zeros((2, 3), np.float32), "z2": np.zeros((2, 2), np.float32)}
-    decoded = load_engine(engine).decode(pair, zeros)[0]
+    decoded = load_engine(engine).decode(pair, zeros, size=2)[0]
     np.testing.assert_allclose(decoded, np.clip(mean, 0.001, 0.999), atol=1e-5)
 
 

@@ -126,7 +126,9 @@ def test_densities_and_canvases_are_those_of_plain_loops(engine: str, variant: s
     own = own.detach().numpy() if engine == "pyro" else np.asarray(own)
     assert own.shape == (4, STEPS, SIDE**2)
     np.testing.assert_allclose(own, expit(np.stack(canvases)), atol=1e-5)
-    np.testing.assert_allclose(load_engine(engine).decode(pair, {"z": z}), own[:, -1], atol=1e-6)
+    np.testing.assert_allclose(
+        load_engine(engine).decode(pair, {"z": z}, size=len(z)), own[:, -1], atol=1e-6
+    )
 
 
 @variants

@@ -253,6 +253,8 @@ def test_a_run_encodes_samples_and_comes_back(engine: str, tmp_path: Any) -> Non
     assert abs(u.mean(0)).max() < 0.2
     assert abs(u.std(0) - 1).max() < 0.2
     np.testing.assert_array_equal(load_run(tmp_path / "a").encode(x), u)
+    with pytest.raises(ArgumentError, match=r"mean=True is for .* codes.*flow.*leave out mean="):
+        run.encode(x, mean=True)
     drawn = run.sample(2000)
     np.testing.assert_allclose(drawn.mean(0), x.mean(0), atol=0.4)
     np.testing.assert_allclose(drawn.std(0), x.std(0), rtol=0.2)

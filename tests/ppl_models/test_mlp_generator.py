@@ -124,9 +124,9 @@ def test_batch_normalisation_trained_resumed_and_evaluated(engine: str, tmp_path
 
     z, labels = RANDOM.normal(size=(7, 2)).astype(np.float32), Y[:7]
     inputs = np.concatenate([z, np.eye(3)[labels]], 1)
-    found = backend.decode(whole.pair, {"z": z}, 0, labels)
+    found = backend.decode(whole.pair, {"z": z}, 0, labels, size=7)
     np.testing.assert_allclose(found, decoded(whole.parameters, inputs, running), atol=1e-5)
-    alone = backend.decode(whole.pair, {"z": z[:1]}, 0, labels[:1])
+    alone = backend.decode(whole.pair, {"z": z[:1]}, 0, labels[:1], size=1)
     np.testing.assert_allclose(alone, found[:1], atol=1e-6)
     assert whole.sample(5, Y[:5]).shape == (5, 6)
     assert np.isfinite(log_likelihood(whole.pair, (X, Y), num_particles=10).mean)
@@ -170,7 +170,7 @@ def test_gaussian_mean_is_the_output_or_its_sigmoid(engine: str) -> None:
             prior="uniform",
             **SMALL,
         )
-        found = load_engine(engine).decode(pair, {"z": z})[0]
+        found = load_engine(engine).decode(pair, {"z": z}, size=len(z))[0]
         np.testing.assert_allclose(found, mean if output == "sigmoid" else 3 * mean - 1, atol=1e-6)
 
 

@@ -122,6 +122,28 @@ def test_wrong_arguments_are_explained(
         create(**{"engine": engine, **arguments})
 
 
+def test_a_name_in_capitals_and_a_library_are_understood() -> None:
+    with pytest.raises(ValueError, match="Did you mean 'vae'"):
+        create("VAE")
+    with pytest.raises(ValueError, match=r"no engine 'jax'\. That of jax is 'numpyro'"):
+        create("vae", engine="jax")
+
+
+def test_a_card_and_a_pair_print_what_they_are() -> None:
+    card = info("ppca")
+    assert str(card).startswith(
+        f"# {card.title}\n\n- model: ppca, in directed, for numpyro and pyro"
+    )
+    assert card.text in str(card)
+    assert "help(create('ppca'))" in str(card)
+    pair = create("ppca", latent_dim=3, seed=1)
+    assert repr(pair).startswith("<PPCA(")
+    assert "latent_dim=3" in repr(pair)
+    assert "guide=" not in repr(pair)  # the default
+    assert repr(pair).endswith("seed=1) on numpyro>")
+    assert "Linear" in repr(create("vae", engine="pyro", data_dim=4, hidden=(3,)))
+
+
 def test_card_without_facts_is_explained(tmp_path) -> None:
     path = tmp_path / "odd.md"
     for text, words in [("# Odd", "must begin with TOML"), ("+++\ntitle = 1\n+++\n", "reference")]:

@@ -49,6 +49,8 @@ ROWS: dict[str, set[str]] = {
     "CycleConsistent": set(),
     # A model without latents, whose data are drawn entry by entry.
     "ScheduledSampling": set(),
+    "ProfessorForcing": set(),
+    "OrderAgnostic": set(),
     # These need a density that is known up to a constant: see energies.py.
     "CD": set(),
     "PseudoLikelihood": set(),

@@ -27,7 +27,8 @@ class _Page(HTMLParser):
 
 def dead_links(folder: Path) -> list[str]:
     """Page and link of each that leads to no file and no heading; other sites are not asked."""
-    pages = {path: _read(path) for path in sorted(folder.rglob("*.html"))}
+    root = folder.resolve()
+    pages = {path: _read(path) for path in sorted(root.rglob("*.html"))}
     dead = []
     for path, found in pages.items():
         for link in found.links:
@@ -35,12 +36,10 @@ def dead_links(folder: Path) -> list[str]:
             if parts.scheme or parts.netloc:
                 continue
             place = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-            if not place.is_file() or not place.is_relative_to(folder.resolve()):
-                dead.append(f"{path.relative_to(folder)}: {link}")
-            elif parts.fragment and place in {p.resolve() for p in pages}:
-                there = _read(place).ids
-                if parts.fragment not in there:
-                    dead.append(f"{path.relative_to(folder)}: {link}")
+            there = pages.get(place)
+            astray = not place.is_file() or not place.is_relative_to(root)
+            if astray or (parts.fragment and there and parts.fragment not in there.ids):
+                dead.append(f"{path.relative_to(root)}: {link}")
     return dead
 
 

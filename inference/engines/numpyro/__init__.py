@@ -25,6 +25,7 @@ from inference.engines.numpyro.gradients import (
     snapshot,
 )
 from inference.engines.numpyro.inspection import inspect
+from inference.engines.numpyro.latent_completion import complete_with_latents
 from inference.engines.numpyro.mcmc import nuts
 from inference.engines.numpyro.pairs import on_arrays
 from inference.engines.numpyro.parameters import parameters, params, rebuild
@@ -44,6 +45,7 @@ __all__ = [
     "ask",
     "attach",
     "complete",
+    "complete_with_latents",
     "critic_scores",
     "decode",
     "device_name",

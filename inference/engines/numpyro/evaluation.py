@@ -210,13 +210,13 @@ def ask(pair: Any, ability: str, *batch: NDArray[Any], rng_seed: int = 0) -> NDA
 
 
 def decode(
-    pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0, *given: NDArray[Any]
+    pair: Any,
+    latents: Mapping[str, NDArray[Any]],
+    rng_seed: int = 0,
+    *given: NDArray[Any],
+    size: int,
 ) -> NDArray[Any]:
-    """The likelihood's mean at given latents, each with N rows; of a sequential `x` a draw.
-
-    Latents that all rows share, without rows, come first.
-    """
-    size = len((*latents.values(), *given)[-1])
+    """The likelihood's mean of `size` rows at given latents; of a sequential `x` a draw."""
     values: dict[str, Any] = {name: jnp.asarray(value) for name, value in latents.items()}
     key, args = random.PRNGKey(rng_seed), (None, *map(jnp.asarray, given))
     with evaluating(pair):

@@ -61,7 +61,7 @@ def gibbs(
         check(structure)
         begun = run(model, random.PRNGKey(0), rows, params=values)
         laws = {name: site["fn"] for name, site in begun.latents.items()}
-        sweeps = _Sweeps(model, values, rows, structure, entries_of(structure, laws, "Gibbs"))
+        sweeps = Sweeps(model, values, rows, structure, entries_of(structure, laws, "Gibbs"))
 
         def chain(key: Array) -> tuple[Values, Values, Array]:
             start, warm, kept = random.split(key, 3)
@@ -89,7 +89,7 @@ def gibbs(
     )
 
 
-class _Sweeps:
+class Sweeps:
     """Moves of a model's latents, one entry after another.
 
     Args:

@@ -21,6 +21,7 @@ from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.traces import Trace, samples, scale_of, traces
 from inference.program.batches import kept_of, rows_among
 from inference.program.distributions import (
+    any_order,
     comes_with_rows,
     innermost,
     one_order,
@@ -144,6 +145,8 @@ def _site(
         sequential=says(site["fn"], "sequential", usual=False),
         conditional=sequential_part(site["fn"]) is not None,
         one_order=one_order(site["fn"]),
+        any_order=any_order(site["fn"]),
+        hidden_states=hasattr(sequential_part(site["fn"]), "features"),
         kernel=hasattr(innermost(site["fn"]), "transition"),
         full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         predicts=hasattr(innermost(site["fn"]), "predict"),

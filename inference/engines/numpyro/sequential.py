@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array, lax
 
-from inference.program.distributions import ranks_of
+from inference.program.distributions import entries, ranks_of
 
 
 class SequentialSite:
@@ -30,6 +30,10 @@ class SequentialSite:
     def log_prob(self, inputs: Array, values: Array) -> Array:
         """sum_i log p(value i | the inputs before i), per datum, (N,)."""
         return self.law.conditionals(inputs).log_prob(values)
+
+    def log_probs_given(self, inputs: Array, held: Array, values: Array) -> Array:
+        """log p(value i | the inputs that are held), by entry, (N, *event)."""
+        return entries(self.law.conditionals_given(inputs, held)).log_prob(values)
 
     def draw_given(self, inputs: Array) -> Array:
         """A draw of every entry given the inputs before it, (N, *event)."""

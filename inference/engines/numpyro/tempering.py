@@ -93,17 +93,29 @@ class Tempering:
         self, value: NDArray[Any], base: Any, betas: NDArray[np.float64], rng_seed: int
     ) -> NDArray[np.float64]:
         """See `inference.program.instruments.Tempering`."""
+        parts = self._annealed(value, base, betas, rng_seed)
+        return sum(np.asarray(log_w, np.float64) for log_w, _ in parts)  # pyright: ignore[reportReturnType]
+
+    def increments(
+        self, value: NDArray[Any], base: Any, betas: NDArray[np.float64], rng_seed: int
+    ) -> NDArray[np.float64]:
+        """See `inference.program.instruments.Tempering`."""
+        parts = self._annealed(value, base, betas, rng_seed)
+        return np.concatenate([np.asarray(added, np.float64) for _, added in parts])
+
+    def _annealed(
+        self, value: NDArray[Any], base: Any, betas: NDArray[np.float64], rng_seed: int
+    ) -> Iterator[tuple[Array, Array]]:
+        """Log weights, and what was added to them, of some temperatures after others."""
         at = value if isinstance(base, str) else np.asarray(base)
         kind = base if isinstance(base, str) else ""
-        total: Any = np.zeros(len(value))
         dtype = jnp.result_type(float)
         with self._running():
             for number, first in enumerate(range(0, len(betas) - 1, _AT_ONCE)):
                 part = np.asarray(betas[first : first + _AT_ONCE + 1], dtype)
                 key = random.fold_in(random.PRNGKey(rng_seed), number)
-                value, log_w = self._jitted(kind)(self.values, value, at, part, key)
-                total = total + np.asarray(log_w, np.float64)
-        return total
+                value, *found = self._jitted(kind)(self.values, value, at, part, key)
+                yield found[0], found[1]
 
     def _jitted(self, kind: str) -> Any:
         if kind not in self._compiled:
@@ -112,20 +124,22 @@ class Tempering:
 
     def _anneal(
         self, kind: str, values: Any, value: Array, means: Array, betas: Array, key: Array
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Array, Array, Array]:
         law = self._law(values)
         base = law.base(kind or means)
 
-        def step(carry: tuple[Array, Array], inputs: Any) -> tuple[tuple[Array, Array], None]:
+        def step(carry: tuple[Array, Array], inputs: Any) -> tuple[tuple[Array, Array], Array]:
             value, log_w = carry
             before, after, number = inputs
             law_before, law_after = law.tempered(before, base), law.tempered(after, base)
-            log_w = log_w + law_after.log_prob(value) - law_before.log_prob(value)
-            return (law_after.transition(value, random.fold_in(key, number)), log_w), None
+            added = law_after.log_prob(value) - law_before.log_prob(value)
+            moved = law_after.transition(value, random.fold_in(key, number))
+            return (moved, log_w + added), jnp.stack([added.mean(), added.std()])
 
         start = jnp.asarray(value), jnp.zeros(len(value), betas.dtype)
         steps = betas[:-1], betas[1:], jnp.arange(len(betas) - 1)
-        return lax.scan(step, start, steps)[0]
+        (value, log_w), added = lax.scan(step, start, steps)
+        return value, log_w, added
 
     def _law(self, values: Any) -> Any:
         with warnings.catch_warnings():

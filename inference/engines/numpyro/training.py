@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from numpyro.infer import SVI
 from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.alone import ALONE
+from inference.engines.numpyro.averages import svi_of, values_of
 from inference.engines.numpyro.devices import find_device
 from inference.engines.numpyro.inspection import describe, inspect
 from inference.engines.numpyro.keys import as_numpy, as_tree
@@ -64,10 +66,12 @@ class Trainer:
         if self.ours:
             guide = attach(objective.during(self.turns[0]), model, guide)
         optimiser = optimiser_of(settings, phases)
-        self.svi = SVI(model, guide, optimiser, loss=objective)
-        self.svi_of: dict[str | None, SVI] = {None: self.svi}
-        for phase in set(self.turns) - {None}:
-            self.svi_of[phase] = SVI(model, guide, optimiser, loss=objective.during(phase))
+        decay = settings.average_decay
+        self.svi_of: dict[str | None, SVI] = {
+            turn: svi_of(model, guide, optimiser, objective, turn=turn, decay=decay)
+            for turn in (None, *self.turns)
+        }
+        self.svi = self.svi_of[None]
         self.minibatches = Minibatches(settings)
         self.svi_state: Any = None
         self.scales: dict[Any, float] = {}
@@ -219,7 +223,7 @@ class Trainer:
         return tuple(self._tensor(array) for array in batch)
 
     def _values(self, svi_state: Any) -> dict[str, Any]:
-        return {**self.svi.get_params(svi_state), **(svi_state.mutable_state or {})}
+        return values_of(self.svi, svi_state)
 
     def _steps(
         self, svi_state: Any, start: Any, stop: Any, rows: Any, data: tuple[Any, ...]
@@ -268,11 +272,9 @@ class Trainer:
 
     def _svi_on(self, phase: str | None, form: Form) -> SVI:
         """The SVI of a phase for model and guide as functions of a batch's arrays."""
-        known = self.svi_of[phase]
-        model, guide = self._functions(form)
-        guide = attach(self.svi.loss.during(self.turns[0]), model, guide)
-        svi = SVI(model, guide, known.optim, loss=known.loss)
-        svi.constrain_fn = known.constrain_fn
+        svi = copy.copy(self.svi_of[phase])
+        svi.model, guide = self._functions(form)
+        svi.guide = attach(self.svi.loss.during(self.turns[0]), svi.model, guide)
         return svi
 
     def _valid_bound(self, svi_state: Any, valid: tuple[Any, ...], chunks: int) -> Any:

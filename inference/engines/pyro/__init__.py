@@ -25,6 +25,7 @@ from inference.engines.pyro.gradients import (
     snapshot,
 )
 from inference.engines.pyro.inspection import inspect
+from inference.engines.pyro.latent_completion import complete_with_latents
 from inference.engines.pyro.mcmc import nuts
 from inference.engines.pyro.pairs import on_arrays
 from inference.engines.pyro.parameters import parameters, params, rebuild
@@ -44,6 +45,7 @@ __all__ = [
     "ask",
     "attach",
     "complete",
+    "complete_with_latents",
     "critic_scores",
     "decode",
     "device_name",

@@ -252,16 +252,17 @@ def ask(pair: Any, ability: str, *batch: NDArray[Any], rng_seed: int = 0) -> NDA
 
 
 def decode(
-    pair: Any, latents: Mapping[str, NDArray[Any]], rng_seed: int = 0, *given: NDArray[Any]
+    pair: Any,
+    latents: Mapping[str, NDArray[Any]],
+    rng_seed: int = 0,
+    *given: NDArray[Any],
+    size: int,
 ) -> NDArray[Any]:
-    """The likelihood's mean at given latents, each with N rows; of a sequential `x` a draw.
-
-    Latents that all rows share, without rows, come first.
-    """
+    """The likelihood's mean of `size` rows at given latents; of a sequential `x` a draw."""
     names, values = list(latents), tensors(pair, tuple(latents.values()))
     with repeatable(pair, rng_seed):
         held, args = dict(zip(names, values, strict=True)), (None, *tensors(pair, given))
-        made = run(parts(pair)[0], args, values=held, size=len((*values, *args[1:])[-1]))
+        made = run(parts(pair)[0], args, values=held, size=size)
         x = made.sites.get("x")
         shown = x["value"] if x and says(x["fn"], "sequential") else made.returned
         return shown.cpu().numpy()

@@ -61,7 +61,7 @@ def gibbs(
         check(structure)
         begun = [run(model, args) for _ in range(num_chains)]
         laws = {name: site["fn"] for name, site in begun[0].latents.items()}
-        sweeps = _Sweeps(model, args, structure, entries_of(structure, laws, "Gibbs"))
+        sweeps = Sweeps(model, args, structure, entries_of(structure, laws, "Gibbs"))
         latents = {
             name: torch.stack([_whole(made.latents[name]) for made in begun]) for name in laws
         }
@@ -84,7 +84,7 @@ def gibbs(
     )
 
 
-class _Sweeps:
+class Sweeps:
     """Moves of a model's latents in C chains, one entry after another.
 
     Args:
@@ -123,7 +123,8 @@ class _Sweeps:
         return torch.cat([one[0] for one in each]), torch.cat([one[1] for one in each])
 
     def _scores(self, latents: Values) -> tuple[Tensor, Tensor]:
-        many = len(next(iter(latents.values())))
+        first = next(iter(latents.values()))
+        many = len(first)
         shaped = {
             name: value.reshape(-1, *self.structure.padded_shape(self.structure.model[name]))
             if many > 1
@@ -132,8 +133,8 @@ class _Sweeps:
         }
         nesting = self.structure.nesting
         made = run(self.model, self.args, values=shaped, num_particles=many, nesting=nesting)
-        total: Any = torch.zeros(many)
-        by_datum: Any = torch.zeros(many, 1)
+        total: Any = torch.zeros(many, device=first.device)
+        by_datum: Any = torch.zeros(many, 1, device=first.device)
         for name, site in made.sites.items():
             own = site["fn"].log_prob(site["value"])
             terms = scale_and_mask(own, site["scale"], site["mask"])

@@ -37,6 +37,7 @@ from inference.engines.pyro.traces import (
 from inference.program.batches import kept_of, rows_among
 from inference.program.containers import mapped
 from inference.program.distributions import (
+    any_order,
     comes_with_rows,
     innermost,
     one_order,
@@ -203,6 +204,8 @@ def _site(
         sequential=says(site["fn"], "sequential", usual=False),
         conditional=sequential_part(site["fn"]) is not None,
         one_order=one_order(site["fn"]),
+        any_order=any_order(site["fn"]),
+        hidden_states=hasattr(sequential_part(site["fn"]), "features"),
         kernel=hasattr(innermost(site["fn"]), "transition"),
         full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         predicts=hasattr(innermost(site["fn"]), "predict"),

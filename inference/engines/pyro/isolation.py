@@ -206,3 +206,15 @@ def arguments(
     return tuple(copied(arg, known) for arg in args), {
         name: copied(arg, known) for name, arg in kwargs.items()
     }
+
+
+@contextlib.contextmanager
+def distribution_checks_off() -> Iterator[None]:
+    """The data were checked once; per-step argument checks cost a fifth of a small step."""
+    before = torch.distributions.Distribution._validate_args
+    torch.distributions.Distribution.set_default_validate_args(False)
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        torch.distributions.Distribution.set_default_validate_args(before)

@@ -81,7 +81,9 @@ def stored_values(pair: StoredPair, *, owned: bool = False) -> dict[str, NDArray
         pair: the pair.
         owned: whether to include what the objective owns.
     """
-    return {name: t.detach().cpu().numpy().copy() for name, t in _state(pair, owned).items()}
+    return {
+        name: t.detach().cpu().numpy().copy() for name, t in tensors_of(pair, owned=owned).items()
+    }
 
 
 def set_values(
@@ -96,7 +98,10 @@ def set_values(
         for name in values:
             if name.startswith(AVERAGE):  # known to the store from the first loss on
                 pyro.param(name, torch.zeros(values[name].shape))
-    own, values = _state(pair, owned), {uncompiled(n): value for n, value in values.items()}
+    own, values = (
+        tensors_of(pair, owned=owned),
+        {uncompiled(n): value for n, value in values.items()},
+    )
     # Folders of earlier versions hold no frozen parameters, which then stay as the pair has them.
     for name in frozen(pair).keys() - values.keys():
         del own[name]
@@ -132,8 +137,8 @@ def rebuild(
     return twin
 
 
-def _state(pair: StoredPair, owned: bool) -> dict[str, torch.Tensor]:  # noqa: FBT001
-    """Parameters, and state that is not trained such as batch normalisation's averages."""
+def tensors_of(pair: StoredPair, *, owned: bool) -> dict[str, torch.Tensor]:
+    """Parameters by public name, and state that is not trained such as batch normalisation's."""
     params = unconstrained(pair)
     shown = {n: t for n, t in params.items() if owned or not n.startswith(OWNED)}
     return frozen(pair) | shown | buffers(pair)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from inference.program.distributions import ranks_of
+from inference.program.distributions import entries, ranks_of
 
 
 class SequentialSite:
@@ -28,6 +28,10 @@ class SequentialSite:
     def log_prob(self, inputs: Tensor, values: Tensor) -> Tensor:
         """sum_i log p(value i | the inputs before i), per datum, (N,)."""
         return self.law.conditionals(inputs).log_prob(values)
+
+    def log_probs_given(self, inputs: Tensor, held: Tensor, values: Tensor) -> Tensor:
+        """log p(value i | the inputs that are held), by entry, (N, *event)."""
+        return entries(self.law.conditionals_given(inputs, held)).log_prob(values)
 
     def draw_given(self, inputs: Tensor) -> Tensor:
         """A draw of every entry given the inputs before it, (N, *event)."""

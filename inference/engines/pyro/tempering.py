@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -79,15 +80,33 @@ class Tempering:
         self, value: NDArray[Any], base: Any, betas: NDArray[np.float64], rng_seed: int
     ) -> NDArray[np.float64]:
         """See `inference.program.instruments.Tempering`."""
+        log_w: Any = 0.0
         with repeatable(self.pair, rng_seed):
-            start, state = self._base(base), self._tensor(value)
-            log_w = torch.zeros(len(state), dtype=torch.float64, device=state.device)
-            before = self.law.tempered(float(betas[0]), start)
-            for beta in betas[1:]:
-                after = self.law.tempered(float(beta), start)
-                log_w += after.log_prob(state) - before.log_prob(state)
-                state, before = after.transition(state, None), after
+            for added in self._added(value, base, betas):
+                log_w = log_w + added.double()
             return log_w.cpu().numpy()
+
+    def increments(
+        self, value: NDArray[Any], base: Any, betas: NDArray[np.float64], rng_seed: int
+    ) -> NDArray[np.float64]:
+        """See `inference.program.instruments.Tempering`."""
+        with repeatable(self.pair, rng_seed):
+            found = [
+                torch.stack([added.mean(), added.std(correction=0)])
+                for added in self._added(value, base, betas)
+            ]
+            return torch.stack(found).double().cpu().numpy()
+
+    def _added(
+        self, value: NDArray[Any], base: Any, betas: NDArray[np.float64]
+    ) -> Iterator[Tensor]:
+        """What is added to each chain's log weight at one temperature after another, (rows,)."""
+        start, state = self._base(base), self._tensor(value)
+        before = self.law.tempered(float(betas[0]), start)
+        for beta in betas[1:]:
+            after = self.law.tempered(float(beta), start)
+            yield after.log_prob(state) - before.log_prob(state)
+            state, before = after.transition(state, None), after
 
     def _base(self, base: Any) -> Any:
         return self.law.base(base if isinstance(base, str) else self._tensor(base))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,10 +13,11 @@ from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
 
 from inference.engines.alone import ALONE
+from inference.engines.pyro.averages import Averages
 from inference.engines.pyro.copies import isolate
 from inference.engines.pyro.devices import find_device
 from inference.engines.pyro.inspection import inspect
-from inference.engines.pyro.isolation import random_states, untouched
+from inference.engines.pyro.isolation import distribution_checks_off, random_states, untouched
 from inference.engines.pyro.learner import Learner, distinct
 from inference.engines.pyro.memory import memory_of, share
 from inference.engines.pyro.minibatches import Minibatches, alias
@@ -34,7 +34,7 @@ from inference.engines.pyro.svi import bound
 from inference.engines.pyro.upstream_losses import check_gradient, number
 from inference.errors import ArgumentError
 from inference.program.batches import Batch, Form, leading, on_arrays, plain_form
-from inference.program.phases import Side
+from inference.program.phases import PAIR, Side
 from inference.program.program import OWNED, OWNED_STATE, is_owned
 from inference.program.structure import Structure
 from inference.program.surrogate import Surrogate, nothing_to_learn
@@ -65,12 +65,14 @@ class Trainer:
             self.objective, self.networks = with_copies(objective, self.device)
         data = tuple(self._tensor(array) for array in settings.arrays)
         self.minibatches = Minibatches(settings, data, self.device)
+        self.averages = Averages(self.pair, settings.average_decay)
         self.valid = tuple(self._tensor(array) for array in settings.valid)
         self.names: list[str] = []
         self.scales: dict[Any, float] = {}
         self.sides: dict[str, Learner] = {}
         phases = getattr(objective, "phases", ())
         self.turns = [self.objective.during(each.name) for each in phases] or [self.objective]
+        self.follows = [each.trains == PAIR for each in phases] or [True]
         share(self.objective, self.turns)
 
     @contextlib.contextmanager
@@ -81,7 +83,7 @@ class Trainer:
             torch.random.fork_rng(),
             self.pair.scope(),
             pyro.validation_enabled(False),
-            _distribution_checks_off(),
+            distribution_checks_off(),
         ):
             torch.manual_seed(self.settings.seed)
             yield
@@ -142,6 +144,8 @@ class Trainer:
         self._adopt_new_parameters()
         for side in self.sides.values():
             side.step(waits=len(self.sides) > 1)
+        if self.follows[step % len(self.follows)]:
+            self.averages.follow()
         return loss
 
     def evaluate(self, rows: int) -> float:
@@ -197,13 +201,18 @@ class Trainer:
 
     def values(self) -> dict[str, NDArray[Any]]:
         """The trained values by public name, unconstrained, for `rebuild`."""
+        return self._stepped() | self.averages.values()
+
+    def _stepped(self) -> dict[str, NDArray[Any]]:
+        """As `values`, as the last step left them."""
         own = {OWNED + name: b.cpu().numpy().copy() for name, b in self._buffers().items()}
         return stored_values(self.pair, owned=True) | own
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that the next step depends on."""
         assert self.sides, "start() comes first"
-        arrays = {f"value/{name}": value for name, value in self.values().items()}
+        arrays = {f"value/{name}": value for name, value in self._stepped().items()}
+        arrays |= self.averages.state()
         for name, side in self.sides.items():
             arrays |= {name + key: array for key, array in side.state().items()}
         arrays["random"] = torch.get_rng_state().numpy()
@@ -220,6 +229,7 @@ class Trainer:
             for name, buffer in self._buffers().items():
                 buffer.copy_(torch.from_numpy(np.array(values.pop(OWNED + name))))
         set_values(self.pair, values, owned=True)
+        self.averages.restore(arrays)
         for name, side in self.sides.items():
             side.restore({k.removeprefix(name): v for k, v in arrays.items() if k.startswith(name)})
         torch.set_rng_state(torch.from_numpy(np.array(arrays["random"])))
@@ -239,6 +249,7 @@ class Trainer:
     def _evaluating(self) -> Iterator[None]:
         """Evaluation mode, of the objective's networks too, with no trace in the pair's."""
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self.averages.in_place())
             for part in (self.pair, *self.networks.values()):
                 stack.enter_context(evaluating(part))
             stack.enter_context(untouched(self.pair.model, self.pair.guide))
@@ -283,15 +294,3 @@ class Trainer:
         if trained:
             self.sides[""].adopt(trained)
         self.names += new
-
-
-@contextlib.contextmanager
-def _distribution_checks_off() -> Iterator[None]:
-    """The data were checked once; per-step argument checks cost a fifth of a small step."""
-    before = torch.distributions.Distribution._validate_args
-    torch.distributions.Distribution.set_default_validate_args(False)
-    try:
-        with warnings.catch_warnings():
-            yield
-    finally:
-        torch.distributions.Distribution.set_default_validate_args(before)

@@ -5,6 +5,8 @@ from typing import Any
 
 import mistakes
 import numpy as np
+import pyro
+import pyro.distributions as dist
 import pytest
 import torch
 from mistakes import X, guide, model
@@ -15,7 +17,7 @@ from rows import ROWS
 from scipy.stats import norm
 from typer.testing import CliRunner
 
-from inference import check_pair, explain
+from inference import check_pair, explain, valid_objectives
 from inference.checking.checks import CHECKS
 from inference.checking.context import Context
 from inference.cli import app
@@ -119,6 +121,24 @@ def test_explain_has_the_densities_of_scipy():
 def test_explain_says_where_a_pair_fails():
     with pytest.raises(PairError, match=r"test_findings.py:\d+.*ZeroDivisionError"):
         explain((lambda x: 1 / 0, guide), X)
+
+
+def test_whole_numbers_in_a_network_are_told_what_to_write():
+    """And the checks that this leaves undone are one paragraph for each reason, not one each."""
+    network = torch.nn.Linear(3, 2)
+
+    def counts(x):
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(network(x), 1.0).to_event(1))
+
+    report = check_pair((model, counts), np.arange(12).reshape(4, 3))
+    remedy = "where a network takes them, write x.float(), or pass the data as float32."
+    assert report.failed[0].message.endswith(remedy)
+    with pytest.raises(PairError, match=r"Long and Float\. Whole numbers stay whole numbers"):
+        valid_objectives((model, counts), np.arange(12).reshape(4, 3))
+    printed = " ".join(str(report).split())
+    assert printed.count("each needs 'runs-together', which did not pass.") == 1
+    assert all(each.check in printed for each in report.findings)
 
 
 PAIR = """

@@ -151,6 +151,8 @@ def test_what_fails_is_a_row_that_says_why(tmp_path):
     table = found.table()
     assert "no pair for seed 0" in table.loc[("none", "mmd"), "failed"]
     assert table.loc[("none", "mmd"), "exact (nats per datum)"] == "-"
+    below = " ".join(str(table).partition("\n\n")[2].split())
+    assert f"vae, blown up, failed: {table.loc[('vae', 'blown up'), 'failed']}" in below
     # A guide that nothing trained has no bound.
     assert found.summaries["vae", "mmd"]["bound"].mean is None
     assert "trains no guide" in found.summaries["vae", "mmd"]["bound"].note

@@ -368,7 +368,7 @@ def test_models_that_cannot_be_annealed(engine: str) -> None:
         (bounds_that_move, ObjectiveError, "'z' to an unbounded one, but its bounds depend"),
         (two_plates, ObjectiveError, r"'z' has batch shape \(2, 2\) for 2 data"),
         (no_latents, ObjectiveError, "this model draws none"),
-        (shared, ObjectiveError, "latent 'z' lies outside the data's plate"),
+        (shared, ObjectiveError, "latent 'z', outside of the data's plate"),
         (no_mean, PairError, r"must be the mean of x, shape \(2, 1\); got NoneType"),
     ):
         with pytest.raises(kind, match=words):

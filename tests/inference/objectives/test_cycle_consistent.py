@@ -10,7 +10,7 @@ from rows import ENGINES
 
 from inference import Unpaired, fit, valid_objectives
 from inference.engines import load_engine
-from inference.errors import DataError
+from inference.errors import DataError, ObjectiveError
 from inference.objectives import ELBO, CycleConsistent
 from inference.program.trainer import Settings
 from ppl_models import create
@@ -184,5 +184,25 @@ def test_what_does_not_go_together_is_refused(engine: str) -> None:
         fit(pair(engine), domains(10, 10), objective=ELBO(), steps=1, progress=False)
     with pytest.raises(ValueError, match="of scores alone"):
         CycleConsistent("feature-matching")
+    with pytest.raises(ValueError, match="critics whose slope is bounded"):
+        CycleConsistent("wasserstein")
+    with pytest.raises(ValueError, match="critics whose slope is bounded"):
+        CycleConsistent("wasserstein", critic_x=object())
+    assert CycleConsistent("wasserstein", critic_x=object(), critic_y=object()).loss.name
+    with pytest.raises(ValueError, match="critic_y must be 'mlp' or a network"):
+        CycleConsistent(critic_y="linear")
     reason = valid_objectives(pair(engine), domains(4, 4).x).refused["CycleConsistent"]
     assert "rows of the other domain, y, as the last array" in reason
+
+
+@pytest.mark.parametrize("settings", [{"critic_steps": 2}, {"critic_learning_rate": 0.1}])
+def test_settings_of_turns_are_refused_where_nobody_takes_turns(settings: Any) -> None:
+    import jax
+    import optax
+    from numpyro.infer import SVI
+
+    both, objective = domains(6, 6), CycleConsistent(hidden=(3,), **settings)
+    which = pair("numpyro")
+    svi = SVI(*objective.attach(which.model, which.guide), optax.adam(0.01), loss=objective)
+    with pytest.raises(ObjectiveError, match="under a plain SVI leave out critic_steps and critic"):
+        svi.init(jax.random.PRNGKey(0), both.x, both.y)

@@ -12,6 +12,7 @@ import pytest
 from numpyro.infer import SVI
 
 from inference.engines.numpyro.small_pairs import small_pairs
+from inference.errors import ArgumentError
 from inference.objectives import Adversarial, describe_objective, parse_objective
 from inference.objectives.losses import LOSSES, Hinge, NonSaturating, Wasserstein
 
@@ -57,3 +58,9 @@ def test_called_it_is_the_loss_of_numpyros_svi() -> None:
     both = objective.loss_with_mutable_state(key, values, pair.model, pair.guide, X)
     assert float(called) == float(both["loss"])
     assert np.isfinite(float(svi.evaluate(state, X)))
+
+
+def test_a_bad_setting_is_an_argument_that_has_no_meaning() -> None:
+    for setting in ("clip", "gradient_penalty"):
+        with pytest.raises(ArgumentError, match=f"{setting} must be positive or None, got -1"):
+            Wasserstein(**{setting: -1})

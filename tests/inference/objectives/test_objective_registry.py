@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from inference import fit, valid_objectives
+from inference import estimator_report, fit, valid_objectives
 from inference.cli import app
 from inference.engines import load_engine
 from inference.engines.pyro.small_pairs import small_pairs
@@ -29,6 +30,7 @@ from inference.objectives.requirements import OBSERVED, REPARAMETERISED
 from inference.objectives.table import written_into
 from inference.objectives.testing import check_objective
 from inference.program.phases import OWN, Phase, side
+from ppl_models import create
 
 PAGE = Path(__file__).parents[3] / "docs" / "objectives.md"
 KIT = ("NVIL", "RWS", "Enumerated", "Adversarial")
@@ -53,6 +55,30 @@ def test_the_kit_finds_nothing_in_ours(name: str) -> None:
 def test_an_objective_says_which_pairs_it_fits() -> None:
     with pytest.raises(TypeError, match=r"class Mute does not say which pairs it fits; .* needs ="):
         type("Mute", (Objective,), {"surrogate": lambda self, program: 0.0})
+
+
+def test_the_page_shows_an_objective_that_is_right() -> None:
+    """It is IWAE and the ELBO in equal parts, under the names that the page gives."""
+    (source,) = (
+        part
+        for part in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
+        if "class" in part
+    )
+    names: dict[str, Any] = {}
+    exec(source, names)
+    halfway = names["Halfway"]
+    assert check_objective(halfway(num_particles=2)) == ["pyro: gaussian", "numpyro: gaussian"]
+    pair = small_pairs()["gaussian"]
+    one = fit(pair, X, objective=halfway(num_particles=1), steps=1, progress=False)
+    elbo = fit(pair, X, objective="iwae:num_particles=1", steps=1, progress=False)
+    assert one.rows[-1]["loss"] == pytest.approx(elbo.rows[-1]["loss"], rel=1e-5)
+    found = estimator_report(
+        create("ppca", engine="pyro", data_dim=2, latent_dim=1),
+        {"Halfway": halfway},
+        X[:4],
+        num_particles=(2,),
+    )
+    assert "Halfway" in str(found.table())
 
 
 def test_a_requirement_may_depend_on_a_setting() -> None:
@@ -84,9 +110,22 @@ class Still(ELBO):
         return program.total(0 * program.draw(1).log_w[0])
 
 
+class Unscored(Objective):
+    """An importance-weighted bound whose score term is forgotten."""
+
+    needs = (OBSERVED,)
+
+    def __init__(self, num_particles: int) -> None:
+        self.num_particles = num_particles
+
+    def surrogate(self, program: Any) -> Any:
+        return program.total(program.logmeanexp(program.draw(self.num_particles).log_w))
+
+
 @pytest.mark.parametrize(
     ("objective", "words"),
     [
+        (Unscored(2), "'bernoulli', whose draws have no gradient.* add REPARAMETERISED to its"),
         (Overridden(2), r"needs reparameterised draws, and takes the pair 'bernoulli'"),
         (Renamed(2), r"its argument num_particles is 3, and built of that it has 4"),
         (NotFinite(), r"on the pair 'gaussian' of pyro: the losses are \[nan"),

@@ -109,6 +109,87 @@ def test_the_generator_has_the_exact_gradient_on_average(engine: str, loss: str)
     check(estimates(engine, objective), exact(lambda p: len(X) * float(p @ each)))
 
 
+def of_belief_net(values: dict[str, Any]) -> Any:
+    """p(x) of all four states, with both hidden units summed out."""
+    h, x = states(DIM), states(DIM)
+    prior = np.where(h == 1, expit(values["decoder.1.bias"]), expit(-values["decoder.1.bias"]))
+    logits = h @ values["decoder.0.weight"].T + values["decoder.0.bias"]
+    given = np.where(x[:, None] == 1, expit(logits), expit(-logits)).prod(-1)
+    return given @ prior.prod(-1)
+
+
+def of_machine(values: dict[str, Any]) -> Any:
+    """p(x) of all four states, with the hidden units and the normaliser summed."""
+    x = states(DIM)
+    log_f = x @ values["visible_bias"]
+    log_f = log_f + np.logaddexp(0, x @ values["weight"] + values["hidden_bias"]).sum(1)
+    return np.exp(log_f - np.logaddexp.reduce(log_f))
+
+
+LAWS: dict[str, tuple[dict[str, Any], Any]] = {
+    "sigmoid_belief": ({"latent_dims": (DIM,)}, of_belief_net),
+    "rbm": ({"hidden_dim": DIM, "centred": False, "burn_in": 20}, of_machine),
+}
+
+
+@both
+@pytest.mark.parametrize("model", LAWS)
+def test_hidden_units_and_energies_learn_from_a_critic(engine: str, model: str) -> None:
+    """The mean of 300 estimates of 8 draws, of every parameter of the model, against a sum.
+
+    Of an energy log p is known up to log Z, which weights that sum to zero leave out.
+    """
+    settings, law = LAWS[model]
+    pair = create(model, engine=engine, data_dim=DIM, **settings)
+    random = np.random.default_rng(4)
+    held = {name: random.normal(size=v.shape) for name, v in sorted(pair.get_weights().items())}
+    pair.set_weights({name: value.astype(np.float32) for name, value in held.items()})
+    each = -np.logaddexp(0, states(DIM) @ SLOPE)
+    objective = Adversarial(critic(engine), "minimax", draw="score")
+    found, _ = load_engine(engine).gradients(pair, objective, (X,), 300)
+    for name in (name for name in held if not name.startswith("encoder")):
+        for place in np.ndindex(held[name].shape):
+            ends = []
+            for sign in (1, -1):
+                values = {n: v.copy() for n, v in held.items()}
+                values[name][place] += sign * 1e-5
+                ends.append(len(X) * law(values) @ each)
+            estimates = found[name][:, *place]
+            error = estimates.std(ddof=1) / np.sqrt(len(estimates))
+            # 18 means, each within 5 standard errors: false failures at a rate of 1e-5.
+            assert abs(estimates.mean() - (ends[0] - ends[1]) / 2e-5) < 5 * error, (name, place)
+
+
+def test_mmd_and_densities_with_constants_of_their_own_are_refused() -> None:
+    pair = create("rbm", engine="numpyro", data_dim=DIM, hidden_dim=2)
+    with pytest.raises(ObjectiveError, match="drawn by a Markov chain"):
+        fit(pair, X.astype(np.float32), objective=MMD(draw="score"), steps=1)
+    assert "drawn by a Markov" in valid_objectives(pair, X).refused["Adversarial"]
+
+
+@both
+def test_a_machine_learns_two_states_from_a_critic(engine: str) -> None:
+    """Self-supervised boosting: 400 rows of two equal pixels, a logistic critic of products."""
+    x = np.repeat(np.array([[0, 0], [1, 1]], np.float32), 200, axis=0)
+    pair = create("rbm", engine=engine, data_dim=DIM, hidden_dim=3, burn_in=20)
+    against = Adversarial(draw="score", hidden=(8,), instance_noise=0.1)
+    settings: Any = {"steps": 200, "learning_rate": 0.05, "progress": False}
+    run = fit(pair, x, objective=against, average_decay=0.9, **settings)
+    drawn = run.sample(500, mean=False)
+    assert (drawn[:, 0] == drawn[:, 1]).mean() > 0.8
+    assert 0.2 < drawn[:, 0].mean() < 0.8
+
+
+@both
+@pytest.mark.parametrize("model", ["sigmoid_belief", "nade"])
+def test_a_critic_takes_discrete_draws_for_numbers(engine: str, model: str) -> None:
+    settings: Any = {"latent_dims": (3,)} if model == "sigmoid_belief" else {"hidden_dim": 3}
+    pair = create(model, engine=engine, data_dim=DIM, **settings)
+    against = Adversarial(draw="score", hidden=(4,))
+    run = fit(pair, X.astype(np.float32), objective=against, steps=2, progress=False)
+    assert np.isfinite(run.rows[-1]["loss"])
+
+
 @both
 def test_a_net_learns_from_a_critic_alone(engine: str) -> None:
     """400 rows of two equal pixels: after 150 steps under MMD most draws have equal pixels."""

@@ -12,8 +12,9 @@ from rows import ENGINES
 
 from inference import classify, fit, load_run
 from inference.engines import load_engine
-from inference.errors import DataError, ObjectiveError
+from inference.errors import ArgumentError, DataError, ObjectiveError
 from inference.objectives import Adversarial, SemiSupervisedAdversarial, parse_objective
+from inference.objectives.losses import Wasserstein
 from inference.program.trainer import Settings
 from ppl_models import create
 from ppl_models.datasets import load
@@ -69,6 +70,17 @@ def test_the_best_critic_is_the_posterior_and_the_ratio_of_densities(
     assert abs(chance.mean() - wanted).mean() > 0.12
     again = load_run(tmp_path / "run")
     np.testing.assert_allclose(classify(again, x), found, atol=1e-6)
+
+
+def test_a_critic_is_asked_for_no_weights_and_no_latent(engine: str) -> None:
+    objective = SemiSupervisedAdversarial(3, hidden=())
+    run = fit(generator(engine), mixture(8, 0.5), objective=objective, steps=1, progress=False)
+    x, _ = mixture(5, 1.0, seed=1)
+    np.testing.assert_allclose(classify(run, x).sum(1), 1, rtol=1e-12)
+    with pytest.raises(ArgumentError, match=r"critic tell.*method='iw'.*leave it out"):
+        classify(run, x, method="iw")
+    with pytest.raises(ArgumentError, match=r"critic tell.*site='z'.*leave it out"):
+        classify(run, x, site="z")
 
 
 def test_the_critics_loss_in_numpy(engine: str) -> None:
@@ -196,3 +208,12 @@ def test_its_string_form() -> None:
     assert (objective.classes, objective.label_weight) == (3, 2.0)
     with pytest.raises(ValueError, match="classes must be"):
         SemiSupervisedAdversarial(1)
+
+
+@pytest.mark.parametrize(
+    "loss", ["hinge", "least-squares", Wasserstein(clip=0.1)], ids=["hinge", "squares", "means"]
+)
+def test_a_loss_whose_critic_tells_no_probabilities_is_refused(loss: Any) -> None:
+    with pytest.raises(ValueError, match=r"one of 'minimax', 'non-saturating', 'maximum-like"):
+        SemiSupervisedAdversarial(3, loss=loss)
+    assert SemiSupervisedAdversarial(3, loss="maximum-likelihood").loss.log_ratio

@@ -24,6 +24,7 @@ from inference.published import frame
 from inference.published.meaning import meaning, meaning_of
 from inference.published.reproduce import Measured
 from inference.published.result import append, read_results
+from inference.published.same import Same, note
 from inference.published.tables import BEGIN, END, Table, as_markdown, tables, written_into
 from ppl_models import create
 from ppl_models.datasets import load
@@ -275,6 +276,12 @@ def test_stale_is_what_was_made_from_another_row_or_model(own, monkeypatch):
     monkeypatch.setattr(frame, "meaning", lambda module: "another")
     assert stale() == {"model changed since"}
     assert results(own, stale=False).empty
+    (found,) = {each.meaning for each in read_results(own / "results.csv")}
+    note(own / "same_models.csv", Same("small", found, "a third", "0", "2026-01-01"))
+    assert stale() == {"model changed since"}
+    note(own / "same_models.csv", Same("small", found, "another", "0", "2026-01-01"))
+    assert stale() == {""}
+    (own / "same_models.csv").unlink()
     monkeypatch.setattr(frame, "source_of", lambda module: None)
     assert stale() == {"model gone"}
 

@@ -48,8 +48,28 @@ def test_a_run_without_its_data_says_so(run: Any) -> None:
     with pytest.raises(ArgumentError, match="pass training="):
         nearest_training(again, 3)
     assert nearest_training(again, 3, training=X).indices.shape == (3,)
-    with pytest.raises(DataError, match="columns of two training rows"):
+    with pytest.raises(DataError, match="equally many columns, got samples 2 and training 4"):
         nearest_training(run, X[:, :2])
+    with pytest.raises(DataError, match="training must have two rows or more"):
+        nearest_training(run, X, training=X[:1])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_samples_of_a_generator_that_diverged_are_refused(run: Any, bad: float) -> None:
+    """They were at a distance that is no number from the rows, and were said to be no copies."""
+    broken = X[:5].copy()
+    broken[3, 1] = bad
+    with pytest.raises(DataError, match=r"samples has 1 rows with NaN or inf.*is row 3"):
+        nearest_training(run, broken)
+    with pytest.raises(DataError, match=r"training has 1 rows with NaN or inf.*is row 3"):
+        nearest_training(run, X, training=broken)
+    with pytest.raises(DataError, match=r"samples must have shape \(N, D\)"):
+        nearest_training(run, X[:0])
+
+
+def test_numbers_are_rows_of_one_column(run: Any) -> None:
+    found = nearest_training(run, X[:3, 0] + 1e-4, training=X[:, 0])
+    np.testing.assert_array_equal(found.indices, np.arange(3))
 
 
 def test_arithmetic_decodes_sums_and_differences_of_means(

@@ -20,7 +20,7 @@ def test_an_autoguide_is_made_for_the_rows_of_the_fit(module):
     model = pair[1].model
     data = module.EFFECT, module.ERROR
     valid_objectives(pair, *(array[:3] for array in data))
-    with pytest.raises(ObjectiveError, match="latent 'mu' lies outside"):
+    with pytest.raises(ObjectiveError, match="latent 'mu', outside of the data's plate"):
         log_likelihood(pair, data, num_particles=2)
     assert pair[1].prototype_trace is None
     assert pair[1].model is model
@@ -30,7 +30,7 @@ def test_an_easy_guide_forgets_the_plates_of_a_run_that_failed():
     """It is made for eight schools, so that it cannot be looked at on two of them."""
     pair, (batch,), _ = pyro_styles.easy_guide()
     run = fit(pair, batch, steps=2, progress=False)
-    with pytest.raises(ObjectiveError, match="latent 'mu' lies outside"):
+    with pytest.raises(ObjectiveError, match="latent 'mu', outside of the data's plate"):
         log_likelihood(run.pair, batch, num_particles=2)
     assert fit(pair, batch, steps=2, progress=False).step == 2
 

@@ -18,6 +18,7 @@ from inference import (
     fit,
     log_likelihood,
     psis_k_hat,
+    to_arviz,
     valid_objectives,
 )
 from inference.engines import load_engine
@@ -78,7 +79,10 @@ def test_log_likelihood(module, style, latent):
     if latent is None and style != "subsampled_inside":
         assert np.isfinite(log_likelihood(run.pair, batch, num_particles=3).mean)
         return
-    refusal = f"weighs particles per datum, but latent '{latent}' lies outside the data's plate"
+    refusal = (
+        f"one datum at a time, but latent '{latent}', outside of the data's plate .*, is one that "
+        r"all data share. Of such a pair to_arviz\(pair, x\) has"
+    )
     if latent is None:
         refusal = "for each of 8 rows, but plate 'data' takes 3 of 8 rows itself. Pass it the size"
     with pytest.raises(ObjectiveError, match=refusal):
@@ -141,6 +145,20 @@ def test_rows_that_have_no_weight_of_their_own(module, plates, estimate):
     match = f"for each of 2 rows, but around all sites there is {found}. Open one"
     with pytest.raises(ObjectiveError, match=f"^{name} needs a weight {match}"):
         estimate((model, guide), module.REAL)
+
+
+@pytest.mark.parametrize("module", [pyro_styles, numpyro_styles])
+@pytest.mark.parametrize("estimate", [log_likelihood, bound_parts, psis_k_hat])
+def test_a_latent_that_all_data_share_is_named_with_what_can_be_asked(module, estimate):
+    """Not a plate that is there already, nor an objective, of which there is none in the call."""
+    pair, batch = pair_and_batch(module, "eight_schools")
+    with pytest.raises(ObjectiveError) as refused:
+        estimate(pair, batch)
+    said = str(refused.value)
+    assert said.startswith(f"{estimate.__name__} scores one datum at a time, but latent 'mu'")
+    assert "Open one plate" not in said
+    assert "ELBO()" not in said
+    assert set(to_arviz(pair, batch, num_draws=4).groups()) >= {"posterior", "log_likelihood"}
 
 
 @pytest.mark.parametrize("module", [pyro_styles, numpyro_styles])

@@ -86,8 +86,9 @@ def test_what_is_no_data(data, engine):
 
 def test_grey_values_are_scored_with_a_warning_in_fit_and_refused_in_evaluation(engine):
     x = with_value(0.5)
-    with pytest.warns(UserWarning, match=r"cross-entropy, not a log-likelihood. Binarise"):
+    with pytest.warns(UserWarning, match=r"cross-entropy, not a log-likelihood. Binarise") as seen:
         quick(vae(engine), x, steps=1)
+    assert Path(seen[0].filename) == Path(quick.__code__.co_filename)  # the line that calls fit
     with pytest.raises(DataError, match=r"cross-entropy, not a log-likelihood. Binarise"):
         log_likelihood(vae(engine), x, num_particles=2)
 
@@ -100,6 +101,7 @@ NUMBERS = {
     "seconds": (0, -1.0, float("nan"), float("inf"), True, "1"),
     "learning_rate": (0, -1e-3, float("nan"), float("inf"), "fast", True),
     "clip_norm": (0, -1, True),
+    "average_decay": (float("nan"), True, "slow"),
     "seed": (-1, 1.5, True, None, 2**63),
     "checkpoint_seconds": (-1, "soon", float("nan")),
     "progress": ("loud", 2),

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpyro
+import pyro
 import pytest
+import torch
 from rows import ENGINES
 from scipy.special import expit
 from small_rbm import states
 
-from inference import fit, log_likelihood, stack, turn_over
+from inference import fit, log_likelihood, stack, to_classifier, turn_over
 from inference.errors import ArgumentError
 from ppl_models import create
 
@@ -167,3 +170,60 @@ def test_what_does_not_fit_is_named(engine: str) -> None:
             stack(given, kind)
     with pytest.raises(ArgumentError, match="no hyperparameter 'sweep'"):
         stack([first, upper], "dbm", sweep=3)
+
+
+def features(pair: Any, x: Any) -> Any:
+    """What a network computes below its last layer."""
+    if pair.engine == "pyro":
+        with pyro.poutine.trace() as seen, torch.no_grad():
+            pair.model(None, torch.tensor(x))
+        made: Any = seen.trace.nodes["features"]["value"]
+        return made.numpy()
+    seeded = numpyro.handlers.seed(pair.model, 0)
+    return np.asarray(numpyro.handlers.trace(seeded).get_trace(None, x)["features"]["value"])
+
+
+@each_engine
+def test_a_classifier_begins_with_the_codes_of_the_stack(engine: str) -> None:
+    """Of machines, of one with Gaussian units, and of the net that is made of machines."""
+    first = machine(engine, X, 4, steps=40)
+    codes = first.encode(X, mean=True)
+    second = machine(engine, codes.round(), 3, steps=40)
+    made: Any = to_classifier([first, second], classes=3, seed=4)
+    assert made.hyperparameters["hidden"] == (4, 3)
+    wanted = second.encode(codes, mean=True)
+    np.testing.assert_allclose(features(made, X), wanted, atol=2e-6)
+    net = to_classifier(stack([first, second], kind="dbn"), classes=3)
+    np.testing.assert_allclose(features(net, X), wanted, atol=2e-6)
+    told = {"data_dim": 5, "hidden_dim": 4, "visible": "gaussian-variance"}
+    real: Any = create("rbm", engine=engine, data_mean=X.mean(0), **told)
+    noise, weights = np.random.default_rng(3), real.get_weights()
+    moved = {n: v + noise.normal(size=v.shape).astype(np.float32) for n, v in weights.items()}
+    real.set_weights(moved)
+    run = fit(real, X, objective="cd", steps=1, learning_rate=1e-12, progress=False)
+    alone = to_classifier(run, classes=2)
+    np.testing.assert_allclose(features(alone, X), run.encode(X, mean=True), atol=2e-5)
+
+
+@each_engine
+def test_labels_go_on_from_there(engine: str) -> None:
+    first = machine(engine, X, 4, steps=40)
+    labels = np.eye(2, dtype=np.float32)[X.sum(1).astype(int) % 2]
+    made = to_classifier(first, classes=2)
+    run = fit(made, (labels, X), objective="elbo", steps=400, learning_rate=0.05, progress=False)
+    chances = run.sample(len(X), X)
+    np.testing.assert_allclose(chances.sum(1), 1, atol=1e-5)
+    assert (chances.argmax(1) == labels.argmax(1)).all()
+
+
+@each_engine
+def test_what_cannot_begin_a_classifier_is_named(engine: str) -> None:
+    first, other = machine(engine, X, 4, steps=1), machine(engine, X, 3, steps=1)
+    with pytest.raises(ArgumentError, match=r"machine 2 has data_dim=5.* codes of 4 units"):
+        to_classifier([first, other], classes=3)
+    with pytest.raises(ArgumentError, match=r"run 1 cannot begin a classifier"):
+        to_classifier(create("dbm", engine=engine, data_dim=5, hidden_dims=(3, 2)), classes=3)
+    with pytest.raises(ArgumentError, match=r"classes"):
+        to_classifier(first, classes=0)
+    with pytest.raises(ArgumentError, match="none"):
+        to_classifier([], classes=2)

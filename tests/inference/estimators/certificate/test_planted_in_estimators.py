@@ -19,30 +19,14 @@ from inference.objectives import (
     Objective,
     TotalVariation,
     antithetic,
+    muprop,
     roulette,
 )
 
 
-class MuPropWithoutTheMean(MuProp):
-    """The control variate is subtracted and its own gradient forgotten."""
+class ARMOfTheOtherNoise(ARM):
+    """1 - u for u: the gradient points downhill."""
 
-    def _site_term(self, program: Any, draws: Any, site: Any) -> Any:
-        class Deaf:
-            structure = program.structure
-            ops = program.ops
-
-            def __getattr__(self, name: str) -> Any:
-                return getattr(program, name)
-
-            def slope(self, *args: Any, **kwargs: Any) -> Any:
-                value, slope = program.slope(*args, **kwargs)
-                return value + 5 * draws.log_w, 0 * slope
-
-        deaf: Any = Deaf()
-        return super()._site_term(deaf, draws, site)
-
-
-class ARMOfOneNoise(ARM):
     def _weights(self, bits: Any, ops: Any) -> Any:
         return bits.noise - 0.5
 
@@ -79,8 +63,7 @@ class RanksForSigns(TotalVariation):
 
 
 PLANTED = [
-    (MuPropWithoutTheMean(), MuProp(), "bernoulli"),
-    (ARMOfOneNoise(), ARM(), "bernoulli"),
+    (ARMOfTheOtherNoise(), ARM(), "bernoulli"),
     (DisARMOnAllBits(), DisARM(), "categorical"),
     (EvenPartitions(5, 2), TVO(5, 2), "bernoulli"),
     (KLForJensenShannon(5), JensenShannon(5), "categorical"),
@@ -108,10 +91,19 @@ def test_a_planted_mistake_is_caught(
 def test_terms_that_are_not_weighed_by_their_chance_are_caught(
     engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roulette, "_chances", lambda most: np.ones(most))
-    objective = SUMO(2, 8)
-    monkeypatch.setattr(roulette, "_sizes", lambda most: [1])
-    assert caught(engine, objective, objective, "bernoulli")
+    def once(ops: Any, u: Any, chance: Any) -> Any:
+        return ops.where(u <= chance, 1.0, 0.0)
+
+    monkeypatch.setattr(roulette, "_share", once)
+    assert caught(engine, SUMO(2, 8), SUMO(2, 8), "bernoulli")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_control_variate_whose_mean_is_not_given_back_is_caught(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(muprop, "_of_the_mean", lambda slope, spread: 0 * slope)
+    assert caught(engine, MuProp(), MuProp(), "bernoulli")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

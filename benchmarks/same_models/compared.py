@@ -1,0 +1,52 @@
+"""Two models beside each other, each run with its own tree."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_PROBE = Path(__file__).with_name("probe.py")
+
+
+def numbers(tree: Path, given: Path, out: Path) -> dict[str, Any]:
+    """What the model of a tree does; see `probe.py`.
+
+    Args:
+        tree: folder with a `ppl_models`.
+        given: the call, pickled.
+        out: file that may be written.
+
+    Raises:
+        RuntimeError: with the last line of its error, if it does not run there.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    asked = [sys.executable, str(_PROBE), str(given), str(out)]
+    done = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{tree.name}: {done.stderr.strip().splitlines()[-1]}")
+    return dict(np.load(out))
+
+
+def compared(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What two models do otherwise, in words; empty if nothing."""
+    if len(then) == len(now) and then.keys() != now.keys():
+        # Sites of other names, in the same order.
+        now = dict(zip(then, now.values(), strict=True))
+    if then.keys() != now.keys():
+        return f"{len(then)} arrays then, {len(now)} now: {_few(then.keys() ^ now.keys())}"
+    off = [name for name in then if not _close(then[name], now[name])]
+    return f"other numbers at {_few(off)}" if off else ""
+
+
+def _close(a: Any, b: Any) -> bool:
+    return a.shape == b.shape and np.allclose(a, b, rtol=1e-5, atol=1e-5, equal_nan=True)
+
+
+def _few(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)[:4])

@@ -1,0 +1,65 @@
+"""What a model and its guide do at their first parameters, with the packages that are imported.
+
+Run by its path, with another tree first on PYTHONPATH: it imports the model and nothing else of it.
+
+python probe.py CALL.pickle NUMBERS.npz
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def main() -> None:
+    """Write every site's values and log densities, by part and name."""
+    given, out = (Path(each) for each in sys.argv[1:])
+    call: dict[str, Any] = pickle.loads(given.read_bytes())
+    from ppl_models import create
+
+    pair = create(call["model"], engine=call["engine"], **call["settings"])
+    sites = _pyro if call["engine"] == "pyro" else _numpyro
+    np.savez(out, **dict(sites(pair, call["rows"])))
+
+
+def _numpyro(pair: Any, rows: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    import jax
+    from numpyro import handlers
+
+    guide = handlers.trace(handlers.seed(pair.guide, 0)).get_trace(*rows)
+    replayed = handlers.replay(handlers.seed(pair.model, 1), trace=guide)
+    for part, trace in (("guide", guide), ("model", handlers.trace(replayed).get_trace(*rows))):
+        for name, site in trace.items():
+            if site["type"] not in ("param", "sample"):
+                continue
+            for number, leaf in enumerate(jax.tree.leaves(site["value"])):
+                yield f"{part} {name} {number}", np.asarray(leaf)
+            if site["type"] == "sample":
+                yield f"{part} {name} density", np.asarray(site["fn"].log_prob(site["value"]))
+
+
+def _pyro(pair: Any, rows: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    import pyro
+    import torch
+    from pyro import poutine
+
+    tensors = [torch.as_tensor(each) for each in rows]
+    pyro.set_rng_seed(0)
+    guide = poutine.trace(pair.guide).get_trace(*tensors)
+    model = poutine.trace(poutine.replay(pair.model, trace=guide)).get_trace(*tensors)
+    for part, trace in (("guide", guide), ("model", model)):
+        trace.compute_log_prob()
+        for name, site in trace.nodes.items():
+            if site["type"] in ("param", "sample"):
+                yield f"{part} {name} 0", site["value"].detach().numpy()
+            if site["type"] == "sample" and "log_prob" in site:
+                yield f"{part} {name} density", site["log_prob"].detach().numpy()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What models of images pixel by pixel share: the one site, and classes; Pyro."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import pyro
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ppl_models._pyro_pair import PyroPair
+from ppl_models.networks.arguments import check_choice, check_size, check_sizes
+from ppl_models.networks.condition import OptionalClasses
+from ppl_models.networks.pixel_networks import PixelNetwork
+from ppl_models.networks.pixels import PIXELS, Pixel, PixelLaw
+
+
+class PixelPair(PyroPair):
+    """A pair with one site, x, drawn in raster order, and an empty guide.
+
+    Args:
+        image_shape: height and width.
+        likelihood: one of `pixels.PIXELS`.
+        levels: of grey.
+        components: of a mixture.
+        classes: number of classes; 0 for a pair that takes x alone.
+
+    Attributes:
+        network: gives what a pixel's law is made of.
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+
+    network: PixelNetwork
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        likelihood: str,
+        levels: int,
+        components: int,
+        classes: int,
+    ) -> None:
+        super().__init__()
+        shape = check_sizes("image_shape", image_shape)
+        if len(shape) != 2:
+            raise ValueError(
+                f"image_shape must be (height, width), such as (28, 28), got {shape}; images have "
+                "one channel."
+            )
+        self.image_shape, self.data_dim = (shape[0], shape[1]), prod(shape)
+        self.optional = OptionalClasses(classes)
+        check_choice("likelihood", likelihood, PIXELS)
+        if check_size("levels", levels) < 2:
+            raise ValueError("levels must be at least 2, got 1; 8-bit grey has 256.")
+        self.pixel = Pixel(likelihood, levels, check_size("components", components))
+
+    def model(
+        self, x: Tensor | None = None, y: Tensor | None = None, *, size: int | None = None
+    ) -> Tensor:
+        """Score x, shape (N, height * width), or draw `size` rows, or one for each y.
+
+        Returns each pixel's mean given those before, which depends on the draw and is no datum.
+        """
+        rows, given = self.optional.rows(x, y, size), self._given(y)
+        self.register("network")
+        with pyro.plate("data", rows):
+            law = PixelLaw(self.network, self.pixel, given, (rows,))
+            value = pyro.sample("x", law, obs=x)
+        return law.mean_given(value)
+
+    def guide(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Nothing: there are no latents, so that the ELBO is log p(x), or log p(x | y)."""
+
+    def check_batch(self, *arrays: Any) -> None:
+        """Refuse classes that are missing, that are not the pair's, or that it does not take."""
+        self.optional.check(arrays)
+
+    def example(self) -> tuple[NDArray[Any], ...]:
+        """A row of data, and a class where there are classes."""
+        return (*super().example(), *self.optional.example())
+
+    def _given(self, y: Tensor | None) -> Tensor | None:
+        """The classes as one-hot, (N, classes)."""
+        if y is None:
+            return None
+        self.optional.check_values(y.detach().cpu().numpy())
+        like = next(self.network.parameters())
+        return torch.nn.functional.one_hot(y.long(), self.optional.classes).to(like)
