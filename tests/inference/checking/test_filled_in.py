@@ -34,7 +34,8 @@ def by_numpyro(x: Any) -> None:
 def by_pyro(x: Any) -> None:
     """Likewise."""
     m = pyro.sample("m", pdist.Normal(0.0, 1.0))
-    missing = pyro.sample("missing", pdist.Normal(m, 1.0).expand([3]).mask(False).to_event(1))
+    law: Any = pdist.Normal(m, 1.0).expand([3])
+    missing = pyro.sample("missing", law.mask(False).to_event(1))
     pyro.sample(
         "x", pdist.Normal(m, 1.0), obs=torch.index_put(x, (torch.arange(0, 12, 4),), missing)
     )
