@@ -47,7 +47,7 @@ def test_densities_are_the_mean_of_those_of_whole_sequences(
     assert weights.std() > 0.1
     each = np.array([called(engine, part.log_prob, x) for part in found.laws], float)
     exact: Any = logsumexp(weights[:, None] + each, axis=0)
-    own: Any = log_likelihood(pair, (x, lengths), 1).per_datum
+    own = log_likelihood(pair, (x, lengths), 1).per_datum
     np.testing.assert_allclose(own, exact, rtol=1e-4, atol=1e-4)
     assert np.abs(each - exact).max() > 0.5
 
