@@ -54,9 +54,10 @@ def _pyro(pair: Any, rows: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
     model = poutine.trace(poutine.replay(pair.model, trace=guide)).get_trace(*tensors)
     for part, trace in (("guide", guide), ("model", model)):
         trace.compute_log_prob()
-        for name, site in trace.nodes.items():
+        sites: Any = trace.nodes
+        for name, site in sites.items():
             if site["type"] in ("param", "sample"):
-                yield f"{part} {name} 0", site["value"].detach().numpy()
+                yield f"{part} {name} 0", np.asarray(site["value"].detach())
             if site["type"] == "sample" and "log_prob" in site:
                 yield f"{part} {name} density", site["log_prob"].detach().numpy()
 

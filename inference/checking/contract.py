@@ -60,12 +60,24 @@ def batch(context: Context) -> Iterator[Mistake]:
             yield Mistake(
                 f"array {position} of the batch is empty, shape {array.shape}; pass rows."
             )
-        elif array.dtype.kind == "f" and not np.isfinite(array).all():
+        elif array.dtype.kind == "f" and not np.isfinite(array).all() and not _filled_in(context):
             bad = int(np.argwhere(~np.isfinite(array))[0][0])
             yield Mistake(
                 f"array {position} of the batch is NaN or infinite in row {bad}; remove or impute "
                 "such rows, or leave the entries out with a mask."
             )
+
+
+def _filled_in(context: Context) -> bool:
+    """Whether the program itself leaves missing values out, or puts others in their place."""
+    arrays = [a for a in context.batch if isinstance(a, np.ndarray)]
+    if any(a.dtype.kind == "f" and np.isinf(a).any() for a in arrays):
+        return False
+    try:
+        runs = context.guide, context.model
+    except Exception:  # whatever it is, the check of the program says it
+        return False
+    return all(np.isfinite(site.log_prob).all() for run in runs for site in run.sites.values())
 
 
 @check(needs=("pair-type",))

@@ -105,7 +105,7 @@ def certify(
 def _labels() -> list[str]:
     """What is measured: objectives of bounds, and those of densities up to a constant."""
     from inference.estimators.certificate.certify import FAMILIES
-    from inference.estimators.certificate.programs.energy import OBJECTIVES
+    from inference.estimators.certificate.programs.energies import OBJECTIVES
 
     return list(dict.fromkeys([*(family.label for family in FAMILIES), *OBJECTIVES]))
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from inference.arguments import check_count, check_one_of, check_positive
 from inference.data.rows import Arrays, cut
 from inference.data.support import check_support
-from inference.errors import ArgumentError, PairError
+from inference.errors import ArgumentError, ObjectiveError, PairError
 from inference.likelihood.partition import check_annealed
 from inference.likelihood.spread import over_data, said_of
 from inference.likelihood.unnormalised import Annealed, is_unnormalised, log_likelihoods
@@ -158,7 +158,7 @@ def log_likelihood(
         check_support(structure, arrays, "x")
         found = [backend.log_evidence(pair, *batch) for batch in cut(arrays, chunk_size)]
         return _estimate(np.concatenate(found).astype(np.float64), "exact", 0.0, 0.0)
-    scored = check_scored("log_likelihood", arrays)
+    scored = check_scored("log_likelihood", arrays, num_particles)
     if not any(site.plates for site in structure.observed):  # a part may be no series of its own
         structure.check_observed()
         check_rows(structure, len(head[0]), "log_likelihood")
@@ -243,18 +243,39 @@ def _seen(backend: Any, pair: Any, arrays: Arrays) -> tuple[Structure, Arrays]:
             raise error from error.__cause__
 
 
-def check_scored(what: str, arrays: Arrays) -> Callable[[Structure], None]:
+def check_scored(what: str, arrays: Arrays, num_particles: int = 1) -> Callable[[Structure], None]:
     """Refuses a structure without weights per datum, and data outside of its supports.
 
     Args:
         what: wants the weights; named in errors.
         arrays: all of the data.
+        num_particles: how many draws are weighed against each other.
     """
 
     def check(structure: Structure) -> None:
         structure.check_match()
         structure.check_observed()
         structure.check_likelihood(what)
+        check_spread(structure, what, num_particles)
         check_support(structure, arrays, "x")
 
     return check
+
+
+def check_spread(structure: Structure, what: str, num_particles: int) -> None:
+    """Refuse several draws of a guide that is certain of a latent of finitely many values.
+
+    One alone is that of the bound.
+
+    Raises:
+        ObjectiveError: naming the latent.
+    """
+    for site in structure.proposals if num_particles > 1 else ():
+        own = structure.model.get(site.name)
+        if site.point and own is not None and own.normalised and not own.reparameterised:
+            raise ObjectiveError(
+                f"{what} weighs draws of the guide, but the guide's {site.name!r} is one value of "
+                "a discrete latent: all draws are alike, and their mean weight is log p(x, z) at "
+                "it, however many there are. Use bound_parts(pair, x), which says that it is a "
+                "bound."
+            )

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from inference.arguments import check_count
 from inference.objectives._objective import Objective, normalised_weights, possible
 from inference.objectives.estimates import OF_ELBO, OF_IWAE
-from inference.objectives.requirements import LOCAL, OBSERVED, REPARAMETERISED, SCORABLE, WEIGHTS
+from inference.objectives.requirements import (
+    DENSE,
+    LOCAL,
+    OBSERVED,
+    REPARAMETERISED,
+    SCORABLE,
+    WEIGHTS,
+)
 
 if TYPE_CHECKING:
     from inference.program.program import Program
@@ -69,7 +76,7 @@ class DReG(Objective):
         Tucker, Lawson, Gu & Maddison 2019, arXiv:1810.04152.
     """
 
-    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS, SCORABLE)
+    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS, SCORABLE, DENSE)
     estimates = OF_IWAE
     usual: ClassVar = {"num_particles": 5}
 

@@ -9,7 +9,7 @@ from inference.arguments import check_flag, check_number
 from inference.objectives._objective import gradient_only
 from inference.objectives._sequential_checks import HIDDEN_STATES, NO_LATENTS
 from inference.objectives._sides import Sides, row
-from inference.objectives._turns import critics_turn, generators_turn
+from inference.objectives._turns import check_turns, critics_turn, generators_turn
 from inference.objectives.adversarial import Adversarial
 from inference.objectives.elbo import ELBO
 from inference.objectives.losses import AdversarialLoss
@@ -103,7 +103,12 @@ class ProfessorForcing(Adversarial):
         if not self.weight:
             return elbo
         if self.turn is None:
-            self._check_turns()
+            check_turns(
+                self,
+                critic_steps=self.critic_steps if self.critic_steps > 1 else None,
+                critic_learning_rate=self.critic_learning_rate,
+                freeze=self.freeze,
+            )
         critic, sides, learnt = self._critic(program), self._seen(program), 0.0
         right = program.state("accuracy", 0.0)
         if self.turn != "generator":

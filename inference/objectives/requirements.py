@@ -97,6 +97,13 @@ SCORED = Requirement(
 )
 """log q of the guide's draws, with the draws held, has a gradient."""
 
+SQUARED = "weighs the guide's gradient by squared weights, whose place is that of log q"
+DENSE = Requirement(
+    "a guide of distributions, not points",
+    lambda s, o: s.check_learns_by_score(repr(o), SQUARED),
+)
+"""What a gradient of log q would give is said by that of the draws, as it is of no point."""
+
 DREAMS = Requirement(
     "data as an argument of the guide and latents that the model draws",
     lambda s, o: s.check_dreams(repr(o)),

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count
 from inference.errors import DivergenceError
+from inference.likelihood.importance_sampling import check_spread
 from inference.pairs import explaining
 from inference.posterior.chunks import chunked, looked_at, understood
 from inference.posterior.psis import pareto_shapes
@@ -102,6 +103,7 @@ def psis_k_hat(
     check_count("num_particles", num_particles, least=100)
     backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
     head, check, structure = looked_at(backend, pair, arrays, "psis_k_hat")
+    check_spread(structure, "psis_k_hat", num_particles)
     densities = explaining(lambda rows: backend.site_densities(pair, check, rows, int(seed)), head)
     shapes = []
     for _, draws in chunked(arrays, num_particles, chunk_size, densities):

@@ -218,10 +218,14 @@ class Layout:
 
     @cached_property
     def nesting(self) -> int:
-        """How many batch dimensions the sites have at most, particles not counted."""
+        """How many batch dimensions the sites have at most, particles not counted.
+
+        Data that have more dimensions than their law make those of its log density.
+        """
         sites = (*self.model.values(), *self.guide.values())
         dims = [-plate.dim for site in sites for plate in site.plates]
-        return max([*dims, *(len(site.batch_shape) for site in sites), 0])
+        dims += [len(shape) for s in sites for shape in (s.batch_shape, s.density_shape or ())]
+        return max([*dims, 0])
 
     def padded_shape(self, site: Site) -> tuple[int, ...]:
         """Batch shape with as many dimensions as the deepest site has, then the event shape."""

@@ -206,8 +206,14 @@ class Structure(Likelihood):
                     "flow with an inverse, such as an inverse autoregressive one."
                 )
 
-    def check_learns_by_score(self, objective: str) -> None:
+    def check_learns_by_score(
+        self, objective: str, how: str = "teaches the guide by log q of its draws"
+    ) -> None:
         """Check that log q of the guide's draws, with the draws held, has a gradient.
+
+        Args:
+            objective: that needs it; named in the error.
+            how: what it needs it for.
 
         Raises:
             ObjectiveError: naming the first point that the guide does not compute of a draw.
@@ -217,7 +223,7 @@ class Structure(Likelihood):
         fixed = [site for site in points if site.auxiliary or not drawn]
         if fixed:
             raise ObjectiveError(
-                f"{objective} teaches the guide by log q of its draws, but the guide's "
+                f"{objective} {how}, but the guide's "
                 f"{fixed[0].name!r} is a point (Delta), whose log q has no gradient. Use ELBO(), "
                 "or give it a distribution in the guide."
             )

@@ -234,9 +234,9 @@ class Run:
 
         attrs = {"objective": self.spec["objective"], "trained_on": self.spec["data"]["id"]}
         engine, given = self.spec["pair"]["engine"], unpacked(x)
-        given = given[0] if len(given) == 1 and isinstance(given[0], dict) else given
+        named: Any = given[0] if len(given) == 1 and isinstance(given[0], dict) else given
         return to_arviz(
-            self.pair, given, num_draws=num_draws, seed=seed, engine=engine, attrs=attrs
+            self.pair, named, num_draws=num_draws, seed=seed, engine=engine, attrs=attrs
         )
 
     def critic(self, *batch: ArrayLike) -> NDArray[Any]:

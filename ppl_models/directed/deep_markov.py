@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyro
+import pyro.distributions as dist
 import torch
 from torch import Tensor
 
@@ -18,6 +20,7 @@ from ppl_models.networks.arguments import (
 from ppl_models.networks.likelihoods import Likelihood
 from ppl_models.networks.mlp import MLP
 from ppl_models.networks.recurrent import (
+    Apart,
     Combiner,
     Future,
     GatedTransition,
@@ -41,6 +44,11 @@ class DeepMarkov(SequencePair):
                f_nt = GRU(x_nt, f_n,t+1)
 
     which is the guide "DKS" of the paper: p(z | x) depends on z_{t-1} and on x_t..x_T alone, too.
+    With `guide="mean-field"` (its "MF-LR") states are independent given x,
+
+        guide: z_nt ~ Normal(a(h), b(h)), h = (p_nt + f_nt) / 2, p_nt = GRU(x_nt, p_n,t-1)
+
+    which misses that neighbours go together, and is narrower than the posterior for that.
     `lengths` are the T_n, from 1 to `length`; steps after them are drawn and shown to nobody, and
     neither log p nor log q knows of them. Without `lengths` all sequences are full.
 
@@ -54,6 +62,7 @@ class DeepMarkov(SequencePair):
         guide_hidden: size of the recurrent unit that reads x backwards.
         likelihood: `"bernoulli"` (x in {0, 1}) or `"gaussian"` (x real).
         noise_scale: standard deviation of the Gaussian likelihood.
+        guide: `"structured"` or `"mean-field"`.
         seed: seed of the initial weights.
 
     Raises:
@@ -72,6 +81,7 @@ class DeepMarkov(SequencePair):
         guide_hidden: int = 64,
         likelihood: str = "bernoulli",
         noise_scale: float = 0.1,
+        guide: str = "structured",
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -92,7 +102,11 @@ class DeepMarkov(SequencePair):
             self.transition = LinearTransition(latent_dim, random)
         self.emission = MLP([latent_dim, *hidden, data_dim], "relu", random)
         self.future = Future(data_dim, guide_hidden, random)
-        self.combiner = Combiner(latent_dim, guide_hidden, random)
+        self.structured = check_choice("guide", guide, ("structured", "mean-field")) == "structured"
+        if self.structured:
+            self.combiner = Combiner(latent_dim, guide_hidden, random)
+        else:
+            self.apart = Apart(data_dim, latent_dim, guide_hidden, random)
 
     def model(
         self, x: Tensor | None = None, lengths: Tensor | None = None, *, size: int = 1
@@ -109,13 +123,17 @@ class DeepMarkov(SequencePair):
         return step.mean
 
     def guide(self, x: Tensor, lengths: Tensor | None = None) -> None:
-        """Propose z, shape (N, length, latent_dim), each from the one before and the future."""
-        self.register("future", "combiner")
+        """Propose z, shape (N, length, latent_dim): see the class."""
         inside = self._inside(x, lengths)
+        self.register("future", "combiner" if self.structured else "apart")
         future, shape = self.future(x, inside), (self.length, self.latent_dim)
-        still = future.new_zeros(self.latent_dim)
         with pyro.plate("data", len(x)):
-            proposal = Markov(
-                self.combiner, still, shape, x.shape[:1], inputs=future, inside=inside
-            )
+            if self.structured:
+                still = future.new_zeros(self.latent_dim)
+                proposal: Any = Markov(
+                    self.combiner, still, shape, x.shape[:1], inputs=future, inside=inside
+                )
+            else:
+                each = dist.Normal(*self.apart(x, future, inside))
+                proposal = (each if inside is None else each.mask(inside[..., None])).to_event(2)
             pyro.sample("z", proposal)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpyro
+import numpyro.distributions as dist
 from flax import nnx
 from numpyro.contrib.module import nnx_module
 
@@ -20,6 +22,7 @@ from ppl_models.networks.arguments import (
 from ppl_models.networks.likelihoods_numpyro import Likelihood
 from ppl_models.networks.mlp_numpyro import MLP
 from ppl_models.networks.recurrent_numpyro import (
+    Apart,
     Combiner,
     Future,
     GatedTransition,
@@ -46,6 +49,7 @@ class DeepMarkov(SequencePair):
         guide_hidden: int = 64,
         likelihood: str = "bernoulli",
         noise_scale: float = 0.1,
+        guide: str = "structured",
         seed: int = 0,
     ) -> None:
         self.data_dim = check_size("data_dim", data_dim)
@@ -65,7 +69,11 @@ class DeepMarkov(SequencePair):
             self.transition = LinearTransition(latent_dim, random)
         self.emission = MLP([latent_dim, *hidden, data_dim], "relu", random)
         self.future = Future(data_dim, guide_hidden, random)
-        self.combiner = Combiner(latent_dim, guide_hidden, random)
+        self.structured = check_choice("guide", guide, ("structured", "mean-field")) == "structured"
+        if self.structured:
+            self.combiner = Combiner(latent_dim, guide_hidden, random)
+        else:
+            self.apart = Apart(data_dim, latent_dim, guide_hidden, random)
 
     def model(
         self, x: jax.Array | None = None, lengths: jax.Array | None = None, *, size: int = 1
@@ -84,11 +92,17 @@ class DeepMarkov(SequencePair):
         return jnp.asarray(step.mean)
 
     def guide(self, x: jax.Array, lengths: jax.Array | None = None) -> None:
-        """Propose z, shape (N, length, latent_dim), each from the one before and the future."""
-        combiner = nnx_module("combiner", self.combiner)
+        """Propose z, shape (N, length, latent_dim): see `deep_markov.DeepMarkov`."""
         inside = self._inside(x, lengths)
         future = nnx_module("future", self.future)(x, inside)
-        shape, still = (self.length, self.latent_dim), jnp.zeros(self.latent_dim)
+        if self.structured:
+            combiner = nnx_module("combiner", self.combiner)
+            shape, still = (self.length, self.latent_dim), jnp.zeros(self.latent_dim)
+            proposal: Any = Markov(
+                combiner, still, shape, x.shape[:1], inputs=future, inside=inside
+            )
+        else:
+            each = dist.Normal(*nnx_module("apart", self.apart)(x, future, inside))
+            proposal = (each if inside is None else each.mask(inside[..., None])).to_event(2)
         with numpyro.plate("data", len(x)):
-            proposal = Markov(combiner, still, shape, x.shape[:1], inputs=future, inside=inside)
             numpyro.sample("z", proposal)

@@ -142,3 +142,30 @@ class Combiner(nn.Module):
         """Mean and scale of a state."""
         h = (self.before(z).tanh() + future) / 2
         return self.mean(h), softplus(self.scale(h)) + _SMALLEST
+
+
+class Apart(nn.Module):
+    """What the past and the future say of a state, without the states around it.
+
+    h = (past_t + future_t) / 2,  mean = W h + b,  scale = softplus(W h + b)
+
+    Args:
+        data_dim: columns of a step.
+        latent_dim: size of a state.
+        hidden: size of the unit that reads the past.
+        generator: source of the weights.
+    """
+
+    def __init__(
+        self, data_dim: int, latent_dim: int, hidden: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.past = Future(data_dim, hidden, generator)
+        self.mean = linear(hidden, latent_dim, generator)
+        self.scale = linear(hidden, latent_dim, generator)
+
+    def forward(self, x: Tensor, future: Tensor, inside: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Means and scales of all steps, (..., T, latent_dim)."""
+        past = self.past(x.flip(-2), None if inside is None else inside.flip(-1))
+        context = (past.flip(-2) + future) / 2
+        return self.mean(context), softplus(self.scale(context)) + _SMALLEST

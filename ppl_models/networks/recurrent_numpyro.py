@@ -135,3 +135,23 @@ class Combiner(nnx.Module):
         """Mean and scale of a state."""
         h = (jnp.tanh(self.before(z)) + future) / 2
         return self.mean(h), nnx.softplus(self.scale(h)) + _SMALLEST
+
+
+class Apart(nnx.Module):
+    """What the past and the future say of a state, without the states around it.
+
+    See `recurrent.Apart`.
+    """
+
+    def __init__(self, data_dim: int, latent_dim: int, hidden: int, rngs: nnx.Rngs) -> None:
+        self.past = Future(data_dim, hidden, rngs)
+        self.mean = linear(hidden, latent_dim, rngs)
+        self.scale = linear(hidden, latent_dim, rngs)
+
+    def __call__(
+        self, x: jax.Array, future: jax.Array, inside: jax.Array | None
+    ) -> tuple[jax.Array, jax.Array]:
+        """Means and scales of all steps, (..., T, latent_dim)."""
+        past = self.past(x[..., ::-1, :], None if inside is None else inside[..., ::-1])
+        context = (past[..., ::-1, :] + future) / 2
+        return self.mean(context), nnx.softplus(self.scale(context)) + _SMALLEST

@@ -65,12 +65,14 @@ def test_a_dictionary_of_arguments_is_taken_wherever_fit_takes_it() -> None:
             pyro.sample("y", pyro_dist.Normal(slope * feature, 1.0), obs=response)
 
     x = np.linspace(-1, 1, 8, dtype=np.float32)
-    pair, data = (regression, AutoNormal(regression)), {"feature": x, "response": 2 * x}
+    pair: Any = (regression, AutoNormal(regression))
+    data: Any = {"feature": x, "response": 2 * x}
     run = fit(pair, data, steps=2, progress=False)
     assert not check_pair(pair, data, checks=["model-observes", "runs-together"]).failed
     assert list(explain(pair, data).index)[:2] == ["slope", "y"]
     assert valid_objectives(pair, data).valid == valid_objectives(pair, **data).valid
-    assert run.to_arviz(data, num_draws=3).posterior["slope"].shape == (1, 3)
+    found: Any = getattr(run.to_arviz(data, num_draws=3), "posterior")  # noqa: B009
+    assert found["slope"].shape == (1, 3)
     with pytest.raises(DataError, match="dictionary of 'feature', 'response'; pass its arrays"):
         run.latents(data)
     with pytest.raises(DataError, match=r"Pass ppl_models\.datasets\.load\('digits'\)"):

@@ -22,6 +22,7 @@ PICTURES = {
     "global_and_local": 0,
     "my_own_data": 0,
     "same_generator_many_objectives": 2,
+    "what_does_a_latent_buy": 1,
     "which_objective": 0,
     "why_did_my_guide_get_worse": 1,
     "why_training_is_unstable": 3,
@@ -38,6 +39,7 @@ SHORTER = {
         'num_temperatures": 500': 'num_temperatures": 50',
     },
     "same_generator_many_objectives": {"steps=800": "steps=200"},
+    "what_does_a_latent_buy": {'"steps": 1500': '"steps": 60', "(1, 50, 1000)": "(1, 2, 5)"},
     "why_training_is_unstable": {"steps=1200": "steps=200"},
     "why_did_my_guide_get_worse": {"steps=1000": "steps=200", "steps=400": "steps=100"},
 }

@@ -46,8 +46,8 @@ def test_densities_are_the_mean_of_those_of_whole_sequences(
     weights = log_softmax(np.asarray(load_engine(engine).parameters(pair)["network.logits"], float))
     assert weights.std() > 0.1
     each = np.array([called(engine, part.log_prob, x) for part in found.laws], float)
-    exact = logsumexp(weights[:, None] + each, axis=0)
-    own = log_likelihood(pair, (x, lengths), 1).per_datum
+    exact: Any = logsumexp(weights[:, None] + each, axis=0)
+    own: Any = log_likelihood(pair, (x, lengths), 1).per_datum
     np.testing.assert_allclose(own, exact, rtol=1e-4, atol=1e-4)
     assert np.abs(each - exact).max() > 0.5
 
@@ -110,7 +110,7 @@ def test_check_pair_finds_no_leak(engine: str, settings: dict[str, Any]) -> None
 @both
 def test_networks_begin_apart(engine: str) -> None:
     """Networks with one start would have one gradient, and stay one network."""
-    pair = create("recurrent", engine=engine, **SETTINGS)
+    pair: Any = create("recurrent", engine=engine, **SETTINGS)
     each = pair.network.networks
     kernels = [
         each[m].input.weight.detach().numpy() if engine == "pyro" else each[m].input.kernel[...]

@@ -81,12 +81,14 @@ class Frames:
     def flat(self, value: Array, name: str) -> Array:
         """An observed value as (N, D), in real numbers."""
         site = self.structure.model[name]
-        batch = len(site.batch_shape)
+        own = site.batch_shape + site.event_shape
+        shape = jnp.broadcast_shapes(jnp.shape(value), own)
+        batch = len(shape) - len(site.event_shape)  # data may have more dimensions than their law
         plates = self.structure.nested.shared_plates  # of the data, globals or not
         kept = [batch + plate.dim for plate in plates]
-        rest = [dim for dim in range(batch + len(site.event_shape)) if dim not in kept]
+        rest = [dim for dim in range(len(shape)) if dim not in kept]
         size = math.prod(plate.size for plate in plates)
-        whole = jnp.broadcast_to(value, site.batch_shape + site.event_shape)
+        whole = jnp.broadcast_to(value, shape)
         return whole.transpose(*kept, *rest).reshape(size, -1).astype(jnp.result_type(float))
 
     def _scaled(self, log_prob: Array, site: Mapping[str, Any]) -> Array:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from pyro.distributions.util import scale_and_mask
 from torch import Tensor
 
@@ -103,11 +104,12 @@ class Frames:
         """An observed value as (N, D)."""
         site = self.structure.model[name]
         plates = self.structure.nested.shared_plates  # of the data, globals or not
-        batch = len(site.batch_shape)
+        shape = torch.broadcast_shapes(value.shape, site.batch_shape + site.event_shape)
+        batch = len(shape) - len(site.event_shape)  # data may have more dimensions than their law
         kept = [batch + plate.dim for plate in plates]
-        rest = [dim for dim in range(batch + len(site.event_shape)) if dim not in kept]
+        rest = [dim for dim in range(len(shape)) if dim not in kept]
         size = math.prod(plate.size for plate in plates)
-        whole = value.expand(site.batch_shape + site.event_shape)
+        whole = value.expand(shape)
         return whole.permute(*kept, *rest).reshape(size, -1)
 
     def _scaled(self, log_prob: Tensor, site: Mapping[str, Any]) -> Tensor:

@@ -18,7 +18,7 @@ from inference.estimators.certificate.cases import CASES
 from inference.estimators.certificate.expected import Expected
 from inference.estimators.certificate.libraries import enumerated
 from inference.estimators.certificate.programs import ENERGIES, PROGRAMS, Program
-from inference.estimators.certificate.programs.energy import OBJECTIVES as OF_ENERGIES
+from inference.estimators.certificate.programs.energies import OBJECTIVES as OF_ENERGIES
 from inference.estimators.certificate.programs.program import OfCase
 from inference.estimators.certificate.sites import Array, Arrays
 from inference.objectives import Enumerated, Objective

@@ -92,8 +92,9 @@ class Certificate:
         of_energies = [(s, o) for s, o in self.own if s.case in ENERGIES]
         if of_energies:
             text = (
-                "A machine of 4 x 3 units, the same less its exact constant, and a chain of 3 bits "
-                f"and their corrupted copies. {self._limits(of_energies)}"
+                "A machine of 4 x 3 units, the same less its exact constant, a deep machine of "
+                "3-2-2 units, and a chain of 3 bits and their corrupted copies. "
+                f"{self._limits(of_energies)}"
             )
             yield Section(record.ENERGIES, text, deviations_table(of_energies))
         if self.noise:

@@ -24,7 +24,7 @@ ALIKE: Ways = {
     "an array of rows": lambda x, w: jnp.asarray(W),
     "of the data": lambda x, w: jnp.where(x > 0, 2.0, 1.0),
     "of weights": lambda x, w: w / w.mean(),
-    "of a parameter": lambda x, w: 1 + numpyro.param("s", jnp.array(0.5)) ** 2,
+    "of a parameter": lambda x, w: 1 + jnp.square(jnp.asarray(numpyro.param("s", jnp.array(0.5)))),
 }
 
 
@@ -35,7 +35,7 @@ def pair(
     of_guide = of_guide or of_model
 
     def model(x: Any, w: Any) -> None:
-        a = numpyro.param("a", jnp.array(0.5))
+        a = jnp.asarray(numpyro.param("a", jnp.array(0.5)))
         with numpyro.plate("data", len(x)), scale(scale=of_model(x, w)):
             z = numpyro.sample("z", dist.Normal(0 * x, 1.0))
             u = numpyro.sample("u", dist.Normal(z, 1.0))
@@ -101,7 +101,7 @@ def test_scales_that_are_drawn_are_two() -> None:
     """Each side draws its own, from a key of its own."""
 
     def drawn(x: Any, w: Any) -> Any:
-        return 1 + numpyro.prng_key()[0] % 7
+        return 1 + jnp.asarray(numpyro.prng_key())[0] % 7
 
     with pytest.raises(ObjectiveError, match="has scale"):
         fit(pair(drawn), (X, W), objective=IWAE(4), steps=1, progress=False)

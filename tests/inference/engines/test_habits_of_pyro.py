@@ -30,7 +30,8 @@ def gaussian(*, given: bool) -> Any:
     def guide(x: Any) -> None:
         a = pyro.param("a", torch.tensor(0.5))
         with pyro.plate("data", len(x), subsample=x if given else None) as rows:
-            pyro.sample("z", dist.Normal(a * (rows if given else x), 1.0))
+            seen: Any = rows if given else x
+            pyro.sample("z", dist.Normal(a * seen, 1.0))
 
     return SimpleNamespace(engine="pyro", model=model, guide=guide)
 

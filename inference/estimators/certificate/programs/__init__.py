@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inference.estimators.certificate.programs.energy import ENERGIES
+from inference.estimators.certificate.programs.energies import ENERGIES
 from inference.estimators.certificate.programs.flow import FLOW
 from inference.estimators.certificate.programs.globals import GLOBAL
 from inference.estimators.certificate.programs.normalised import BATCH_NORM

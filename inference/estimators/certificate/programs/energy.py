@@ -45,16 +45,16 @@ def log_factor(v: Arrays, x: Array) -> Array:
     return x @ v["visible"] + np.logaddexp(0, v["hidden"] + x @ v["weight"]).sum(-1)
 
 
-def _chances(x: Array, logits: Array) -> Array:
+def chances(x: Array, logits: Array) -> Array:
     """Bernoulli chances of rows, by logits that broadcast."""
     return np.exp((x * log_expit(logits) + (1 - x) * log_expit(-logits)).sum(-1))
 
 
 def kernel(v: Arrays) -> Array:
     """The matrix of one step of block Gibbs, between all visible states."""
-    x, h = states(_VISIBLE), states(_HIDDEN)
-    up = _chances(h[None], (v["hidden"] + x @ v["weight"])[:, None])
-    down = _chances(x[None], (v["visible"] + h @ v["weight"].T)[:, None])
+    x, h = states(len(v["visible"])), states(len(v["hidden"]))
+    up = chances(h[None], (v["hidden"] + x @ v["weight"])[:, None])
+    down = chances(x[None], (v["visible"] + h @ v["weight"].T)[:, None])
     return up @ down
 
 
@@ -239,7 +239,7 @@ class Copies:
         chances = _corrupted(every)[:, None]
         corrupt = np.prod(np.where(every[None] == 1, chances, 1 - chances), -1)
         logits = every @ self.values["weight"].T + self.values["bias"]
-        restore = _chances(every[None], logits[:, None])
+        restore = chances(every[None], logits[:, None])
         met = law_of(self.batch[0])[:, None] * corrupt  # of x and a copy
         held = np.zeros_like(met)
         for _ in range(objective.walkback + 1):
@@ -252,23 +252,3 @@ class Copies:
             return float((held * (x * log_expit(a) + (1 - x) * log_expit(-a)).sum(-1)).sum())
 
         return Expected(exact.gradient(value, self.values))
-
-
-ENERGIES: dict[str, Any] = {
-    program.name: program
-    for program in (Energy("energy"), Energy("summed", summed=True), Copies("copies"))
-}
-"""Programs of densities that are known up to a constant, by name."""
-
-OBJECTIVES: dict[str, Objective] = {
-    "CD": CD(),
-    "CD, 3 steps": CD(steps=3),
-    "CD, 5 chains": CD(steps=2, chains=5),
-    "PseudoLikelihood": PseudoLikelihood(),
-    "PseudoLikelihood, 1 entry": PseudoLikelihood(sites=1),
-    "NCE": NCE(ratio=4),
-    "Denoising": Denoising(walkback=0),
-    "Denoising, walks": Denoising(walkback=2),
-    "ELBO": ELBO(),
-}
-"""What learns them, by label."""

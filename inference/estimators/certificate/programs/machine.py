@@ -5,6 +5,10 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from inference.estimators.certificate.libraries import frameworks
+
+_DATA = 3  # of a deep machine
+
 
 @functools.cache
 def machine(engine: str) -> Any:
@@ -15,6 +19,34 @@ def machine(engine: str) -> Any:
     It is known up to a constant where no log_z is given.
     """
     return _pyro_machine() if engine == "pyro" else _numpyro_machine()
+
+
+@functools.cache
+def middle(engine: str) -> Any:
+    """The class of a machine between data, the first 3 of its hidden units, and others above."""
+    _, arrays = frameworks(engine)
+
+    class Middle(machine(engine)):
+        def predict(self, x: Any, held: Any, sweeps: int) -> Any:
+            """Log odds of data given the entries that are held, by unrolled mean field."""
+            inputs = self.hidden + arrays.zeros((len(x), 1))
+            for _ in range(sweeps):
+                means = _logistic(engine, inputs)
+                data = held * x + (1 - held) * means[..., :_DATA]
+                even = arrays.concatenate([data, means[..., _DATA:]], -1)
+                own = _logistic(engine, self.visible + even @ self.weight.T)
+                inputs = self.hidden + own @ self.weight
+            return inputs[..., :_DATA]
+
+    return Middle
+
+
+def _logistic(engine: str, logits: Any) -> Any:
+    if engine == "pyro":
+        return logits.sigmoid()
+    import jax
+
+    return jax.nn.sigmoid(logits)
 
 
 @functools.cache

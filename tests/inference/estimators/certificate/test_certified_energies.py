@@ -23,8 +23,9 @@ from inference.estimators.certificate.certify import (
     limit,
     measure,
 )
+from inference.estimators.certificate.programs.deep import Deep
+from inference.estimators.certificate.programs.energies import ENERGIES
 from inference.estimators.certificate.programs.energy import (
-    ENERGIES,
     Copies,
     Energy,
     kernel,
@@ -32,11 +33,16 @@ from inference.estimators.certificate.programs.energy import (
     log_factor,
     states,
 )
-from inference.estimators.certificate.programs.machine import machine
+from inference.estimators.certificate.programs.machine import machine, middle
 
 DRAWS = 60 * 200
 COMPARISONS = 1000  # rounded up
-TAKEN = {"energy": {"CD", "Pseudo", "NCE"}, "summed": {"ELBO"}, "copies": {"Denoising"}}
+TAKEN = {
+    "energy": {"CD", "Pseudo", "NCE"},
+    "summed": {"CD", "Pseudo", "NCE", "ELBO"},
+    "deep": {"CD", "UpDown", "MultiPrediction"},
+    "copies": {"Denoising"},
+}
 GRID = [s for s in energy_settings() if any(s.label.startswith(word) for word in TAKEN[s.case])]
 
 
@@ -60,7 +66,7 @@ def test_mean_gradient_is_the_exact_one(setting: Setting) -> None:
 
 
 def test_the_grid_is_whole() -> None:
-    assert len(GRID) == 2 * (6 + 1 + 2)
+    assert len(GRID) == 2 * (6 + 7 + 6 + 2)
     others = [
         s for s in energy_settings(engines=["numpyro"]) if s not in GRID and s.case != "summed"
     ]
@@ -126,14 +132,37 @@ def constant_forgotten(engine: str) -> Any:
     return Planted
 
 
+def data_not_drawn(engine: str) -> Any:
+    """Its step leaves the data out: h hears of g alone, as if there were no layer below."""
+
+    class Planted(middle(engine)):
+        def transition(self, value: Any, key: Any) -> Any:
+            above = machine(engine)(self.weight[:, 3:], self.visible, self.hidden[3:])
+            return above.transition(value, key)
+
+    return Planted
+
+
+def seen_by_itself(engine: str) -> Any:
+    """Its mean field is shown the entries that it is to predict."""
+
+    class Planted(middle(engine)):
+        def predict(self, x: Any, held: Any, sweeps: int) -> Any:
+            return super().predict(x, 0 * held + 1, sweeps)
+
+    return Planted
+
+
 PLANTED = [
     ("energy", "CD", Energy("energy", law=probability_in_the_chain)),
     ("energy", "CD", Energy("energy", law=key_used_twice)),
     ("summed", "ELBO", Energy("summed", summed=True, law=constant_forgotten)),
+    ("deep", "UpDown", Deep("deep", law=data_not_drawn)),
+    ("deep", "MultiPrediction", Deep("deep", law=seen_by_itself)),
     ("copies", "Denoising, walks", Copies("copies", corruption=lambda x: 0.4 * x + 0.3)),
 ]
 
-NAMES = ("probability", "key used twice", "log Z", "another corruption")
+NAMES = ("probability", "key used twice", "log Z", "no data", "seen", "another corruption")
 
 
 @pytest.mark.parametrize(("case", "label", "program"), PLANTED, ids=NAMES)

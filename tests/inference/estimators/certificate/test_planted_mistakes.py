@@ -179,7 +179,8 @@ class EnumeratedWithoutTheWeightsGradient(Enumerated):
 class UnpairedDisARM(DisARM):
     """The second draw has noise of its own."""
 
-    def _site_term(self, program: Any, draws: Any, site: Any) -> Any:
+    def _site_term(self, program: Any, draws: Any, site: Any, held: Any) -> Any:
+        del held
         other = program.draw(self.num_particles)
         logits = program.stop(draws.logits[site.name])
         difference = program.structure.spread(program.stop(draws.log_w - other.log_w), site)
