@@ -36,7 +36,10 @@ class ComparisonTable(pd.DataFrame):
         for name in self:
             for key, cell in zip(labels, self[name], strict=True):
                 if len(str(cell)) > _WIDEST:
-                    yield textwrap.fill(f"{', '.join(key)}, {name}: {cell}", _WIDTH)
+                    said = f"{', '.join(key)}, {name}: {cell}"
+                    yield textwrap.fill(
+                        said, _WIDTH, break_long_words=False, break_on_hyphens=False
+                    )  # a path or a command stays whole
 
 
 def _column(heading: str, cells: Sequence[str]) -> list[str]:
