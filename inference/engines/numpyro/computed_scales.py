@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import random
-from jax.core import Tracer
+from jax.core import Tracer, eval_jaxpr
 from jax.interpreters import partial_eval
 
 from inference.engines.numpyro.handlers import Steer
@@ -129,4 +129,4 @@ def _meaning(closed: Any, number: int) -> Any:
         ]
         return _ADDRESS.sub("", f"{jaxpr} {inputs} {told}")
     with jax.ensure_compile_time_eval():
-        return np.asarray(jax.core.eval_jaxpr(jaxpr, closed.consts)[0], dtype=np.float64)
+        return np.asarray(eval_jaxpr(jaxpr, closed.consts)[0], dtype=np.float64)
