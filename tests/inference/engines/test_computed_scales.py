@@ -19,12 +19,18 @@ from inference.objectives import IWAE, RWS, VIMCO
 X = np.array([0.4, -1.1, 2.0, 0.7, -0.2], dtype=np.float32)
 W = np.array([0.5, 2.0, 1.0, 1.5, 0.7], dtype=np.float32)
 Ways = dict[str, Callable[[Any, Any], Any]]
+
+
+def parameter(name: str, value: float) -> Any:
+    return numpyro.param(name, jnp.array(value))
+
+
 ALIKE: Ways = {
     "an array": lambda x, w: jnp.array(0.3),
     "an array of rows": lambda x, w: jnp.asarray(W),
     "of the data": lambda x, w: jnp.where(x > 0, 2.0, 1.0),
     "of weights": lambda x, w: w / w.mean(),
-    "of a parameter": lambda x, w: 1 + jnp.square(jnp.asarray(numpyro.param("s", jnp.array(0.5)))),
+    "of a parameter": lambda x, w: 1 + parameter("s", 0.5) ** 2,
 }
 
 
@@ -35,14 +41,14 @@ def pair(
     of_guide = of_guide or of_model
 
     def model(x: Any, w: Any) -> None:
-        a = jnp.asarray(numpyro.param("a", jnp.array(0.5)))
+        a = parameter("a", 0.5)
         with numpyro.plate("data", len(x)), scale(scale=of_model(x, w)):
             z = numpyro.sample("z", dist.Normal(0 * x, 1.0))
             u = numpyro.sample("u", dist.Normal(z, 1.0))
             numpyro.sample("x", dist.Normal(a * u, 1.0), obs=x)
 
     def guide(x: Any, w: Any) -> None:
-        b = numpyro.param("b", jnp.array(0.3))
+        b = parameter("b", 0.3)
         with numpyro.plate("data", len(x)), scale(scale=of_guide(x, w)):
             z = numpyro.sample("z", dist.Normal(b * x, 1.0))
             numpyro.sample("u", dist.Normal(z, 1.0))
@@ -101,7 +107,8 @@ def test_scales_that_are_drawn_are_two() -> None:
     """Each side draws its own, from a key of its own."""
 
     def drawn(x: Any, w: Any) -> Any:
-        return 1 + jnp.asarray(numpyro.prng_key())[0] % 7
+        key: Any = numpyro.prng_key()
+        return 1 + key[0] % 7
 
     with pytest.raises(ObjectiveError, match="has scale"):
         fit(pair(drawn), (X, W), objective=IWAE(4), steps=1, progress=False)

@@ -23,15 +23,16 @@ def gaussian(*, given: bool) -> Any:
 
     def model(x: Any) -> None:
         w = pyro.param("w", torch.tensor(0.5))
-        with pyro.plate("data", len(x), subsample=x if given else None) as rows:
+        with pyro.plate("data", len(x), subsample=x if given else None) as taken:
+            rows: Any = taken
             z = pyro.sample("z", dist.Normal(0.0, 1.0))
             pyro.sample("x", dist.Normal(w * z, 1.0), obs=rows if given else x)
 
     def guide(x: Any) -> None:
         a = pyro.param("a", torch.tensor(0.5))
-        with pyro.plate("data", len(x), subsample=x if given else None) as rows:
-            seen: Any = rows if given else x
-            pyro.sample("z", dist.Normal(a * seen, 1.0))
+        with pyro.plate("data", len(x), subsample=x if given else None) as taken:
+            rows: Any = taken
+            pyro.sample("z", dist.Normal(a * (rows if given else x), 1.0))
 
     return SimpleNamespace(engine="pyro", model=model, guide=guide)
 
