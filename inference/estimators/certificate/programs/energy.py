@@ -236,8 +236,8 @@ class Copies:
         if not isinstance(objective, Denoising):
             return None
         every = states(_BITS)
-        chances = _corrupted(every)[:, None]
-        corrupt = np.prod(np.where(every[None] == 1, chances, 1 - chances), -1)
+        copied = _corrupted(every)[:, None]
+        corrupt = np.prod(np.where(every[None] == 1, copied, 1 - copied), -1)
         logits = every @ self.values["weight"].T + self.values["bias"]
         restore = chances(every[None], logits[:, None])
         met = law_of(self.batch[0])[:, None] * corrupt  # of x and a copy
