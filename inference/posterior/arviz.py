@@ -148,6 +148,8 @@ def pointwise(
     dims, _ = dimensions(structure)
     values, names = {}, {}
     for name, value in scored.log_likelihood.items():
+        # ArviZ exponentiates what it is given, which overflows in single precision.
+        value = np.asarray(value, np.float64)
         batch = dims[name][: value.ndim - 1]
         within = [place for place, dim in enumerate(batch) if kept and dim not in kept]
         values[name] = grouped(value.sum(tuple(1 + place for place in within)), chains)
