@@ -98,9 +98,15 @@ class Structure(Likelihood):
             ObjectiveError: if it does not.
         """
         if not self.proposals:
+            known = all(site.normalised for site in self.model.values())
+            remedy = (
+                "ELBO(), which is the exact log-likelihood where the model has no latents"
+                if known
+                else "CD(), which learns a density up to a constant without a guide"
+            )
             raise ObjectiveError(
                 f"{objective} is about the guide's draws, and this guide draws nothing; use "
-                "ELBO(), which is the exact log-likelihood where the model has no latents."
+                f"{remedy}."
             )
 
     def check_pathwise(self, objective: str) -> None:
@@ -152,7 +158,7 @@ class Structure(Likelihood):
             raise ObjectiveError(
                 f"{objective} differentiates through the model's draws, but {chained.name!r} is "
                 "drawn by a Markov chain, through which no gradient goes. CD() learns by such "
-                "draws."
+                "draws, and Adversarial(draw='score') by their densities."
             )
         if draw == "score":
             return  # no gradient goes through the draws
