@@ -56,7 +56,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """All findings of `check_pair`; printed, it is a paragraph for each and their counts.
+    """All findings of `check_pair`; printed, it is a paragraph for each, or for the reason
+    that several were skipped for, and their counts.
 
     Attributes:
         findings: in the order of the checks. A check that found several mistakes has several.

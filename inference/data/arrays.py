@@ -117,8 +117,9 @@ def _refuse_words(part: Any) -> None:
     """Refuse a name in place of the data, and names before them."""
     if isinstance(part, str):
         raise DataError(
-            f"data must be arrays, got the string {part!r}; pass what it names, for example "
-            f"ppl_models.datasets.load({part!r}) to fit, and its split .test to an evaluation."
+            f"data must be arrays of real numbers, got the string {part!r}; pass what it names, "
+            f"for example ppl_models.datasets.load({part!r}) to fit, and its split .test to an "
+            "evaluation."
         )
     if isinstance(part, dict):
         raise DataError(

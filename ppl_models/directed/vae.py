@@ -72,8 +72,8 @@ class VAE(PyroPair):
         refine: steps k of natural gradient that the guide takes on the ELBO of its own m and s for
             each datum, from what the encoder gives (semi-amortised, as Kim et al. 2018,
             arXiv:1802.02550). Its expectation is a mean over the next power of 2 above latent_dim
-            fixed points, exact for a linear decoder and Gaussian x. What the steps add is taken as
-            a constant in gradients (first order; the paper differentiates through them).
+            fixed points, exact for a linear decoder and Gaussian x. Gradients go through the steps,
+            as in the paper: encoder and decoder learn for where they end.
         refine_rate: of these steps, at most 1; where latents are correlated given x, less.
 
     Raises:

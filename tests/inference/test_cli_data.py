@@ -50,7 +50,13 @@ def test_list_names_all_and_where_their_files_are(folder: Path) -> None:
 
 def test_show_says_options_files_and_ids(folder: Path) -> None:
     text = said("show", "digits")
-    for words in ("binarisation, seed", "(1297, 64)", "digits/test/dynamic/seed=0/", "8 x 8"):
+    for words in (
+        "binarisation",
+        "seed of the draws",
+        "(1297, 64)",
+        "digits/test/dynamic/seed=0/",
+        "8 x 8",
+    ):
         assert words in text
     text = said("show", "frey_face")
     for words in ("one man's face", "fold", "not here", "http://127.0.0.1:9/faces.mat"):

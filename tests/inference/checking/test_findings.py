@@ -64,7 +64,10 @@ def test_report_counts_and_prints_every_finding():
     report = check_pair((model, lambda x: None), X)
     lines = str(report).splitlines()
     assert max(map(len, lines)) <= 80
-    assert len([line for line in lines if not line.startswith(" ")]) == len(report.findings) + 1
+    paragraphs = len([line for line in lines if not line.startswith(" ")]) - 1
+    reasons = {each.message for each in report.skipped}
+    assert paragraphs == len(report.findings) - len(report.skipped) + len(reasons)
+    assert all(each.check in str(report) for each in report.findings)
     counts = len(report.passed), len(report.failed), len(report.skipped)
     assert lines[-1] == "{} passed, {} errors, 0 limits, 0 notes, {} skipped".format(*counts)
     assert list(report.frame["level"]) == [each.level or each.outcome for each in report.findings]
