@@ -56,8 +56,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """All findings of `check_pair`; printed, it is a paragraph for each, or for the reason
-    that several were skipped for, and their counts.
+    """All findings of `check_pair`; printed, a paragraph for each and their counts.
+
+    Checks that were skipped for one reason share a paragraph.
 
     Attributes:
         findings: in the order of the checks. A check that found several mistakes has several.
