@@ -69,12 +69,11 @@ def _check_number(pair: Any, arrays: Arrays, name: str) -> None:
 
 def _other_size(pair: Any, shape: tuple[int, ...], came: tuple[int, ...]) -> str:
     """Which hyperparameters to build the pair with: those that have the value of a wrong size."""
-    made = getattr(pair, "hyperparameters", {})
     if len(shape) != len(came):
-        own = f" (data_dim={made['data_dim']})" if made.get("data_dim") == shape[-1] else ""
-        one = "; pass a single row as x[None]" if len(came) == len(shape) - 1 else ""
         number = f"{len(shape)} dimension{'s' if len(shape) > 1 else ''}"
-        return f"a row has {number}{own}, not {len(came)}{one}"
+        one = "; pass a single row as x[None]" if came == shape[1:] else ""
+        return f"a row has {number}, not {len(came)}{one}"
+    made = getattr(pair, "hyperparameters", {})
     sizes = []
     for own, other in zip(shape, came, strict=True):
         named = [name for name in ("data_dim", "length") if made.get(name) == own]
