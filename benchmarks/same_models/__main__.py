@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import pickle
 import subprocess
 import tarfile
 import tempfile
@@ -21,9 +20,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks.same_models.compared import compared, numbers
+from benchmarks.same_models.compared import compared, numbers, write_call
 from inference.cli.pairs import pair_maker
 from inference.published.frame import Line, lines
 from inference.published.meaning import meaning
@@ -66,14 +63,8 @@ def _difference(row: Any, line: Line, folder: Path) -> str:
     data = load(row.data.name, **row.data.of(row.seeds[0]))
     maker: Any = pair_maker(f"row {row.name!r}", row.model, row.engine, row.options, data)
     model, engine, settings = maker.args
-    call = {
-        "model": model,
-        "engine": engine,
-        "settings": {"seed": 0, **settings},
-        "rows": tuple(np.asarray(each[:ROWS]) for each in data.arrays("train")),
-    }
-    given = folder / "call.pickle"
-    given.write_bytes(pickle.dumps(call))
+    given, rows = folder / "call.npz", [each[:ROWS] for each in data.arrays("train")]
+    write_call(given, model, engine, {"seed": 0, **settings}, rows)
     done = subprocess.run(
         ["git", "archive", line.result.commit.rstrip("+"), "ppl_models"],
         cwd=_ROOT,

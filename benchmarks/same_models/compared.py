@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,23 @@ import numpy as np
 _PROBE = Path(__file__).with_name("probe.py")
 
 
+def write_call(
+    path: Path, model: str, engine: str, settings: Mapping[str, Any], rows: Sequence[Any]
+) -> None:
+    """Keep what `probe.py` makes and runs: arrays as such, and the rest in words."""
+    arrays = {name: value for name, value in settings.items() if isinstance(value, np.ndarray)}
+    plain = {name: value for name, value in settings.items() if name not in arrays}
+    call = {"model": model, "engine": engine, "settings": plain, "rows": len(rows)}
+    held: dict[str, Any] = {f"row {number}": np.asarray(each) for number, each in enumerate(rows)}
+    np.savez(path, **{"call": np.array(json.dumps(call)), **arrays, **held})
+
+
 def numbers(tree: Path, given: Path, out: Path) -> dict[str, Any]:
     """What the model of a tree does; see `probe.py`.
 
     Args:
         tree: folder with a `ppl_models`.
-        given: the call, pickled.
+        given: the call, as `write_call` keeps it.
         out: file that may be written.
 
     Raises:

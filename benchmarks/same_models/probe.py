@@ -2,12 +2,12 @@
 
 Run by its path, with another tree first on PYTHONPATH: it imports the model and nothing else of it.
 
-python probe.py CALL.pickle NUMBERS.npz
+python probe.py CALL.npz NUMBERS.npz
 """
 
 from __future__ import annotations
 
-import pickle
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,12 +19,14 @@ import numpy as np
 def main() -> None:
     """Write every site's values and log densities, by part and name."""
     given, out = (Path(each) for each in sys.argv[1:])
-    call: dict[str, Any] = pickle.loads(given.read_bytes())
+    held = dict(np.load(given, allow_pickle=False))
+    call: dict[str, Any] = json.loads(str(held.pop("call")))
+    rows = tuple(held.pop(f"row {number}") for number in range(call["rows"]))
     from ppl_models import create
 
-    pair = create(call["model"], engine=call["engine"], **call["settings"])
+    pair = create(call["model"], engine=call["engine"], **call["settings"], **held)
     sites = _pyro if call["engine"] == "pyro" else _numpyro
-    np.savez(out, **dict(sites(pair, call["rows"])))
+    np.savez(out, **dict(sites(pair, rows)))
 
 
 def _numpyro(pair: Any, rows: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:

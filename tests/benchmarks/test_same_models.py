@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import shutil
 from pathlib import Path
 
@@ -11,16 +10,15 @@ import pytest
 from rows import ENGINES
 
 import ppl_models
-from benchmarks.same_models.compared import compared, numbers
+from benchmarks.same_models.compared import compared, numbers, write_call
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_changed_constant_is_found_and_moved_code_is_not(engine: str, tmp_path: Path) -> None:
     rows = (np.random.default_rng(0).normal(size=(4, 3)).astype("float32"),)
     settings = {"data_dim": 3, "latent_dim": 1, "seed": 0}
-    call = {"model": "ppca", "engine": engine, "settings": settings, "rows": rows}
-    given = tmp_path / "call.pickle"
-    given.write_bytes(pickle.dumps(call))
+    given = tmp_path / "call.npz"
+    write_call(given, "ppca", engine, settings, rows)
     found = {}
     for name, new in (("same", "weight.T + 0 + "), ("changed", "weight.T + 1 + ")):
         tree = tmp_path / name
