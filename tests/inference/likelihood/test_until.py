@@ -110,6 +110,12 @@ def test_it_says_when_the_draws_were_too_few(engine: str) -> None:
     )
 
 
+def test_each_round_has_draws_of_its_own() -> None:
+    """The mean weight of draws and their repetition is that of the draws, to the last digit."""
+    first, both = (log_likelihood(ppca("pyro"), X, count, until=1e-9) for count in (50, 100))
+    assert (np.abs(both.per_datum - first.per_datum) > 1e-4).mean() > 0.9
+
+
 def test_nothing_to_draw_and_wrong_words() -> None:
     row = ROWS["hmm-summed"]
     pair = create(row.model, **row.hyperparameters)
