@@ -285,6 +285,11 @@ def test_evaluate_in_closed_form(tmp_path):
     report = facts(succeed("evaluate", tmp_path / "run", "--method", "exact", "--split", "train"))
     assert report["method"] == "exact"
     assert report["rows"] == "1,297 of 1,297"
+    thinned = facts(succeed("evaluate", tmp_path / "run", "--method", "exact", "--every", 100))
+    some = load("digits", binarisation=None).test[::100]
+    expected = log_likelihood(load_run(tmp_path / "run").pair, some, method="exact")
+    assert thinned["rows"] == "3 of 3 (each 100th of 300)"
+    assert thinned["mean log-likelihood"] == f"{expected.mean:.3f} nats per datum"
 
 
 def test_evaluate_by_annealing(runs):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 from rows import ENGINES
+from scipy import stats
+from scipy.special import softmax
 
 from inference import ELBO, NUTS, Enumerated, fit, posterior_error
 from inference.engines import load_engine
@@ -46,6 +50,33 @@ def test_the_bound_is_the_closed_form(engine: str, objective: Any) -> None:
     error = losses.std(ddof=1) / len(losses) ** 0.5
     assert abs(-losses.mean() - MeanField.of(weights).bound(X, PRIOR)) < 5 * error
     assert error < 6  # nats of all data, of which the bound without its priors lacks 40
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_responsibilities_are_those_of_expected_densities(engine: str) -> None:
+    """E log pi_k + E log N(x; mu_k, 1 / tau_k) under the guide, each expectation by quadrature."""
+    moved = pair(engine)
+    away = np.random.default_rng(2)
+    moved.set_weights(
+        {n: v + 0.5 * away.normal(size=v.shape).astype("f") for n, v in moved.get_weights().items()}
+    )
+    guide, rows = MeanField.of(moved.get_weights()), X[:40:8].astype(np.float64)
+    total = guide.concentrations.sum()
+    log_pi = [stats.beta(a, total - a).expect(np.log) for a in guide.concentrations]
+    laws = [
+        stats.gamma(a, scale=1 / b)
+        for a, b in zip(guide.shapes.flat, guide.rates.flat, strict=True)
+    ]
+    log_tau, tau = (
+        np.reshape([law.expect(each) for law in laws], guide.shapes.shape)
+        for each in (np.log, lambda value: value)
+    )
+    missed = (rows[:, None] - guide.locs) ** 2 + guide.scales**2
+    expected = softmax(log_pi + 0.5 * (log_tau - tau * missed).sum(-1), axis=1)
+    given = torch.tensor(X[:40:8]) if engine == "pyro" else jnp.asarray(X[:40:8])
+    found = moved.responsibilities(given)
+    found = found.detach().numpy() if engine == "pyro" else np.asarray(found)
+    np.testing.assert_allclose(softmax(found, axis=1), expected, atol=1e-4)
 
 
 def test_coordinate_ascent_never_falls_and_ends_where_the_bound_is_flat() -> None:

@@ -153,6 +153,25 @@ def test_noise_vanishes_at_the_exact_posterior(engine: str, objective: Objective
     assert 1e6 * landed < variance(checkpoint, engine, ELBO(analytic_kl=False))
 
 
+def test_equal_weights_are_worth_what_the_others_are() -> None:
+    """A net whose data are independent of its units, and a guide that is the prior; K = 5.
+
+    Each weight is p(x), as is the mean of the others, so the signal is zero, and what is left of
+    the gradient is that of the bound, -1/K sum_k grad log q(b_k), with a variance in closed form.
+    400 gradients: five deviations are 35 %. A mean over all K takes the signal for -0.15.
+    """
+    drawn = tb.parameters()
+    values = {name: 0 * value if "weight" in name else value for name, value in drawn.items()}
+    values["guide_bias"] = values["prior"]
+    guide, x = frozenset({"guide_weight", "guide_bias"}), tb.data(5)
+    found = variance(
+        Checkpoint(lambda engine: tb.pair(engine, values), x, guide), "numpyro", VIMCO(5)
+    )
+    chance = 1 / (1 + np.exp(-values["prior"]))
+    expected = (chance * (1 - chance)).sum() * (len(x) + (x**2).sum()) / 5
+    assert found == pytest.approx(expected, rel=0.35)
+
+
 def belief_net() -> Checkpoint:
     """16 units, 25 pixels, 5 data."""
     values = tb.parameters(hidden=16, visible=25)

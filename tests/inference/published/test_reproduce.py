@@ -256,6 +256,17 @@ def test_the_newest_counts_and_the_others_are_history(own):
     assert len(results(own, history=True)) == 3
 
 
+def test_a_bound_misses_its_goal_where_it_is_lower(places):
+    """The bound is better the higher, the other figure, an NLL, the lower."""
+    for line, sign in zip(
+        frame.lines(rows=places[0], path=places[0] / "results.csv"), (1, -1), strict=True
+    ):
+        asked = replace(line.asked, goals={"short": -10.0})
+        for ours, distance in ((-12.0, -2.0), (-9.0, 1.0)):
+            found = replace(line, asked=asked, result=replace(line.result, ours=ours))
+            assert (found.distance, found.reached) == (sign * distance, sign * distance <= 0)
+
+
 def test_stale_is_what_was_made_from_another_row_or_model(own, monkeypatch):
     def stale() -> set[str]:
         return set(results(own)["stale"])

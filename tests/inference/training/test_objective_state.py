@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_belief_net as tb
 from tiny_runs import BATCH, assert_same_parameters, assert_same_run, bare, binary, differs, quick
 
 from inference import ELBO, NVIL, REBAR, RELAX, RLOO, Concrete, load_run, log_likelihood
@@ -41,6 +42,7 @@ OWNED = {
     "warm-up": {"state.step"},
     "annealed": {"state.step"},
 }
+KINDS = ("mean", "variance")
 each_owner = pytest.mark.parametrize("owner", OWNERS)
 
 
@@ -377,3 +379,26 @@ def test_nvil_subtracts_the_mean(engine):
         taken = one[name] - plain[name]
         assert (np.abs(taken).max() > 1e-3) == (name in CASE.guide_names)
         np.testing.assert_allclose(two[name] - plain[name], -2 * taken, rtol=1e-3, atol=1e-4)
+
+
+def test_nvil_keeps_running_moments_of_its_signal(engine):
+    """Data apart from the units, and a guide that is the prior: each signal is log p(x_n).
+
+    mean_t = 0.9 mean_{t-1} + 0.1 mean_n log p(x_n), and so the variance about mean_{t-1}.
+    """
+    values = {n: 0 * v if "weight" in n else v for n, v in tb.parameters().items()}
+    values["guide_bias"] = values["prior"]
+    x = tb.data(20)
+    log_p = (x * values["bias"] - np.logaddexp(0, values["bias"])).sum(1)
+    mean = variance = 0.0
+    for _ in range(3):
+        mean, variance = (
+            0.9 * mean + 0.1 * log_p.mean(),
+            0.9 * variance + 0.1 * ((log_p - mean) ** 2).mean(),
+        )
+    run = quick(
+        tb.pair(engine, values), x.astype(np.float32), objective=NVIL(None, decay=0.9),
+        batch_size=20, steps=3, learning_rate=1e-12,
+    )  # fmt: skip
+    found = {kind: float(v) for n, v in run.owned.items() for kind in KINDS if f"{kind}." in n}
+    assert found == pytest.approx({"mean": mean, "variance": variance}, rel=1e-4)

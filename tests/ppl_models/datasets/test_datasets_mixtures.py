@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from types import ModuleType
 
 import numpy as np
@@ -53,6 +54,18 @@ def test_the_seed_makes_the_data_and_is_in_their_id(name: str) -> None:
     assert identity.startswith(f"{name}/train/real/seed=3/")
     again, options = parse_data_id(identity)  # as `ppl-zoo evaluate` finds the data of a run
     assert load(again, **options).id == one.id
+
+
+@pytest.mark.parametrize(("name", "source"), BOTH.items())
+def test_splits_are_drawn_apart(name: str, source: ModuleType) -> None:
+    """Labels of two splits agree by chance: 10,000 pairs of M parts, a deviation of 5 in 1e6."""
+    data = load(name)
+    splits = [(getattr(data, split)[:10_000], data.labels[split][:10_000]) for split in data.labels]
+    chance = 1 / len(source.centres())
+    for (one, its), (other, theirs) in itertools.combinations(splits, 2):
+        assert not (one == other).all(1).any()
+        allowed = 5 * np.sqrt(chance * (1 - chance) / len(its))
+        assert abs((its == theirs).mean() - chance) < allowed
 
 
 @pytest.mark.parametrize("name", BOTH)
