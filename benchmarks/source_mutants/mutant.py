@@ -23,6 +23,7 @@ class Mutant:
         breaks: the mistake in words.
         tests: the files that should find it, the likeliest first.
         select: which of their tests, as pytest's `-k` has it; all where it is empty.
+        lived: whether the suite as it was did not find it, and a test was written for it.
         harmless: why it may survive; empty where it may not.
     """
 
@@ -34,6 +35,7 @@ class Mutant:
     breaks: str
     tests: tuple[str, ...]
     select: str = ""
+    lived: bool = False
     harmless: str = ""
 
     def misfit(self, root: Path) -> str:

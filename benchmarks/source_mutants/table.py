@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,17 +29,26 @@ def write(path: Path, mutants: Sequence[Mutant], known: Mapping[str, Entry]) -> 
 
 
 def markdown(mutants: Sequence[Mutant], known: Mapping[str, Entry]) -> str:
-    """The table, and why those that live do no harm."""
+    """The counts, the table, and why those that live do no harm."""
     tried = [mutant for mutant in mutants if mutant.name in known]
     ends = [known[mutant.name]["end"] for mutant in tried]
-    dates = sorted({known[mutant.name]["date"] for mutant in tried})
+    dates = dict.fromkeys(sorted({known[mutant.name]["date"] for mutant in tried}))
+    said = [
+        f"{ends.count('killed')} of {len(ends)} were found by the suite ({', '.join(dates)}).",
+        "Each was planted alone in a copy of the tree; a test counts that fails with it and passes",
+        "without. They were chosen from the source before its tests were read. Again:",
+        "`python -m benchmarks.source_mutants --write FILE.json`.",
+    ]
+    late = [f"`{mutant.name}`" for mutant in tried if mutant.lived]
+    if late:
+        said += [
+            f"Before tests were written for what had lived, {len(late)} fewer were found:",
+            f"{', '.join(late)}. That figure says more of mistakes that nobody has thought of.",
+        ]
     lines = [
         "# Planted mistakes",
         "",
-        f"{ends.count('killed')} of {len(ends)} were found by the suite"
-        f"{f' ({dates[0]} to {dates[-1]})' if dates else ''}. Each was planted alone in a copy of",
-        "the tree; a test counts that fails with it and passes without. Again:",
-        "`python -m benchmarks.source_mutants --write FILE.json`.",
+        textwrap.fill(" ".join(said), 100, break_on_hyphens=False, break_long_words=False),
         "",
         "| layer | mistake | in | found by | seconds | commit |",
         "|---|---|---|---|---|---|",
