@@ -68,7 +68,7 @@ def test_responsibilities_are_those_of_expected_densities(engine: str) -> None:
         for a, b in zip(guide.shapes.flat, guide.rates.flat, strict=True)
     ]
     log_tau, tau = (
-        np.reshape([law.expect(each) for law in laws], guide.shapes.shape)
+        np.array([float(law.expect(each)) for law in laws]).reshape(guide.shapes.shape)
         for each in (np.log, lambda value: value)
     )
     missed = (rows[:, None] - guide.locs) ** 2 + guide.scales**2

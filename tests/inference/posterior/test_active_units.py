@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 import numpy as np
 import pytest
 from placing import place
@@ -26,6 +29,36 @@ def test_active_units_of_ppca_are_those_of_its_closed_form(engine: str) -> None:
     for number in range(1, 4):
         between = float(np.sqrt(variances[-number] * max(variances[-number - 1], 1e-9)))
         assert active_units(fitted, x, threshold=between) == {"z": number}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_a_draw_adds_to_a_mean_is_taken_off(engine: str) -> None:
+    """E q(z2 | z1) is z1 ~ Normal(x, 2), so a mean of 10 draws varies by Var x + 4 / 10.
+
+    Var x is 1, known from 200 rows to 0.1 (a relative sqrt(2 / 199)), as is 1.4 less 0.4 to 0.14:
+    5 deviations are 0.7. Less 4, it would be negative; with nothing taken off, z3 would count, too,
+    whose mean is a draw that has nothing to do with x: 0.4 in place of 0, known to 0.04.
+    """
+    library: Any = importlib.import_module(engine)
+    normal = library.distributions.Normal
+
+    def guide(x: Any) -> None:
+        with library.plate("data", len(x)):
+            first = library.sample("z1", normal(x, 2.0))
+            library.sample("z2", normal(first, 1.0))
+            noise = library.sample("z4", normal(0 * x, 2.0))
+            library.sample("z3", normal(noise, 1.0))
+
+    def model(x: Any) -> None:
+        with library.plate("data", len(x)):
+            for name in ("z1", "z2", "z3", "z4"):
+                library.sample(name, normal(0 * x, 1.0))
+            library.sample("x", normal(0 * x, 1.0), obs=x)
+
+    x = np.random.default_rng(0).normal(size=200)
+    x = ((x - x.mean()) / x.std(ddof=1)).astype(np.float32)
+    found = active_units((model, guide), x, threshold=0.25)
+    assert found == {"z1": 1, "z2": 1, "z3": 0, "z4": 0}
 
 
 def test_active_units_refuses_what_has_no_variance() -> None:

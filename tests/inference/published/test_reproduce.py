@@ -261,6 +261,7 @@ def test_a_bound_misses_its_goal_where_it_is_lower(places):
     for line, sign in zip(
         frame.lines(rows=places[0], path=places[0] / "results.csv"), (1, -1), strict=True
     ):
+        assert line.asked is not None
         asked = replace(line.asked, goals={"short": -10.0})
         for ours, distance in ((-12.0, -2.0), (-9.0, 1.0)):
             found = replace(line, asked=asked, result=replace(line.result, ours=ours))

@@ -23,7 +23,7 @@ from tiny_runs import (
 
 from inference import fit, load_run
 from inference.errors import ArgumentError, ZooError
-from ppl_models.datasets import load
+from ppl_models.datasets import Dataset, load
 
 STEPS = 6
 
@@ -294,6 +294,35 @@ def test_dynamic_binarisation_draws_afresh(engine):
     data = grey_dataset()
     once = quick(vae(engine), (data.train > 0.5).astype(np.float32), steps=STEPS)
     assert differs(quick(vae(engine), data, steps=STEPS).parameters, once.parameters)
+
+
+def test_each_step_binarises_with_noise_of_its_own(engine):
+    """A mean that plain gradient steps of length 1 put on the row that they see, all grey 0.5.
+
+    So the mean after t steps is the t-th draw, of 400 fair pixels. Two draws differ in half of
+    them: a deviation of 5 has the probability 6e-7.
+    """
+    library: Any = importlib.import_module(engine)
+    zeros: Any = importlib.import_module({"pyro": "torch", "numpyro": "jax.numpy"}[engine]).zeros
+
+    def model(x: Any) -> None:
+        mean = library.param("mean", zeros(400))
+        with library.plate("data", len(x)):
+            library.sample("x", library.distributions.Normal(mean, 1.0).to_event(1), obs=x)
+
+    grey = np.full((1, 400), 0.5, np.float32)
+    data = Dataset(
+        name="grey", train=grey, valid=grey.round(), test=grey.round(), image_shape=(20, 20),
+        binarisation="dynamic", seed=0,
+    )  # fmt: skip
+    optimiser = {"pyro": "SGD", "numpyro": "sgd"}[engine]
+    drawn = [
+        quick((model, lambda x: None), data, batch_size=1, steps=steps, optimizer=optimiser,
+              learning_rate=1.0).parameters["mean"].round(4)
+        for steps in (1, 2)
+    ]  # fmt: skip
+    assert set(np.unique(drawn)) == {0, 1}
+    assert abs((drawn[0] != drawn[1]).mean() - 0.5) < 5 * 0.5 / 400**0.5
 
 
 class Terminal(io.StringIO):
