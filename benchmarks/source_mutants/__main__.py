@@ -21,7 +21,7 @@ def main(
     only: Annotated[list[str] | None, typer.Option(help="Names of mutants; repeatable.")] = None,
     write: Annotated[
         Path | None,
-        typer.Option(help="A file of JSON; the table is written beside it, others' entries stay."),
+        typer.Option(help="A .json file; the table is written beside it, others' entries stay."),
     ] = None,
     limit: Annotated[float, typer.Option(min=1, help="Seconds for the tests of each.")] = 300,
 ) -> None:
@@ -30,6 +30,8 @@ def main(
     names = [mutant.name for mutant in mutants]
     if unknown := set(only or ()) - set(names):
         raise SystemExit(f"--only {min(unknown)} is no mutant; there are {', '.join(names)}.")
+    if write is not None and write.suffix != ".json":
+        raise SystemExit(f"--write takes a file that ends in .json, got {write}.")
     console = Console(markup=False, highlight=False)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     told = {"commit": commit(), "date": today, "hardware": hardware(), "versions": said_versions()}

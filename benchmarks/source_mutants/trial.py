@@ -39,7 +39,13 @@ class Outcome:
 
 
 def copy_tree(target: Path, source: Path = ROOT) -> None:
-    """A copy of what git knows of a tree, with what is changed or new there and not ignored."""
+    """A copy of what git knows of a tree, with what is changed or new there and not ignored.
+
+    Raises:
+        SystemExit: if the tree is no clone, so that nothing says what belongs to it.
+    """
+    if not (source / ".git").exists():
+        raise SystemExit(f"{source} is no clone made by git; mistakes are planted in one only.")
     listed = subprocess.run(
         ["git", "-C", str(source), "ls-files", "-z", "-co", "--exclude-standard"],
         capture_output=True,

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.source_mutants.__main__ import main
 from benchmarks.source_mutants.mutant import Mutant, read
 from benchmarks.source_mutants.table import markdown
-from benchmarks.source_mutants.trial import ROOT, tried
+from benchmarks.source_mutants.trial import ROOT, copy_tree, tried
 
 HALF = Mutant(
     name="half",
@@ -69,6 +70,13 @@ def test_what_does_not_fit_is_named(toy: Path) -> None:
     assert "no file gone.py" in replace(HALF, file="gone.py").misfit(toy)
     with pytest.raises(SystemExit, match="occurs 0 times"):
         tried(replace(HALF, old="return 3 * x"), toy, 60)
+
+
+def test_what_can_not_be_copied_or_written_is_said_at_once(toy: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="no clone made by git"):
+        copy_tree(tmp_path, toy)
+    with pytest.raises(SystemExit, match=r"ends in \.json, got .*\.md"):
+        main(write=tmp_path / "table.md")
 
 
 def test_two_of_one_name_are_refused(tmp_path: Path) -> None:
