@@ -12,6 +12,7 @@ _MOVED = {
     "checking.registry": "checking.checks",
     "comparison.gathered": "comparison.gather",
     "comparison.report": "report",
+    "comparison.table": "tables",
     "evaluation": "likelihood, inference.posterior, inference.samples or inference.figures",
     "evaluation.annealing": "likelihood.annealing",
     "evaluation.arviz": "posterior.arviz",

@@ -21,6 +21,7 @@ from inference.cli.settings import hyperparameters, parse_settings
 from inference.cli.text import (
     INTERRUPTED,
     answering,
+    known_words,
     plain_warnings,
     print_run,
     resume_command,
@@ -126,6 +127,8 @@ def train(
         card = info(name)
     if engine is None:
         engine = "numpyro" if "numpyro" in card.engines else card.engines[0]
+    with answering():
+        known_words("--engine", [engine], card.engines)
     accepted = hyperparameters(card, engine)
     with answering():
         given = second_argument(labels, label_seed, quadrants) | own_options(data_option or [])

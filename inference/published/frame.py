@@ -24,6 +24,8 @@ _THEIRS = ["paper", "published", "published_error", "known", "published_note", "
 COLUMNS = ["title", *_OURS, *_THEIRS, "goal", "reached", "distance", "stale"]
 """Of the frame."""
 
+_MAIN = ("row", "kind", "ours", "standard_error", "published", "goal")  # are printed
+
 
 @dataclass(frozen=True)
 class Line:
@@ -112,9 +114,12 @@ def results(
     """
     import pandas as pd
 
+    from inference.tables import PrintedTable
+
     found = lines(model=model, data=data, history=history, rows=rows, path=path)
     kept = [line for line in found if stale is None or bool(line.stale) is stale]
-    return pd.DataFrame([line.as_dict() for line in kept], columns=COLUMNS)
+    frame = pd.DataFrame([line.as_dict() for line in kept], columns=COLUMNS)
+    return PrintedTable.of(frame, main=_MAIN)
 
 
 def lines(

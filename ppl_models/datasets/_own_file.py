@@ -126,6 +126,7 @@ def _table(path: Path) -> tuple[_Splits, _Splits, tuple[int, ...]]:
         ) from error
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read: {str(error).strip()}.") from error
+    _check_head(path, [str(name) for name in frame], frame)
     split = frame.pop("split") if "split" in frame else pd.Series("train", index=frame.index)
     label = frame.pop("label") if "label" in frame else None
     words = [str(name) for name in frame if frame[name].dtype.kind not in "fiub"]
@@ -134,6 +135,13 @@ def _table(path: Path) -> tuple[_Splits, _Splits, tuple[int, ...]]:
             f"{path}: column {words[0]!r} holds no numbers; leave it out, or write numbers in its "
             "place." if words else f"{path} has no columns of numbers."
         )  # fmt: skip
+    gaps = frame.isna().to_numpy()
+    if gaps.any():
+        row, column = (int(places[0]) for places in gaps.nonzero())
+        raise ValueError(
+            f"{path}: column {str(frame.columns[column])!r} holds no number in row {row + 1} "
+            f"({int(gaps.any(1).sum())} such rows); leave them out, or fill them in."
+        )
     wrong = sorted({str(each) for each in split} - set(SPLITS))
     if wrong or "train" not in set(split):
         raise ValueError(
@@ -146,6 +154,37 @@ def _table(path: Path) -> tuple[_Splits, _Splits, tuple[int, ...]]:
     if label is None:
         return rows, {}, (frame.shape[1],)
     return rows, {each: np.asarray(label[split == each]) for each in rows}, (frame.shape[1],)
+
+
+def _check_head(path: Path, names: list[str], frame: Any) -> None:
+    """The first line has names, and no column is the index that pandas writes beside the data.
+
+    Raises:
+        ValueError: if it is not so. Whole numbers that rise are names.
+    """
+    numbers = [_number(name) for name in names]
+    if _is(path, ".csv") and names and None not in numbers:
+        whole = all(number == int(number) for number in numbers if number is not None)
+        if not (whole and numbers == sorted(set(numbers), key=float)):  # pyright: ignore
+            raise ValueError(
+                f"{path}: the first line must name the columns, and holds numbers: "
+                f"{', '.join(names[:3])}. Put a line of names before it."
+            )
+    for name in names:
+        if name.startswith("Unnamed: ") and list(frame[name]) == list(range(len(frame))):
+            raise ValueError(
+                f"{path}: column {name!r} counts the rows, which pandas writes beside the data; "
+                "write the file anew with frame.to_csv(path, index=False)."
+            )
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        parts = text.rpartition(".")  # a name that is there twice, as pandas tells them apart
+        return _number(parts[0]) if parts[0].count(".") == 1 and parts[2].isdecimal() else None
+    return number if np.isfinite(number) else None
 
 
 def _with_all_splits(
