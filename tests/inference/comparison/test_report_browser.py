@@ -378,7 +378,7 @@ def test_every_column_is_seen_on_a_telephone(reader: Reader) -> None:
 
 @pytest.mark.parametrize("width", [420, 1300])
 def test_a_long_command_and_a_long_fact_are_seen_whole(reader: Reader, width: int) -> None:
-    content, long = known(), " ".join(f"--set name{n}=value{n}" for n in range(40))
+    content, long = known(), " ".join(f"--set name{n}=value{n}" for n in range(20))
     commands = (replace(content.commands[0], text=long), *content.commands[1:])
     about = "; ".join(["what an objective is valid for"] * 7)
     reader.emulate("light", width=width)
