@@ -24,7 +24,7 @@ class PrintedTable(pd.DataFrame):
     What is made of it, such as a part of its columns, is a plain data frame.
     """
 
-    _metadata = ("main",)
+    _metadata: list[str] = ["main"]  # noqa: RUF012 - pandas declares it so
     main: Sequence[str] = ()
 
     @classmethod
@@ -55,7 +55,7 @@ class PrintedTable(pd.DataFrame):
     def _shown(self) -> tuple[pd.DataFrame, list[str]]:
         """The columns that are printed, and a sentence about the others and about rows."""
         plain = pd.DataFrame(self)
-        shown = plain[list(self.main)] if self.main else plain
+        shown = plain.loc[:, list(self.main)] if self.main else plain
         others = [str(name) for name in plain if self.main and name not in self.main]
         below = []
         if others or len(plain) > _MOST:

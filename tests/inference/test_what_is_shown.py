@@ -133,7 +133,7 @@ def test_tables_of_pairs_and_of_published_figures_are_printed_whole() -> None:
     assert max(map(len, printed.splitlines())) <= 80
     assert "16.45" in printed
     assert all(name.split("_")[-1] in printed for name in figures)  # the others are named
-    assert "<p>" in figures._repr_html_()  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+    assert "<p>" in str(figures._repr_html_())  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
     assert type(sites.loc["x", "log_p"]) is float or np.isfinite(sites.loc["x", "log_p"])
 
 

@@ -1,4 +1,4 @@
-"""Options of the compiler that a release of jax does not know are left out, not blamed on a pair."""
+"""Options of the compiler that a release of jax does not know are left out."""
 
 from __future__ import annotations
 
