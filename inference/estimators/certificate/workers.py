@@ -13,7 +13,7 @@ from inference.data.rows import slices
 from inference.estimators.certificate.certify import Outcome, Setting, measure
 
 _TASKS_PER_PROCESS = 100
-# Programs run for less time than their compilation takes, whose larger half are the fusion emitters.
+# Programs run for less time than their compilation takes; the fusion emitters double that.
 _QUICK = (
     "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
     "--xla_cpu_parallel_codegen_split_count=1"
