@@ -72,7 +72,8 @@ def _of_bound(bound: Bound, objective: Objective, case: Case, x: Array, of: str 
         alpha, count = bound.alpha(objective), bound.num_particles(objective)
         slopes = exact.renyi_gradient(case, case.values, x, alpha, count, names)
         parts.append((1 - share, slopes))
-    return {name: sum(weight * slopes[name] for weight, slopes in parts) for name in names}
+    weighed = [{name: weight * slopes[name] for name in names} for weight, slopes in parts]
+    return {name: np.sum([slopes[name] for slopes in weighed], axis=0) for name in names}
 
 
 def bound_value(
