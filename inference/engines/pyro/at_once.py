@@ -71,19 +71,77 @@ def many_gradients(
 def _chunk(
     loss: Callable[[], Tensor], leaves: dict[str, Tensor], count: int
 ) -> tuple[Tensor, dict[str, Tensor | None]]:
-    """Losses, (count,), and by parameter their gradients, (count, ...)."""
+    """Losses, (count,), and by parameter their gradients, (count, ...).
+
+    Where an integer that is drawn decides what runs, all run once for each integer, from the same
+    random state, and each evaluation is taken from the run of its own.
+    """
+    before, decision = torch.get_rng_state(), _Decision()
+    losses, grads = _run(loss, leaves, count, decision)
+    if decision.numbers is None:
+        return losses, grads
+    for number in decision.numbers.unique().tolist():
+        if number == decision.taken:
+            continue
+        torch.set_rng_state(before)
+        other = _Decision(number)
+        found, slopes = _run(loss, leaves, count, other)
+        if other.numbers is None or not torch.equal(other.numbers, decision.numbers):
+            raise CannotVectoriseError("the loss decides otherwise a second time")
+        own = decision.numbers == number
+        losses[own] = found[own]
+        for name, slope in slopes.items():
+            _take(grads, name, slope, own)
+    return losses, grads
+
+
+def _take(grads: dict[str, Tensor | None], name: str, slope: Tensor | None, own: Tensor) -> None:
+    """Put some evaluations' gradients among those of all; None are zeros."""
+    kept = grads[name]
+    if kept is None and slope is not None:
+        kept = grads[name] = torch.zeros_like(slope)
+    if kept is not None:
+        kept[own] = 0 if slope is None else slope[own]
+
+
+def _run(
+    loss: Callable[[], Tensor], leaves: dict[str, Tensor], count: int, decision: _Decision
+) -> tuple[Tensor, dict[str, Tensor | None]]:
+    """As `_chunk`, with a decision that is the same for all."""
     many = {
         name: leaf.detach().expand(count, *leaf.shape).clone().requires_grad_(leaf.requires_grad)
         for name, leaf in leaves.items()
     }
 
     def one(zero: Tensor, own: dict[str, Tensor]) -> Tensor:
-        with _stored(leaves, own), _EachItsOwn(zero):
+        with _stored(leaves, own), _EachItsOwn(zero, decision):
             return loss() + zero
 
     losses = torch.vmap(one, randomness="different")(torch.zeros(count), many)
     losses.sum().backward()
     return losses.detach(), {name: leaf.grad for name, leaf in many.items()}
+
+
+class _Decision:
+    """An integer that evaluations draw, and the one that all of them go on with.
+
+    Attributes:
+        taken: the one; the first evaluation's, where none is given.
+        numbers: each evaluation's own, once it is drawn.
+    """
+
+    def __init__(self, taken: int | None = None) -> None:
+        self.taken = taken
+        self.numbers: Tensor | None = None
+
+    def __call__(self, each: Tensor) -> int:
+        if self.numbers is not None:
+            raise CannotVectoriseError("the loss decides more than once")
+        own, axis, _ = _unwrapped(each)
+        self.numbers = own.movedim(axis, 0).flatten().long()
+        if self.taken is None:
+            self.taken = int(self.numbers[0])
+        return self.taken
 
 
 @contextmanager
@@ -106,11 +164,12 @@ class _EachItsOwn(TorchFunctionMode):
 
     Attributes:
         zero: a zero of each evaluation: what it is added to is the evaluation's own.
+        decision: what int(...) of a draw becomes.
     """
 
-    def __init__(self, zero: Tensor) -> None:
+    def __init__(self, zero: Tensor, decision: _Decision) -> None:
         super().__init__()
-        self.zero = zero
+        self.zero, self.decision = zero, decision
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types
@@ -119,6 +178,8 @@ class _EachItsOwn(TorchFunctionMode):
         if func is Tensor.__setitem__ and _is_mask(args[1]) and isinstance(args[2], int | float):
             args[0].masked_fill_(args[1], args[2])
             return None
+        if func is Tensor.__int__ and functorch.is_batchedtensor(args[0]):
+            return self.decision(args[0])
         if func == _ASKED and functorch.is_batchedtensor(args[0]):
             return functorch.get_unwrapped(args[0]).requires_grad
         if func is Tensor.requires_grad_:

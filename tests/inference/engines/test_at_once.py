@@ -57,7 +57,26 @@ def test_each_gradient_is_that_of_its_own_draw(objective: ELBO) -> None:
     assert abs(noise.var() - 1) < 5 * (2 / 600) ** 0.5
 
 
-def test_what_looks_at_values_goes_one_by_one() -> None:
+def test_an_integer_that_is_drawn_decides_for_its_own_evaluation() -> None:
+    def loss() -> torch.Tensor:
+        drawn = torch.rand(1)
+        number = int(drawn * 3)  # a slope of `drawn` in the tens, and of how many were added after
+        added = [torch.ones(1) for _ in range(number)]
+        return (pyro.param("a", STORED) * (drawn + 10 * sum(added, torch.zeros(1)))).sum()
+
+    with pyro.get_param_store().scope(), torch.random.fork_rng():
+        pyro.param("a", STORED)
+        leaf = pyro.get_param_store()._params["a"]
+        loss().backward()
+        found, losses = many_gradients(loss, {"a": leaf}, 300)
+    slopes = found["a"][:, 0]
+    drawn = slopes % 10
+    np.testing.assert_array_equal(slopes // 10, np.floor(3 * drawn))
+    np.testing.assert_allclose(losses, 2 * slopes, rtol=1e-6)
+    assert len(np.unique(drawn)) == 300
+
+
+def test_a_number_of_terms_that_is_drawn_is_no_loop() -> None:
     found, losses = gradients(pair(), SUMO(1), (X,), 20)
     assert found["m"].shape == (20, 1)
     assert len(np.unique(losses)) == 20
@@ -70,7 +89,12 @@ def _of_the_store() -> torch.Tensor:
     return (pyro.param("a", STORED) * torch.randn(1)).sum()
 
 
+def _twice() -> torch.Tensor:
+    return _of_the_store() * (int(_of_the_store() > 0) + int(_of_the_store() > 1))
+
+
 LOSSES = {
+    "decides twice": _twice,
     "looks at values": lambda: _of_the_store() * (1 if _of_the_store().item() > 0 else 2),
     "draws without torch": lambda: _of_the_store() * random.random(),
     "draws by NumPy": lambda: _of_the_store() * np.random.random(),
