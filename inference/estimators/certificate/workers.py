@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
@@ -80,3 +81,4 @@ def _be_frugal() -> None:
     """Settings of torch and jax for a worker, before it imports them."""
     os.environ["OMP_NUM_THREADS"] = "1"  # threads would fight for the workers' cores
     os.environ.setdefault("XLA_FLAGS", _QUICK)
+    gc.set_threshold(10_000, 10, 10)  # what tracing makes is long-lived
