@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLOORS = (
-    {"errors", "literals", "moved", "descriptions"},
+    {"errors", "literals", "moved", "names", "descriptions"},
     {"arguments"},
     {"program"},
     {"engines"},
