@@ -6,8 +6,8 @@ command line starts quickly.
 
 from importlib.metadata import version
 
-from inference.moved import put_up
 from inference.names import attach
+from inference.signposts import put_up
 
 put_up()
 __version__ = version("ppl-model-zoo")
