@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,6 @@ from ppl_models._pair import Pair
 from ppl_models._registry import create
 from ppl_models.networks.arguments import check_choice, check_size
 from ppl_models.networks.centring import HIDDEN, Centre, shifts
-from ppl_models.networks.fine_tuning import classifier
 
 KINDS = ("dbn", "dbm")
 _NEXT_TO_NOTHING = 1e-3  # size of the weights of units that are to change nothing yet
@@ -52,31 +51,6 @@ class Machine(NamedTuple):
         centre = Centre(self.means, subtracted=told["centred"], unknown=unknown)
         hidden = self.weights["hidden_bias"]
         return weight, centre.plain(weight, self.weights["visible_bias"], hidden, self.means)[1]
-
-
-class Stackable:
-    """A machine that `stack`, `turn_over` and `to_classifier` make other pairs of.
-
-    Attributes:
-        engine: library of the pair that is made, too.
-    """
-
-    engine: ClassVar[str]
-
-    @classmethod
-    def stacked(cls, machines: Sequence[Any], kind: str, **more: Any) -> Pair:
-        """The pair of machines that were trained one upon the other; see `stack`."""
-        return assemble(cls.engine, machines, kind, **more)
-
-    @classmethod
-    def turned(cls, machine: Any, **more: Any) -> Pair:
-        """A machine for the codes of another that begins with their law; see `turned_over`."""
-        return turned_over(cls.engine, Machine(*machine), **more)
-
-    @classmethod
-    def classifier(cls, machines: Sequence[Any], **more: Any) -> Pair:
-        """A network to classes that begins with the machines' codes; see `to_classifier`."""
-        return classifier(cls.engine, [Machine(*each).upward() for each in machines], **more)
 
 
 def assemble(

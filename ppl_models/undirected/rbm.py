@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pyro
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ppl_models._pair import Pair
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_choice, check_count, check_size
 from ppl_models.networks.centring import Centre
 from ppl_models.networks.energy_arguments import VISIBLE, check_normaliser, rbm_start
 from ppl_models.networks.energy_law import means_like
+from ppl_models.networks.fine_tuning import classifier
 from ppl_models.networks.restricted_machine import RestrictedBoltzmann
-from ppl_models.networks.stacking import Stackable
+from ppl_models.networks.stacking import Machine, assemble, turned_over
 
 __all__ = ["RBM"]
 
 
-class RBM(PyroPair, Stackable):
+class RBM(PyroPair):
     """Visible units x and binary hidden units h without connections within a side.
 
     The density of x is known up to the constant Z; the hidden units are summed out:
@@ -83,6 +88,21 @@ class RBM(PyroPair, Stackable):
         start = rbm_start(data_dim, hidden_dim, visible, data_mean, seed)
         for name, value in start.items():
             self.register_parameter(name, nn.Parameter(torch.tensor(value)))
+
+    @staticmethod
+    def stacked(machines: Sequence[Any], kind: str, **more: Any) -> Pair:
+        """The pair of machines that were trained one upon the other; see `stack`."""
+        return assemble("pyro", machines, kind, **more)
+
+    @staticmethod
+    def turned(machine: Any, **more: Any) -> Pair:
+        """A machine for the codes of another that begins with their law; see `turned_over`."""
+        return turned_over("pyro", Machine(*machine), **more)
+
+    @staticmethod
+    def classifier(machines: Sequence[Any], **more: Any) -> Pair:
+        """A network to classes that begins with the machines' codes; see `to_classifier`."""
+        return classifier("pyro", [Machine(*each).upward() for each in machines], **more)
 
     def law(self) -> RestrictedBoltzmann:
         """The distribution of a row."""
