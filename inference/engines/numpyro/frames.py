@@ -12,7 +12,7 @@ from jax import Array
 
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.traces import Trace, samples, scale_of
-from inference.program.partly_observed import drawn_in_part
+from inference.program.obs_masks import drawn_in_part
 from inference.program.structure import Structure
 
 

@@ -17,7 +17,6 @@ from numpyro.handlers import block, seed
 from numpyro.infer import SVI
 from numpyro.infer.autoguide import AutoGuide
 
-from inference.engines.alone import ALONE
 from inference.engines.numpyro.averages import svi_of, values_of
 from inference.engines.numpyro.devices import find_device
 from inference.engines.numpyro.inspection import describe, inspect
@@ -29,6 +28,7 @@ from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, pa
 from inference.engines.numpyro.parameters import flatten, stored
 from inference.engines.numpyro.svi import attach, bound
 from inference.engines.numpyro.traces import traces
+from inference.engines.thread_lock import ALONE
 from inference.errors import ArgumentError, RunFolderError
 from inference.program.batches import Batch, Form, leading, on_arrays, plain_form
 from inference.program.program import OWNED, OWNED_STATE, is_owned

@@ -15,7 +15,7 @@ from inference import log_likelihood
 from inference.engines.numpyro.pairs import StoredPair
 from inference.engines.pyro.parameters import rebuild
 from inference.errors import ArgumentError
-from inference.likelihood.weighing import LogSums
+from inference.likelihood.importance_weights import LogSums
 from ppl_models import create
 
 X = np.random.default_rng(5).normal(scale=1.5, size=(23, 4)).astype(np.float32)

@@ -24,7 +24,7 @@ from scoring import log_densities
 from inference.estimators.certificate import exact
 from inference.estimators.certificate.cases import CASES, Case
 from inference.estimators.certificate.quadrature import score
-from inference.estimators.certificate.relaxed import concrete
+from inference.estimators.certificate.relaxations import concrete
 from inference.estimators.certificate.sites import Arrays
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)

@@ -10,7 +10,7 @@ import numpy as np
 
 from inference.estimators.certificate import exact, sets
 from inference.estimators.certificate.cases import Case
-from inference.estimators.certificate.relaxed import concrete
+from inference.estimators.certificate.relaxations import concrete
 from inference.estimators.certificate.sites import Array, Arrays
 from inference.objectives import Objective
 from inference.objectives.estimates import Bound, Estimates
