@@ -55,6 +55,7 @@ def recorded(node: Mapping[str, Any], site: Site, lines: Mapping[str, str]) -> R
         line=lines.get(site.name, ""),
         supported=np.array(True) if support is None else support.check(node["value"]).numpy(),
         invalid=invalid,
+        counted=_mask(node).numpy().copy(),
     )
 
 
@@ -68,6 +69,16 @@ def _size(plate: Plate, site: Site) -> dict[str, int]:
 
 def _scored(node: Mapping[str, Any]) -> Tensor:
     return scale_and_mask(node["fn"].log_prob(node["value"]), node["scale"], node["mask"])
+
+
+def _mask(node: Mapping[str, Any]) -> Tensor:
+    """Where a site's density counts: the handlers' mask and those around its distribution."""
+    mask, fn = torch.as_tensor(True if node["mask"] is None else node["mask"]), node["fn"]
+    while hasattr(fn, "base_dist"):
+        if type(fn).__name__ == "MaskedDistribution":
+            mask = mask & torch.as_tensor(fn._mask)
+        fn = fn.base_dist
+    return mask
 
 
 def log_prob_sum(sites: Mapping[str, Any]) -> Tensor:

@@ -117,3 +117,31 @@ def test_constraints_that_depend_on_other_arguments_are_let_be():
 
     report = check_pair((model, guide), X, checks=["arguments-in-range", "finite-at-prior-draws"])
     assert not report.failed, report
+
+
+@pytest.mark.parametrize(
+    ("of_model", "of_guide", "said"),
+    [
+        (True, False, "masked in the model and not in the guide for 3 of"),
+        (False, True, "nothing rewards the guide's spread"),
+        (True, True, ""),
+    ],
+)
+def test_a_mask_on_one_side_alone_is_noted(of_model, of_guide, said):
+    def draw(x, loc, masked):
+        there = jnp.arange(len(x)) > 2 if masked else jnp.ones(len(x), dtype=bool)
+        with numpyro.plate("data", len(x)), numpyro.handlers.mask(mask=there):
+            return numpyro.sample("z", dist.Normal(loc, 1.0))
+
+    def model(x):
+        z = draw(x, 0.0, of_model)
+        weight = numpyro.param("weight", jnp.ones(x.shape[1]))
+        with numpyro.plate("rows", len(x)):
+            numpyro.sample("x", dist.Normal(z[:, None] * weight, 1.0).to_event(1), obs=x)
+
+    def guide(x):
+        draw(x, x @ numpyro.param("slope", jnp.zeros(x.shape[1])), of_guide)
+
+    report = check_pair((model, guide), X, checks=["same-mask"])
+    assert [each.level for each in report.notes] == ["note"] * bool(said), report
+    assert not said or said in str(report.notes[0])
