@@ -145,3 +145,19 @@ def test_a_mask_on_one_side_alone_is_noted(of_model, of_guide, said):
     report = check_pair((model, guide), X, checks=["same-mask"])
     assert [each.level for each in report.notes] == ["note"] * bool(said), report
     assert not said or said in str(report.notes[0])
+
+
+@jax.custom_vjp
+def solved(value):
+    """As what an ODE solver gives, whose adjoint is right up to the solver's tolerance."""
+    return value
+
+
+solved.defvjp(lambda value: (value, None), lambda _, slope: (1.002 * slope,))
+
+
+def test_a_gradient_within_a_solver_s_tolerance_is_noted():
+    pair = generative(lambda z, weight: solved(z @ weight)), guide
+    report = check_pair(pair, X, checks=["gradient-of-log-p"])
+    assert not report.failed, report
+    assert "tolerance is too large" in str(report.notes[0])
