@@ -94,6 +94,17 @@ def mask_of(fn: Any) -> Any:
     return mask
 
 
+def counted(fn: Any) -> Array:
+    """Where the density of a value counts: masks, of which one within an event counts in part."""
+    if isinstance(fn, dist.MaskedDistribution):
+        return counted(fn.base_dist) & jnp.asarray(fn._mask)
+    if not isinstance(fn, _WRAPPERS):
+        return jnp.asarray(True)
+    inner = counted(fn.base_dist)
+    events = fn.reinterpreted_batch_ndims if isinstance(fn, dist.Independent) else 0
+    return inner.any(tuple(range(-min(events, inner.ndim), 0)))
+
+
 def with_slopes(fn: Any) -> Any:
     """The distribution with the right derivative of its density at the ends of its parameters.
 

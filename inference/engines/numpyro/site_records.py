@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.primitives import Messenger
 
-from inference.engines.numpyro.discrete import mask_of
+from inference.engines.numpyro.discrete import counted
 from inference.program.distributions import support_of
 from inference.program.records import calling_line
 
@@ -52,7 +52,7 @@ def arrays_of(run: Mapping[str, Any]) -> dict[str, Any]:
         "log_prob": _scored(run),
         "scale": 1.0 if run["scale"] is None else jnp.mean(run["scale"]),
         "supported": _meets(support, run["value"]),
-        "counted": mask_of(fn),
+        "counted": counted(fn),
         "fits": fits,
     }
 

@@ -130,17 +130,18 @@ def test_constraints_that_depend_on_other_arguments_are_let_be():
 def test_a_mask_on_one_side_alone_is_noted(of_model, of_guide, said):
     def draw(x, loc, masked):
         there = jnp.arange(len(x)) > 2 if masked else jnp.ones(len(x), dtype=bool)
+        within = dist.Normal(loc * jnp.ones((len(x), 1)), 1.0).mask(jnp.ones(1, dtype=bool))
         with numpyro.plate("data", len(x)), numpyro.handlers.mask(mask=there):
-            return numpyro.sample("z", dist.Normal(loc, 1.0))
+            return numpyro.sample("z", within.to_event(1))
 
     def model(x):
         z = draw(x, 0.0, of_model)
         weight = numpyro.param("weight", jnp.ones(x.shape[1]))
         with numpyro.plate("rows", len(x)):
-            numpyro.sample("x", dist.Normal(z[:, None] * weight, 1.0).to_event(1), obs=x)
+            numpyro.sample("x", dist.Normal(z * weight, 1.0).to_event(1), obs=x)
 
     def guide(x):
-        draw(x, x @ numpyro.param("slope", jnp.zeros(x.shape[1])), of_guide)
+        draw(x, x @ numpyro.param("slope", jnp.zeros((x.shape[1], 1))), of_guide)
 
     report = check_pair((model, guide), X, checks=["same-mask"])
     assert [each.level for each in report.notes] == ["note"] * bool(said), report
