@@ -135,8 +135,8 @@ def test_a_mask_on_one_side_alone_is_noted(of_model, of_guide, said):
             return numpyro.sample("z", within.to_event(1))
 
     def model(x):
-        z = draw(x, 0.0, of_model)
-        weight = numpyro.param("weight", jnp.ones(x.shape[1]))
+        z: Any = draw(x, 0.0, of_model)
+        weight: Any = numpyro.param("weight", jnp.ones(x.shape[1]))
         with numpyro.plate("rows", len(x)):
             numpyro.sample("x", dist.Normal(z * weight, 1.0).to_event(1), obs=x)
 
