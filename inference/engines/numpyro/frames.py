@@ -107,9 +107,9 @@ def density(site: Mapping[str, Any]) -> Array:
         return discrete.relaxed_log_prob(site["fn"], site["value"])
     if site.get("intermediates"):
         return site["fn"].log_prob(site["value"], site["intermediates"])
-    # Of data, thousands of entries a step, NumPyro's own slope is taken: see `with_slopes`.
-    fn = site["fn"] if site["is_observed"] else discrete.with_slopes(site["fn"])
-    return fn.log_prob(site["value"])
+    # Of data, thousands of entries a step, NumPyro's own slope by logits is taken.
+    usual = discrete.within_range if site["is_observed"] else discrete.with_slopes
+    return usual(site["fn"]).log_prob(site["value"])
 
 
 def _ratio(scale: Any, outside: Any) -> Any:
