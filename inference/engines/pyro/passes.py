@@ -62,7 +62,9 @@ class Passes:
         args = self.args if args is None else args
         return self._sites("guide", num_particles, steer, args)
 
-    def guide_sites_of(self, first: int, count: int, steer: Steer, *, again: bool) -> dict[str, Any]:
+    def guide_sites_of(
+        self, first: int, count: int, steer: Steer, *, again: bool
+    ) -> dict[str, Any]:
         """The sites of a run of the guide for some particles.
 
         Networks may draw noise of their own, such as dropout, which keeps particles apart. Of draws

@@ -98,5 +98,3 @@ LOGIT = 1 / (1 + math.exp(-2))
 def test_gradients_of_discrete_draws(engine, objective):
     exact = 0.5 * 2 * 2 * LOGIT * (1 - LOGIT)  # KL's, where the unit is not dropped
     assert slope(engine, bits, objective) == pytest.approx(exact, abs=0.03)
-
-
