@@ -68,10 +68,12 @@ def slope(engine: str, program: Any, objective: Any) -> float:
         pair = program(pyro, pdist, dropped, torch.tensor(1.0))
         with pyro.get_param_store().scope():
             objective(*pair, torch.tensor(DATA)).backward()
-            return float(pyro.param("loc").grad) / ROWS
+            leaf: Any = pyro.param("loc")
+            return float(leaf.grad) / ROWS
 
     def masked():
-        return 2.0 * jax.random.bernoulli(numpyro.prng_key(), 0.5, (ROWS,))
+        key: Any = numpyro.prng_key()
+        return 2.0 * jax.random.bernoulli(key, 0.5, (ROWS,))
 
     pair = program(numpyro, ndist, masked, jnp.array(1.0))
     pair = objective.attach(*pair)
