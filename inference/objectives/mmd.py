@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count, check_flag, check_number, check_one_of
+from inference.descriptions import shown
 from inference.errors import ArgumentError, ObjectiveError
 from inference.objectives._kernels import (
     build_kernel,
@@ -15,7 +16,7 @@ from inference.objectives._kernels import (
     squared_mmd,
 )
 from inference.objectives._objective import Objective, gradient_only
-from inference.objectives._score_draws import of_mmd
+from inference.objectives._score_draws import check_one_constant, of_mmd
 from inference.objectives.requirements import (
     DRAWN_DATA,
     DRAWN_LATENTS,
@@ -58,7 +59,8 @@ class MMD(Objective):
             likelihood), `"sample"` (its own draw, if that is reparameterised), `"relaxed"` or
             `"straight-through"` (discrete sites, at temperature 0.5; the gradient is biased), or
             `"score"` (of any, by log p of the draw and what it costs less what others cost:
-            REINFORCE with a mean as its baseline, which is unbiased).
+            REINFORCE with a mean as its baseline, which is unbiased; of a density that is known up
+            to a constant, too, as that cancels: a Boltzmann machine learns by its chains' draws).
         features: a network of the engine, kept as it is, that maps x to a code in which to
             compare, such as a fitted encoder; None compares x.
 
@@ -71,6 +73,7 @@ class MMD(Objective):
     """
 
     needs = (DRAWN_DATA,)
+    constant_cancels = True
 
     def __init__(
         self,
@@ -131,6 +134,7 @@ class MMD(Objective):
         rows = len(x)
         size = rows if self.num_samples is None else self.num_samples
         generated = program.generate(size, draw=self.draw)
+        check_one_constant(program, generated)
         real, drawn = self._codes(program, x), self._codes(program, generated.x)
         kernel = build_kernel(self.kernel, self.bandwidths, program.stop(real), program.ops)
         if self.linear_time and rows > 1:
@@ -269,6 +273,6 @@ def _check_network(features: Any) -> Any:
     if features is not None and (isinstance(features, type) or not callable(features)):
         raise ArgumentError(
             "features must be a network of the pair's library, such as torch.nn.Linear(784, 32) or "
-            f"flax.nnx.Linear(...), or None; got {features!r}."
+            f"flax.nnx.Linear(...), or None; got {shown(features)}."
         )
     return features

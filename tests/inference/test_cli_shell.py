@@ -212,7 +212,7 @@ def test_images_and_labels_of_a_file(tmp_path: Path) -> None:
 
 
 def test_numbers_that_rise_are_names_of_columns(tmp_path: Path) -> None:
-    frame = pd.DataFrame(np.random.default_rng(0).random((30, 3)))  # pandas calls them 0, 1, 2
+    frame = pd.DataFrame(np.random.default_rng(0).random((30, 3)), columns=["1980", "1990", "2010"])
     frame.to_csv(tmp_path / "a.csv", index=False)
     found = load(str(tmp_path / "a.csv"))
     assert len(found.train) + len(found.valid) + len(found.test) == 30
@@ -241,9 +241,10 @@ def test_lists_keep_what_is_to_be_copied() -> None:
         ("a.csv", "a,split\n1,dev\n", "must say train, valid or test"),
         ("a.csv", "", "cannot be read"),
         ("a.csv", "a,b\n1,2\n1,\n", "column 'b' holds no number in row 2"),
-        ("a.csv", "0.5,1.5\n1,2\n", "must name the columns, and holds numbers: 0.5"),
+        ("a.csv", "0.5,1.5\n1,2\n", "must name the columns, and it holds numbers"),
+        ("a.csv", "0.5,0.5\n1,2\n", "must name the columns"),  # the second is called 0.5.1
         ("a.csv", "3,3,1\n1,2,3\n", "must name the columns"),  # the third is called 3.1
-        ("a.csv", ",a\n0,1.5\n1,2.5\n", "counts the rows, which pandas writes"),
+        ("a.csv", ",a\n0,1.5\n1,2.5\n", "column 1 has no name in the first line"),
         ("a.tsv", "a\n1\n", "as a file it must be .npz, .csv or .parquet"),
         ("b.npz", None, "no such file"),
     ],
@@ -259,3 +260,22 @@ def test_what_is_wrong_with_a_file_is_named(
     with pytest.raises((ValueError, OSError), match=words):
         load(str(path))
     assert CliRunner().invoke(app, ["train", "vae", "--data", str(path)]).exit_code == 2
+
+
+def test_a_setting_is_given_once(tmp_path: Path) -> None:
+    for option, items in (("--set", ["latent_dim=2"] * 2), ("--data-option", ["seed=1"] * 2)):
+        words = [word for item in items for word in (option, item)]
+        found = run("train", "vae", "--data", "digits", *words, "--out", tmp_path / "run", code=2)
+        assert "is given twice" in found.stderr
+
+
+def test_a_checked_file_that_ends_the_process_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text("import sys\nsys.exit(3)\nclass Own: ...\n")
+    assert "SystemExit: 3" in run("check", f"{file}:Own", "--data", "digits", code=2).stderr
+
+
+def test_results_that_are_not_there(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    assert "no folder of rows" in run("results", "--rows", nowhere, code=2).stderr
+    assert "no file of results" in run("results", "--results", nowhere, code=2).stderr

@@ -38,15 +38,15 @@ class Weights(Passes):
         passes = self.passes(num_particles)
         cells = [_Cell(self.structure) for _ in passes]
         scores = [
-            self._scores_of_leaves(count, cell, again=through_draws_only)
-            for (_, count), cell in zip(passes, cells, strict=True)
+            self._scores_of_leaves(start, count, cell, again=through_draws_only)
+            for (start, count), cell in zip(passes, cells, strict=True)
         ]
         log_p, log_q, log_q_through = (torch.cat(parts) for parts in zip(*scores, strict=True))
         log_w = (log_p - log_q).detach()
         weights = weigh(log_w)
         model_weight, factor = split_weights(weights[0].detach(), weights[1].detach(), Ops)
         for (start, count), cell in zip(passes, cells, strict=True):
-            cell.factor = factor[start : start + count]
+            _Filled.apply(factor[start : start + count], cell)
         if through_draws_only:
             term = _weighed(model_weight, log_p - log_q_through)
         else:
@@ -55,15 +55,16 @@ class Weights(Passes):
         return log_w, term - term.detach()
 
     def _scores_of_leaves(
-        self, num_particles: int, cell: _Cell, *, again: bool
+        self, first: int, num_particles: int, cell: _Cell, *, again: bool
     ) -> tuple[Any, Any, Any]:
         """log p at copies of the draws, log q at the draws, and log q at the copies (`again`)."""
         log_prob = self.frames.log_prob
-        guide_sites = self.guide_sites(num_particles, Steer(values=self.rows))
+        plain = Steer(values=self.rows)
+        guide_sites = self.guide_sites_of(first, num_particles, plain, again=False)
         proposed = {n: site for n, site in guide_sites.items() if not site["is_observed"]}
         scaled: Any = _Scaled.apply
         copies: dict[str, Any] = {
-            name: scaled(site["value"], cell, self.structure.guide[name])
+            name: scaled(site["value"], cell, self.structure.guide[name], False)
             for name, site in proposed.items()
         }
         steer = Steer(values=self.rows | copies)
@@ -79,7 +80,9 @@ class Weights(Passes):
             through = log_prob({**site, "value": copies[name]}) - direct + direct.detach()
         else:
             with _frozen():
-                sites = self.guide_sites(num_particles, steer)
+                sites = self.guide_sites_of(
+                    first, num_particles, Steer(values=self.rows | copies), again=True
+                )
             through = sum(map(log_prob, sites.values()))
         return log_p, log_q, through
 
@@ -89,21 +92,67 @@ class _Cell:
 
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
-        self.factor: Tensor | None = None  # (K, N)
+        self.factor: Tensor | None = None  # (K, N); or of `many` evaluations, (M, K, N)
+        self.many = False
 
 
 class _Scaled(torch.autograd.Function):
     """A copy of a site's value, whose gradient is multiplied by a cell's factor."""
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, cell: _Cell, site: Site) -> Tensor:
-        ctx.cell, ctx.site = cell, site
+    def forward(value: Tensor, cell: _Cell, site: Site, many: bool) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]  # noqa: FBT001
+        del cell, site, many
         return value.clone()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        factor = ctx.cell.structure.spread(ctx.cell.factor, ctx.site)
-        return (gradient * factor).reshape(gradient.shape), None, None
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        del output
+        _, ctx.cell, ctx.site, ctx.many = inputs
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        def scaled(gradient: Tensor, factor: Tensor) -> Tensor:
+            factor = ctx.cell.structure.spread(factor, ctx.site)
+            return (gradient * factor).reshape(gradient.shape)
+
+        each = (0, 0 if ctx.cell.many else None)
+        scale = torch.vmap(scaled, in_dims=each) if ctx.many else scaled
+        return scale(gradient, ctx.cell.factor), None, None, None
+
+    @staticmethod
+    def vmap(  # pyright: ignore[reportIncompatibleMethodOverride]
+        info: Any,
+        in_dims: tuple[Any, ...],
+        value: Tensor,
+        cell: _Cell,
+        site: Site,
+        many: bool,  # noqa: FBT001
+    ) -> tuple[Tensor, int]:
+        """Of many evaluations at once, on the first axis, by `torch.vmap`."""
+        del info, many
+        return _Scaled.apply(value.movedim(in_dims[0], 0), cell, site, True), 0
+
+
+class _Filled(torch.autograd.Function):
+    """Put a factor into its cell: of many evaluations at once, that of all."""
+
+    @staticmethod
+    def forward(factor: Tensor, cell: _Cell) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        cell.factor = factor
+        return factor.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        del ctx, inputs, output
+
+    @staticmethod
+    def vmap(  # pyright: ignore[reportIncompatibleMethodOverride]
+        info: Any, in_dims: tuple[Any, ...], factor: Tensor, cell: _Cell
+    ) -> tuple[Tensor, int]:
+        """Of many evaluations at once, on the first axis, by `torch.vmap`."""
+        del info
+        cell.many = True
+        return _Filled.apply(factor.movedim(in_dims[0], 0), cell), 0
 
 
 @contextlib.contextmanager
