@@ -13,6 +13,7 @@ MOVED = {
     "comparison.gathered": "comparison.gather",
     "comparison.report": "report",
     "comparison.scored": "comparison.evaluation_rows",
+    "comparison.table": "tables",
     "engines.alone": "engines.thread_lock",
     "estimators.certificate.expected": "estimators.certificate.expectations",
     "estimators.certificate.relaxed": "estimators.certificate.relaxations",

@@ -13,6 +13,7 @@ from inference.engines import check_engine
 from inference.errors import PairError
 from inference.pairs import as_pair, called_with, check_pair_type, fitted, named_apart
 from inference.program.records import RecordedSite, raising_line
+from inference.tables import PrintedTable
 
 _NO_BATCH = "No batch was given: pass some rows of data, as in explain(pair, x[:7])."
 
@@ -60,7 +61,7 @@ def explain(pair: Any, *batch: Any, engine: str | None = None, **named: Any) -> 
     for name in (name for name, run in model.items() if run.distribution == "Unit"):
         constant = context.structure.model[name].factor == ()
         table[name]["kind"] = "constant factor" if constant else "factor"
-    return pd.DataFrame.from_dict(table, orient="index").rename_axis("site")
+    return PrintedTable(pd.DataFrame.from_dict(table, orient="index").rename_axis("site"))
 
 
 def _row(model: RecordedSite | None, guide: RecordedSite | None) -> dict[str, Any]:

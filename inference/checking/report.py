@@ -12,6 +12,7 @@ from typing import Literal
 import pandas as pd
 
 from inference.objectives.validity import by_reason
+from inference.tables import PrintedTable
 
 Outcome = Literal["passed", "failed", "limited", "noted", "skipped"]
 Level = Literal["error", "limit", "note"]
@@ -95,7 +96,8 @@ class Report:
     def frame(self) -> pd.DataFrame:
         """A row a finding: `level` (or `passed`, `skipped`), `check`, `site`, `line`, `message`."""
         rows = [(f.level or f.outcome, f.check, f.site, f.line, f.message) for f in self.findings]
-        return pd.DataFrame(rows, columns=["level", "check", "site", "line", "message"])
+        columns = ["level", "check", "site", "line", "message"]
+        return PrintedTable(pd.DataFrame(rows, columns=columns))
 
     def _only(self, outcome: Outcome) -> list[Finding]:
         return [finding for finding in self.findings if finding.outcome == outcome]

@@ -23,7 +23,14 @@ from inference.cli.output import json_option, say_json
 from inference.cli.published import reproduce_command, results_command
 from inference.cli.scaffold import new
 from inference.cli.settings import hyperparameters
-from inference.cli.text import Commands, answering, console, plain_warnings, print_facts
+from inference.cli.text import (
+    Commands,
+    answering,
+    console,
+    listing,
+    plain_warnings,
+    print_facts,
+)
 from inference.cli.training import train
 from inference.errors import ArgumentError
 from ppl_models import info, list_models, list_pretrained, pretrained_info
@@ -72,7 +79,7 @@ def list_command(
         facts = ("name", "family", "engines", "title", "reference", "latents", "exact")
         say_json([{fact: getattr(info(name), fact) for fact in facts} for name in names])
         return
-    table = Table("name", "family", "engines", "title")
+    table = listing("name", "family", "engines", "title")
     for name in names:
         card = info(name)
         table.add_row(name, card.family, ", ".join(card.engines), card.title)
@@ -108,7 +115,7 @@ def show(name: model_name, *, as_json: json_option = False) -> None:
         }
     )
     console.print(Markdown(card.text))
-    table = Table("hyperparameter", "default", "meaning")
+    table = listing("hyperparameter", "default", "meaning")
     for key, parameter in settings.items():
         table.add_row(key, parameter.default, parameter.meaning)
     console.print(table)

@@ -16,9 +16,10 @@ from inference.cli.data import (
 )
 from inference.cli.output import json_option, say_json
 from inference.cli.pairs import pair_maker
-from inference.cli.text import answering, console, interruptible, plain_warnings
+from inference.cli.text import answering, console, fits, interruptible, plain_warnings
 from inference.comparison.spec_file import EXAMPLE, Spec, read_spec
 from inference.errors import ArgumentError
+from inference.tables import PrintedTable
 
 if TYPE_CHECKING:
     from inference.comparison.comparison import Comparison
@@ -181,7 +182,8 @@ def _print(comparison: Comparison) -> None:
     shown = Table("pair", "objective", *map(str, table.columns))
     for key, row in zip(table.index, table.itertuples(index=False), strict=True):
         shown.add_row(*key, *row)
-    console.print(shown)
+    # In blocks of columns below each other where words would be cut.
+    console.print(shown if fits(shown) else f"{PrintedTable(table)}\n")
     if any(cell.endswith(" *") for cell in table.to_numpy().ravel()):
         console.print("* better than each other row, by Welch's t-test over the seeds (5 %).")
     if any(cell.endswith("(*)") for cell in table.to_numpy().ravel()):

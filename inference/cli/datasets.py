@@ -13,7 +13,7 @@ from inference.cli.data import load_data
 from inference.cli.names import data_name
 from inference.cli.output import json_option, say_json
 from inference.cli.settings import meanings_of
-from inference.cli.text import Commands, answering, console, print_facts
+from inference.cli.text import Commands, answering, console, listing, print_facts
 from ppl_models.datasets import (
     description,
     list_datasets,
@@ -42,7 +42,7 @@ data = typer.Typer(cls=Commands, help="The data sets: list, show, verify their f
 def list_command(*, as_json: json_option = False) -> None:
     """List the data sets, and whether their files are on this machine."""
     rows = []
-    table = Table("name", "what it is", "files")
+    table = listing("name", "what it is", "files")
     for name in list_datasets():
         files = published_files(name)
         here = sum(held(file) is not None for file in files)
@@ -81,7 +81,7 @@ def show(name: data_name, *, as_json: json_option = False) -> None:
         console.print(f"Its splits depend on {', '.join(wanted)}.")
         return
     found = load_data(name, {})
-    table = Table("split", "shape", "data id, with the options' defaults")
+    table = listing("split", "shape", "data id, with the options' defaults")
     for split in SPLITS:
         table.add_row(split, str(getattr(found, split).shape), str(found.data_id(split)))
     console.print(table)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import warnings
 
-from rich.table import Table
-
 from inference.cli.output import json_option, say_json
-from inference.cli.text import console, plain_warnings
+from inference.cli.text import console, listing, plain_warnings
 
 
 def objectives_command(*, as_json: json_option = False) -> None:
@@ -24,7 +22,8 @@ def objectives_command(*, as_json: json_option = False) -> None:
         found = zip(known, rows(known.values()), strict=True)
         say_json([dict(zip(words, (name, *row), strict=True)) for name, row in found])
         return
-    table = Table("--objective", "settings", "what it is", "what it needs of a pair")
+    table = listing("--objective", "what it is, and its settings", "what it needs of a pair")
     for name, (call, what, needs) in zip(known, rows(known.values()), strict=True):
-        table.add_row(name, call.partition("(")[2].removesuffix(")"), what, needs)
+        settings = call.partition("(")[2].removesuffix(")")
+        table.add_row(name, f"{what} ({settings})" if settings else what, needs)
     console.print(table)

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from inference.cli.output import json_option, notes, say_json
-from inference.cli.text import answering, console, interruptible, plain_warnings
+from inference.cli.text import answering, console, fits, interruptible, listing, plain_warnings
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -153,10 +153,11 @@ def _list(known: dict[str, Row], *, as_json: bool) -> None:
             ]
         )  # fmt: skip
         return
-    table = Table("row", "model", "data", "budgets", "title", "paper")
+    table = listing("row", "model, data", "what it is")
     for row in known.values():
-        words = (row.name, row.model, row.data.name, ", ".join(row.budgets), row.title, row.paper)
-        table.add_row(*words)
+        budgets = f" ({', '.join(row.budgets)})" if list(row.budgets) != ["short"] else ""
+        what = "; ".join(filter(None, (row.title, row.paper)))
+        table.add_row(row.name, f"{row.model}, {row.data.name}", f"{what}{budgets}")
     console.print(table)
 
 
@@ -168,8 +169,7 @@ def _print(found: list[Line]) -> None:
         plain = [[cell.replace("`", "") for cell in cells] for cells in each.cells()]
         for cells in plain:
             table.add_row(*cells)
-        wide = console.options.update(max_width=10_000)
-        if console.measure(table, options=wide).minimum <= console.width:  # no word is cut
+        if fits(table):
             console.print(table)
             continue
         console.print(each.heading, style="italic")  # a line for each fact where columns are cut
@@ -180,12 +180,12 @@ def _print(found: list[Line]) -> None:
             console.print(Padding("; ".join(facts), (0, 0, 0, 6)), highlight=False)
     with_goal = [line for line in found if line.reached is not None]
     reached = sum(bool(line.reached) for line in with_goal)
-    fits = {
+    trained = {
         (each.row, each.budget, each.seeds): (each.seconds or 0) * len(each.seeds.split())
         for each in (line.result for line in found)
     }
     console.print(
-        f"{len(found)} figures of {len(fits)} rows and budgets; {reached} of {len(with_goal)} "
-        f"goals reached; {sum(fits.values()):,.0f} s of training, as far as it was timed.",
+        f"{len(found)} figures of {len(trained)} rows and budgets; {reached} of {len(with_goal)} "
+        f"goals reached; {sum(trained.values()):,.0f} s of training, as far as it was timed.",
         soft_wrap=True,
     )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 from tqdm import tqdm
 from typer.core import TyperGroup
@@ -217,6 +217,18 @@ def _places_in_calls(text: str) -> set[int]:
         elif any(opened):
             found.add(place)
     return found
+
+
+def listing(first: str, *others: str, title: str | None = None) -> Table:
+    """A table whose first column is to be copied, and stays whole; no word of another is cut."""
+    whole = Column(first, no_wrap=True)
+    return Table(whole, *(Column(other, overflow="fold") for other in others), title=title)
+
+
+def fits(table: Table) -> bool:
+    """Whether a table is as wide as the terminal without a word that is cut."""
+    wide = console.options.update(max_width=10_000)
+    return console.measure(table, options=wide).minimum <= console.width
 
 
 def print_facts(facts: Mapping[str, str]) -> None:

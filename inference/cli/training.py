@@ -21,6 +21,7 @@ from inference.cli.settings import hyperparameters, parse_settings
 from inference.cli.text import (
     INTERRUPTED,
     answering,
+    known_words,
     plain_warnings,
     print_run,
     resume_command,
@@ -124,8 +125,8 @@ def train(
     """Train a model and keep the run in a folder; Ctrl-C ends it early and keeps what was done."""
     with answering(ValueError):
         card = info(name)
-    if engine is None:
-        engine = "numpyro" if "numpyro" in card.engines else card.engines[0]
+        usual = "numpyro" if "numpyro" in card.engines else card.engines[0]
+        (engine,) = known_words("--engine", [engine or usual], card.engines)
     accepted = hyperparameters(card, engine)
     with answering():
         given = second_argument(labels, label_seed, quadrants) | own_options(data_option or [])

@@ -14,8 +14,8 @@ from inference.comparison.cells import Cell, Result
 from inference.comparison.chains import Chains, read_chains
 from inference.comparison.metric import Metric
 from inference.comparison.ranking import Summary, summaries
-from inference.comparison.table import ComparisonTable
 from inference.errors import ArgumentError
+from inference.tables import PrintedTable
 from inference.training.loading import load_run
 from inference.training.run import Run
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from inference.figures.pictures import Picture
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """Pairs under objectives, trained on equal terms and asked the same.
 
@@ -50,7 +50,7 @@ class Comparison:
     @property
     def frame(self) -> pd.DataFrame:
         """One row for each run: labels, status, and each metric's figure."""
-        return pd.DataFrame(
+        rows = [
             {
                 "pair": result.pair,
                 "objective": result.objective,
@@ -62,7 +62,8 @@ class Comparison:
                 "why": result.why or "",
             }
             for result in self.results
-        )
+        ]
+        return PrintedTable(pd.DataFrame(rows))
 
     @property
     def summaries(self) -> dict[tuple[str, str], dict[str, Summary]]:
@@ -87,7 +88,7 @@ class Comparison:
         ]
         index = pd.MultiIndex.from_tuples(list(self.summaries), names=["pair", "objective"])
         table = pd.DataFrame(rows, index=index)
-        return ComparisonTable(table if any(table["failed"]) else table.drop(columns="failed"))
+        return PrintedTable(table if any(table["failed"]) else table.drop(columns="failed"))
 
     def why(self, pair: str, objective: str) -> str:
         """What went wrong with a pair under an objective; empty if nothing did."""
@@ -185,6 +186,13 @@ class Comparison:
         from inference.report import write_report
 
         return write_report(contents(self, title, estimators or {}), path)
+
+    def __repr__(self) -> str:
+        failed = sum(result.failed for result in self.results)
+        return (
+            f"Comparison({len(self.summaries)} rows of pair and objective, {len(self.results)} runs"
+            f", {failed} failed, metrics: {', '.join(self.metrics)})"
+        )
 
     def __str__(self) -> str:
         return str(self.table())

@@ -61,8 +61,10 @@ def _check_number(pair: Any, arrays: Arrays, name: str) -> None:
         takes.bind(*arrays)
     except TypeError as error:
         held = "one array" if len(arrays) == 1 else f"{len(arrays)} arrays"
+        bare = [each.replace(annotation=each.empty) for each in takes.parameters.values()]
+        words = str(inspect.Signature(bare))
         raise DataError(
-            f"{name} holds {held}, and the pair's model takes {takes}: {error}. Pass a tuple where "
+            f"{name} holds {held}, and the pair's model takes {words}: {error}. Pass a tuple where "
             "it takes several arrays, and an array where it takes one."
         ) from None
 

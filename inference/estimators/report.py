@@ -83,6 +83,8 @@ class EstimatorReport:
         """
         import pandas as pd
 
+        from inference.tables import PrintedTable
+
         rows = []
         for found in self.measurements:
             row: dict[str, Any] = {name: getattr(found, name) for name in _FIRST}
@@ -92,7 +94,7 @@ class EstimatorReport:
             row["ess"] = found.effective_sample_size
             row["seconds"] = found.seconds
             rows.append(row)
-        return pd.DataFrame(rows)
+        return PrintedTable(pd.DataFrame(rows))
 
     def slopes(self, *, least: int = 1) -> pd.DataFrame:
         """Slope of log SNR over log K by label and group, with its standard error.

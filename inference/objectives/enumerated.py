@@ -108,13 +108,16 @@ class Enumerated(Objective):
                     f"draw of {site.name!r} is neither one of these nor reparameterised."
                 )
         if not named and not summed:
-            raise ObjectiveError(f"{self!r} is for discrete latents, and the model has none.")
+            raise ObjectiveError(
+                f"{self!r} is for discrete latents, and the model has none. Use ELBO()."
+            )
         states = _count(structure, proposed) * _count(structure, summed)
         if states > _MOST_STATES:
             names = ", ".join(repr(site.name) for site in (*proposed, *summed))
             raise ObjectiveError(
                 f"{self!r} would score {states:.3g} joint states of {names} for each datum; it "
                 f"takes {_MOST_STATES:,} at most."
+                + ("" if summed else " ELBO() and RLOO(num_particles=5) draw them instead.")
             )
 
     def summed(self, structure: Structure) -> set[str]:

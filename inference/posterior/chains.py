@@ -99,7 +99,9 @@ class Posterior:
 
     def summary(self) -> pd.DataFrame:
         """Mean, deviation, intervals and diagnostics of each entry, by ArviZ."""
-        return load_arviz().summary(self._by_name(None))
+        from inference.tables import PrintedTable
+
+        return PrintedTable(load_arviz().summary(self._by_name(None)))
 
     def to_arviz(self) -> InferenceData:
         """The draws with what they say about the data: the groups of `inference.to_arviz`.

@@ -52,7 +52,9 @@ class PosteriorError:
             for name in ("mean_error", "mean_noise", "log_sd_ratio", "log_sd_noise")
         }
         mean = by_site[["wasserstein", "wasserstein_noise"]].mean()
-        return mean.assign(**columns)[list(self.table.columns)]
+        from inference.tables import PrintedTable
+
+        return PrintedTable(mean.assign(**columns)[list(self.table.columns)])
 
     def __str__(self) -> str:
         return (
@@ -206,6 +208,8 @@ def _compared(
     import pandas as pd
     from scipy.stats import wasserstein_distance
 
+    from inference.tables import PrintedTable
+
     mean_noise, sd_noise = (monte_carlo_error(theirs, of) for of in ("mean", "sd"))
     effective = effective_sample_size(theirs)
     parts: list[Any] = []
@@ -237,7 +241,7 @@ def _compared(
         parts.append(pd.DataFrame(columns, index=entries)[scale > 0])
     if not sum(map(len, parts)):
         raise DataError("reference's draws are all the same; pass draws from a distribution.")
-    return pd.concat(parts)
+    return PrintedTable(pd.concat(parts))
 
 
 def _deviation(draws: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,8 +10,9 @@ from inference.program.agreement import Agreement, plates_in_words
 from inference.program.sites import Plate
 
 UNNORMALISED = (
-    "CD(), PseudoLikelihood(), NCE() and ScoreMatching() learn such a density as it is, and "
-    "log_likelihood scores it with method='ais' or 'raise'; log_partition(pair) is the constant."
+    "CD(), PseudoLikelihood(), NCE() and, of real data, ScoreMatching() learn such a density as it "
+    "is, and log_likelihood scores it with method='ais' or 'raise'; log_partition(pair) is the "
+    "constant."
 )
 
 

@@ -29,7 +29,8 @@ class Structure(Likelihood):
             if not site.reparameterised:
                 raise ObjectiveError(
                     f"{objective} differentiates through the draws, but the guide's draw of "
-                    f"{site.name!r} is not reparameterised; it needs a distribution with rsample."
+                    f"{site.name!r} is not reparameterised; it needs a distribution with rsample. "
+                    "ELBO() and RLOO(num_particles=5) score such draws instead."
                 )
 
     def check_relaxable(self, objective: str, families: tuple[str, ...]) -> None:
@@ -44,7 +45,7 @@ class Structure(Likelihood):
         if not scored:
             raise ObjectiveError(
                 f"{objective} is for discrete draws, but every draw of the guide is "
-                "reparameterised."
+                "reparameterised. Use ELBO(), which goes through the draws."
             )
         for site in scored:
             in_model = self.model.get(site.name, site).family

@@ -26,6 +26,8 @@ _THEIRS = ["paper", "published", "published_error", "known", "published_note", "
 COLUMNS = ["title", *_OURS, *_THEIRS, "goal", "reached", "distance", "stale"]
 """Of the frame."""
 
+_MAIN = ("row", "kind", "ours", "standard_error", "published", "goal")  # are printed
+
 
 @dataclass(frozen=True)
 class Line:
@@ -114,12 +116,15 @@ def results(
     """
     import pandas as pd
 
+    from inference.tables import PrintedTable
+
     if stale is not None:
         check_flag("stale", stale)
     check_flag("history", history)
     found = lines(model=model, data=data, history=history, rows=rows, path=path)
     kept = [line for line in found if stale is None or bool(line.stale) is stale]
-    return pd.DataFrame([line.as_dict() for line in kept], columns=COLUMNS)
+    frame = pd.DataFrame([line.as_dict() for line in kept], columns=COLUMNS)
+    return PrintedTable.of(frame, main=_MAIN)
 
 
 def lines(

@@ -107,9 +107,9 @@ def asking(question: Callable[[], T], what: str) -> T:
         raise
     except Exception as error:
         where = raising_line(error)
-        lines = str(error).strip().splitlines()
+        lines = str(error).strip().splitlines() or ["no message"]
         raise PairError(
             f"the model fails when it {what}{f' at {where}' if where else ''}: "
-            f"{type(error).__name__}: {lines[0] if lines else 'no message'} To draw, a model takes "
-            "x=None and size=, and what is given beside them in its own order."
+            f"{type(error).__name__}: {lines[0].rstrip('.')}. To draw, a "
+            "model takes x=None and size=, and what is given beside them in its own order."
         ) from error

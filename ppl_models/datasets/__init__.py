@@ -128,6 +128,11 @@ def _source(name: str) -> ModuleType:
         return importlib.import_module(f"{__name__}._own_file")
     known = list_datasets()
     if name not in known:
+        if isinstance(name, str) and any(mark in name for mark in "./\\"):
+            raise ValueError(
+                f"There is no data set {name!r}, and as a file it must be .npz, .csv or .parquet. "
+                "numpy.savez('rows.npz', train=x, test=y) writes one."
+            )
         raise ValueError(f"There is no data set {name!r}. {_nearest(name, known)}")
     return importlib.import_module(f"{__name__}.{name}")
 

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLOORS = (
-    {"errors", "literals", "signposts", "names", "descriptions"},
+    {"errors", "literals", "signposts", "names", "descriptions", "tables"},
     {"arguments"},
     {"program"},
     {"engines"},

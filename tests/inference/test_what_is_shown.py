@@ -28,7 +28,7 @@ from inference import (
     valid_objectives,
 )
 from inference.comparison.comparison import Comparison
-from inference.comparison.table import ComparisonTable
+from inference.tables import PrintedTable
 from ppl_models import create, distributions
 from ppl_models.distributions import OneHotCategorical
 
@@ -55,7 +55,7 @@ def table(columns: int) -> pd.DataFrame:
         [("belief net", "ELBO"), ("a label that goes on and on until the line ends", "VIMCO")],
         names=["pair", "objective"],
     )
-    return ComparisonTable({name: ["-24.78 ± 0.03 *", "-"] for name in names}, index=index)
+    return PrintedTable({name: ["-24.78 ± 0.03 *", "-"] for name in names}, index=index)
 
 
 def test_a_dictionary_of_arguments_is_taken_wherever_fit_takes_it() -> None:
@@ -84,7 +84,7 @@ def test_a_dictionary_of_arguments_is_taken_wherever_fit_takes_it() -> None:
 def test_what_a_table_cuts_short_stands_below_it_in_full() -> None:
     why = "Enumerated() is for discrete latents, and the model has none."
     index = pd.MultiIndex.from_tuples([("vae", "sum")], names=["pair", "objective"])
-    printed = str(ComparisonTable({"bound": ["-"], "failed": [why]}, index=index))
+    printed = str(PrintedTable({"bound": ["-"], "failed": [why]}, index=index))
     assert f"vae, sum, failed: {why}" in " ".join(printed.split())
     assert max(map(len, printed.splitlines())) <= 80
 
@@ -108,6 +108,33 @@ def test_a_table_fits_80_columns(columns: int) -> None:
     assert all(f"num_particles={10**n}"[-6:] in printed for n in range(columns))
     assert type(found.iloc[:, :1]) is pd.DataFrame or "belief net" in str(found.iloc[:, :1])
     pd.testing.assert_frame_equal(pd.DataFrame(found), pd.DataFrame(found.copy()))
+
+
+def test_numbers_and_rows_that_are_left_out_fit_80_columns() -> None:
+    wide = pd.DataFrame(np.arange(100 * 12).reshape(100, 12) / 7, columns=list("abcdefghijkl"))
+    printed = str(PrintedTable(wide.assign(word="of the last column", nothing=np.nan)))
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "..." in printed
+    for name in (*"abcdefghijkl", "word", "nothing"):
+        assert re.search(rf"\b{name}\b", printed)
+    assert "170.143" in printed  # the cell of the last row in column j
+    assert "100 rows, 14 columns." in printed
+    pd.testing.assert_frame_equal(pd.DataFrame(PrintedTable(wide)), wide)
+
+
+def test_tables_of_pairs_and_of_published_figures_are_printed_whole() -> None:
+    x = (np.random.default_rng(0).random((5, 6)) < 0.5).astype(np.float32)
+    pair = create("vae", engine="pyro", data_dim=6, latent_dim=2, hidden=(4,), seed=0)
+    sites, figures = explain(pair, x), inference.results(model="ppca")
+    for frame in (sites, check_pair(pair, x, checks=["model-observes"]).frame):
+        assert max(map(len, str(frame).splitlines())) <= 80
+        assert all(name.split("_")[-1] in str(frame) for name in frame)
+    printed = str(figures)
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "16.45" in printed
+    assert all(name.split("_")[-1] in printed for name in figures)  # the others are named
+    assert "<p>" in str(figures._repr_html_())  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+    assert type(sites.loc["x", "log_p"]) is float or np.isfinite(sites.loc["x", "log_p"])
 
 
 def test_notebooks_have_tables_of_reports_runs_and_figures() -> None:

@@ -51,3 +51,51 @@ def test_commands_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         result = CliRunner().invoke(app, shlex.split(command)[1:])
         assert result.exit_code == 0, result.output
     assert (tmp_path / "runs" / "digits" / "figures" / "samples.png").exists()
+
+
+GUIDES = sorted((Path(__file__).parents[2] / "docs").glob("*.md"))
+BEFORE = """
+from inference import IWAE, fit
+from ppl_models import create
+from ppl_models.datasets import load
+
+data = load("digits")
+pair = create("vae", engine="pyro", data_dim=64, latent_dim=2, hidden=(8,), seed=0)
+"""
+AFTER = {
+    "global_latents": """
+x = data.train[:20, :2]
+assert fit(pair, (x, x[:, 0]), steps=1, progress=False).step == 1
+""",
+    "objectives": """
+x = (data.train[:20] > 0.5).astype("float32")
+run = fit(pair, x, objective=Halfway(num_particles=2), steps=1, progress=False)
+assert "Halfway" in type(run.objective).__name__
+""",
+}
+
+
+def shorter(program: str) -> str:
+    """The same on a small pair and for an epoch."""
+    found = re.sub(r"\bepochs=\d+", "epochs=1", program).replace(
+        "num_particles=1000", "num_particles=5"
+    )
+    return found.replace('engine="numpyro"', 'engine="pyro"').replace(
+        "hidden=(200,)", "hidden=(8,)"
+    )
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+def test_programs_of_guides_run(
+    page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """After the README's first one; what the README holds too is run there."""
+    found = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    new = [program for program in found if program not in blocks("python")]
+    if not new:
+        return
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    space: dict[str, Any] = {}
+    for program in (BEFORE, *map(shorter, new), AFTER.get(page.stem, "")):
+        exec(compile(program, page.name, "exec", dont_inherit=True), space)

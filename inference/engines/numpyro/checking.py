@@ -20,12 +20,12 @@ from inference.engines.numpyro.pairs import StoredPair, evaluating
 from inference.engines.numpyro.parameters import flatten, public_names
 from inference.engines.numpyro.program import NumPyroProgram
 from inference.engines.numpyro.records import (
-    QUICKLY,
     Arrays,
     Recorder,
     as_double,
     by_position,
     merged,
+    quickly,
 )
 from inference.engines.numpyro.site_records import log_prob_sum
 from inference.program.closures import held_in
@@ -80,7 +80,7 @@ class Probe(Recorder):
             return single, drawn(keys[0], sets * num_particles)
 
         with evaluating(self.pair):
-            compiled = jax.jit(run, compiler_options=QUICKLY)
+            compiled = jax.jit(run, compiler_options=quickly())
             keys = random.split(random.PRNGKey(1), 1 + sets)
             single, many = jax.device_get(compiled(by_position(self.batch), self.values, keys))
         shape = sets, num_particles, -1
@@ -110,7 +110,7 @@ class Probe(Recorder):
 
         with evaluating(self.pair), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compiled = jax.jit(run, compiler_options=QUICKLY)
+            compiled = jax.jit(run, compiler_options=quickly())
             given = by_position(batch), self.values, dict(values), inputs
             found = jax.device_get(compiled(*given))
         return [(np.asarray(a), np.asarray(b), np.asarray(c)) for a, b, c in found]
@@ -119,7 +119,7 @@ class Probe(Recorder):
         """The pair's own closed form of log p(x), (N,)."""
         own = self.pair.log_evidence
         with evaluating(self.pair):
-            return np.asarray(jax.jit(own, compiler_options=QUICKLY)(*self.batch))
+            return np.asarray(jax.jit(own, compiler_options=quickly())(*self.batch))
 
     def structure(self) -> Structure:
         """Sites and plates of model and guide, as objectives see them."""
@@ -222,7 +222,7 @@ class Probe(Recorder):
                 nudge(noise, leaf.shape) * moves for leaf, moves in zip(leaves, moving, strict=True)
             ]
             given = jax.tree.map(as_double, (by_position(self.batch), dict(values)))
-            staged = jax.jit(jax.value_and_grad(density), compiler_options=QUICKLY).trace(
+            staged = jax.jit(jax.value_and_grad(density), compiler_options=quickly()).trace(
                 leaves, *given
             )
             precise = double and "float32" not in str(staged.jaxpr)  # of the pair's own code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
 from collections.abc import Mapping
@@ -36,12 +37,28 @@ from inference.program.records import (
 Arrays = dict[int, Any]
 
 # What is run once is not worth optimising; these take a third of the usual time to compile.
-QUICKLY = {
+_QUICKLY = {
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
     "xla_cpu_use_fusion_emitters": False,
     "xla_cpu_parallel_codegen_split_count": 1,
 }
+
+
+@functools.cache
+def quickly() -> dict[str, int]:
+    """Options with which programs compile soon: those that this release of jax knows."""
+    if _compiles(_QUICKLY):
+        return dict(_QUICKLY)
+    return {name: value for name, value in _QUICKLY.items() if _compiles({name: value})}
+
+
+def _compiles(options: Mapping[str, int]) -> bool:
+    try:
+        jax.jit(lambda: jnp.zeros(()), compiler_options=dict(options))()
+    except jax.errors.JaxRuntimeError:  # no such option
+        return False
+    return True
 
 
 class Recorder:
@@ -149,7 +166,7 @@ class Recorder:
                 "state": {n: s["value"] for n, s in traced.items() if s["type"] == "mutable"},
             }
 
-        staged = jax.jit(recorded, compiler_options=QUICKLY).trace(*given)
+        staged = jax.jit(recorded, compiler_options=quickly()).trace(*given)
         constants = jax.tree.map(np.asarray, staged.jaxpr.consts)
         program = re.sub("0x[0-9a-f]+", "", str(staged.jaxpr)) + str(constants)
         if key not in self._compiled or self._compiled[key][2] != program:
@@ -173,7 +190,7 @@ class Recorder:
                 if part == "guide" and isinstance(self.functions[1], AutoGuide):
                     # What it makes for its first run would be a compiled function's, and lost.
                     seed(self.functions[1], random.PRNGKey(rng_seed))(*_as_jax(batch))
-                compiled = jax.jit(begun, compiler_options=QUICKLY)
+                compiled = jax.jit(begun, compiler_options=quickly())
                 found = jax.device_get(compiled(arrays, self.values))
             for name, value in found.items():
                 self.values.setdefault(name, value)

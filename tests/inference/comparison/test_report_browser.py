@@ -376,6 +376,20 @@ def test_every_column_is_seen_on_a_telephone(reader: Reader) -> None:
     assert heading.strip('"').startswith("log p")
 
 
+@pytest.mark.parametrize("width", [420, 1300])
+def test_a_long_command_and_a_long_fact_are_seen_whole(reader: Reader, width: int) -> None:
+    content, long = known(), " ".join(f"--set name{n}=value{n}" for n in range(20))
+    commands = (replace(content.commands[0], text=long), *content.commands[1:])
+    about = "; ".join(["what an objective is valid for"] * 7)
+    reader.emulate("light", width=width)
+    reader.open(replace(content, commands=commands, facts={**content.facts, "valid for": about}))
+    hidden = (
+        "return [...document.querySelectorAll('#commands pre, .facts bdi')]"
+        ".filter((e) => e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight).length"
+    )
+    assert reader.js(hidden) == 0
+
+
 def test_print_keeps_legend_and_columns(reader: Reader) -> None:
     reader.emulate("light", width=1300)
     reader.open(known())
@@ -387,6 +401,9 @@ def test_print_keeps_legend_and_columns(reader: Reader) -> None:
     assert reader.all("#curves .legend bdi")
     assert reader.js(shown, "#curves .legend, #curves .legend bdi, #ranking th") == 0
     assert reader.js(shown, "#theme, .copy, .legend input") > 2
+    ground = "return getComputedStyle(document.body).backgroundColor"
+    reader.js("document.documentElement.dataset.theme = 'dark'")
+    assert reader.js(ground) == "rgb(255, 255, 255)"  # dark ink on paper, whatever was chosen
     reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 

@@ -19,6 +19,7 @@ from numpyro.infer.autoguide import AutoNormal
 from inference import ELBO, IWAE, fit, valid_objectives
 from inference.errors import ObjectiveError
 from inference.objectives.registry import kinds
+from ppl_models import create
 
 NAMES = {kind.__name__ for kind in kinds()[0].values()}
 THEIRS = re.compile(r"\b(?:Trace|TraceEnum)_ELBO\(\)")
@@ -73,6 +74,16 @@ def regression(x: Any, y: Any = None) -> None:
     weights = numpyro.sample("weights", dist.Normal(0, 1).expand([2]).to_event(1))
     with numpyro.plate("data", len(x)):
         numpyro.sample("y", dist.Normal(x @ weights, 1), obs=y)
+
+
+def test_discrete_and_continuous_latents_name_what_takes_the_other_kind() -> None:
+    x = (np.random.default_rng(0).random((8, 6)) < 0.5).astype(np.float32)
+    net = create("sigmoid_belief", engine="pyro", data_dim=6, latent_dims=(16,), seed=0)
+    vae = create("vae", engine="pyro", data_dim=6, latent_dim=2, hidden=(4,), seed=0)
+    for pair, asked in ((net, "IWAE DReG STL Renyi Enumerated"), (vae, "Concrete ARM Enumerated")):
+        validity = valid_objectives(pair, x)
+        for name in asked.split():
+            assert named(validity.refused[name], name) & {*validity.valid}, validity.refused[name]
 
 
 def test_a_global_latent_is_refused_with_what_fits() -> None:
