@@ -1,8 +1,8 @@
 """Programs of the rows `fully-visible-mnist` and `made-1000-1000-mnist`: Adam with L2 decay.
 
 The decay is of the gradient as Adam sees it, g + weight_decay * w for the loss summed over the
-minibatch, which optax has as a link of a chain alone. Over all minibatches of N data in batches of B
-it is the gradient of (N / B) weight_decay / 2 |w|^2 beside the likelihood's.
+minibatch, which optax has as a link of a chain alone. Over all minibatches of N data in batches of
+B it is the gradient of (N / B) weight_decay / 2 |w|^2 beside the likelihood's.
 
 A fit that was stopped goes on where it was.
 """
