@@ -1,4 +1,8 @@
-"""Programs of the rows `fully-visible-mnist` and `made-1000-1000-mnist`: Adam with L2 decay.
+"""Programs of rows that Adam with L2 decay trains: digits without latents, and chorales.
+
+    fully_visible    row `fully-visible-mnist`
+    made             row `made-1000-1000-mnist`
+    deep_markov      row `deep-markov-jsb`
 
 The decay is of the gradient as Adam sees it, g + weight_decay * w for the loss summed over the
 minibatch, which optax has as a link of a chain alone. Over all minibatches of N data in batches of
@@ -19,6 +23,7 @@ from benchmarks.finished import finished
 from benchmarks.semi_supervised import seconds
 from inference import fit, log_likelihood
 from inference.comparison.metric import Figure
+from inference.objectives import ELBO
 from inference.published.reproduce import Measured
 from ppl_models import create
 from ppl_models.datasets import load
@@ -52,9 +57,78 @@ def made(
     return _digits("made", options, seed, out, **training)
 
 
-def decayed_adam(rate: Any, weight_decay: float) -> optax.GradientTransformation:
-    """Adam on g + weight_decay * w."""
-    return optax.chain(optax.add_decayed_weights(weight_decay), optax.adam(rate))
+def deep_markov(
+    seed: int,
+    out: Path,
+    *,
+    steps_of_piece: int,
+    latent_dim: int,
+    hidden: tuple[int, ...],
+    transition_hidden: int,
+    guide_hidden: int,
+    weight_decay: float,
+    clip: float,
+    warmup_steps: int,
+    learning_rate: float,
+    batch_size: int,
+    epochs: int,
+) -> Measured:
+    """Bach's chorales: the bound, and an importance-weighted likelihood, in nats per step.
+
+    Training takes chorales in pieces, because most are far shorter than the longest, and steps that
+    fill up cost as much as others; what is scored are whole ones.
+
+    Args:
+        seed: of the weights and of training.
+        out: folder of the runs.
+        steps_of_piece: the longest piece in training.
+        latent_dim: of a state.
+        hidden: sizes of the emission.
+        transition_hidden: of the transition.
+        guide_hidden: of the guide's recurrent unit.
+        weight_decay: see the module.
+        clip: largest entry of a gradient.
+        warmup_steps: over which the divergence's weight rises to 1.
+        learning_rate: of Adam, under a cosine schedule.
+        batch_size: pieces in a minibatch.
+        epochs: of training.
+    """
+    whole, sizes = load("jsb"), {"latent_dim": latent_dim, "hidden": tuple(hidden)}
+    sizes |= {"transition_hidden": transition_hidden, "guide_hidden": guide_hidden}
+    x, lengths = whole.arrays("test")
+    short, long = (
+        create("deep_markov", data_dim=x.shape[2], length=length, seed=seed, **sizes)
+        for length in (steps_of_piece, x.shape[1])
+    )
+    run = fit(
+        short,
+        load("jsb", length=steps_of_piece),
+        objective=ELBO(warmup_steps=warmup_steps),
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        optimizer=functools.partial(decayed_adam, weight_decay=weight_decay, clip=clip),
+        schedule="cosine",
+        seed=seed,
+        out=out
+        / f"deep_markov-{latent_dim}-{guide_hidden}-decay{weight_decay}-{epochs}-seed{seed}",
+        resume=True,
+        progress=False,
+    )
+    long.set_weights(finished(run).pair.get_weights())
+    figures = {}
+    for name, count in (("-bound", 1), ("-log_likelihood:num_particles=100", 100)):
+        found = log_likelihood(long, (x, lengths), count, chunk_size=20)
+        figures[name] = Figure(-found.mean / lengths.mean(), found.standard_error / lengths.mean())
+    return Measured(figures, seconds(run))
+
+
+def decayed_adam(
+    rate: Any, weight_decay: float, clip: float | None = None
+) -> optax.GradientTransformation:
+    """Adam on g + weight_decay * w, g with entries of at most `clip`."""
+    links = [] if clip is None else [optax.clip(clip)]
+    return optax.chain(*links, optax.add_decayed_weights(weight_decay), optax.adam(rate))
 
 
 def _digits(
