@@ -28,7 +28,7 @@ test: .venv/.ready lint
 lint: .venv/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/basedpyright
+	$(BIN)/basedpyright --threads $(WORKERS)
 
 benchmark: .venv/.ready
 	$(BIN)/python -m benchmarks.step_time
@@ -49,9 +49,12 @@ notebooks: .venv/.ready
 clean:
 	rm -rf .venv runs
 
+# What pip would compile on one core is compiled on all of them; some packages hold files that are
+# not meant to compile.
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11')"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_FLAGS) torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt $(TORCH_FLAGS) torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e ".[test]"
+	$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	touch $@

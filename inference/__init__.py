@@ -6,10 +6,9 @@ command line starts quickly.
 
 from importlib.metadata import version
 
-import lazy_loader
-
-from inference.moved import put_up
+from inference.names import attach
+from inference.signposts import put_up
 
 put_up()
 __version__ = version("ppl-model-zoo")
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -42,6 +42,7 @@ _IN_ORDER = (
     shapes.same_batch_shapes,
     shapes.same_plates,
     shapes.same_scale,
+    shapes.same_mask,
     shapes.batch_dimensions_in_plates,
     shapes.plate_dimensions_agree,
     shapes.values_fill_their_sites,

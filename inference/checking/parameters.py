@@ -228,16 +228,27 @@ def _agrees(context: Context, which: str, meaning: str) -> Iterator[Mistake]:
     if not (np.isfinite(slopes.difference) or np.isfinite(again.difference)):
         raise Skip(f"{meaning} has no finite differences: a small step leaves a support.")
     if not _met(again):
+        # Solvers of differential equations work out gradients up to a tolerance of their own.
+        nearly = _met(slopes, within=_NEARLY) and _met(again, within=_NEARLY)
+        why = (
+            "a solver's tolerance is too large (rtol=, atol=), or a part of it is cut off."
+            if nearly
+            else "a part of it is cut off."
+        )
         yield Mistake(
             f"along one direction of the parameters the gradient of {meaning} is "
-            f"{slopes.along:.6g}, but finite differences give {slopes.difference:.6g}; a part of "
-            "it is cut off. Look for .detach(), .data, no_grad() or stop_gradient."
+            f"{slopes.along:.6g}, but finite differences give {slopes.difference:.6g}; {why} "
+            "Look for .detach(), .data, no_grad() or stop_gradient.",
+            level="note" if nearly else "error",
         )
 
 
-def _met(slopes: Slopes) -> bool:
+_NEARLY = 0.01
+
+
+def _met(slopes: Slopes, within: float = 1e-4) -> bool:
     """Whether finite differences meet the gradient."""
-    relative = 1e-4 if slopes.precise else 0.1  # in float32 the step is so long that it curves
+    relative = within if slopes.precise else 0.1  # in float32 the step is so long that it curves
     allowed = slopes.rounding + relative * (slopes.size + abs(slopes.difference)) + 1e-6
     return abs(slopes.along - slopes.difference) <= allowed
 

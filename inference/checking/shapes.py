@@ -9,6 +9,7 @@ import numpy as np
 from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
 from inference.program.densities import miscounted, outside_plates, repeated_value
+from inference.program.partly_observed import drawn_in_part
 from inference.program.sites import Plate, without_ones
 
 
@@ -88,6 +89,38 @@ def same_scale(context: Context) -> Iterator[Mistake]:
                 name,
                 other.line,
             )
+
+
+@check(needs=("runs-together",))
+def same_mask(context: Context) -> Iterator[Mistake]:
+    """Latents are masked in model and guide alike."""
+    in_part = set(drawn_in_part(context.model.sites))
+    for name, run in context.model.sites.items():
+        other = context.guide.sites.get(name)
+        if other is None or name in in_part or other.distribution == "Delta":
+            continue
+        try:
+            model, guide = np.broadcast_arrays(run.counted, other.counted)
+        except ValueError:  # shapes that differ have checks of their own
+            continue
+        for part, rest, wrong, alone in (
+            (
+                "model",
+                "guide",
+                "log q counts alone, and no prior limits the",
+                guide & ~model,
+            ),
+            ("guide", "model", "log p counts alone, and nothing rewards the", model & ~guide),
+        ):
+            if alone.any():
+                yield Mistake(
+                    f"{name!r} is masked in the {part} and not in the {rest} for {alone.sum()} of "
+                    f"{alone.size} entries: there {wrong} guide's spread. Put the statement under "
+                    "the same mask in both.",
+                    name,
+                    (run if part == "guide" else other).line,
+                    level="note",
+                )
 
 
 @check(needs=("runs-together",))

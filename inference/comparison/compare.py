@@ -22,10 +22,10 @@ from inference.arguments import (
 )
 from inference.comparison.cells import Cell, Result, complete, finished, folder_name, lost
 from inference.comparison.comparison import Comparison
+from inference.comparison.evaluation_rows import scored_id, scored_rows
 from inference.comparison.execution import EXECUTORS, run_all
 from inference.comparison.metric import Metric
 from inference.comparison.metrics import chosen
-from inference.comparison.scored import scored_id, scored_rows
 from inference.data.arrays import array_id, as_arrays
 from inference.errors import ArgumentError
 from inference.objectives import Objective, parse_objective

@@ -10,8 +10,8 @@ from typing import Any
 
 from inference.comparison.cells import Cell, Result
 from inference.comparison.comparison import Comparison
+from inference.comparison.evaluation_rows import scored_id, scored_rows
 from inference.comparison.metrics import chosen
-from inference.comparison.scored import scored_id, scored_rows
 from inference.errors import ArgumentError
 from inference.training.loading import load_run
 from inference.training.rebuilding import rebuild_pair

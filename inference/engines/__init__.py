@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, cast
 
-from inference.engines.alone import ALONE
+from inference.engines.thread_lock import ALONE
 from inference.errors import ArgumentError
 from inference.program.batches import Form, whole
 from inference.program.engine import Engine

@@ -11,7 +11,7 @@ from inference.arguments import check_count, check_one_of, check_seed
 from inference.data.rows import cut
 from inference.errors import ArgumentError, DataError
 from inference.likelihood.importance_sampling import check_scored
-from inference.likelihood.weighing import LogSums, weigh
+from inference.likelihood.importance_weights import LogSums, weigh
 from inference.pairs import explaining, fitted_on
 from inference.program.engine import Engine
 from inference.program.per_datum import check_rows

@@ -15,10 +15,10 @@ from inference.arguments import check_count, check_one_of, check_positive
 from inference.data.rows import Arrays, cut
 from inference.data.support import check_support
 from inference.errors import ArgumentError, ObjectiveError, PairError
+from inference.likelihood.importance_weights import LogSums, weigh
 from inference.likelihood.partition import check_annealed
 from inference.likelihood.spread import over_data, said_of
 from inference.likelihood.unnormalised import Annealed, is_unnormalised, log_likelihoods
-from inference.likelihood.weighing import LogSums, weigh
 from inference.pairs import draws_nothing, explaining, fitted_on
 from inference.program.per_datum import check_rows, is_one_datum
 from inference.program.structure import Structure

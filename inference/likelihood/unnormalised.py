@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from inference.data.rows import cut
 from inference.data.support import check_support
 from inference.errors import ArgumentError, ObjectiveError
+from inference.likelihood.importance_weights import LogSums, weigh
 from inference.likelihood.partition import base_constant, check_annealed, of_chains, tempering
-from inference.likelihood.weighing import LogSums, weigh
 from inference.pairs import Fitted, draws_nothing, explaining, fitted_on
 from inference.program.per_datum import check_rows
 from inference.program.structure import Structure

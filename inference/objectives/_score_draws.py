@@ -4,8 +4,9 @@
 
 over draws g_i of the model, where f_i are the terms of f that g_i is in, and the baseline b_i is a
 mean over the other draws of what they cost without g_i, so that the estimate stays unbiased
-(Williams 1992, Machine Learning 8; Salimans & Knowles 2014). Where each f_i is of g_i alone, as a
-critic's score, the weights f_i - b_i sum to zero exactly: what all log p(g_i) have in common, as an
+(Williams 1992, Machine Learning 8; Salimans & Knowles 2014). The weights f_i - b_i sum to zero
+exactly, where each f_i is of g_i alone, as a critic's score, and in MMD^2, where each pair of draws
+is left out of as many baselines as there are other draws: what all log p(g_i) have in common, as an
 energy's normalising constant, is then no part of the estimate (Welling, Zemel & Hinton 2002).
 """
 
@@ -17,7 +18,22 @@ from inference.errors import ObjectiveError
 
 if TYPE_CHECKING:
     from inference.objectives.losses import AdversarialLoss
-    from inference.program.program import Program
+    from inference.program.program import Generated, Program
+
+
+def check_one_constant(program: Program, made: Generated) -> None:
+    """Refuse draws whose densities are known up to constants of their own.
+
+    Raises:
+        ObjectiveError: if the constant may depend on what the model is given besides x.
+    """
+    known = all(site.normalised for site in program.structure.model.values())
+    if made.log_p is not None and made.given and not known:
+        raise ObjectiveError(
+            "draw='score' of a density that is known up to a constant needs that of all draws to "
+            "be the same, but the model is given an array besides x, on which it may depend. "
+            "CD() learns by such draws."
+        )
 
 
 def of_scores(program: Program, loss: AdversarialLoss, scores: Any, log_p: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inference.errors import ObjectiveError
-from inference.objectives._score_draws import of_scores
+from inference.objectives._score_draws import check_one_constant, of_scores
 from inference.objectives._sides import Sides, row
 from inference.objectives._slopes import gradient_penalty, out_of_clamp, slope_penalty
 from inference.objectives._soundness import look, note
@@ -77,7 +77,7 @@ def generators_turn(
         wanted = program.stop(critic.features(*sides.real, frozen=True)).mean(0)
         term = ((wanted - critic.features(*sides.drawn, frozen=True).mean(0)) ** 2).sum()
     else:
-        _check_one_constant(program, sides)
+        check_one_constant(program, sides.made)
         scores, by_draws = row(critic(*sides.drawn, frozen=True)), sides.made.log_p
         term = of_scores(program, loss, scores, by_draws)
     if objective.joint:
@@ -92,14 +92,3 @@ def generators_turn(
     if objective.freeze is not None:
         term = ops.where(accuracy < 1 - objective.freeze, 0.0, 1.0) * term
     return term
-
-
-def _check_one_constant(program: Program, sides: Sides) -> None:
-    """Refuse draws whose densities are known up to constants of their own."""
-    known = all(site.normalised for site in program.structure.model.values())
-    if sides.made.log_p is not None and sides.made.given and not known:
-        raise ObjectiveError(
-            "draw='score' of a density that is known up to a constant needs that of all draws to "
-            "be the same, but the model is given an array besides x, on which it may depend. "
-            "CD() learns by such draws."
-        )

@@ -15,7 +15,7 @@ from inference.objectives._kernels import (
     squared_mmd,
 )
 from inference.objectives._objective import Objective, gradient_only
-from inference.objectives._score_draws import of_mmd
+from inference.objectives._score_draws import check_one_constant, of_mmd
 from inference.objectives.requirements import (
     DRAWN_DATA,
     DRAWN_LATENTS,
@@ -58,7 +58,8 @@ class MMD(Objective):
             likelihood), `"sample"` (its own draw, if that is reparameterised), `"relaxed"` or
             `"straight-through"` (discrete sites, at temperature 0.5; the gradient is biased), or
             `"score"` (of any, by log p of the draw and what it costs less what others cost:
-            REINFORCE with a mean as its baseline, which is unbiased).
+            REINFORCE with a mean as its baseline, which is unbiased; of a density that is known up
+            to a constant, too, as that cancels: a Boltzmann machine learns by its chains' draws).
         features: a network of the engine, kept as it is, that maps x to a code in which to
             compare, such as a fitted encoder; None compares x.
 
@@ -71,6 +72,7 @@ class MMD(Objective):
     """
 
     needs = (DRAWN_DATA,)
+    constant_cancels = True
 
     def __init__(
         self,
@@ -131,6 +133,7 @@ class MMD(Objective):
         rows = len(x)
         size = rows if self.num_samples is None else self.num_samples
         generated = program.generate(size, draw=self.draw)
+        check_one_constant(program, generated)
         real, drawn = self._codes(program, x), self._codes(program, generated.x)
         kernel = build_kernel(self.kernel, self.bandwidths, program.stop(real), program.ops)
         if self.linear_time and rows > 1:

@@ -47,6 +47,7 @@ class RecordedSite:
         supported: whether the value lies in the support of the distribution, entry by entry.
         invalid: arguments of the distribution that are outside of their constraint.
         stepped: whether the first batch dimension counts the steps of a `scan`.
+        counted: where a mask lets its density count, in the shape of the mask.
     """
 
     site: Site
@@ -58,6 +59,7 @@ class RecordedSite:
     supported: Array
     invalid: tuple[str, ...] = ()
     stepped: bool = False
+    counted: Array = field(default_factory=lambda: np.array(True))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -158,7 +158,7 @@ class Structure(Likelihood):
             raise ObjectiveError(
                 f"{objective} differentiates through the model's draws, but {chained.name!r} is "
                 "drawn by a Markov chain, through which no gradient goes. CD() learns by such "
-                "draws, and Adversarial(draw='score') by their densities."
+                "draws, and MMD(draw='score') and Adversarial(draw='score') by their densities."
             )
         if draw == "score":
             return  # no gradient goes through the draws

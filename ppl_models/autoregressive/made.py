@@ -17,7 +17,7 @@ from ppl_models.networks.arguments import (
 )
 from ppl_models.networks.autoregressive import Autoregressive, MaskedBernoulli, MaskedMixture
 from ppl_models.networks.connections import Connections
-from ppl_models.networks.masked import MaskedNetwork
+from ppl_models.networks.masked_network import MaskedNetwork
 
 __all__ = ["MADE"]
 

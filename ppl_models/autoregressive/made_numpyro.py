@@ -23,7 +23,7 @@ from ppl_models.networks.autoregressive_numpyro import (
     MaskedMixture,
 )
 from ppl_models.networks.connections import Connections
-from ppl_models.networks.masked_numpyro import MaskedNetwork
+from ppl_models.networks.masked_network_numpyro import MaskedNetwork
 
 __all__ = ["MADE"]
 

@@ -21,6 +21,7 @@ from ppl_models.networks.arguments import (
     check_size,
     check_sizes,
 )
+from ppl_models.networks.latent_structure import layer_sizes
 from ppl_models.networks.latents import normal, precision_weighted
 from ppl_models.networks.likelihoods import Likelihood
 from ppl_models.networks.mlp import MLP, Rung
@@ -93,16 +94,12 @@ class DLGM(PyroPair):
         self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
         random = torch.Generator().manual_seed(check_seed(seed))
         self.encoders, self.decoders = nn.ModuleList(), nn.ModuleList()
-        self.noise = nn.ParameterList()
-        above, below = data_dim, data_dim
-        for level, (size, sizes) in enumerate(zip(self.latent_dims, levels, strict=True)):
-            network = Rung if self.ladder else MLP
-            self.encoders.append(network([above, *sizes, 2 * size], activation, random))
-            outputs = below if full or level == 0 else 2 * below
-            self.decoders.append(MLP([size, *reversed(sizes), outputs], activation, random))
-            if full and level > 0:
-                self.noise.append(nn.Parameter(torch.zeros(below, below)))
-            above, below = (above, *sizes)[-1] if self.ladder else size, size
+        of_noise = self.latent_dims[:-1] if full else ()
+        self.noise = nn.ParameterList(torch.zeros(size, size) for size in of_noise)
+        sizes = layer_sizes(data_dim, self.latent_dims, levels, mean_only=full, ladder=self.ladder)
+        for up, down in sizes:
+            self.encoders.append((Rung if self.ladder else MLP)(up, activation, random))
+            self.decoders.append(MLP(down, activation, random))
         start_at_mean(self.decoders[0], data_mean, data_dim, likelihood)
 
     def _layer(self, level: int, output: Tensor) -> dist.TorchDistribution:

@@ -24,6 +24,7 @@ from ppl_models.networks.arguments import (
     check_size,
     check_sizes,
 )
+from ppl_models.networks.latent_structure import layer_sizes
 from ppl_models.networks.latents_numpyro import normal, precision_weighted
 from ppl_models.networks.likelihoods_numpyro import Likelihood
 from ppl_models.networks.mlp_numpyro import MLP, Rung
@@ -60,16 +61,12 @@ class DLGM(Pair):
         random = nnx.Rngs(check_seed(seed))
         self.encoders: list[MLP] = []
         self.decoders: list[MLP] = []
-        self.noise: list[jax.Array] = []
-        above, below = data_dim, data_dim
-        for level, (size, sizes) in enumerate(zip(self.latent_dims, levels, strict=True)):
-            network = Rung if self.ladder else MLP
-            self.encoders.append(network([above, *sizes, 2 * size], activation, random))
-            outputs = below if full or level == 0 else 2 * below
-            self.decoders.append(MLP([size, *reversed(sizes), outputs], activation, random))
-            if full and level > 0:
-                self.noise.append(jnp.zeros((below, below)))
-            above, below = (above, *sizes)[-1] if self.ladder else size, size
+        of_noise = self.latent_dims[:-1] if full else ()
+        self.noise = [jnp.zeros((size, size)) for size in of_noise]
+        sizes = layer_sizes(data_dim, self.latent_dims, levels, mean_only=full, ladder=self.ladder)
+        for up, down in sizes:
+            self.encoders.append((Rung if self.ladder else MLP)(up, activation, random))
+            self.decoders.append(MLP(down, activation, random))
         start_at_mean(self.decoders[0], data_mean, data_dim, likelihood)
 
     def _layer(self, level: int, output: jax.Array) -> dist.Distribution:

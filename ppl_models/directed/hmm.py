@@ -15,6 +15,7 @@ from ppl_models.networks.arguments import check_choice, check_network, check_siz
 from ppl_models.networks.markov_chain import HiddenMarkov, MarkovChain
 from ppl_models.networks.mixture_start_values import hmm_start
 from ppl_models.networks.mlp import MLP
+from ppl_models.networks.step_logits import step_logits
 
 __all__ = ["HMM"]
 
@@ -150,13 +151,8 @@ class HMM(SequencePair):
             with torch.no_grad():
                 proposal = self.posterior(x, lengths)
         else:
-            shown = nn.functional.one_hot(x.long(), self.symbols).to(x) if self.categorical else x
             inside = self._inside(x, lengths)
-            if inside is not None:
-                shown = torch.where(inside.unsqueeze(-1), shown, 0.0)
-            logits = self.encoder(shown.flatten(-2)).unflatten(-1, (self.length, self.states))
-            if inside is not None:
-                logits = torch.where(inside.unsqueeze(-1), logits, 0.0)
+            logits = step_logits(self.encoder, x, inside, self.alphabet, self.states)
             proposal = dist.Categorical(logits=logits).to_event(1)
         with pyro.plate("data", len(x)):
             pyro.sample("z", proposal)

@@ -19,6 +19,7 @@ from ppl_models.networks.arguments import check_choice, check_network, check_siz
 from ppl_models.networks.markov_chain_numpyro import HiddenMarkov, MarkovChain, Symbols
 from ppl_models.networks.mixture_start_values import hmm_start
 from ppl_models.networks.mlp_numpyro import MLP
+from ppl_models.networks.step_logits_numpyro import step_logits
 
 __all__ = ["HMM"]
 
@@ -99,14 +100,8 @@ class HMM(ArrayPair, SequencePair):
         if self.proposal == "exact":
             proposal = lax.stop_gradient(self.posterior(x, lengths))
         else:
-            shown = jax.nn.one_hot(x.astype(int), self.symbols) if self.categorical else x
-            inside = self._inside(x, lengths)
-            if inside is not None:
-                shown = jnp.where(inside[..., None], shown, 0.0)
-            logits = nnx_module("encoder", self.encoder)(shown.reshape(*shown.shape[:-2], -1))
-            logits = logits.reshape(*logits.shape[:-1], self.length, self.states)
-            if inside is not None:
-                logits = jnp.where(inside[..., None], logits, 0.0)
+            encoder, inside = nnx_module("encoder", self.encoder), self._inside(x, lengths)
+            logits = step_logits(encoder, x, inside, self.alphabet, self.states)
             proposal = dist.CategoricalLogits(logits).to_event(1)
         with numpyro.plate("data", len(x)):
             numpyro.sample("z", proposal)

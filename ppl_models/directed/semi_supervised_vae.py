@@ -23,13 +23,12 @@ from ppl_models.networks.arguments import (
     check_size,
 )
 from ppl_models.networks.condition import check_labels
+from ppl_models.networks.labels import check_given, label_logits, one_hot
 from ppl_models.networks.latents import normal
 from ppl_models.networks.mlp import MLP, TwoInputMLP
 from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["SemiSupervisedVAE"]
-
-_EXCLUDED = -1e4  # the logit of a class that a label rules out: finite, as 0 times infinity is NaN
 
 
 class SemiSupervisedVAE(PyroPair):
@@ -108,21 +107,21 @@ class SemiSupervisedVAE(PyroPair):
 
     def model(self, x: Tensor | None = None, y: Tensor | None = None, *, size: int = 1) -> Tensor:
         """Score x, shape (N, data_dim), or draw rows: of the classes y, or `size` of any class."""
-        self._check(x, y)
+        check_given(y, self.classes, None if x is None else len(x))
         self.register()
         size = size if y is None else len(y)
         with pyro.plate("data", size if x is None else len(x)):
             start = next(self.parameters())
             logits = start.new_zeros(self.classes)
             if x is None and y is not None:
-                logits = self._given(y, logits)
+                logits = label_logits(y, logits)
             label = pyro.sample("y", dist.Categorical(logits=logits))
             prior = start.new_zeros(self.latent_dim)
             z = pyro.sample("z", dist.Normal(prior, 1.0).to_event(1))
-            output = self.decoder(z, self._one_hot(label))
+            output = self.decoder(z, one_hot(label, logits))
             pyro.sample("x", self._likelihood(output), obs=x)
             if x is not None and y is not None:
-                right = self._one_hot(y) * self.class_logits(x)  # zero for a missing label
+                right = one_hot(y, logits) * self.class_logits(x)  # zero for a missing label
                 term = dist.Unit(self.alpha * right.sum(-1))
                 alone: Any = {"training_only": True}
                 pyro.sample("classification", term, obs=term.sample(), infer=alone)
@@ -130,13 +129,13 @@ class SemiSupervisedVAE(PyroPair):
 
     def guide(self, x: Tensor, y: Tensor | None = None) -> None:
         """Propose the class where y does not say it, and z, shape (N, latent_dim)."""
-        self._check(x, y)
+        check_given(y, self.classes, len(x))
         self.register()
         logits = self.class_logits(x)
         with pyro.plate("data", len(x)):
-            given = logits if y is None else self._given(y, logits)
+            given = logits if y is None else label_logits(y, logits)
             label = pyro.sample("y", dist.Categorical(logits=given))
-            pyro.sample("z", normal(self.encoder(x, self._one_hot(label))))
+            pyro.sample("z", normal(self.encoder(x, one_hot(label, logits))))
 
     def class_logits(self, x: Tensor) -> Tensor:
         """log q(y | x) for every class, shape (N, classes)."""
@@ -146,16 +145,3 @@ class SemiSupervisedVAE(PyroPair):
         """Refuse labels that are not classes, or -1, one for each row."""
         if len(arrays) > 1:
             check_labels(np.asarray(arrays[1]), self.classes, len(arrays[0]), missing=True)
-
-    def _check(self, x: Tensor | None, y: Tensor | None) -> None:
-        if y is not None:
-            rows = None if x is None else len(x)
-            check_labels(y.detach().cpu().numpy(), self.classes, rows, missing=True)
-
-    def _one_hot(self, label: Tensor) -> Tensor:
-        weight = next(self.parameters())
-        return (label[..., None] == torch.arange(self.classes).to(label)).to(weight)
-
-    def _given(self, y: Tensor, otherwise: Tensor) -> Tensor:
-        """Logits that leave nothing but the label, or others where it is missing."""
-        return torch.where(y[:, None] < 0, otherwise, _EXCLUDED * (1 - self._one_hot(y)))

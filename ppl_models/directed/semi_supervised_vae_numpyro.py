@@ -11,7 +11,6 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from flax import nnx
-from jax.core import Tracer
 from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
@@ -24,14 +23,13 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.condition import check_label_shape, check_labels
+from ppl_models.networks.condition import check_labels
+from ppl_models.networks.labels_numpyro import check_given, label_logits, one_hot
 from ppl_models.networks.latents_numpyro import normal
 from ppl_models.networks.mlp_numpyro import MLP, TwoInputMLP
 from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["SemiSupervisedVAE"]
-
-_EXCLUDED = -1e4  # the logit of a class that a label rules out: finite, as 0 times infinity is NaN
 
 
 class SemiSupervisedVAE(Pair):
@@ -80,20 +78,20 @@ class SemiSupervisedVAE(Pair):
         self, x: jax.Array | None = None, y: jax.Array | None = None, *, size: int = 1
     ) -> jax.Array:
         """Score x, shape (N, data_dim), or draw rows: of the classes y, or `size` of any class."""
-        self._check(x, y)
+        check_given(y, self.classes, None if x is None else len(x))
         decoder = nnx_module("decoder", self.decoder)
         size = size if y is None else len(y)
         with numpyro.plate("data", size if x is None else len(x)):
             logits = jnp.zeros(self.classes)
             if x is None and y is not None:
-                logits = self._given(y, logits)
+                logits = label_logits(y, logits)
             label = jnp.asarray(numpyro.sample("y", dist.CategoricalLogits(logits)))
             prior = jnp.zeros(self.latent_dim)
             z = numpyro.sample("z", dist.Normal(prior, 1.0).to_event(1))
-            output = decoder(z, self._one_hot(label))
+            output = decoder(z, one_hot(label, logits))
             numpyro.sample("x", self._likelihood(output), obs=x)
             if x is not None and y is not None:
-                right = self._one_hot(y) * self.class_logits(x)  # zero for a missing label
+                right = one_hot(y, logits) * self.class_logits(x)  # zero for a missing label
                 term = dist.Unit(self.alpha * right.sum(-1))
                 alone: Any = {"training_only": True}
                 numpyro.sample("classification", term, obs=term.sample(None), infer=alone)
@@ -101,13 +99,13 @@ class SemiSupervisedVAE(Pair):
 
     def guide(self, x: jax.Array, y: jax.Array | None = None) -> None:
         """Propose the class where y does not say it, and z, shape (N, latent_dim)."""
-        self._check(x, y)
+        check_given(y, self.classes, len(x))
         encoder = nnx_module("encoder", self.encoder)
         logits = self.class_logits(x)
         with numpyro.plate("data", len(x)):
-            given = logits if y is None else self._given(y, logits)
+            given = logits if y is None else label_logits(y, logits)
             label = jnp.asarray(numpyro.sample("y", dist.CategoricalLogits(given)))
-            numpyro.sample("z", normal(encoder(x, self._one_hot(label))))
+            numpyro.sample("z", normal(encoder(x, one_hot(label, logits))))
 
     def class_logits(self, x: jax.Array) -> jax.Array:
         """log q(y | x) for every class, shape (N, classes)."""
@@ -117,19 +115,3 @@ class SemiSupervisedVAE(Pair):
         """Refuse labels that are not classes, or -1, one for each row."""
         if len(arrays) > 1:
             check_labels(np.asarray(arrays[1]), self.classes, len(arrays[0]), missing=True)
-
-    def _check(self, x: jax.Array | None, y: jax.Array | None) -> None:
-        if y is None:
-            return
-        rows = None if x is None else len(x)
-        if isinstance(y, Tracer):
-            check_label_shape(y.shape, jnp.issubdtype(y.dtype, jnp.integer), str(y.dtype), rows)
-        else:
-            check_labels(np.asarray(y), self.classes, rows, missing=True)
-
-    def _one_hot(self, label: jax.Array) -> jax.Array:
-        return (label[..., None] == jnp.arange(self.classes)).astype(jnp.float32)
-
-    def _given(self, y: jax.Array, otherwise: jax.Array) -> jax.Array:
-        """Logits that leave nothing but the label, or others where it is missing."""
-        return jnp.where(y[:, None] < 0, otherwise, _EXCLUDED * (1 - self._one_hot(y)))

@@ -14,7 +14,7 @@ from flax import nnx
 from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
-from ppl_models._pair import Pair
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.networks.arguments import (
     check_network,
     check_not_negative,
@@ -29,10 +29,8 @@ from ppl_models.networks.start_values import start_at_mean
 __all__ = ["VQVAE"]
 
 
-class VQVAE(Pair):
+class VQVAE(ArrayPair):
     """The pair of `vqvae.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -63,10 +61,7 @@ class VQVAE(Pair):
         self.decoder = MLP(up, activation, random)
         start_at_mean(self.decoder, data_mean, data_dim, likelihood)
         start = np.random.default_rng(seed).normal(size=(codes, code_dim))
-        self.initial = {"codebook": jnp.asarray(start, dtype=jnp.float32)}
-
-    def _codebook(self) -> jax.Array:
-        return jnp.asarray(numpyro.param("codebook", self.initial["codebook"]))
+        self.initial = {"codebook": start.astype(np.float32)}
 
     def _chosen(self, x: jax.Array, codebook: jax.Array) -> tuple[jax.Array, jax.Array]:
         """What the encoder gives, and the codes nearest to it; (N, positions, code_dim) each."""
@@ -76,7 +71,7 @@ class VQVAE(Pair):
 
     def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""
-        decoder, codebook = nnx_module("decoder", self.decoder), self._codebook()
+        decoder, codebook = nnx_module("decoder", self.decoder), self._param("codebook")
         with numpyro.plate("data", size if x is None else len(x)):
             z = jnp.asarray(numpyro.sample("z", Codes(codebook, self.positions)))
             fn = self.likelihood(decoder(z.reshape(*z.shape[:-2], -1)))
@@ -93,6 +88,6 @@ class VQVAE(Pair):
 
     def guide(self, x: jax.Array) -> None:
         """Propose z, shape (N, positions, code_dim): the nearest codes."""
-        place, code = self._chosen(x, self._codebook())
+        place, code = self._chosen(x, self._param("codebook"))
         with numpyro.plate("data", len(x)):
             numpyro.sample("z", dist.Delta(straight_through(code, place), event_dim=2))

@@ -8,7 +8,7 @@ import numpyro.distributions as dist
 
 from ppl_models.networks.likelihoods_numpyro import DiscretisedLogistic
 from ppl_models.networks.markov_chain_numpyro import HiddenMarkov, MarkovChain
-from ppl_models.networks.restricted_numpyro import RestrictedBoltzmann
+from ppl_models.networks.restricted_machine_numpyro import RestrictedBoltzmann
 
 __all__ = [
     "DiscretisedLogistic",

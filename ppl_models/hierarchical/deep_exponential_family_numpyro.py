@@ -13,7 +13,7 @@ import numpyro.distributions as dist
 from flax import nnx
 from numpyro.contrib.module import nnx_module
 
-from ppl_models._pair import Pair
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.hierarchical._positive_layers_numpyro import Gamma, layer, product, proposal
 from ppl_models.hierarchical._positive_start import encoder_start, weights_start
 from ppl_models.hierarchical._rows import check_data_size, plate_size
@@ -30,10 +30,8 @@ from ppl_models.networks.mlp_numpyro import MLP
 __all__ = ["DeepExponentialFamily"]
 
 
-class DeepExponentialFamily(Pair):
+class DeepExponentialFamily(ArrayPair):
     """The pair of `deep_exponential_family.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -62,14 +60,11 @@ class DeepExponentialFamily(Pair):
         self.weight_rate = check_positive("weight_rate", weight_rate)
         self.kind = check_choice("guide", guide, ("log-normal", "gamma"))
         hidden = check_network(hidden, activation)
-        start = weights_start(data_dim, self.latent_dims, weight_shape / weight_rate, seed)
-        self.initial = {name: jnp.asarray(value) for name, value in start.items()}
+        mean = weight_shape / weight_rate
+        self.initial = weights_start(data_dim, self.latent_dims, mean, seed)
         sizes = [data_dim, *hidden, 2 * sum(self.latent_dims)]
         self.encoder = MLP(sizes, activation, nnx.Rngs(seed))
         self.encoder.set_output_bias(encoder_start(self.latent_dims))
-
-    def _param(self, name: str) -> jax.Array:
-        return jnp.asarray(numpyro.param(name, self.initial[name]))
 
     def check_batch(self, *arrays: Any) -> None:
         """Refuse data that are no counts."""

@@ -14,7 +14,7 @@ from jax import Array
 from jax.scipy.special import digamma
 from numpyro.contrib.module import nnx_module
 
-from ppl_models._pair import Pair
+from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.hierarchical._rows import check_data_size, plate_size
 from ppl_models.hierarchical._topics_start import check_counts, topics_start
 from ppl_models.networks.arguments import (
@@ -28,10 +28,8 @@ from ppl_models.networks.mlp_numpyro import MLP
 __all__ = ["LDA"]
 
 
-class LDA(Pair):
+class LDA(ArrayPair):
     """The pair of `lda.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -55,15 +53,11 @@ class LDA(Pair):
         self.topic_concentration = check_positive("topic_concentration", topic_concentration)
         structured = check_choice("guide", guide, ("structured", "amortised")) == "structured"
         hidden = check_network(hidden, activation)
-        start = topics_start((topics, data_dim), seed)
-        self.initial = {"log_concentrations": jnp.asarray(start)}
+        self.initial = {"log_concentrations": topics_start((topics, data_dim), seed)}
         self.encoder = None
         if not structured:
             rngs = nnx.Rngs(seed)
             self.encoder = MLP([data_dim, *hidden, topics], activation, rngs)
-
-    def _log_concentrations(self) -> Array:
-        return jnp.asarray(numpyro.param("log_concentrations", self.initial["log_concentrations"]))
 
     def check_batch(self, *arrays: Any) -> None:
         """Refuse documents that are no counts."""
@@ -85,7 +79,7 @@ class LDA(Pair):
 
     def guide(self, x: Array) -> None:
         """Propose the topics, and mixtures, shape (N, K)."""
-        concentrations = jnp.exp(self._log_concentrations())
+        concentrations = jnp.exp(self._param("log_concentrations"))
         numpyro.sample("topics", dist.Dirichlet(concentrations).to_event(1))
         total, here = plate_size(x, 1, self.data_size)
         with numpyro.plate("data", total, subsample_size=here):
@@ -96,7 +90,7 @@ class LDA(Pair):
         if self.encoder is not None:
             encoder = nnx_module("encoder", self.encoder)
             return jnp.exp(jnp.clip(encoder(jnp.log1p(x)), -5, 10))
-        given = jnp.exp(self._log_concentrations())
+        given = jnp.exp(self._param("log_concentrations"))
         log_topics = digamma(given) - digamma(given.sum(-1, keepdims=True))  # (K, V)
         equal = jnp.ones(self.topics) / self.topics
         found = self.concentration + x.sum(-1, keepdims=True) * equal

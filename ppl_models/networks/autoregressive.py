@@ -11,7 +11,7 @@ import torch
 from torch import Size, Tensor
 from torch.distributions import constraints
 
-from ppl_models.networks.masked import MaskedNetwork, drawn_or_held
+from ppl_models.networks.masked_network import MaskedNetwork, drawn_or_held
 
 __all__ = ["Autoregressive", "MaskedBernoulli", "MaskedMixture", "drawn_or_held"]
 

@@ -11,8 +11,8 @@ from jax import lax, random
 from numpyro.distributions import constraints
 from numpyro.distributions.util import validate_sample
 
-from ppl_models.networks.compiled_numpyro import compiled
-from ppl_models.networks.masked_numpyro import MaskedNetwork, drawn_or_held
+from ppl_models.networks.compilation_numpyro import compiled
+from ppl_models.networks.masked_network_numpyro import MaskedNetwork, drawn_or_held
 
 __all__ = ["Autoregressive", "MaskedBernoulli", "MaskedMixture", "drawn_or_held"]
 

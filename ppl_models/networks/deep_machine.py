@@ -7,7 +7,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from ppl_models.networks.restricted import RestrictedBoltzmann
+from ppl_models.networks.restricted_machine import RestrictedBoltzmann
 
 
 class DeepBoltzmann(RestrictedBoltzmann):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array, random
 from jax.nn import sigmoid
 
-from ppl_models.networks.restricted_numpyro import RestrictedBoltzmann
+from ppl_models.networks.restricted_machine_numpyro import RestrictedBoltzmann
 
 
 class DeepBoltzmann(RestrictedBoltzmann):

@@ -109,3 +109,33 @@ def masks(order: list[int], width: int) -> tuple[NDArray[np.float32], NDArray[np
     first = rank[None, :] < degree[:, None]
     last = degree[None, :] <= rank[:, None]
     return first.astype(np.float32), last.astype(np.float32)
+
+
+def layer_sizes(
+    data_dim: int,
+    latent_dims: Sequence[int],
+    hidden: Sequence[Sequence[int]],
+    *,
+    mean_only: bool,
+    ladder: bool,
+) -> list[tuple[list[int], list[int]]]:
+    """Sizes of the networks between layers of Gaussian latents, from the data upwards.
+
+    Args:
+        data_dim: columns of x.
+        latent_dims: sizes of z1, z2, ...
+        hidden: hidden sizes of the encoder from x to z1, from z1 to z2, ...
+        mean_only: whether a decoder gives the mean of the latent below, and not its scale, too.
+        ladder: whether an encoder is shown the features of the one below, its last hidden layer,
+            in place of the latent.
+
+    Returns:
+        Of each encoder, which gives mean and scale, and of the decoder back.
+    """
+    found = []
+    shown, below = data_dim, data_dim
+    for level, (size, sizes) in enumerate(zip(latent_dims, hidden, strict=True)):
+        outputs = below if mean_only or level == 0 else 2 * below
+        found.append(([shown, *sizes, 2 * size], [size, *reversed(sizes), outputs]))
+        shown, below = (shown, *sizes)[-1] if ladder else size, size
+    return found

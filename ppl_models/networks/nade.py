@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ppl_models.networks.autoregressive import MaskedBernoulli, MaskedMixture
 from ppl_models.networks.connections import Connections
-from ppl_models.networks.masked import drawn_or_held
+from ppl_models.networks.masked_network import drawn_or_held
 from ppl_models.networks.mlp import ACTIVATION_FUNCTIONS
 
 BLOCK = 28  # entries whose hidden states are held at a time: one after another is slow

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ppl_models.networks.autoregressive_numpyro import MaskedBernoulli, MaskedMixture
 from ppl_models.networks.connections import Connections
-from ppl_models.networks.masked_numpyro import drawn_or_held
+from ppl_models.networks.masked_network_numpyro import drawn_or_held
 from ppl_models.networks.mlp_numpyro import ACTIVATION_FUNCTIONS
 
 BLOCK = 8  # entries whose hidden states are held at a time: one after another is slow

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ppl_models.networks.centring import Centre
 from ppl_models.networks.energy_law import means_like
-from ppl_models.networks.restricted import RestrictedBoltzmann
+from ppl_models.networks.restricted_machine import RestrictedBoltzmann
 
 
 class TopMachine(nn.Module):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ppl_models.networks.centring import Centre
 from ppl_models.networks.energy_law_numpyro import means_like
-from ppl_models.networks.restricted_numpyro import RestrictedBoltzmann
+from ppl_models.networks.restricted_machine_numpyro import RestrictedBoltzmann
 
 
 class TopMachine(nnx.Module):

@@ -17,7 +17,7 @@ from ppl_models.networks.centring import Centre
 from ppl_models.networks.energy_arguments import VISIBLE, check_normaliser, rbm_start
 from ppl_models.networks.energy_law_numpyro import means_like
 from ppl_models.networks.fine_tuning import classifier
-from ppl_models.networks.restricted_numpyro import RestrictedBoltzmann
+from ppl_models.networks.restricted_machine_numpyro import RestrictedBoltzmann
 from ppl_models.networks.stacking import Machine, assemble, turned_over
 
 __all__ = ["RBM"]

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from inference import ArgumentError, DataError, drawn_rows
 from inference.cli import app
-from inference.comparison.scored import scored_id, scored_rows
+from inference.comparison.evaluation_rows import scored_id, scored_rows
 from inference.comparison.spec_file import EXAMPLE, read_spec
 from inference.published.row import Scored
 

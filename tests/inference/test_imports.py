@@ -5,7 +5,10 @@ import importlib
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 import inference
+from inference import signposts
 
 ROOT = Path(inference.__file__).parent
 
@@ -47,3 +50,18 @@ def test_a_module_is_imported_where_it_stands():
     source = "from inference import errors\nfrom inference.data.rows import cut\nimport numpy\n"
     assert _imported(source, modules) == {"inference.errors", "inference.data.rows"}
     assert not _imported("def f():\n    from inference import errors\n", modules)
+
+
+@pytest.mark.parametrize("old", ["moved", "likelihood.weighing", "mcmc.nuts"])
+def test_an_old_path_says_where_its_module_went(old: str):
+    with pytest.raises(ModuleNotFoundError, match=r"has moved: import inference\.") as refused:
+        importlib.import_module(f"inference.{old}")
+    new = str(refused.value).rpartition("import ")[2].rstrip(".")
+    assert importlib.import_module(new)
+
+
+def test_the_signposts_lead_somewhere():
+    known = _modules()
+    for new in signposts.MOVED.values():
+        for each in new.replace(" or ", ", ").split(", "):
+            assert f"inference.{each.removeprefix('inference.')}" in known, each

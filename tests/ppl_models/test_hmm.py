@@ -55,6 +55,16 @@ def test_evidence_and_posterior_over_all_paths(engine: str, kind: str, lengths: 
     np.testing.assert_allclose(logsumexp(both, axis=-1), np.tile(exact[:, None], T), rtol=1e-5)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_amortised_guide_takes_whole_numbers_for_symbols(engine: str) -> None:
+    """As the model and the exact guide do; with Pyro's the one-hot rows were whole numbers, too."""
+    pair, x = build(engine, "categorical", guide="amortised", hidden=(3,)), data("categorical")
+    path = {"z": np.zeros(x.shape, int)}
+    of_kinds = [log_densities(pair, (x.astype(kind),), path)[1] for kind in ("int64", "float32")]
+    assert np.isfinite(of_kinds[0]).all()
+    np.testing.assert_array_equal(*of_kinds)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_weights_of_the_exact_guide_are_the_evidence(engine: str, kind: str) -> None:

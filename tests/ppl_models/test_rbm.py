@@ -16,7 +16,7 @@ from scipy.special import expit
 from scipy.stats import chi2, multivariate_normal
 
 from ppl_models import create
-from ppl_models.networks import restricted, restricted_numpyro
+from ppl_models.networks import restricted_machine, restricted_machine_numpyro
 
 VALUES = rbm.parameters(seed=2)
 each_engine = pytest.mark.parametrize("engine", ENGINES)
@@ -27,9 +27,9 @@ def law(engine: str, **more: Any) -> Any:
     order = ("weight", "visible_bias", "hidden_bias")
     if engine == "pyro":
         own = [torch.tensor(VALUES[name]) for name in order]
-        return restricted.RestrictedBoltzmann(*own, **more)
+        return restricted_machine.RestrictedBoltzmann(*own, **more)
     own = [jnp.asarray(VALUES[name], jnp.float32) for name in order]
-    return restricted_numpyro.RestrictedBoltzmann(*own, **more)
+    return restricted_machine_numpyro.RestrictedBoltzmann(*own, **more)
 
 
 def array(engine: str, values: Any) -> Any:

@@ -94,29 +94,63 @@ def mask_of(fn: Any) -> Any:
     return mask
 
 
-def with_slopes(fn: Any) -> Any:
-    """The distribution with the right derivative of its density by logits that are exactly zero.
+def counted(fn: Any) -> Array:
+    """Where the density of a value counts: masks, of which one within an event counts in part."""
+    if isinstance(fn, dist.MaskedDistribution):
+        return counted(fn.base_dist) & jnp.asarray(fn._mask)
+    if not isinstance(fn, _WRAPPERS):
+        return jnp.asarray(True)
+    inner = counted(fn.base_dist)
+    events = fn.reinterpreted_batch_ndims if isinstance(fn, dist.Independent) else 0
+    return inner.any(tuple(range(-min(events, inner.ndim), 0)))
 
-    NumPyro's density of Bernoulli and Binomial draws has corners there, log1p(exp(-|a|)) and
-    max(a, 0), each of which jax gives the slope zero: of log p(1) the derivative is 1 in place of
-    1/2. A network whose last layer starts at zero begins in that corner.
+
+def with_slopes(fn: Any) -> Any:
+    """The distribution with the right derivative of its density at the ends of its parameters.
+
+    NumPyro's density of Bernoulli and Binomial draws has corners at logits of exactly zero,
+    log1p(exp(-|a|)) and max(a, 0), each of which jax gives the slope zero: of log p(1) the
+    derivative is 1 in place of 1/2. A network whose last layer starts at zero begins in that
+    corner. For probabilities of exactly zero or one see `within_range`.
     """
     if isinstance(fn, _WRAPPERS):
-        inner = with_slopes(fn.base_dist)
-        if inner is fn.base_dist:
-            return fn
-        twin = copy.copy(fn)
-        twin.base_dist = inner
-        return twin
+        return _around(fn, with_slopes(fn.base_dist))
     if isinstance(fn, (dist.BernoulliLogits, dist.BinomialLogits)):
         twin = copy.copy(fn)
         logits = jnp.asarray(fn.logits)
         twin.logits = logits + jnp.where(logits == 0, _BESIDE_ZERO, 0.0)
         return twin
+    return within_range(fn)
+
+
+def within_range(fn: Any) -> Any:
+    """The distribution, whose density has no slope by probabilities of exactly zero or one.
+
+    NumPyro moves them inside by the smallest number there is, and the slope of 0 log p there is a
+    signal over that number, which is infinite for a signal above 4, times nothing: not a number.
+    """
+    if isinstance(fn, _WRAPPERS):
+        return _around(fn, within_range(fn.base_dist))
+    if isinstance(fn, (dist.BernoulliProbs, dist.BinomialProbs, dist.MultinomialProbs)):
+        twin = copy.copy(fn)
+        probs = jnp.asarray(fn.probs)
+        inside = probs > 0 if isinstance(fn, dist.MultinomialProbs) else (probs > 0) & (probs < 1)
+        twin.probs = jnp.where(inside, probs, jax.lax.stop_gradient(probs))
+        return twin
     return fn
 
 
+def _around(fn: Any, inner: Any) -> Any:
+    """A wrapper around another distribution than its own."""
+    if inner is fn.base_dist:
+        return fn
+    twin = copy.copy(fn)
+    twin.base_dist = inner
+    return twin
+
+
 def _logits(base: Any) -> Any:
+    base = within_range(base)
     if isinstance(base, dist.MultinomialProbs):
         return jnp.log(jnp.asarray(base.probs))
     return base.logits

@@ -12,7 +12,7 @@ from jax import Array
 
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.traces import Trace, samples, scale_of
-from inference.program.partly_observed import drawn_in_part
+from inference.program.obs_masks import drawn_in_part
 from inference.program.structure import Structure
 
 
@@ -107,9 +107,9 @@ def density(site: Mapping[str, Any]) -> Array:
         return discrete.relaxed_log_prob(site["fn"], site["value"])
     if site.get("intermediates"):
         return site["fn"].log_prob(site["value"], site["intermediates"])
-    # Of data, thousands of entries a step, NumPyro's own slope is taken: see `with_slopes`.
-    fn = site["fn"] if site["is_observed"] else discrete.with_slopes(site["fn"])
-    return fn.log_prob(site["value"])
+    # Of data, thousands of entries a step, NumPyro's own slope by logits is taken.
+    usual = discrete.within_range if site["is_observed"] else discrete.with_slopes
+    return usual(site["fn"]).log_prob(site["value"])
 
 
 def _ratio(scale: Any, outside: Any) -> Any:

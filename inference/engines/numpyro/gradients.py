@@ -70,7 +70,7 @@ def gradients(
         return jax.value_and_grad(loss_of)(params, key)
 
     keys = random.split(random.PRNGKey(seed + 1), repeats)
-    losses, grads = jax.jit(lambda keys: lax.map(each, keys, batch_size=50))(keys)
+    losses, grads = jax.jit(lambda keys: lax.map(each, keys))(keys)
     named = public_names(flatten(grads))
     arrays = {name: grad.astype(np.float64) for name, grad in named.items()}
     return arrays, np.asarray(losses, dtype=np.float64)

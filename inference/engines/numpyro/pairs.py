@@ -11,8 +11,8 @@ import numpy as np
 from flax import nnx
 from numpyro.handlers import substitute
 
-from inference.engines.alone import ALONE
 from inference.engines.numpyro.pickling import register
+from inference.engines.thread_lock import ALONE
 from inference.program.batches import Form
 from inference.program.batches import on_arrays as of_arrays
 from inference.program.closures import objects_of, reached_from

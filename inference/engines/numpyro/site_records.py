@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.primitives import Messenger
 
+from inference.engines.numpyro.discrete import counted
 from inference.program.distributions import support_of
 from inference.program.records import calling_line
 
@@ -51,6 +52,7 @@ def arrays_of(run: Mapping[str, Any]) -> dict[str, Any]:
         "log_prob": _scored(run),
         "scale": 1.0 if run["scale"] is None else jnp.mean(run["scale"]),
         "supported": _meets(support, run["value"]),
+        "counted": counted(fn),
         "fits": fits,
     }
 
@@ -72,6 +74,7 @@ def in_numpy(found: dict[str, Any]) -> dict[str, Any]:
         "log_prob": np.asarray(found["log_prob"]),
         "scale": float(found["scale"]),
         "supported": np.asarray(found["supported"]),
+        "counted": np.asarray(found["counted"]),
         "invalid": tuple(name for name, fits in found["fits"].items() if not fits),
     }
 

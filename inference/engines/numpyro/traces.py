@@ -12,8 +12,8 @@ from jax import Array, random
 from numpyro import handlers
 from numpyro.distributions import Unit
 
-from inference.engines.alone import ALONE
 from inference.engines.numpyro.handlers import Steer
+from inference.engines.thread_lock import ALONE
 from inference.program.generators import rows_drawn
 from inference.program.program import OWNED
 

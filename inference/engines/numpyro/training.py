@@ -17,7 +17,6 @@ from numpyro.handlers import block, seed
 from numpyro.infer import SVI
 from numpyro.infer.autoguide import AutoGuide
 
-from inference.engines.alone import ALONE
 from inference.engines.numpyro.averages import svi_of, values_of
 from inference.engines.numpyro.devices import find_device
 from inference.engines.numpyro.inspection import describe, inspect
@@ -29,6 +28,7 @@ from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, pa
 from inference.engines.numpyro.parameters import flatten, stored
 from inference.engines.numpyro.svi import attach, bound
 from inference.engines.numpyro.traces import traces
+from inference.engines.thread_lock import ALONE
 from inference.errors import ArgumentError, RunFolderError
 from inference.program.batches import Batch, Form, leading, on_arrays, plain_form
 from inference.program.program import OWNED, OWNED_STATE, is_owned
@@ -104,19 +104,19 @@ class Trainer:
     def start(self, batch: Batch | tuple[Any, ...]) -> None:
         """Initialise parameters and optimiser as `SVI.init` does, from the seed."""
         batch = Batch.of(batch)
-        args, kwargs = batch.form.fill(self._batch(batch.arrays), as_array)
+        svi, args, kwargs = self._svi_on(None, batch.form, self._batch(batch.arrays))
         if self._prepared:
             # It prepares itself again from the same key, as in upstream's own first run, and what
             # it draws after that is then drawn from the same keys too.
             guide: Any = parts(self.pair)[1]
             guide.prototype_trace = None
-        state = self.svi.init(random.PRNGKey(self.settings.seed), *args, **kwargs)
-        for svi in self.svi_of.values():
-            svi.constrain_fn = self.svi.constrain_fn
+        state = svi.init(random.PRNGKey(self.settings.seed), *args, **kwargs)
+        for each in self.svi_of.values():
+            each.constrain_fn = svi.constrain_fn
         # Put on the device by name, as what the compiled loop returns, or it would compile twice.
         self.svi_state = jax.device_put(state, self.device)
         params = self.svi.get_params(self.svi_state)
-        check_learns(self.svi.loss, params, self.functions[0], args, kwargs)
+        check_learns(self.svi.loss, params, svi.model, args, kwargs)
 
     def run(self, start: int, stop: int) -> NDArray[np.float64]:
         """Steps `start` to `stop` on minibatches; the losses, cut after one that is not finite."""
@@ -254,14 +254,9 @@ class Trainer:
         """One step of whoever's turn it is."""
         phases = sorted(set(self.turns), key=self.turns.index)
         arrays = self.minibatches.binarised(arrays, step)
-        form = form or plain_form(len(arrays))
-        # Our objectives see functions of the arrays, upstream's losses the programs themselves.
-        args, kwargs = (arrays, {}) if self.ours else form.fill(arrays, as_array)
 
         def update(state: Any, phase: str | None) -> Any:
-            svi = self.svi_of[phase]
-            if self.ours and not form.plain:
-                svi = self._svi_on(phase, form)
+            svi, args, kwargs = self._svi_on(phase, form or plain_form(len(arrays)), arrays)
             return svi.update(state, *args, **kwargs)
 
         if len(phases) == 1:
@@ -270,12 +265,17 @@ class Trainer:
         updates = [lambda state, phase=phase: update(state, phase) for phase in phases]
         return lax.switch(turn, updates, svi_state)
 
-    def _svi_on(self, phase: str | None, form: Form) -> SVI:
-        """The SVI of a phase for model and guide as functions of a batch's arrays."""
-        svi = copy.copy(self.svi_of[phase])
+    def _svi_on(
+        self, phase: str | None, form: Form, arrays: tuple[Any, ...]
+    ) -> tuple[SVI, tuple[Any, ...], dict[str, Any]]:
+        """The SVI of a phase and what it takes: our objectives see functions of arrays alone."""
+        svi = self.svi_of[phase]
+        if not self.ours or form.plain:
+            return svi, *form.fill(arrays, as_array)
+        svi = copy.copy(svi)
         svi.model, guide = self._functions(form)
         svi.guide = attach(self.svi.loss.during(self.turns[0]), svi.model, guide)
-        return svi
+        return svi, arrays, {}
 
     def _valid_bound(self, svi_state: Any, valid: tuple[Any, ...], chunks: int) -> Any:
         values = self._values(svi_state)

@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from pyro.contrib.easyguide import EasyGuide
 
-from inference.engines.alone import ALONE
 from inference.engines.pyro import discrete
 from inference.engines.pyro.copies import untouched_parts
 from inference.engines.pyro.inspection import inspect
@@ -25,6 +24,7 @@ from inference.engines.pyro.pairs import evaluating, parts
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.traces import proposing, run
+from inference.engines.thread_lock import ALONE
 from inference.program.distributions import says, unwrapped
 from inference.program.draws import Draws
 from inference.program.program import OWNED

@@ -14,7 +14,7 @@ from torch import Tensor
 from inference.engines.pyro import discrete
 from inference.engines.pyro.traces import plain_scale
 from inference.errors import ObjectiveError
-from inference.program.partly_observed import drawn_in_part
+from inference.program.obs_masks import drawn_in_part
 from inference.program.scales import in_words, same_scale
 from inference.program.structure import Structure
 

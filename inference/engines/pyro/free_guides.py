@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inference.engines.alone import ALONE
 from inference.engines.pyro import discrete
 from inference.engines.pyro.evaluation import as_arrays, copied, repeatable, tensors
 from inference.engines.pyro.inspection import inspect
@@ -21,6 +20,7 @@ from inference.engines.pyro.pairs import parts
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.traces import run
+from inference.engines.thread_lock import ALONE
 from inference.program.draws import Draws
 from inference.program.free_guides import (
     PREFIX,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import time
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
 
+from inference.engines.pyro.at_once import CannotVectoriseError, many_gradients
 from inference.engines.pyro.copies import isolate
 from inference.engines.pyro.evaluation import repeatable, tensors
 from inference.engines.pyro.inspection import inspect
@@ -22,6 +24,8 @@ from inference.engines.pyro.program import PyroProgram
 from inference.program.moments import GradientMoments, welford
 from inference.program.program import OWNED
 from inference.program.surrogate import Surrogate
+
+_MANY = 20  # gradients, from which on they are worked out at once where the loss allows it
 
 
 def gradients(
@@ -57,6 +61,11 @@ def gradients(
             start |= {key: value for key in (name, OWNED + name) if key in start}
         set_values(stored, start, owned=True)
         leaves = unconstrained(stored)
+        if repeats >= _MANY and not theirs:
+            with contextlib.suppress(CannotVectoriseError):
+                return many_gradients(
+                    lambda: objective(stored.model, stored.guide, *args), leaves, repeats
+                )
         for _ in range(repeats):
             if getattr(objective, "owns", False):
                 set_values(stored, start, owned=True)  # what it carries along moves on

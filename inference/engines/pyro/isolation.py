@@ -17,8 +17,8 @@ from pyro.infer.autoguide.guides import AutoGuide
 from torch import Tensor
 from torch.distributions import Transform
 
-from inference.engines.alone import ALONE
 from inference.engines.pyro.pair_networks import networks
+from inference.engines.thread_lock import ALONE
 
 _LARGEST = 2**20  # entries of a network's plain tensor that is kept, in case it is written to
 _LIBRARIES = ("torch", "pyro")

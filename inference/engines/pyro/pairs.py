@@ -10,10 +10,10 @@ import numpy as np
 import pyro
 import torch
 
-from inference.engines.alone import ALONE
 from inference.engines.pyro.missing_values import Fill
 from inference.engines.pyro.pair_networks import networks
 from inference.engines.pyro.traces import proposing
+from inference.engines.thread_lock import ALONE
 from inference.program.batches import Form
 from inference.program.batches import on_arrays as of_arrays
 

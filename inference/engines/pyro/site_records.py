@@ -45,6 +45,7 @@ def recorded(node: Mapping[str, Any], site: Site, lines: Mapping[str, str]) -> R
         and name in base.__dict__
         and not constraint.check(getattr(base, name)).all()
     )
+    mask = True if node["mask"] is None else node["mask"]
     plates = (dataclasses.replace(p, **_size(p, site)) for p in site.plates)
     return RecordedSite(
         site=dataclasses.replace(site, plates=frozenset(plates)),
@@ -55,6 +56,7 @@ def recorded(node: Mapping[str, Any], site: Site, lines: Mapping[str, str]) -> R
         line=lines.get(site.name, ""),
         supported=np.array(True) if support is None else support.check(node["value"]).numpy(),
         invalid=invalid,
+        counted=(_counted(fn) & torch.as_tensor(mask)).numpy().copy(),
     )
 
 
@@ -68,6 +70,18 @@ def _size(plate: Plate, site: Site) -> dict[str, int]:
 
 def _scored(node: Mapping[str, Any]) -> Tensor:
     return scale_and_mask(node["fn"].log_prob(node["value"]), node["scale"], node["mask"])
+
+
+def _counted(fn: Any) -> Tensor:
+    """Where the density of a value counts: masks, of which one within an event counts in part."""
+    if not hasattr(fn, "base_dist"):
+        return torch.tensor(True)
+    inner = _counted(fn.base_dist)
+    if type(fn).__name__ == "MaskedDistribution":
+        return inner & torch.as_tensor(fn._mask)
+    events = fn.reinterpreted_batch_ndims if type(fn).__name__ == "Independent" else 0
+    events = min(events, inner.ndim)
+    return inner.flatten(-events).any(-1) if events else inner
 
 
 def log_prob_sum(sites: Mapping[str, Any]) -> Tensor:

@@ -14,8 +14,8 @@ from pyro.poutine.guide import GuideMessenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
-from inference.engines.alone import ALONE
 from inference.engines.pyro.handlers import Steer
+from inference.engines.thread_lock import ALONE
 from inference.program.batches import whole
 
 PARTICLES = "num_particles_vectorized"

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
 
-from inference.engines.alone import ALONE
 from inference.engines.pyro.averages import Averages
 from inference.engines.pyro.copies import isolate
 from inference.engines.pyro.devices import find_device
@@ -32,6 +31,7 @@ from inference.engines.pyro.parameters import (
 )
 from inference.engines.pyro.svi import bound
 from inference.engines.pyro.upstream_losses import check_gradient, number
+from inference.engines.thread_lock import ALONE
 from inference.errors import ArgumentError
 from inference.program.batches import Batch, Form, leading, on_arrays, plain_form
 from inference.program.phases import PAIR, Side

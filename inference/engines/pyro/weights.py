@@ -46,7 +46,7 @@ class Weights(Passes):
         weights = weigh(log_w)
         model_weight, factor = split_weights(weights[0].detach(), weights[1].detach(), Ops)
         for (start, count), cell in zip(passes, cells, strict=True):
-            cell.factor = factor[start : start + count]
+            _Filled.apply(factor[start : start + count], cell)
         if through_draws_only:
             term = _weighed(model_weight, log_p - log_q_through)
         else:
@@ -63,7 +63,7 @@ class Weights(Passes):
         proposed = {n: site for n, site in guide_sites.items() if not site["is_observed"]}
         scaled: Any = _Scaled.apply
         copies: dict[str, Any] = {
-            name: scaled(site["value"], cell, self.structure.guide[name])
+            name: scaled(site["value"], cell, self.structure.guide[name], False)
             for name, site in proposed.items()
         }
         steer = Steer(values=self.rows | copies)
@@ -89,21 +89,67 @@ class _Cell:
 
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
-        self.factor: Tensor | None = None  # (K, N)
+        self.factor: Tensor | None = None  # (K, N); or of `many` evaluations, (M, K, N)
+        self.many = False
 
 
 class _Scaled(torch.autograd.Function):
     """A copy of a site's value, whose gradient is multiplied by a cell's factor."""
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, cell: _Cell, site: Site) -> Tensor:
-        ctx.cell, ctx.site = cell, site
+    def forward(value: Tensor, cell: _Cell, site: Site, many: bool) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]  # noqa: FBT001
+        del cell, site, many
         return value.clone()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        factor = ctx.cell.structure.spread(ctx.cell.factor, ctx.site)
-        return (gradient * factor).reshape(gradient.shape), None, None
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        del output
+        _, ctx.cell, ctx.site, ctx.many = inputs
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        def scaled(gradient: Tensor, factor: Tensor) -> Tensor:
+            factor = ctx.cell.structure.spread(factor, ctx.site)
+            return (gradient * factor).reshape(gradient.shape)
+
+        each = (0, 0 if ctx.cell.many else None)
+        scale = torch.vmap(scaled, in_dims=each) if ctx.many else scaled
+        return scale(gradient, ctx.cell.factor), None, None, None
+
+    @staticmethod
+    def vmap(  # pyright: ignore[reportIncompatibleMethodOverride]
+        info: Any,
+        in_dims: tuple[Any, ...],
+        value: Tensor,
+        cell: _Cell,
+        site: Site,
+        many: bool,  # noqa: FBT001
+    ) -> tuple[Tensor, int]:
+        """Of many evaluations at once, on the first axis, by `torch.vmap`."""
+        del info, many
+        return _Scaled.apply(value.movedim(in_dims[0], 0), cell, site, True), 0
+
+
+class _Filled(torch.autograd.Function):
+    """Put a factor into its cell: of many evaluations at once, that of all."""
+
+    @staticmethod
+    def forward(factor: Tensor, cell: _Cell) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        cell.factor = factor
+        return factor.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        del ctx, inputs, output
+
+    @staticmethod
+    def vmap(  # pyright: ignore[reportIncompatibleMethodOverride]
+        info: Any, in_dims: tuple[Any, ...], factor: Tensor, cell: _Cell
+    ) -> tuple[Tensor, int]:
+        """Of many evaluations at once, on the first axis, by `torch.vmap`."""
+        del info
+        cell.many = True
+        return _Filled.apply(factor.movedim(in_dims[0], 0), cell), 0
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from scipy.stats import t as student
 from inference.engines import ENGINES, load_engine
 from inference.errors import ObjectiveError
 from inference.estimators.certificate.cases import CASES
-from inference.estimators.certificate.expected import Expected
+from inference.estimators.certificate.expectations import Expected
 from inference.estimators.certificate.libraries import enumerated
 from inference.estimators.certificate.programs import ENERGIES, PROGRAMS, Program
 from inference.estimators.certificate.programs.energies import OBJECTIVES as OF_ENERGIES

@@ -74,6 +74,29 @@ def renyi(case: Case, values: Arrays, x: Array, alpha: float, num_particles: int
     return float(bound.sum()) / (1 - alpha)
 
 
+def renyi_gradient(
+    case: Case, values: Arrays, x: Array, alpha: float, num_particles: int, names: Iterable[str]
+) -> Arrays:
+    """The gradient of `renyi` by some parameters, by its slopes in log w and log mass of the nodes.
+
+        d E[log sum_k v_k] = sum_z E[sum_k v~_k 1(z_k = z)] d log v(z)
+                             + K q(z) E[log sum_k v_k | z_1 = z] d log q(z),    v = w^(1 - alpha)
+
+    which are worked out once, not at both ends of each parameter's difference.
+    """
+    if alpha == 1:
+        return gradient(lambda moved: elbo(case, moved, x), values, names)
+    log_mass, log_w, _ = weights(case, values, x)
+    by_weight = _shares(log_mass, (1 - alpha) * log_w, num_particles)
+    by_mass = _means(log_mass, (1 - alpha) * log_w, num_particles) / (1 - alpha)
+
+    def slope(moved: Arrays) -> float:
+        log_mass, log_w, _ = weights(case, moved, x)
+        return float((by_weight * log_w + by_mass * log_mass).sum())
+
+    return gradient(slope, values, names)
+
+
 def wake_guide(case: Case, values: Arrays, x: Array, num_particles: int) -> Arrays:
     """E[sum_k w~_k grad log q(z_k | x)] at fixed draws, w~ the self-normalised weights of K."""
     log_mass, log_w, latents = weights(case, values, x)
@@ -166,6 +189,17 @@ def _shares(log_mass: Array, log_w: Array, num_particles: int) -> Array:
         times, kernel = laplace(relative)
         others = (kernel @ row) ** (num_particles - 1)
         row *= num_particles * np.exp(relative) * (SPACING * (times * others) @ kernel)
+    return result
+
+
+def _means(log_mass: Array, log_w: Array, num_particles: int) -> Array:
+    """K q(z) E[log sum_k w_k | z_1 = z] at each node z, (N, J)."""
+    unit = logsumexp(log_mass + log_w, axis=1) + np.log(num_particles)
+    result = num_particles * np.exp(log_mass)
+    for n, relative in enumerate(log_w - unit[:, None]):
+        times, kernel = laplace(relative)
+        others = (kernel @ np.exp(log_mass[n])) ** (num_particles - 1)
+        result[n] *= unit[n] + SPACING * (np.exp(-times).sum() - others @ kernel)
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
@@ -13,6 +14,11 @@ from inference.data.rows import slices
 from inference.estimators.certificate.certify import Outcome, Setting, measure
 
 _TASKS_PER_PROCESS = 100
+# Programs run for less time than their compilation takes; the fusion emitters double that.
+_QUICK = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1"
+)
 
 
 def certify(
@@ -74,4 +80,5 @@ def as_frame(chosen: Sequence[Setting], outcomes: Sequence[Outcome]) -> pd.DataF
 def _be_frugal() -> None:
     """Settings of torch and jax for a worker, before it imports them."""
     os.environ["OMP_NUM_THREADS"] = "1"  # threads would fight for the workers' cores
-    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compile quickly
+    os.environ.setdefault("XLA_FLAGS", _QUICK)
+    gc.set_threshold(10_000, 10, 10)  # what tracing makes is long-lived

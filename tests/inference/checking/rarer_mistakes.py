@@ -27,7 +27,7 @@ from mistakes import (
 from pyro.distributions import constraints
 from torch import Tensor
 
-from ppl_models.networks.restricted import RestrictedBoltzmann
+from ppl_models.networks.restricted_machine import RestrictedBoltzmann
 
 
 @mistake("pair-type", "should be a function")
@@ -460,6 +460,17 @@ def mean_of_all(number: int | None) -> Any:
 def mean_of_all_beside_a_batch() -> Any:
     """A latent of all rows, in a plate that has the size of however many come."""
     return mean_of_all(None)
+
+
+@mistake("same-mask", "masked in the model and not in the guide for 3 of", outcome="noted")
+def mask_around_the_prior_alone() -> Any:
+    def masked(x: Tensor) -> None:
+        with pyro.plate("data", len(x)):
+            with pyro.poutine.mask(mask=torch.arange(len(x)) > 2):
+                z = prior()
+            observe(z @ weight(), x)
+
+    return masked, guide
 
 
 ROWS = np.array([4, 0, 7, 2, 5])  # of eight

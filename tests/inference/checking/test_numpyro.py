@@ -117,3 +117,48 @@ def test_constraints_that_depend_on_other_arguments_are_let_be():
 
     report = check_pair((model, guide), X, checks=["arguments-in-range", "finite-at-prior-draws"])
     assert not report.failed, report
+
+
+@pytest.mark.parametrize(
+    ("of_model", "of_guide", "said"),
+    [
+        (True, False, "masked in the model and not in the guide for 3 of"),
+        (False, True, "nothing rewards the guide's spread"),
+        (True, True, ""),
+    ],
+)
+def test_a_mask_on_one_side_alone_is_noted(of_model, of_guide, said):
+    def draw(x, loc, masked):
+        there = jnp.arange(len(x)) > 2 if masked else jnp.ones(len(x), dtype=bool)
+        within = dist.Normal(loc * jnp.ones((len(x), 1)), 1.0).mask(jnp.ones(1, dtype=bool))
+        with numpyro.plate("data", len(x)), numpyro.handlers.mask(mask=there):
+            return numpyro.sample("z", within.to_event(1))
+
+    def model(x):
+        z: Any = draw(x, 0.0, of_model)
+        weight: Any = numpyro.param("weight", jnp.ones(x.shape[1]))
+        with numpyro.plate("rows", len(x)):
+            numpyro.sample("x", dist.Normal(z * weight, 1.0).to_event(1), obs=x)
+
+    def guide(x):
+        draw(x, x @ numpyro.param("slope", jnp.zeros((x.shape[1], 1))), of_guide)
+
+    report = check_pair((model, guide), X, checks=["same-mask"])
+    assert [each.level for each in report.notes] == ["note"] * bool(said), report
+    assert not said or said in str(report.notes[0])
+
+
+@jax.custom_vjp
+def solved(value):
+    """As what an ODE solver gives, whose adjoint is right up to the solver's tolerance."""
+    return value
+
+
+solved.defvjp(lambda value: (value, None), lambda _, slope: (1.002 * slope,))
+
+
+def test_a_gradient_within_a_solver_s_tolerance_is_noted():
+    pair = generative(lambda z, weight: solved(z @ weight)), guide
+    report = check_pair(pair, X, checks=["gradient-of-log-p"])
+    assert not report.failed, report
+    assert "tolerance is too large" in str(report.notes[0])

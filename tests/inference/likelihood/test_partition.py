@@ -13,7 +13,7 @@ from rows import ENGINES
 from inference import log_likelihood, log_partition
 from inference.errors import ArgumentError, ObjectiveError
 from ppl_models import create
-from ppl_models.networks import restricted, restricted_numpyro
+from ppl_models.networks import restricted_machine, restricted_machine_numpyro
 
 VALUES = {name: value.astype(np.float32) for name, value in rbm.parameters(seed=1).items()}
 EXACT = {name: value.astype(np.float64) for name, value in VALUES.items()}
@@ -78,7 +78,7 @@ def test_a_base_without_its_constant_is_caught(
     engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Planted: log Z of the base is forgotten."""
-    for module in (restricted, restricted_numpyro):
+    for module in (restricted_machine, restricted_machine_numpyro):
         of = module.RestrictedBoltzmann.log_partition
 
         def forgotten(law: Any, of: Any = of) -> Any:

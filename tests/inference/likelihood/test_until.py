@@ -14,8 +14,7 @@ from rows import ENGINES, ROWS
 from inference import log_likelihood
 from inference.engines.numpyro.pairs import StoredPair
 from inference.engines.pyro.parameters import rebuild
-from inference.errors import ArgumentError
-from inference.likelihood.weighing import LogSums
+from inference.likelihood.importance_weights import LogSums, weigh
 from ppl_models import create
 
 X = np.random.default_rng(5).normal(scale=1.5, size=(23, 4)).astype(np.float32)
@@ -126,3 +125,13 @@ def test_nothing_to_draw_and_wrong_words() -> None:
             log_likelihood(pair, row.batch(5), until=until)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="until= is for method='iw'"):
         log_likelihood(ppca("numpyro"), X, method="exact", until=0.1)
+
+
+def test_a_model_that_holds_its_own_rows_is_refused():
+    """It gives all of them for each part of the data, which would be counted many times."""
+
+    def weights(batch, count, at, held):
+        return np.zeros(4), np.zeros(4)
+
+    with pytest.raises(PairError, match="4 densities for 2 row"):
+        weigh(LogSums(), weights, (np.zeros((4, 1)),), 1, rows=2, chunk_size=2)

@@ -18,7 +18,7 @@ from inference.engines import load_engine
 from inference.engines.numpyro import energies
 from inference.errors import ObjectiveError
 from ppl_models import create
-from ppl_models.networks import restricted, restricted_numpyro
+from ppl_models.networks import restricted_machine, restricted_machine_numpyro
 
 VALUES = {name: value.astype(np.float32) for name, value in rbm.parameters(size=2.0).items()}
 EXACT = {name: value.astype(np.float64) for name, value in VALUES.items()}
@@ -88,7 +88,7 @@ def _chances(law: Any, value: Any, key: Any = None) -> Any:
 
 @each_engine
 def test_chances_in_place_of_draws_are_caught(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (restricted, restricted_numpyro):
+    for module in (restricted_machine, restricted_machine_numpyro):
         monkeypatch.setattr(module.RestrictedBoltzmann, "hidden_draw", _chances)
     assert far(gradients(engine, CD(1)), rbm.contrastive(EXACT, DATA, 1)) > 3 * LIMIT
 
@@ -185,7 +185,7 @@ def _forgetful(law: Any) -> Any:
 def test_a_constant_that_is_forgotten_is_caught(
     engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (restricted, restricted_numpyro):
+    for module in (restricted_machine, restricted_machine_numpyro):
         monkeypatch.setattr(module.RestrictedBoltzmann, "log_partition", _forgetful)
     check: Callable[..., None] = test_the_exact_constant_gives_maximum_likelihood
     with pytest.raises(AssertionError):

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from inference import estimator_report, fit, valid_objectives
+import inference
+from inference import estimator_report, fit, objectives, valid_objectives
 from inference.cli import app
 from inference.engines import load_engine
 from inference.engines.pyro.small_pairs import small_pairs
@@ -50,6 +51,20 @@ def test_the_kit_finds_nothing_in_ours(name: str) -> None:
     (objective,) = (each for each in examples() if type(each).__name__ == name)
     trained = check_objective(objective)
     assert {where.partition(":")[0] for where in trained} == {"pyro", "numpyro"}
+
+
+@pytest.mark.parametrize("name", ["PIWAE", "DisARM", "MuProp", "SUMO", "JensenShannon"])
+def test_an_objective_is_named_in_three_files(name: str) -> None:
+    """Its own, the catalogue and its row in the tests; what else is said of it is found there."""
+    root = PAGE.parents[1]
+    files = (path for path in (root / "inference").rglob("*.py*") if path.suffix in (".py", ".pyi"))
+    named = {path.name for path in files if re.search(rf"\b{name}\b", path.read_text())}
+    own = sys.modules[getattr(inference, name).__module__].__file__
+    assert named == {Path(str(own)).name, "catalogue.py"}
+    assert name in (root / "tests" / "reference" / "objective_rows.py").read_text()
+    assert getattr(objectives, name) is getattr(inference, name)
+    assert name in inference.__all__
+    assert name in objectives.__all__
 
 
 def test_an_objective_says_which_pairs_it_fits() -> None:

@@ -213,3 +213,14 @@ def test_what_is_passed_on_is_the_object_itself():
     assert second is None
     assert first["x"] is batch.arrays[0]
     assert list(map(id, named["seen"])) == list(map(id, batch.arrays[1:]))
+
+
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+@pytest.mark.parametrize("objective", ["wakesleep", "nvil"])
+def test_data_by_name_are_dreamt_of_as_data_by_position(objective, engine):
+    """Wake-sleep hands the guide drawn data in their place, which here is a name."""
+    by_name, by_place = pair_of("by name", engine), plain(engine)
+    assert "WakeSleep" in valid_objectives(by_name, x=X, y=Y, engine=engine).valid
+    named = quick(by_name, {"x": X, "y": Y}, engine, objective=objective)
+    placed = quick(by_place, (X, Y), engine, objective=objective)
+    assert list(named.history.loss) == list(placed.history.loss)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from inference.estimators.certificate.programs.batch_norm import BATCH_NORM
 from inference.estimators.certificate.programs.energies import ENERGIES
 from inference.estimators.certificate.programs.flow import FLOW
 from inference.estimators.certificate.programs.globals import GLOBAL
-from inference.estimators.certificate.programs.normalised import BATCH_NORM
-from inference.estimators.certificate.programs.packed import PACKED
+from inference.estimators.certificate.programs.multivariate_normal import PACKED
 from inference.estimators.certificate.programs.plates import NESTED
 from inference.estimators.certificate.programs.program import Program
-from inference.estimators.certificate.programs.weighted import WEIGHTED
+from inference.estimators.certificate.programs.scales import WEIGHTED
 
 PROGRAMS: dict[str, Program] = {
     program.name: program for program in (*WEIGHTED, *NESTED, *GLOBAL, PACKED, FLOW, BATCH_NORM)

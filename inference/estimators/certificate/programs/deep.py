@@ -21,7 +21,7 @@ from scipy.special import expit, log_expit
 
 from inference.estimators.certificate import exact
 from inference.estimators.certificate.cases import rounded
-from inference.estimators.certificate.expected import Expected
+from inference.estimators.certificate.expectations import Expected
 from inference.estimators.certificate.libraries import frameworks, parameters
 from inference.estimators.certificate.programs.energy import chances, kernel, law_of, states
 from inference.estimators.certificate.programs.machine import middle

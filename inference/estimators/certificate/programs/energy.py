@@ -24,7 +24,7 @@ from scipy.special import log_expit, logsumexp
 
 from inference.estimators.certificate import exact
 from inference.estimators.certificate.cases import rounded
-from inference.estimators.certificate.expected import Expected
+from inference.estimators.certificate.expectations import Expected
 from inference.estimators.certificate.libraries import frameworks, parameters
 from inference.estimators.certificate.programs.machine import machine
 from inference.estimators.certificate.programs.machine import rows as counting

@@ -24,7 +24,7 @@ import numpy as np
 
 from inference.estimators.certificate import exact
 from inference.estimators.certificate.cases import Case, rounded
-from inference.estimators.certificate.expected import Expected
+from inference.estimators.certificate.expectations import Expected
 from inference.estimators.certificate.libraries import as_array, frameworks, parameters, sample
 from inference.estimators.certificate.programs.program import OfCase, by_bounds
 from inference.estimators.certificate.quadrature import score, walk

@@ -17,7 +17,7 @@ from typing import Any
 from inference.estimators.certificate.cases import Case, rounded
 from inference.estimators.certificate.libraries import frameworks, parameters
 from inference.estimators.certificate.programs.program import OfCase
-from inference.estimators.certificate.programs.weighted import UnderWeights, Weighted
+from inference.estimators.certificate.programs.scales import UnderWeights, Weighted
 from inference.estimators.certificate.sites import Site
 
 _UNITS = 3

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from inference.estimators.certificate import exact
 from inference.estimators.certificate.cases import Case
-from inference.estimators.certificate.expected import Expected, bound_value, expected
+from inference.estimators.certificate.expectations import Expected, bound_value, expected
 from inference.estimators.certificate.sites import Array, Arrays
 from inference.objectives import Objective
 
@@ -119,7 +119,7 @@ class OfCase:
         return gradients
 
     def expected(self, objective: Objective) -> Expected | None:
-        """By enumeration or quadrature: see `inference.estimators.certificate.expected`."""
+        """By enumeration or quadrature: see `inference.estimators.certificate.expectations`."""
         return expected(objective, self.case, self.data)
 
 

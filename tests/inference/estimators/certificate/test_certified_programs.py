@@ -25,7 +25,7 @@ from inference.estimators.certificate.certify import (
 from inference.estimators.certificate.exact import elbo, iwae
 from inference.estimators.certificate.programs import PROGRAMS
 from inference.estimators.certificate.programs.globals import WithGlobal
-from inference.estimators.certificate.programs.packed import PACKED, Packed
+from inference.estimators.certificate.programs.multivariate_normal import PACKED, Packed
 from inference.objectives import IWAE, WakeSleep
 
 DRAWS = 3000

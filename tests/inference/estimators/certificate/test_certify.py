@@ -1,11 +1,9 @@
 """Every objective's mean gradient against an exact one, on both engines and all kinds of latents.
 
 The full grid is that of `ppl-zoo certify`; here are one K, one batch size, and corners of the rest.
-Every case takes 20,000 draws of the latents or more, but for those of single rows on Pyro, which
-would take most of the time and have 5,000. Pyro's time goes by the number of gradients, so a
-gradient has many draws: 2 for each of 50 rows (20 where the exact gradient takes quadrature), 5 for
-a single row. The failure rate of all cases together is below 1e-5 (7e-6: 4.5 standard errors after
-Bonferroni).
+Every case takes 20,000 draws of the latents or more: 2 in a gradient for each of 50 rows (20 where
+the exact gradient takes quadrature), 5 for a single row. The failure rate of all cases together is
+below 1e-5 (7e-6: 4.5 standard errors after Bonferroni).
 """
 
 from __future__ import annotations
@@ -62,8 +60,7 @@ def name(setting: Setting) -> str:
 
 @pytest.mark.parametrize("setting", [*GRID, *CORNERS], ids=name)
 def test_mean_gradient_is_the_exact_one(setting: Setting) -> None:
-    alone = setting.engine == "pyro" and setting.rows == 1 and not setting.subsampled
-    outcome = measure(setting, DRAWS // 4 if alone else DRAWS)
+    outcome = measure(setting, DRAWS)
     assert outcome.refusal == ""
     assert outcome.largest < limit(COMPARISONS)
 

@@ -24,7 +24,7 @@ from scoring import log_densities
 from inference.estimators.certificate import exact
 from inference.estimators.certificate.cases import CASES, Case
 from inference.estimators.certificate.quadrature import score
-from inference.estimators.certificate.relaxed import concrete
+from inference.estimators.certificate.relaxations import concrete
 from inference.estimators.certificate.sites import Arrays
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -252,6 +252,15 @@ def test_bounds_by_simulation(case: Case, alpha: float) -> None:
     log_w = (1 - alpha) * draws.log_w(case.values, draws.values)
     bounds = ((log_sum(log_w, axis=1) - np.log(5)) / (1 - alpha)).sum(1)
     assert close(bounds, exact.renyi(case, case.values, draws.x, alpha, 5))
+
+
+@every_case
+@pytest.mark.parametrize(("alpha", "k"), [(0.0, 1), (0.0, 5), (-1.0, 5), (0.5, 2), (1.0, 3)])
+def test_the_slopes_of_renyis_bound_are_its_differences(case: Case, alpha: float, k: int) -> None:
+    x = case.data(3)
+    found = exact.renyi_gradient(case, case.values, x, alpha, k, sorted(case.values))
+    differences = exact.gradient(lambda moved: exact.renyi(case, moved, x, alpha, k), case.values)
+    assert largest_gap(found, differences) < 1e-7
 
 
 def test_pathwise_gradient_by_simulation() -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rows import ENGINES
 
 from inference import ELBO, fit
-from inference.estimators.certificate.programs.normalised import BATCH_NORM, EPSILON
+from inference.estimators.certificate.programs.batch_norm import BATCH_NORM, EPSILON
 
 V, X = BATCH_NORM.values, BATCH_NORM.data
 H = X @ V["guide_first"].T

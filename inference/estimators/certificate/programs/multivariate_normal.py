@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from inference.estimators.certificate.cases import Case, rounded
-from inference.estimators.certificate.expected import Expected
+from inference.estimators.certificate.expectations import Expected
 from inference.estimators.certificate.libraries import as_array, frameworks, parameters
 from inference.estimators.certificate.programs.program import OfCase
 from inference.estimators.certificate.quadrature import hermite

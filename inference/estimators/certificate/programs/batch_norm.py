@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from inference.estimators.certificate.cases import Case, rounded
-from inference.estimators.certificate.expected import Expected
+from inference.estimators.certificate.expectations import Expected
 from inference.estimators.certificate.libraries import frameworks, parameters, sample
 from inference.estimators.certificate.programs.program import OfCase
 from inference.estimators.certificate.sites import Array, Site

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-_MOVED = {
+MOVED = {
     "certificate": "estimators.certificate",
     "checking.registry": "checking.checks",
     "comparison.gathered": "comparison.gather",
     "comparison.report": "report",
+    "comparison.scored": "comparison.evaluation_rows",
+    "engines.alone": "engines.thread_lock",
+    "estimators.certificate.expected": "estimators.certificate.expectations",
+    "estimators.certificate.relaxed": "estimators.certificate.relaxations",
     "evaluation": "likelihood, inference.posterior, inference.samples or inference.figures",
     "evaluation.annealing": "likelihood.annealing",
     "evaluation.arviz": "posterior.arviz",
@@ -30,9 +34,12 @@ _MOVED = {
     "laboratory": "estimators",
     "laboratory.estimators": "estimators.laboratory",
     "laboratory.requested": "estimators.request",
+    "likelihood.weighing": "likelihood.importance_weights",
     "mcmc": "posterior",
     "mcmc.posterior": "posterior.chains",
     "mcmc.posterior_error": "posterior.error",
+    "moved": "signposts",
+    "program.partly_observed": "program.obs_masks",
     "training.arrays": "data.arrays",
     "training.data": "data.training_data",
     "training.support": "data.support",
@@ -48,8 +55,8 @@ def new_path(name: str) -> str:
     """
     old, inside = name.removeprefix("inference."), ""
     while old and name.startswith("inference."):
-        if old in _MOVED:
-            return f"inference.{_MOVED[old]}{inside if ',' not in _MOVED[old] else ''}"
+        if old in MOVED:
+            return f"inference.{MOVED[old]}{inside if ',' not in MOVED[old] else ''}"
         old, _, last = old.rpartition(".")
         inside = f".{last}{inside}"
     return ""

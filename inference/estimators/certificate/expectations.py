@@ -10,7 +10,7 @@ import numpy as np
 
 from inference.estimators.certificate import exact, sets
 from inference.estimators.certificate.cases import Case
-from inference.estimators.certificate.relaxed import concrete
+from inference.estimators.certificate.relaxations import concrete
 from inference.estimators.certificate.sites import Array, Arrays
 from inference.objectives import Objective
 from inference.objectives.estimates import Bound, Estimates
@@ -63,15 +63,17 @@ def _of_bound(bound: Bound, objective: Objective, case: Case, x: Array, of: str 
     guide = case.guide_names
     sides = {"both": set(case.values), "guide": set(guide), "model": set(case.values) - guide}
 
-    def value(values: Arrays) -> float:
-        return bound_value(
-            bound,
-            objective,
-            lambda: exact.elbo(case, values, x),
-            lambda alpha, count: exact.renyi(case, values, x, alpha, count),
-        )
-
-    return exact.gradient(value, case.values, sorted(sides[of]))
+    names, share = sorted(sides[of]), bound.elbo_share(objective)
+    parts = []
+    if share > 0:
+        slopes = exact.gradient(lambda moved: exact.elbo(case, moved, x), case.values, names)
+        parts.append((share, slopes))
+    if share < 1:
+        alpha, count = bound.alpha(objective), bound.num_particles(objective)
+        slopes = exact.renyi_gradient(case, case.values, x, alpha, count, names)
+        parts.append((1 - share, slopes))
+    weighed = [{name: weight * slopes[name] for name in names} for weight, slopes in parts]
+    return {name: np.sum([slopes[name] for slopes in weighed], axis=0) for name in names}
 
 
 def bound_value(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.data.rows import Arrays, slices
+from inference.errors import PairError
 
 Array = NDArray[Any]
 
@@ -82,6 +83,9 @@ def weigh(
         chunk_size: largest number of draws times data at once.
         draws: draws at once, if fewer than there is room for.
         held: latents at given values of each datum; the weights are then those of p(x, held).
+
+    Raises:
+        PairError: if the model observes other rows than it is given.
     """
     for number, part in enumerate(slices(len(arrays[0]), rows)):
         batch = tuple(array[part] for array in arrays)
@@ -90,5 +94,12 @@ def weigh(
         for place, some in enumerate(slices(num_particles, most)):
             # Chunks of data and sets of draws, earlier ones too, have random numbers of their own.
             at = (number, sums.count + place)
-            sums.add(part.start, weights(batch, some.stop - some.start, at, own))
+            found = weights(batch, some.stop - some.start, at, own)
+            if len(found[0]) not in (1, len(batch[0])):
+                raise PairError(
+                    f"the model has {len(found[0])} densities for {len(batch[0])} row(s) of the "
+                    "data: what it observes is not cut with them. Hand it over as an argument of "
+                    "model and guide, in place of a closure or a handler that holds all of it."
+                )
+            sums.add(part.start, found)
     sums.count += num_particles

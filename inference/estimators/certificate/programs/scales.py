@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.estimators.certificate.cases import CASES, Case
-from inference.estimators.certificate.expected import Expected, expected
+from inference.estimators.certificate.expectations import Expected, expected
 from inference.estimators.certificate.libraries import as_array, frameworks
 from inference.estimators.certificate.programs.program import OfCase
 from inference.estimators.certificate.quadrature import log_density
