@@ -5,15 +5,17 @@ Each takes the argument's name and its value, and returns the value.
 
 from __future__ import annotations
 
+import itertools
 import math
 import numbers
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import numpy as np
 
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 
 T = TypeVar("T")
@@ -45,7 +47,9 @@ def check_count(name: str, value: Any, *, least: int = 1, optional: bool = False
     if value is None and optional:
         return None
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        raise ArgumentError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+        raise ArgumentError(
+            f"{name} must be a whole number of at least {least}, got {shown(value)}."
+        )
     if int(value) > (most := _MOST.get(name, _MOST_OF_ANYTHING)):
         given = f"{int(value):.3g}" if int(value) < 10**300 else "more than 10**300"
         raise ArgumentError(
@@ -72,7 +76,7 @@ def check_positive(name: str, value: Any, *, optional: bool = False) -> float | 
     if value is None and optional:
         return None
     if value is None or not _is_finite(value) or value <= 0:
-        raise ArgumentError(f"{name} must be a positive number, got {value!r}.")
+        raise ArgumentError(f"{name} must be a positive number, got {shown(value)}.")
     if name == "seconds" and value > _LONGEST:
         raise ArgumentError(
             f"seconds must be at most {_LONGEST:,}, which is 31 years, got {float(value):.3g}. "
@@ -102,12 +106,12 @@ def check_number(
         ArgumentError: naming the argument.
     """
     if not _is_finite(value):
-        raise ArgumentError(f"{name} must be a finite number, got {value!r}.")
+        raise ArgumentError(f"{name} must be a finite number, got {shown(value)}.")
     if positive and value <= 0:
-        raise ArgumentError(f"{name} must be positive, got {value!r}.")
+        raise ArgumentError(f"{name} must be positive, got {shown(value)}.")
     if not least <= value <= most:
         raise ArgumentError(
-            f"{name} must {_between(least, most, positive=positive)}, got {value!r}."
+            f"{name} must {_between(least, most, positive=positive)}, got {shown(value)}."
         )
     return _in_plain_numbers(name, value)
 
@@ -128,7 +132,7 @@ def check_flag(name: str, value: Any) -> bool:
         ArgumentError: naming the argument.
     """
     if not isinstance(value, bool):
-        raise ArgumentError(f"{name} must be True or False, got {value!r}.")
+        raise ArgumentError(f"{name} must be True or False, got {shown(value)}.")
     return value
 
 
@@ -140,7 +144,7 @@ def check_one_of(name: str, value: T, choices: Iterable[str]) -> T:
     """
     words = tuple(choices)
     if not isinstance(value, str) or value not in words:
-        raise ArgumentError(f"{name} must be one of {', '.join(words)}, got {value!r}.")
+        raise ArgumentError(f"{name} must be one of {', '.join(words)}, got {shown(value)}.")
     return value
 
 
@@ -151,10 +155,10 @@ def check_path(name: str, value: Any) -> Path:
         ArgumentError: if it is none, or names nothing.
     """
     if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
-        raise ArgumentError(f"{name} must be a path, such as 'runs/vae', got {value!r}.")
+        raise ArgumentError(f"{name} must be a path, such as 'runs/vae', got {shown(value)}.")
     path = os.fspath(value)
     if isinstance(path, bytes) or "\0" in path:
-        raise ArgumentError(f"{name} must be a path of text, got {value!r}.")
+        raise ArgumentError(f"{name} must be a path of text, got {shown(value)}.")
     return Path(path)
 
 
@@ -166,8 +170,57 @@ def check_seed(seed: Any) -> int:
     """
     whole = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
     if not whole or not 0 <= int(seed) < 2**63:
-        raise ArgumentError(f"seed must be a whole number from 0 to 2**63 - 1, got {seed!r}.")
+        raise ArgumentError(f"seed must be a whole number from 0 to 2**63 - 1, got {shown(seed)}.")
     return int(seed)
+
+
+def check_text(name: str, value: Any) -> str:
+    """Check a word or a pattern.
+
+    Raises:
+        ArgumentError: if it is no string, or holds what no line shows.
+    """
+    if not isinstance(value, str) or not value.isprintable():
+        raise ArgumentError(f"{name} must be a string of one line, got {shown(value)}.")
+    return value
+
+
+_MOST_ENTRIES = 10**5  # of a list of settings
+
+
+def listed(name: str, value: Any) -> list[Any] | None:
+    """The entries of a list, a tuple, a set, an array or an iterator; None if it is none of them.
+
+    Words and mappings are no lists of anything.
+
+    Raises:
+        ArgumentError: if it does not end.
+    """
+    words = isinstance(value, (str, bytes, bytearray, Mapping))
+    if words or not isinstance(value, Iterable) or getattr(value, "shape", (1,)) == ():
+        return None
+    found = list(itertools.islice(value, _MOST_ENTRIES + 1))
+    if len(found) > _MOST_ENTRIES:
+        raise ArgumentError(f"{name} must have at most {_MOST_ENTRIES:,} entries, got more.")
+    return found
+
+
+def called(name: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """What a function of the user's answers.
+
+    Raises:
+        ArgumentError: if it cannot be called so. Its own errors are raised as they are.
+    """
+    try:
+        return function(*args, **kwargs)
+    except TypeError as error:
+        if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+            raise
+        given = [shown(value) for value in args] + [f"{key}=" for key in kwargs]
+        raise ArgumentError(
+            f"{name} is called with ({', '.join(given)}), which {shown(function)} does not take: "
+            f"{error}."
+        ) from error
 
 
 def check_bandwidths(bandwidths: Sequence[float]) -> tuple[float, ...]:
@@ -176,12 +229,11 @@ def check_bandwidths(bandwidths: Sequence[float]) -> tuple[float, ...]:
     Raises:
         ArgumentError: if there are none, or one is not positive.
     """
-    listed = isinstance(bandwidths, Iterable) and not isinstance(bandwidths, (str, bytes))
-    scales = tuple(bandwidths) if listed else ()
+    scales = tuple(listed("bandwidths", bandwidths) or ())
     if not scales:
         raise ArgumentError(
             "bandwidths must be one positive number or more, as a list such as [0.5, 1.0]; got "
-            f"{bandwidths!r}."
+            f"{shown(bandwidths)}."
         )
     for scale in scales:
         check_positive("every entry of bandwidths", scale)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import inspect
+import math
 import numbers
+import reprlib
 import sys
 from typing import Any
 
@@ -27,6 +29,37 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return float(value) if isinstance(value, numbers.Real) else name_of(value)  # a fraction
+
+
+class _Short(reprlib.Repr):
+    """Representations that fit into a sentence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 120
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = 8
+
+    def repr_int(self, x: int, level: int) -> str:
+        """A whole number; of one that Python does not write out, how long it is."""
+        if abs(x) < 10**40:
+            return super().repr_int(x, level)
+        return f"a whole number of about {int(x.bit_length() * 0.30103) + 1:,} digits"
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        """Anything else, by its type where it cannot say what it is."""
+        try:
+            said = repr(x)
+        except Exception:  # of a class of the user's
+            return f"an object of type {type(x).__name__}"
+        return said if len(said) <= self.maxother else f"{said[: self.maxother - 3]}..."
+
+
+def shown(value: Any) -> str:
+    """A value in one short line, for a message; an array by its shape."""
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and hasattr(value, "dtype") and math.prod(shape) > 8:
+        return f"{type(value).__name__} of shape {shape} and dtype {value.dtype}"
+    return " ".join(_Short().repr(value).split())
 
 
 def name_of(value: Any) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppl_models._places import described
+from ppl_models._reading import MEGABYTE, read_whole
 
 
 class Pair:
@@ -198,7 +199,10 @@ class Card:
         Raises:
             ValueError: if the head is missing, is not TOML, or lacks a fact.
         """
-        parts = path.read_text(encoding="utf-8").split("+++\n", 2)
+        try:
+            parts = read_whole(path, MEGABYTE).decode().split("+++\n", 2)
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path.name} is no text in UTF-8: {error}.") from error
         if len(parts) != 3 or parts[0].strip():
             raise ValueError(
                 f"{path.name} must begin with TOML facts between two lines of '+++'; see "

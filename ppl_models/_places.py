@@ -7,6 +7,8 @@ import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
+from ppl_models._reading import MEGABYTE, read_whole
+
 SUFFIX = {"pyro": "", "numpyro": "_numpyro"}
 
 
@@ -59,7 +61,7 @@ class Place:
         """
         path = self.files[engine]
         try:
-            body = ast.parse(path.read_text(encoding="utf-8")).body
+            body = ast.parse(read_whole(path, MEGABYTE)).body
         except SyntaxError as error:
             raise ValueError(
                 f"{path.name} is no Python: line {error.lineno}, {error.msg}"
@@ -93,7 +95,7 @@ def described(docstring: str, path: Path, name: str) -> str:
     if "\nArgs:\n" in own or sibling == path or not sibling.is_file():
         return own
     try:
-        body = ast.parse(sibling.read_text(encoding="utf-8")).body
+        body = ast.parse(read_whole(sibling, MEGABYTE)).body
     except (
         SyntaxError,
         ValueError,

@@ -20,8 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppl_models._download import cache_folder, reason, retrieve
+from ppl_models._reading import MEGABYTE, read_whole
+from ppl_models._shown import check_word, shown
 
 FOLDER = Path(__file__).parent / "pretrained"
+
+
+_WORDS = ("model", "engine", "objective", "licence")
+_KINDS: dict[str, type] = {**dict.fromkeys(_WORDS, str), "hyperparameters": dict, "result": dict}
+_LARGEST = 4 * 1024 * MEGABYTE
 
 
 @dataclass(frozen=True)
@@ -77,9 +84,13 @@ class Weights:
             ValueError: if it is no record, or the training has not written its part yet.
         """
         try:
-            facts = tomllib.loads(path.read_text(encoding="utf-8"))
+            facts = tomllib.loads(read_whole(path, MEGABYTE).decode())
             file = facts.pop("file")
             kept = ("model", "engine", "objective", "seed", "licence", "hyperparameters", "result")
+            wrong = [key for key, kind in _KINDS.items() if not isinstance(facts[key], kind)]
+            wrong += [key for key in ("sha256", "dtype") if not isinstance(file[key], str)]
+            if wrong:
+                raise ValueError(f"{wrong[0]} is {shown(facts.get(wrong[0], file))}")
             return cls(
                 name=path.stem,
                 **{key: facts.pop(key) for key in kept},
@@ -108,7 +119,7 @@ class Weights:
 
         beside = self.path.with_suffix(".safetensors")
         path = beside if beside.exists() else self._downloaded(beside)
-        content = path.read_bytes()
+        content = read_whole(path, _LARGEST)
         found = hashlib.sha256(content).hexdigest()
         if found != self.sha256:  # nothing is read of a file that is not the recorded one
             raise ValueError(
@@ -143,10 +154,19 @@ def list_pretrained(pattern: str = "*", *, model: str | None = None) -> list[str
 
     Returns:
         Sorted names; `pretrained_info(name)` says what each of them is.
+
+    Raises:
+        ValueError: if there is no such model.
     """
+    check_word("pattern", pattern)
+    every = _shipped()
+    if model is not None and check_word("model", model) not in {each.model for each in every}:
+        from ppl_models._registry import find_place  # which knows this module
+
+        find_place(model)  # whose weights may be none, if there is such a model
     return [
         weights.name
-        for weights in _shipped()
+        for weights in every
         if (fnmatchcase(weights.name, pattern) or fnmatchcase(weights.model, pattern))
         and (model is None or weights.model == model)
     ]
@@ -161,7 +181,11 @@ def pretrained_info(name: str | Path) -> Weights:
     Raises:
         ValueError: if there are no such weights, or the record is none.
     """
-    if isinstance(name, Path) or (isinstance(name, str) and name.endswith(".toml")):
+    if not isinstance(name, (str, Path)):
+        raise ValueError(
+            f"name must be that of weights, or the path of a record, got {shown(name)}."
+        )
+    if isinstance(name, Path) or name.endswith(".toml"):
         return Weights.read(Path(name))
     shipped = {weights.name: weights for weights in _shipped()}
     if name in shipped:

@@ -27,10 +27,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ppl_models._pair import Card, Pair
 from ppl_models._places import SUFFIX, Place
 from ppl_models._plugins import read_plugins, unusable
 from ppl_models._pretrained import Weights, weights_for
+from ppl_models._shown import check_word
 
 _ROOT = Path(__file__).parent
 _NOT_FAMILIES = {
@@ -63,6 +66,7 @@ def find_place(name: str) -> Place:
     Raises:
         ValueError: if the name is unknown, or that of a plugin that is left out.
     """
+    check_word("name", name)
     zoo = _zoo()
     if name in zoo:
         return zoo[name]
@@ -76,10 +80,10 @@ def find_place(name: str) -> Place:
 
 
 def _check_engine(engine: str) -> None:
-    if engine not in SUFFIX:
-        library = {"torch": "pyro", "pytorch": "pyro", "jax": "numpyro"}.get(str(engine).lower())
+    if check_word("engine", engine) not in SUFFIX:
+        library = {"torch": "pyro", "pytorch": "pyro", "jax": "numpyro"}.get(engine.lower())
         hint = f"That of {engine} is {library!r}. " if library else ""
-        raise ValueError(f"There is no engine {engine!r}. {hint}{_nearest(str(engine), SUFFIX)}")
+        raise ValueError(f"There is no engine {engine!r}. {hint}{_nearest(engine, SUFFIX)}")
 
 
 def list_models(pattern: str = "*", *, engine: str | None = None) -> list[str]:
@@ -96,6 +100,7 @@ def list_models(pattern: str = "*", *, engine: str | None = None) -> list[str]:
     """
     if engine is not None:
         _check_engine(engine)
+    check_word("pattern", pattern)
     zoo = _zoo()
     plugins, broken = read_plugins(zoo)
     for _, why in broken:
@@ -153,6 +158,7 @@ def create(
         raise TypeError(
             f"{name!r} has no hyperparameter {unknown[0]!r}. {_nearest(unknown[0], accepted)}"
         )
+    hyperparameters = {key: _of_python(value) for key, value in hyperparameters.items()}
     if pretrained is None:
         return pair_class(**hyperparameters)
     weights = weights_for(name, pretrained)
@@ -178,6 +184,13 @@ def _check_alike(weights: Weights, given: Mapping[str, Any], accepted: Mapping[s
                 f"{key} is {reprlib.repr(given[key])}, but the weights {weights.name!r} are of a "
                 f"pair with {key}={own!r}; leave {key} out, or make a pair without weights."
             )
+
+
+def _of_python(value: Any) -> Any:
+    """A number of NumPy as one of Python, also within a list; anything else as it is."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return type(value)(map(_of_python, value)) if type(value) in (list, tuple) else value
 
 
 def _as_lists(value: Any) -> Any:

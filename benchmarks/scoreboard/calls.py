@@ -7,6 +7,8 @@ never another one from deep inside, and never an answer.
 from __future__ import annotations
 
 import inspect
+import io
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,6 +44,10 @@ ODD: dict[str, Any] = {
     "a set of words": {"a", "b"},
     "a module": np,
     "many digits": 10**400,
+    "thousands of digits": -(10**5000),
+    "no axis": np.array(2),
+    "without end": itertools.count(),
+    "an open file": io.BytesIO(b"1"),
 }
 
 
@@ -88,6 +94,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "precision_recall": {"real": SAMPLES, "generated": SAMPLES},
     "predictive_check": {"pair": VAE, "x": X, "statistic": np.sum, "num_draws": 2},
     "psis_k_hat": {"pair": VAE, "x": X, "num_particles": 100},
+    "results": {"model": "no such model"},
     "sample_quality": {"real": SAMPLES, "generated": SAMPLES},
     "simulation_based_calibration": {"pair": PPCA, "num_simulations": 100, "num_draws": 9},
     "stack": {"runs": [RBM, create("rbm", engine="pyro", data_dim=3, hidden_dim=2)]},
@@ -172,6 +179,35 @@ def of_function(name: str) -> Iterator[str]:
 RUN = fit(VAE, X, steps=1, progress=False)
 CALLS["nearest_training"] = {"run": RUN, "samples": X[:3]}
 
+BITS = fit(RBM, X, objective="cd", steps=1, progress=False)
+DRAWN = fit(small("nade", hidden_dim=3), X, steps=1, progress=False)
+_SHAPE = {"shape": (2, 3)}
+FIGURES: dict[str, dict[str, Any]] = {
+    "arithmetic": {"run": RUN, "plus": [np.zeros((2, 2))], **_SHAPE},
+    "chains": {"run": BITS, "rows": 2, "steps": (0, 1), **_SHAPE},
+    "drawing_steps": {"run": DRAWN, "rows": 2, "steps": 2, **_SHAPE},
+    "filters": {"run": BITS, "parameter": None, **_SHAPE},
+    "free_energies": {"run": BITS, "train": X, "valid": X},
+    "interpolations": {"run": RUN, "latents": 2, "steps": 2, **_SHAPE},
+    "latent_manifold": {"run": RUN, "size": 2, **_SHAPE},
+    "latent_scatter": {"run": RUN, "x": X, "labels": np.arange(12) % 2},
+    "reconstructions": {"run": RUN, "x": X, **_SHAPE},
+    "sample_rows": {"runs": {"a": RUN}, "columns": 2, **_SHAPE},
+    "samples": {"run": RUN, "rows": 1, "columns": 2, **_SHAPE},
+    "temperatures": {"run": BITS, "num_chains": 2, "num_temperatures": 2},
+}
+
+
+def of_figure(name: str) -> Iterator[str]:
+    """The same of a picture."""
+    draw = getattr(inference.figures, name)
+    for argument in named(draw):
+        for label, value in ODD.items():
+            given = {**FIGURES[name], argument: value}
+            found = answered(lambda given=given: draw(**given))
+            yield found and f"figures.{name}({argument}={label}): {found}"
+
+
 METHODS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "sample": ((), {"size": 2}),
     "latents": ((X,), {}),
@@ -225,5 +261,7 @@ def outcomes() -> Iterator[str]:
         yield from too_much(name)
     for name in METHODS:
         yield from of_method(name)
+    for name in FIGURES:
+        yield from of_figure(name)
     for name in OBJECTIVES:
         yield from of_objective(name)

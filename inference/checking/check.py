@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from inference.arguments import check_count
+from inference.arguments import check_count, listed
 from inference.checking.checks import CHECKS, run, with_needs
 from inference.checking.context import Context
 from inference.checking.report import Finding, Report
+from inference.descriptions import shown
 from inference.engines import check_engine
 from inference.errors import ArgumentError
 from inference.pairs import as_pair, named_apart
@@ -63,14 +64,14 @@ def _names(checks: Any) -> list[str]:
     Raises:
         ArgumentError: if there is no check of a name.
     """
-    given = CHECKS if checks is None else checks
-    names = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    several = list(CHECKS) if checks is None else listed("checks", checks)
+    names: list[Any] = [checks] if several is None else several
     if not names:
         raise ArgumentError(f"checks must name at least one of {', '.join(CHECKS)}.")
     unknown = [name for name in names if not isinstance(name, str) or name not in CHECKS]
     if unknown:
         raise ArgumentError(
-            f"checks must be among {', '.join(CHECKS)}; got {', '.join(map(repr, unknown))}."
+            f"checks must be among {', '.join(CHECKS)}; got {', '.join(map(shown, unknown))}."
         )
     return names
 

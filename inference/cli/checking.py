@@ -15,6 +15,7 @@ from inference.cli.names import data_names
 from inference.cli.output import json_option, say_json
 from inference.cli.settings import parse_settings
 from inference.cli.text import answering, console
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 
 
@@ -68,7 +69,7 @@ def _found(place: str) -> Any:
     path, colon, name = place.rpartition(":")
     file = Path(path)
     if not colon or not name.isidentifier() or file.suffix != ".py":
-        raise ArgumentError(f"PAIR must be path/to/file.py:Class, got {place!r}.")
+        raise ArgumentError(f"PAIR must be path/to/file.py:Class, got {shown(place)}.")
     if not file.is_file():
         raise ArgumentError(f"there is no file {path}; name the file that the pair is in.")
     spec = importlib.util.spec_from_file_location(file.stem, file)
@@ -78,7 +79,7 @@ def _found(place: str) -> Any:
     sys.path.insert(0, str(file.parent))  # as if the file were run: it may import its neighbours
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         from inference.program.records import raising_line
 
         where = "" if isinstance(error, SyntaxError) else raising_line(error)  # it says so itself

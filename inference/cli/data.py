@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inference.cli.text import answering
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.literals import literal
 from ppl_models.datasets import is_own_file, list_datasets, options_of
@@ -115,8 +116,11 @@ def own_options(items: Sequence[str]) -> dict[str, Any]:
         key, equals, text = (part.strip() for part in item.partition("="))
         if not equals or not key.isidentifier() or not text:
             raise ArgumentError(
-                f"--data-option must be KEY=VALUE, for example --data-option fold=3; got {item!r}."
+                "--data-option must be KEY=VALUE, for example --data-option fold=3; got "
+                f"{shown(item)}."
             )
+        if key in options:
+            raise ArgumentError(f"--data-option {key} is given twice; give it once.")
         options[key] = literal(text)
     return options
 
@@ -152,7 +156,9 @@ def second_argument(
     options: dict[str, int | str] = {}
     if labels is not None:
         if labels != "all" and not labels.isdecimal():
-            raise ArgumentError(f"--labels must be all or a count such as 100; got {labels!r}.")
+            raise ArgumentError(
+                f"--labels must be all or a count such as 100; got {shown(labels)}."
+            )
         options = {"labels": "all"}
         if labels != "all":
             options = {"labels": int(labels), "label_seed": label_seed}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.literals import literal
 from ppl_models import Card
@@ -70,8 +71,10 @@ def parse_settings(items: Sequence[str], accepted: dict[str, Hyperparameter]) ->
         key, equals, text = (part.strip() for part in item.partition("="))
         if not equals or not key.isidentifier() or not text:
             raise ArgumentError(
-                f"--set must be KEY=VALUE, for example --set latent_dim=20; got {item!r}."
+                f"--set must be KEY=VALUE, for example --set latent_dim=20; got {shown(item)}."
             )
+        if key in settings:
+            raise ArgumentError(f"--set {key} is given twice; give it once.")
         value = literal(text)
         listed = key in accepted and isinstance(literal(accepted[key].default), tuple)
         settings[key] = (value,) if listed and not isinstance(value, (tuple, list)) else value

@@ -24,6 +24,7 @@ from inference.program.structure import Structure
 from inference.training.fit import fit
 from inference.training.folder import RunFolder
 from inference.training.loading import load_run
+from inference.training.reading import MEGABYTE, read_regular, sealed, unsealed
 from inference.training.run import Run
 from inference.training.spec import fingerprint
 from inference.training.writing import write_whole
@@ -124,7 +125,8 @@ class Result:
 def finished(cell: Cell, metrics: Mapping[str, Metric]) -> Result | None:
     """The cell's result if it is known, and is what is asked for now."""
     try:
-        plain = json.loads(cell.result_path.read_text(encoding="utf-8"))
+        content = read_regular(cell.result_path, MEGABYTE)
+        plain = unsealed(content, cell.result_path.name, always=True)
         figures = {name: Figure(**figure) for name, figure in plain.pop("figures").items()}
         result = Result(figures=figures, **plain)
     except (OSError, ValueError, TypeError, AttributeError, KeyError):
@@ -245,7 +247,7 @@ def _keep(cell: Cell, result: Result) -> None:
     plain = asdict(result)
     for figure in plain["figures"].values():
         figure |= {key: None for key, v in figure.items() if isinstance(v, float) and math.isnan(v)}
-    write_whole(path, json.dumps(plain, indent=2).encode())
+    write_whole(path, sealed(plain))
 
 
 def folder_name(pair: str, objective: str, seed: int) -> str:

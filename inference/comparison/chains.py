@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,12 @@ from safetensors.numpy import load, save
 from inference.errors import RunFolderError
 from inference.posterior.diagnostics import effective_sample_size, r_hat
 from inference.posterior.sampler import Sampler
+from inference.training.reading import MEGABYTE, read_regular, sealed, unsealed
 from inference.training.writing import write_whole
 
 _DIVERGING = "statistics/diverging"
-_FILE = "chains.safetensors"
+_FILE, _FACTS = "chains.safetensors", "chains.json"
+_LARGEST = 16 * 1024 * MEGABYTE
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,12 @@ def sampled(sampler: Sampler, pair: Any, data: Any, seed: int, folder: Path, wha
         folder.mkdir(parents=True, exist_ok=True)
         arrays: Mapping[str, Any] = {**found.draws, _DIVERGING: found.statistics["diverging"]}
         plain = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
-        facts = {"what": what, "seconds": found.seconds}
-        write_whole(folder / "chains.json", json.dumps(facts).encode())
-        write_whole(folder / _FILE, save(plain))
-    facts = json.loads((folder / "chains.json").read_text())
+        content = save(plain)
+        hashed = hashlib.sha256(content).hexdigest()
+        facts = {"what": what, "seconds": found.seconds, "file": hashed}
+        write_whole(folder / _FACTS, sealed(facts))
+        write_whole(folder / _FILE, content)
+    facts, _ = _read(folder)
     if facts.get("what") != what:
         raise RunFolderError(
             f"{folder} holds other chains: {facts.get('what')}, and now {what}. Choose another "
@@ -96,10 +100,25 @@ def read_chains(folder: Path, data: Any) -> Chains:
     Raises:
         RunFolderError: if there are none, or they are damaged.
     """
+    facts, arrays = _read(folder)
+    return Chains(arrays, arrays.pop(_DIVERGING), training_arrays(data), facts["seconds"])
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """What is said of the chains in a folder, and they themselves.
+
+    Raises:
+        RunFolderError: if there are none, or they are damaged.
+    """
     try:
-        arrays = load((folder / _FILE).read_bytes())
-        seconds = float(json.loads((folder / "chains.json").read_text())["seconds"])
-        return Chains(arrays, arrays.pop(_DIVERGING), training_arrays(data), seconds)
+        facts = unsealed(read_regular(folder / _FACTS, MEGABYTE), _FACTS)
+        content = read_regular(folder / _FILE, _LARGEST)
+        if facts.get("file") not in (None, hashlib.sha256(content).hexdigest()):
+            raise ValueError(f"{_FILE} is not as it was written")
+        arrays = load(content)
+        if not isinstance(facts["seconds"], float) or _DIVERGING not in arrays:
+            raise ValueError("something is missing")
+        return facts, arrays
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise RunFolderError(
             f"{folder} holds no whole chains ({error}); delete it and compare again."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import numbers
 import os
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from inference.arguments import (
     check_path,
     check_positive,
     check_seed,
+    listed,
 )
 from inference.comparison.cells import Cell, Result, complete, finished, folder_name, lost
 from inference.comparison.comparison import Comparison
@@ -27,6 +29,7 @@ from inference.comparison.execution import EXECUTORS, run_all
 from inference.comparison.metric import Metric
 from inference.comparison.metrics import chosen
 from inference.data.arrays import array_id, as_arrays
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.objectives import Objective, parse_objective
 from inference.posterior.sampler import Sampler
@@ -193,7 +196,7 @@ def _learning(objectives: Mapping[str, Any]) -> dict[str, tuple[Any, dict[str, A
     if not isinstance(objectives, Mapping) or not objectives:
         raise ArgumentError(
             "objectives must map labels to objectives, for example {'ELBO': ELBO()}; got "
-            f"{objectives!r}."
+            f"{shown(objectives)}."
         )
     found = {}
     for label, given in objectives.items():
@@ -204,7 +207,7 @@ def _learning(objectives: Mapping[str, Any]) -> dict[str, tuple[Any, dict[str, A
         if isinstance(objective, type) or not loss:
             raise ArgumentError(
                 f"objectives[{label!r}] must be an objective such as ELBO(), its string form, or a "
-                f"tuple of one and keywords of fit; got {given!r}."
+                f"tuple of one and keywords of fit; got {shown(given)}."
             )
         found[str(label)] = objective, dict(own)
     return found
@@ -233,7 +236,7 @@ def _check(
     if not isinstance(budget, Mapping) or len(budget) != 1 or not set(budget) <= set(BUDGETS):
         raise ArgumentError(
             "budget must be one of {'steps': n}, {'epochs': n} and {'seconds': s}, so that it is "
-            f"equal for all; got {budget!r}."
+            f"equal for all; got {shown(budget)}."
         )
     ((kind, amount),) = budget.items()
     check = check_positive if kind == "seconds" else check_count
@@ -254,11 +257,13 @@ def _check(
 
 
 def _seeds(seeds: Any) -> list[int]:
-    if isinstance(seeds, (str, bytes)):
-        raise ArgumentError(f"seeds must be a number of seeds or a list of them, got {seeds!r}.")
-    if not isinstance(seeds, Iterable):
+    found = listed("seeds", seeds)
+    if found is None and not isinstance(seeds, numbers.Integral):
+        raise ArgumentError(
+            f"seeds must be a number of seeds or a list of them, got {shown(seeds)}."
+        )
+    if found is None:
         return list(range(check_count("seeds", seeds)))
-    found = list(seeds)
     for seed in found:
         check_seed(seed)
     if not found or len(set(found)) < len(found):

@@ -12,6 +12,7 @@ from inference.comparison.cells import Cell, Result
 from inference.comparison.comparison import Comparison
 from inference.comparison.evaluation_rows import scored_id, scored_rows
 from inference.comparison.metrics import chosen
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.training.loading import load_run
 from inference.training.rebuilding import rebuild_pair
@@ -48,7 +49,9 @@ def gather(
         RunFolderError: if a folder cannot be read.
     """
     if isinstance(folders, (str, bytes)) or not isinstance(folders, Sequence) or not folders:
-        raise ArgumentError(f"folders must be a list of at least one run folder, got {folders!r}.")
+        raise ArgumentError(
+            f"folders must be a list of at least one run folder, got {shown(folders)}."
+        )
     if not hasattr(data, "data_id"):
         raise ArgumentError(
             "data must be the dataset that the runs were trained on, such as load('digits'), which "

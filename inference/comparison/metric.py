@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from inference.arguments import check_flag, check_one_of, check_text
 from inference.comparison.chains import Chains
-from inference.errors import ZooError
+from inference.descriptions import name_of, shown
+from inference.errors import ArgumentError, ZooError
 from inference.training.run import Run
 
 Better = Literal["higher", "lower"]
@@ -56,6 +58,32 @@ class Metric:
     needs_chains: bool = False
     of_chains: Callable[[Chains], Figure | float] | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what is no question.
+
+        Raises:
+            ArgumentError: naming the argument.
+        """
+        if not callable(self.measure) or isinstance(self.measure, type):
+            raise ArgumentError(
+                f"measure must be a function of (run, x), got {shown(self.measure)}."
+            )
+        if self.of_chains is not None and not callable(self.of_chains):
+            raise ArgumentError(
+                f"of_chains must be a function of chains, or None, got {shown(self.of_chains)}."
+            )
+        if not isinstance(self.settings, Mapping) or not all(
+            isinstance(key, str) for key in self.settings
+        ):
+            raise ArgumentError(
+                f"settings must be keywords of measure, got {shown(self.settings)}."
+            )
+        check_text("unit", self.unit)
+        if self.better is not None:
+            check_one_of("better", self.better, ("higher", "lower"))
+        for name in ("needs_guide", "needs_data", "needs_chains"):
+            check_flag(name, getattr(self, name))
+
     def __call__(
         self, run: Run | Chains, x: Arrays, reference: Chains | None = None, data: Any = None
     ) -> Figure:
@@ -90,4 +118,4 @@ class Metric:
 
     def __repr__(self) -> str:
         words = [f"{key}={value!r}" for key, value in self.settings.items()]
-        return f"{self.measure.__module__}.{self.measure.__qualname__}({', '.join(words)})"
+        return f"{name_of(self.measure)}({', '.join(words)})"

@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 from scipy.spatial.distance import pdist
 
+from inference.arguments import listed
 from inference.comparison.chains import Chains
 from inference.comparison.metric import Arrays, Figure, Metric
 from inference.comparison.sample_metrics import (
@@ -30,6 +31,7 @@ from inference.comparison.sample_metrics import (
     recall,
 )
 from inference.data.drawn_rows import drawn_rows
+from inference.descriptions import shown
 from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.annealing import annealed_importance_sampling
 from inference.likelihood.importance_sampling import Estimate, log_likelihood
@@ -199,13 +201,14 @@ def chosen(metrics: Mapping[str, Any] | Iterable[Any]) -> dict[str, Metric]:
     """
     if isinstance(metrics, str):
         metrics = [metrics]
-    if not isinstance(metrics, Iterable):
+    several = listed("metrics", metrics)
+    if several is None and not isinstance(metrics, Mapping):
         raise ArgumentError(
             "metrics must be names such as ['bound', 'seconds'], functions of (run, x), or a "
-            f"mapping of labels to them; got {metrics!r}."
+            f"mapping of labels to them; got {shown(metrics)}."
         )
     if not isinstance(metrics, Mapping):
-        metrics = {str(getattr(each, "__name__", each)): each for each in metrics}
+        metrics = {str(getattr(each, "__name__", each)): each for each in several or ()}
     named = dict(metrics)
     if not named:
         raise ArgumentError("metrics must name at least one metric, such as 'log_likelihood'.")
@@ -218,7 +221,9 @@ def _metric(metric: Any) -> Metric:
     if not isinstance(metric, str):
         if callable(metric):
             return Metric(cast("Callable[..., Any]", metric))
-        raise ArgumentError(f"a metric must be a name or a function of (run, x); got {metric!r}.")
+        raise ArgumentError(
+            f"a metric must be a name or a function of (run, x); got {shown(metric)}."
+        )
     name, _, rest = metric.partition(":")
     if name not in METRICS:
         near = difflib.get_close_matches(name, METRICS, n=1, cutoff=0.4)

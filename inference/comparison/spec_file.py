@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from inference.data.drawn_rows import FIRST_IS_ROWS
+from inference.descriptions import shown
 from inference.errors import ArgumentError
+from inference.training.reading import MEGABYTE, read_regular
 
 EXAMPLE = """\
 title = "Belief net and VAE"
@@ -64,7 +66,7 @@ def read_spec(path: str | Path) -> Spec:
         ArgumentError: if it cannot be read or an entry is not right, with what was expected.
     """
     try:
-        found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        found = tomllib.loads(read_regular(Path(path), MEGABYTE, links=True).decode())
     except OSError as error:
         raise ArgumentError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:
@@ -80,7 +82,7 @@ def read_spec(path: str | Path) -> Spec:
             raise ArgumentError(f"{path}: the entry {key!r} is missing. {_SEE}")
     for key in ("budget", "pairs", "objectives", "fit"):
         if not isinstance(found.get(key, {}), dict):
-            raise ArgumentError(f"{path}: {key!r} must be a table, got {found[key]!r}.")
+            raise ArgumentError(f"{path}: {key!r} must be a table, got {shown(found[key])}.")
     own = ("seeds", "budget", "metrics", "rows", "rows_seed", "out", "workers", "executor")
     arguments = {key: found[key] for key in own if key in found}
     return Spec(
@@ -101,7 +103,7 @@ def _data(path: Any, entry: Any) -> tuple[str, dict[str, Any]]:
         return entry["name"], {key: value for key, value in entry.items() if key != "name"}
     raise ArgumentError(
         f'{path}: data must be a name such as "digits", or a table such as '
-        f'{{ name = "mnist", binarisation = "static" }}; got {entry!r}.'
+        f'{{ name = "mnist", binarisation = "static" }}; got {shown(entry)}.'
     )
 
 
@@ -109,7 +111,7 @@ def _pair(path: Any, label: str, entry: Any) -> tuple[str, str | None, dict[str,
     if not isinstance(entry, Mapping) or not isinstance(entry.get("model"), str):
         raise ArgumentError(
             f"{path}: pairs.{label} must be a table with model = one of `ppl-zoo list`; got "
-            f"{entry!r}."
+            f"{shown(entry)}."
         )
     rest = {key: value for key, value in entry.items() if key not in ("model", "engine")}
     return entry["model"], entry.get("engine"), rest
@@ -123,5 +125,5 @@ def _objective(path: Any, label: str, entry: Any) -> Any:
         return entry["objective"], own
     raise ArgumentError(
         f'{path}: objectives.{label} must be a string such as "iwae:num_particles=5", or a table '
-        f"with objective = such a string; got {entry!r}."
+        f"with objective = such a string; got {shown(entry)}."
     )

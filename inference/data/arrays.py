@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.data.rows import Arrays
-from inference.errors import DataError
+from inference.errors import ArgumentError, DataError
 
 
 def is_array(value: Any) -> bool:
@@ -51,6 +51,28 @@ def as_array(part: Any, real: Any = np.float32, *, first: bool = True) -> NDArra
     return np.asarray(array, order="C")  # no reversed rows, which torch does not take
 
 
+def observed_entries(observed: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which entries of data are held, for each entry of each row.
+
+    Args:
+        observed: True or False for each entry of the data, or of a row.
+        shape: of the data.
+
+    Raises:
+        ArgumentError: if it is something else.
+    """
+    try:
+        mask = as_array(observed, first=False)
+    except DataError as error:
+        raise ArgumentError(f"observed must be True or False for each entry: {error}") from None
+    if mask.dtype != np.bool_ or mask.shape not in (shape, shape[1:]):
+        raise ArgumentError(
+            f"observed must be True or False for each entry, of shape {shape} or {shape[1:]}; got "
+            f"{mask.dtype} of shape {mask.shape}."
+        )
+    return np.broadcast_to(mask, shape).copy()
+
+
 def _refuse_masked(part: Any) -> None:
     if not isinstance(part, np.ma.MaskedArray) or not np.ma.is_masked(part):
         return
@@ -63,7 +85,7 @@ def _refuse_masked(part: Any) -> None:
 
 
 def _numpy(part: Any) -> NDArray[Any]:
-    if hasattr(part, "detach"):
+    if hasattr(part, "detach") and hasattr(part, "layout"):
         return _of_torch(part)
     if hasattr(part, "to_numpy") and not hasattr(part, "__jax_array__"):
         return _of_table(part)

@@ -21,7 +21,12 @@ _ROWS = 1000  # to run a pair on at a time, where it has to tell about each row
 
 
 def check_support(
-    structure: Structure, arrays: Arrays, name: str, *, binarise: bool = False, strict: bool = True
+    structure: Structure,
+    arrays: Arrays,
+    name: str,
+    *,
+    binarise: bool = False,
+    strict: bool | None = True,
 ) -> None:
     """Check that the data lie in the support of the sites that observe them.
 
@@ -34,7 +39,8 @@ def check_support(
         name: what to call it in a message.
         binarise: whether the first array is drawn from before it is scored.
         strict: whether values strictly between 0 and 1 under a Bernoulli likelihood are refused
-            (a score of them is no log-likelihood) or only warned about.
+            (a score of them is no log-likelihood) or only warned about; None lets them pass, where
+            nothing is scored.
 
     Raises:
         DataError: naming the site, its support, and the range that came.
@@ -54,7 +60,7 @@ def check_support(
                     "Bernoulli and needs values in [0, 1]; scale it (for bytes: divide by 255) and "
                     "binarise it, or use likelihood='gaussian'."
                 )
-            if not binarise and not _is_binary(known):
+            if strict is not None and not binarise and not _is_binary(known):
                 _grey(name, site.name, strict=strict)
             continue
         row = _first_outside(structure, site, arrays)
@@ -64,6 +70,25 @@ def check_support(
                 f"({site.support}) of site {site.name!r}, the first in row {row}; transform the "
                 "data or choose another likelihood."
             )
+
+
+def check_askable(engine: Any, pair: Any, arrays: Arrays, name: str) -> None:
+    """Check that a guide is asked about what the model could have drawn, such as no bytes for bits.
+
+    Args:
+        engine: of the pair.
+        pair: of the zoo, or a program; one that fails on a few rows is not looked at.
+        arrays: what is asked about.
+        name: what to call it in a message.
+
+    Raises:
+        DataError: naming the site, its support, and the range that came.
+    """
+    try:
+        structure = engine.structure(pair, tuple(array[:2] for array in arrays))
+    except Exception:  # a program that is made for all rows, or whose guide alone takes these
+        return
+    check_support(structure, arrays, name, strict=None)
 
 
 def check_finite(pair: Any, arrays: Arrays, name: str, engine: str | None = None) -> None:

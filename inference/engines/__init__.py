@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, cast
 
+from inference.descriptions import shown
 from inference.engines.thread_lock import ALONE
 from inference.errors import ArgumentError
 from inference.program.batches import Form, whole
@@ -28,7 +29,7 @@ def check_engine(name: Any) -> str:
         ArgumentError: if there is no engine of that name.
     """
     if not isinstance(name, str) or name not in ENGINES:
-        raise ArgumentError(f"engine must be 'pyro' or 'numpyro', got {name!r}.")
+        raise ArgumentError(f"engine must be 'pyro' or 'numpyro', got {shown(name)}.")
     return name
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from inference.arguments import check_count
+from inference.arguments import check_count, listed
+from inference.descriptions import shown
 from inference.errors import ArgumentError, ObjectiveError
 from inference.objectives import Objective, parse_objective
 
@@ -34,11 +35,12 @@ def particle_counts(num_particles: Any) -> list[int]:
     Raises:
         ArgumentError: if there is none, or one is not a whole number of at least 1.
     """
-    several = isinstance(num_particles, Iterable) and not isinstance(num_particles, (str, bytes))
-    counts: list[Any] = list(num_particles) if several else [num_particles]
+    several = listed("num_particles", num_particles)
+    counts: list[Any] = [num_particles] if several is None else several
     if not counts or any(count is None for count in counts):
         raise ArgumentError(
-            f"num_particles must be one K or several, such as (1, 5, 20), got {num_particles!r}."
+            "num_particles must be one K or several, such as (1, 5, 20), got "
+            f"{shown(num_particles)}."
         )
     return sorted({check_count("num_particles", count) for count in counts})
 
@@ -58,12 +60,14 @@ def requests(objectives: Any, counts: list[int]) -> list[Request]:
     if not isinstance(objectives, Mapping) or not objectives:
         raise ArgumentError(
             "objectives must be {label: objective} with one or more, such as "
-            f"{{'IWAE': IWAE, 'DReG': DReG}}; got {objectives!r}."
+            f"{{'IWAE': IWAE, 'DReG': DReG}}; got {shown(objectives)}."
         )
     found = []
     for label, given in objectives.items():
         if not isinstance(label, str) or not label.strip():
-            raise ArgumentError(f"a label of objectives must be a string to read, got {label!r}.")
+            raise ArgumentError(
+                f"a label of objectives must be a string to read, got {shown(label)}."
+            )
         build = _of_text(given) if isinstance(given, str) else given
         if isinstance(build, Objective):
             check_comparable(f"objectives[{label!r}]", build)
@@ -73,7 +77,7 @@ def requests(objectives: Any, counts: list[int]) -> list[Request]:
         else:
             raise ArgumentError(
                 f"objectives[{label!r}] must be an objective such as IWAE(5), its string form such "
-                f"as 'iwae:num_particles=5', or a function of K such as IWAE; got {given!r}."
+                f"as 'iwae:num_particles=5', or a function of K such as IWAE; got {shown(given)}."
             )
     return found
 
@@ -101,7 +105,7 @@ def _built(label: str, build: Callable[..., Any], count: int) -> Request:
         return Request(label, count, None, str(error))
     if not isinstance(objective, Objective):
         raise ArgumentError(
-            f"objectives[{label!r}] must give an objective for K={count}, got {objective!r}."
+            f"objectives[{label!r}] must give an objective for K={count}, got {shown(objective)}."
         )
     check_comparable(f"objectives[{label!r}]", objective)
     if getattr(objective, "num_particles", count) != count:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from inference.arguments import check_count, check_positive
+from inference.arguments import check_count, check_positive, check_seed
+from inference.data.arrays import observed_entries
+from inference.errors import ArgumentError
+from inference.figures.asked import check_tiles
 from inference.figures.pictures import Picture, Run, image_grid, image_shape, show
 from inference.pairs import fitted_on
 
@@ -44,12 +47,17 @@ def drawing_steps(
     """
     temperature = check_positive("temperature", temperature)
     check_count("steps", steps, least=2)
-    size = check_count("rows", rows) if x is None else len(np.asarray(x))
-    start = np.zeros((size, *run.pair.data_shape), np.float32) if x is None else x
-    found = fitted_on(run, start)
+    check_seed(seed)
+    shape = image_shape(run, shape)
+    if x is None and observed is not None:
+        raise ArgumentError("observed= says which entries of x are held; pass x, too.")
+    if x is None:
+        x = np.zeros((check_tiles(rows=rows), *run.pair.data_shape), np.float32)
+    found = fitted_on(run, x)
+    size = len(found.arrays[0])
     held = np.zeros(found.arrays[0].shape, bool)
     if observed is not None:
-        held = np.broadcast_to(np.asarray(observed, bool), held.shape)
+        held = observed_entries(observed, held.shape)
     made = found.backend.complete(found.pair, found.arrays, held, temperature, 1, seed)
     last, pictures = made.ranks.max() + 1, []
     for done in np.linspace(0, last, steps).round():
@@ -57,6 +65,6 @@ def drawing_steps(
         pictures.append(np.where(there, made.rows[0], _UNDRAWN))
     every = np.stack(pictures, axis=1).reshape(size * steps, *made.rows.shape[2:])
     figure = Picture(figsize=(steps * 0.6, size * 0.6 + 0.3), layout="constrained")
-    grid = image_grid(every, size, steps, image_shape(run, shape))
+    grid = image_grid(every, size, steps, shape)
     show(figure.add_subplot(), grid, "drawn so far")
     return figure

@@ -8,8 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_count, check_one_of
+from inference.arguments import check_count, check_one_of, check_seed
+from inference.data.arrays import as_array
+from inference.descriptions import shown
 from inference.errors import ArgumentError
+from inference.figures.asked import check_rows, check_run, check_site, check_tiles
 from inference.figures.pictures import Picture, Run, image_grid, image_shape, show
 
 
@@ -50,6 +53,9 @@ def interpolations(
     check_count("steps", steps)
     if steps < 2:
         raise ArgumentError(f"steps must be at least 2, the two ends; got {steps}.")
+    check_run(run)
+    check_site(site)
+    check_seed(seed)
     if prior is None:
         found = getattr(run.pair, "hyperparameters", {}).get("prior")
         prior = "uniform" if found == "uniform" else "normal"
@@ -93,10 +99,12 @@ def arithmetic(
     Raises:
         ArgumentError: if there is no group to add, or groups differ in their columns.
     """
-    signs = [1.0] * len(plus) + [-1.0] * len(minus)
-    groups = [np.atleast_2d(np.asarray(group, dtype=np.float64)) for group in (*plus, *minus)]
+    check_run(run)
+    check_site(site)
+    added, taken = (_groups(name, each) for name, each in (("plus", plus), ("minus", minus)))
+    signs, groups = [1.0] * len(added) + [-1.0] * len(taken), [*added, *taken]
     columns = {group.shape[1:] for group in groups}
-    if not len(plus) or len(columns) != 1 or not all(map(len, groups)):
+    if not added or len(columns) != 1 or not all(map(len, groups)):
         raise ArgumentError(
             "plus must hold one group of latents or more, and all groups, minus too, have the same "
             f"columns and a row or more; got shapes {[group.shape for group in groups]}."
@@ -112,17 +120,37 @@ def arithmetic(
     return figure
 
 
+def _groups(name: str, groups: Any) -> list[NDArray[Any]]:
+    """Groups of latents, each with a row or more.
+
+    Raises:
+        ArgumentError: if they are no list of arrays.
+        DataError: if one does not hold finite numbers.
+    """
+    stacked = getattr(groups, "ndim", 0) == 3 and len(groups)
+    if not isinstance(groups, (list, tuple)) and not stacked:
+        raise ArgumentError(
+            f"{name} must be a list of groups of latents, such as [run.latents(x)['z']], got "
+            f"{shown(groups)}."
+        )
+    found = (as_array(each, np.float64) for each in groups)
+    rows = (each[None] if each.ndim == 1 else each for each in found)
+    return [check_rows(f"a group of {name}", each, real=np.float64) for each in rows]
+
+
 def _ends(run: Run, latents: Any, prior: str, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """First and last latents of the paths, as given or drawn from the prior."""
-    if isinstance(latents, tuple):
-        start, end = (np.asarray(each, dtype=np.float64) for each in latents)
+    if isinstance(latents, (tuple, list)):
+        if len(latents) != 2:
+            raise ArgumentError(f"latents must be two arrays, the ends, got {len(latents)}.")
+        start, end = (as_array(each, np.float64) for each in latents)
         if start.ndim < 2 or start.shape != end.shape or not len(start):
             raise ArgumentError(
                 "latents must be a number of paths or two arrays of one shape, a row for each "
                 f"path; got shapes {start.shape} and {end.shape}."
             )
         return start, end
-    check_count("latents", latents)
+    check_tiles(latents=latents)
     width = getattr(run.pair, "latent_dim", None)
     if not isinstance(width, int):
         raise ArgumentError(

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_count, check_seed
+from inference.arguments import check_count, check_seed, check_text, listed
+from inference.descriptions import shown
 from inference.errors import ArgumentError
+from inference.figures.asked import check_tiles
 from inference.figures.pictures import Picture, Run, image_grid, image_shape, show
-from inference.pairs import Fitted, fitted
+from inference.pairs import Fitted, fitted, fitted_on
 
 
 def filters(
@@ -47,7 +49,7 @@ def filters(
 
 def _weights(run: Any, parameter: str | None, entries: int) -> NDArray[Any]:
     """Weights of hidden units, (H, D)."""
-    if parameter is not None and parameter not in run.parameters:
+    if parameter is not None and check_text("parameter", parameter) not in run.parameters:
         raise ArgumentError(
             f"the run has no parameter {parameter!r}; it has {', '.join(sorted(run.parameters))}."
         )
@@ -86,9 +88,8 @@ def chains(
         ArgumentError: if an argument is out of range.
         ObjectiveError: if the model has no kernel.
     """
-    count, first = check_count("rows", rows), check_seed(seed)
-    if not steps or list(steps) != sorted(steps) or steps[0] < 0:
-        raise ArgumentError(f"steps must be whole numbers that rise from 0 on, got {steps!r}.")
+    count, first = check_tiles(rows=rows), check_seed(seed)
+    steps = _rising(steps)
     given = fitted(run)
     kernel = given.backend.Tempering(given.pair)
     value, pictures = kernel.draw(count, first), []
@@ -102,6 +103,19 @@ def chains(
     grid = image_grid(every, count, len(steps), image_shape(run, shape))
     show(figure.add_subplot(), grid, title)
     return figure
+
+
+def _rising(steps: Any) -> tuple[int, ...]:
+    """Whole numbers that rise from 0 on.
+
+    Raises:
+        ArgumentError: if they are not.
+    """
+    several = listed("steps", steps)
+    found = [check_count("every entry of steps", each, least=0) for each in several or ()]
+    if not found or found != sorted(found):
+        raise ArgumentError(f"steps must be whole numbers that rise from 0 on, got {shown(steps)}.")
+    return tuple(found)
 
 
 def _shown(run: Run, given: Fitted, name: str, value: NDArray[Any]) -> NDArray[Any]:
@@ -130,6 +144,8 @@ def free_energies(
         ObjectiveError: if the model has no kernel.
     """
     given = fitted(run)
+    if not isinstance(labels, (tuple, list)) or [type(each) for each in labels] != [str, str]:
+        raise ArgumentError(f"labels must be two words, got {shown(labels)}.")
     kernel = given.backend.Tempering(given.pair)
     if kernel.name != "x":
         raise ArgumentError(
@@ -139,7 +155,7 @@ def free_energies(
     figure = Picture(figsize=(6, 3.5), layout="constrained")
     axes, means = figure.add_subplot(), []
     for label, rows in zip(labels, (train, valid), strict=True):
-        energy = -kernel.log_density(np.asarray(rows, np.float32))
+        energy = -kernel.log_density(fitted_on(run, rows, name=label).arrays[0])
         axes.hist(energy, bins=40, density=True, histtype="step", label=label)
         means.append(float(energy.mean()))
     axes.set(xlabel="free energy, nats, up to a constant", ylabel="density")

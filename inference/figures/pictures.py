@@ -11,8 +11,17 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from inference.arguments import check_count
-from inference.errors import ArgumentError
+from inference.arguments import check_text, listed
+from inference.descriptions import shown
+from inference.errors import ArgumentError, DataError
+from inference.figures.asked import (
+    check_rows,
+    check_run,
+    check_runs,
+    check_shape,
+    check_site,
+    check_tiles,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,8 +79,14 @@ def learning_curve(rows: list[dict[str, float]], unit: str = "nats per datum") -
     Raises:
         ArgumentError: if there is nothing to draw yet.
     """
-    if not rows:
+    known = listed("rows", rows)
+    if known is None or not all(
+        isinstance(row, dict) and {"step", "loss"} <= row.keys() for row in known
+    ):
+        raise ArgumentError(f"rows must be a run's history, as run.rows has it, got {shown(rows)}.")
+    if not known:
         raise ArgumentError("the run has no history yet; fit it for at least one epoch.")
+    rows, unit = known, check_text("unit", unit)
     figure = Picture(figsize=(6, 3.5), layout="constrained")
     axes = figure.add_subplot()
     steps = [row["step"] for row in rows]
@@ -94,7 +109,8 @@ def image_shape(run: Run, shape: tuple[int, int] | None = None) -> tuple[int, in
     Raises:
         ArgumentError: if none of these fits.
     """
-    row = getattr(run.pair, "data_shape", None)
+    shape = check_shape(shape)
+    row = getattr(check_run(run).pair, "data_shape", None)
     width = None if row is None else math.prod(row)
     found = shape or run.image_shape
     if found is None and width is not None and math.isqrt(width) ** 2 == width:
@@ -115,7 +131,8 @@ def samples(
     shape: tuple[int, int] | None = None,
 ) -> Picture:
     """A grid of likelihood means drawn from the model; `given` what it takes besides x."""
-    drawn = run.sample(rows * columns, *given, seed=seed)
+    size = check_tiles(rows=rows, columns=columns)
+    drawn = check_run(run).sample(size, *given, seed=seed)
     figure = Picture(figsize=(columns * 0.6, rows * 0.6), layout="constrained")
     show(figure.add_subplot(), image_grid(drawn, rows, columns, image_shape(run, shape)), "samples")
     return figure
@@ -125,7 +142,8 @@ def reconstructions(
     run: Run, x: ArrayLike, *given: ArrayLike, shape: tuple[int, int] | None = None, seed: int = 0
 ) -> Picture:
     """Data above their reconstructions, a column each."""
-    data = np.asarray(x, dtype=np.float32)
+    check_run(run)
+    data = check_rows("x", x)
     both = np.concatenate([data, run.reconstruct(data, *given, seed=seed)])
     figure = Picture(figsize=(len(data) * 0.6, 1.5), layout="constrained")
     title = "data and reconstructions"
@@ -135,7 +153,7 @@ def reconstructions(
 
 def overview(runs: dict[str, Run], x: ArrayLike, *, columns: int = 12) -> Picture:
     """Samples of several runs, a block each, above reconstructions where there are latents."""
-    data = np.asarray(x, dtype=np.float32)[:columns]
+    runs, data = check_runs(runs), check_rows("x", x)[: check_tiles(columns=columns)]
     blocks: list[tuple[str, NDArray[Any], int]] = []
     for label, run in runs.items():
         shape = image_shape(run)
@@ -143,7 +161,7 @@ def overview(runs: dict[str, Run], x: ArrayLike, *, columns: int = 12) -> Pictur
         blocks.append((f"{label}: samples", grid, 4))
         if run.latents(data):
             both = np.concatenate([data, run.reconstruct(data)])
-            grid = image_grid(both, 2, columns, shape)
+            grid = image_grid(both, 2, len(data), shape)
             blocks.append((f"{label}: data and reconstructions", grid, 2))
     heights = [height for _, _, height in blocks]
     figure = Picture(figsize=(columns * 0.6, 0.7 * sum(heights)), layout="constrained")
@@ -161,7 +179,9 @@ def latent_manifold(
     Raises:
         ArgumentError: if the latent is not two-dimensional.
     """
-    width = getattr(run.pair, "latent_dim", None)
+    width = getattr(check_run(run).pair, "latent_dim", None)
+    check_site(site)
+    check_tiles(size=size)
     if width != 2:
         raise ArgumentError(
             f"the manifold needs a latent of size 2, this pair's has {width}; create it with "
@@ -188,9 +208,8 @@ def sample_rows(
     Raises:
         ArgumentError: if there are no runs, or their rows are pictures of different shapes.
     """
-    if not runs:
-        raise ArgumentError("runs must be {label: run} with one run or more, got none.")
-    check_count("columns", columns)
+    runs = check_runs(runs)
+    check_tiles(columns=columns)
     shapes = {label: image_shape(run, shape) for label, run in runs.items()}
     if len(set(shapes.values())) > 1:
         raise ArgumentError(f"runs to be compared must draw images of one shape, got {shapes}.")
@@ -212,11 +231,31 @@ def sample_rows(
 
 
 def latent_scatter(run: Run, x: ArrayLike, labels: ArrayLike, *, site: str = "z") -> Picture:
-    """The guide's means of the first two latent coordinates, coloured by label."""
-    latents = run.latents(np.asarray(x, dtype=np.float32))[site]
+    """The guide's means of the first two latent coordinates, coloured by label.
+
+    Raises:
+        ArgumentError: if there is no such latent, or it has one entry.
+        DataError: if there is not a label for each row.
+    """
+    rows = check_rows("x", x)
+    every = check_run(run).latents(rows)
+    if check_site(site) not in every:
+        raise ArgumentError(
+            f"the guide has no latent {site!r}; it has {', '.join(every) or 'none'}."
+        )
+    classes, latents = _labels(labels), every[site]
+    if classes.shape != (len(rows),) or classes.dtype.kind not in "biufU":
+        raise DataError(
+            f"labels must be {len(rows)} numbers or words, one for each row of x, got "
+            f"{shown(labels)}."
+        )
+    if latents.ndim != 2 or latents.shape[1] < 2:
+        raise ArgumentError(
+            f"latent_scatter needs a latent of two entries or more, and {site!r} has shape "
+            f"{latents.shape[1:]}."
+        )
     figure = Picture(figsize=(5, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    classes = np.asarray(labels)
     for label in np.unique(classes):
         chosen = latents[classes == label]
         axes.scatter(chosen[:, 0], chosen[:, 1], s=8, label=str(label))
@@ -224,6 +263,14 @@ def latent_scatter(run: Run, x: ArrayLike, labels: ArrayLike, *, site: str = "z"
     axes.set_ylabel(f"{site}[1]")
     axes.legend(frameon=False, markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+def _labels(labels: Any) -> NDArray[Any]:
+    """Labels as an array; one without entries where they are none."""
+    try:
+        return np.asarray(labels)
+    except ValueError:  # rows of unequal length
+        return np.empty(0)
 
 
 def image_grid(

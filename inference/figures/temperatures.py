@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from inference.arguments import check_count, check_seed
+from inference.arguments import check_count, check_one_of, check_seed
+from inference.data.arrays import as_array
+from inference.descriptions import shown
 from inference.errors import ArgumentError, ObjectiveError
 from inference.figures.pictures import Picture, Run
 from inference.pairs import fitted
@@ -45,6 +47,12 @@ def temperatures(
     check_count("num_chains", num_chains)
     check_count("num_temperatures", num_temperatures)
     check_seed(seed)
+    if isinstance(base, str):
+        check_one_of("base", base, ("data", "uniform"))
+    elif as_array(base).ndim != 1:
+        raise ArgumentError(
+            f"base must be 'data', 'uniform' or means of shape (D,), got {shown(base)}."
+        )
     given = fitted(run)
     kernel = given.backend.Tempering(given.pair)
     try:

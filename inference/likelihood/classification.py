@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_one_of, check_seed
 from inference.data.rows import cut
+from inference.data.support import check_support
+from inference.descriptions import shown
 from inference.errors import ArgumentError, DataError
 from inference.likelihood.importance_sampling import check_scored
 from inference.likelihood.importance_weights import LogSums, weigh
@@ -62,7 +64,7 @@ def classify(
     check_count("chunk_size", chunk_size)
     check_one_of("method", method, ("guide", "iw"))
     if not isinstance(site, str):
-        raise ArgumentError(f"site must be the name of a latent, such as 'y', got {site!r}.")
+        raise ArgumentError(f"site must be the name of a latent, such as 'y', got {shown(site)}.")
     given = fitted_on(pair, x, engine=engine)
     array, *labels = given.arrays
     if labels:
@@ -78,6 +80,7 @@ def classify(
     head = (array[:2],)
     structure = explaining(lambda rows: backend.structure(pair, rows), head)
     classes = _classes(structure, site)
+    check_support(structure, (array,), "x", strict=None)
     rows = max(1, chunk_size // (num_particles if method == "iw" else 1))
     if method == "guide":
         chunks = cut((array,), rows)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_positive, check_seed
-from inference.data.arrays import as_array
+from inference.data.arrays import observed_entries
 from inference.data.support import check_support
-from inference.errors import ArgumentError, DataError, ObjectiveError
+from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.partition import tempering
 from inference.pairs import Fitted, explaining, fitted_on
 
@@ -75,14 +75,7 @@ def complete(
     check_count("num_particles", num_particles)
     check_seed(seed)
     found = fitted_on(pair, x, engine=engine)
-    mask = _mask(observed)
-    shape = found.arrays[0].shape
-    if mask.dtype != np.bool_ or mask.shape not in (shape, shape[1:]):
-        raise ArgumentError(
-            f"observed must be True or False for each entry, of shape {shape} or {shape[1:]}; got "
-            f"{mask.dtype} of shape {mask.shape}."
-        )
-    held = np.broadcast_to(mask, shape).copy()
+    held = observed_entries(observed, found.arrays[0].shape)
     few = tuple(array[:2] for array in found.arrays)
     structure = explaining(lambda rows: found.backend.structure(found.pair, rows), few)
     check_support(structure, found.arrays, "x")
@@ -91,13 +84,6 @@ def complete(
         return _by_chains(found, held, steps, int(seed), plain=plain, latent=latent)
     given = found.arrays, held, float(temperature), num_particles, int(seed)
     return found.backend.complete(found.pair, *given).chosen(int(seed))
-
-
-def _mask(observed: Any) -> NDArray[Any]:
-    try:
-        return as_array(observed, first=False)
-    except DataError as error:
-        raise ArgumentError(f"observed must be True or False for each entry: {error}") from None
 
 
 def _by_chains(

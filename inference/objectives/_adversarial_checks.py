@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numbers
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from inference.arguments import check_count, check_number, check_one_of
+from inference.descriptions import shown
 from inference.errors import ArgumentError, ObjectiveError
 from inference.objectives._slopes import REGULARISERS
 from inference.objectives.losses import Wasserstein
@@ -112,7 +116,7 @@ def _check_latents(objective: Adversarial) -> None:
     if objective.critic_sees == "x, z" and objective.loss.name not in _SAME_CRITIC:
         raise ArgumentError(
             "critic_sees='x, z' needs a critic whose score is a log ratio of densities: "
-            f"loss={' or '.join(map(repr, _SAME_CRITIC))}, got {objective.loss.name!r}."
+            f"loss={' or '.join(map(repr, _SAME_CRITIC))}, got {shown(objective.loss.name)}."
         )
 
 
@@ -147,8 +151,11 @@ def check_critic(critic: Any, name: str = "critic") -> Any:
     Raises:
         ArgumentError: if it is another string.
     """
-    if isinstance(critic, str) and critic != "mlp":
-        raise ArgumentError(f"{name} must be 'mlp' or a network of the engine, got {critic!r}.")
+    plain = isinstance(critic, (str, bytes, numbers.Number, Collection, np.ndarray, type(None)))
+    if (plain and not callable(critic) and critic != "mlp") or isinstance(critic, type):
+        raise ArgumentError(
+            f"{name} must be 'mlp' or a network of the engine, got {shown(critic)}."
+        )
     return critic
 
 
@@ -159,7 +166,9 @@ def check_hidden(hidden: Any) -> tuple[int, ...]:
         ArgumentError: if they are none.
     """
     if not isinstance(hidden, (tuple, list)):
-        raise ArgumentError(f"hidden must be a tuple of sizes, such as (256, 256), got {hidden!r}.")
+        raise ArgumentError(
+            f"hidden must be a tuple of sizes, such as (256, 256), got {shown(hidden)}."
+        )
     return tuple(check_count("hidden", size) for size in hidden)
 
 
@@ -193,5 +202,7 @@ def interval(clamp: Sequence[float] | None) -> tuple[float, float] | None:
         return None
     numbers = isinstance(clamp, (tuple, list)) and all(isinstance(c, (int, float)) for c in clamp)
     if not numbers or len(clamp) != 2 or not 0 <= clamp[0] < clamp[1]:
-        raise ArgumentError(f"jacobian_clamp must be (low, high), 0 <= low < high, got {clamp!r}.")
+        raise ArgumentError(
+            f"jacobian_clamp must be (low, high), 0 <= low < high, got {shown(clamp)}."
+        )
     return float(clamp[0]), float(clamp[1])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from inference.arguments import check_one_of
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 
 KERNELS = ("rbf-mixture", "inverse-multiquadric")
@@ -28,7 +29,7 @@ def check_kernel(kernel: str, bandwidths: float | Sequence[float] | None) -> Any
     found = tuple(bandwidths) if several else (bandwidths,)  # pyright: ignore[reportArgumentType]
     for width in found:
         if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 < width < 1e30:
-            raise ArgumentError(f"bandwidths must be positive numbers, got {bandwidths!r}.")
+            raise ArgumentError(f"bandwidths must be positive numbers, got {shown(bandwidths)}.")
     if not found:
         raise ArgumentError("bandwidths is empty; give at least one, or None to take the data's.")
     return found

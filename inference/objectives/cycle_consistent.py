@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count, check_number, check_positive
+from inference.descriptions import shown
 from inference.errors import ArgumentError, DataError, ObjectiveError
 from inference.objectives._adversarial_checks import check_critic, check_hidden
 from inference.objectives._critic import MLPCritic
@@ -98,7 +99,7 @@ class CycleConsistent(Objective):
         self._loss = find_loss(loss)
         if not self._loss.by_scores or self._loss.gradient_penalty or self._loss.clip:
             raise ArgumentError(
-                f"loss must be of scores alone, such as 'least-squares', got {self._loss!r}."
+                f"loss must be of scores alone, such as 'least-squares', got {shown(self._loss)}."
             )
         self.cycle = check_number("cycle", cycle, least=0)
         self.identity = check_number("identity", identity, least=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from inference.arguments import check_count, check_number
+from inference.arguments import check_count, check_number, check_text
 from inference.objectives._adversarial_checks import check_critic, check_hidden
 from inference.objectives._beside import check_marks
 from inference.objectives._critic import MLPCritic
@@ -68,7 +68,7 @@ class DomainAdversarial(Objective):
     ) -> None:
         self.weight = check_number("weight", weight, least=0)
         self.critic = check_critic(critic)
-        self.features = str(features)
+        self.features = check_text("features", features)
         self.warmup_steps = check_count("warmup_steps", warmup_steps, least=0)
         self.hidden = check_hidden(hidden)
         self.owns = weight > 0

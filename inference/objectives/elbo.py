@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from inference.arguments import check_count, check_number
+from inference.descriptions import shown
 from inference.errors import ArgumentError, ObjectiveError
 from inference.objectives._objective import Objective, gradient_only
 from inference.objectives._score import score_terms, through_draws
@@ -66,7 +67,9 @@ class ELBO(Objective):
     ) -> None:
         automatic = isinstance(analytic_kl, str) and analytic_kl == "auto"
         if not automatic and not isinstance(analytic_kl, bool):
-            raise ArgumentError(f"analytic_kl must be True, False or 'auto', got {analytic_kl!r}.")
+            raise ArgumentError(
+                f"analytic_kl must be True, False or 'auto', got {shown(analytic_kl)}."
+            )
         self.num_particles = check_count("num_particles", num_particles)
         self.analytic_kl: bool | Literal["auto"] = analytic_kl
         self.beta = check_number("beta", beta, least=0)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
 from inference.arguments import check_number
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 
 
@@ -49,7 +50,7 @@ class AdversarialLoss(ABC):
         for name in ("gradient_penalty", "clip"):
             value = getattr(self, name)
             if value is not None and check_number(name, value) <= 0:
-                raise ArgumentError(f"{name} must be positive or None, got {value!r}.")
+                raise ArgumentError(f"{name} must be positive or None, got {shown(value)}.")
 
     def __repr__(self) -> str:
         given = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -258,7 +259,7 @@ def find_loss(loss: str | AdversarialLoss, **settings: Any) -> AdversarialLoss:
     if not isinstance(loss, AdversarialLoss):
         raise ArgumentError(
             f"loss must be one of {', '.join(LOSSES)}, or a value of "
-            f"inference.objectives.losses, got {loss!r}."
+            f"inference.objectives.losses, got {shown(loss)}."
         )
     for name, value in settings.items():
         if value is not None:

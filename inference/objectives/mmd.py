@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count, check_flag, check_number, check_one_of
+from inference.descriptions import shown
 from inference.errors import ArgumentError, ObjectiveError
 from inference.objectives._kernels import (
     build_kernel,
@@ -272,6 +273,6 @@ def _check_network(features: Any) -> Any:
     if features is not None and (isinstance(features, type) or not callable(features)):
         raise ArgumentError(
             "features must be a network of the pair's library, such as torch.nn.Linear(784, 32) or "
-            f"flax.nnx.Linear(...), or None; got {features!r}."
+            f"flax.nnx.Linear(...), or None; got {shown(features)}."
         )
     return features

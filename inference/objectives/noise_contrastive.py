@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inference.arguments import check_count
+from inference.descriptions import shown
 from inference.errors import ArgumentError, ObjectiveError
 from inference.objectives._objective import Objective
 from inference.objectives.requirements import ENERGY
@@ -52,7 +53,7 @@ class NCE(Objective):
         named = isinstance(noise, str) and noise == "marginals"
         if not named and not hasattr(noise, "model"):
             raise ArgumentError(
-                f"noise must be 'marginals' or a fitted pair without latents, got {noise!r}."
+                f"noise must be 'marginals' or a fitted pair without latents, got {shown(noise)}."
             )
         self.noise = noise
 

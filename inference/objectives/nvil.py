@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.arguments import check_count, check_flag, check_number
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.objectives._network import apply, network
 from inference.objectives._objective import Objective, gradient_only
@@ -66,7 +67,7 @@ class NVIL(Objective):
         decay: float = 0.8,
     ) -> None:
         if baseline is not None and not (isinstance(baseline, str) and baseline == "mlp"):
-            raise ArgumentError(f"baseline must be 'mlp' or None, got {baseline!r}.")
+            raise ArgumentError(f"baseline must be 'mlp' or None, got {shown(baseline)}.")
         self.baseline = baseline
         self.num_particles = check_count("num_particles", num_particles)
         self.hidden = check_count("hidden", hidden)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from inference.arguments import check_count, check_positive, check_seed
+from inference.data.support import check_askable
 from inference.errors import ArgumentError
 from inference.pairs import fitted_on
 
@@ -49,6 +50,7 @@ def active_units(
     check_count("num_draws", num_draws)
     given = fitted_on(pair, x, engine=engine)
     backend, pair, arrays = given.backend, given.pair, given.arrays
+    check_askable(backend, pair, arrays, "x")
     if num_draws < 2 or len(arrays[0]) < 2:
         raise ArgumentError(
             f"a variance needs num_draws and rows of x of at least 2, got num_draws={num_draws} "

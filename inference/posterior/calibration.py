@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_count, check_seed
+from inference.arguments import called, check_count, check_seed
 from inference.data.arrays import as_arrays
 from inference.data.pair_arrays import as_scored, check_arrays
 from inference.data.rows import Arrays
+from inference.descriptions import shown
 from inference.errors import ArgumentError, ObjectiveError
 from inference.pairs import as_given, explaining, fitted
 from inference.posterior.chunks import passed
@@ -77,7 +78,7 @@ def simulation_based_calibration(
     check_seed(seed)
     if not isinstance(false_alarm_rate, float) or not 0 < false_alarm_rate < 1:
         raise ArgumentError(
-            f"false_alarm_rate must be a number between 0 and 1, got {false_alarm_rate!r}."
+            f"false_alarm_rate must be a number between 0 and 1, got {shown(false_alarm_rate)}."
         )
     _check_functions(posterior, statistics)
     understood = fitted(pair, engine=engine)
@@ -88,7 +89,7 @@ def simulation_based_calibration(
     if posterior is None:
         draws: Any = backend.guide_draws(pair, passed, arrays, num_draws, seeds[1]).latents
     else:
-        draws = posterior(*arrays, num_draws=num_draws, seed=seeds[1])
+        draws = called("posterior", posterior, *arrays, num_draws=num_draws, seed=seeds[1])
     draws = _checked_draws(draws, truth, num_draws)
     if statistics is None:
         densities = backend.site_densities(pair, passed, arrays, seeds[2])
@@ -127,7 +128,7 @@ def _check_functions(posterior: Any, statistics: Any) -> None:
     if posterior is not None and not callable(posterior):
         raise ArgumentError(
             "posterior must be a function posterior(x, num_draws=, seed=) that returns draws by "
-            f"latent, got {posterior!r}."
+            f"latent, got {shown(posterior)}."
         )
     if statistics is None:
         return
@@ -135,7 +136,7 @@ def _check_functions(posterior: Any, statistics: Any) -> None:
     if not named or not all(map(callable, statistics.values())):
         raise ArgumentError(
             "statistics must map names to functions of (latents, x), such as {'square': lambda "
-            f"latents, x: latents['z'] ** 2}}; got {statistics!r}."
+            f"latents, x: latents['z'] ** 2}}; got {shown(statistics)}."
         )
 
 
@@ -201,7 +202,13 @@ def _entries(site: str) -> Statistic:
 def _values(
     name: str, statistic: Statistic, latents: Latents, x: NDArray[Any]
 ) -> NDArray[np.float64]:
-    found = np.asarray(statistic(latents, x), np.float64)
+    answer = called(f"statistic {name!r}", statistic, latents, x)
+    try:
+        found = np.asarray(answer, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"statistic {name!r} must return numbers, got {shown(answer)}."
+        ) from error
     if found.shape[:1] != (len(x),) or math.prod(found.shape) == 0 or np.isnan(found).any():
         raise ArgumentError(
             f"statistic {name!r} must return one number for each of {len(x)} simulations, not NaN; "

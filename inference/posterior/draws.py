@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from inference.arguments import check_count, check_seed
 from inference.data.arrays import array_id
 from inference.data.support import check_support
-from inference.descriptions import describe_pair, versions
+from inference.descriptions import describe_pair, shown, versions
 from inference.errors import ArgumentError
 from inference.pairs import explaining, fitted_on
 from inference.posterior.arviz import inference_data
@@ -74,7 +74,7 @@ def to_arviz(
     check_seed(seed)
     check_count("num_draws", num_draws)
     if attrs is not None and not isinstance(attrs, Mapping):
-        raise ArgumentError(f"attrs must be a mapping of names to notes, got {attrs!r}.")
+        raise ArgumentError(f"attrs must be a mapping of names to notes, got {shown(attrs)}.")
     given = fitted_on(pair, x, engine=engine)
     name, backend, pair, arrays = given.engine, given.backend, given.pair, given.arrays
     seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(3)]

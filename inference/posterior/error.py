@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from inference.arguments import check_count, check_seed
 from inference.data.arrays import as_arrays
 from inference.data.support import check_support
+from inference.descriptions import shown
 from inference.errors import ArgumentError, DataError
 from inference.pairs import explaining, fitted_on
 from inference.posterior.chains import Posterior
@@ -111,7 +112,7 @@ def posterior_error(
     check_seed(seed)
     check_count("num_draws", num_draws)
     if num_draws < _LEAST_DRAWS:
-        raise ArgumentError(f"num_draws must be at least {_LEAST_DRAWS}, got {num_draws!r}.")
+        raise ArgumentError(f"num_draws must be at least {_LEAST_DRAWS}, got {shown(num_draws)}.")
     chains = _chains(reference)
     if x is None:
         if not isinstance(reference, Posterior):

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_positive
 from inference.data.rows import Arrays, chunks
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.likelihood.annealing import (
     AnnealedEstimate,
@@ -183,7 +184,7 @@ def _reference(
             )
     elif not isinstance(reference, str) or reference not in REFERENCES:
         raise ArgumentError(
-            f"reference must be 'iw', 'ais', 'exact' or an Estimate, got {reference!r}."
+            f"reference must be 'iw', 'ais', 'exact' or an Estimate, got {shown(reference)}."
         )
     if reference == "iw":
         return None

@@ -7,6 +7,7 @@ from typing import Any
 
 from inference.arguments import check_positive
 from inference.data.rows import Arrays
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.posterior.sampler import Sampler
 from inference.program.chains import Chains
@@ -38,7 +39,7 @@ class NUTS(Sampler):
         check_positive("target_accept", self.target_accept, optional=True)
         if self.target_accept is None or self.target_accept >= 1:
             raise ArgumentError(
-                f"target_accept must lie between 0 and 1, got {self.target_accept!r}."
+                f"target_accept must lie between 0 and 1, got {shown(self.target_accept)}."
             )
 
     def _chains(

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_count
+from inference.arguments import called, check_count
 from inference.data.rows import Arrays, slices
+from inference.descriptions import shown
 from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.importance_sampling import check_scored
 from inference.pairs import explaining
@@ -102,7 +103,7 @@ def predictive_check(
     if not callable(statistic):
         raise ArgumentError(
             f"statistic must be a function of an array like x, for example numpy.mean; got "
-            f"{statistic!r}."
+            f"{shown(statistic)}."
         )
     backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
     structure = explaining(lambda rows: backend.structure(pair, rows), arrays)
@@ -137,10 +138,11 @@ def _like(data: NDArray[Any], arrays: Arrays) -> NDArray[Any]:
 def _statistic(
     statistic: Statistic, data: NDArray[Any], shape: tuple[int, ...] | None = None
 ) -> NDArray[np.float64]:
-    found = np.asarray(statistic(data))
+    found = np.asarray(called("statistic", statistic, data))
     if found.dtype.kind not in "biuf" or not np.isfinite(found).all():
         raise ArgumentError(
-            f"statistic must return finite numbers, got {found!r} for data of shape {data.shape}."
+            f"statistic must return finite numbers, got {shown(found)} for data of shape "
+            f"{data.shape}."
         )
     if shape is not None and found.shape != shape:
         raise ArgumentError(

@@ -12,6 +12,7 @@ from inference.arguments import check_count, check_seed
 from inference.data.rows import Arrays
 from inference.data.support import check_support
 from inference.data.training_data import prepare
+from inference.descriptions import shown
 from inference.errors import ArgumentError, DataError, ObjectiveError
 from inference.pairs import as_pair, explaining, fitted
 from inference.posterior.chains import Posterior
@@ -44,8 +45,8 @@ class Sampler:
             check_count(name, value, optional=True)
             if value is None or value < least:
                 raise ArgumentError(
-                    f"{name} must be a whole number of at least {least}, got {value!r}; R-hat and "
-                    "effective sample size need as many."
+                    f"{name} must be a whole number of at least {least}, got {shown(value)}; R-hat "
+                    "and effective sample size need as many."
                 )
 
     def sample(

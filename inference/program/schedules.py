@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 
 SCHEDULES = ("constant", "cosine")
@@ -46,7 +47,7 @@ def multiplier(schedule: Any, total_steps: int | None, cosine: Callable[[Any], A
         return schedule
     raise ArgumentError(
         f"schedule must be one of {', '.join(SCHEDULES)} or a function from the step to a factor "
-        f"on the learning rate; got {schedule!r}."
+        f"on the learning rate; got {shown(schedule)}."
     )
 
 
@@ -63,7 +64,7 @@ def check_factor(factor: Any, step: int) -> float:
     if not math.isfinite(value) or value < 0:
         raise ArgumentError(
             "schedule must give a factor on the learning rate that is zero or positive at each "
-            f"step, got {factor!r} at step {step}."
+            f"step, got {shown(factor)} at step {step}."
         )
     return value
 

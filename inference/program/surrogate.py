@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Self
 
 from numpy.typing import NDArray
 
+from inference.descriptions import shown
 from inference.errors import ObjectiveError
 from inference.program.phases import Phase
 from inference.program.program import Program
@@ -20,6 +22,21 @@ def nothing_to_learn(objective: Any) -> ObjectiveError:
         f"{objective!r} has nothing to learn: what it looks at changes with no parameter of this "
         "pair. Use ELBO(), which trains the guide too, or give the model parameters."
     )
+
+
+def scalar_of(objective: Any, program: Program) -> Any:
+    """An objective's surrogate on a program.
+
+    Raises:
+        ObjectiveError: if it is no number.
+    """
+    found = objective.surrogate(program)
+    if not isinstance(found, (int, float)) and math.prod(getattr(found, "shape", (0,))) != 1:
+        raise ObjectiveError(
+            f"the surrogate of {objective!r} must be one number, summed over the data, got "
+            f"{shown(found)}."
+        )
+    return found
 
 
 class Surrogate(ABC):

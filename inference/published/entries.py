@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ class Entries:
     def wrong(self, key: str, expected: str, got: Any) -> ArgumentError:
         """The error that says what a key should be."""
         return ArgumentError(
-            f"{self._path.name}: {self._where}{key} must be {expected}, got {got!r}. {_SEE}"
+            f"{self._path.name}: {self._where}{key} must be {expected}, got {shown(got)}. {_SEE}"
         )
 
     def refused(self, why: str) -> ArgumentError:

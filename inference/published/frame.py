@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from inference.arguments import check_flag, check_path, check_text
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.published.meaning import meaning, source_of
 from inference.published.reading import read_rows
@@ -112,6 +114,9 @@ def results(
     """
     import pandas as pd
 
+    if stale is not None:
+        check_flag("stale", stale)
+    check_flag("history", history)
     found = lines(model=model, data=data, history=history, rows=rows, path=path)
     kept = [line for line in found if stale is None or bool(line.stale) is stale]
     return pd.DataFrame([line.as_dict() for line in kept], columns=COLUMNS)
@@ -130,6 +135,11 @@ def lines(
     Raises:
         ArgumentError: if a row or a result cannot be read.
     """
+    check_text("model", model)
+    check_text("data", data)
+    rows, path = check_path("rows", rows), check_path("path", path)
+    if not path.is_file():
+        raise ArgumentError(f"results={str(path)!r} is no file of results, such as {RESULTS}.")
     known, same = read_rows(rows), read_same(rows / SAME.name)
     newest: dict[tuple[Any, ...], Result] = {}
     for number, result in enumerate(read_results(path)):
@@ -188,5 +198,5 @@ def check_budget(budget: str) -> Budget:
         ArgumentError: if it is neither.
     """
     if budget not in BUDGETS:
-        raise ArgumentError(f"budget must be one of {', '.join(BUDGETS)}, got {budget!r}.")
+        raise ArgumentError(f"budget must be one of {', '.join(BUDGETS)}, got {shown(budget)}.")
     return cast("Budget", budget)

@@ -25,6 +25,7 @@ from inference.published.row import (
     Scored,
 )
 from inference.training.fit import fit
+from inference.training.reading import MEGABYTE, read_regular
 
 _OWN = ("objective", "seed", "out", "resume", "progress", "data", "valid", "engine")
 _AMOUNTS = ("epochs", "steps", "seconds")
@@ -36,6 +37,8 @@ def read_rows(folder: Path = FOLDER) -> dict[str, Row]:
     Raises:
         ArgumentError: naming the file and the entry that is not right.
     """
+    if not folder.is_dir():
+        raise ArgumentError(f"rows={str(folder)!r} is no folder of rows, such as {FOLDER}.")
     return {path.stem: read_row(path) for path in sorted(folder.glob("*.toml"))}
 
 
@@ -46,7 +49,7 @@ def read_row(path: Path) -> Row:
         ArgumentError: naming the file and the entry that is not right.
     """
     try:
-        entries = Entries(path, tomllib.loads(path.read_text(encoding="utf-8")))
+        entries = Entries(path, tomllib.loads(read_regular(path, MEGABYTE, links=True).decode()))
     except (OSError, ValueError, RecursionError) as error:
         raise ArgumentError(f"{path} cannot be read as TOML: {error}.") from error
     program, objective = entries.text("program"), entries.text("objective")

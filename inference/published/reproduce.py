@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import json
 import math
+import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +20,7 @@ from inference.published.provenance import provenance
 from inference.published.result import Result
 from inference.published.row import Asked, Budget, Row, digest
 from inference.training.fit import fit
+from inference.training.reading import MEGABYTE, read_regular, sealed, unsealed
 from inference.training.run import Run
 from inference.training.writing import write_whole
 
@@ -134,7 +135,7 @@ def _piece(
 ) -> Piece:
     """Train and score, or read what was kept."""
     kept = folder.with_suffix(".json")
-    known: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {"figures": {}}
+    known = _known(kept)
     left = [asked for asked in row.asked if asked.name not in known["figures"]]
     if left and row.program:
         found = _program(row.program)(seed, folder.parents[1], **settings["fit"])
@@ -152,7 +153,7 @@ def _piece(
                 )
             known["figures"][asked.name] = asdict(figure)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, json.dumps(known, indent=2).encode())
+        write_whole(kept, sealed(known))
     elif left:
         run = fit(
             make(data, seed),
@@ -173,10 +174,30 @@ def _piece(
         known["seconds"] = float(run.rows[-1]["seconds"])
         for asked in left:
             known["figures"][asked.name] = asdict(score(run, data, asked))
-            write_whole(kept, json.dumps(known, indent=2).encode())
+            write_whole(kept, sealed(known))
     figures = tuple(Figure(**known["figures"][asked.name]) for asked in row.asked)
     ids = tuple(str(data.data_id(asked.scored.split)) for asked in row.asked)
     return Piece(seed, figures, known["seconds"], ids, known["made"])
+
+
+def _known(kept: Path) -> dict[str, Any]:
+    """Figures that were found before.
+
+    Raises:
+        RunFolderError: if they are not as they were written.
+    """
+    if not os.path.lexists(kept):
+        return {"figures": {}}
+    try:
+        found = unsealed(read_regular(kept, MEGABYTE), kept.name)
+        for figure in found["figures"].values():
+            Figure(**figure)
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise RunFolderError(
+            f"{kept} holds no figures as they were written ({error}); delete it, and they are "
+            "found anew from the run beside it."
+        ) from error
+    return found
 
 
 def _made(row: Row, settings: dict[str, Any]) -> dict[str, Any]:

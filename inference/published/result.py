@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from inference.errors import ArgumentError
 from inference.published.row import FOLDER
+from inference.training.reading import MEGABYTE, read_regular
 
 RESULTS = FOLDER / "results.csv"
+_LARGEST = 256 * MEGABYTE
 
 
 @dataclass(frozen=True)
@@ -131,24 +135,30 @@ def read_results(path: Path = RESULTS) -> list[Result]:
     Raises:
         ArgumentError: naming the line that is no result.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         return []
-    found = []
-    with path.open(encoding="utf-8", newline="") as file:
-        for number, line in enumerate(csv.DictReader(file), start=2):
-            try:
-                found.append(_result(line))
-            except (KeyError, TypeError, ValueError) as error:
-                raise ArgumentError(
-                    f"{path}, line {number} is no result ({error!r}); restore the file from its "
-                    "history, and append with `ppl-zoo reproduce`."
-                ) from error
+    found, number = [], 1
+    try:
+        text = read_regular(path, _LARGEST, links=True).decode()
+        for line in csv.DictReader(io.StringIO(text, newline="")):
+            number += 1
+            found.append(_result(line))
+    except (OSError, csv.Error, KeyError, TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"{path}, line {number} is no result ({error!r}); restore the file from its "
+            "history, and append with `ppl-zoo reproduce`."
+        ) from error
     return found
 
 
 def _result(line: dict[str, str]) -> Result:
+    if None in line.values() or None in line:  # the csv module's word for a cell too few, too many
+        raise ValueError("it has not a cell for each column")
     numbers = {key: float(line[key]) if line[key] else None for key in _NUMBERS}
     if numbers["ours"] is None:
         raise ValueError("there is no figure")
+    bad = [key for key, value in numbers.items() if value is not None and not math.isfinite(value)]
+    if bad:
+        raise ValueError(f"{bad[0]} is {numbers[bad[0]]}")
     threads = int(line["threads"]) if line["threads"] else None
     return Result(**{**line, **numbers, "threads": threads})  # pyright: ignore[reportArgumentType]

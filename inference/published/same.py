@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from inference.errors import ArgumentError
 from inference.published.row import FOLDER
+from inference.training.reading import MEGABYTE, read_regular
 
 SAME = FOLDER / "same_models.csv"
 
@@ -44,7 +47,13 @@ def note(path: Path, found: Same) -> None:
 
 def read_same(path: Path = SAME) -> set[tuple[str, str, str]]:
     """Row, hash then, hash now of each line; none where there is no such file."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return set()
-    with path.open(encoding="utf-8", newline="") as file:
-        return {(line["row"], line["then"], line["now"]) for line in csv.DictReader(file)}
+    try:
+        text = read_regular(path, MEGABYTE, links=True).decode()
+        read = csv.DictReader(io.StringIO(text, newline=""))
+        return {(line["row"], line["then"], line["now"]) for line in read}
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise ArgumentError(
+            f"{path} has not the columns row, then and now in UTF-8 ({error!r}); restore it."
+        ) from error

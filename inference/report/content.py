@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 
 
@@ -36,7 +37,7 @@ class Column:
         if self.better not in ("higher", "lower", None):
             raise ArgumentError(
                 f"column {self.name!r}: better must be 'higher', 'lower' or None, "
-                f"got {self.better!r}."
+                f"got {shown(self.better)}."
             )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 
 
@@ -28,8 +29,8 @@ def check_label(features: Any) -> str:
     Raises:
         ArgumentError: if it is no word.
     """
-    if not isinstance(features, str) or not features:
-        raise ArgumentError(f"features must be a name for the result, got {features!r}.")
+    if not isinstance(features, str) or not features or not features.isprintable():
+        raise ArgumentError(f"features must be a name for the result, got {shown(features)}.")
     return features
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from inference.arguments import check_count
+from inference.arguments import called, check_count
+from inference.descriptions import shown
 from inference.errors import ArgumentError, DataError
 from inference.samples.classifier_score import classifier_score
 from inference.samples.feature_distances import frechet_distance, kernel_distance
@@ -107,12 +108,15 @@ def sample_quality(
     if features is not None and (isinstance(features, type) or not callable(features)):
         raise ArgumentError(
             "features must be a function from rows to features, such as DigitFeatures.load(), or "
-            f"None; got {features!r}."
+            f"None; got {shown(features)}."
         )
     check_count("k", k)
     name = features_name(features)
     real, generated = as_row_sets(real=real, generated=generated, least=k + 1)
-    a, b = (rows if features is None else np.asarray(features(rows)) for rows in (real, generated))
+    a, b = (
+        rows if features is None else np.asarray(called("features", features, rows))
+        for rows in (real, generated)
+    )
     for rows, given in ((a, real), (b, generated)):
         if rows.ndim != 2 or len(rows) != len(given):
             raise DataError(

@@ -7,6 +7,7 @@ from typing import Any
 
 from inference.arguments import check_count, check_number, check_positive, check_seed
 from inference.data.training_data import TrainingData
+from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.objectives import Objective
 from inference.pairs import check_pair_type
@@ -52,15 +53,15 @@ def check_arguments(
     if isinstance(objective, type) or hasattr(objective, "guide") or not usable:
         raise ArgumentError(
             "objective must be an objective such as ELBO(), its string form such as 'elbo', or one "
-            f"of the engine's own loss objects; got {objective!r}."
+            f"of the engine's own loss objects; got {shown(objective)}."
         )
-    if device is not None and not isinstance(device, str):
-        raise ArgumentError(f"device must be a name such as 'cpu' or 'cuda', got {device!r}.")
+    if device is not None and (not isinstance(device, str) or not device):
+        raise ArgumentError(f"device must be a name such as 'cpu' or 'cuda', got {shown(device)}.")
     if average_decay is not None:
         check_number("average_decay", average_decay, least=0, most=1)
     check_number("checkpoint_seconds", checkpoint_seconds, least=0)
     if not isinstance(progress, (bool, str)) or progress not in (True, False, "auto"):
-        raise ArgumentError(f"progress must be True, False or 'auto', got {progress!r}.")
+        raise ArgumentError(f"progress must be True, False or 'auto', got {shown(progress)}.")
 
 
 def check_judge(judge: Any, objective: Any, prepared: TrainingData) -> None:
@@ -74,7 +75,7 @@ def check_judge(judge: Any, objective: Any, prepared: TrainingData) -> None:
     if not isinstance(judge, Objective) or judge.owns or judge.unit != Objective.unit:
         raise ArgumentError(
             "valid_objective must be a bound on the likelihood without parameters of its own, such "
-            f"as ELBO() or VIMCO(num_particles=16), or its string form; got {judge!r}."
+            f"as ELBO() or VIMCO(num_particles=16), or its string form; got {shown(judge)}."
         )
     if not prepared.valid:
         raise ArgumentError("valid_objective= needs validation data; pass valid=.")

@@ -133,7 +133,25 @@ def _checked(folder: Path, binding: Binding) -> dict[str, Any]:
 
 
 def _read(path: Path) -> bytes:
-    return read_regular(path, _LARGEST.get(path.name, _LARGEST_ARRAYS))
+    if path.name in _LARGEST:
+        return read_regular(path, _LARGEST[path.name])
+    said, found = _said_size(path), path.stat().st_size
+    if found != said:
+        raise ValueError(f"{path.name} has {found} bytes, and {said} by its own header")
+    return read_regular(path, said)
+
+
+def _said_size(path: Path) -> int:
+    """How long a file of tensors is by its own header, which is read before memory is taken."""
+    beginning = read_regular(path, _LARGEST_ARRAYS, first=_LARGEST_HEADER)
+    header = int.from_bytes(beginning[:8], "little")
+    if header > min(len(beginning), _LARGEST_HEADER):
+        raise ValueError(f"the header of {path.name} has {header} bytes")
+    said = dictionary(beginning[8 : 8 + header], path.name).values()
+    ends = [each["data_offsets"][1] for each in said if "data_offsets" in each]
+    if not all(isinstance(end, int) and end >= 0 for end in ends):
+        raise ValueError(f"the header of {path.name} says no sizes")
+    return 8 + header + max(ends, default=0)
 
 
 def _arrays(content: bytes, name: str) -> Arrays:

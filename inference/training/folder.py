@@ -279,8 +279,8 @@ class RunFolder:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder of ours; of a link that was put in its place, the link."""
-    if folder.is_symlink():
+    """Remove a folder of ours; of a link or a file that was put in its place, that alone."""
+    if folder.is_symlink() or not folder.is_dir():
         folder.unlink()
     else:
         shutil.rmtree(folder)

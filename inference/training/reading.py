@@ -14,20 +14,26 @@ MEGABYTE = 2**20
 _SEAL = "sha256"
 
 
-def read_regular(path: Path, at_most: int) -> bytes:
+def read_regular(
+    path: Path, at_most: int, *, links: bool = False, first: int | None = None
+) -> bytes:
     """The content of a regular file; no link is followed, no pipe or device is waited for.
 
     Args:
         path: the file.
         at_most: bytes that it may have.
+        links: whether a link to such a file is as good, where a user names it.
+        first: how many bytes to read; all for None.
 
     Raises:
         ValueError: if it is something else, or larger.
         OSError: if it cannot be read.
     """
-    if path.is_symlink():
+    if path.is_symlink() and not links:
         raise ValueError(f"{path.name} is a link, which a run never writes")
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+    if not links:
+        flags |= getattr(os, "O_NOFOLLOW", 0)
     descriptor = os.open(path, flags)
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
@@ -35,9 +41,9 @@ def read_regular(path: Path, at_most: int) -> bytes:
             raise ValueError(f"{path.name} is no regular file")
         if found.st_size > at_most:
             size = f"{found.st_size / MEGABYTE:.0f} MB"
-            raise ValueError(f"{path.name} has {size}, where a run writes at most "
+            raise ValueError(f"{path.name} has {size}, where such files have at most "
                              f"{at_most / MEGABYTE:.0f} MB")  # fmt: skip
-        return file.read()
+        return file.read() if first is None else file.read(first)
 
 
 def dictionary(content: bytes, name: str) -> dict[str, Any]:
@@ -67,8 +73,13 @@ def sealed(plain: Mapping[str, Any]) -> bytes:
     return json.dumps(again | {_SEAL: digest_of(again)}, indent=2).encode()
 
 
-def unsealed(content: bytes, name: str) -> dict[str, Any]:
+def unsealed(content: bytes, name: str, *, always: bool = False) -> dict[str, Any]:
     """The entries of a sealed JSON object; of one without a seal, as older runs have it, all.
+
+    Args:
+        content: of the file.
+        name: of the file, for errors.
+        always: whether it must have a seal.
 
     Raises:
         ValueError: if it is none, or not as it was written.
@@ -77,6 +88,6 @@ def unsealed(content: bytes, name: str) -> dict[str, Any]:
     seal = found.pop(_SEAL, None)
     if seal is not None and seal != digest_of(found):
         raise ValueError(f"{name} is not as it was written: an entry has been changed")
-    if seal is None and "run" in found:
+    if seal is None and (always or "run" in found):
         raise ValueError(f"{name} has lost its SHA-256")
     return found

@@ -18,6 +18,7 @@ from inference.data.pair_arrays import (
     precision_of,
     scored_arrays,
 )
+from inference.data.support import check_askable
 from inference.engines import load_engine
 from inference.errors import ArgumentError
 from inference.pairs import as_given, explaining, unpacked
@@ -288,6 +289,7 @@ class Run:
         arrays = self._scored(x)
         if is_of_the_zoo(self.pair):
             check_arrays(self.pair, arrays, "x", engine=self.spec["pair"]["engine"])
+            check_askable(self._engine, self.pair, arrays, "x")
         return arrays
 
     def _scored(self, x: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ppl_models._shown import shown
+
 SPLITS = ("train", "valid", "test")
 BINARISATIONS = ("dynamic", "static", "threshold", "real", None)
 
@@ -209,8 +211,17 @@ class Dataset:
             )
         frozen: dict[str, NDArray[np.int64]] = {}
         for split, given in self.labels.items():
-            array = np.ascontiguousarray(given, dtype=np.int64)
+            numbers = np.asarray(given)
             rows = len(getattr(self, split))
+            whole = numbers.dtype.kind in "biu" or (
+                numbers.dtype.kind == "f" and bool((numbers == np.floor(numbers)).all())
+            )
+            if not whole or not bool((abs(numbers) < 2**62).all()) or bool((numbers < 0).any()):
+                raise ValueError(
+                    f"labels[{split!r}] must be class numbers, 0, 1, 2 and so on, got "
+                    f"{shown(given)}."
+                )
+            array = np.ascontiguousarray(numbers, dtype=np.int64)
             if array.shape != (rows,):
                 raise ValueError(f"labels[{split!r}] must have shape ({rows},), got {array.shape}.")
             array.setflags(write=False)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import stat
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ppl_models._shown import shown
 from ppl_models.datasets._binarisation import check_seed, from_grey
 from ppl_models.datasets._dataset import SPLITS, Dataset
 
 SUFFIXES = (".npz", ".csv", ".parquet")
 _HELD_OUT = 10  # a missing split is one row in so many
+_LARGEST, _DENSEST = 2**30, 200  # bytes that a file may unpack to, or so many times its own
+_MOST_COLUMNS = 50_000
 _EXAMPLES = "np.savez('rows.npz', train=x, test=y) writes one that is right"
 
 
@@ -46,9 +52,7 @@ def load(
         FileNotFoundError: if there is no such file.
         ValueError: if it is damaged, or holds what is no row of numbers.
     """
-    place = Path(path)
-    if not place.is_file():
-        raise FileNotFoundError(2, "there is no such file", str(path))
+    place = _found(path)
     splits, labels, shape = _arrays(place) if _is(place, ".npz") else _table(place)
     splits, labels, drawn = _with_all_splits(place, splits, labels, check_seed(split_seed))
     kind = _usual(splits) if binarisation == "usual" else binarisation
@@ -58,6 +62,22 @@ def load(
             f"or be left out; got {binarisation!r}."
         )
     variant = f"split_seed={split_seed}" if drawn and split_seed else ""
+    try:
+        return _dataset(place, splits, labels, shape, kind, seed, variant)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
+
+
+def _dataset(
+    place: Path,
+    splits: _Splits,
+    labels: _Splits,
+    shape: tuple[int, ...],
+    kind: str | None,
+    seed: int,
+    variant: str,
+) -> Dataset:
+    """The data set of what a file holds."""
     common: dict[str, Any] = {"name": place.name, "labels": labels, "image_shape": shape}
     if kind in ("dynamic", "threshold"):
         found = from_grey(grey=splits, binarisation=kind, seed=check_seed(seed), **common)
@@ -66,6 +86,22 @@ def load(
     else:
         held, drawn_by = splits, None
     return Dataset(**held, **common, binarisation=kind, seed=drawn_by, variant=variant)
+
+
+def _found(path: str) -> Path:
+    """The place of a file.
+
+    Raises:
+        FileNotFoundError: if there is none, or it is a folder, a pipe or a device.
+    """
+    place = Path(path)
+    try:
+        found = place.stat().st_mode
+    except (OSError, ValueError):  # a name that is too long, or has a zero in it
+        raise FileNotFoundError(2, "there is no such file", shown(str(path))[1:-1]) from None
+    if not stat.S_ISREG(found):
+        raise FileNotFoundError(2, "it is a folder, a pipe or a device, and no file", str(path))
+    return place
 
 
 def _is(path: Path, suffix: str) -> bool:
@@ -85,11 +121,7 @@ _Splits = dict[str, NDArray[Any]]
 
 def _arrays(path: Path) -> tuple[_Splits, _Splits, tuple[int, ...]]:
     """Splits, labels and the shape of a row of an npz file."""
-    try:
-        with np.load(path, allow_pickle=False) as held:
-            found = {name: held[name] for name in held.files}
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read as npz: {error}. {_EXAMPLES}.") from error
+    found = _unpacked(path)
     labels = {name.removesuffix("_labels"): found.pop(name) for name in list(found)
               if name.endswith("_labels")}  # fmt: skip
     if len(found) == 1:
@@ -103,14 +135,90 @@ def _arrays(path: Path) -> tuple[_Splits, _Splits, tuple[int, ...]]:
     shape = found["train"].shape[1:] or (1,)
     rows = {}
     for split, array in found.items():
-        if array.dtype.kind not in "fiub" or array.ndim == 0 or (array.shape[1:] or (1,)) != shape:
+        wrong = array.dtype.kind not in "fiub" or array.ndim == 0 or array.size == 0
+        if wrong or (array.shape[1:] or (1,)) != shape:
             raise ValueError(
                 f"{path}: array {split!r} must hold numbers, a row of shape {shape} for each datum "
                 f"as in train; got {array.dtype} of shape {array.shape}. {_EXAMPLES}."
             )
+        if split in labels and labels[split].shape != (len(array),):
+            raise ValueError(
+                f"{path}: {split}_labels must have shape ({len(array)},), a class for each row of "
+                f"{split}; got {labels[split].shape}."
+            )
         scale = 255 if array.dtype == np.uint8 and array.max(initial=0) > 1 else 1
         rows[split] = (array.reshape(len(array), -1) / scale).astype(np.float32)
     return rows, {split: np.asarray(each) for split, each in labels.items()}, shape
+
+
+def _unpacked(path: Path) -> _Splits:
+    """The arrays of an npz file, of which none unpacks to what memory does not hold.
+
+    Raises:
+        ValueError: if it is none, or holds something else.
+    """
+    try:
+        with zipfile.ZipFile(path) as packed:
+            size = sum(each.file_size for each in packed.infolist())
+        if size > max(_LARGEST, _DENSEST * path.stat().st_size):
+            raise ValueError(
+                f"it unpacks to {size / 1e9:.1f} GB, {_DENSEST} times its size and more; save it "
+                "by np.savez, unpacked, if that is right"
+            )
+        with np.load(path, allow_pickle=False) as held:
+            found = {name: held[name] for name in held.files}
+    except (OSError, EOFError, ValueError, MemoryError, NotImplementedError, RuntimeError,
+            zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
+        why = str(error)
+        why = "it holds objects of Python" if "pickled" in why or "Object arrays" in why else why
+        why = why.partition("\n")[0].rstrip(".") or "it is empty"
+        raise ValueError(f"{path} cannot be read as npz: {why}. {_EXAMPLES}.") from error
+    odd = [name for name, each in found.items() if not isinstance(each, np.ndarray)]
+    if odd:
+        raise ValueError(f"{path} cannot be read as npz: {odd[0]} is no array. {_EXAMPLES}.")
+    return found
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    """Check that the first line of a csv file names the columns.
+
+    Raises:
+        ValueError: if a column has no name, as row numbers that pandas wrote, or all are numbers.
+    """
+    without = [number for number, name in enumerate(names, 1) if name.startswith("Unnamed: ")]
+    if without:
+        raise ValueError(
+            f"{path}: column {without[0]} has no name in the first line; name it if it is data, or "
+            "leave it out, as row numbers are by DataFrame.to_csv(..., index=False)."
+        )
+    if list(names) != [str(number) for number in range(len(names))] and all(map(_is_number, names)):
+        raise ValueError(
+            f"{path}: the first line must name the columns, and it holds numbers "
+            f"({', '.join(names[:3])}); write a line of names above."
+        )
+
+
+def _check_width(path: Path) -> None:
+    """Check that a csv file has no more columns than pandas reads in a while.
+
+    Raises:
+        ValueError: if it has.
+    """
+    with path.open("rb") as file:
+        columns = file.readline(_LARGEST).count(b",") + 1
+    if columns > _MOST_COLUMNS:
+        raise ValueError(
+            f"it has {columns:,} columns, and csv of more than {_MOST_COLUMNS:,} takes hours; save "
+            "the rows as npz"
+        )
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _table(path: Path) -> tuple[_Splits, _Splits, tuple[int, ...]]:
@@ -118,17 +226,23 @@ def _table(path: Path) -> tuple[_Splits, _Splits, tuple[int, ...]]:
     import pandas as pd
 
     try:
+        if _is(path, ".csv"):
+            _check_width(path)
         frame = pd.read_csv(path) if _is(path, ".csv") else pd.read_parquet(path)
     except ImportError as error:
         raise ValueError(
             f"{path} is parquet, which pandas reads by pyarrow: pip install pyarrow, or save it as "
             "csv or npz."
         ) from error
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: {str(error).strip()}.") from error
+    except (OSError, ValueError, MemoryError, OverflowError) as error:
+        why = str(error).strip().partition("\n")[0].rstrip(".")
+        raise ValueError(f"{path} cannot be read: {why or 'it is too large'}.") from error
+    if _is(path, ".csv"):
+        _check_names(path, [str(name) for name in frame.columns])
     split = frame.pop("split") if "split" in frame else pd.Series("train", index=frame.index)
     label = frame.pop("label") if "label" in frame else None
-    words = [str(name) for name in frame if frame[name].dtype.kind not in "fiub"]
+    kinds = zip(frame.columns, frame.dtypes, strict=True)
+    words = [str(name) for name, dtype in kinds if dtype.kind not in "fiub"]
     if words or frame.shape[1] == 0:
         raise ValueError(
             f"{path}: column {words[0]!r} holds no numbers; leave it out, or write numbers in its "

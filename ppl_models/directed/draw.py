@@ -69,6 +69,8 @@ class DRAW(PyroPair):
         self.hidden = check_size("hidden", hidden)
         self.steps = check_size("steps", steps)
         self.attention = check_flag("attention", attention)
+        for name, size in (("read_size", read_size), ("write_size", write_size)):
+            check_size(name, size)
         read, write = check_windows(data_dim, read_size, write_size) if attention else (None, None)
         random = torch.Generator().manual_seed(check_seed(seed))
         canvas = torch.zeros(data_dim)

@@ -48,6 +48,8 @@ class DRAW(Pair):
         self.hidden = check_size("hidden", hidden)
         self.steps = check_size("steps", steps)
         self.attention = check_flag("attention", attention)
+        for name, size in (("read_size", read_size), ("write_size", write_size)):
+            check_size(name, size)
         read, write = check_windows(data_dim, read_size, write_size) if attention else (None, None)
         random = nnx.Rngs(check_seed(seed))
         canvas = jnp.zeros(data_dim)

@@ -49,9 +49,10 @@ class FlowPair(PyroPair):
 
     def _before(self, preprocess: str, margin: float) -> list[Logit]:
         """What comes before the steps of a flow."""
+        outside = check_margin(margin)
         if check_choice("preprocess", preprocess, PREPROCESS) == "none":
             return []
-        self.outside = check_margin(margin)
+        self.outside = outside
         return [Logit(margin)]
 
     def _dequantise(

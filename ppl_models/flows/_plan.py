@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ppl_models._shown import shown
 from ppl_models.networks.arguments import (
     check_choice,
     check_flag,
@@ -184,7 +185,7 @@ def check_margin(margin: float) -> float:
         ValueError: if the margin is out of range.
     """
     if check_positive("margin", margin) >= 0.5:
-        raise ValueError(f"margin must be below 0.5, such as 0.05, got {margin!r}.")
+        raise ValueError(f"margin must be below 0.5, such as 0.05, got {shown(margin)}.")
     return margin / (1 - 2 * margin)
 
 

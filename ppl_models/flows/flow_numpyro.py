@@ -79,7 +79,8 @@ class Flow(Pair):
             seed=seed,
         )
         self.data_dim = plan.dim
-        self.outside = check_margin(margin) if preprocess == "logit" else None
+        outside = check_margin(margin)
+        self.outside = outside if preprocess == "logit" else None
         self.mixture = check_choice("base", base, BASES) == "mixture"
         check_choice("preprocess", preprocess, PREPROCESS)
         check_size("components", components)

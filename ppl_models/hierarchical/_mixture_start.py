@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ppl_models.networks.arguments import check_seed
+from ppl_models.networks.arguments import as_numbers, check_seed
 
 
 def mixture_start(
@@ -29,7 +29,7 @@ def mixture_start(
     """
     locs = 0.5 * prior_scale * np.random.default_rng(check_seed(seed)).normal(size=size)
     if means is not None:
-        locs = np.asarray(means, dtype=np.float64)
+        locs = as_numbers("means", means)
         if locs.shape != size or not np.isfinite(locs).all():
             raise ValueError(
                 f"means must be finite, of shape (components, data_dim) = {size}; got shape "
@@ -39,7 +39,7 @@ def mixture_start(
         "log_concentrations": np.zeros(size[0]),
         "locs": locs,
         "log_scales": np.full(size, np.log(0.1 * prior_scale)),
-        "log_shapes": np.full(size, np.log(shape)),
-        "log_rates": np.full(size, np.log(shape)),
+        "log_shapes": np.full(size, np.log(float(shape))),
+        "log_rates": np.full(size, np.log(float(shape))),
     }
     return {name: np.asarray(value, dtype=np.float32) for name, value in start.items()}

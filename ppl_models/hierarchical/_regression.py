@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppl_models.networks.arguments import check_seed
+from ppl_models.networks.arguments import check_seed, check_size
 
 
 def check_columns(data_dim: int) -> int:
@@ -16,8 +16,8 @@ def check_columns(data_dim: int) -> int:
     Raises:
         ValueError: if it is another.
     """
-    if data_dim != 1:
-        raise ValueError(f"data_dim must be 1, one outcome for each row; got {data_dim!r}.")
+    if check_size("data_dim", data_dim) != 1:
+        raise ValueError(f"data_dim must be 1, one outcome for each row; got {data_dim}.")
     return data_dim
 
 

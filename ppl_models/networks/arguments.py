@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppl_models._shown import shown
 
 ACTIVATIONS = ("tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid")
 LIKELIHOODS = ("bernoulli", "gaussian", "learned-variance", "discretised-logistic")
 NETWORK_VARIANCE = "network-variance"  # of pairs whose decoder gives two numbers a column
 NORMALISATIONS = ("none", "batch", "virtual")  # of the layers of convolutions
 PRIORS = ("normal", "uniform")  # of the noise that a generator starts from
+_LARGEST_SIZE, _MOST_SIZES = 10**8, 1_000
+_LARGEST_NUMBER = 3.4e38  # in single precision
 
 
 def check_size(name: str, size: int) -> int:
@@ -19,7 +28,11 @@ def check_size(name: str, size: int) -> int:
         ValueError: if it is not; the message names the argument.
     """
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}.")
+        raise ValueError(f"{name} must be a whole number of at least 1, got {shown(size)}.")
+    if size > _LARGEST_SIZE:
+        raise ValueError(
+            f"{name} must be at most {_LARGEST_SIZE:,}, got {shown(size)}: no machine holds that."
+        )
     return size
 
 
@@ -29,9 +42,20 @@ def check_sizes(name: str, sizes: Iterable[int]) -> tuple[int, ...]:
     Raises:
         ValueError: if one is not; the message names the argument.
     """
-    if isinstance(sizes, (str, int)):
-        raise ValueError(f"{name} must be a sequence of sizes such as (200, 200), got {sizes!r}.")
-    return tuple(check_size(f"every entry of {name}", size) for size in sizes)
+    if not _is_sequence(sizes):
+        raise ValueError(
+            f"{name} must be a sequence of sizes such as (200, 200), got {shown(sizes)}."
+        )
+    found = tuple(itertools.islice(sizes, _MOST_SIZES + 1))
+    if len(found) > _MOST_SIZES:
+        raise ValueError(f"{name} must have at most {_MOST_SIZES:,} sizes, got more.")
+    return tuple(check_size(f"every entry of {name}", size) for size in found)
+
+
+def _is_sequence(sizes: Any) -> bool:
+    """Whether something has entries in an order of its own: a list, no word, mapping or set."""
+    ordered = isinstance(sizes, Iterable) and not isinstance(sizes, (str, bytes, Mapping, Set))
+    return ordered and getattr(sizes, "shape", (1,)) != ()
 
 
 def check_network(hidden: Iterable[int], activation: str) -> tuple[int, ...]:
@@ -44,6 +68,21 @@ def check_network(hidden: Iterable[int], activation: str) -> tuple[int, ...]:
     return check_sizes("hidden", hidden)
 
 
+def as_numbers(name: str, value: Any, dtype: Any = np.float64) -> NDArray[Any]:
+    """Return an array of numbers.
+
+    Raises:
+        ValueError: if it holds something else; the message names the argument.
+    """
+    try:
+        found = np.asarray(value)
+    except (ValueError, TypeError, RuntimeError, AttributeError):  # rows of unequal length
+        found = np.empty(0, object)
+    if found.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be an array of numbers, got {shown(value)}.")
+    return found.astype(dtype)
+
+
 def check_levels(
     name: str, sizes: Iterable[Iterable[int]], levels: int
 ) -> tuple[tuple[int, ...], ...]:
@@ -52,13 +91,13 @@ def check_levels(
     Raises:
         ValueError: if they are not so many sequences of sizes; the message names the argument.
     """
-    given = sizes if isinstance(sizes, (str, int)) else tuple(sizes)
-    if given == ():
+    given: Any = tuple(itertools.islice(sizes, levels + 1)) if _is_sequence(sizes) else sizes
+    if isinstance(given, tuple) and not given:
         return ((),) * levels
-    if isinstance(given, (str, int)) or len(given) != levels:
+    if not isinstance(given, tuple) or len(given) != levels:
         raise ValueError(
             f"{name} must have {levels} sequences of sizes, one per level, such as "
-            f"{((200, 200), (100, 100), (50, 50))[:levels]}; got {given!r}."
+            f"{((200, 200), (100, 100), (50, 50))[:levels]}; got {shown(given)}."
         )
     return tuple(check_sizes(f"every entry of {name}", level) for level in given)
 
@@ -73,8 +112,8 @@ def check_layers(sizes: Sequence[int], least: int = 2) -> int:
         raise ValueError("latent_dims must name at least one layer, for example (200,); got ().")
     if len(sizes) < least:
         raise ValueError(
-            f"latent_dims must have two sizes or more, such as (100, 50), got {sizes!r}; with one "
-            "layer it is the model 'vae'."
+            f"latent_dims must have two sizes or more, such as (100, 50), got {shown(sizes)}; with "
+            "one layer it is the model 'vae'."
         )
     return len(sizes)
 
@@ -101,8 +140,8 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
     Raises:
         ValueError: if it is not; the message names the argument and the choices.
     """
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}.")
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {shown(value)}.")
     return value
 
 
@@ -113,8 +152,8 @@ def check_count(name: str, count: int) -> int:
         ValueError: if it is not; the message names the argument.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise ValueError(f"{name} must be a whole number, 0 for none, got {count!r}.")
-    return count
+        raise ValueError(f"{name} must be a whole number, 0 for none, got {shown(count)}.")
+    return check_size(name, count) if count else count
 
 
 def check_image_shape(shape: Sequence[int]) -> tuple[int, int]:
@@ -173,8 +212,8 @@ def check_positive(name: str, value: float) -> float:
         ValueError: if it is not; the message names the argument.
     """
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not 0 < value < float("inf"):
-        raise ValueError(f"{name} must be positive and finite, got {value!r}.")
+    if not number or not 0 < value <= _LARGEST_NUMBER:
+        raise ValueError(f"{name} must be positive and finite, got {shown(value)}.")
     return value
 
 
@@ -185,7 +224,7 @@ def check_flag(name: str, value: bool) -> bool:  # noqa: FBT001
         ValueError: if it is not; the message names the argument.
     """
     if not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False, got {value!r}.")
+        raise ValueError(f"{name} must be True or False, got {shown(value)}.")
     return value
 
 
@@ -196,7 +235,7 @@ def check_seed(seed: int) -> int:
         ValueError: if it is not a whole number from 0 to 2^32 - 1.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise ValueError(f"seed must be a whole number from 0 to 2^32 - 1, got {seed!r}.")
+        raise ValueError(f"seed must be a whole number from 0 to 2^32 - 1, got {shown(seed)}.")
     return seed
 
 
@@ -207,8 +246,8 @@ def check_not_negative(name: str, value: float) -> float:
         ValueError: if it is not; the message names the argument.
     """
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not 0 <= value < float("inf"):
-        raise ValueError(f"{name} must be finite and not negative, got {value!r}.")
+    if not number or not 0 <= value <= _LARGEST_NUMBER:
+        raise ValueError(f"{name} must be finite and not negative, got {shown(value)}.")
     return value
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ppl_models.networks.arguments import check_flag
+from ppl_models.networks.arguments import as_numbers, check_flag
 
 HIDDEN = 0.5  # the mean of a hidden unit, as far as is known
 
@@ -28,7 +28,7 @@ class Centre:
         self, means: ArrayLike | None, *, subtracted: bool, unknown: float = HIDDEN
     ) -> None:
         self.subtracted, self.unknown = check_flag("centred", subtracted), unknown
-        self.means = None if means is None else np.asarray(means, np.float32)
+        self.means = None if means is None else as_numbers("means", means, np.float32)
 
     def plain(self, weight: Any, visible: Any, hidden: Any, means: Any) -> tuple[Any, Any]:
         """The biases of the energy that is not centred, from b and c; arrays of any framework.

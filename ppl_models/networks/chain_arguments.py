@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ppl_models.networks.arguments import check_choice, check_count, check_positive
+from ppl_models._shown import shown
+from ppl_models.networks.arguments import as_numbers, check_choice, check_count, check_positive
 from ppl_models.networks.start_values import output_bias
 
 
@@ -47,10 +48,10 @@ class Chain:
         if binary and amount > 1:
             raise ValueError(
                 "corruption must be at most 1 for likelihood='bernoulli', the chance that an entry "
-                f"becomes a fair coin; got {corruption!r}."
+                f"becomes a fair coin; got {shown(corruption)}."
             )
         middle = np.full(data_dim, 0.5 if binary else 0.0, np.float32)
         if data_mean is not None:
             output_bias(data_mean, data_dim, likelihood)  # checks it
-            middle = np.asarray(data_mean, np.float32)
+            middle = as_numbers("data_mean", data_mean, np.float32)
         return cls(binary, amount, check_count("burn_in", burn_in), middle)

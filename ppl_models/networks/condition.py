@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ppl_models._shown import shown
 from ppl_models.networks.arguments import check_count, check_size
 
 
@@ -30,7 +31,8 @@ class Condition:
         if (self.classes is None) == (self.columns is None):
             raise ValueError(
                 "give one of classes= (y is one whole number for each row) and condition_dim= (y "
-                f"is a vector), got classes={self.classes!r}, condition_dim={self.columns!r}."
+                f"is a vector), got classes={shown(self.classes)}, "
+                f"condition_dim={shown(self.columns)}."
             )
         check_size("condition_dim" if self.classes is None else "classes", self.width)
 

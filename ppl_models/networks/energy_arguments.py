@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ppl_models._shown import shown
 from ppl_models.networks.arguments import (
     check_choice,
     check_count,
@@ -33,11 +34,11 @@ def check_hidden_dims(sizes: Sequence[int], *, most: int | None = None) -> tuple
     if len(found) < 2:
         raise ValueError(
             f"hidden_dims must have 2 sizes{'' if most else ' or more'}, such as (500, 1000), got "
-            f"{found!r}; with one layer it is the model 'rbm'."
+            f"{shown(found)}; with one layer it is the model 'rbm'."
         )
     if most is not None and len(found) > most:
         raise ValueError(
-            f"hidden_dims must have {most} sizes, got {found!r}; the model 'dbn' takes more."
+            f"hidden_dims must have {most} sizes, got {shown(found)}; the model 'dbn' takes more."
         )
     return found
 
@@ -107,7 +108,7 @@ def describe_base(kind: Any, *, units: int, binary: bool, knows_means: bool) -> 
             )
         return "given"
     if kind not in ("data", "uniform"):
-        raise ValueError(f"base must be 'data', 'uniform' or an array of means, got {kind!r}.")
+        raise ValueError(f"base must be 'data', 'uniform' or an array of means, got {shown(kind)}.")
     return kind if kind == "uniform" or knows_means else "own"
 
 

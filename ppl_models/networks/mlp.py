@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ppl_models._shown import shown
+
 
 def leaky_relu(x: Tensor) -> Tensor:
     """x above zero and x / 5 below; it has a name, so that a pair can be pickled."""
@@ -132,7 +134,7 @@ def mlp_or_given(
     inputs, outputs = sizes[0], sizes[-1]
     wanted = f"{name} must be a torch.nn.Module from (..., {inputs}) to (..., {outputs})"
     if not isinstance(given, nn.Module):
-        raise ValueError(f"{wanted}, or None for the pair's own; got {given!r}.")
+        raise ValueError(f"{wanted}, or None for the pair's own; got {shown(given)}.")
     try:
         with torch.no_grad(), torch.random.fork_rng():
             found = tuple(copy.deepcopy(given).eval()(torch.zeros(2, inputs)).shape)

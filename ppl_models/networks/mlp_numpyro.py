@@ -12,6 +12,8 @@ import jax.numpy as jnp
 from flax import nnx
 from numpy.typing import NDArray
 
+from ppl_models._shown import shown
+
 
 def leaky_relu(x: jax.Array) -> jax.Array:
     """x above zero and x / 5 below; it has a name, so that a pair can be pickled."""
@@ -100,7 +102,7 @@ def mlp_or_given(
     inputs, outputs = sizes[0], sizes[-1]
     wanted = f"{name} must be a flax nnx.Module from (..., {inputs}) to (..., {outputs})"
     if not isinstance(given, nnx.Module) or not callable(given):
-        raise ValueError(f"{wanted}, or None for the pair's own; got {given!r}.")
+        raise ValueError(f"{wanted}, or None for the pair's own; got {shown(given)}.")
     try:
         found = tuple(copy.deepcopy(given)(jnp.zeros((2, inputs))).shape)
     except (RuntimeError, ValueError, TypeError) as error:

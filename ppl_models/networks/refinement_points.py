@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import hadamard
 
+from ppl_models._shown import shown
 from ppl_models.networks.arguments import check_count, check_positive
 
 
@@ -28,14 +29,14 @@ def check_refine(refine: int, rate: float, *, latent: str, flow: str, decoder: A
             user's own does not go with it.
     """
     if check_positive("refine_rate", rate) > 1:
-        raise ValueError(f"refine_rate must be at most 1, a whole step; got {rate!r}.")
+        raise ValueError(f"refine_rate must be at most 1, a whole step; got {shown(rate)}.")
     if not check_count("refine", refine):
         return refine
     for name, found, wanted in (("latent", latent, "gaussian"), ("flow", flow, "none")):
         if found != wanted:
             raise ValueError(
                 f"refine={refine} moves mean and scale of a Gaussian: it needs {name}={wanted!r}, "
-                f"got {found!r}; use refine=0 with it."
+                f"got {shown(found)}; use refine=0 with it."
             )
     if decoder is not None:
         raise ValueError(

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ppl_models._pair import Pair
 from ppl_models._registry import create
-from ppl_models.networks.arguments import check_choice, check_size
+from ppl_models.networks.arguments import as_numbers, check_choice, check_size
 from ppl_models.networks.centring import HIDDEN, Centre, shifts
 
 KINDS = ("dbn", "dbm")
@@ -157,7 +157,7 @@ def turned_over(
     own = np.zeros(units)
     own[:size] = visible
     if told["centred"]:
-        mean = HIDDEN if data_mean is None else np.asarray(data_mean, np.float64)
+        mean = HIDDEN if data_mean is None else as_numbers("data_mean", data_mean)
         below, above = shifts(weight, mean)
         hidden, own = hidden + above, own + below
     start = {"weight": weight, "visible_bias": hidden, "hidden_bias": own}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ppl_models.networks.arguments import NETWORK_VARIANCE
+from ppl_models.networks.arguments import NETWORK_VARIANCE, as_numbers
 
 
 def output_bias(
@@ -28,7 +28,7 @@ def output_bias(
         ValueError: if the shape is wrong, a value is not finite, or a Bernoulli mean lies outside
             [0, 1].
     """
-    mean = np.asarray(data_mean, dtype=np.float64)
+    mean = as_numbers(name, data_mean)
     if mean.shape != (data_dim,):
         raise ValueError(
             f"{name} must have shape ({data_dim},), one entry per column, got {mean.shape}; "

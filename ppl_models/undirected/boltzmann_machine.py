@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import check_count, check_size
+from ppl_models.networks.arguments import as_numbers, check_count, check_size
 from ppl_models.networks.boltzmann import Boltzmann
 from ppl_models.networks.energy_arguments import check_lateral, lateral_start
 from ppl_models.networks.energy_law import means_like
@@ -67,7 +67,7 @@ class BoltzmannMachine(PyroPair):
         self.burn_in = check_count("burn_in", burn_in)
         for name, value in lateral_start(data_dim, hidden_dim, data_mean, seed).items():
             self.register_parameter(name, nn.Parameter(torch.tensor(value)))
-        self.means = None if data_mean is None else np.asarray(data_mean, np.float32)
+        self.means = None if data_mean is None else as_numbers("data_mean", data_mean, np.float32)
 
     def law(self) -> Boltzmann:
         """The distribution of a row."""

@@ -8,7 +8,7 @@ import numpyro
 from numpy.typing import ArrayLike
 
 from ppl_models._array_pair_numpyro import ArrayPair
-from ppl_models.networks.arguments import check_count, check_size
+from ppl_models.networks.arguments import as_numbers, check_count, check_size
 from ppl_models.networks.boltzmann_numpyro import Boltzmann
 from ppl_models.networks.energy_arguments import check_lateral, lateral_start
 from ppl_models.networks.energy_law_numpyro import means_like
@@ -33,7 +33,7 @@ class BoltzmannMachine(ArrayPair):
         self.exact = check_lateral(normaliser, data_dim, hidden_dim)
         self.burn_in = check_count("burn_in", burn_in)
         self.initial = lateral_start(data_dim, hidden_dim, data_mean, seed)
-        self.means = None if data_mean is None else np.asarray(data_mean, np.float32)
+        self.means = None if data_mean is None else as_numbers("data_mean", data_mean, np.float32)
 
     def law(self) -> Boltzmann:
         """The distribution of a row."""

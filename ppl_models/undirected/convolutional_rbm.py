@@ -11,7 +11,13 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import check_count, check_seed, check_size, check_sizes
+from ppl_models.networks.arguments import (
+    as_numbers,
+    check_count,
+    check_seed,
+    check_size,
+    check_sizes,
+)
 from ppl_models.networks.convolutional_machine import ConvolutionalMachine
 from ppl_models.networks.energy_arguments import check_normaliser
 from ppl_models.networks.energy_law import means_like
@@ -90,7 +96,7 @@ class ConvolutionalRBM(PyroPair):
         if data_mean is not None:
             start = output_bias(data_mean, self.data_dim, "bernoulli")
         self.visible_bias = nn.Parameter(torch.tensor(start))
-        self.means = None if data_mean is None else np.asarray(data_mean, np.float32)
+        self.means = None if data_mean is None else as_numbers("data_mean", data_mean, np.float32)
 
     def law(self) -> ConvolutionalMachine:
         """The distribution of a row."""

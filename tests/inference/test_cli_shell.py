@@ -236,3 +236,22 @@ def test_what_is_wrong_with_a_file_is_named(
     with pytest.raises((ValueError, OSError), match=words):
         load(str(path))
     assert CliRunner().invoke(app, ["train", "vae", "--data", str(path)]).exit_code == 2
+
+
+def test_a_setting_is_given_once(tmp_path: Path) -> None:
+    for option, items in (("--set", ["latent_dim=2"] * 2), ("--data-option", ["seed=1"] * 2)):
+        words = [word for item in items for word in (option, item)]
+        found = run("train", "vae", "--data", "digits", *words, "--out", tmp_path / "run", code=2)
+        assert "is given twice" in found.stderr
+
+
+def test_a_checked_file_that_ends_the_process_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text("import sys\nsys.exit(3)\nclass Own: ...\n")
+    assert "SystemExit: 3" in run("check", f"{file}:Own", "--data", "digits", code=2).stderr
+
+
+def test_results_that_are_not_there(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    assert "no folder of rows" in run("results", "--rows", nowhere, code=2).stderr
+    assert "no file of results" in run("results", "--results", nowhere, code=2).stderr

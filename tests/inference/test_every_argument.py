@@ -16,7 +16,7 @@ from benchmarks.scoreboard.__main__ import main
 
 def test_every_public_function_is_asked() -> None:
     functions = {n for n in inference.__all__ if inspect.isfunction(getattr(inference, n))}
-    assert functions - set(calls.CALLS) == {"results"}  # whose arguments are patterns and paths
+    assert functions == set(calls.CALLS)
 
 
 @pytest.mark.parametrize("name", calls.CALLS)
@@ -36,6 +36,12 @@ def test_budgets_that_nobody_has_are_refused(name: str) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_odd_values_are_refused_by_a_run(name: str) -> None:
     assert not list(filter(None, calls.of_method(name)))
+
+
+@pytest.mark.parametrize("name", calls.FIGURES)
+@pytest.mark.filterwarnings("ignore")
+def test_odd_values_are_refused_by_a_picture(name: str) -> None:
+    assert not list(filter(None, calls.of_figure(name)))
 
 
 @pytest.mark.parametrize("name", calls.OBJECTIVES)

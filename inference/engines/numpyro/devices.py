@@ -15,6 +15,13 @@ def device_name(name: str | None) -> str:
     return "" if device.platform == "cpu" else str(device.device_kind)
 
 
+def _number(word: str) -> int:
+    """Which of a platform's devices; one counted from the end is none."""
+    if not word.isdecimal():
+        raise ValueError(word)
+    return int(word)
+
+
 def find_device(name: str | None) -> Any:
     """The jax device of a name such as `"cpu"` or `"cuda:1"`; the default device for None.
 
@@ -25,7 +32,7 @@ def find_device(name: str | None) -> Any:
         return jax.devices()[0]
     platform, _, index = name.partition(":")
     try:
-        return jax.devices(platform)[int(index or 0)]
+        return jax.devices(platform)[_number(index or "0")]
     except (RuntimeError, IndexError, ValueError) as error:
         known = ", ".join(f"{device.platform}:{device.id}" for device in jax.devices())
         raise ArgumentError(f"jax has no device {name!r}; it has {known}.") from error

@@ -15,6 +15,7 @@ from numpyro.primitives import mutable
 from inference.engines.numpyro.program import NumPyroProgram
 from inference.program.batches import leading
 from inference.program.program import OWNED_STATE
+from inference.program.surrogate import scalar_of
 
 
 def program_of(
@@ -43,7 +44,7 @@ def loss(
 ) -> dict[str, Any]:
     """The negative surrogate of an objective, for `numpyro.infer.SVI`."""
     program = program_of(objective, rng_key, params, model, guide, args, kwargs)
-    value = -objective.surrogate(program)
+    value = -scalar_of(objective, program)
     return {"loss": value, "mutable_state": program.mutable_state}
 
 

@@ -24,6 +24,7 @@ def find_device(name: str | None) -> torch.device:
     try:
         device = torch.device(name or "cpu")
         torch.empty(0, device=device)
+        torch.Generator(device)  # which 'meta', that holds no numbers, does not have
     except (RuntimeError, AssertionError) as error:
         why = str(error).splitlines()[0].rstrip(".")
         raise ArgumentError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,15 @@ from inference.engines.pyro.traces import proposing
 from inference.program.batches import leading
 from inference.program.program import OtherSitesError
 from inference.program.structure import Structure
+from inference.program.surrogate import scalar_of
 
 
 def loss(
     objective: Any, model: Callable[..., Any], guide: Callable[..., Any], *args: Any, **kwargs: Any
 ) -> Tensor:
     """The negative surrogate of an objective, for `pyro.infer.SVI`."""
-    return -_of_this_draw(objective.surrogate, objective, model, guide, args, kwargs)
+    scalar = partial(scalar_of, objective)
+    return -_of_this_draw(scalar, objective, model, guide, args, kwargs)
 
 
 def bound(

@@ -14,6 +14,7 @@ from rows import ENGINES, ROWS
 from inference import log_likelihood
 from inference.engines.numpyro.pairs import StoredPair
 from inference.engines.pyro.parameters import rebuild
+from inference.errors import ArgumentError, PairError
 from inference.likelihood.importance_weights import LogSums, weigh
 from ppl_models import create
 

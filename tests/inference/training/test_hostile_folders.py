@@ -160,6 +160,11 @@ def a_sparse_progress(path: Path, originals: Path) -> None:
     os.truncate(newest(path) / "progress.json", 2**36)
 
 
+def sparse_tensors(run, originals):
+    """200 GB of nothing, which memory does not hold and nobody waits for."""
+    os.truncate(newest(run) / "values.safetensors", 200 * 2**30)
+
+
 def a_huge_header(path: Path, originals: Path) -> None:
     import hashlib
 
@@ -188,7 +193,7 @@ CHANGES = [
     another_learning_rate, no_seal_on_the_spec,
     no_name_in_the_spec, a_status_of_ones_own, a_status_of_another_run, nested, nested_manifest,
     a_number_of_5000_digits, a_strange_name, a_device, a_pipe, a_linked_file, a_linked_checkpoint,
-    a_sparse_spec, a_sparse_progress, a_huge_header, strange_progress,
+    a_sparse_spec, a_sparse_progress, sparse_tensors, a_huge_header, strange_progress,
 ]  # fmt: skip
 
 
@@ -215,6 +220,18 @@ def test_an_extra_file_is_harmless(run, originals):
     (newest(run) / "notes.txt").write_text("mine")
     (run / "notes.txt").write_text("mine")
     assert_same_run(before, load_run(run))
+
+
+def test_a_file_in_the_place_of_an_unfinished_checkpoint_is_swept(run, originals):
+    from inference.training.folder import RunFolder
+
+    (run / "checkpoints" / ".writing-x").write_text("x")
+    folder = RunFolder(run)
+    held = folder.load()
+    shutil.rmtree(newest(run))
+    folder.save(held)
+    assert not list(run.glob("checkpoints/.writing-*"))
+    load_run(run)
 
 
 def test_modules_that_a_spec_names_are_not_imported(run, tmp_path, monkeypatch):
