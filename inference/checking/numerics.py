@@ -110,8 +110,9 @@ def _clamped(single: RecordedSite, double: RecordedSite) -> float:
 @check(needs=("guide-runs", "model-runs"))
 def repeatable(context: Context) -> Iterator[Mistake]:
     """Two runs from one seed are the same."""
-    for part, run in (("guide", context.guide), ("model", context.prior)):
-        again = context.probe.record(part, context.batch, fresh=True)
+    given = context.instead_of_the_prior
+    for part, run, at in (("guide", context.guide, None), ("model", context.prior, given)):
+        again = context.probe.record(part, context.batch, at, fresh=True)
         for name, recorded in run.sites.items():
             other = again.sites.get(name)
             same = other is not None and np.allclose(
@@ -136,9 +137,10 @@ def calls_leave_no_trace(context: Context) -> Iterator[Mistake]:
     """A call on other rows changes nothing for these."""
     if context.rows < 2:
         raise Skip("it takes a batch of two rows or more.")
-    other, _ = context.taken(np.arange(context.rows)[::-1])
-    for part in ("guide", "model"):
-        context.probe.record(part, other, rng_seed=3, fresh=True)
+    other, drawn = context.taken(np.arange(context.rows)[::-1])
+    given = None if context.instead_of_the_prior is None else drawn
+    for part, at in (("guide", None), ("model", given)):
+        context.probe.record(part, other, at, rng_seed=3, fresh=True)
     after = context.probe.record("model", context.batch, context.latents, fresh=True)
     if not np.isclose(after.total, context.model.total, rtol=1e-5, atol=1e-4, equal_nan=True):
         yield Mistake(

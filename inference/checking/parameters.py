@@ -214,9 +214,12 @@ def _agrees(context: Context, which: str, meaning: str) -> Iterator[Mistake]:
     moved = context.moved(which)
     if not moved:
         raise Skip(f"{meaning} has no parameters of its own.")
-    drawn = {run.distribution for run in context.guide.sites.values()} & _REJECTING
+    drawn = {run.distribution for run in context.guide.sites.values()} & _IN_THE_MEAN
     if which == "path" and drawn:
-        raise Skip(f"a {min(drawn)} is drawn by rejection, which finite differences do not follow.")
+        raise Skip(
+            f"the gradient of a {min(drawn)}'s draw is right in the mean, and not that of one draw "
+            "from one seed, which finite differences follow."
+        )
     # Those without any gradient have a check of their own.
     dead = {*_without_gradient(context, "model"), *_without_gradient(context, "guide")}
     along = frozenset(moved - dead)
@@ -253,8 +256,12 @@ def _met(slopes: Slopes, within: float = 1e-4) -> bool:
     return abs(slopes.along - slopes.difference) <= allowed
 
 
-_REJECTING = frozenset(
-    ["Beta", "Chi2", "Dirichlet", "FisherSnedecor", "Gamma", "InverseGamma", "StudentT", "VonMises"]
+_IN_THE_MEAN = frozenset(  # drawn by rejection, or moved along a field that is not the draw's own
+    [
+        *("Beta", "Chi2", "Dirichlet", "FisherSnedecor", "Gamma", "InverseGamma", "StudentT"),
+        *("AVFMultivariateNormal", "GaussianScaleMixture", "MixtureOfDiagNormals"),
+        *("MixtureOfDiagNormalsSharedCovariance", "OMTMultivariateNormal", "VonMises"),
+    ]
 )
 _WHY = {
     "model": "the model observes nothing.",

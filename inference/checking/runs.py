@@ -85,8 +85,17 @@ class Runs:
 
     @cached_property
     def prior(self) -> Recorded:
-        """A run of the model, its latents drawn from the prior."""
-        return self.probe.record("model", self.batch)
+        """A run of the model, its latents drawn from the prior; see `instead_of_the_prior`."""
+        return self.probe.record("model", self.batch, self.instead_of_the_prior)
+
+    @cached_property
+    def instead_of_the_prior(self) -> dict[str, Array] | None:
+        """The guide's draws, where the prior has none: it is improper, as `ImproperUniform` is."""
+        try:
+            self.probe.record("model", self.batch)
+        except NotImplementedError:
+            return dict(self.guide.drawn)
+        return None
 
     @cached_property
     def model(self) -> Recorded:

@@ -9,7 +9,7 @@ import numpy as np
 from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
 from inference.program.densities import miscounted, outside_plates, repeated_value
-from inference.program.partly_observed import drawn_in_part
+from inference.program.obs_masks import drawn_in_part
 from inference.program.sites import Plate, without_ones
 
 

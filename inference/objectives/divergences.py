@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from inference.arguments import check_count
 from inference.objectives._objective import Objective, normalised_weights
 from inference.objectives.estimates import L_K, Estimates, Rule
-from inference.objectives.requirements import LOCAL, OBSERVED, REPARAMETERISED, SCORABLE, WEIGHTS
+from inference.objectives.requirements import (
+    APART,
+    LOCAL,
+    OBSERVED,
+    REPARAMETERISED,
+    SCORABLE,
+    WEIGHTS,
+)
 
 if TYPE_CHECKING:
     from inference.program.program import Program
@@ -33,7 +40,7 @@ class TailAdaptive(Objective):
         Wang, Liu & Liu 2018, arXiv:1810.11943.
     """
 
-    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS, SCORABLE)
+    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS, SCORABLE, APART)
     estimates = Estimates(L_K, Rule("tail-adaptive"))
     usual: ClassVar = {"num_particles": 5}
     least_particles = 2
@@ -75,7 +82,7 @@ class ChiSquare(Objective):
         al. 2019, arXiv:1810.04152.
     """
 
-    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS, SCORABLE)
+    needs = (OBSERVED, LOCAL, REPARAMETERISED, WEIGHTS, SCORABLE, APART)
     estimates = Estimates(L_K, Rule("chi-square"))
     usual: ClassVar = {"num_particles": 5}
     least_particles = 2

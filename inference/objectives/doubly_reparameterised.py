@@ -8,6 +8,7 @@ from inference.arguments import check_count
 from inference.objectives._objective import Objective, normalised_weights, possible
 from inference.objectives.estimates import OF_ELBO, OF_IWAE
 from inference.objectives.requirements import (
+    APART_IN_DENSITY,
     DENSE,
     LOCAL,
     OBSERVED,
@@ -40,7 +41,7 @@ class STL(Objective):
         Roeder, Wu & Duvenaud 2017, arXiv:1703.09194.
     """
 
-    needs = (OBSERVED, LOCAL, REPARAMETERISED, SCORABLE)
+    needs = (OBSERVED, LOCAL, REPARAMETERISED, SCORABLE, APART_IN_DENSITY)
     estimates = OF_ELBO
 
     def __init__(self, num_particles: int = 1) -> None:

@@ -104,6 +104,19 @@ DENSE = Requirement(
 )
 """What a gradient of log q would give is said by that of the draws, as it is of no point."""
 
+APART = Requirement(
+    "parameters of the guide that act through its draws",
+    lambda s, o: s.check_apart_from_draws(repr(o), ("value", "density")),
+)
+"""No point of the guide is computed of parameters beside a draw."""
+
+APART_IN_DENSITY = Requirement(
+    "parameters of the guide that act through its draws",
+    lambda s, o: s.check_apart_from_draws(repr(o), ("density",)),
+)
+"""The same for an objective that takes all of the gradient by a point's value."""
+
+
 DREAMS = Requirement(
     "data as an argument of the guide and latents that the model draws",
     lambda s, o: s.check_dreams(repr(o)),

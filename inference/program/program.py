@@ -263,7 +263,7 @@ def split_weights(model_weight: Any, guide_weight: Any, ops: Any) -> tuple[Any, 
 
 
 class OtherSitesError(ObjectiveError):
-    """A draw has other sites than were looked at."""
+    """A draw has other sites than were looked at, or other scales."""
 
 
 def check_same_sites(kind: str, found: Iterable[str], known: Mapping[str, Site]) -> None:

@@ -224,6 +224,7 @@ class Structure(Likelihood):
         Raises:
             ObjectiveError: naming the first point that the guide does not compute of a draw.
         """
+        self.check_apart_from_draws(objective, ("value", "density"))
         points = [site for site in self.proposals if site.point]
         drawn = [site for site in self.proposals if site.auxiliary and not site.point]
         fixed = [site for site in points if site.auxiliary or not drawn]
@@ -233,6 +234,28 @@ class Structure(Likelihood):
                 f"{fixed[0].name!r} is a point (Delta), whose log q has no gradient. Use ELBO(), "
                 "or give it a distribution in the guide."
             )
+
+    def check_apart_from_draws(self, objective: str, parts: tuple[str, ...]) -> None:
+        """Check that parameters act through the densities of the guide's draws alone.
+
+        A point that is computed of a draw *and* of parameters, such as loc + scale * noise, has a
+        density of its own in which they stand, whose mean gradient is not zero. Where all are
+        points, their values take the place of draws.
+
+        Raises:
+            ObjectiveError: naming the first site that is computed so.
+        """
+        counted = set(parts)
+        if all(site.point for site in self.proposals):
+            counted -= {"value"}
+        for site in self.guide.values():
+            if site.direct & counted:
+                raise ObjectiveError(
+                    f"{objective} takes the gradient through draws apart from that through log q, "
+                    f"but the guide's {site.name!r} is computed of parameters, beside a draw of "
+                    "other sites. Use ELBO() or IWAE(), or draw it from a distribution that has "
+                    "these parameters."
+                )
 
 
 def can_draw(model: Callable[..., Any]) -> bool:

@@ -62,6 +62,7 @@ class Passes:
         self.rows: dict[str, Array] = {}  # that subsampled plates have chosen
         self._frames: Frames | None = None
         self._draws = 0
+        self._noise: dict[int, Array] = {}  # the key of the last draw of so many particles
         self._rows_fixed = False
 
     @property

@@ -91,13 +91,21 @@ class NumPyroProgram(Energies, Weights, Belongings, Arithmetic):
         values: Mapping[str, Array] | None = None,
         relax: Relaxation | None = None,
     ) -> Draws:
-        """Draw and score in one pass; the only particle of a first draw uses the key as it is."""
+        """Draw and score in one pass; the only particle of a first draw uses the key as it is.
+
+        At given values it is the key under which they were drawn: what networks draw themselves,
+        such as dropout, is then the same, as it has to be where their density is asked for.
+        """
         whole = self.structure.left_out if values else ()
         steer = functools.partial(Steer, detach=detach, relax=relax, whole=whole)
         particle = functools.partial(self.particle, steer=steer, divergences=divergences)
         self.hold_globals()
-        key = self.next_key(num_particles)
         values = dict(values or {})
+        key = self._noise.get(num_particles) if values else None
+        if key is None:
+            key = self.next_key(num_particles)
+        if not values:
+            self._noise[num_particles] = key
         if num_particles == 1:
             one = {name: value[0] for name, value in values.items()}
             result = jax.tree.map(lambda leaf: leaf[None], particle(key, one))

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from inference.engines.pyro import discrete
 from inference.engines.pyro.traces import plain_scale
-from inference.errors import ObjectiveError
 from inference.program.obs_masks import drawn_in_part
+from inference.program.program import OtherSitesError
 from inference.program.scales import in_words, same_scale
 from inference.program.structure import Structure
 
@@ -41,6 +41,9 @@ class Frames:
 
         Found for each run, because a weight of rows, or a factor that rises with the steps, may
         come with the batch.
+
+        Raises:
+            OtherSitesError: naming the first site that does not: the pair is to be looked at again.
         """
         self.counted = {name: model[name]["mask"] for name in drawn_in_part(model)}
         sites = itertools.chain(model.items(), guide.items())
@@ -51,7 +54,7 @@ class Frames:
         first, self.outside = weighing[0]
         for name, scale in weighing:
             if not _equal(scale, self.outside):
-                raise ObjectiveError(
+                raise OtherSitesError(
                     f"site {name!r} has scale {in_words(plain_scale(scale))} and {first!r} "
                     f"{in_words(plain_scale(self.outside))}, which were equal in an earlier "
                     "batch. Fit the batches in which all sites of a datum have one scale on their "

@@ -33,6 +33,9 @@ class Steer(Messenger):
 
     Sites named in `whole` count without their mask: a sum over the values of a masked site would
     count it once for each value, where its density is to integrate to one.
+
+    Sites named in `redrawn` are drawn before they are given their values, so that what networks
+    draw from the same random state, such as dropout, is what they drew when the sites were drawn.
     """
 
     def __init__(
@@ -46,13 +49,15 @@ class Steer(Messenger):
         super().__init__()
         self.values, self.detach, self.relax = values or {}, detach, relax
         self.whole = whole
+        self.redrawn: Collection[str] = ()
 
     def _pyro_sample(self, msg: Any) -> None:
         name = msg["name"]
         if name in self.whole:
             msg["fn"], msg["mask"] = unmasked(msg["fn"]), None
         given = site_is_subsample(msg) and msg["value"] is not None  # the batch, or a part of it
-        if name in self.values and not msg["is_observed"] and not given:
+        decided = name in self.values and not msg["is_observed"] and not given
+        if decided and name not in self.redrawn:
             msg["value"], msg["done"] = _as_drawn(msg["fn"], self.values[name]), True
         if msg["is_observed"] or site_is_subsample(msg) or self.relax is None:
             return
@@ -64,5 +69,7 @@ class Steer(Messenger):
             msg["done"] = True
 
     def _pyro_post_sample(self, msg: Any) -> None:
+        if msg["name"] in self.redrawn:
+            msg["value"] = _as_drawn(msg["fn"], self.values[msg["name"]])
         if self.detach and not msg["is_observed"]:
             msg["value"] = msg["value"].detach()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from inference.engines.pyro.frames import Frames, density
 from inference.engines.pyro.handlers import Steer
+from inference.engines.pyro.random_state import random_state, set_random_state
 from inference.engines.pyro.traces import run
 from inference.program.program import check_same_sites
 from inference.program.structure import Structure
@@ -46,6 +47,7 @@ class Passes:
         self.held: dict[str, Tensor] = {}  # the globals' draw
         self.of_globals: Any = 0.0  # its log p - log q
         self.seen: dict[str, Tensor] = {}  # what the model observes
+        self._noise: dict[int, tuple[Any, frozenset[str]]] = {}  # before a particle's first run
 
     def passes(self, num_particles: int) -> list[tuple[int, int]]:
         """First particle and number of particles of each pass through the pair."""
@@ -59,6 +61,36 @@ class Passes:
         """The sites of a run of the guide."""
         args = self.args if args is None else args
         return self._sites("guide", num_particles, steer, args)
+
+    def guide_sites_of(
+        self, first: int, count: int, steer: Steer, *, again: bool
+    ) -> dict[str, Any]:
+        """The sites of a run of the guide for some particles.
+
+        Networks may draw noise of their own, such as dropout, which keeps particles apart. Of draws
+        that the guide has made under one noise, it has to give the density under the same.
+
+        Args:
+            first: the first of the particles.
+            count: how many.
+            steer: decides values.
+            again: whether it has run for them before, and is given the values that it drew.
+        """
+        if self.vectorised or steer.relax is not None:
+            return self.guide_sites(count, steer)
+        if not again:
+            self._noise[first] = random_state(), frozenset(steer.values)
+            return self.guide_sites(count, steer)
+        if first not in self._noise:
+            return self.guide_sites(count, steer)
+        state, given = self._noise[first]
+        steer.redrawn = frozenset(steer.values) - given
+        here = random_state()
+        set_random_state(state)
+        try:
+            return self.guide_sites(count, steer)
+        finally:
+            set_random_state(here)
 
     def model_sites(
         self, num_particles: int, steer: Steer, *, blind: bool = False

@@ -108,16 +108,18 @@ class PyroProgram(Energies, Weights, Belongings, Arithmetic):
         each = []
         for start, count in self.passes(num_particles):
             own = {name: value[start : start + count] for name, value in values.items()}
-            each.append(self._pass(count, own, steer, divergences=divergences))
+            each.append(self._pass(start, count, own, steer, divergences=divergences))
         return one_after_another(each)
 
     def _pass(
-        self, count: int, values: dict[str, Tensor], steer: Any, *, divergences: bool
+        self, start: int, count: int, values: dict[str, Tensor], steer: Any, *, divergences: bool
     ) -> Draws:
+        again = bool(values)
         if count == 1:  # without a particle plate, sites have no dimension for it
             values = {name: self.frames.unpadded(name, value) for name, value in values.items()}
         values = self.held | values
-        guide_sites = self.guide_sites(count, steer(values=self.rows | values))
+        steered = steer(values=self.rows | values)
+        guide_sites = self.guide_sites_of(start, count, steered, again=again)
         latents = {name: site["value"] for name, site in guide_sites.items()} | values
         model_sites = self.model_sites(count, steer(values=self.rows | latents))
         self.frames.note_scale(model_sites, guide_sites)

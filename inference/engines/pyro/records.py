@@ -74,9 +74,10 @@ class Recorder:
             warnings.catch_warnings(record=True) as heard,
         ):
             warnings.simplefilter("always")
-            self._begin(part, rng_seed)
-            args = tensors(batch, double=double)
-            made, lines = self._run(part, args, held_at(values, double=double), size)
+            given = tensors(batch, double=double), held_at(values, double=double), size
+            self._begin(part, rng_seed, given)
+            args = given[0]
+            made, lines = self._run(part, *given)
             described = describe(made.trace, poutine.Trace(), args, can_draw=False).guide
             nodes, returned = made.sites, made.returned
             sites = {n: recorded(nodes[n], site, lines) for n, site in described.items()}
@@ -89,10 +90,18 @@ class Recorder:
             baselines=self._baselines(made.trace),
         )
 
-    def _begin(self, part: str, rng_seed: int) -> None:
-        """Run once, so that parameters are drawn and no later run draws more than another."""
+    def _begin(self, part: str, rng_seed: int, given: tuple[Any, ...]) -> None:
+        """Run once, so that parameters are drawn and no later run draws more than another.
+
+        A model whose prior cannot draw runs as it is going to.
+        """
         if part not in self._begun:
-            self._run(part, tensors(self.batch), {}, None)
+            try:
+                self._run(part, tensors(self.batch), {}, None)
+            except NotImplementedError:
+                if not given[1]:
+                    raise
+                self._run(part, *given)
             self._begun.add(part)
             torch.manual_seed(rng_seed)
 

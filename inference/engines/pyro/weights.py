@@ -38,8 +38,8 @@ class Weights(Passes):
         passes = self.passes(num_particles)
         cells = [_Cell(self.structure) for _ in passes]
         scores = [
-            self._scores_of_leaves(count, cell, again=through_draws_only)
-            for (_, count), cell in zip(passes, cells, strict=True)
+            self._scores_of_leaves(start, count, cell, again=through_draws_only)
+            for (start, count), cell in zip(passes, cells, strict=True)
         ]
         log_p, log_q, log_q_through = (torch.cat(parts) for parts in zip(*scores, strict=True))
         log_w = (log_p - log_q).detach()
@@ -55,11 +55,12 @@ class Weights(Passes):
         return log_w, term - term.detach()
 
     def _scores_of_leaves(
-        self, num_particles: int, cell: _Cell, *, again: bool
+        self, first: int, num_particles: int, cell: _Cell, *, again: bool
     ) -> tuple[Any, Any, Any]:
         """log p at copies of the draws, log q at the draws, and log q at the copies (`again`)."""
         log_prob = self.frames.log_prob
-        guide_sites = self.guide_sites(num_particles, Steer(values=self.rows))
+        plain = Steer(values=self.rows)
+        guide_sites = self.guide_sites_of(first, num_particles, plain, again=False)
         proposed = {n: site for n, site in guide_sites.items() if not site["is_observed"]}
         scaled: Any = _Scaled.apply
         copies: dict[str, Any] = {
@@ -79,7 +80,9 @@ class Weights(Passes):
             through = log_prob({**site, "value": copies[name]}) - direct + direct.detach()
         else:
             with _frozen():
-                sites = self.guide_sites(num_particles, steer)
+                sites = self.guide_sites_of(
+                    first, num_particles, Steer(values=self.rows | copies), again=True
+                )
             through = sum(map(log_prob, sites.values()))
         return log_p, log_q, through
 
