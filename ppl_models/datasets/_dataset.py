@@ -136,9 +136,20 @@ class Dataset:
 
     @cached_property
     def data_mean(self) -> NDArray[np.float32]:
-        """Mean of train over its rows, shape (D,), read-only."""
+        """Mean of train over its rows, shape (D,), read-only.
+
+        Of sequences, shape (N, T, D), it is over all their steps: of each as many as `y` says,
+        where that is lengths, because what fills up the rest is no datum.
+        """
         # A float32 running sum over 50,000 rows would lose three digits.
-        mean = self.train.mean(axis=0, dtype=np.float64).astype(np.float32)
+        steps = self.train.ndim == 3
+        if steps and self.variant.split(",")[0] == "lengths":
+            lengths = self.y["train"]
+            inside = np.arange(self.train.shape[1]) < lengths[:, None]
+            mean = np.einsum("ntd,nt->d", self.train, inside, dtype=np.float64) / lengths.sum()
+        else:
+            mean = self.train.mean(axis=(0, 1) if steps else 0, dtype=np.float64)
+        mean = mean.astype(np.float32)
         mean.setflags(write=False)
         return mean
 

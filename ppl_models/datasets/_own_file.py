@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,11 @@ from numpy.typing import NDArray
 from ppl_models._shown import shown
 from ppl_models.datasets._binarisation import check_seed, from_grey
 from ppl_models.datasets._dataset import SPLITS, Dataset
+from ppl_models.datasets._own_table import Splits, has_suffix, table
 
 SUFFIXES = (".npz", ".csv", ".parquet")
 _HELD_OUT = 10  # a missing split is one row in so many
 _LARGEST, _DENSEST = 2**30, 200  # bytes that a file may unpack to, or so many times its own
-_MOST_COLUMNS = 50_000
 _EXAMPLES = "np.savez('rows.npz', train=x, test=y) writes one that is right"
 
 
@@ -54,7 +53,7 @@ def load(
         ValueError: if it is damaged, or holds what is no row of numbers.
     """
     place = _found(path)
-    splits, labels, shape = _arrays(place) if _is(place, ".npz") else _table(place)
+    splits, labels, shape = _arrays(place) if has_suffix(place, ".npz") else table(place)
     splits, labels, drawn = _with_all_splits(place, splits, labels, check_seed(split_seed))
     kind = _usual(splits) if binarisation == "usual" else binarisation
     if kind not in ("static", "real", "dynamic", "threshold", None):
@@ -71,8 +70,8 @@ def load(
 
 def _dataset(
     place: Path,
-    splits: _Splits,
-    labels: _Splits,
+    splits: Splits,
+    labels: Splits,
     shape: tuple[int, ...],
     kind: str | None,
     seed: int,
@@ -105,10 +104,6 @@ def _found(path: str) -> Path:
     return place
 
 
-def _is(path: Path, suffix: str) -> bool:
-    return path.suffix.lower() == suffix
-
-
 def _usual(splits: Mapping[str, NDArray[np.float32]]) -> str | None:
     values = list(splits.values())
     if all(((array == 0) | (array == 1)).all() for array in values):
@@ -117,10 +112,7 @@ def _usual(splits: Mapping[str, NDArray[np.float32]]) -> str | None:
     return None if inside else "real"
 
 
-_Splits = dict[str, NDArray[Any]]
-
-
-def _arrays(path: Path) -> tuple[_Splits, _Splits, tuple[int, ...]]:
+def _arrays(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
     """Splits, labels and the shape of a row of an npz file."""
     found = _unpacked(path)
     labels = {name.removesuffix("_labels"): found.pop(name) for name in list(found)
@@ -152,7 +144,7 @@ def _arrays(path: Path) -> tuple[_Splits, _Splits, tuple[int, ...]]:
     return rows, {split: np.asarray(each) for split, each in labels.items()}, shape
 
 
-def _unpacked(path: Path) -> _Splits:
+def _unpacked(path: Path) -> Splits:
     """The arrays of an npz file, of which none unpacks to what memory does not hold.
 
     Raises:
@@ -180,101 +172,9 @@ def _unpacked(path: Path) -> _Splits:
     return found
 
 
-def _check_names(path: Path, names: Sequence[str]) -> None:
-    """Check that the first line of a csv file names the columns.
-
-    Raises:
-        ValueError: if a column has no name, as row numbers that pandas wrote, or all are numbers.
-    """
-    without = [number for number, name in enumerate(names, 1) if name.startswith("Unnamed: ")]
-    if without:
-        raise ValueError(
-            f"{path}: column {without[0]} has no name in the first line; name it if it is data, or "
-            "leave it out, as row numbers are by DataFrame.to_csv(..., index=False)."
-        )
-    counted = all(map(str.isdecimal, names)) and sorted(set(names), key=int) == list(names)
-    if not counted and all(map(_is_number, names)):  # whole numbers that rise are names
-        raise ValueError(
-            f"{path}: the first line must name the columns, and it holds numbers "
-            f"({', '.join(names[:3])}); write a line of names above."
-        )
-
-
-def _check_width(path: Path) -> None:
-    """Check that a csv file has no more columns than pandas reads in a while.
-
-    Raises:
-        ValueError: if it has.
-    """
-    with path.open("rb") as file:
-        columns = file.readline(_LARGEST).count(b",") + 1
-    if columns > _MOST_COLUMNS:
-        raise ValueError(
-            f"it has {columns:,} columns, and csv of more than {_MOST_COLUMNS:,} takes hours; save "
-            "the rows as npz"
-        )
-
-
-def _is_number(word: str) -> bool:
-    plain = re.sub(r"(\.\d+)\.\d+$", r"\1", word)  # pandas writes 0.5.1 where 0.5 is there twice
-    try:
-        float(plain)
-    except ValueError:
-        return False
-    return True
-
-
-def _table(path: Path) -> tuple[_Splits, _Splits, tuple[int, ...]]:
-    """Splits, labels and the shape of a row of a csv or parquet file."""
-    import pandas as pd
-
-    try:
-        if _is(path, ".csv"):
-            _check_width(path)
-        frame = pd.read_csv(path) if _is(path, ".csv") else pd.read_parquet(path)
-    except ImportError as error:
-        raise ValueError(
-            f"{path} is parquet, which pandas reads by pyarrow: pip install pyarrow, or save it as "
-            "csv or npz."
-        ) from error
-    except (OSError, ValueError, MemoryError, OverflowError) as error:
-        why = str(error).strip().partition("\n")[0].rstrip(".")
-        raise ValueError(f"{path} cannot be read: {why or 'it is too large'}.") from error
-    if _is(path, ".csv"):
-        _check_names(path, [str(name) for name in frame.columns])
-    split = frame.pop("split") if "split" in frame else pd.Series("train", index=frame.index)
-    label = frame.pop("label") if "label" in frame else None
-    kinds = zip(frame.columns, frame.dtypes, strict=True)
-    words = [str(name) for name, dtype in kinds if dtype.kind not in "fiub"]
-    if words or frame.shape[1] == 0:
-        raise ValueError(
-            f"{path}: column {words[0]!r} holds no numbers; leave it out, or write numbers in its "
-            "place." if words else f"{path} has no columns of numbers."
-        )  # fmt: skip
-    gaps = frame.isna().to_numpy()
-    if gaps.any():
-        row, column = (int(places[0]) for places in gaps.nonzero())
-        raise ValueError(
-            f"{path}: column {str(frame.columns[column])!r} holds no number in row {row + 1} "
-            f"({int(gaps.any(1).sum())} such rows); leave them out, or fill them in."
-        )
-    wrong = sorted({str(each) for each in split} - set(SPLITS))
-    if wrong or "train" not in set(split):
-        raise ValueError(
-            f"{path}: the column split must say train, valid or test, and train of some rows; got "
-            f"{', '.join(wrong) or 'no train'}."
-        )
-    rows = {
-        each: frame[split == each].to_numpy(np.float32) for each in SPLITS if each in set(split)
-    }
-    if label is None:
-        return rows, {}, (frame.shape[1],)
-    return rows, {each: np.asarray(label[split == each]) for each in rows}, (frame.shape[1],)
-
-
 def _with_all_splits(
-    path: Path, splits: _Splits, labels: _Splits, seed: int
-) -> tuple[_Splits, _Splits, bool]:
+    path: Path, splits: Splits, labels: Splits, seed: int
+) -> tuple[Splits, Splits, bool]:
     """All three splits, of which the missing ones are drawn from train."""
     missing = [split for split in SPLITS if split not in splits]
     if labels and labels.keys() != splits.keys():

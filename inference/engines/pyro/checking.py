@@ -167,10 +167,13 @@ class Probe(Recorder):
     def _uses(self, part: str, names: Mapping[int, str]) -> _Uses:
         with self._apart(0), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self._begin(part, 0)
+            args = tensors(self.batch)
+            # A prior may be one that cannot draw.
+            drawn = self._run("guide", args, {}, None)[0].values if part == "model" else {}
+            self._begin(part, 0, (args, drawn, None))
             uses = _Uses(names)
             with uses:
-                self._run(part, tensors(self.batch), {}, None)
+                self._run(part, args, drawn, None)
         return uses
 
     def slopes(

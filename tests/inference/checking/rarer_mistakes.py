@@ -465,8 +465,9 @@ def mean_of_all_beside_a_batch() -> Any:
 @mistake("same-mask", "masked in the model and not in the guide for 3 of", outcome="noted")
 def mask_around_the_prior_alone() -> Any:
     def masked(x: Tensor) -> None:
+        late: Any = torch.arange(len(x)) > 2
         with pyro.plate("data", len(x)):
-            with pyro.poutine.mask(mask=torch.arange(len(x)) > 2):
+            with pyro.poutine.mask(mask=late):
                 z = prior()
             observe(z @ weight(), x)
 

@@ -228,6 +228,7 @@ def test_a_file_in_the_place_of_an_unfinished_checkpoint_is_swept(run, originals
     (run / "checkpoints" / ".writing-x").write_text("x")
     folder = RunFolder(run)
     held = folder.load()
+    assert held is not None
     shutil.rmtree(newest(run))
     folder.save(held)
     assert not list(run.glob("checkpoints/.writing-*"))

@@ -41,6 +41,20 @@ def test_data_mean_is_over_the_rows_of_train():
     assert not dataset.data_mean.flags.writeable
 
 
+def test_data_mean_of_sequences_is_over_the_steps_that_they_have():
+    given = {split: np.zeros((2, 3, 4), np.float32) for split in SIZES}
+    given["train"][0, 0], given["train"][1, :2] = [1, 0, 0, 0], [[0, 1, 0, 0], [1, 1, 0, 0]]
+    given["train"][0, 1:] = 1  # filled up
+    lengths = {split: np.array([1, 2]) for split in SIZES}
+    fields = {"name": "small", "image_shape": (3, 4), **given}
+    sequences = Dataset(**fields, y=lengths, variant="lengths")
+    np.testing.assert_allclose(sequences.data_mean, np.array([2, 2, 0, 0]) / 3, rtol=1e-6)
+    longer = Dataset(**fields, y=lengths, variant="lengths,length=3")
+    np.testing.assert_array_equal(longer.data_mean, sequences.data_mean)
+    full = Dataset(**fields)
+    np.testing.assert_allclose(full.data_mean, np.array([4, 4, 2, 2]) / 6, rtol=1e-6)
+
+
 def test_id_is_the_sha256_of_shape_dtype_and_bytes():
     dataset = small()
     data_id = dataset.data_id("test")

@@ -1,0 +1,119 @@
+"""A csv or parquet file of a user's own, as splits and labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppl_models.datasets._dataset import SPLITS
+
+Splits = dict[str, NDArray[Any]]
+_MOST_COLUMNS = 50_000
+_LARGEST = 2**30  # bytes of a first line
+
+
+def has_suffix(path: Path, suffix: str) -> bool:
+    """Whether a file is named so, in letters of either case."""
+    return path.suffix.lower() == suffix
+
+
+def table(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
+    """Splits, labels and the shape of a row of a csv or parquet file."""
+    import pandas as pd
+
+    try:
+        if has_suffix(path, ".csv"):
+            _check_width(path)
+        frame = pd.read_csv(path) if has_suffix(path, ".csv") else pd.read_parquet(path)
+    except ImportError as error:
+        raise ValueError(
+            f"{path} is parquet, which pandas reads by pyarrow: pip install pyarrow, or save it as "
+            "csv or npz."
+        ) from error
+    except (OSError, ValueError, MemoryError, OverflowError) as error:
+        why = str(error).strip().partition("\n")[0].rstrip(".")
+        raise ValueError(f"{path} cannot be read: {why or 'it is too large'}.") from error
+    _check_head(path, [str(name) for name in frame], frame)
+    split = frame.pop("split") if "split" in frame else pd.Series("train", index=frame.index)
+    label = frame.pop("label") if "label" in frame else None
+    kinds = zip(frame.columns, frame.dtypes, strict=True)
+    words = [str(name) for name, dtype in kinds if dtype.kind not in "fiub"]
+    if words or frame.shape[1] == 0:
+        raise ValueError(
+            f"{path}: column {words[0]!r} holds no numbers; leave it out, or write numbers in its "
+            "place." if words else f"{path} has no columns of numbers."
+        )  # fmt: skip
+    gaps = frame.isna().to_numpy()
+    if gaps.any():
+        row, column = (int(places[0]) for places in gaps.nonzero())
+        raise ValueError(
+            f"{path}: column {str(frame.columns[column])!r} holds no number in row {row + 1} "
+            f"({int(gaps.any(1).sum())} such rows); leave them out, or fill them in."
+        )
+    wrong = sorted({str(each) for each in split} - set(SPLITS))
+    if wrong or "train" not in set(split):
+        raise ValueError(
+            f"{path}: the column split must say train, valid or test, and train of some rows; got "
+            f"{', '.join(wrong) or 'no train'}."
+        )
+    rows = {
+        each: frame[split == each].to_numpy(np.float32) for each in SPLITS if each in set(split)
+    }
+    if label is None:
+        return rows, {}, (frame.shape[1],)
+    return rows, {each: np.asarray(label[split == each]) for each in rows}, (frame.shape[1],)
+
+
+def _check_width(path: Path) -> None:
+    """Check that a csv file has no more columns than pandas reads in a while.
+
+    Raises:
+        ValueError: if it has.
+    """
+    with path.open("rb") as file:
+        columns = file.readline(_LARGEST).count(b",") + 1
+    if columns > _MOST_COLUMNS:
+        raise ValueError(
+            f"it has {columns:,} columns, and csv of more than {_MOST_COLUMNS:,} takes hours; save "
+            "the rows as npz"
+        )
+
+
+def _check_head(path: Path, names: list[str], frame: Any) -> None:
+    """The first line names every column, and none is the index that pandas writes beside the data.
+
+    Raises:
+        ValueError: if it is not so. Whole numbers that follow each other are names.
+    """
+    for place, name in enumerate(names, 1):
+        if name.startswith("Unnamed: "):
+            index = list(frame[name]) == list(range(len(frame)))
+            raise ValueError(
+                f"{path}: column {place} has no name in the first line; "
+                + (
+                    "it counts the rows, which pandas writes beside the data: write the file anew "
+                    "with frame.to_csv(path, index=False)."
+                    if index
+                    else "name it if it is data, or leave it out."
+                )
+            )
+    numbers = [number for number in map(_number, names) if number is not None]
+    if not has_suffix(path, ".csv") or not names or len(numbers) < len(names):
+        return
+    if numbers != [numbers[0] + step for step in range(len(names))] or numbers[0] % 1:
+        raise ValueError(
+            f"{path}: the first line must name the columns, and holds numbers: "
+            f"{', '.join(names[:3])}. Put a line of names before it."
+        )
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        parts = text.rpartition(".")  # a name that is there twice, as pandas tells them apart
+        return _number(parts[0]) if parts[0].count(".") == 1 and parts[2].isdecimal() else None
+    return number if np.isfinite(number) else None
