@@ -19,7 +19,6 @@ from inference.cli.pairs import pair_maker
 from inference.cli.text import answering, console, fits, interruptible, plain_warnings
 from inference.comparison.spec_file import EXAMPLE, Spec, read_spec
 from inference.errors import ArgumentError
-from inference.tables import PrintedTable
 
 if TYPE_CHECKING:
     from inference.comparison.comparison import Comparison
@@ -177,6 +176,8 @@ def _as_values(comparison: Comparison, page: Path) -> dict[str, Any]:
 
 
 def _print(comparison: Comparison) -> None:
+    from inference.tables import PrintedTable
+
     table = comparison.table()
     failed = table.pop("failed").to_dict() if "failed" in table else {}
     shown = Table("pair", "objective", *map(str, table.columns))

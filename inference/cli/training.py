@@ -28,7 +28,7 @@ from inference.cli.text import (
     run_facts,
 )
 from inference.errors import ArgumentError
-from ppl_models import create, info
+from ppl_models import create, info, list_models
 
 _DEFAULT_EPOCHS = 20
 
@@ -125,8 +125,8 @@ def train(
     """Train a model and keep the run in a folder; Ctrl-C ends it early and keeps what was done."""
     with answering(ValueError):
         card = info(name)
-        usual = "numpyro" if "numpyro" in card.engines else card.engines[0]
-        (engine,) = known_words("--engine", [engine or usual], card.engines)
+        list_models(engine=engine)  # says which engine of that name there is
+        (engine,) = known_words("--engine", [engine or min(card.engines)], card.engines)
     accepted = hyperparameters(card, engine)
     with answering():
         given = second_argument(labels, label_seed, quadrants) | own_options(data_option or [])

@@ -224,9 +224,10 @@ def test_lists_keep_what_is_to_be_copied() -> None:
     assert "conditional-network-quadrants-3" in run("reproduce").stdout
     for words in (("list",), ("objectives",), ("reproduce",), ("data", "list")):
         assert "…" not in run(*words).stdout
-    assert run("train", "vae", "--engine", "torch", code=2).stderr == (
-        "error: --engine 'torch': expected one of numpyro, pyro.\n"
-    )
+    refused = run("train", "vae", "--engine", "torch", code=2).stderr
+    assert refused.startswith("error: There is no engine 'torch'. That of torch is 'pyro'.")
+    refused = run("train", "glow", "--engine", "numpyro", code=2).stderr
+    assert refused == "error: --engine 'numpyro': expected one of pyro.\n"
 
 
 @pytest.mark.parametrize(
