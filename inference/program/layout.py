@@ -142,6 +142,11 @@ class Layout:
             guide={n: replace(site, parents=guide[n]) for n, site in self.guide.items()},
         )
 
+    def with_direct(self, direct: Mapping[str, frozenset[str]]) -> Self:
+        """The structure with what points of the guide are computed of: see `Site.direct`."""
+        guide = {n: replace(s, direct=direct.get(n, s.direct)) for n, s in self.guide.items()}
+        return replace(self, guide=guide) if direct else self
+
     def is_local(self, name: str) -> bool:
         """Whether the guide draws a site anew for each datum."""
         plates = self.nested.shared_plates

@@ -59,7 +59,7 @@ def sources(
         warnings.simplefilter("ignore")
         jaxpr = jax.make_jaxpr(values)(given).jaxpr
     named = [path[0].key for path, _ in jax.tree_util.tree_flatten_with_path(given)[0]]
-    found = _flow(jaxpr, [{name} for name in named])
+    found = flow(jaxpr, [{name} for name in named])
     known = {name: tuple(sorted(names)) for name, names in zip(every, found, strict=True)}
     return {name: () if _replaces_a_prior(name, sites) else known[name] for name in every}
 
@@ -80,8 +80,14 @@ def _replaces_a_prior(name: str, sites: Trace) -> bool:
     return name.removesuffix("_factor") + "_unwrapped" in sites
 
 
-def _flow(jaxpr: Any, inputs: list[set[str]]) -> list[set[str]]:
-    """What each output of a jaxpr is computed from."""
+def flow(jaxpr: Any, inputs: list[set[str]], *, but: tuple[str, ...] = ()) -> list[set[str]]:
+    """What each output of a jaxpr is computed from.
+
+    Args:
+        jaxpr: the operations.
+        inputs: what each input stands for.
+        but: operations behind which nothing is followed.
+    """
     known: dict[Any, set[str]] = dict(zip(jaxpr.invars, inputs, strict=True))
 
     def of(variable: Any) -> set[str]:
@@ -90,8 +96,10 @@ def _flow(jaxpr: Any, inputs: list[set[str]]) -> list[set[str]]:
     for equation in jaxpr.eqns:
         each = [of(variable) for variable in equation.invars]
         inner = equation.params.get("jaxpr")
-        if equation.primitive.name in ("jit", "pjit") and inner is not None:
-            found = _flow(inner.jaxpr, each)
+        if equation.primitive.name in but:
+            found = [set() for _ in equation.outvars]
+        elif equation.primitive.name in ("jit", "pjit") and inner is not None:
+            found = flow(inner.jaxpr, each, but=but)
         else:
             found = [set().union(*each)] * len(equation.outvars)
         known |= dict(zip(equation.outvars, found, strict=True))

@@ -18,6 +18,7 @@ from inference.engines.numpyro import discrete
 from inference.engines.numpyro.computed_scales import Scales, described
 from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.ops import Ops
+from inference.engines.numpyro.points import direct_parts
 from inference.engines.numpyro.traces import Trace, samples, scale_of, traces
 from inference.program.batches import kept_of, rows_among
 from inference.program.distributions import (
@@ -42,13 +43,14 @@ def inspect(
     """Run the pair once and describe its sites."""
     both = traces(random.PRNGKey(0), {}, model, guide, args, kwargs)
     factors = sources(model, both[1], args, kwargs)
+    direct = direct_parts(guide, both[0], args, kwargs)
 
     def on(rows: tuple[Any, ...]) -> Structure:
         return inspect(model, guide, tuple(map(jnp.asarray, rows)), kwargs)
 
     draws, kept = can_draw(model), kept_of(model)
     found = describe(*both, args, can_draw=draws, factors=factors, kwargs=kwargs, kept=kept)
-    return replace(found, on=on)
+    return replace(found, on=on).with_direct(direct)
 
 
 def describe(

@@ -16,6 +16,7 @@ from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.frames import Frames, density
 from inference.engines.numpyro.handlers import Steer
 from inference.engines.numpyro.inspection import describe
+from inference.engines.numpyro.points import direct_parts
 from inference.engines.numpyro.traces import Trace, rows_in, samples, scale_of, traces
 from inference.program.batches import kept_of
 from inference.program.structure import Structure, can_draw
@@ -150,6 +151,7 @@ class Passes:
                     (guide_trace, model_trace),
                 ),
             )
+            found = found.with_direct(direct_parts(self.guide, guide_trace, self.args, self.kwargs))
             found = self.check(found) or found
             self._frames = Frames(self._with_parents(found, guide_trace, model_trace))
 

@@ -28,7 +28,6 @@ from inference.engines.pyro.ops import Ops
 from inference.engines.pyro.points import direct_parts
 from inference.engines.pyro.traces import (
     PARTICLES,
-    guide_samples,
     plain_scale,
     proposing,
     run,
@@ -98,12 +97,7 @@ def look(
         factors = sources(model, both[1], own, named)
         draws, beside = can_draw(model), kept_of(model)
         structure = describe(*both, own, can_draw=draws, factors=factors, kwargs=named, kept=beside)
-        direct = direct_parts(guide, both[0], own, named)
-        kept = {
-            name: replace(structure.guide[name], direct=direct.get(name, frozenset()))
-            for name, _ in guide_samples(both[0])
-        }
-        structure = replace(structure, guide=kept)
+        structure = structure.with_direct(direct_parts(guide, both[0], own, named))
         transforms = transforms_of(both)
         forget(transforms)
     return structure, transforms
