@@ -29,6 +29,8 @@ from inference.program.program import DRAWS
 if TYPE_CHECKING:
     from inference.program.program import Program
 
+_LEAST = 3  # draws by whose scores is learnt
+
 
 class MMD(Objective):
     """The maximum mean discrepancy between data and the model's draws (a GMMN).
@@ -54,7 +56,8 @@ class MMD(Objective):
             variance. Needs as many draws as data.
         sqrt: whether to descend MMD in place of MMD^2, whose gradient does not vanish with it;
             needs `unbiased=False`.
-        num_samples: rows to draw in each step; as many as the minibatch has without it.
+        num_samples: rows to draw in each step; as many as the minibatch has without it, and 3 or
+            more with `draw="score"`, which compares each with two others.
         draw: how data are drawn where a gradient has to go through them: `"mean"` (of the
             likelihood), `"sample"` (its own draw, if that is reparameterised), `"relaxed"` or
             `"straight-through"` (discrete sites, at temperature 0.5; the gradient is biased), or
@@ -98,7 +101,7 @@ class MMD(Objective):
                 "linear_time=False."
             )
         if num_samples is not None:
-            check_count("num_samples", num_samples, least=2)
+            check_count("num_samples", num_samples, least=_LEAST if draw == "score" else 2)
             if linear_time:
                 raise ArgumentError(
                     "linear_time=True pairs data with draws; leave out num_samples."
@@ -133,6 +136,8 @@ class MMD(Objective):
         x, *given = program.data
         rows = len(x)
         size = rows if self.num_samples is None else self.num_samples
+        if self.draw == "score":
+            size = max(size, _LEAST)
         generated = program.generate(size, draw=self.draw)
         check_one_constant(program, generated)
         real, drawn = self._codes(program, x), self._codes(program, generated.x)
@@ -147,7 +152,7 @@ class MMD(Objective):
         else:
             alike = self._alike(program, tuple(given), generated.given)
             value = squared_mmd(real, drawn, kernel, unbiased=unbiased, alike=alike)
-            if self.draw == "score" and size > 2:
+            if self.draw == "score":
                 among, across = (
                     kernel(squared_distances(*pair)) for pair in ((drawn, drawn), (drawn, real))
                 )

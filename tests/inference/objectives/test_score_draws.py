@@ -83,6 +83,14 @@ def test_mmd_has_the_exact_gradient_on_average(engine: str, unbiased: bool) -> N
     check(estimates(engine, objective), exact(value))
 
 
+@both
+def test_two_rows_of_data_are_compared_with_enough_draws(engine: str) -> None:
+    """A minibatch of two has the exact gradient, too: it had none, and said nothing."""
+    kernel = np.exp(-((states(DIM)[:, None] - states(DIM)) ** 2).sum(-1) / 2)
+    found = estimates(engine, MMD(bandwidths=1.0, draw="score"), X[[-1, -1]])
+    check(found, exact(lambda p: 2 * float(p @ kernel @ p - 2 * p @ kernel[-1])))
+
+
 def critic(engine: str) -> Any:
     if engine == "pyro":
         net = torch.nn.Linear(DIM, 1)
