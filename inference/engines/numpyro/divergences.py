@@ -67,7 +67,21 @@ def closed_form(q: Any, p: Any, value: Any) -> Array | None:
         return None
     if type(q) is dist.CategoricalProbs:
         return _categorical(q, p)
-    return kl_divergence(q, p)
+    return jnp.where(_positive(q) & _positive(p), kl_divergence(q, p), jnp.nan)
+
+
+def _positive(fn: Any) -> Array:
+    """Where the parameters that must be positive are so.
+
+    The formulas give a number for a scale of -1, too, as they know squares and ratios alone.
+    """
+    right = jnp.asarray(True)
+    for name, constraint in fn.arg_constraints.items():
+        inner = getattr(constraint, "base_constraint", constraint)
+        if inner is dist.constraints.positive:
+            each = jnp.asarray(getattr(fn, name)) > 0
+            right &= each if inner is constraint else each.all(-1)
+    return right
 
 
 def _categorical(q: Any, p: Any) -> Array:

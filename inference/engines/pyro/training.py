@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
 
+from inference.arguments import called
 from inference.engines.pyro.averages import Averages
 from inference.engines.pyro.copies import isolate
 from inference.engines.pyro.devices import find_device
@@ -268,8 +269,8 @@ class Trainer:
     def _loss_and_grads(self, step: int, arrays: tuple[Any, ...], form: Form) -> float:
         objective: Any = self.turns[step % len(self.turns)]
         if isinstance(objective, Surrogate):
-            called: Any = objective
-            loss = called(*self._functions(form), *arrays)
+            ours: Any = objective
+            loss = ours(*self._functions(form), *arrays)
             if not loss.requires_grad:
                 raise nothing_to_learn(objective)
         else:
@@ -277,7 +278,7 @@ class Trainer:
             if isinstance(objective, upstream.ELBO):
                 upstreams: Any = objective
                 return number(upstreams.loss_and_grads(*self._own(), *args, **kwargs))
-            loss = objective(*self._own(), *args, **kwargs)
+            loss = called("objective", objective, *self._own(), *args, **kwargs)
             check_gradient(objective, loss)
         loss.backward()
         return loss.item()

@@ -107,6 +107,16 @@ def test_closed_form_is_the_sampled_divergence(engine: str, ours: str, theirs: s
     sampled_alike(engine, family(engine, ours, 0), family(engine, theirs, 1), seed=1)
 
 
+@pytest.mark.parametrize("name", ["Normal", "Gamma", "Weibull", "Beta", "Dirichlet"])
+def test_parameters_that_a_law_does_not_allow_have_no_divergence(name: str) -> None:
+    """Pyro refuses to make such a law; NumPyro's formulas gave a number for a scale of -1."""
+    q = family("numpyro", name, 0)
+    last = list(type(q).arg_constraints)[-1]
+    setattr(q, last, -getattr(q, last))
+    p = family("numpyro", "Gamma" if name == "Weibull" else name, 1)
+    assert np.isnan(known("numpyro", q, p)).all()
+
+
 @each_engine
 def test_what_is_not_listed_is_sampled(engine: str) -> None:
     """Whatever upstream has a formula for, among all pairs of these families."""

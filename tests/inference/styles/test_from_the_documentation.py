@@ -101,6 +101,12 @@ def test_a_number_is_no_loss():
     )
 
 
+def test_a_loss_that_takes_nothing_is_said_by_name():
+    nothing: Any = lambda: torch.zeros(())  # noqa: E731
+    with pytest.raises(ArgumentError, match=r"objective is called with .*does not take"):
+        fit((model, guide), [(TOSSES,)], objective=nothing, steps=1, progress=False)
+
+
 def test_a_class_is_no_guide():
     with pytest.raises(ArgumentError, match=r"guide is the class AutoNormal.*AutoNormal\(model\)"):
         fit((model, AutoNormal), [(TOSSES,)], steps=1, progress=False)
