@@ -39,10 +39,15 @@ def vectorises(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     structure: Structure,
+    *,
+    several: bool = True,
 ) -> bool:
-    """Whether the pair runs under an outer particle plate; if not, a line in the log says why."""
+    """Whether the pair runs under an outer particle plate.
+
+    If not, a line in the log says why, where several particles are asked for.
+    """
     found = obstacle(model, guide, args, kwargs, structure)
-    if found is not None:
+    if found is not None and several:
         _say(str(found))
     return found is None
 

@@ -131,7 +131,8 @@ def _look(
     structure = objective.require(found)
     if structure.follows_scores:
         structure = with_parents(structure, model, guide, args, kwargs)
-    vectorised = vectorises(model, guide, args, kwargs, structure)
+    several = getattr(objective, "num_particles", None) != 1
+    vectorised = vectorises(model, guide, args, kwargs, structure, several=several)
     layers = [(layer, layer.training) for layer in Kept((model, guide)).modules]
     known = Look(key, structure, vectorised, transforms, layers)
     memory.keep(known)

@@ -17,7 +17,8 @@ import torch
 from rows import ROWS
 from torch import Tensor, nn
 
-from inference import IWAE, check_pair, log_likelihood
+from inference import ELBO, IWAE, check_pair, fit, log_likelihood
+from inference.engines.pyro import particles
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.particles import obstacle
 from inference.engines.pyro.svi import program
@@ -119,6 +120,17 @@ def test_the_line_is_named_in_the_log_and_by_the_checker(caplog: Any) -> None:
         assert finding.line.startswith("test_particles.py:")
         report = check_pair(pair(RIGHT["linear"]), X, checks=["particles-at-once"])
         assert not report.notes
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_nothing_is_said_of_the_particles_of_an_objective_that_has_one(
+    count: int, caplog: Any
+) -> None:
+    particles._say.cache_clear()
+    settings: dict[str, Any] = {"steps": 1, "batch_size": 4, "progress": False}
+    with caplog.at_level(logging.WARNING, "inference"), pyro.get_param_store().scope():
+        fit(pair(WRONG["mean(1)"]), X, objective=ELBO(count), **settings)
+    assert sum("one by one" in r.message for r in caplog.records) == count - 1
 
 
 def test_averages_of_normalisation_are_compared_too() -> None:
