@@ -74,7 +74,7 @@ class Table:
         found = [line for row in self.rows if (line := row[column]) is not None]
         known = any(line.asked is not None and line.asked.published is not None for line in found)
         wanted = any(line.goal is not None for line in found)
-        return ["published"] * known + ["goal", "missing"] * wanted
+        return ["published"] * known + ["goal", "to the goal"] * wanted
 
     def _cells(self, row: Sequence[Line | None]) -> list[str]:
         first = next(line for line in row if line is not None)
@@ -175,8 +175,8 @@ def _known(line: Line) -> dict[str, str]:
     if line.asked is not None and line.asked.published is not None:
         found["published"] = str(line.asked.published)
     if line.goal is not None and line.distance is not None:
-        missing = "reached" if line.reached else f"{line.distance:.3g}"
-        found |= {"goal": f"{line.goal:g}", "missing": missing}
+        left = "reached" if line.reached else f"{line.distance:.3g}"
+        found |= {"goal": f"{line.goal:g}", "to the goal": left}
     return found
 
 
