@@ -145,13 +145,22 @@ def _said_size(path: Path) -> int:
     """How long a file of tensors is by its own header, which is read before memory is taken."""
     beginning = read_regular(path, _LARGEST_ARRAYS, first=_LARGEST_HEADER)
     header = int.from_bytes(beginning[:8], "little")
-    if header > min(len(beginning), _LARGEST_HEADER):
-        raise ValueError(f"the header of {path.name} has {header} bytes")
-    said = dictionary(beginning[8 : 8 + header], path.name).values()
-    ends = [each["data_offsets"][1] for each in said if "data_offsets" in each]
-    if not all(isinstance(end, int) and end >= 0 for end in ends):
+    if not 0 < header <= min(len(beginning) - 8, _LARGEST_HEADER):
+        raise ValueError(f"{path.name} has no header, or one of {header} bytes")
+    said = dictionary(beginning[8 : 8 + header], path.name)
+    ends = [_end(each) for name, each in said.items() if name != "__metadata__"]
+    if None in ends:
         raise ValueError(f"the header of {path.name} says no sizes")
-    return 8 + header + max(ends, default=0)
+    return 8 + header + max((end for end in ends if end is not None), default=0)
+
+
+def _end(said: Any) -> int | None:
+    """Where a tensor ends in its file, as the header says; None if that is no number."""
+    match said:
+        case {"data_offsets": [int(), int(end)]} if end >= 0:
+            return end
+        case _:
+            return None
 
 
 def _arrays(content: bytes, name: str) -> Arrays:
