@@ -28,6 +28,7 @@ from inference.engines.pyro.ops import Ops
 from inference.engines.pyro.points import direct_parts
 from inference.engines.pyro.traces import (
     PARTICLES,
+    guide_samples,
     plain_scale,
     proposing,
     run,
@@ -97,6 +98,8 @@ def look(
         factors = sources(model, both[1], own, named)
         draws, beside = can_draw(model), kept_of(model)
         structure = describe(*both, own, can_draw=draws, factors=factors, kwargs=named, kept=beside)
+        kept = {name: structure.guide[name] for name, _ in guide_samples(both[0])}
+        structure = replace(structure, guide=kept)
         structure = structure.with_direct(direct_parts(guide, both[0], own, named))
         transforms = transforms_of(both)
         forget(transforms)
