@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,6 +38,11 @@ _data = partial(typer.Option, rich_help_panel="Data")
 _learning = partial(typer.Option, rich_help_panel="Learning")
 _budget = partial(typer.Option, rich_help_panel="Budget: the first to be spent ends the run")
 _folder = partial(typer.Option, rich_help_panel="Run")
+
+
+def _usual(engines: Sequence[str]) -> str:
+    """The engine that is taken where none is named."""
+    return "numpyro" if "numpyro" in engines else engines[0]
 
 
 def train(
@@ -126,7 +132,7 @@ def train(
     with answering(ValueError):
         card = info(name)
         list_models(engine=engine)  # says which engine of that name there is
-        (engine,) = known_words("--engine", [engine or min(card.engines)], card.engines)
+        (engine,) = known_words("--engine", [engine or _usual(card.engines)], card.engines)
     accepted = hyperparameters(card, engine)
     with answering():
         given = second_argument(labels, label_seed, quadrants) | own_options(data_option or [])
