@@ -48,14 +48,9 @@ class DRAW(Pair):
         self.hidden = check_size("hidden", hidden)
         self.steps = check_size("steps", steps)
         self.attention = check_flag("attention", attention)
-        for name, size in (("read_size", read_size), ("write_size", write_size)):
-            check_size(name, size)
-        read, write = check_windows(data_dim, read_size, write_size) if attention else (None, None)
+        read, write = check_windows(data_dim, read_size, write_size, attention=attention)
         random = nnx.Rngs(check_seed(seed))
-        canvas = jnp.zeros(data_dim)
-        if data_mean is not None:
-            canvas = jnp.asarray(output_bias(data_mean, data_dim, "bernoulli"))
-        self.canvas = Initial(canvas)
+        self.canvas = Initial(jnp.asarray(output_bias(data_mean, data_dim, "bernoulli")))
         self.painter = Painter(data_dim, latent_dim, hidden, write, random)
         self.reader = Reader(data_dim, latent_dim, hidden, read, random)
         self.glance = None if attention else linear(data_dim, 4 * hidden, random, bias=False)

@@ -52,9 +52,6 @@ class ConvGenerator(Generator):
         output: the Gaussian's mean, `"linear"` (the default) or `"sigmoid"`, for grey images.
         classes: number of classes y, whole numbers from 0; 0 for a pair that takes x alone.
         seed: seed of the initial weights and of the reference batch.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(

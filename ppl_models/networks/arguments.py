@@ -102,12 +102,13 @@ def check_levels(
     return tuple(check_sizes(f"every entry of {name}", level) for level in given)
 
 
-def check_layers(sizes: Sequence[int], least: int = 2) -> int:
-    """Return how many layers of latents there are, if there are enough of them.
+def check_latent_dims(latent_dims: Iterable[int], least: int = 2) -> tuple[int, ...]:
+    """Return the sizes of layers of latents, if there are enough of them.
 
     Raises:
-        ValueError: if there are fewer than `least`.
+        ValueError: if there are fewer than `least`, or one is no size.
     """
+    sizes = check_sizes("latent_dims", latent_dims)
     if len(sizes) < least == 1:
         raise ValueError("latent_dims must name at least one layer, for example (200,); got ().")
     if len(sizes) < least:
@@ -115,7 +116,7 @@ def check_layers(sizes: Sequence[int], least: int = 2) -> int:
             f"latent_dims must have two sizes or more, such as (100, 50), got {shown(sizes)}; with "
             "one layer it is the model 'vae'."
         )
-    return len(sizes)
+    return sizes
 
 
 def check_ladder(noise: str, guide: str) -> tuple[bool, bool]:
@@ -271,12 +272,20 @@ def check_likelihood(
         raise ValueError("levels must be at least 2, got 1; 8-bit grey has 256.")
 
 
-def check_windows(data_dim: int, read_size: int, write_size: int) -> tuple[int, int]:
+def check_windows(
+    data_dim: int, read_size: int, write_size: int, *, attention: bool
+) -> tuple[int, int] | tuple[None, None]:
     """Return the sizes of two grids of filters if the image is square and both fit into it.
+
+    Without attention there are none, and only that they are sizes is checked.
 
     Raises:
         ValueError: if the image is not square, or a size is out of range.
     """
+    check_size("read_size", read_size)
+    check_size("write_size", write_size)
+    if not attention:
+        return None, None
     side = math.isqrt(data_dim)
     if side**2 != data_dim:
         raise ValueError(
@@ -284,7 +293,7 @@ def check_windows(data_dim: int, read_size: int, write_size: int) -> tuple[int, 
             f"the images, for example to {(side + 1) ** 2} pixels, or use attention=False."
         )
     for name, size in (("read_size", read_size), ("write_size", write_size)):
-        if check_size(name, size) > side:
+        if size > side:
             raise ValueError(
                 f"{name} must be at most {side}, the side of the image, got {size}; a grid of "
                 "filters has to fit into it."
