@@ -32,6 +32,7 @@ MOVED = {
     "evaluation.samples": "samples",
     "engines.program": "program.program",
     "engines.structure": "program.structure",
+    "figures.asked": "figures.arguments",
     "laboratory": "estimators",
     "laboratory.estimators": "estimators.laboratory",
     "laboratory.requested": "estimators.request",

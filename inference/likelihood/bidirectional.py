@@ -21,6 +21,7 @@ from inference.likelihood.annealing_chains import Seeds, forward, step_sizes, sw
 from inference.likelihood.spread import over_data
 from inference.pairs import as_given, explaining, fitted, unpacked
 from inference.program.annealing_conditions import check_start
+from inference.program.instruments import Annealer
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def bidirectional(
     )
 
 
-def _at(annealer: Any, chunk: Chunk, latents: dict[str, NDArray[Any]]) -> Any:
+def _at(annealer: Annealer, chunk: Chunk, latents: dict[str, NDArray[Any]]) -> Any:
     """Chains at the latents that made the data."""
     state = annealer.at(chunk.rows, latents)
     check_start(np.asarray(state.log_prior), np.asarray(state.log_likelihood), chunk.size)

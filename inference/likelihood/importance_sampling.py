@@ -20,6 +20,7 @@ from inference.likelihood.partition import check_annealed
 from inference.likelihood.spread import over_data, said_of
 from inference.likelihood.unnormalised import Annealed, is_unnormalised, log_likelihoods
 from inference.pairs import draws_nothing, explaining, fitted_on
+from inference.program.engine import Engine
 from inference.program.per_datum import check_rows, is_one_datum
 from inference.program.structure import Structure
 
@@ -223,7 +224,7 @@ def _weighed(
         more = min(sums.count, num_particles - sums.count)
 
 
-def _seen(backend: Any, pair: Any, arrays: Arrays) -> tuple[Structure, Arrays]:
+def _seen(backend: Engine, pair: Any, arrays: Arrays) -> tuple[Structure, Arrays]:
     """Sites and plates, and the rows on which they were found.
 
     Two rows do, unless the program is made for so many rows as there are, with a parameter for each

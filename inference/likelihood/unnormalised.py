@@ -15,6 +15,7 @@ from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.importance_weights import LogSums, weigh
 from inference.likelihood.partition import base_constant, check_annealed, of_chains, tempering
 from inference.pairs import Fitted, draws_nothing, explaining, fitted_on
+from inference.program.instruments import Tempering
 from inference.program.per_datum import check_rows
 from inference.program.structure import Structure
 
@@ -107,7 +108,7 @@ def _check_alone(structure: Structure) -> None:
 
 
 def _raised(
-    tempered: Any,
+    tempered: Tempering,
     x: NDArray[Any],
     constant: float,
     settings: tuple[Any, int, int, int],

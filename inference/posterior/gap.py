@@ -25,6 +25,8 @@ from inference.pairs import explaining
 from inference.posterior.chunks import understood, whole
 from inference.posterior.estimates import SampledEstimate, from_data
 from inference.program.draws import Draws
+from inference.program.engine import Engine
+from inference.program.instruments import FreedGuide
 
 REFERENCES = ("iw", "ais", "exact")
 
@@ -209,7 +211,7 @@ def _label(reference: Any, num_draws: int) -> str:
     return f"reference iw, K={num_draws}" if reference == "iw" else f"reference {reference}"
 
 
-def _freed(backend: Any, pair: Any, arrays: Arrays) -> Any:
+def _freed(backend: Engine, pair: Any, arrays: Arrays) -> FreedGuide:
     """The engine's guide with parameters of its own for each datum."""
     check = check_scored("gap_decomposition", arrays)
     head = tuple(array[:2] for array in arrays)

@@ -22,11 +22,17 @@ class Measurements(Pair):
         check_errors(*arrays)
 
 
-def check_errors(x: Any, y: Any = None) -> Any:
+def check_errors(x: Any, y: Any = None, size: int | None = None) -> Any:
     """Return y, the standard errors of x, if there is one for each entry.
 
+    Args:
+        x: the measurements, None where they are drawn.
+        y: their standard errors.
+        size: how many rows are drawn, where it is said.
+
     Raises:
-        ValueError: if they are missing, of another shape, or not positive where that can be seen.
+        ValueError: if they are missing, of another shape, of other rows than are to be drawn, or
+            not positive where that can be seen.
     """
     if y is None:
         raise ValueError("the pair takes standard errors beside x: model(x, y), y shaped as x.")
@@ -34,6 +40,11 @@ def check_errors(x: Any, y: Any = None) -> Any:
         raise ValueError(
             f"y must have the shape of x, {tuple(x.shape)}, an error for each entry; got "
             f"{tuple(y.shape)}."
+        )
+    if x is None and size is not None and size != len(y):
+        raise ValueError(
+            f"y must have a row of standard errors for each row to draw, size={size}, got {len(y)}; "
+            "leave size out to draw a row for each."
         )
     if isinstance(y, np.ndarray) and not (y > 0).all():
         raise ValueError("y must hold positive standard errors.")

@@ -88,7 +88,7 @@ class RandomEffects(Measurements, PyroPair):
     ) -> Tensor:
         """Score x, shape (N, data_dim), given y, or draw a row for each y; the mean of x."""
         self.register()
-        errors = check_errors(x, y)
+        errors = check_errors(x, y, size)
         mean = pyro.sample("mean", dist.Normal(torch.zeros(()), self.mean_scale))
         scale = pyro.sample("scale", dist.HalfCauchy(torch.tensor(self.spread)))
         total, here = plate_size(x, len(errors), self.data_size)

@@ -57,7 +57,7 @@ class RandomEffects(Measurements, ArrayPair):
         self, x: Array | None = None, y: Array | None = None, *, size: int | None = None
     ) -> Array:
         """Score x, shape (N, data_dim), given y, or draw a row for each y; the mean of x."""
-        errors = check_errors(x, y)
+        errors = check_errors(x, y, size)
         mean = numpyro.sample("mean", dist.Normal(0.0, self.mean_scale))
         scale = numpyro.sample("scale", dist.HalfCauchy(self.spread))
         total, here = plate_size(x, len(errors), self.data_size)

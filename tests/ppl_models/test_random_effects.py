@@ -133,6 +133,8 @@ def test_arguments_are_explained(engine: str) -> None:
         pair.check_batch(X)
     with pytest.raises(ValueError, match=r"y must have the shape of x, \(8, 1\)"):
         pair.check_batch(X, Y[:4])
+    with pytest.raises(ValueError, match="size=3, got 8; leave size out"):
+        pair.model(None, Y, size=3)
     with pytest.raises(ValueError, match="guide must be one of structured, mean-field"):
         create("random_effects", engine=engine, guide="full")
 
