@@ -43,8 +43,8 @@ def check_errors(x: Any, y: Any = None, size: int | None = None) -> Any:
         )
     if x is None and size is not None and size != len(y):
         raise ValueError(
-            f"y must have a row of standard errors for each row to draw, size={size}, got {len(y)}; "
-            "leave size out to draw a row for each."
+            f"y must have a row of standard errors for each row to draw, size={size}, got "
+            f"{len(y)}; leave size out to draw a row for each."
         )
     if isinstance(y, np.ndarray) and not (y > 0).all():
         raise ValueError("y must hold positive standard errors.")
