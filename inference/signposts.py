@@ -30,6 +30,7 @@ MOVED = {
     "evaluation.posterior.sampled": "posterior.estimates",
     "evaluation.posterior_draws": "posterior.draws",
     "evaluation.samples": "samples",
+    "engines.numpyro.learnt": "engines.numpyro.parameters",
     "engines.program": "program.program",
     "engines.structure": "program.structure",
     "figures.asked": "figures.arguments",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.data.rows import Arrays, cut, slices
+from inference.data.rows import Arrays, cut, first_rows, slices
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError, warn_user
 from inference.program.batches import Batch
@@ -86,7 +86,7 @@ def check_askable(backend: Engine, pair: Any, arrays: Arrays, name: str) -> None
         DataError: naming the site, its support, and the range that came.
     """
     try:
-        structure = backend.structure(pair, tuple(array[:2] for array in arrays))
+        structure = backend.structure(pair, first_rows(arrays))
     except Exception:  # a program that is made for all rows, or whose guide alone takes these
         return
     check_support(structure, arrays, name, strict=None)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count
 from inference.data.pair_arrays import as_scored
-from inference.data.rows import Chunk, chunks
+from inference.data.rows import Chunk, chunks, first_rows
 from inference.likelihood.annealing import (
     AnnealedEstimate,
     check_annealing,
@@ -124,7 +124,7 @@ def bidirectional(
         lambda rows: backend.Annealer(
             pair, rows, leapfrog_steps=leapfrog_steps, noise_scale=noise_scale
         ),
-        tuple(array[:2] for array in arrays),
+        first_rows(arrays),
     )
     names = [site.name for site in annealer.structure.latents]
     betas = temperatures(num_temperatures, schedule)

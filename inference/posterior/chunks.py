@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_seed
-from inference.data.rows import Arrays, Chunk, chunks
+from inference.data.rows import Arrays, Chunk, chunks, first_rows
 from inference.errors import DivergenceError
 from inference.likelihood.importance_sampling import check_scored
 from inference.pairs import explaining, fitted_on
@@ -55,7 +55,7 @@ def looked_at(
         ObjectiveError: if the pair has no weights per datum.
         PairError: if it fails on the rows.
     """
-    head = tuple(array[:2] for array in arrays)
+    head = first_rows(arrays)
     check = check_scored(what, arrays)
     structure = explaining(lambda rows: backend.structure(pair, rows), head)
     check_rows(structure, len(head[0]), what)

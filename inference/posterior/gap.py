@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_positive
-from inference.data.rows import Arrays, chunks
+from inference.data.rows import Arrays, chunks, first_rows
 from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.likelihood.annealing import (
@@ -214,7 +214,7 @@ def _label(reference: Any, num_draws: int) -> str:
 def _freed(backend: Engine, pair: Any, arrays: Arrays) -> FreedGuide:
     """The engine's guide with parameters of its own for each datum."""
     check = check_scored("gap_decomposition", arrays)
-    head = tuple(array[:2] for array in arrays)
+    head = first_rows(arrays)
     return explaining(lambda rows: backend.FreedGuide(pair, check, rows), head)
 
 

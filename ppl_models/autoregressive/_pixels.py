@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ppl_models._batches import Conditioned
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import check_choice, check_size, check_sizes
+from ppl_models.networks.arguments import check_choice, check_grey_levels, check_sides, check_size
 from ppl_models.networks.condition import OptionalClasses
 from ppl_models.networks.labels import condition_input
 from ppl_models.networks.pixel_networks import PixelNetwork
@@ -45,18 +45,13 @@ class PixelPair(Conditioned, PyroPair):
         classes: int,
     ) -> None:
         super().__init__()
-        shape = check_sizes("image_shape", image_shape)
-        if len(shape) != 2:
-            raise ValueError(
-                f"image_shape must be (height, width), such as (28, 28), got {shape}; images have "
-                "one channel."
-            )
-        self.image_shape, self.data_dim = (shape[0], shape[1]), prod(shape)
+        self.image_shape = check_sides(image_shape)
+        self.data_dim = prod(self.image_shape)
         self.condition = OptionalClasses(classes)
         check_choice("likelihood", likelihood, PIXELS)
-        if check_size("levels", levels) < 2:
-            raise ValueError("levels must be at least 2, got 1; 8-bit grey has 256.")
-        self.pixel = Pixel(likelihood, levels, check_size("components", components))
+        self.pixel = Pixel(
+            likelihood, check_grey_levels(levels), check_size("components", components)
+        )
 
     def model(
         self, x: Tensor | None = None, y: Tensor | None = None, *, size: int | None = None

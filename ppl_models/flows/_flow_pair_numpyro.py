@@ -18,12 +18,11 @@ from ppl_models.flows._plan import (
     DEQUANTISATIONS,
     PREPROCESS,
     Plan,
-    check_levels,
     check_margin,
     noise_plan,
 )
 from ppl_models.flows._steps_numpyro import Logit
-from ppl_models.networks.arguments import check_choice, check_size
+from ppl_models.networks.arguments import check_choice, check_grey_levels, check_size
 from ppl_models.networks.condition import OptionalCondition
 from ppl_models.networks.labels_numpyro import condition_input
 
@@ -52,7 +51,7 @@ class FlowPair(Conditioned):
     ) -> None:
         """Have grey levels for data, and a guide's flow of the noise within them."""
         self.dequantisation = check_choice("dequantisation", dequantisation, DEQUANTISATIONS)
-        self.levels = check_levels(levels)
+        self.levels = check_grey_levels(levels)
         own = noise_plan(plan, check_size("noise_length", length), self.condition.width)
         if dequantisation == "variational":
             self.noise = noise_network(own, random)

@@ -157,6 +157,32 @@ def check_count(name: str, count: int) -> int:
     return check_size(name, count) if count else count
 
 
+def check_sides(shape: Iterable[int]) -> tuple[int, int]:
+    """Return (height, width) if that is the shape of a grey image.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    sizes = check_sizes("image_shape", shape)
+    if len(sizes) != 2:
+        raise ValueError(
+            f"image_shape must be (height, width), such as (28, 28), got {sizes}; images have one "
+            "channel."
+        )
+    return sizes[0], sizes[1]
+
+
+def check_grey_levels(levels: int) -> int:
+    """Return how many grey levels there are, if they are two or more.
+
+    Raises:
+        ValueError: if they are fewer.
+    """
+    if check_size("levels", levels) < 2:
+        raise ValueError("levels must be at least 2, got 1; 8-bit grey has 256.")
+    return levels
+
+
 def check_image_shape(shape: Sequence[int]) -> tuple[int, int]:
     """Return (height, width) if two strided convolutions can halve both, and undo it.
 
@@ -268,8 +294,7 @@ def check_likelihood(
     """
     check_choice("likelihood", kind, (*LIKELIHOODS, *[NETWORK_VARIANCE] * network_variance))
     check_positive("noise_scale", noise_scale)
-    if check_size("levels", levels) < 2:
-        raise ValueError("levels must be at least 2, got 1; 8-bit grey has 256.")
+    check_grey_levels(levels)
 
 
 def check_windows(

@@ -13,6 +13,7 @@ from ppl_models.networks.arguments import (
     check_choice,
     check_count,
     check_seed,
+    check_sides,
     check_size,
     check_sizes,
 )
@@ -51,9 +52,7 @@ def check_maps(shape: Sequence[int], filter_size: int, pooling: int) -> tuple[in
         ValueError: if it is no shape of an image, a size is no size, or no map is left, or one that
             blocks of pooling x pooling do not fill.
     """
-    sizes = check_sizes("image_shape", shape)
-    if len(sizes) != 2:
-        raise ValueError(f"image_shape must be (height, width), such as (28, 28), got {sizes}.")
+    sizes = check_sides(shape)
     check_size("filter_size", filter_size)
     check_size("pooling", pooling)
     sides = [side - filter_size + 1 for side in sizes]
@@ -62,7 +61,7 @@ def check_maps(shape: Sequence[int], filter_size: int, pooling: int) -> tuple[in
             f"filter_size={filter_size} leaves maps of {sides[0]} x {sides[1]} of an image of "
             f"{sizes[0]} x {sizes[1]}, which pooling={pooling} must divide; choose others."
         )
-    return sizes[0], sizes[1]
+    return sizes
 
 
 def check_countable(hidden: int | None, visible: int | None) -> tuple[int, bool]:

@@ -21,11 +21,10 @@ from inference.engines.numpyro.averages import svi_of, values_of
 from inference.engines.numpyro.devices import find_device
 from inference.engines.numpyro.inspection import describe, inspect
 from inference.engines.numpyro.keys import as_numpy, as_tree
-from inference.engines.numpyro.learnt import check_learns
 from inference.engines.numpyro.minibatches import Minibatches
 from inference.engines.numpyro.optimisers import optimiser_of
 from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, parts
-from inference.engines.numpyro.parameters import flatten, stored
+from inference.engines.numpyro.parameters import check_learns, flatten, stored
 from inference.engines.numpyro.svi import attach, bound
 from inference.engines.numpyro.traces import traces
 from inference.engines.thread_lock import ALONE
