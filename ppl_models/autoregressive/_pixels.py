@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ppl_models._batches import Conditioned
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import check_choice, check_grey_levels, check_sides, check_size
+from ppl_models.networks.arguments import check_choice, check_grey_levels, check_size
 from ppl_models.networks.condition import OptionalClasses
+from ppl_models.networks.image_arguments import check_sides
 from ppl_models.networks.labels import condition_input
 from ppl_models.networks.pixel_networks import PixelNetwork
 from ppl_models.networks.pixels import PIXELS, Pixel, PixelLaw

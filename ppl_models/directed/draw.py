@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import check_flag, check_seed, check_size, check_windows
+from ppl_models.networks.arguments import check_flag, check_seed, check_size
 from ppl_models.networks.canvas import Painter, Reader, State
+from ppl_models.networks.image_arguments import check_windows
 from ppl_models.networks.mlp import linear
 from ppl_models.networks.recurrent import Initial
 from ppl_models.networks.sequential import Carry, Sequential

@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
-from ppl_models.networks.arguments import check_flag, check_seed, check_size, check_windows
+from ppl_models.networks.arguments import check_flag, check_seed, check_size
 from ppl_models.networks.canvas_numpyro import Painter, Reader, State
+from ppl_models.networks.image_arguments import check_windows
 from ppl_models.networks.mlp_numpyro import linear
 from ppl_models.networks.recurrent_numpyro import Initial
 from ppl_models.networks.sequential_numpyro import Carry, Sequential

@@ -9,14 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ppl_models.implicit._generator import Generator
-from ppl_models.networks.arguments import (
-    NORMALISATIONS,
-    check_choice,
-    check_image_shape,
-    check_seed,
-    check_size,
-)
+from ppl_models.networks.arguments import NORMALISATIONS, check_choice, check_seed, check_size
 from ppl_models.networks.convolutions import Downsampling, Upsampling, layer
+from ppl_models.networks.image_arguments import check_image_shape
 from ppl_models.networks.reference_batch import reference_batch
 
 __all__ = ["ConvGenerator"]

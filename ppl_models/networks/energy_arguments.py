@@ -13,10 +13,10 @@ from ppl_models.networks.arguments import (
     check_choice,
     check_count,
     check_seed,
-    check_sides,
     check_size,
     check_sizes,
 )
+from ppl_models.networks.image_arguments import check_sides
 from ppl_models.networks.start_values import output_bias
 
 VISIBLE = ("bernoulli", "gaussian", "gaussian-variance")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppl_models.networks.arguments import check_sides
+from ppl_models.networks.image_arguments import check_sides
 
 
 class Pyramid:

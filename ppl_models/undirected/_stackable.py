@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ppl_models._pair import Pair
-from ppl_models.networks.fine_tuning import classifier
-from ppl_models.networks.stacking import Machine, assemble, turned_over
+from ppl_models.undirected._fine_tuning import classifier
+from ppl_models.undirected._stacking import Machine, assemble, turned_over
 
 
 class Stackable(Pair):
