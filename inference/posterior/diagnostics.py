@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.posterior.arviz import Draws, load_arviz
+from inference.posterior.arviz_library import Draws, load_arviz
 
 
 def r_hat(draws: Draws) -> dict[str, NDArray[np.float64]]:
