@@ -1,7 +1,4 @@
-"""What the command line says: tables, progress, and errors as sentences about its options.
-
-Nothing here imports a framework.
-"""
+"""What the command line says: tables, progress, errors as sentences about options; no framework."""
 
 from __future__ import annotations
 
