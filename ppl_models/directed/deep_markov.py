@@ -37,8 +37,8 @@ class DeepMarkov(SequencePair):
         guide: z_nt ~ Normal(a(h), b(h)), h = (p_nt + f_nt) / 2, p_nt = GRU(x_nt, p_n,t-1)
 
     which misses that neighbours go together, and is narrower than the posterior for that.
-    `lengths` are the T_n, from 1 to `length`; steps after them are drawn and shown to nobody, and
-    neither log p nor log q knows of them. Without `lengths` all sequences are full.
+    `lengths` are the T_n, 1 to `length`; all sequences are full without them. Later steps are drawn
+    and shown to nobody, and neither log p nor log q knows of them.
 
     Args:
         data_dim: columns of a step of x.

@@ -43,9 +43,8 @@ class DLGM(LadderPair):
     with G_l lower triangular. Guides, (m, s) = encoder_l(...) at each layer:
 
         bottom-up: z_1,n ~ Normal(m, exp(s)) from x_n, z_l+1,n likewise from z_l,n
-        ladder:    all (m, s) from x_n in one deterministic pass upwards, d_l+1 = features of d_l;
-                   z_L,n ~ Normal(m, exp(s)), and z_l,n from the normalised product of
-                   Normal(m, exp(s)) and the model's own p(z_l,n | z_l+1,n)
+        ladder:    all (m, s) from x_n in one deterministic pass upwards; z_L,n ~ Normal(m, exp(s)),
+                   and z_l,n from the normalised product of that and the model's p(z_l,n | z_l+1,n)
 
     (Burda et al. 2016, arXiv:1509.00519; Sonderby et al. 2016, arXiv:1602.02282.) The ladder
     shares the decoders between the layers with the model, so that an objective with a loss of its
