@@ -131,6 +131,30 @@ def test_what_a_guide_observes_is_no_part_of_log_q_and_its_factor_is(engine):
 
 
 @pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+def test_a_factor_beside_draws_steers_training_and_is_no_part_of_log_q(engine):
+    """As the loss of a classifier in the guide of a semi-supervised model."""
+    lib, dist, model = {
+        "pyro": (pyro, pdist, in_pyro),
+        "numpyro": (numpyro, ndist, in_numpyro),
+    }[engine]
+
+    def guide(x):
+        with lib.plate("data", len(x)):
+            lib.sample("z", dist.Normal(x / 2, 0.5**0.5))
+            kind = {"has_rsample": False} if engine == "pyro" else {}
+            lib.factor("classifier", 0 * x + 0.7, **kind)
+
+    steered = value(ELBO(analytic_kl=False), engine, model, guide)
+    assert steered == pytest.approx(EVIDENCE - 0.7 * len(X), abs=1e-5)
+    found = log_likelihood((model, guide), X, num_particles=2, engine=engine)
+    assert found.per_datum.sum() == pytest.approx(EVIDENCE, abs=1e-5)
+    validity = valid_objectives((model, guide), X, engine=engine)
+    assert {"ELBO", "IWAE", "RLOO"} <= set(validity.valid)
+    for name in ("STL", "DReG", "RWS", "WakeSleep", "TVO", "SUMO"):
+        assert "'classifier' is none" in validity.refused[name]
+
+
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
 def test_points_have_no_score(engine):
     model = in_pyro if engine == "pyro" else in_numpyro
     guide = autoguide.AutoDelta(model) if engine == "pyro" else AutoDelta(model)
