@@ -88,7 +88,7 @@ class Layout:
         """The guide's factors that are no part of log q, such as a loss of labelled rows.
 
         Where a guide computes what it proposes of other draws, a factor may be the density of that,
-        as autoguides write their Jacobians. Where it only draws from distributions, log q is theirs.
+        as autoguides write their Jacobians. Where it only draws, log q is its distributions' own.
         """
         if any(site.auxiliary or site.point for site in self.proposals):
             return set()
