@@ -35,12 +35,6 @@ from inference.program.structure import Structure
 from inference.program.surrogate import Surrogate
 from inference.program.trainer import Settings
 
-_NEED_VALUES = (  # what jax raises where a program asks for the value of a number
-    jax.errors.ConcretizationTypeError,
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerIntegerConversionError,
-    jax.errors.NonConcreteBooleanIndexError,
-)
 _LONGEST = 4096  # steps of one call of the compiled loop; the size of its buffer of losses
 
 
@@ -132,7 +126,8 @@ class Trainer:
         """One step on a batch that the caller brought.
 
         Real numbers are traced as arrays are, because they may be others in each batch, such as an
-        annealing factor; not where the program asks for their values. All else is compiled in.
+        annealing factor; not where the program asks for their values or types. All else is
+        compiled in.
         """
         arrays, form = self._batch(batch.arrays), batch.form
         lifted, numbers = form.lifted(len(arrays))
@@ -141,7 +136,7 @@ class Trainer:
                 given = (*arrays, *numbers)
                 self.svi_state, loss = self._single(self.svi_state, step, given, lifted)
                 return float(loss)
-            except _NEED_VALUES:
+            except Exception:  # of jax, or the program's own, as where it asks for a float
                 self._lifts = False
         self.svi_state, loss = self._single(self.svi_state, step, arrays, form)
         return float(loss)

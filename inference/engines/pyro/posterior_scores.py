@@ -52,7 +52,8 @@ def guide_draws(
                 drawn = draws.values[site.name].reshape(shape)
                 latents.setdefault(site.name, []).append(drawn.cpu().numpy())
             # Without a latent there is nothing to propose: log q is zero for every cell.
-            log_q.append((draws.log_q + torch.zeros_like(draws.log_p)).cpu().numpy())
+            own = draws.log_q_without(structure.training_only)
+            log_q.append((own + torch.zeros_like(draws.log_p)).cpu().numpy())
     return GuideDraws({n: np.concatenate(v) for n, v in latents.items()}, np.concatenate(log_q))
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from inference.engines.pyro.copies import isolate, untouched_parts
 from inference.engines.pyro.float64 import in_double
-from inference.engines.pyro.inspection import describe
+from inference.engines.pyro.inspection import describe, shapes_of
 from inference.engines.pyro.isolation import random_states, untouched
 from inference.engines.pyro.pairs import StoredPair, as_tensor, evaluating
 from inference.engines.pyro.parameters import unconstrained
@@ -37,6 +37,7 @@ class Recorder:
     def __init__(self, pair: Any, batch: tuple[Any, ...]) -> None:
         self.given = pair
         self._begun = set[str]()
+        self._chosen: dict[str, Tensor] | None = None
         try:
             ours = untouched_parts(pair) if isinstance(pair, tuple) else pair
             self.pair = isolate(ours, torch.device("cpu"))
@@ -108,8 +109,22 @@ class Recorder:
         self, part: str, args: tuple[Any, ...], values: Mapping[str, Tensor], size: int | None
     ) -> tuple[Run, dict[str, str]]:
         function = self.pair.model if part == "model" else self.pair.guide
+        chosen = self._rows(args) if size is None else {}
         with Lines() as lines:
-            return run(function, args, values=values, size=size), lines.found
+            return run(function, args, values=chosen | dict(values), size=size), lines.found
+
+    def _rows(self, args: tuple[Any, ...]) -> dict[str, Tensor]:
+        """The rows that plates of the guide choose of more, which the model's plates then take.
+
+        So it is in each step; a model may leave the choice to the guide.
+        """
+        if shapes_of(args, {}) != shapes_of(self.batch, {}):
+            return {}
+        if self._chosen is None:
+            self._chosen = {}
+            with contextlib.suppress(Exception), torch.no_grad():  # the guide's own checks say so
+                self._chosen = run(self.pair.guide, args).fewer_rows
+        return self._chosen
 
     def _named(self, run: poutine.Trace) -> tuple[str, ...]:
         """Public names of the parameters in a trace."""

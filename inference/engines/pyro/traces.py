@@ -62,6 +62,12 @@ class Run:
         return rows_in(self.trace)
 
     @property
+    def fewer_rows(self) -> dict[str, Tensor]:
+        """The rows of those plates that chose some of more."""
+        sizes = {name: self.trace.nodes[name]["fn"].size for name in self.rows}
+        return {name: rows for name, rows in self.rows.items() if len(rows) < sizes[name]}
+
+    @property
     def returned(self) -> Any:
         """What the program returned."""
         return self.trace.nodes["_RETURN"]["value"]
