@@ -102,7 +102,7 @@ def shared(staged: Any, options: Mapping[str, Any] | None, kind: Any) -> Any:
             kind,
             tuple(sorted((options or {}).items())),
             tuple(map(str, jax.config.values.items())),
-            jax.config.jax_default_device,  # of this thread
+            getattr(jax.config, "jax_default_device", None),  # of this thread
             jax.tree.structure(staged.out_info),
             _closed(staged.jaxpr),
         )
