@@ -118,9 +118,9 @@ class PerClass(nn.Module):
             self.weight = nn.Parameter(torch.empty(classes, channels))
             nn.init.normal_(self.weight, std=0.1, generator=generator)
 
-    def forward(self, given: Tensor | None) -> Tensor | float:
-        """From one-hot classes (N, classes) to (N, channels, 1, 1)."""
-        return 0.0 if given is None else (given @ self.weight)[..., None, None]
+    def forward(self, h: Tensor, given: Tensor | None) -> Tensor:
+        """h (N, channels, height, width) with what one-hot classes (N, classes) add to it."""
+        return h if given is None else h + (given @ self.weight)[..., None, None]
 
 
 def pointwise(inputs: int, outputs: int, generator: torch.Generator, scale: float = 1.0) -> Any:

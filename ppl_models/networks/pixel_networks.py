@@ -39,8 +39,8 @@ class Residual(nn.Module):
 
     def forward(self, h: Tensor, given: Tensor | None, apply: Apply) -> Tensor:
         """The same shape."""
-        middle = apply(self.middle, self.narrow(h.relu()).relu()) + self.per_class(given)
-        return h + self.wide(middle.relu())
+        middle = self.per_class(apply(self.middle, self.narrow(h.relu()).relu_()), given)
+        return h + self.wide(middle.relu_())
 
 
 class Plain(nn.Module):
@@ -76,7 +76,8 @@ class Plain(nn.Module):
     def along(self, x: Tensor, above: list[Tensor], given: Tensor | None, apply: Apply) -> Tensor:
         """The last hidden layer, (N, channels, height, width)."""
         del above
-        h = apply(self.first, x) + self.per_class(given)
+        h = self.per_class(apply(self.first, x), given)
+        h = h.contiguous(memory_format=torch.channels_last)  # a third faster on a CPU
         for block in self.blocks:
             h = block(h, given, apply)
         return h
@@ -116,12 +117,12 @@ class GatedLayer(nn.Module):
         """v', or v in the last layer, and what it says to the pixels to the left."""
         found = apply(self.rows, v)
         if self.rows_class is not None:
-            v = _gate(found + self.rows_class(given))
+            v = _gate(self.rows_class(found, given))
         return v, self.down(found)
 
     def along(self, h: Tensor, above: Tensor, given: Tensor | None, apply: Apply) -> Tensor:
         """h'."""
-        found = apply(self.pixels, h) + above + self.pixels_class(given)
+        found = self.pixels_class(apply(self.pixels, h) + above, given)
         out = self.out(_gate(found))
         return out if self.first else h + out
 
@@ -233,7 +234,7 @@ class PixelNetwork(nn.Module):
                     pieces.write(layer, value[:, None, None, None], row, column)
 
     def _headed(self, h: Tensor) -> Tensor:
-        return self.head(h.relu()).relu()
+        return self.head(h.relu()).relu_()
 
     def _shown(self, x: Tensor) -> Tensor:
         return 2 * x - 1

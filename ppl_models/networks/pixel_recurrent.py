@@ -197,7 +197,7 @@ class Recurrent(nn.Module):
     def along(self, x: Tensor, above: list[Tensor], given: Tensor | None, apply: Apply) -> Tensor:
         """The last hidden layer, (N, channels, height, width)."""
         del above
-        h = apply(self.first, x) + self.per_class(given)
+        h = self.per_class(apply(self.first, x), given)
         for cell, wide in zip(self.cells, self.wide, strict=True):
             h = h + wide(apply(cell, h))
         return h
