@@ -35,6 +35,8 @@ class PixelCNN(PixelPair):
         channels: feature maps of the hidden layers; a residual block has half of them inside.
         blocks: residual blocks, or gated layers, after the first layer.
         gated: which of the two.
+        places: whether each pixel has biases of its own in the first layer, by which the network
+            knows where it is in the image.
         likelihood: `"bernoulli"` for x in {0, 1}, `"categorical"` or `"logistic-mixture"` for grey
             levels, the multiples of 1 / (levels - 1) from 0 to 1.
         levels: how many there are, of those.
@@ -53,6 +55,7 @@ class PixelCNN(PixelPair):
         channels: int = 32,
         blocks: int = 7,
         gated: bool = False,
+        places: bool = False,
         likelihood: str = "bernoulli",
         levels: int = 256,
         components: int = 5,
@@ -63,11 +66,12 @@ class PixelCNN(PixelPair):
         check_size("channels", channels)
         check_size("blocks", blocks)
         kind = Gated if check_flag("gated", gated) else Plain
+        shape = self.image_shape if check_flag("places", places) else None
         generator = torch.Generator().manual_seed(check_seed(seed))
         self.network = PixelNetwork(
             self.image_shape,
             channels,
-            kind(channels, blocks, classes, generator),
+            kind(channels, blocks, classes, generator, places=shape),
             start=self.pixel.start(),
             generator=generator,
         )

@@ -123,6 +123,31 @@ class PerClass(nn.Module):
         return h if given is None else h + (given @ self.weight)[..., None, None]
 
 
+class Places(nn.Module):
+    """A bias of its own for each channel of each pixel, zero at the start.
+
+    By it a network knows where in the image it is, which masked convolutions tell by the border
+    alone (a location-dependent bias: van den Oord et al. 2016, arXiv:1606.05328, section 2.3).
+
+    Args:
+        channels: that come.
+        image_shape: height and width.
+    """
+
+    def __init__(self, channels: int, image_shape: tuple[int, int]) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels, *image_shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (N, channels, height, width) with their biases."""
+        return x + self.bias
+
+    def piece(self, memory: Any, x: Tensor, row: int, column: int, width: int) -> Tensor:
+        """A piece (N, channels, 1, columns) of a row with its biases."""
+        del memory, width
+        return x + self.bias[:, row : row + 1, column : column + x.shape[-1]]
+
+
 def pointwise(inputs: int, outputs: int, generator: torch.Generator, scale: float = 1.0) -> Any:
     """A 1x1 convolution with weights of variance scale^2 / inputs, and biases of zero."""
     made = cast(nn.Conv2d, nn.utils.skip_init(nn.Conv2d, inputs, outputs, kernel_size=1))

@@ -14,6 +14,7 @@ from ppl_models.networks.masked_convolutions import (
     MaskedConvolution,
     PerClass,
     Pieces,
+    Places,
     pointwise,
     whole,
 )
@@ -51,15 +52,23 @@ class Plain(nn.Module):
         blocks: residual blocks after the first layer.
         classes: 0 for none.
         generator: source of the weights.
+        places: height and width, where the first layer has biases for each pixel.
     """
 
     def __init__(
-        self, channels: int, blocks: int, classes: int, generator: torch.Generator
+        self,
+        channels: int,
+        blocks: int,
+        classes: int,
+        generator: torch.Generator,
+        *,
+        places: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.first = MaskedConvolution(
             1, channels, up=FIRST, side=FIRST, own=False, generator=generator
         )
+        self.places = None if places is None else Places(channels, places)
         self.per_class = PerClass(classes, channels, generator)
         self.blocks = nn.ModuleList(Residual(channels, classes, generator) for _ in range(blocks))
 
@@ -76,7 +85,9 @@ class Plain(nn.Module):
     def along(self, x: Tensor, above: list[Tensor], given: Tensor | None, apply: Apply) -> Tensor:
         """The last hidden layer, (N, channels, height, width)."""
         del above
-        h = self.per_class(apply(self.first, x), given)
+        h = apply(self.first, x)
+        h = h if self.places is None else apply(self.places, h)
+        h = self.per_class(h, given)
         h = h.contiguous(memory_format=torch.channels_last)  # a third faster on a CPU
         for block in self.blocks:
             h = block(h, given, apply)
@@ -101,6 +112,7 @@ class GatedLayer(nn.Module):
         *,
         first: bool,
         last: bool,
+        places: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         inputs, channels = sizes
@@ -110,6 +122,7 @@ class GatedLayer(nn.Module):
         self.pixels = MaskedConvolution(inputs, 2 * channels, up=0, **own)
         self.down = pointwise(2 * channels, 2 * channels, generator)
         self.out = pointwise(channels, channels, generator)
+        self.places = None if places is None else Places(2 * channels, places)
         self.pixels_class = PerClass(classes, 2 * channels, generator)
         self.rows_class = None if last else PerClass(classes, 2 * channels, generator)
 
@@ -122,7 +135,9 @@ class GatedLayer(nn.Module):
 
     def along(self, h: Tensor, above: Tensor, given: Tensor | None, apply: Apply) -> Tensor:
         """h'."""
-        found = self.pixels_class(apply(self.pixels, h) + above, given)
+        found = apply(self.pixels, h) + above
+        found = found if self.places is None else apply(self.places, found)
+        found = self.pixels_class(found, given)
         out = self.out(_gate(found))
         return out if self.first else h + out
 
@@ -134,12 +149,25 @@ class Gated(nn.Module):
     """
 
     def __init__(
-        self, channels: int, blocks: int, classes: int, generator: torch.Generator
+        self,
+        channels: int,
+        blocks: int,
+        classes: int,
+        generator: torch.Generator,
+        *,
+        places: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         sizes = (1, *(channels for _ in range(blocks + 1)))
         self.layers = nn.ModuleList(
-            GatedLayer(pair, classes, generator, first=n == 0, last=n == blocks)
+            GatedLayer(
+                pair,
+                classes,
+                generator,
+                first=n == 0,
+                last=n == blocks,
+                places=None if n else places,
+            )
             for n, pair in enumerate(pairwise(sizes))
         )
 

@@ -29,7 +29,7 @@ def built(shape: tuple[int, int], x: Any = None, y: Any = None, **settings: Any)
     """A small pair away from its start."""
     x = np.zeros((1, shape[0] * shape[1]), np.float32) if x is None else x
     batch = (x,) if y is None else (x, y)
-    own = {"image_shape": shape, "channels": 4, "blocks": 2, **settings}
+    own = {"image_shape": shape, "channels": 4, "blocks": 2, "places": True, **settings}
     return moved("pyro", "pixel_cnn", batch, scale=0.7, **own)
 
 
