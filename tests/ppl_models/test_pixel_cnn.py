@@ -81,6 +81,18 @@ def test_no_output_depends_on_its_own_pixel_or_a_later_one(
 
 
 @stacks
+def test_biases_of_pixels_tell_where_a_pixel_is(gated: bool) -> None:
+    """Of an even image, inner pixels see the same; a convolution gives them the same law."""
+    even = np.zeros((1, 6 * 12), np.float32)
+    for places in (False, True):
+        found = law(built((6, 12), blocks=1, gated=gated, places=places), (even,))
+        logits = called("pyro", found.network.outputs, even).reshape(6, 12)
+        inner = logits[4:, 4:8]  # 3 and 1 pixels to each side, and up, are inside of the image
+        assert (inner.std() > 0.01) if places else (inner.std() < 1e-5)
+        assert logits[:4].std() > 0.01
+
+
+@stacks
 def test_check_pair_finds_a_mask_b_in_the_first_layer(gated: bool) -> None:
     x = (np.random.default_rng(1).random((4, 12)) < 0.5).astype(np.float32)
     checks = ["no-entry-sees-later-ones", "conditionals-give-the-density"]
