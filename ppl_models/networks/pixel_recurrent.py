@@ -172,6 +172,8 @@ class Recurrent(nn.Module):
         cell: one of `CELLS`.
     """
 
+    at_once: int | None = None  # a step takes as long for one image as for many
+
     def __init__(
         self, channels: int, layers: int, classes: int, generator: torch.Generator, *, cell: str
     ) -> None:
