@@ -1,7 +1,6 @@
-"""Programs of the rows `labels-100-*critic`, `domains-*`, `cycle-digits`, `lapgan-*` and `dcgan-*`.
+"""Programs of the rows `labels-100-critic`, `domains-*`, `cycle-digits`, `lapgan-*` and `dcgan-*`.
 
     few_labels     a critic that classifies MNIST from 100 labels, `SemiSupervisedAdversarial`
-    noisy_critic   the same with weights of fixed norm and noise between the layers
     domains        digits with labels, and inverted or noisy ones without, `DomainAdversarial`
     cycle          digits, and others turned by a right angle, `CycleConsistent`
     pyramid        MNIST at 7, 14 and 28 pixels, a level of `lapgan` after the other
@@ -36,7 +35,6 @@ from inference.samples.feature_distances import frechet_distance, kernel_distanc
 from inference.samples.precision_recall import precision_recall
 from ppl_models import create
 from ppl_models.datasets import load
-from ppl_models.networks.dense_critic_numpyro import DenseCritic
 
 SAMPLES = 10_000  # images that are compared with the test images
 CHANGES = {"inverted": (-1.0, 0.2), "noisy": (1.0, 0.5)}
@@ -87,53 +85,6 @@ def few_labels(
         seed=seed,
         steps=steps,
         learning_rate=1e-3,
-        optimizer="adam:b1=0.5",
-        schedule="cosine",
-    )
-    error = work.error(classify(run, work.test).argmax(1))
-    return Measured({"classification_error": Figure(error)}, seconds(run))
-
-
-def noisy_critic(
-    seed: int, out: Path, *, labels: int, steps: int, share: float, batch: int, rate: float
-) -> Measured:
-    """Test error on MNIST of the critic of Salimans et al. 2016, with so many labels.
-
-    Args:
-        seed: of the choice of labels, the weights and training.
-        out: folder of the runs.
-        labels: how many, equally many of each class.
-        steps: of critic and generator together.
-        share: of the rows of a minibatch that have labels, on average, by repetition.
-        batch: rows of a minibatch.
-        rate: Adam's learning rate at first; it falls by a cosine.
-    """
-    work = Task.load(labels, seed, images=50_000)
-    x, y = work.few
-    repeats = round(len(work.train) * share / (1 - share) / len(x))
-    pair = create(
-        "mlp_generator",
-        latent_dim=100,
-        hidden=(500, 500),
-        activation="softplus",
-        prior="uniform",
-        normalise="batch",
-        likelihood="gaussian",
-        output="sigmoid",
-        data_mean=work.train.mean(0),
-        seed=seed,
-    )
-    rows = np.concatenate([work.train, np.tile(x, (repeats, 1))])
-    known = np.concatenate([np.full(len(work.train), -1), np.tile(y, repeats)])
-    run = _fit(
-        pair,
-        (rows, known),
-        SemiSupervisedAdversarial(critic=DenseCritic(outputs=10, seed=seed)),
-        out / f"noisy_critic-{labels}-{share}-{batch}-{rate}-{steps}-seed{seed}",
-        seed=seed,
-        steps=steps,
-        batch_size=batch,
-        learning_rate=rate,
         optimizer="adam:b1=0.5",
         schedule="cosine",
     )

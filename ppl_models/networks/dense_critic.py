@@ -1,4 +1,4 @@
-"""A critic of fully connected layers with weights of fixed norm and noise between them (torch)."""
+"""A critic of fully connected layers with weights of norm 1 and noise between them (torch)."""
 
 from __future__ import annotations
 
@@ -14,30 +14,35 @@ from ppl_models.networks.mlp import ACTIVATION_FUNCTIONS, linear
 
 
 class WeightNorm(nn.Module):
-    """A linear layer whose weights W have a norm of their own for each unit.
+    """A linear layer whose units have weights of norm 1, or of a norm that is learnt.
 
-    (Salimans & Kingma 2016, arXiv:1602.07868.) For unit j, with the trained w_j, s_j and b_j,
+    (Salimans & Kingma 2016, arXiv:1602.07868.) For unit j, with the trained w_j and b_j,
 
-        y_j = s_j x . w_j / |w_j| + b_j
+        y_j = s_j x . w_j / |w_j| + b_j,   s_j = 1, or trained from there
 
-    s starts at 1 and b at 0, and w normal, so that all directions are alike.
+    w starts normal, so that all directions are alike, and b at 0.
 
     Args:
         fan_in: columns of x.
         fan_out: units.
         generator: source of the weights.
+        scaled: whether s is trained.
     """
 
-    def __init__(self, fan_in: int, fan_out: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, fan_in: int, fan_out: int, generator: torch.Generator, *, scaled: bool
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(fan_out, fan_in, generator=generator))
-        self.scale = nn.Parameter(torch.ones(fan_out))
+        self.scale = nn.Parameter(torch.ones(fan_out)) if scaled else None
         self.bias = nn.Parameter(torch.zeros(fan_out))
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., fan_in) to (..., fan_out)."""
-        length = torch.linalg.vector_norm(self.weight, dim=1, keepdim=True)
-        return nn.functional.linear(x, self.weight * (self.scale[:, None] / length), self.bias)
+        slope = 1 / torch.linalg.vector_norm(self.weight, dim=1)
+        if self.scale is not None:
+            slope = self.scale * slope
+        return nn.functional.linear(x, self.weight * slope[:, None], self.bias)
 
 
 class DenseCritic(DenseArguments, nn.Module):
@@ -46,8 +51,9 @@ class DenseCritic(DenseArguments, nn.Module):
     It maps x, shape (N, data_dim), to a score for each row, shape (N,), or to several numbers,
     (N, outputs), such as the logits of classes. In training mode it adds Gaussian noise to all
     inputs together and to each hidden layer's output, new in each call, also where a generator
-    learns from it; in evaluation mode, none. With `weight_norm`, the usual critic of few labels
-    (Salimans et al. 2016, arXiv:1606.03498), the noise cannot be drowned in large weights.
+    learns from it; in evaluation mode, none. With `weight_norm`, as in the critic of few labels of
+    Salimans et al. 2016 (arXiv:1606.03498), hidden units have weights of norm 1, so that no layer
+    can drown the noise in large weights; the norms of the last layer are learnt.
 
     Args:
         data_dim: columns of x.
@@ -55,7 +61,7 @@ class DenseCritic(DenseArguments, nn.Module):
         outputs: numbers per row; 1 for a score.
         activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
             `"sigmoid"`.
-        weight_norm: whether layers are `WeightNorm`; else Glorot uniform with zero biases.
+        weight_norm: whether layers are `WeightNorm`; otherwise they are plain, and Glorot uniform.
         input_noise: standard deviation of the noise on the inputs.
         noise: the same on each hidden layer's output.
         classes: number of classes of the labels y, shape (N,), that it sees beside x; 0 for none.
@@ -94,8 +100,13 @@ class DenseCritic(DenseArguments, nn.Module):
             seed=seed,
         )
         random = torch.Generator().manual_seed(seed)
-        kind = WeightNorm if weight_norm else linear
-        self.layers = nn.ModuleList(kind(*pair, random) for pair in pairwise(self.sizes))
+        last = len(self.hidden)
+        self.layers = nn.ModuleList(
+            WeightNorm(*sizes, random, scaled=place == last)
+            if weight_norm
+            else linear(*sizes, random)
+            for place, sizes in enumerate(pairwise(self.sizes))
+        )
 
     def forward(self, x: Tensor, *others: Tensor) -> Tensor:
         """Shape (N,), or (N, outputs) where there are several."""

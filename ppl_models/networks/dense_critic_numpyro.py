@@ -1,4 +1,4 @@
-"""A critic of fully connected layers with weights of fixed norm and noise between them (flax)."""
+"""A critic of fully connected layers with weights of norm 1 and noise between them (flax)."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from ppl_models.networks.mlp_numpyro import ACTIVATION_FUNCTIONS, linear
 
 
 class WeightNorm(nnx.Module):
-    """A linear layer whose weights have a norm of their own for each unit.
+    """A linear layer whose units have weights of norm 1, or of a norm that is learnt.
 
     See `dense_critic.WeightNorm`.
     """
 
-    def __init__(self, fan_in: int, fan_out: int, rngs: nnx.Rngs) -> None:
+    def __init__(self, fan_in: int, fan_out: int, rngs: nnx.Rngs, *, scaled: bool) -> None:
         self.kernel = nnx.Param(jax.random.normal(rngs.params(), (fan_in, fan_out)))
-        self.scale = nnx.Param(jnp.ones(fan_out))
+        self.scale = nnx.Param(jnp.ones(fan_out)) if scaled else None
         self.bias = nnx.Param(jnp.zeros(fan_out))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """(..., fan_in) to (..., fan_out)."""
         kernel = self.kernel[...]
-        slope = self.scale[...] / jnp.linalg.norm(kernel, axis=0)
+        slope = 1 / jnp.linalg.norm(kernel, axis=0)
+        if self.scale is not None:
+            slope = self.scale[...] * slope
         return x @ (kernel * slope) + self.bias[...]
 
 
@@ -67,8 +69,13 @@ class DenseCritic(DenseArguments, nnx.Module):
         random = nnx.Rngs(seed)
         self.deterministic = False  # the name that nnx.Module.eval() sets
         self.keys = random["noise"].fork()
-        kind = WeightNorm if weight_norm else linear
-        self.layers = nnx.List(kind(*pair, random) for pair in pairwise(self.sizes))
+        last = len(self.hidden)
+        self.layers = nnx.List(
+            WeightNorm(*sizes, random, scaled=place == last)
+            if weight_norm
+            else linear(*sizes, random)
+            for place, sizes in enumerate(pairwise(self.sizes))
+        )
 
     def __call__(self, x: jax.Array, *others: jax.Array) -> jax.Array:
         """Shape (N,), or (N, outputs) where there are several."""

@@ -60,12 +60,13 @@ def set_weights(critic: Any, layers: list[dict[str, np.ndarray]]) -> Any:
 
 def weights(*sizes: int, norm: bool) -> list[dict[str, np.ndarray]]:
     random = np.random.default_rng(1)
-    names = ("scale", "bias") if norm else ("bias",)
-    return [
-        {"weight": random.normal(size=(rows, columns))}
-        | {name: random.normal(size=columns) for name in names}
+    layers = [
+        {"weight": random.normal(size=(rows, columns)), "bias": random.normal(size=columns)}
         for rows, columns in itertools.pairwise(sizes)
     ]
+    if norm:
+        layers[-1]["scale"] = random.normal(size=sizes[-1])
+    return layers
 
 
 @pytest.mark.parametrize("norm", [True, False])
@@ -79,7 +80,7 @@ def test_scores_in_numpy(engine: str, *, norm: bool) -> None:
     for place, layer in enumerate(layers):
         matrix = layer["weight"]
         if norm:
-            matrix = layer["scale"] * matrix / np.sqrt((matrix**2).sum(0))
+            matrix = layer.get("scale", 1) * matrix / np.sqrt((matrix**2).sum(0))
         found = found @ matrix + layer["bias"]
         if place < 2:
             features = found = np.where(found > 0, found, 0.2 * found)
@@ -90,15 +91,21 @@ def test_scores_in_numpy(engine: str, *, norm: bool) -> None:
         call(critic, X, Y)
 
 
-def test_units_begin_with_weights_of_norm_one(engine: str) -> None:
-    """What a layer makes of the unit vectors is its weights, whatever their length before."""
-    critic = build(engine, 4, ())
-    (layer,) = critic.layers
-    before = call(layer, np.eye(4, dtype=np.float32))
-    np.testing.assert_allclose(np.linalg.norm(before, axis=0), 1, rtol=1e-5)
-    longer = [{"weight": 7 * before}]
-    after = call(set_weights(critic, longer).layers[0], np.eye(4, dtype=np.float32))
-    np.testing.assert_allclose(after, before, rtol=1e-5)
+def test_hidden_units_have_weights_of_norm_one(engine: str) -> None:
+    """What a layer makes of the unit vectors is its weights and biases, whatever was trained."""
+    critic = build(engine)
+    new = [
+        call(layer, np.eye(n, dtype=np.float32))
+        for layer, n in zip(critic.layers, (4, 5, 3), strict=True)
+    ]
+    for found in new:
+        np.testing.assert_allclose(np.linalg.norm(found, axis=0), 1, rtol=1e-5)
+    layers = weights(4, 5, 3, 1, norm=True)
+    set_weights(critic, layers)
+    for layer, values in zip(critic.layers, layers, strict=True):
+        rows = np.eye(len(values["weight"]), dtype=np.float32)
+        length = np.linalg.norm(call(layer, rows) - values["bias"], axis=0)
+        np.testing.assert_allclose(length, abs(values.get("scale", 1)), rtol=1e-4)
 
 
 @pytest.mark.parametrize("place", ["input_noise", "noise"])
