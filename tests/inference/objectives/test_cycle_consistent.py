@@ -100,8 +100,7 @@ def _batch(engine: str, settings: Settings, step: int) -> Any:
         from inference.engines.numpyro.minibatches import Minibatches
 
         batches = Minibatches(settings)
-        order = batches.order(step // settings.steps_per_epoch)
-        rows = batches.of(step, order, settings.arrays)[1]
+        rows = batches.of(step, batches.first_order(step), settings.arrays, batches.keys)[1]
     return [np.asarray(part)[:, 0] for part in rows]
 
 
