@@ -26,6 +26,11 @@ def cut(arrays: Arrays, most: int) -> Iterator[Arrays]:
         yield tuple(array[part] for array in arrays)
 
 
+def first_rows(arrays: Arrays) -> Arrays:
+    """Two rows, or the only one: enough for a look at the sites and plates of a pair."""
+    return tuple(array[:2] for array in arrays)
+
+
 @dataclass(frozen=True)
 class Chunk:
     """Some data, repeated as often as there are chains or draws of each.

@@ -47,7 +47,8 @@ def guide_draws(
             for site in structure.latents
         }
         # Without a latent there is nothing to propose: log q is zero for every cell.
-        return latents, (draws.log_q + jnp.zeros_like(draws.log_p))[0]
+        own = draws.log_q_without(structure.training_only)
+        return latents, (own + jnp.zeros_like(draws.log_p))[0]
 
     keys = random.split(random.PRNGKey(rng_seed), num_draws)
     with evaluating(pair), numpyro.validation_enabled(False):

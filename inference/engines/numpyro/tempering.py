@@ -20,7 +20,7 @@ from inference.engines.numpyro.energies import chain
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.traces import run
 from inference.program.distributions import innermost
-from inference.program.energies import check_one_kernel, check_tempered, summed
+from inference.program.energies import check_one_kernel, check_tempered, log_constant
 
 _AT_ONCE = 2000  # temperatures of one call
 
@@ -41,7 +41,7 @@ class Tempering:
 
     def log_partition(self) -> float:
         """See `inference.program.instruments.Tempering`."""
-        return float(self._called(lambda values: summed(self.name, self._law(values))))
+        return float(self._called(lambda values: log_constant(self.name, self._law(values))))
 
     def base_log_partition(self, base: Any) -> float:
         """See `inference.program.instruments.Tempering`."""

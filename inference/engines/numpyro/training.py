@@ -22,11 +22,10 @@ from inference.engines.numpyro.compiling import Compiled
 from inference.engines.numpyro.devices import find_device
 from inference.engines.numpyro.inspection import describe, inspect
 from inference.engines.numpyro.keys import as_numpy, as_tree
-from inference.engines.numpyro.learnt import check_learns
 from inference.engines.numpyro.minibatches import Minibatches
 from inference.engines.numpyro.optimisers import optimiser_of
 from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, parts
-from inference.engines.numpyro.parameters import flatten, stored
+from inference.engines.numpyro.parameters import check_learns, flatten, stored
 from inference.engines.numpyro.svi import attach, bound
 from inference.engines.numpyro.traces import traces
 from inference.engines.thread_lock import ALONE
@@ -37,12 +36,6 @@ from inference.program.structure import Structure
 from inference.program.surrogate import Surrogate
 from inference.program.trainer import Settings
 
-_NEED_VALUES = (  # what jax raises where a program asks for the value of a number
-    jax.errors.ConcretizationTypeError,
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerIntegerConversionError,
-    jax.errors.NonConcreteBooleanIndexError,
-)
 _LONGEST = 4096  # steps of one call of the compiled loop; the size of its buffer of losses
 
 
@@ -133,7 +126,8 @@ class Trainer:
         """One step on a batch that the caller brought.
 
         Real numbers are traced as arrays are, because they may be others in each batch, such as an
-        annealing factor; not where the program asks for their values. All else is compiled in.
+        annealing factor; not where the program asks for their values or types. All else is
+        compiled in.
         """
         arrays, form, keys = self._batch(batch.arrays), batch.form, self.minibatches.keys
         lifted, numbers = form.lifted(len(arrays))
@@ -142,7 +136,7 @@ class Trainer:
                 given = (*arrays, *numbers)
                 self.svi_state, loss = self._single(self.svi_state, step, given, keys, lifted)
                 return float(loss)
-            except _NEED_VALUES:
+            except Exception:  # of jax, or the program's own, as where it asks for a float
                 self._lifts = False
         self.svi_state, loss = self._single(self.svi_state, step, arrays, keys, form)
         return float(loss)
