@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from inference.errors import ObjectiveError
@@ -29,6 +29,11 @@ class Sides:
     made: Generated
     compared: tuple[int, ...] = (0,)
     explained: Any = None
+
+    def held(self, program: Program) -> Sides:
+        """The same without a gradient, for the critic's turn."""
+        real, drawn = (tuple(map(program.stop, side)) for side in (self.real, self.drawn))
+        return replace(self, real=real, drawn=drawn)
 
 
 def look_at(program: Program, *, draw: str, noise: Any, joint: bool, steps: int = 0) -> Sides:
@@ -71,7 +76,7 @@ def latents_of(program: Program, *, noise: Any, beside_data: bool) -> Sides:
         beside_data: whether data and what is given besides stand beside both.
     """
     x, *given = program.data
-    made = program.generate(len(x))
+    made = program.generate(len(x), draw="sample")  # for its latents
     draws = program.draw(1)
     names = [site.name for site in program.structure.proposals]
     proposed = {name: draws.values[name][0].reshape(len(x), -1) for name in names}

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_seed
-from inference.data.rows import Arrays, Chunk, chunks
+from inference.data.rows import FEW, Arrays, Chunk, chunks
 from inference.errors import DivergenceError
-from inference.likelihood.importance_sampling import FEW, check_scored, seen_on
+from inference.likelihood.importance_sampling import check_scored, seen_on
 from inference.pairs import fitted_on
 from inference.program.draws import Draws
 from inference.program.engine import Engine
