@@ -19,7 +19,7 @@ from jax.extend import core
 
 from inference.engines.numpyro.keys import is_key
 
-_MOST = 256  # programs that are kept
+_MOST = 100  # programs that are kept, of 2 MB or more
 _BYTES = 2**20  # of arrays in a program; one with more is compiled for itself
 # Rules of differentiation; the functions differ whenever they are made, and nothing runs them here.
 _RULES = {

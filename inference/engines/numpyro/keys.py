@@ -34,10 +34,13 @@ def as_key(array: Any, kind: str) -> Array:
 
 
 def as_tree(arrays: Iterable[Any], like: Any) -> Any:
-    """A tree like another, of what `as_numpy` made of its leaves."""
+    """A tree like another, of what `as_numpy` made of its leaves.
+
+    They are put on the device as they are: `asarray` would compile a program for each shape.
+    """
     leaves, tree = jax.tree.flatten(like)
     found = [
-        as_key(array, kind_of(leaf)) if is_key(leaf) else jax.numpy.asarray(array)
+        as_key(array, kind_of(leaf)) if is_key(leaf) else jax.device_put(array)
         for array, leaf in zip(arrays, leaves, strict=True)
     ]
     return jax.tree.unflatten(tree, found)

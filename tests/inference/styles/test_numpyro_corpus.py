@@ -89,20 +89,29 @@ def usual_run(name: str) -> Any:
 def by_svi(program: Program) -> dict[str, np.ndarray]:
     """Parameters and networks' state after the steps of NumPyro's own loop.
 
-    A step is compiled for each batch, which holds what is no array as it is.
+    A step is compiled for batches that differ in their arrays alone; the rest it holds as it is.
     """
     svi = SVI(*program.make(), Adam(0.01), program.loss())
-    batches = [arguments(on_device(batch)) for batch in program.batches()]
-    args, kwargs = batches[0]
+    batches = [jax.tree.flatten(on_device(batch)) for batch in program.batches()]
+    args, kwargs = arguments(on_device(program.batches()[0]))
     state = svi.init(jax.random.PRNGKey(SEED), *args, **kwargs)
-    updates = [jax.jit(updating(svi, *batch)) for batch in batches]
-    for update in itertools.islice(itertools.cycle(updates), program.steps):
-        state = update(state)
+    updates: dict[str, Any] = {}
+    for leaves, tree in itertools.islice(itertools.cycle(batches), program.steps):
+        arrays = [leaf for leaf in leaves if isinstance(leaf, jax.Array)]
+        rest = [None if isinstance(leaf, jax.Array) else leaf for leaf in leaves]
+        update = updates.setdefault(f"{tree} {rest}", jax.jit(updating(svi, tree, rest)))
+        state = update(state, arrays)
     return flatten({**svi.get_params(state), **(state.mutable_state or {})})
 
 
-def updating(svi: SVI, args: Any, kwargs: Any) -> Any:
-    return lambda state: svi.update(state, *args, **kwargs)[0]
+def updating(svi: SVI, tree: Any, rest: list[Any]) -> Any:
+    def update(state: Any, arrays: list[Any]) -> Any:
+        given = iter(arrays)
+        leaves = [next(given) if leaf is None else leaf for leaf in rest]
+        args, kwargs = arguments(jax.tree.unflatten(tree, leaves))
+        return svi.update(state, *args, **kwargs)[0]
+
+    return update
 
 
 def on_device(batch: Any) -> Any:
