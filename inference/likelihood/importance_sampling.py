@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import math
 from collections.abc import Callable
@@ -12,18 +13,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_one_of, check_positive
-from inference.data.rows import Arrays, cut
+from inference.data.rows import FEW, Arrays, cut, first_rows
 from inference.data.support import check_support
-from inference.errors import ArgumentError, ObjectiveError, PairError
+from inference.errors import ArgumentError, ObjectiveError, PairError, ZooError
 from inference.likelihood.importance_weights import LogSums, weigh
 from inference.likelihood.partition import check_annealed
 from inference.likelihood.spread import over_data, said_of
 from inference.likelihood.unnormalised import Annealed, is_unnormalised, log_likelihoods
 from inference.pairs import draws_nothing, explaining, fitted_on
+from inference.program.engine import Engine
 from inference.program.per_datum import check_rows, is_one_datum
 from inference.program.structure import Structure
 
-_FEW = 2  # rows on which a pair is looked at
 _ROUND = 50  # draws per datum before `until` is asked for the first time
 
 
@@ -143,7 +144,7 @@ def log_likelihood(
         )
     given = fitted_on(pair, x, engine=engine)
     backend, pair, arrays = given.backend, given.pair, given.arrays
-    structure, head = _seen(backend, pair, arrays)
+    structure, head = seen_on(backend, pair, arrays)
     if is_unnormalised(structure, method):
         annealed = Annealed(num_chains, num_temperatures, base)
         return _estimate(*log_likelihoods(given, method, annealed, num_particles, seed, chunk_size))
@@ -169,7 +170,7 @@ def log_likelihood(
     else:
         check_rows(structure, len(head[0]), "log_likelihood")
     weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, int(seed)), head)
-    least = len(head[0]) if whole or len(head[0]) > _FEW else 0  # made for all rows or none
+    least = len(head[0]) if whole or len(head[0]) > FEW else 0  # made for all rows or none
     most = 1 if scores else num_particles
     sums = _weighed(weights, arrays, most, chunk_size, until=until, together=least)
     label = "exact" if scores else f"iw, K={sums.count}"
@@ -223,7 +224,7 @@ def _weighed(
         more = min(sums.count, num_particles - sums.count)
 
 
-def _seen(backend: Any, pair: Any, arrays: Arrays) -> tuple[Structure, Arrays]:
+def seen_on(backend: Engine, pair: Any, arrays: Arrays) -> tuple[Structure, Arrays]:
     """Sites and plates, and the rows on which they were found.
 
     Two rows do, unless the program is made for so many rows as there are, with a parameter for each
@@ -233,14 +234,29 @@ def _seen(backend: Any, pair: Any, arrays: Arrays) -> tuple[Structure, Arrays]:
     def structure(rows: Arrays) -> Structure:
         return backend.structure(pair, rows)
 
-    few = tuple(array[:_FEW] for array in arrays)
+    few = first_rows(arrays)
     try:
-        return explaining(structure, few), few
+        found = explaining(structure, few)
     except PairError as error:
         try:
             return structure(arrays), arrays
         except Exception:
             raise error from error.__cause__
+    if len(few[0]) < len(arrays[0]) and not _has_weights(found):
+        with contextlib.suppress(Exception):  # an autoguide has the plates that it began with
+            whole = structure(arrays)
+            if _has_weights(whole):
+                return whole, arrays
+    return found, few
+
+
+def _has_weights(structure: Structure) -> bool:
+    try:
+        structure.check_match()
+        structure.check_likelihood("log_likelihood")
+    except ZooError:
+        return False
+    return True
 
 
 def check_scored(what: str, arrays: Arrays, num_particles: int = 1) -> Callable[[Structure], None]:

@@ -9,7 +9,7 @@ from inference.objectives._score_draws import check_one_constant, of_scores
 from inference.objectives._sides import Sides, row
 from inference.objectives._slopes import gradient_penalty, out_of_clamp, slope_penalty
 from inference.objectives._soundness import look, note
-from inference.objectives._unrolled import unrolled
+from inference.objectives._unrolling import unrolled
 
 if TYPE_CHECKING:
     from inference.objectives._objective import Objective

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_seed
-from inference.data.rows import Arrays, Chunk, chunks
+from inference.data.rows import FEW, Arrays, Chunk, chunks
 from inference.errors import DivergenceError
-from inference.likelihood.importance_sampling import check_scored
-from inference.pairs import explaining, fitted_on
+from inference.likelihood.importance_sampling import check_scored, seen_on
+from inference.pairs import fitted_on
 from inference.program.draws import Draws
+from inference.program.engine import Engine
 from inference.program.per_datum import check_rows
 from inference.program.structure import Structure
 
@@ -26,7 +27,7 @@ def understood(
     seed: int,
     chunk_size: int,
     engine: str | None,
-) -> tuple[Any, Any, Arrays]:
+) -> tuple[Engine, Any, Arrays]:
     """The engine, the pair, and the data as arrays, checked.
 
     Raises:
@@ -40,9 +41,11 @@ def understood(
 
 
 def looked_at(
-    backend: Any, pair: Any, arrays: Arrays, what: str
+    backend: Engine, pair: Any, arrays: Arrays, what: str
 ) -> tuple[Arrays, Callable[[Structure], None], Structure]:
     """Two rows, the check of what is scored, and the structure on them: a weight for each datum.
+
+    Of a pair that is made for all rows it is all of them.
 
     Args:
         backend: the engine.
@@ -54,9 +57,8 @@ def looked_at(
         ObjectiveError: if the pair has no weights per datum.
         PairError: if it fails on the rows.
     """
-    head = tuple(array[:2] for array in arrays)
     check = check_scored(what, arrays)
-    structure = explaining(lambda rows: backend.structure(pair, rows), head)
+    structure, head = seen_on(backend, pair, arrays)
     check_rows(structure, len(head[0]), what)
     return head, check, structure
 
@@ -70,6 +72,7 @@ def chunked(
     num_draws: int,
     chunk_size: int,
     densities: Callable[[Arrays, int, tuple[int, int]], Draws],
+    head: Arrays,
 ) -> Iterator[tuple[Chunk, Draws]]:
     """K draws' densities for some data after the other.
 
@@ -78,12 +81,13 @@ def chunked(
         num_draws: K.
         chunk_size: largest number of draws times data at once.
         densities: (rows, draws, (chunk, set)) to densities by site.
+        head: the rows that the pair was looked at on: more than a few where it takes all or none.
 
     Raises:
         DivergenceError: if a density is not a number, naming the site and the first row.
     """
     done = 0
-    rows = max(1, chunk_size // num_draws)
+    rows = len(head[0]) if len(head[0]) > FEW else max(1, chunk_size // num_draws)
     for number, chunk in enumerate(chunks(arrays, rows)):
         yield chunk, whole(chunk, num_draws, chunk_size, densities, number, done)
         done += chunk.real

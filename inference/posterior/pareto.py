@@ -106,7 +106,7 @@ def psis_k_hat(
     check_spread(structure, "psis_k_hat", num_particles)
     densities = explaining(lambda rows: backend.site_densities(pair, check, rows, int(seed)), head)
     shapes = []
-    for _, draws in chunked(arrays, num_particles, chunk_size, densities):
+    for _, draws in chunked(arrays, num_particles, chunk_size, densities, head):
         log_w = draws.likelihood_weight(structure.training_only).T  # (n, K)
         if np.isposinf(log_w).any() or np.isneginf(log_w).all(1).any():
             raise DivergenceError(

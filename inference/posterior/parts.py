@@ -87,7 +87,7 @@ def bound_parts(
     )
     found: list[dict[Any, Any]] = []
     known: frozenset[str] = frozenset()
-    for _, draws in chunked(arrays, num_particles, chunk_size, densities):
+    for _, draws in chunked(arrays, num_particles, chunk_size, densities, head):
         reconstruction = np.asarray(sum(draws.log_p_sites[name] for name in sorted(counted)))
         kl = divergences(draws, [site.name for site in structure.proposals])
         known = frozenset(draws.divergences)

@@ -69,12 +69,16 @@ class Draws:
         """log w as a likelihood's estimate has it, shape (K, N).
 
         Args:
-            training_only: observed sites that are no part of the likelihood.
+            training_only: observed sites and factors that are no part of the likelihood.
             held: latents at values that the guide did not draw, so that the weight is one of
                 p(x, held).
         """
         log_p = sum(value for name, value in self.log_p_sites.items() if name not in training_only)
-        return log_p - sum(value for name, value in self.log_q_sites.items() if name not in held)
+        return log_p - self.log_q_without({*training_only, *held})
+
+    def log_q_without(self, left: Collection[str]) -> Any:
+        """log q(z | x) of the sites that are not left out, shape (K, N)."""
+        return sum(value for name, value in self.log_q_sites.items() if name not in left)
 
     @property
     def elbo(self) -> Any:

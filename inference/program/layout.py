@@ -80,8 +80,19 @@ class Layout:
 
     @property
     def training_only(self) -> set[str]:
-        """The observed sites that are no part of the likelihood."""
-        return {site.name for site in self.observed if site.training_only}
+        """The observed sites, and the guide's factors, that are no part of the likelihood."""
+        return {site.name for site in self.observed if site.training_only} | self.steering
+
+    @property
+    def steering(self) -> set[str]:
+        """The guide's factors that are no part of log q, such as a loss of labelled rows.
+
+        Where a guide computes what it proposes of other draws, a factor may be the density of that,
+        as autoguides write their Jacobians. Where it only draws, log q is its distributions' own.
+        """
+        if any(site.auxiliary or site.point for site in self.proposals):
+            return set()
+        return {site.name for site in self.guide.values() if site.observed}
 
     @property
     def marked_for_enumeration(self) -> set[str]:

@@ -67,6 +67,18 @@ class RecordedSite:
         return self.site.batch_shape + self.site.event_shape
 
     @property
+    def shape_of_any_length(self) -> tuple[int, ...]:
+        """The shape, with as many steps as came where a chain's law is the same at all steps.
+
+        The event of such a law is one step long, and its density takes any number of them.
+        """
+        shape, first = list(self.shape), -len(self.site.event_shape)
+        chain = self.distribution.endswith(("HMM", "MRF")) and len(shape) == self.value.ndim
+        if chain and first and shape[first] == 1:
+            shape[first] = self.value.shape[first]
+        return tuple(shape)
+
+    @property
     def total(self) -> float:
         """The site's term of the log density, in nats."""
         return float(self.log_prob.astype(np.float64).sum())

@@ -70,6 +70,7 @@ class Structure(Likelihood):
                 first proposal that the model does not draw.
         """
         self.check_draws(objective)
+        self._check_unsteered(objective)
         for site in self.proposals:
             if site.point:
                 raise ObjectiveError(
@@ -119,16 +120,6 @@ class Structure(Likelihood):
         self.check_observed()
         self.check_local(objective)
         self.check_reparameterised(objective)
-
-    def check_pathwise_weights(self, objective: str) -> None:
-        """Check for a pathwise bound with importance weights per datum.
-
-        Raises:
-            ObjectiveError: naming the site that does not fit.
-        """
-        self.check_pathwise(objective)
-        self.check_weights(objective)
-        self.check_datum(objective)
 
     def check_generates(
         self, objective: str, draw: str | None, *, up_to_a_constant: bool = False
@@ -244,8 +235,9 @@ class Structure(Likelihood):
         points, their values take the place of draws.
 
         Raises:
-            ObjectiveError: naming the first site that is computed so.
+            ObjectiveError: naming the first site that is computed so, or a factor.
         """
+        self._check_unsteered(objective)
         counted = set(parts)
         if all(site.point for site in self.proposals):
             counted -= {"value"}
@@ -257,6 +249,15 @@ class Structure(Likelihood):
                     "other sites. Use ELBO() or IWAE(), or draw it from a distribution that has "
                     "these parameters."
                 )
+
+    def _check_unsteered(self, objective: str) -> None:
+        if self.steering:
+            raise ObjectiveError(
+                f"{objective} takes log q for the density of the guide's draws, but the guide's "
+                f"factor {min(self.steering)!r} is none: it steers training, and would count with "
+                "another sign or not at all. Use ELBO(), IWAE() or RLOO(num_particles), or leave "
+                "it out."
+            )
 
 
 def can_draw(model: Callable[..., Any]) -> bool:

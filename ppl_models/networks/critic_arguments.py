@@ -10,12 +10,12 @@ from ppl_models.networks.arguments import (
     check_choice,
     check_count,
     check_flag,
-    check_image_shape,
     check_network,
     check_not_negative,
     check_seed,
     check_size,
 )
+from ppl_models.networks.image_arguments import check_image_shape
 
 
 class CriticArguments:

@@ -246,10 +246,12 @@ class Probe(Recorder):
             return _shown(self._run("model", args, {}, None)[0])
         if which != "path":
             run, _ = self._run(which, args, held_at(values, double=double), None)
-            return log_prob_sum(run.sites)
+            return log_prob_sum(run.sites, double=double)
         guide, _ = self._run("guide", args, {}, None)
         model, _ = self._run("model", args, {n: s["value"] for n, s in guide.sites.items()}, None)
-        return log_prob_sum(model.sites) - log_prob_sum(guide.sites)
+        ends = model.sites, guide.sites
+        log_p, log_q = (log_prob_sum(sites, double=double) for sites in ends)
+        return log_p - log_q
 
 
 class _Uses(TorchFunctionMode):

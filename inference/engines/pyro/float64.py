@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from inference.engines.pyro.pairs import StoredPair
-from inference.program.closures import objects_of
+from inference.program.closures import held_in, objects_of
 
 
 @contextlib.contextmanager
 def in_double(pair: StoredPair) -> Iterator[None]:
-    """Parameters, buffers and new tensors in float64, and back again without a loss."""
+    """Parameters, buffers, held and new tensors in float64, and back again without a loss."""
     store: Any = pyro.get_param_store()
     modules = [
         v for v in (pair.wrapped, *objects_of(pair).values()) if isinstance(v, torch.nn.Module)
@@ -26,9 +26,11 @@ def in_double(pair: StoredPair) -> Iterator[None]:
     for module in modules:
         tensors += [*module.parameters(), *module.buffers()]
     single = {id(t): t for t in tensors if t.dtype == torch.float32}
+    held = {id(t): t for t in _held(pair, modules) if id(t) not in single}
+    kept = {key: tensor.data for key, tensor in held.items()}
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
-    for tensor in single.values():
+    for tensor in [*single.values(), *held.values()]:
         tensor.data = tensor.data.double()
     try:
         with _Doubling():
@@ -38,6 +40,17 @@ def in_double(pair: StoredPair) -> Iterator[None]:
         for tensor in single.values():
             tensor.data = tensor.data.float()
             tensor.grad = None
+        for key, tensor in held.items():
+            tensor.data = kept[key]  # in the memory that it shares with others, as before
+
+
+def _held(pair: StoredPair, modules: list[torch.nn.Module]) -> Iterator[Tensor]:
+    """Data and constants in float32: a number of float64 times one of these is a float32."""
+    every = {id(part): part for module in modules for part in module.modules()}
+    plain = [value for part in every.values() for value in vars(part).values()]
+    for value in [*held_in(pair, Tensor).values(), *plain]:
+        if isinstance(value, Tensor) and value.dtype == torch.float32:
+            yield value
 
 
 class _Doubling(TorchFunctionMode):

@@ -45,8 +45,8 @@ def uncompiled(name: str) -> str:
     return name.replace("_orig_mod.", "")
 
 
-def drop_owned(pair: StoredPair) -> None:
-    """Forget what the objective owns; call it inside of the pair's scope."""
+def drop_owned() -> None:
+    """Forget what the objective owns in the parameter store in use: call it in a pair's scope."""
     store = pyro.get_param_store()
     for name in [name for name in store._params if public_name(name).startswith(OWNED)]:
         del store[name]

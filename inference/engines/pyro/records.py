@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import pyro
 import torch
 from pyro import poutine
@@ -15,9 +14,9 @@ from torch import Tensor
 
 from inference.engines.pyro.copies import isolate, untouched_parts
 from inference.engines.pyro.float64 import in_double
-from inference.engines.pyro.inspection import describe
+from inference.engines.pyro.inspection import describe, shapes_of
 from inference.engines.pyro.isolation import random_states, untouched
-from inference.engines.pyro.pairs import StoredPair, evaluating
+from inference.engines.pyro.pairs import StoredPair, as_tensor, evaluating
 from inference.engines.pyro.parameters import unconstrained
 from inference.engines.pyro.site_records import Lines, recorded
 from inference.engines.pyro.traces import Run, run, samples
@@ -38,6 +37,7 @@ class Recorder:
     def __init__(self, pair: Any, batch: tuple[Any, ...]) -> None:
         self.given = pair
         self._begun = set[str]()
+        self._chosen: dict[str, Tensor] | None = None
         try:
             ours = untouched_parts(pair) if isinstance(pair, tuple) else pair
             self.pair = isolate(ours, torch.device("cpu"))
@@ -109,8 +109,22 @@ class Recorder:
         self, part: str, args: tuple[Any, ...], values: Mapping[str, Tensor], size: int | None
     ) -> tuple[Run, dict[str, str]]:
         function = self.pair.model if part == "model" else self.pair.guide
+        chosen = self._rows(args) if size is None else {}
         with Lines() as lines:
-            return run(function, args, values=values, size=size), lines.found
+            return run(function, args, values=chosen | dict(values), size=size), lines.found
+
+    def _rows(self, args: tuple[Any, ...]) -> dict[str, Tensor]:
+        """The rows that plates of the guide choose of more, which the model's plates then take.
+
+        So it is in each step; a model may leave the choice to the guide.
+        """
+        if shapes_of(args, {}) != shapes_of(self.batch, {}):
+            return {}
+        if self._chosen is None:
+            self._chosen = {}
+            with contextlib.suppress(Exception), torch.no_grad():  # the guide's own checks say so
+                self._chosen = run(self.pair.guide, args).fewer_rows
+        return self._chosen
 
     def _named(self, run: poutine.Trace) -> tuple[str, ...]:
         """Public names of the parameters in a trace."""
@@ -158,7 +172,7 @@ def held_at(values: Mapping[str, Array] | None, *, double: bool) -> dict[str, Te
 
 def tensors(batch: tuple[Any, ...], *, double: bool = False) -> tuple[Any, ...]:
     """Copies of a batch's arrays as tensors, the real ones in float64 if asked for."""
-    copied = tuple(torch.tensor(a) if isinstance(a, np.ndarray) else a for a in batch)
+    copied = tuple(map(as_tensor, batch))
     if not double:
         return copied
     return tuple(

@@ -84,9 +84,20 @@ def _counted(fn: Any) -> Tensor:
     return inner.flatten(-events).any(-1) if events else inner
 
 
-def log_prob_sum(sites: Mapping[str, Any]) -> Tensor:
-    """The log density of all sites of a run."""
-    return sum((_scored(node).sum() for node in sites.values()), start=torch.zeros(()))
+def log_prob_sum(sites: Mapping[str, Any], *, double: bool = False) -> Tensor:
+    """The log density of all sites of a run.
+
+    Args:
+        sites: the run's.
+        double: whether it has to be one of float64.
+
+    Raises:
+        TypeError: if it has to, and a site's is not, for the program has float32 written into it.
+    """
+    densities = [_scored(node).sum() for node in sites.values()]
+    if double and any(density.dtype == torch.float32 for density in densities):
+        raise TypeError("a log density is in float32.")
+    return sum(densities, start=torch.zeros(()))
 
 
 def _distribution(fn: Any) -> str:

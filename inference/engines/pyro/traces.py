@@ -62,6 +62,12 @@ class Run:
         return rows_in(self.trace)
 
     @property
+    def fewer_rows(self) -> dict[str, Tensor]:
+        """The rows of those plates that chose some of more."""
+        sizes = {name: self.trace.nodes[name]["fn"].size for name in self.rows}
+        return {name: rows for name, rows in self.rows.items() if len(rows) < sizes[name]}
+
+    @property
     def returned(self) -> Any:
         """What the program returned."""
         return self.trace.nodes["_RETURN"]["value"]
@@ -166,6 +172,11 @@ def guide_samples(trace: poutine.Trace) -> list[tuple[str, Any]]:
         for name, site in samples(trace)
         if not site["is_observed"] or isinstance(site["fn"], Unit)
     ]
+
+
+def whole_value(site: Mapping[str, Any]) -> Tensor:
+    """A site's value in the full shape of its distribution, batch and event."""
+    return site["value"].expand(site["fn"].batch_shape + site["fn"].event_shape)
 
 
 def rows_in(*traces: poutine.Trace) -> dict[str, Tensor]:

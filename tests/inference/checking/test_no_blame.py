@@ -48,7 +48,46 @@ def warns_of_jax(x: Tensor) -> None:
     model(x)
 
 
+INPUTS = torch.linspace(0, 2, 6)
+SERIES = torch.tensor([[0, 1, 1, 0, 1], [1, 0, 0, 0, 1], [0, 0, 1, 1, 1]])
+HALVES = torch.full((2, 2), 0.5)
+
+
+def process_of_held_data() -> None:
+    """As `pyro.contrib.gp.models.GPRegression`, which holds its rows, in float32."""
+    length = pyro.param("length", torch.tensor(1.0), constraint=dist.constraints.positive)
+    kernel = torch.exp(-0.5 * ((INPUTS - INPUTS[:, None]) / length) ** 2) + 0.1 * torch.eye(6)
+    law = dist.MultivariateNormal(torch.zeros(6), scale_tril=torch.linalg.cholesky(kernel))
+    pyro.sample("y", law, obs=INPUTS.sin())
+
+
+def chain_of_any_length(x: Tensor) -> None:
+    """A hidden Markov law whose steps are alike has an event of one step."""
+    rate = pyro.param("rate", torch.tensor(0.7), constraint=dist.constraints.unit_interval)
+    shown = dist.Bernoulli(torch.stack([rate, 1 - rate]))
+    with pyro.plate("data", len(x)):
+        pyro.sample("x", dist.DiscreteHMM(HALVES[0].log(), HALVES.log(), shown), obs=x.float())
+
+
+def topics(words: Tensor) -> None:
+    """As Pyro's example of topics: the guide's plate chooses documents, for the model too."""
+    with pyro.plate("documents", 7) as index:
+        share = pyro.sample("share", dist.Beta(torch.ones(()), 1.0))
+        with pyro.plate("words", len(words)):
+            pyro.sample("word", dist.Bernoulli(share), obs=words[:, index])
+
+
+def guide_of_topics(words: Tensor) -> None:
+    more = pyro.param("more", torch.tensor(1.0), constraint=dist.constraints.positive)
+    with pyro.plate("documents", 7, subsample_size=3) as index:
+        pyro.sample("share", dist.Beta(more + words[:, index].sum(0), 2.0))
+
+
+WORDS = (np.arange(35).reshape(5, 7) % 3 == 0).astype(np.float32)
 RIGHT = {
+    "held-in-float32": ((process_of_held_data, lambda: None), ()),
+    "chain-of-any-length": ((chain_of_any_length, lambda x: None), (SERIES.numpy(),)),
+    "rows-that-the-guide-chose": ((topics, guide_of_topics), (WORDS,)),
     "one-row": ((model, guide), (X[:1],)),
     "equal-rows": ((model, guide), (np.repeat(X[:1], 5, axis=0),)),
     "no-arguments": ((closed_over, guide_closed_over), ()),

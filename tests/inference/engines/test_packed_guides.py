@@ -19,7 +19,13 @@ from numpyro.infer.autoguide import AutoDelta, AutoMultivariateNormal
 from pyro import poutine
 from pyro.infer import Trace_ELBO, autoguide
 
-from inference import annealed_importance_sampling, fit, log_likelihood, valid_objectives
+from inference import (
+    annealed_importance_sampling,
+    bound_parts,
+    fit,
+    log_likelihood,
+    valid_objectives,
+)
 from inference.errors import ObjectiveError, PairError
 from inference.objectives import ELBO, IWAE, MMD, NVIL, RLOO, Enumerated
 
@@ -128,6 +134,47 @@ def test_what_a_guide_observes_is_no_part_of_log_q_and_its_factor_is(engine):
     pair = model, lambda x: guide(x, observes=True)
     found = log_likelihood(pair, X, num_particles=2, engine=engine)
     assert found.per_datum.sum() == pytest.approx(EVIDENCE, abs=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+def test_a_factor_beside_draws_steers_training_and_is_no_part_of_log_q(engine):
+    """As the loss of a classifier in the guide of a semi-supervised model."""
+    lib, dist, model = {
+        "pyro": (pyro, pdist, in_pyro),
+        "numpyro": (numpyro, ndist, in_numpyro),
+    }[engine]
+
+    def guide(x):
+        with lib.plate("data", len(x)):
+            lib.sample("z", dist.Normal(x / 2, 0.5**0.5))
+            kind = {"has_rsample": False} if engine == "pyro" else {}
+            lib.factor("classifier", 0 * x + 0.7, **kind)
+
+    steered = value(ELBO(analytic_kl=False), engine, model, guide)
+    assert steered == pytest.approx(EVIDENCE - 0.7 * len(X), abs=1e-5)
+    found = log_likelihood((model, guide), X, num_particles=2, engine=engine)
+    assert found.per_datum.sum() == pytest.approx(EVIDENCE, abs=1e-5)
+    validity = valid_objectives((model, guide), X, engine=engine)
+    assert {"ELBO", "IWAE", "RLOO"} <= set(validity.valid)
+    for name in ("STL", "DReG", "RWS", "WakeSleep", "TVO", "SUMO"):
+        assert "'classifier' is none" in validity.refused[name]
+
+
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+def test_a_guide_with_a_plate_of_all_rows_is_evaluated_on_all(engine):
+    """It keeps the plate of its first run, where a plain guide opens one of the rows that come."""
+    if engine == "pyro":
+        at = pyro.infer.autoguide.init_to_value(values={"z": torch.tensor(X / 2)})
+        guide = pyro.infer.autoguide.AutoNormal(in_pyro, init_loc_fn=at, init_scale=0.5**0.5)
+        pair = fit((in_pyro, guide), [(X,)], steps=1, learning_rate=1e-9, progress=False).pair
+    else:
+        at = numpyro.infer.init_to_value(values={"z": X / 2})
+        guide = numpyro.infer.autoguide.AutoNormal(in_numpyro, init_loc_fn=at, init_scale=0.5**0.5)
+        pair = fit((in_numpyro, guide), [(X,)], steps=1, learning_rate=1e-9, progress=False).pair
+    found = log_likelihood(pair, X, num_particles=2)
+    assert found.per_datum.sum() == pytest.approx(EVIDENCE, abs=1e-4)
+    parts = bound_parts(pair, X, num_particles=500)  # a mean of draws, deviation 0.06
+    assert parts.elbo.per_datum.sum() == pytest.approx(EVIDENCE, abs=0.3)
 
 
 @pytest.mark.parametrize("engine", ["pyro", "numpyro"])

@@ -57,6 +57,8 @@ KINDS: dict[str, tuple[Callable[[Any], Any], Callable[..., Any], bool]] = {
                                         lambda x, y: (x, y, 2.0), True),
     "number of numpy": (lambda f: f, lambda x, y: (x, y, np.float32(2.0)), True),
     "array without rows": (lambda f: f, lambda x, y: (x, y, np.array(2.0)), True),
+    "float that is asked for": (lambda f: lambda x, y, s: f(x, y, {float: s}[type(s)]),
+                                lambda x, y: (x, y, 2.0), False),
     "whole number": (lambda f: lambda x, y, n: f(x, y, sum([0.5] * n)),
                      lambda x, y: (x, y, 4), True),
     "string": (lambda f: lambda kind, x, y: f(x, y, {"wide": 2.0}[kind]),
