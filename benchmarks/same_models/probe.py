@@ -21,6 +21,7 @@ def main() -> None:
     """Write every site's values and log densities, by part and name, call by call."""
     asked = [Path(each) for each in sys.argv[1:]]
     for given, out in zip(asked[::2], asked[1::2], strict=True):
+        found: dict[str, Any]
         try:
             found = _numbers(given)
         except Exception as error:

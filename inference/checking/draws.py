@@ -53,8 +53,18 @@ def draws_look_like_data(context: Context) -> Iterator[Mistake]:
 @check(needs=("model-draws",))
 def returns_a_point(context: Context) -> Iterator[Mistake]:
     """It returns a point of data space for each row."""
-    returned, expected = _drawn(context).returned, context.batch[0].shape
-    if returned is None or returned.shape != expected:
+    run, expected = _drawn(context), context.batch[0].shape
+    returned = run.returned
+    sites = run.sites.items() if returned is not None and returned.shape != expected else ()
+    other = [name for name, site in sites if np.array_equal(np.asarray(returned), site.value)]
+    if other:
+        yield Mistake(
+            f"model(None, size={context.rows}) returns what it draws as {other[0]!r}, and not the "
+            f"likelihood's mean of its first argument, of shape {expected}. That is right under "
+            "objectives of likelihoods; MMD and Adversarial then need draw='sample' or 'score'.",
+            level="limit",
+        )
+    elif returned is None or returned.shape != expected:
         came = "nothing" if returned is None else f"shape {returned.shape}"
         yield Mistake(
             f"model(None, size={context.rows}) should return the likelihood's mean, of shape "

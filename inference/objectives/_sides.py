@@ -76,7 +76,7 @@ def latents_of(program: Program, *, noise: Any, beside_data: bool) -> Sides:
         beside_data: whether data and what is given besides stand beside both.
     """
     x, *given = program.data
-    made = program.generate(len(x))
+    made = program.generate(len(x), draw="sample")  # for its latents
     draws = program.draw(1)
     names = [site.name for site in program.structure.proposals]
     proposed = {name: draws.values[name][0].reshape(len(x), -1) for name in names}

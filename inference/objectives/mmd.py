@@ -244,7 +244,7 @@ class InfoVAE(Objective):
         rows = len(program.data[0])
         if weight == 0 or rows < 2:
             return program.total(per_datum[0])
-        prior = program.generate(rows).latents
+        prior = program.generate(rows, draw="sample").latents  # x itself is not used
         ours = program.ops.concatenate(
             [draws.values[name][0].reshape(rows, -1) for name in sorted(latents)]
         )

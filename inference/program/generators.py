@@ -31,6 +31,27 @@ def rows_drawn(returned: Any, computed: Mapping[str, Any]) -> Any:
     )
 
 
+def check_means(returned: Any, drawn: Any, name: str) -> None:
+    """Check that what a model returns can be the mean of what it draws as data.
+
+    Args:
+        returned: what the model returned.
+        drawn: the value of the site that makes the data.
+        name: that site's.
+
+    Raises:
+        ObjectiveError: if it is no array of the same shape.
+    """
+    came = tuple(returned.shape) if hasattr(returned, "shape") else None
+    if came != tuple(drawn.shape):
+        raise ObjectiveError(
+            "draw='mean' compares the mean of the likelihood with the data, which is what "
+            f"model(None, size=n) returns, of shape {tuple(drawn.shape)} as the draw of {name!r}; "
+            f"it returned {type(returned).__name__ if came is None else f'shape {came}'}. Return "
+            "that mean, or use draw='sample' or draw='score'."
+        )
+
+
 def by_row(log_p: Any, size: int) -> Any:
     """A log density summed to the rows that were drawn, (size,): their plate is the rightmost."""
     axes = [axis for axis, length in enumerate(log_p.shape) if length == size]

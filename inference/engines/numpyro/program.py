@@ -22,7 +22,7 @@ from inference.engines.numpyro.traces import networks_state, run
 from inference.engines.numpyro.weights import Weights
 from inference.program.distributions import sequential_part
 from inference.program.draws import Draws
-from inference.program.generators import by_row, rows_drawn
+from inference.program.generators import by_row, check_means, rows_drawn
 from inference.program.program import RELAXED_AT, Generated, Relaxation
 
 _ELSEWHERE = 2**31 - 2  # folded into the keys of programs on other batches: see `Passes.next_key`
@@ -155,7 +155,9 @@ class NumPyroProgram(Energies, Weights, Belongings, Arithmetic):
         sites, x = made.sites, made.returned
         if name is None:
             x = rows_drawn(x, made.computed)
-        elif draw != "mean":
+        elif draw == "mean":
+            check_means(x, sites[name]["value"], name)
+        else:
             x = sites[name]["value"]
             if draw == "straight-through" and self.structure.generated.sequential:
                 x = x + made.returned - lax.stop_gradient(made.returned)

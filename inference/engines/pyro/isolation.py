@@ -17,6 +17,7 @@ from pyro.infer.autoguide.guides import AutoGuide
 from torch import Tensor
 from torch.distributions import Transform
 
+from inference.engines.pyro.counters import Counters
 from inference.engines.pyro.pair_networks import networks
 from inference.engines.thread_lock import ALONE
 
@@ -28,7 +29,8 @@ class Kept:
     """What running a pair changes besides its parameters, as it was when this was made.
 
     Buffers (the averages of batch normalisation, the vectors of spectral normalisation), numbers
-    and tensors among the attributes of networks, their modes, and which parameters are trained.
+    and tensors among the attributes of networks, their modes, which parameters are trained, and
+    what the program itself counts elsewhere.
     """
 
     def __init__(self, functions: tuple[Callable[..., Any], ...]) -> None:
@@ -47,6 +49,7 @@ class Kept:
         self.tensors = [(t, t.detach().clone()) for t in tensors]
         trained = (p for m in self.modules for p in m._parameters.values() if p is not None)
         self.trained = [(parameter, parameter.requires_grad) for parameter in trained]
+        self.counters = Counters(functions)
 
     def restore(self) -> None:
         """Put everything back."""
@@ -72,6 +75,7 @@ class Kept:
             if parameter.requires_grad != trained:
                 parameter.requires_grad_(trained)
         forget(module for module in self.modules if isinstance(module, Transform))
+        self.counters.restore()
 
     def state(self) -> list[Tensor]:
         """Copies of the present buffers."""

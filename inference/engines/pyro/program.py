@@ -20,7 +20,7 @@ from inference.engines.pyro.traces import run
 from inference.engines.pyro.weights import Weights
 from inference.program.distributions import sequential_part
 from inference.program.draws import Draws
-from inference.program.generators import by_row, rows_drawn
+from inference.program.generators import by_row, check_means, rows_drawn
 from inference.program.program import RELAXED_AT, Generated, Relaxation
 from inference.program.structure import Structure
 
@@ -151,7 +151,9 @@ class PyroProgram(Energies, Weights, Belongings, Arithmetic):
         name = self.structure.generated.name if self.structure.observed else None
         if name is None:
             x = rows_drawn(x, made.computed)
-        elif draw != "mean":
+        elif draw == "mean":
+            check_means(x, sites[name]["value"], name)
+        else:
             x = sites[name]["value"]
             if draw == "straight-through" and self.structure.generated.sequential:
                 x = x + made.returned - made.returned.detach()

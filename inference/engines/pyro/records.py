@@ -13,6 +13,7 @@ from pyro import poutine
 from torch import Tensor
 
 from inference.engines.pyro.copies import isolate, untouched_parts
+from inference.engines.pyro.counters import Counters
 from inference.engines.pyro.float64 import in_double
 from inference.engines.pyro.inspection import describe, shapes_of
 from inference.engines.pyro.isolation import random_states, untouched
@@ -38,6 +39,7 @@ class Recorder:
         self.given = pair
         self._begun = set[str]()
         self._chosen: dict[str, Tensor] | None = None
+        self._counted: dict[str, Counters] = {}
         try:
             ours = untouched_parts(pair) if isinstance(pair, tuple) else pair
             self.pair = isolate(ours, torch.device("cpu"))
@@ -96,12 +98,13 @@ class Recorder:
         A model whose prior cannot draw runs as it is going to.
         """
         if part not in self._begun:
-            try:
-                self._run(part, tensors(self.batch), {}, None)
-            except NotImplementedError:
-                if not given[1]:
-                    raise
-                self._run(part, *given)
+            with untouched(self.pair.model, self.pair.guide):
+                try:
+                    self._run(part, tensors(self.batch), {}, None)
+                except NotImplementedError:
+                    if not given[1]:
+                        raise
+                    self._run(part, *given)
             self._begun.add(part)
             torch.manual_seed(rng_seed)
 
@@ -109,22 +112,28 @@ class Recorder:
         self, part: str, args: tuple[Any, ...], values: Mapping[str, Tensor], size: int | None
     ) -> tuple[Run, dict[str, str]]:
         function = self.pair.model if part == "model" else self.pair.guide
-        chosen = self._rows(args) if size is None else {}
+        if self._chosen is None:
+            self._chosen = self._first()
+        same = size is None and shapes_of(args, {}) == shapes_of(self.batch, {})
+        chosen = self._chosen if same else {}
+        if part in self._counted:
+            self._counted[part].restore()
         with Lines() as lines:
             return run(function, args, values=chosen | dict(values), size=size), lines.found
 
-    def _rows(self, args: tuple[Any, ...]) -> dict[str, Tensor]:
-        """The rows that plates of the guide choose of more, which the model's plates then take.
+    def _first(self) -> dict[str, Tensor]:
+        """Run the guide, after which the model runs in a step; nothing where it fails.
 
-        So it is in each step; a model may leave the choice to the guide.
+        Returns:
+            The rows that its plates choose of more, which the model's plates then take.
         """
-        if shapes_of(args, {}) != shapes_of(self.batch, {}):
-            return {}
-        if self._chosen is None:
-            self._chosen = {}
-            with contextlib.suppress(Exception), torch.no_grad():  # the guide's own checks say so
-                self._chosen = run(self.pair.guide, args).fewer_rows
-        return self._chosen
+        functions = self.pair.model, self.pair.guide
+        self._counted["guide"] = Counters(functions)
+        with untouched(*functions), torch.no_grad(), contextlib.suppress(Exception):
+            first = run(self.pair.guide, tensors(self.batch))
+            self._counted["model"] = Counters(functions)
+            return first.fewer_rows
+        return {}
 
     def _named(self, run: poutine.Trace) -> tuple[str, ...]:
         """Public names of the parameters in a trace."""

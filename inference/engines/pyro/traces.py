@@ -64,8 +64,8 @@ class Run:
     @property
     def fewer_rows(self) -> dict[str, Tensor]:
         """The rows of those plates that chose some of more."""
-        sizes = {name: self.trace.nodes[name]["fn"].size for name in self.rows}
-        return {name: rows for name, rows in self.rows.items() if len(rows) < sizes[name]}
+        laws: dict[str, Any] = {name: self.trace.nodes[name]["fn"] for name in self.rows}
+        return {name: rows for name, rows in self.rows.items() if len(rows) < laws[name].size}
 
     @property
     def returned(self) -> Any:

@@ -15,7 +15,8 @@ from mistakes import MISTAKES, X, generative, guide, heads, model, observe, prio
 from rarer_mistakes import ROWS, by_row, exact, mean_of_all
 from torch import Tensor
 
-from inference import check_pair
+from inference import check_pair, fit
+from inference.errors import ObjectiveError
 
 
 def closed_over() -> None:
@@ -191,3 +192,22 @@ def test_kinks_are_not_blamed():
 
     checks = ["gradient-of-log-p", "gradient-through-draws"]
     assert not check_pair((kinked, guide), X, checks=checks).failed
+
+
+def test_a_model_that_draws_and_returns_another_of_its_sites_is_told_which_objectives_take_it():
+    """As `pyro.contrib.cevae`, whose model returns the outcome; MMD of means raised torch's own."""
+
+    def returns_y(x: Tensor | None = None, y: Tensor | None = None, *, size: int = 1) -> Tensor:
+        with pyro.plate("data", size if x is None else len(x)):
+            mean = prior() @ weight()
+            pyro.sample("x", dist.Normal(mean, 1.0).to_event(1), obs=x)
+            return pyro.sample("y", dist.Normal(mean[..., 0], 1.0), obs=y)
+
+    pair = returns_y, lambda x, y: guide(x)
+    report = check_pair(pair, X, X[:, 0])
+    assert not report.failed, report
+    assert [each.check for each in report.limits] == ["returns-a-point"]
+    with pytest.raises(ObjectiveError, match=r"mean of the likelihood.*draw='sample'"):
+        fit(pair, (X, X[:, 0]), objective="mmd", steps=1, progress=False)
+    for objective in ("mmd:draw=sample", "infovae"):
+        fit(pair, (X, X[:, 0]), objective=objective, steps=1, progress=False)

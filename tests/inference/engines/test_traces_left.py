@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyro.distributions as dist
 import pyro.distributions.transforms as flows
 import pytest
 import torch
+from pyro import poutine
 from pyro.infer import SVI, Trace_ELBO
 from pyro.infer.autoguide import AutoNormal
 from torch import Tensor, nn
@@ -192,3 +194,43 @@ def test_data_are_copied_for_a_look() -> None:
     assert structure.observed[0].argument == 0
     assert all(each is not x for each in seen)
     assert len(seen) == 1
+
+
+def annealed_by(where: str) -> tuple[Any, Callable[[], int]]:
+    """A pair that counts its own steps, to anneal its latent's terms; and the count."""
+    held, counts, listed = SimpleNamespace(steps=0), {"steps": 0}, list[int]()
+    steps = 0
+
+    def count() -> int:
+        own = {"object": held.steps, "dictionary": counts["steps"], "variable": steps}
+        return own.get(where, len(listed))
+
+    def latent(law: Any) -> Any:
+        with poutine.scale(scale=0.1 * count()):
+            return pyro.sample("z", law)
+
+    def model(x: Tensor) -> None:
+        with pyro.plate("data", len(x)):
+            z = latent(dist.Normal(torch.zeros(2), 1.0).to_event(1))
+            pyro.sample("x", dist.Normal(z, 1.0).to_event(1), obs=x)
+
+    def guide(x: Tensor) -> None:
+        nonlocal steps
+        steps, held.steps = steps + 1, held.steps + 1
+        counts["steps"] += 1
+        listed.append(len(listed))
+        slope = pyro.param("slope", torch.tensor(0.4))
+        with pyro.plate("data", len(x)):
+            latent(dist.Normal(slope * x, 0.7).to_event(1))
+
+    return (model, guide), count
+
+
+@pytest.mark.parametrize("where", ["object", "dictionary", "variable", "list"])
+def test_what_a_program_counts_outside_of_networks_are_steps(where: str) -> None:
+    pair, count = annealed_by(where)
+    with pyro.get_param_store().scope():
+        fit(pair, [(torch.tensor(X),)], steps=3, progress=False)
+    assert count() == 3
+    assert not check_pair(pair, X[:7]).failed
+    assert count() == 3
