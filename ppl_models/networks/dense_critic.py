@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from ppl_models.networks.critic_arguments import DenseArguments
 from ppl_models.networks.mlp import ACTIVATION_FUNCTIONS, linear
 
-
 START = 0.1  # standard deviation of the first weights, as in Salimans et al. 2016
 
 
