@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--hidden", type=int, nargs="+", default=(500, 250, 250))
     for name, kind, usual in (
-        ("noise", float, 0.15),
+        ("noise", float, 0.1),
         ("steps", int, 6_000),
         ("share", float, 0.25),
         ("batch", int, 100),

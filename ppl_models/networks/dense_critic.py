@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from ppl_models.networks.critic_arguments import DenseArguments
 from ppl_models.networks.mlp import ACTIVATION_FUNCTIONS, linear
 
+START = 0.1  # standard deviation of the first weights, as in Salimans et al. 2016
+
 
 class WeightNorm(nn.Module):
     """A linear layer whose units have weights of norm 1, or of a norm that is learnt.
@@ -20,7 +22,8 @@ class WeightNorm(nn.Module):
 
         y_j = s_j x . w_j / |w_j| + b_j,   s_j = 1, or trained from there
 
-    w starts normal, so that all directions are alike, and b at 0.
+    w starts as Normal(0, 0.1^2), so that all directions are alike, and b at 0. The length of w does
+    not show in y, but a step of Adam turns a long w less than a short one.
 
     Args:
         fan_in: columns of x.
@@ -33,7 +36,7 @@ class WeightNorm(nn.Module):
         self, fan_in: int, fan_out: int, generator: torch.Generator, *, scaled: bool
     ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(fan_out, fan_in, generator=generator))
+        self.weight = nn.Parameter(START * torch.randn(fan_out, fan_in, generator=generator))
         self.scale = nn.Parameter(torch.ones(fan_out)) if scaled else None
         self.bias = nn.Parameter(torch.zeros(fan_out))
 

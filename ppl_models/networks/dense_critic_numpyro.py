@@ -12,6 +12,8 @@ from flax import nnx
 from ppl_models.networks.critic_arguments import DenseArguments
 from ppl_models.networks.mlp_numpyro import ACTIVATION_FUNCTIONS, linear
 
+START = 0.1  # standard deviation of the first weights
+
 
 class WeightNorm(nnx.Module):
     """A linear layer whose units have weights of norm 1, or of a norm that is learnt.
@@ -20,7 +22,7 @@ class WeightNorm(nnx.Module):
     """
 
     def __init__(self, fan_in: int, fan_out: int, rngs: nnx.Rngs, *, scaled: bool) -> None:
-        self.kernel = nnx.Param(jax.random.normal(rngs.params(), (fan_in, fan_out)))
+        self.kernel = nnx.Param(START * jax.random.normal(rngs.params(), (fan_in, fan_out)))
         self.scale = nnx.Param(jnp.ones(fan_out)) if scaled else None
         self.bias = nnx.Param(jnp.zeros(fan_out))
 
