@@ -92,6 +92,16 @@ def few_labels(
     return Measured({"classification_error": Figure(error)}, seconds(run))
 
 
+def domain_classifier(columns: int) -> dict[str, Any]:
+    """Options of the `conditional_network` that tells the classes of digits of so many pixels."""
+    return {
+        "data_dim": 10,
+        "condition_dim": columns,
+        "hidden": (100,),
+        "likelihood": "categorical",
+    }
+
+
 def domains(seed: int, out: Path, *, target: str, weight: float, steps: int) -> Measured:
     """Test error on changed digits of a classifier that has seen labels of plain ones.
 
@@ -111,14 +121,7 @@ def domains(seed: int, out: Path, *, target: str, weight: float, steps: int) -> 
 
     source, other, test = data.train, changed(data.train), changed(data.test)
     known = np.eye(10, dtype=np.float32)[data.labels["train"]]
-    pair = create(
-        "conditional_network",
-        data_dim=10,
-        condition_dim=source.shape[1],
-        hidden=(100,),
-        likelihood="categorical",
-        seed=seed,
-    )
+    pair = create("conditional_network", **domain_classifier(source.shape[1]), seed=seed)
     run = _fit(
         pair,
         (

@@ -9,7 +9,7 @@ import itertools
 import math
 import numbers
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -221,23 +221,6 @@ def called(name: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> 
             f"{name} is called with ({', '.join(given)}), which {shown(function)} does not take: "
             f"{error}."
         ) from error
-
-
-def check_bandwidths(bandwidths: Sequence[float]) -> tuple[float, ...]:
-    """Check bandwidths, and put them in order from the smallest to the largest.
-
-    Raises:
-        ArgumentError: if there are none, or one is not positive.
-    """
-    scales = tuple(listed("bandwidths", bandwidths) or ())
-    if not scales:
-        raise ArgumentError(
-            "bandwidths must be one positive number or more, as a list such as [0.5, 1.0]; got "
-            f"{shown(bandwidths)}."
-        )
-    for scale in scales:
-        check_positive("every entry of bandwidths", scale)
-    return tuple(sorted(map(float, scales)))
 
 
 def _in_plain_numbers(name: str, value: Any) -> Any:

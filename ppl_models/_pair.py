@@ -26,6 +26,9 @@ class Pair:
     `x`, the batch plate is `data`, and local latents live inside it. Networks accept any leading
     dimensions.
 
+    A constructor raises a `ValueError` that names the argument where one is out of range; the
+    classes say what else they refuse.
+
     Nothing has to inherit from this class to be trained: `fit` takes any object with these two
     methods. What the base adds is `hyperparameters`, the constructor's arguments with their
     defaults, from which a saved run rebuilds the pair.

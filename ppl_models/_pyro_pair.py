@@ -58,6 +58,11 @@ class PyroPair(Pair, torch.nn.Module):
         """What training changes: parameters, and what `state_dict` has of buffers."""
         return dict(self.state_dict(keep_vars=True))
 
+    def add_parameters(self, start: Mapping[str, NDArray[Any]]) -> None:
+        """Make parameters of these names, from these initial values."""
+        for name, value in start.items():
+            self.register_parameter(name, torch.nn.Parameter(torch.tensor(value)))
+
     def register(self, *parts: str) -> None:
         """Show the named submodules' parameters to the inference algorithm; all without a name."""
         prefix = f"{type(self).__name__}-{self._instance}"

@@ -26,27 +26,35 @@ def write_call(
     np.savez(path, **{"call": np.array(json.dumps(call)), **arrays, **held})
 
 
-def numbers(tree: Path, given: Path, out: Path) -> dict[str, Any]:
-    """What the model of a tree does; see `probe.py`.
+def numbers(tree: Path, calls: Sequence[Path], folder: Path) -> list[dict[str, Any]]:
+    """What the models of a tree do, in one process for all calls; see `probe.py`.
 
     Args:
         tree: folder with a `ppl_models`.
-        given: the call, as `write_call` keeps it.
-        out: file that may be written.
+        calls: as `write_call` keeps them.
+        folder: may be written into.
+
+    Returns:
+        Arrays by name for each call; `"error"` alone where it does not run there.
 
     Raises:
-        RuntimeError: with the last line of its error, if it does not run there.
+        RuntimeError: with the last line of the error, if the process ends before its time.
     """
     environment = {**os.environ, "PYTHONPATH": str(tree)}
-    asked = [sys.executable, str(_PROBE), str(given), str(out)]
+    outs = [folder / f"{number}.npz" for number in range(len(calls))]
+    files = [str(file) for both in zip(calls, outs, strict=True) for file in both]
+    asked = [sys.executable, str(_PROBE), *files]
     done = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{tree.name}: {done.stderr.strip().splitlines()[-1]}")
-    return dict(np.load(out))
+    return [dict(np.load(out)) for out in outs]
 
 
 def compared(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What two models do otherwise, in words; empty if nothing."""
+    for when, found in (("then", then), ("now", now)):
+        if "error" in found:
+            return f"{when}: {found['error']}"
     if len(then) == len(now) and then.keys() != now.keys():
         # Sites of other names, in the same order.
         now = dict(zip(then, now.values(), strict=True))

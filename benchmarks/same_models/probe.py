@@ -1,8 +1,9 @@
-"""What a model and its guide do at their first parameters, with the packages that are imported.
+"""What models and their guides do at their first parameters, with the packages that are imported.
 
-Run by its path, with another tree first on PYTHONPATH: it imports the model and nothing else of it.
+Run by its path, with another tree first on PYTHONPATH: it imports the models and nothing else of
+it. What fails leaves its error in place of numbers.
 
-python probe.py CALL.npz NUMBERS.npz
+python probe.py CALL.npz NUMBERS.npz [CALL.npz NUMBERS.npz ...]
 """
 
 from __future__ import annotations
@@ -17,8 +18,18 @@ import numpy as np
 
 
 def main() -> None:
-    """Write every site's values and log densities, by part and name."""
-    given, out = (Path(each) for each in sys.argv[1:])
+    """Write every site's values and log densities, by part and name, call by call."""
+    asked = [Path(each) for each in sys.argv[1:]]
+    for given, out in zip(asked[::2], asked[1::2], strict=True):
+        found: dict[str, Any]
+        try:
+            found = _numbers(given)
+        except Exception as error:
+            found = {"error": np.array(f"{type(error).__name__}: {error}")}
+        np.savez(out, **found)
+
+
+def _numbers(given: Path) -> dict[str, Any]:
     held = dict(np.load(given, allow_pickle=False))
     call: dict[str, Any] = json.loads(str(held.pop("call")))
     rows = tuple(held.pop(f"row {number}") for number in range(call["rows"]))
@@ -26,7 +37,7 @@ def main() -> None:
 
     pair = create(call["model"], engine=call["engine"], **call["settings"], **held)
     sites = _pyro if call["engine"] == "pyro" else _numpyro
-    np.savez(out, **dict(sites(pair, rows)))
+    return dict(sites(pair, rows))
 
 
 def _numpyro(pair: Any, rows: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
@@ -51,6 +62,7 @@ def _pyro(pair: Any, rows: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
     from pyro import poutine
 
     tensors = [torch.as_tensor(each) for each in rows]
+    pyro.clear_param_store()
     pyro.set_rng_seed(0)
     guide = poutine.trace(pair.guide).get_trace(*tensors)
     model = poutine.trace(poutine.replay(pair.model, trace=guide)).get_trace(*tensors)

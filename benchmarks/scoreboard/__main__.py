@@ -23,6 +23,12 @@ from benchmarks.scoreboard.row import Row, counted
 from inference.published.provenance import commit, hardware, said_versions
 
 ENGINES = ("pyro", "numpyro")
+AT_ONCE = {
+    "that train in one folder": together.in_one_folder,
+    "that compare in one folder": together.compared_in_one_folder,
+    "that append to one file of results": together.results_in_one_file,
+    "that write one report": together.report_in_one_file,
+}
 FAST = {"kills": 1, "signals": 1, "loads": 60, "resumes": 10, "processes": 2, "again": 2}
 FULL = {"kills": 25, "signals": 4, "loads": 1_200, "resumes": 220, "processes": 4, "again": 16}
 
@@ -61,10 +67,11 @@ def tried(
                 f"{engine}: {name}, saved and resumed to the bit",
                 partial(endings.by_signal, engine, place, name, sizes["signals"]),
             )
-        yield (
-            f"{engine}: processes in one folder, no torn read",
-            partial(together.in_one_folder, engine, place, sizes["processes"]),
-        )
+        for what, at_once in AT_ONCE.items():
+            yield (
+                f"{engine}: processes {what}, no torn read",
+                partial(at_once, engine, place, sizes["processes"]),
+            )
         yield f"{engine}: threads at once", partial(together.in_threads, engine, 4)
         yield f"{engine}: the same seed again", partial(together.again, engine, sizes["again"])
 

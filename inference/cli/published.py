@@ -51,7 +51,7 @@ def reproduce_command(
     from inference.published.frame import lines
     from inference.published.reading import read_rows
     from inference.published.reproduce import reproduce
-    from inference.published.result import RESULTS, append, read_results
+    from inference.published.result import RESULTS, append
     from inference.published.row import FOLDER
     from ppl_models._registry import find_place
     from ppl_models.datasets import load
@@ -71,8 +71,7 @@ def reproduce_command(
     with answering(ValueError, TypeError, OSError), plain_warnings(), kept:
         module = find_place(row.model).module(row.engine)
         found = reproduce(row, budget, load, make, module, seeds=seeds, out=out)
-        there = read_results(where)
-        append(where, [each for each in found if each not in there])
+        append(where, found)
         shown = lines(rows=rows or FOLDER, path=where)
     if as_json:
         say_json([vars(each) for each in found])

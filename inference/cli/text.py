@@ -1,11 +1,10 @@
-"""What the command line says: tables, progress, and errors as sentences about its options.
-
-Nothing here imports a framework.
-"""
+"""What the command line says: tables, progress, errors as sentences about options; no framework."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import re
 import shlex
 import sys
@@ -32,6 +31,7 @@ console = Console(markup=False, emoji=False, highlight=False)
 _SECONDS_BETWEEN_LINES = 60.0
 _errors = Console(markup=False, emoji=False, highlight=False, stderr=True)
 
+_UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 INTERRUPTED = 130  # what a shell calls a command that ended with Ctrl-C
 
 _KEYWORDS = (
@@ -124,6 +124,16 @@ class Commands(TyperGroup):
         settings["standalone_mode"] = False
         try:
             code = super().main(*args, **settings)
+            sys.stdout.flush()
+        except OSError as error:
+            if not _unwritten(error):
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
+            complain(
+                "the standard output, or a file of the command, cannot be written: "
+                f"{error.strerror}; make room, and give the command again."
+            )
+            code = 1
         except Exception as error:
             # The classes of these errors have moved between releases; this method has not.
             message = getattr(error, "format_message", None)
@@ -132,6 +142,11 @@ class Commands(TyperGroup):
             complain(message())
             code = 2
         sys.exit(code or 0)
+
+
+def _unwritten(error: Exception) -> bool:
+    """Whether what was open already could not be written: the standard output, for one."""
+    return isinstance(error, OSError) and error.errno in _UNWRITTEN and error.filename is None
 
 
 def complain(message: str) -> None:
@@ -150,6 +165,8 @@ def answering(*kinds: type[Exception], about: Mapping[str, Any] | None = None) -
     try:
         yield
     except (ZooError, *kinds) as error:
+        if isinstance(error, BrokenPipeError) or _unwritten(error):
+            raise  # not what the user passed: see `Commands`
         message = str(error)
         if isinstance(error, OSError) and error.strerror:
             message = f"{error.filename} cannot be used: {error.strerror}; choose another path."

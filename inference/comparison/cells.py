@@ -14,6 +14,7 @@ from typing import Any
 
 from inference.comparison.chains import holds_chains, read_chains, sampled, training_arrays
 from inference.comparison.metric import Figure, Metric
+from inference.data.rows import first_rows
 from inference.descriptions import describe_pair
 from inference.engines import engine_name, load_engine
 from inference.errors import RunFolderError, ZooError
@@ -187,7 +188,7 @@ def _trained(cell: Cell, pair: Any, engine: str, data: Any) -> Run:
         done = RunFolder(cell.run_folder).load()
         budget["seconds"] -= 0 if done is None else done.progress["seconds"]
         if budget["seconds"] <= 0:
-            head = tuple(array[:2] for array in training_arrays(data))
+            head = first_rows(training_arrays(data))
             return load_run(cell.run_folder, pair=pair, batch=head, objective=None)
     return fit(
         pair,
@@ -212,9 +213,7 @@ def _judge(cell: Cell, pair: Any, engine: str, data: Any) -> Objective | None:
     valid = getattr(data, "valid", ())
     if len(valid) == 0 or getattr(cell.learning, "unit", Objective.unit) != Objective.unit:
         return None
-    structure: Structure = load_engine(engine).structure(
-        pair, tuple(array[:2] for array in training_arrays(data))
-    )
+    structure: Structure = load_engine(engine).structure(pair, first_rows(training_arrays(data)))
     for judge in (VIMCO(num_particles=_JUDGE_DRAWS), ELBO()):
         try:
             judge.require(structure)

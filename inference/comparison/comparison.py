@@ -14,6 +14,7 @@ from inference.comparison.cells import Cell, Result
 from inference.comparison.chains import Chains, read_chains
 from inference.comparison.metric import Metric
 from inference.comparison.ranking import Summary, summaries
+from inference.data.rows import first_rows
 from inference.errors import ArgumentError
 from inference.tables import PrintedTable
 from inference.training.loading import load_run
@@ -108,7 +109,7 @@ class Comparison:
         for cell, result in zip(self.cells, self.results, strict=True):
             same = (cell.pair, cell.objective) == (pair, objective)
             if same and seed in (None, cell.seed) and not result.failed and cell.fits:
-                head = tuple(array[:2] for array in self.x)
+                head = first_rows(self.x)
                 fitted = cell.build()
                 return load_run(cell.run_folder, pair=fitted, batch=head, objective=cell.learning)
         known = ", ".join(f"{r.pair!r} {r.objective!r} {r.seed}" for r in self.results)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Arrays = tuple[NDArray[Any], ...]
 """Arrays with a row for each datum, N rows each."""
+FEW = 2  # rows on which a pair is looked at
 
 
 def slices(count: int, most: int) -> Iterator[slice]:
@@ -24,6 +25,11 @@ def cut(arrays: Arrays, most: int) -> Iterator[Arrays]:
     """The rows of the arrays in turn, at most `most` at once; the last may be fewer."""
     for part in slices(len(arrays[0]), most):
         yield tuple(array[part] for array in arrays)
+
+
+def first_rows(arrays: Arrays) -> Arrays:
+    """Two rows, or the only one: enough for a look at the sites and plates of a pair."""
+    return tuple(array[:FEW] for array in arrays)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.data.rows import Arrays, cut, slices
+from inference.data.rows import Arrays, cut, first_rows, slices
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError, warn_user
 from inference.program.batches import Batch
+from inference.program.engine import Engine
 from inference.program.sites import Site
 from inference.program.structure import Structure
 
@@ -72,11 +73,11 @@ def check_support(
             )
 
 
-def check_askable(engine: Any, pair: Any, arrays: Arrays, name: str) -> None:
+def check_askable(backend: Engine, pair: Any, arrays: Arrays, name: str) -> None:
     """Check that a guide is asked about what the model could have drawn, such as no bytes for bits.
 
     Args:
-        engine: of the pair.
+        backend: the pair's engine.
         pair: of the zoo, or a program; one that fails on a few rows is not looked at.
         arrays: what is asked about.
         name: what to call it in a message.
@@ -85,7 +86,7 @@ def check_askable(engine: Any, pair: Any, arrays: Arrays, name: str) -> None:
         DataError: naming the site, its support, and the range that came.
     """
     try:
-        structure = engine.structure(pair, tuple(array[:2] for array in arrays))
+        structure = backend.structure(pair, first_rows(arrays))
     except Exception:  # a program that is made for all rows, or whose guide alone takes these
         return
     check_support(structure, arrays, name, strict=None)

@@ -18,6 +18,7 @@ from inference.estimators.request import Request, check_comparable, particle_cou
 from inference.estimators.weights import effective_sample_sizes
 from inference.objectives import Objective
 from inference.pairs import explaining, fitted_on
+from inference.program.engine import Engine
 from inference.program.moments import GradientMoments
 from inference.program.program import OWNED
 from inference.training.run import Run
@@ -141,7 +142,12 @@ class _Bench:
     """A pair at fixed parameters with a batch; every sample of gradients has its own seed."""
 
     def __init__(
-        self, backend: Any, pair: Any, batch: tuple[NDArray[Any], ...], run: Run | None, seed: int
+        self,
+        backend: Engine,
+        pair: Any,
+        batch: tuple[NDArray[Any], ...],
+        run: Run | None,
+        seed: int,
     ) -> None:
         self.backend, self.pair, self.batch, self.run = backend, pair, batch, run
         self.seeds = np.random.SeedSequence(seed)

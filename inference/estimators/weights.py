@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from inference.errors import ObjectiveError, PairError
 from inference.likelihood.importance_sampling import check_scored
+from inference.program.engine import Engine
 from inference.program.per_datum import check_rows
 
 _LEAST, _SETS, _ROWS = 1000, 20, 20_000  # draws per datum, sets of K, rows scored at a time
 
 
 def effective_sample_sizes(
-    backend: Any, pair: Any, batch: tuple[NDArray[Any], ...], counts: list[int], seed: int
+    backend: Engine, pair: Any, batch: tuple[NDArray[Any], ...], counts: list[int], seed: int
 ) -> dict[int, float]:
     """Mean over data and sets of K draws of (sum_k w_k)^2 / sum_k w_k^2, which is from 1 to K.
 

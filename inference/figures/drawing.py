@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from inference.arguments import check_count, check_positive, check_seed
 from inference.data.arrays import observed_entries
 from inference.errors import ArgumentError
-from inference.figures.asked import check_tiles
+from inference.figures.arguments import check_tiles
 from inference.figures.pictures import Picture, Run, image_grid, image_shape, show
 from inference.pairs import fitted_on
 

@@ -12,7 +12,7 @@ from inference.arguments import check_count, check_one_of, check_seed
 from inference.data.arrays import as_array
 from inference.descriptions import shown
 from inference.errors import ArgumentError
-from inference.figures.asked import check_rows, check_run, check_site, check_tiles
+from inference.figures.arguments import check_rows, check_run, check_site, check_tiles
 from inference.figures.pictures import Picture, Run, image_grid, image_shape, show
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from inference.arguments import check_count, check_seed, check_text, listed
 from inference.descriptions import shown
 from inference.errors import ArgumentError
-from inference.figures.asked import check_tiles
+from inference.figures.arguments import check_tiles
 from inference.figures.pictures import Picture, Run, image_grid, image_shape, show
 from inference.pairs import Fitted, fitted, fitted_on
 
@@ -96,7 +96,7 @@ def chains(
     for place, (done, more) in enumerate(zip((0, *steps), steps, strict=False)):
         if more > done:
             value = kernel.move(value, more - done, first + place + 1)
-        pictures.append(_shown(run, given, kernel.name, value))
+        pictures.append(_as_data(given, kernel.name, value))
     every = np.stack(pictures, axis=1).reshape(count * len(steps), -1)
     figure = Picture(figsize=(len(steps) * 0.6, count * 0.6 + 0.3), layout="constrained")
     title = f"after {', '.join(map(str, steps))} steps"
@@ -118,7 +118,7 @@ def _rising(steps: Any) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _shown(run: Run, given: Fitted, name: str, value: NDArray[Any]) -> NDArray[Any]:
+def _as_data(given: Fitted, name: str, value: NDArray[Any]) -> NDArray[Any]:
     """The chains' values as data."""
     if name == "x":
         return value

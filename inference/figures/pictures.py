@@ -14,7 +14,7 @@ from scipy.stats import norm
 from inference.arguments import check_text, listed
 from inference.descriptions import shown
 from inference.errors import ArgumentError, DataError
-from inference.figures.asked import (
+from inference.figures.arguments import (
     check_rows,
     check_run,
     check_runs,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_one_of, check_positive, check_seed
-from inference.data.rows import chunks
+from inference.data.rows import chunks, first_rows
 from inference.data.support import check_support
 from inference.likelihood.annealing_chains import Part, Seeds, forward, step_sizes, temperatures
 from inference.likelihood.importance_sampling import Estimate
@@ -101,7 +101,7 @@ def annealed_importance_sampling(
     noise_scale = None if noise_scale is None else float(noise_scale)
     given = fitted_on(pair, x, engine=engine)
     backend, pair, arrays = given.backend, given.pair, given.arrays
-    head = tuple(array[:2] for array in arrays)
+    head = first_rows(arrays)
     annealer = explaining(
         lambda rows: backend.Annealer(
             pair, rows, leapfrog_steps=leapfrog_steps, noise_scale=noise_scale

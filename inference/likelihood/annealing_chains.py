@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from inference.data.rows import Chunk
 from inference.errors import DivergenceError
 from inference.program.annealing_conditions import check_start
+from inference.program.instruments import Annealer
 
 TARGET = 0.65  # acceptance rate at which Hamiltonian Monte Carlo is most efficient (Neal 2011)
 
@@ -37,7 +38,7 @@ class Seeds:
 
 
 def step_sizes(
-    annealer: Any, chunk: Chunk, betas: NDArray[np.float64], seeds: Seeds
+    annealer: Annealer, chunk: Chunk, betas: NDArray[np.float64], seeds: Seeds
 ) -> NDArray[np.float64]:
     """Step sizes by temperature and chain, (T - 1, R), from a pilot run.
 
@@ -56,7 +57,7 @@ def step_sizes(
     found = np.zeros((len(path), chunk.size))
     for row, (position, seed) in enumerate(zip(path, seeds(1, len(path)), strict=True)):
         size = np.tile(np.exp(log_size), chunk.copies)
-        state, chance = annealer.move(state, inner[position], size, seed)
+        state, chance = annealer.move(state, np.float64(inner[position]), size, seed)
         rate = np.nan_to_num(chance).reshape(chunk.copies, chunk.size).mean(0)
         log_size = log_size + 0.5 * (rate - TARGET)
         found[row] = log_size
@@ -75,7 +76,7 @@ class Part:
 
 
 def forward(
-    annealer: Any,
+    annealer: Annealer,
     chunk: Chunk,
     betas: NDArray[np.float64],
     sizes: NDArray[np.float64],
@@ -86,7 +87,7 @@ def forward(
     return sweep(annealer, chunk, state, betas, sizes, seeds(3, len(betas)))
 
 
-def begin(annealer: Any, chunk: Chunk, seed: Any) -> Any:
+def begin(annealer: Annealer, chunk: Chunk, seed: Any) -> Any:
     """Chains at draws from the prior."""
     state = annealer.prior(chunk.rows, int(seed))
     check_start(np.asarray(state.log_prior), np.asarray(state.log_likelihood), chunk.size)
@@ -94,7 +95,7 @@ def begin(annealer: Any, chunk: Chunk, seed: Any) -> Any:
 
 
 def sweep(
-    annealer: Any,
+    annealer: Annealer,
     chunk: Chunk,
     state: Any,
     betas: NDArray[np.float64],

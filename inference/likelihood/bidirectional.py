@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count
 from inference.data.pair_arrays import as_scored
-from inference.data.rows import Chunk, chunks
+from inference.data.rows import Chunk, chunks, first_rows
 from inference.likelihood.annealing import (
     AnnealedEstimate,
     check_annealing,
@@ -21,6 +21,7 @@ from inference.likelihood.annealing_chains import Seeds, forward, step_sizes, sw
 from inference.likelihood.spread import over_data
 from inference.pairs import as_given, explaining, fitted, unpacked
 from inference.program.annealing_conditions import check_start
+from inference.program.instruments import Annealer
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def bidirectional(
         lambda rows: backend.Annealer(
             pair, rows, leapfrog_steps=leapfrog_steps, noise_scale=noise_scale
         ),
-        tuple(array[:2] for array in arrays),
+        first_rows(arrays),
     )
     names = [site.name for site in annealer.structure.latents]
     betas = temperatures(num_temperatures, schedule)
@@ -153,7 +154,7 @@ def bidirectional(
     )
 
 
-def _at(annealer: Any, chunk: Chunk, latents: dict[str, NDArray[Any]]) -> Any:
+def _at(annealer: Annealer, chunk: Chunk, latents: dict[str, NDArray[Any]]) -> Any:
     """Chains at the latents that made the data."""
     state = annealer.at(chunk.rows, latents)
     check_start(np.asarray(state.log_prior), np.asarray(state.log_likelihood), chunk.size)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_positive, check_seed
 from inference.data.arrays import observed_entries
+from inference.data.rows import first_rows
 from inference.data.support import check_support
 from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.partition import tempering
@@ -76,7 +77,7 @@ def complete(
     check_seed(seed)
     found = fitted_on(pair, x, engine=engine)
     held = observed_entries(observed, found.arrays[0].shape)
-    few = tuple(array[:2] for array in found.arrays)
+    few = first_rows(found.arrays)
     structure = explaining(lambda rows: found.backend.structure(found.pair, rows), few)
     check_support(structure, found.arrays, "x")
     if any(site.kernel for site in structure.model.values()):

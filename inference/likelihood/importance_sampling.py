@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_one_of, check_positive
-from inference.data.rows import Arrays, cut
+from inference.data.rows import FEW, Arrays, cut, first_rows
 from inference.data.support import check_support
 from inference.errors import ArgumentError, ObjectiveError, PairError, ZooError
 from inference.likelihood.importance_weights import LogSums, weigh
@@ -21,10 +21,10 @@ from inference.likelihood.partition import check_annealed
 from inference.likelihood.spread import over_data, said_of
 from inference.likelihood.unnormalised import Annealed, is_unnormalised, log_likelihoods
 from inference.pairs import draws_nothing, explaining, fitted_on
+from inference.program.engine import Engine
 from inference.program.per_datum import check_rows, is_one_datum
 from inference.program.structure import Structure
 
-FEW = 2  # rows on which a pair is looked at
 _ROUND = 50  # draws per datum before `until` is asked for the first time
 
 
@@ -224,7 +224,7 @@ def _weighed(
         more = min(sums.count, num_particles - sums.count)
 
 
-def seen_on(backend: Any, pair: Any, arrays: Arrays) -> tuple[Structure, Arrays]:
+def seen_on(backend: Engine, pair: Any, arrays: Arrays) -> tuple[Structure, Arrays]:
     """Sites and plates, and the rows on which they were found.
 
     Two rows do, unless the program is made for so many rows as there are, with a parameter for each
@@ -234,7 +234,7 @@ def seen_on(backend: Any, pair: Any, arrays: Arrays) -> tuple[Structure, Arrays]
     def structure(rows: Arrays) -> Structure:
         return backend.structure(pair, rows)
 
-    few = tuple(array[:FEW] for array in arrays)
+    few = first_rows(arrays)
     try:
         found = explaining(structure, few)
     except PairError as error:

@@ -13,6 +13,7 @@ from inference.arguments import check_count, check_one_of, check_seed
 from inference.data.arrays import as_array
 from inference.errors import ArgumentError, ObjectiveError
 from inference.pairs import Fitted, explaining, fitted
+from inference.program.instruments import Tempering
 
 METHODS = ("exact", "ais", "reverse")
 _SPREAD = 3  # standard errors of the mean weight, to either side
@@ -93,7 +94,7 @@ def log_partition(
     )
 
 
-def tempering(given: Fitted) -> Any:
+def tempering(given: Fitted) -> Tempering:
     """The chains of a pair at all temperatures.
 
     Raises:
@@ -120,7 +121,7 @@ def check_annealed(base: Any, num_chains: int, num_temperatures: int, seed: int)
     check_seed(seed)
 
 
-def exact_constant(tempered: Any) -> float:
+def exact_constant(tempered: Tempering) -> float:
     """The exact log Z.
 
     Raises:
@@ -132,7 +133,7 @@ def exact_constant(tempered: Any) -> float:
         raise ArgumentError(f"method='exact': {error}") from None
 
 
-def base_constant(tempered: Any, base: Any) -> float:
+def base_constant(tempered: Tempering, base: Any) -> float:
     """The log of the constant of the law at which chains begin.
 
     Raises:
@@ -148,7 +149,7 @@ def base_constant(tempered: Any, base: Any) -> float:
 
 
 def of_chains(
-    tempered: Any, method: str, base: Any, num_chains: int, num_temperatures: int, seed: int
+    tempered: Tempering, method: str, base: Any, num_chains: int, num_temperatures: int, seed: int
 ) -> PartitionEstimate:
     """`log_partition` of an engine's `Tempering`."""
     if method == "exact":

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.data.rows import cut
+from inference.data.rows import cut, first_rows
 from inference.data.support import check_support
 from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.importance_weights import LogSums, weigh
 from inference.likelihood.partition import base_constant, check_annealed, of_chains, tempering
 from inference.pairs import Fitted, draws_nothing, explaining, fitted_on
+from inference.program.instruments import Tempering
 from inference.program.per_datum import check_rows
 from inference.program.structure import Structure
 
@@ -41,7 +42,7 @@ def up_to_a_constant(pair: Any, x: Any) -> bool:
         DataError: if the pair cannot score the data.
     """
     given = fitted_on(pair, x)
-    head = tuple(array[:2] for array in given.arrays)
+    head = first_rows(given.arrays)
     return is_unnormalised(
         explaining(lambda b: given.backend.structure(given.pair, b), head), "exact"
     )
@@ -58,7 +59,7 @@ def log_likelihoods(
     """log p(x) of each datum, (N,), how it was found, and what its mean is off by."""
     settings = annealed.base, annealed.num_chains, annealed.num_temperatures, int(seed)
     check_annealed(*settings)
-    head = tuple(array[:2] for array in given.arrays)
+    head = first_rows(given.arrays)
     structure = explaining(lambda rows: given.backend.structure(given.pair, rows), head)
     structure.check_match()
     structure.check_observed(likelihood=False)
@@ -82,7 +83,7 @@ def log_likelihoods(
 
 
 def _scored(
-    given: Any, structure: Structure, count: int, seed: int, chunk_size: int
+    given: Fitted, structure: Structure, count: int, seed: int, chunk_size: int
 ) -> NDArray[np.float64]:
     """log f(x), of models with latents by importance sampling with K draws."""
 
@@ -91,7 +92,7 @@ def _scored(
         seen.check_likelihood("log_likelihood")
 
     check_rows(structure, 2 if len(given.arrays[0]) > 1 else 1, "log_likelihood")
-    head = tuple(array[:2] for array in given.arrays)
+    head = first_rows(given.arrays)
     weights = given.backend.log_weights(given.pair, check, head, seed)
     sums, rows = LogSums(), max(1, chunk_size // count)
     weigh(sums, weights, given.arrays, count, rows=rows, chunk_size=chunk_size)
@@ -107,7 +108,7 @@ def _check_alone(structure: Structure) -> None:
 
 
 def _raised(
-    tempered: Any,
+    tempered: Tempering,
     x: NDArray[Any],
     constant: float,
     settings: tuple[Any, int, int, int],

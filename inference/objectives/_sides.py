@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from inference.errors import ObjectiveError
@@ -29,6 +29,11 @@ class Sides:
     made: Generated
     compared: tuple[int, ...] = (0,)
     explained: Any = None
+
+    def held(self, program: Program) -> Sides:
+        """The same without a gradient, for the critic's turn."""
+        real, drawn = (tuple(map(program.stop, side)) for side in (self.real, self.drawn))
+        return replace(self, real=real, drawn=drawn)
 
 
 def look_at(program: Program, *, draw: str, noise: Any, joint: bool, steps: int = 0) -> Sides:

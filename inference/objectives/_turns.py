@@ -9,7 +9,7 @@ from inference.objectives._score_draws import check_one_constant, of_scores
 from inference.objectives._sides import Sides, row
 from inference.objectives._slopes import gradient_penalty, out_of_clamp, slope_penalty
 from inference.objectives._soundness import look, note
-from inference.objectives._unrolled import unrolled
+from inference.objectives._unrolling import unrolled
 
 if TYPE_CHECKING:
     from inference.objectives._objective import Objective
@@ -40,11 +40,9 @@ def check_turns(objective: Objective, **settings: Any) -> None:
 def critics_turn(
     objective: Adversarial, program: Program, critic: Network, sides: Sides
 ) -> tuple[Any, Any, Any]:
-    """The critic's loss, how well it does, and its running accuracy."""
+    """The critic's loss on sides that are held, how well it does, and its running accuracy."""
     ops, stop, loss = program.ops, program.stop, objective.loss
-    drawn = tuple(map(stop, sides.drawn))
-    real = tuple(map(stop, sides.real))
-    a, b = row(critic(*real)), row(critic(*drawn))
+    a, b = row(critic(*sides.real)), row(critic(*sides.drawn))
     right = 0.5 * (ops.where(a > 0, 1.0, 0.0) + ops.where(b < 0, 1.0, 0.0)).mean()
     accuracy = _DECAY * program.state("accuracy", 0.0) + (1 - _DECAY) * right
     told_apart = stop(loss.critic(a, b, ops) - loss.blind)
@@ -57,7 +55,7 @@ def critics_turn(
     if objective.regulariser is not None:
         penalty = slope_penalty(program, critic, sides, objective.regulariser)
         term = term + 0.5 * objective.weight * penalty
-    look(program, drawn[0], stop(term))
+    look(program, sides.drawn[0], stop(term))
     if objective.freeze is not None:
         term = ops.where(accuracy > objective.freeze, 0.0, 1.0) * term
     return term, told_apart, accuracy

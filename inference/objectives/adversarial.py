@@ -236,8 +236,9 @@ class Adversarial(Objective):
             told_apart = program.state("told_apart", 0.0)
             right = program.state("accuracy", 0.0)
         else:
-            term, told_apart, right = critics_turn(self, program, critic, sides)
-            learnt = learnt - term - self._critics_terms(program, critic, sides)
+            held = sides.held(program)
+            term, told_apart, right = critics_turn(self, program, critic, held)
+            learnt = learnt - term - self._critics_terms(program, critic, held)
         if self.turn != "critic":
             learnt = learnt - generators_turn(self, program, critic, sides, right)
         return self._summed(program, told_apart + gradient_only(program, learnt))

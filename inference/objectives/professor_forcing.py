@@ -112,7 +112,7 @@ class ProfessorForcing(Adversarial):
         critic, sides, learnt = self._critic(program), self._seen(program), 0.0
         right = program.state("accuracy", 0.0)
         if self.turn != "generator":
-            term, _, right = critics_turn(self, program, critic, sides)
+            term, _, right = critics_turn(self, program, critic, sides.held(program))
             learnt = learnt - term
         if self.turn != "critic":
             term = generators_turn(self, program, critic, sides, right)

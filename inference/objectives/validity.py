@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +29,21 @@ class Validity:
 
     def __str__(self) -> str:
         lines = [f"valid: {', '.join(self.valid) or 'none'}"]
+        return "\n".join([*lines, *(f"{names}: {said}" for names, said in self._reasons())])
+
+    def _repr_html_(self) -> str:
+        rows = [
+            f"<tr><td>{html.escape(names)}</td><td>{html.escape(said)}</td></tr>"
+            for names, said in self._reasons()
+        ]
+        valid = f"<p><b>valid</b> {html.escape(', '.join(self.valid) or 'none')}</p>"
+        head = "<tr><th>objective</th><th>refused because</th></tr>"
+        return f"{valid}<table>{head}{''.join(rows)}</table>" if rows else valid
+
+    def _reasons(self) -> Iterator[tuple[str, str]]:
+        """Names of objectives with one reason, and a sentence of it."""
         for why, names in by_reason(self.refused).items():
-            said = self.refused[names[0]] if len(names) == 1 else f"each {why}"
-            lines.append(f"{', '.join(names)}: {said}")
-        return "\n".join(lines)
+            yield ", ".join(names), self.refused[names[0]] if len(names) == 1 else f"each {why}"
 
 
 def by_reason(refused: Mapping[str, str]) -> dict[str, list[str]]:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import os
-import sys
-import threading
-import warnings
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.posterior.arviz_library import Draws, as_dataset, as_groups
 from inference.program.posterior_scores import ScoredDraws
 from inference.program.sites import Site
 from inference.program.structure import Structure
@@ -23,50 +16,7 @@ from inference.program.structure import Structure
 if TYPE_CHECKING:
     from arviz import InferenceData
 
-Draws = Mapping[str, NDArray[Any]]
 _OWN_DIMENSIONS = ("chain", "draw")  # ArviZ's
-_PREVIEW = "arviz.preview"
-_PARTS = ("base", "stats", "plots")
-_IMPORTING = threading.Lock()
-
-
-def load_arviz() -> Any:
-    """The library, without the announcement of its next version that it makes once a day.
-
-    It keeps the day of the last announcement in a file of the user's cache. Processes that begin
-    together take that file from one another, and where the cache cannot be written there is no
-    file: either way its import fails. Whether to announce anything it asks its own module
-    `preview`, by what that says is installed; while it is imported, it is told that all is. And it
-    looks for settings in the user's home folder, which there has to be, if only by name.
-    """
-    with _IMPORTING:
-        if "arviz" not in sys.modules:
-            informed: Any = ModuleType(_PREVIEW)
-            informed.info = "\n".join(f"arviz_{part} available" for part in _PARTS)
-            sys.modules[_PREVIEW] = informed
-            try:
-                with _some_home(), warnings.catch_warnings():
-                    warnings.simplefilter("ignore", FutureWarning)
-                    importlib.import_module("arviz")
-            finally:
-                sys.modules.pop(_PREVIEW, None)
-            importlib.import_module(_PREVIEW)  # the real one takes its place
-        return importlib.import_module("arviz")
-
-
-@contextlib.contextmanager
-def _some_home() -> Iterator[None]:
-    """An empty home folder for a user who has none, as in a container that runs as any number."""
-    try:
-        Path.home()
-    except RuntimeError:
-        os.environ["HOME"] = os.devnull
-        try:
-            yield
-        finally:
-            del os.environ["HOME"]
-    else:
-        yield
 
 
 def inference_data(
@@ -120,24 +70,19 @@ def inference_data(
     if prior is not None:
         for name, part in zip(("prior", "prior_predictive"), prior, strict=True):
             groups[name] = {site: value[None] for site, value in part.items()}
-    az = load_arviz()
-    data = az.InferenceData()
-    for group, values in groups.items():
-        if not values:
-            continue
-        data.add_groups(
-            {
-                group: az.dict_to_dataset(
-                    values,
-                    coords=coords,
-                    dims=group_dims.get(group, dims),
-                    default_dims=[] if group == "observed_data" else None,
-                    attrs=dict(attrs),
-                )
-            },
-            warn_on_custom_groups=False,
-        )
-    return data
+    return as_groups(
+        {
+            group: as_dataset(
+                values,
+                group_dims.get(group, dims),
+                coords,
+                attrs,
+                drawn=group != "observed_data",
+            )
+            for group, values in groups.items()
+            if values
+        }
+    )
 
 
 def pointwise(

@@ -19,6 +19,7 @@ from inference.pairs import as_given, explaining, fitted
 from inference.posterior.chunks import passed
 from inference.posterior.ranks import Calibration
 from inference.posterior.uniformity import rank_tests
+from inference.program.engine import Engine
 from inference.program.structure import Structure, can_draw
 
 Latents = Mapping[str, NDArray[Any]]
@@ -141,7 +142,7 @@ def _check_functions(posterior: Any, statistics: Any) -> None:
 
 
 def _simulated(
-    backend: Any, pair: Any, given: ArrayLike | tuple[ArrayLike, ...], count: int, seed: int
+    backend: Engine, pair: Any, given: ArrayLike | tuple[ArrayLike, ...], count: int, seed: int
 ) -> tuple[Arrays, Structure, Latents]:
     """Data that the model drew, the pair's sites on them, and the latents that made them."""
     if not can_draw(pair[0] if isinstance(pair, tuple) else pair.model):

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.engines import load_engine
-from inference.posterior.arviz import inference_data, load_arviz
+from inference.posterior.arviz import inference_data
+from inference.posterior.arviz_library import load_arviz
 from inference.posterior.diagnostics import effective_sample_size, r_hat
 from inference.posterior.draws import description
 

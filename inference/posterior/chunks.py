@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_seed
-from inference.data.rows import Arrays, Chunk, chunks
+from inference.data.rows import FEW, Arrays, Chunk, chunks
 from inference.errors import DivergenceError
-from inference.likelihood.importance_sampling import FEW, check_scored, seen_on
+from inference.likelihood.importance_sampling import check_scored, seen_on
 from inference.pairs import fitted_on
 from inference.program.draws import Draws
+from inference.program.engine import Engine
 from inference.program.per_datum import check_rows
 from inference.program.structure import Structure
 
@@ -26,7 +27,7 @@ def understood(
     seed: int,
     chunk_size: int,
     engine: str | None,
-) -> tuple[Any, Any, Arrays]:
+) -> tuple[Engine, Any, Arrays]:
     """The engine, the pair, and the data as arrays, checked.
 
     Raises:
@@ -40,7 +41,7 @@ def understood(
 
 
 def looked_at(
-    backend: Any, pair: Any, arrays: Arrays, what: str
+    backend: Engine, pair: Any, arrays: Arrays, what: str
 ) -> tuple[Arrays, Callable[[Structure], None], Structure]:
     """Two rows, the check of what is scored, and the structure on them: a weight for each datum.
 

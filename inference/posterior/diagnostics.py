@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.posterior.arviz import Draws, load_arviz
+from inference.posterior.arviz_library import Draws, load_arviz
 
 
 def r_hat(draws: Draws) -> dict[str, NDArray[np.float64]]:
@@ -28,7 +28,8 @@ def effective_sample_size(
         draws: by site, (C, S, *shape).
         method: `"bulk"`, for means; `"tail"`, for the 5 % and 95 % quantiles.
     """
-    return _each("ess", draws, method=method)
+    quantiles = {"prob": (0.05, 0.95)} if method == "tail" else {}  # else a release's own
+    return _each("ess", draws, method=method, **quantiles)
 
 
 def monte_carlo_error(draws: Draws, of: Literal["mean", "sd"]) -> dict[str, NDArray[np.float64]]:
@@ -41,7 +42,7 @@ def monte_carlo_error(draws: Draws, of: Literal["mean", "sd"]) -> dict[str, NDAr
     return _each("mcse", draws, method=of)
 
 
-def _each(name: str, draws: Draws, **options: str) -> dict[str, NDArray[np.float64]]:
+def _each(name: str, draws: Draws, **options: Any) -> dict[str, NDArray[np.float64]]:
     az = load_arviz()
     with np.errstate(divide="ignore", invalid="ignore"):  # an entry that is constant gives NaN
         found = getattr(az, name)(az.convert_to_dataset(dict(draws)), **options)

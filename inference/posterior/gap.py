@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count, check_positive
-from inference.data.rows import Arrays, chunks
+from inference.data.rows import Arrays, chunks, first_rows
 from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.likelihood.annealing import (
@@ -25,6 +25,8 @@ from inference.pairs import explaining
 from inference.posterior.chunks import understood, whole
 from inference.posterior.estimates import SampledEstimate, from_data
 from inference.program.draws import Draws
+from inference.program.engine import Engine
+from inference.program.instruments import FreedGuide
 
 REFERENCES = ("iw", "ais", "exact")
 
@@ -209,10 +211,10 @@ def _label(reference: Any, num_draws: int) -> str:
     return f"reference iw, K={num_draws}" if reference == "iw" else f"reference {reference}"
 
 
-def _freed(backend: Any, pair: Any, arrays: Arrays) -> Any:
+def _freed(backend: Engine, pair: Any, arrays: Arrays) -> FreedGuide:
     """The engine's guide with parameters of its own for each datum."""
     check = check_scored("gap_decomposition", arrays)
-    head = tuple(array[:2] for array in arrays)
+    head = first_rows(arrays)
     return explaining(lambda rows: backend.FreedGuide(pair, check, rows), head)
 
 

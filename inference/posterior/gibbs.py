@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from inference.data.rows import Arrays
 from inference.posterior.sampler import Sampler
 from inference.program.chains import Chains
 from inference.program.engine import Engine
+from inference.program.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,12 @@ class Gibbs(Sampler):
     """
 
     def _chains(
-        self, backend: Engine, pair: Any, check: Any, rows: Arrays, rng_seed: int
+        self,
+        backend: Engine,
+        pair: Any,
+        check: Callable[[Structure], None],
+        rows: Arrays,
+        rng_seed: int,
     ) -> Chains:
         return backend.gibbs(
             pair,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.posterior.arviz import load_arviz
+from inference.posterior.arviz_library import tail_shapes
 
 
 def pareto_shapes(
@@ -31,7 +30,5 @@ def pareto_shapes(
     flat = ordered[:, -1] - ordered[:, -tail - 1] <= rounding
     shapes = np.full(len(log_weights), -np.inf)
     if not flat.all():
-        with np.errstate(all="ignore"):
-            found: Any = load_arviz().psislw(log_weights[~flat])[1]
-        shapes[~flat] = np.asarray(found)
+        shapes[~flat] = tail_shapes(log_weights[~flat])
     return shapes

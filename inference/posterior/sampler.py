@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +121,12 @@ class Sampler:
         )
 
     def _chains(
-        self, backend: Engine, pair: Any, check: Any, rows: Arrays, rng_seed: int
+        self,
+        backend: Engine,
+        pair: Any,
+        check: Callable[[Structure], None],
+        rows: Arrays,
+        rng_seed: int,
     ) -> Chains:
         """The chains, on an engine."""
         raise NotImplementedError

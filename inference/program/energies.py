@@ -110,7 +110,7 @@ def check_tempered(name: str, law: Any) -> None:
             )
 
 
-def summed(name: str, law: Any) -> Any:
+def log_constant(name: str, law: Any) -> Any:
     """The exact log of a law's constant.
 
     Raises:

@@ -123,7 +123,13 @@ class Tempering(Protocol):
 
 
 class FreedGuide(Protocol):
-    """Distributions of the guide's families, with parameters of their own for each datum."""
+    """Distributions of the guide's families, with parameters of their own for each datum.
+
+    Attributes:
+        structure: of the pair, with the amortised guide.
+    """
+
+    structure: Structure
 
     def start(self, rows: Rows) -> Free:
         """The amortised guide's parameters for each datum, by site and name."""

@@ -121,16 +121,6 @@ class Structure(Likelihood):
         self.check_local(objective)
         self.check_reparameterised(objective)
 
-    def check_pathwise_weights(self, objective: str) -> None:
-        """Check for a pathwise bound with importance weights per datum.
-
-        Raises:
-            ObjectiveError: naming the site that does not fit.
-        """
-        self.check_pathwise(objective)
-        self.check_weights(objective)
-        self.check_datum(objective)
-
     def check_generates(
         self, objective: str, draw: str | None, *, up_to_a_constant: bool = False
     ) -> None:

@@ -9,6 +9,8 @@ import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from filelock import FileLock
+
 from inference.errors import ArgumentError
 from inference.published.row import FOLDER
 from inference.training.reading import MEGABYTE, read_regular
@@ -108,21 +110,26 @@ _NUMBERS = ("ours", "standard_error", "deviation", "seconds")
 
 
 def append(path: Path, results: list[Result]) -> None:
-    """Add lines, and the head where the file is new.
+    """Add the lines that are not there yet, and the head where the file is new.
+
+    Processes that append at once take turns.
 
     Raises:
-        ArgumentError: if it cannot be written.
+        ArgumentError: if it cannot be written, or a line of it is no result.
     """
     text = io.StringIO()
     table = csv.DictWriter(text, [each.name for each in fields(Result)], lineterminator="\n")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or not path.stat().st_size:
-            table.writeheader()
-        for each in results:
-            table.writerow({k: "" if v is None else v for k, v in asdict(each).items()})
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text.getvalue())  # in one piece: two who append do not mix
+        with FileLock(path.with_name(f".{path.name}.lock")):
+            there = read_results(path)
+            if not path.exists() or not path.stat().st_size:
+                table.writeheader()
+            for each in results:
+                if each not in there:
+                    table.writerow({k: "" if v is None else v for k, v in asdict(each).items()})
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text.getvalue())
     except OSError as error:
         raise ArgumentError(
             f"results={str(path)!r} cannot be written: {error.strerror}."

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_bandwidths
 from inference.data.rows import slices
+from inference.samples.bandwidths import check_bandwidths
 from inference.samples.metric import with_counts
 from inference.samples.rows import (
     Rows,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from inference.arguments import check_bandwidths, check_count, check_seed
+from inference.arguments import check_count, check_seed
 from inference.errors import ArgumentError
+from inference.samples.bandwidths import check_bandwidths
 from inference.samples.metric import with_counts
 from inference.samples.rows import (
     Rows,

@@ -18,6 +18,7 @@ from inference.program.batches import Batch
 from inference.program.random_streams import RandomStreams, keeps_hidden_state
 from inference.program.trainer import Trainer
 from inference.training.sources import Steps
+from inference.training.state import State
 
 _STATE = "batches"  # name of a source's state among a checkpoint's arrays
 
@@ -129,7 +130,7 @@ class BatchSource:
         with contextlib.nullcontext() if self.streams is None else self.streams.drawing():
             return next(batches, None)
 
-    def advance(self, trainer: Trainer, state: Any, count: int) -> Steps:
+    def advance(self, trainer: Trainer, state: State, count: int) -> Steps:
         """Take up to `count` steps, but not past the end of an epoch."""
         if self._refused is not None:
             raise self._refused
@@ -170,7 +171,7 @@ class BatchSource:
             if said:
                 warn_user(said)
 
-    def epochs(self, state: Any) -> float:
+    def epochs(self, state: State) -> float:
         """Completed epochs."""
         return float(state.epoch)
 
@@ -209,7 +210,7 @@ class BatchSource:
             if not batch.form.plain:
                 self._digest = zlib.crc32(batch.digest().encode(), self._digest)
 
-    def _end(self, state: Any) -> None:
+    def _end(self, state: State) -> None:
         if state.position == 0:
             raise DataError(
                 "the iterable of batches is empty when it is gone through again; pass something "

@@ -36,7 +36,7 @@ def check_draws(size: Any, seed: Any, given: Arrays) -> int:
 
 
 def check_latents(
-    engine: Engine, pair: Any, latents: Mapping[str, NDArray[Any]], given: Arrays
+    backend: Engine, pair: Any, latents: Mapping[str, NDArray[Any]], given: Arrays
 ) -> int:
     """Check values of latents against what the model draws; returns how many rows they are for.
 
@@ -59,13 +59,13 @@ def check_latents(
         raise DataError(f"{name} must have one row or more, got shape {value.shape}.")
     every = {name: value.shape for name, value in latents.items()}
     first = rows = possible[0]
-    drawn = _drawn(engine, pair, rows, given)
+    drawn = _drawn(backend, pair, rows, given)
     for other in possible[1:]:
         if _fits(every, drawn):
             break
-        rows, drawn = other, _drawn(engine, pair, other, given)
+        rows, drawn = other, _drawn(backend, pair, other, given)
     if not _fits(every, drawn):
-        rows, drawn = first, _drawn(engine, pair, first, given)
+        rows, drawn = first, _drawn(backend, pair, first, given)
     for name, value in latents.items():
         if name not in drawn:
             raise ArgumentError(
@@ -80,10 +80,10 @@ def check_latents(
     return rows
 
 
-def _drawn(engine: Engine, pair: Any, rows: int, given: Arrays) -> Mapping[str, NDArray[Any]]:
+def _drawn(backend: Engine, pair: Any, rows: int, given: Arrays) -> Mapping[str, NDArray[Any]]:
     """The model's own draw of all but x, of so many rows."""
     question = f"draws {rows} rows"
-    return asking(lambda: engine.simulate(pair, rows, 0, None, *given), question)[1]
+    return asking(lambda: backend.simulate(pair, rows, 0, None, *given), question)[1]
 
 
 def _fits(shapes: Mapping[str, tuple[int, ...]], drawn: Mapping[str, NDArray[Any]]) -> bool:

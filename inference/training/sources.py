@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from inference.program.batches import Batch
 from inference.program.trainer import Settings, Trainer
+from inference.training.state import State
 
 _SUSPECTS = 16  # batches that are looked at for what is not finite
 
@@ -35,14 +36,14 @@ class Source(Protocol):
         """A batch to initialise from."""
         ...
 
-    def advance(self, trainer: Trainer, state: Any, count: int) -> Steps:
+    def advance(self, trainer: Trainer, state: State, count: int) -> Steps:
         """Take up to `count` steps and move the state on.
 
         There may be none, where an epoch turns out to have ended.
         """
         ...
 
-    def epochs(self, state: Any) -> float:
+    def epochs(self, state: State) -> float:
         """How many epochs have been done, with a fraction where it is known."""
         ...
 
@@ -81,7 +82,7 @@ class ArraySource:
             )
         return self.settings.called_with(tuple(array[: self.rows] for array in rows))
 
-    def advance(self, trainer: Trainer, state: Any, count: int) -> Steps:
+    def advance(self, trainer: Trainer, state: State, count: int) -> Steps:
         """Take up to `count` steps."""
         assert self.steps_per_epoch is not None
         losses = trainer.run(state.step, state.step + count)
@@ -90,7 +91,7 @@ class ArraySource:
         stands_for = self.rows * trainer.data_scale(self.first())
         return Steps(losses / stands_for, np.full(len(losses), self.rows))
 
-    def epochs(self, state: Any) -> float:
+    def epochs(self, state: State) -> float:
         """Steps over steps per epoch."""
         assert self.steps_per_epoch is not None
         return state.step / self.steps_per_epoch

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 import pyro
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from ppl_models._batches import Conditioned
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import check_choice, check_size, check_sizes
+from ppl_models.networks.arguments import check_choice, check_grey_levels, check_size
 from ppl_models.networks.condition import OptionalClasses
+from ppl_models.networks.image_arguments import check_sides
+from ppl_models.networks.labels import condition_input
 from ppl_models.networks.pixel_networks import PixelNetwork
 from ppl_models.networks.pixels import PIXELS, Pixel, PixelLaw
 
 
-class PixelPair(PyroPair):
+class PixelPair(Conditioned, PyroPair):
     """A pair with one site, x, drawn in raster order, and an empty guide.
 
     Args:
@@ -46,18 +46,13 @@ class PixelPair(PyroPair):
         classes: int,
     ) -> None:
         super().__init__()
-        shape = check_sizes("image_shape", image_shape)
-        if len(shape) != 2:
-            raise ValueError(
-                f"image_shape must be (height, width), such as (28, 28), got {shape}; images have "
-                "one channel."
-            )
-        self.image_shape, self.data_dim = (shape[0], shape[1]), prod(shape)
-        self.optional = OptionalClasses(classes)
+        self.image_shape = check_sides(image_shape)
+        self.data_dim = prod(self.image_shape)
+        self.condition = OptionalClasses(classes)
         check_choice("likelihood", likelihood, PIXELS)
-        if check_size("levels", levels) < 2:
-            raise ValueError("levels must be at least 2, got 1; 8-bit grey has 256.")
-        self.pixel = Pixel(likelihood, levels, check_size("components", components))
+        self.pixel = Pixel(
+            likelihood, check_grey_levels(levels), check_size("components", components)
+        )
 
     def model(
         self, x: Tensor | None = None, y: Tensor | None = None, *, size: int | None = None
@@ -66,7 +61,7 @@ class PixelPair(PyroPair):
 
         Returns each pixel's mean given those before, which depends on the draw and is no datum.
         """
-        rows, given = self.optional.rows(x, y, size), self._given(y)
+        rows, given = self.condition.rows(x, y, size), self._given(y)
         self.register("network")
         with pyro.plate("data", rows):
             law = PixelLaw(self.network, self.pixel, given, (rows,))
@@ -76,18 +71,8 @@ class PixelPair(PyroPair):
     def guide(self, x: Tensor, y: Tensor | None = None) -> None:
         """Nothing: there are no latents, so that the ELBO is log p(x), or log p(x | y)."""
 
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse classes that are missing, that are not the pair's, or that it does not take."""
-        self.optional.check(arrays)
-
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """A row of data, and a class where there are classes."""
-        return (*super().example(), *self.optional.example())
-
     def _given(self, y: Tensor | None) -> Tensor | None:
         """The classes as one-hot, (N, classes)."""
         if y is None:
             return None
-        self.optional.check_values(y.detach().cpu().numpy())
-        like = next(self.network.parameters())
-        return torch.nn.functional.one_hot(y.long(), self.optional.classes).to(like)
+        return condition_input(y, self.condition.classes, next(self.network.parameters()))

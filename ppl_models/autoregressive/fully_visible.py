@@ -35,9 +35,6 @@ class FullyVisible(EntriesPair):
         order: `"raster"`, as the columns come, or `"random"`.
         data_mean: mean of the training data, shape (data_dim,). When given, c starts at its logit.
         seed: seed of the initial weights and of the random order.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(

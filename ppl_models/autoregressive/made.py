@@ -36,7 +36,7 @@ class MADE(EntriesPair):
     Args:
         data_dim: columns of x, which must be in {0, 1}.
         hidden: sizes of the hidden layers.
-        activation: one of `arguments.ACTIVATIONS`.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         order: the first order: `"raster"`, as the columns come, or `"random"`.
         orders: how many orders there are; all but the first are random.
         masks: how many sets of masks for each order; one is spread evenly over the entries, several
@@ -48,9 +48,6 @@ class MADE(EntriesPair):
         data_mean: mean of the training data, shape (data_dim,). When given, the logits' bias starts
             at its logit.
         seed: seed of the initial weights, of random orders and of random masks.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(

@@ -48,9 +48,6 @@ class NADE(EntriesPair):
             entry that has not, by U.
         data_mean: mean of the training data, shape (data_dim,). When given, b starts at its logit.
         seed: seed of the initial weights and of the random orders.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(

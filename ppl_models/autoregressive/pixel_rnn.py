@@ -42,9 +42,6 @@ class PixelRNN(PixelPair):
         components: of the mixture.
         classes: number of classes y, whole numbers from 0; 0 for a pair that takes x alone.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ppl_models.directed._sequence import SequencePair
+from ppl_models._sequence_pair import SequencePair
 from ppl_models.networks.arguments import check_choice, check_seed, check_size, check_sizes
 from ppl_models.networks.recurrent_law import RecurrentLaw, RecurrentNetwork
 from ppl_models.networks.recurrent_mixture import RecurrentMixture, RecurrentMixtureLaw
@@ -49,9 +49,6 @@ class Recurrent(SequencePair):
         data_mean: mean of a step of the training data, shape (data_dim,), for
             `likelihood="bernoulli"`: the output's bias starts at its logit.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(

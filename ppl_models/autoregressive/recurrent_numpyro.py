@@ -12,7 +12,7 @@ from flax import nnx
 from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
-from ppl_models.directed._sequence_numpyro import SequencePair
+from ppl_models._sequence_pair_numpyro import SequencePair
 from ppl_models.networks.arguments import check_choice, check_seed, check_size, check_sizes
 from ppl_models.networks.recurrent_law_numpyro import RecurrentLaw, RecurrentNetwork
 from ppl_models.networks.recurrent_mixture_numpyro import RecurrentMixture, RecurrentMixtureLaw

@@ -9,7 +9,7 @@ from flax import nnx
 from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
-from ppl_models.directed._sequence_numpyro import SequencePair
+from ppl_models._sequence_pair_numpyro import SequencePair
 from ppl_models.networks.arguments import check_choice, check_seed, check_size
 from ppl_models.networks.recurrent_nade_numpyro import RecurrentNADE, RecurrentNADELaw
 from ppl_models.networks.sequences import CELLS

@@ -4,11 +4,7 @@ It imports no framework. What a function returns holds the parameters, their log
 per datum, and the hyperparameters with which `create` starts a pair from there.
 """
 
-from ppl_models.classical.bayesian_mixture import (
-    MeanField,
-    MixturePrior,
-    mixture_coordinate_ascent,
-)
+from ppl_models.classical.bayesian_mixture import MeanField, MixturePrior, mixture_coordinate_ascent
 from ppl_models.classical.hmm import HMMFit, hmm_em
 from ppl_models.classical.labels import label_order
 from ppl_models.classical.lda import lda_gibbs

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from ppl_models._batches import Conditioned
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_choice, check_size
 from ppl_models.networks.condition import Condition
+from ppl_models.networks.labels import condition_input
 from ppl_models.networks.likelihoods import Classes, Likelihood
 
 
-class ConditionalPair(PyroPair):
+class ConditionalPair(Conditioned, PyroPair):
     """A pair that takes y beside x: one class for each row, or one vector.
 
     Args:
@@ -47,20 +45,8 @@ class ConditionalPair(PyroPair):
             else Likelihood(likelihood, data_dim, noise_scale)
         )
 
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse a missing condition, and one that is not the pair's."""
-        x, *given = arrays
-        self.condition.check(given[0] if given else None, len(x))
-
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """A row of data and a condition."""
-        return (*super().example(), self.condition.example())
-
     def _condition(self, x: Tensor | None, y: Tensor | None, size: int | None) -> Tensor:
         """The condition as the networks see it, shape (N, width)."""
-        rows = size if x is None else len(x)
-        self.condition.check(None if y is None else y.detach().cpu().numpy(), rows)
-        y = torch.as_tensor(y)
-        if self.condition.classes is None:
-            return y.float()
-        return torch.nn.functional.one_hot(y.long(), self.condition.classes).float()
+        self.condition.rows(x, y, size)
+        assert y is not None
+        return condition_input(y, self.condition.classes, next(self.parameters()))

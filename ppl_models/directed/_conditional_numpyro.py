@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
-import jax.numpy as jnp
-from flax import nnx
-from jax.core import Tracer
-from numpy.typing import NDArray
 
-from ppl_models._pair import Pair
+from ppl_models._batches import Conditioned
 from ppl_models.networks.arguments import check_choice, check_size
 from ppl_models.networks.condition import Condition
+from ppl_models.networks.labels_numpyro import condition_input
 from ppl_models.networks.likelihoods_numpyro import Classes, Likelihood
 
 
-class ConditionalPair(Pair):
+class ConditionalPair(Conditioned):
     """The base of `_conditional.py` on NumPyro."""
 
     engine = "numpyro"
@@ -39,20 +34,8 @@ class ConditionalPair(Pair):
             else Likelihood(likelihood, data_dim, noise_scale)
         )
 
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse a missing condition, and one that is not the pair's."""
-        x, *given = arrays
-        self.condition.check(given[0] if given else None, len(x))
-
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """A row of data and a condition."""
-        return (*super().example(), self.condition.example())
-
     def _condition(self, x: jax.Array | None, y: jax.Array | None, size: int | None) -> jax.Array:
         """The condition as the networks see it, shape (N, width)."""
-        rows = size if x is None else len(x)
-        check = self.condition.check_shape if isinstance(y, Tracer) else self.condition.check
-        check(y, rows)
-        if self.condition.classes is None:
-            return jnp.asarray(y, dtype=jnp.float32)
-        return nnx.one_hot(jnp.asarray(y), self.condition.classes)
+        self.condition.rows(x, y, size)
+        assert y is not None
+        return condition_input(y, self.condition.classes)

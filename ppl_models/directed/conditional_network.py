@@ -37,8 +37,7 @@ class ConditionalNetwork(ConditionalPair):
         classes: number of classes, where y is one whole number for each row.
         condition_dim: columns of y, where y is a vector. Give one of the two.
         hidden: hidden sizes of the network.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
-            `"sigmoid"`.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         likelihood: `"bernoulli"` (x in {0, 1}), `"gaussian"` (x real), or `"categorical"` (x one of
             data_dim classes, as one-hot; a row of zeros is a class that is not known, and no part
             of the likelihood).

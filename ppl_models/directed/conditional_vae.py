@@ -39,8 +39,7 @@ class ConditionalVAE(ConditionalPair):
         condition_dim: columns of y, where y is a vector. Give one of the two.
         latent_dim: size of z.
         hidden: hidden sizes of every network; the decoder has them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
-            `"sigmoid"`.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         prior: `"conditional"`, p(z | y) by a network, or `"standard"`.
         likelihood: `"bernoulli"` (x in {0, 1}) or `"gaussian"` (x real).
         noise_scale: standard deviation of the Gaussian likelihood.

@@ -10,23 +10,11 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from ppl_models.directed._sequence import SequencePair
-from ppl_models.networks.arguments import (
-    check_choice,
-    check_seed,
-    check_size,
-    check_sizes,
-)
+from ppl_models._sequence_pair import SequencePair
+from ppl_models.networks import recurrent
+from ppl_models.networks.arguments import check_choice, check_seed, check_size, check_sizes
 from ppl_models.networks.likelihoods import Likelihood
 from ppl_models.networks.mlp import MLP
-from ppl_models.networks.recurrent import (
-    Apart,
-    Combiner,
-    Future,
-    GatedTransition,
-    Initial,
-    LinearTransition,
-)
 from ppl_models.networks.sequential import Markov
 
 __all__ = ["DeepMarkov"]
@@ -49,8 +37,8 @@ class DeepMarkov(SequencePair):
         guide: z_nt ~ Normal(a(h), b(h)), h = (p_nt + f_nt) / 2, p_nt = GRU(x_nt, p_n,t-1)
 
     which misses that neighbours go together, and is narrower than the posterior for that.
-    `lengths` are the T_n, from 1 to `length`; steps after them are drawn and shown to nobody, and
-    neither log p nor log q knows of them. Without `lengths` all sequences are full.
+    `lengths` are the T_n, 1 to `length`; all sequences are full without them. Later steps are drawn
+    and shown to nobody, and neither log p nor log q knows of them.
 
     Args:
         data_dim: columns of a step of x.
@@ -64,9 +52,6 @@ class DeepMarkov(SequencePair):
         noise_scale: standard deviation of the Gaussian likelihood.
         guide: `"structured"` or `"mean-field"`.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range, or a batch does not fit the pair.
     """
 
     def __init__(
@@ -89,24 +74,21 @@ class DeepMarkov(SequencePair):
         self.length = check_size("length", length)
         self.latent_dim = check_size("latent_dim", latent_dim)
         hidden = check_sizes("hidden", hidden)
-        check_choice("transition", transition, ("gated", "linear"))
+        check_choice("transition", transition, recurrent.TRANSITIONS)
         check_size("transition_hidden", transition_hidden)
         check_size("guide_hidden", guide_hidden)
         check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
         random = torch.Generator().manual_seed(check_seed(seed))
-        self.start = Initial(torch.zeros(latent_dim))
-        if transition == "gated":
-            self.transition = GatedTransition(latent_dim, transition_hidden, random)
-        else:
-            self.transition = LinearTransition(latent_dim, random)
+        self.start = recurrent.Initial(torch.zeros(latent_dim))
+        self.transition = recurrent.transition(transition, latent_dim, transition_hidden, random)
         self.emission = MLP([latent_dim, *hidden, data_dim], "relu", random)
-        self.future = Future(data_dim, guide_hidden, random)
+        self.future = recurrent.Future(data_dim, guide_hidden, random)
         self.structured = check_choice("guide", guide, ("structured", "mean-field")) == "structured"
         if self.structured:
-            self.combiner = Combiner(latent_dim, guide_hidden, random)
+            self.combiner = recurrent.Combiner(latent_dim, guide_hidden, random)
         else:
-            self.apart = Apart(data_dim, latent_dim, guide_hidden, random)
+            self.apart = recurrent.Apart(data_dim, latent_dim, guide_hidden, random)
 
     def model(
         self, x: Tensor | None = None, lengths: Tensor | None = None, *, size: int = 1

@@ -12,23 +12,11 @@ import numpyro.distributions as dist
 from flax import nnx
 from numpyro.contrib.module import nnx_module
 
-from ppl_models.directed._sequence_numpyro import SequencePair
-from ppl_models.networks.arguments import (
-    check_choice,
-    check_seed,
-    check_size,
-    check_sizes,
-)
+from ppl_models._sequence_pair_numpyro import SequencePair
+from ppl_models.networks import recurrent_numpyro as recurrent
+from ppl_models.networks.arguments import check_choice, check_seed, check_size, check_sizes
 from ppl_models.networks.likelihoods_numpyro import Likelihood
 from ppl_models.networks.mlp_numpyro import MLP
-from ppl_models.networks.recurrent_numpyro import (
-    Apart,
-    Combiner,
-    Future,
-    GatedTransition,
-    Initial,
-    LinearTransition,
-)
 from ppl_models.networks.sequential_numpyro import Markov
 
 __all__ = ["DeepMarkov"]
@@ -56,24 +44,21 @@ class DeepMarkov(SequencePair):
         self.length = check_size("length", length)
         self.latent_dim = check_size("latent_dim", latent_dim)
         hidden = check_sizes("hidden", hidden)
-        check_choice("transition", transition, ("gated", "linear"))
+        check_choice("transition", transition, recurrent.TRANSITIONS)
         check_size("transition_hidden", transition_hidden)
         check_size("guide_hidden", guide_hidden)
         check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
         random = nnx.Rngs(check_seed(seed))
-        self.start = Initial(jnp.zeros(latent_dim))
-        if transition == "gated":
-            self.transition = GatedTransition(latent_dim, transition_hidden, random)
-        else:
-            self.transition = LinearTransition(latent_dim, random)
+        self.start = recurrent.Initial(jnp.zeros(latent_dim))
+        self.transition = recurrent.transition(transition, latent_dim, transition_hidden, random)
         self.emission = MLP([latent_dim, *hidden, data_dim], "relu", random)
-        self.future = Future(data_dim, guide_hidden, random)
+        self.future = recurrent.Future(data_dim, guide_hidden, random)
         self.structured = check_choice("guide", guide, ("structured", "mean-field")) == "structured"
         if self.structured:
-            self.combiner = Combiner(latent_dim, guide_hidden, random)
+            self.combiner = recurrent.Combiner(latent_dim, guide_hidden, random)
         else:
-            self.apart = Apart(data_dim, latent_dim, guide_hidden, random)
+            self.apart = recurrent.Apart(data_dim, latent_dim, guide_hidden, random)
 
     def model(
         self, x: jax.Array | None = None, lengths: jax.Array | None = None, *, size: int = 1

@@ -10,19 +10,18 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ppl_models._pyro_pair import PyroPair
+from ppl_models.directed._ladder import LadderPair
 from ppl_models.networks.arguments import (
     ACTIVATIONS,
     check_choice,
     check_ladder,
-    check_layers,
+    check_latent_dims,
     check_levels,
     check_seed,
     check_size,
-    check_sizes,
 )
 from ppl_models.networks.latent_structure import layer_sizes
-from ppl_models.networks.latents import normal, precision_weighted
+from ppl_models.networks.latents import full_noise, normal
 from ppl_models.networks.likelihoods import Likelihood
 from ppl_models.networks.mlp import MLP, Rung
 from ppl_models.networks.start_values import start_at_mean
@@ -30,7 +29,7 @@ from ppl_models.networks.start_values import start_at_mean
 __all__ = ["DLGM"]
 
 
-class DLGM(PyroPair):
+class DLGM(LadderPair):
     """Layers of Gaussian latents, each one's mean a network of the layer above.
 
     Story, for each datum n, from the top layer L down:
@@ -44,9 +43,8 @@ class DLGM(PyroPair):
     with G_l lower triangular. Guides, (m, s) = encoder_l(...) at each layer:
 
         bottom-up: z_1,n ~ Normal(m, exp(s)) from x_n, z_l+1,n likewise from z_l,n
-        ladder:    all (m, s) from x_n in one deterministic pass upwards, d_l+1 = features of d_l;
-                   z_L,n ~ Normal(m, exp(s)), and z_l,n from the normalised product of
-                   Normal(m, exp(s)) and the model's own p(z_l,n | z_l+1,n)
+        ladder:    all (m, s) from x_n in one deterministic pass upwards; z_L,n ~ Normal(m, exp(s)),
+                   and z_l,n from the normalised product of that and the model's p(z_l,n | z_l+1,n)
 
     (Burda et al. 2016, arXiv:1509.00519; Sonderby et al. 2016, arXiv:1602.02282.) The ladder
     shares the decoders between the layers with the model, so that an objective with a loss of its
@@ -57,8 +55,7 @@ class DLGM(PyroPair):
         latent_dims: sizes of z1 (next to the data), z2, ...; two or more.
         hidden: hidden sizes of the encoder from x to z1, from z1 to z2, ...; the decoders have
             them in reverse. `()` makes every network linear.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
-            `"sigmoid"`.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         noise: `"diagonal"`, given by the decoders, or `"full"`, one learnt matrix per layer.
         guide: `"bottom-up"` or `"ladder"`; the latter needs diagonal noise.
         likelihood: `"bernoulli"` (x in {0, 1}), `"gaussian"` or `"learned-variance"` (x real), or
@@ -66,9 +63,6 @@ class DLGM(PyroPair):
         noise_scale: scale of a likelihood other than Bernoulli, initial where it is learnt.
         data_mean: mean of the training data, shape (data_dim,), for the decoder's initial bias.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -87,8 +81,8 @@ class DLGM(PyroPair):
     ) -> None:
         super().__init__()
         self.data_dim = check_size("data_dim", data_dim)
-        self.latent_dims = check_sizes("latent_dims", latent_dims)
-        levels = check_levels("hidden", hidden, check_layers(self.latent_dims))
+        self.latent_dims = check_latent_dims(latent_dims)
+        levels = check_levels("hidden", hidden, len(self.latent_dims))
         check_choice("activation", activation, ACTIVATIONS)
         full, self.ladder = check_ladder(noise, guide)
         self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
@@ -105,9 +99,7 @@ class DLGM(PyroPair):
     def _layer(self, level: int, output: Tensor) -> dist.TorchDistribution:
         """p(z_level | z_level+1), given the decoder's output at z_level+1."""
         if len(self.noise):
-            free = self.noise[level - 1]
-            tril = free.tril(-1) + torch.diag(free.diagonal().exp())
-            return dist.MultivariateNormal(output, scale_tril=tril)
+            return full_noise(output, self.noise[level - 1])
         return normal(output)
 
     def model(self, x: Tensor | None = None, *, size: int = 1) -> Tensor:
@@ -133,18 +125,3 @@ class DLGM(PyroPair):
             z = x
             for level, encoder in enumerate(self.encoders, start=1):
                 z = pyro.sample(f"z{level}", normal(encoder(z)))
-
-    def _descend(self, x: Tensor) -> None:
-        """The ladder: up without draws, then down with them."""
-        self.register("decoders")
-        estimates, features = [], x
-        for encoder in self.encoders:
-            features, output = encoder(features)
-            estimates.append(output.chunk(2, dim=-1))
-        top = len(self.latent_dims)
-        mean, log_scale = estimates.pop()
-        z = pyro.sample(f"z{top}", dist.Normal(mean, log_scale.exp()).to_event(1))
-        for level in reversed(range(1, top)):
-            own, own_log_scale = self.decoders[level](z).chunk(2, dim=-1)
-            mean, log_scale = precision_weighted(estimates.pop(), (own, own_log_scale))
-            z = pyro.sample(f"z{level}", dist.Normal(mean, log_scale.exp()).to_event(1))

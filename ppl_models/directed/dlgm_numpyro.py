@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -11,21 +10,19 @@ import numpyro
 import numpyro.distributions as dist
 from flax import nnx
 from numpy.typing import ArrayLike
-from numpyro.contrib.module import nnx_module
 
-from ppl_models._pair import Pair
+from ppl_models.directed._ladder_numpyro import LadderPair, registered
 from ppl_models.networks.arguments import (
     ACTIVATIONS,
     check_choice,
     check_ladder,
-    check_layers,
+    check_latent_dims,
     check_levels,
     check_seed,
     check_size,
-    check_sizes,
 )
 from ppl_models.networks.latent_structure import layer_sizes
-from ppl_models.networks.latents_numpyro import normal, precision_weighted
+from ppl_models.networks.latents_numpyro import full_noise, normal
 from ppl_models.networks.likelihoods_numpyro import Likelihood
 from ppl_models.networks.mlp_numpyro import MLP, Rung
 from ppl_models.networks.start_values import start_at_mean
@@ -33,10 +30,8 @@ from ppl_models.networks.start_values import start_at_mean
 __all__ = ["DLGM"]
 
 
-class DLGM(Pair):
+class DLGM(LadderPair):
     """The pair of `dlgm.py` on NumPyro."""
-
-    engine = "numpyro"
 
     def __init__(
         self,
@@ -53,8 +48,8 @@ class DLGM(Pair):
         seed: int = 0,
     ) -> None:
         self.data_dim = check_size("data_dim", data_dim)
-        self.latent_dims = check_sizes("latent_dims", latent_dims)
-        levels = check_levels("hidden", hidden, check_layers(self.latent_dims))
+        self.latent_dims = check_latent_dims(latent_dims)
+        levels = check_levels("hidden", hidden, len(self.latent_dims))
         check_choice("activation", activation, ACTIVATIONS)
         full, self.ladder = check_ladder(noise, guide)
         self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
@@ -73,13 +68,12 @@ class DLGM(Pair):
         """p(z_level | z_level+1), given the decoder's output at z_level+1."""
         if self.noise:
             free = jnp.asarray(numpyro.param(f"noise.{level - 1}", self.noise[level - 1]))
-            tril = jnp.tril(free, -1) + jnp.diag(jnp.exp(jnp.diagonal(free)))
-            return dist.MultivariateNormal(output, scale_tril=tril)
+            return full_noise(output, free)
         return normal(output)
 
     def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""
-        decoders = _registered("decoders", self.decoders)
+        decoders = registered("decoders", self.decoders)
         with numpyro.plate("data", size if x is None else len(x)):
             top = len(self.latent_dims)
             prior = jnp.zeros(self.latent_dims[-1])
@@ -92,7 +86,7 @@ class DLGM(Pair):
 
     def guide(self, x: jax.Array) -> None:
         """Propose z1, z2, ..., shapes (N, latent_dims[l]), from diagonal Gaussians."""
-        encoders = _registered("encoders", self.encoders)
+        encoders = registered("encoders", self.encoders)
         with numpyro.plate("data", len(x)):
             if self.ladder:
                 self._descend(x, encoders)
@@ -100,22 +94,3 @@ class DLGM(Pair):
             z = x
             for level, encoder in enumerate(encoders, start=1):
                 z = numpyro.sample(f"z{level}", normal(encoder(z)))
-
-    def _descend(self, x: jax.Array, encoders: list[Callable[..., Any]]) -> None:
-        """The ladder: up without draws, then down with them."""
-        decoders = _registered("decoders", self.decoders)
-        estimates, features = [], x
-        for encoder in encoders:
-            features, output = encoder(features)
-            estimates.append(tuple(jnp.split(output, 2, axis=-1)))
-        top = len(self.latent_dims)
-        mean, log_scale = estimates.pop()
-        z = numpyro.sample(f"z{top}", dist.Normal(mean, jnp.exp(log_scale)).to_event(1))
-        for level in reversed(range(1, top)):
-            own, own_log_scale = jnp.split(decoders[level](z), 2, axis=-1)
-            mean, log_scale = precision_weighted(estimates.pop(), (own, own_log_scale))
-            z = numpyro.sample(f"z{level}", dist.Normal(mean, jnp.exp(log_scale)).to_event(1))
-
-
-def _registered(name: str, networks: list[MLP]) -> list[Callable[..., Any]]:
-    return [nnx_module(f"{name}.{level}", network) for level, network in enumerate(networks)]

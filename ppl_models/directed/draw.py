@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import check_flag, check_seed, check_size, check_windows
+from ppl_models.networks.arguments import check_flag, check_seed, check_size
 from ppl_models.networks.canvas import Painter, Reader, State
+from ppl_models.networks.image_arguments import check_windows
 from ppl_models.networks.mlp import linear
 from ppl_models.networks.recurrent import Initial
 from ppl_models.networks.sequential import Carry, Sequential
@@ -42,12 +43,8 @@ class DRAW(PyroPair):
         attention: whether reading and writing go through a grid of filters.
         read_size: filters per side of the grid that is read through; not used without attention.
         write_size: filters per side of the grid that is written through; likewise.
-        data_mean: mean of the training data, shape (data_dim,). When given, the first canvas
-            reproduces it; otherwise it is grey.
+        data_mean: mean of the training data, shape (data_dim,), on the first canvas; None: grey.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -69,14 +66,9 @@ class DRAW(PyroPair):
         self.hidden = check_size("hidden", hidden)
         self.steps = check_size("steps", steps)
         self.attention = check_flag("attention", attention)
-        for name, size in (("read_size", read_size), ("write_size", write_size)):
-            check_size(name, size)
-        read, write = check_windows(data_dim, read_size, write_size) if attention else (None, None)
+        read, write = check_windows(data_dim, read_size, write_size, attention=attention)
         random = torch.Generator().manual_seed(check_seed(seed))
-        canvas = torch.zeros(data_dim)
-        if data_mean is not None:
-            canvas = torch.as_tensor(output_bias(data_mean, data_dim, "bernoulli"))
-        self.canvas = Initial(canvas)
+        self.canvas = Initial(torch.as_tensor(output_bias(data_mean, data_dim, "bernoulli")))
         self.painter = Painter(data_dim, latent_dim, hidden, write, random)
         self.reader = Reader(data_dim, latent_dim, hidden, read, random)
         self.glance = None if attention else linear(data_dim, 4 * hidden, random, bias=False)

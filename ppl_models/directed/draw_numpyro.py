@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
-from ppl_models.networks.arguments import check_flag, check_seed, check_size, check_windows
+from ppl_models.networks.arguments import check_flag, check_seed, check_size
 from ppl_models.networks.canvas_numpyro import Painter, Reader, State
+from ppl_models.networks.image_arguments import check_windows
 from ppl_models.networks.mlp_numpyro import linear
 from ppl_models.networks.recurrent_numpyro import Initial
 from ppl_models.networks.sequential_numpyro import Carry, Sequential
@@ -48,14 +49,9 @@ class DRAW(Pair):
         self.hidden = check_size("hidden", hidden)
         self.steps = check_size("steps", steps)
         self.attention = check_flag("attention", attention)
-        for name, size in (("read_size", read_size), ("write_size", write_size)):
-            check_size(name, size)
-        read, write = check_windows(data_dim, read_size, write_size) if attention else (None, None)
+        read, write = check_windows(data_dim, read_size, write_size, attention=attention)
         random = nnx.Rngs(check_seed(seed))
-        canvas = jnp.zeros(data_dim)
-        if data_mean is not None:
-            canvas = jnp.asarray(output_bias(data_mean, data_dim, "bernoulli"))
-        self.canvas = Initial(canvas)
+        self.canvas = Initial(jnp.asarray(output_bias(data_mean, data_dim, "bernoulli")))
         self.painter = Painter(data_dim, latent_dim, hidden, write, random)
         self.reader = Reader(data_dim, latent_dim, hidden, read, random)
         self.glance = None if attention else linear(data_dim, 4 * hidden, random, bias=False)

@@ -8,9 +8,9 @@ import pyro
 import pyro.distributions as dist
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import Tensor
 
-from ppl_models.directed._sequence import SequencePair
+from ppl_models._sequence_pair import SequencePair
 from ppl_models.networks.arguments import check_choice, check_network, check_size
 from ppl_models.networks.markov_chain import HiddenMarkov, MarkovChain
 from ppl_models.networks.mixture_start_values import hmm_start
@@ -50,8 +50,7 @@ class HMM(SequencePair):
         symbols: size of the alphabet of categorical emissions.
         guide: `"none"`, `"exact"` or `"amortised"`.
         hidden: hidden sizes of the amortised guide's network.
-        activation: of that network, `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`,
-            `"leaky-relu"` or `"sigmoid"`.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         noise_scale: initial standard deviation of Gaussian emissions and of their initial means.
         min_scale: smallest standard deviation, without which the Gaussian likelihood is unbounded.
         initial: initial probabilities of the first state, shape (S,), in place of random ones.
@@ -60,9 +59,6 @@ class HMM(SequencePair):
         means: initial means, shape (S, data_dim), likewise.
         scales: initial standard deviations, shape (S, data_dim), in place of `noise_scale`.
         seed: seed of the initial parameters.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     initial_logits: Tensor
@@ -115,8 +111,7 @@ class HMM(SequencePair):
             scales=scales,
             seed=seed,
         )
-        for name, value in start.items():
-            self.register_parameter(name, nn.Parameter(torch.as_tensor(value)))
+        self.add_parameters(start)
         if guide == "amortised":
             random = torch.Generator().manual_seed(seed)
             columns = symbols if self.categorical else data_dim  # of what the network is shown

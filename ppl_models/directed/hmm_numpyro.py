@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._array_pair_numpyro import ArrayPair
-from ppl_models.directed._sequence_numpyro import SequencePair
+from ppl_models._sequence_pair_numpyro import SequencePair
 from ppl_models.networks.arguments import check_choice, check_network, check_size
 from ppl_models.networks.markov_chain_numpyro import HiddenMarkov, MarkovChain, Symbols
 from ppl_models.networks.mixture_start_values import hmm_start

@@ -8,7 +8,7 @@ import pyro
 import pyro.distributions as dist
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import Tensor
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_choice, check_network, check_size
@@ -42,8 +42,7 @@ class Mixture(PyroPair):
         likelihood: `"gaussian"` (x real) or `"bernoulli"` (x in {0, 1}).
         guide: `"exact"` or `"amortised"`.
         hidden: hidden sizes of the amortised guide's classifier.
-        activation: of the classifier, `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`,
-            `"leaky-relu"` or `"sigmoid"`.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         noise_scale: initial standard deviation of every class, and of the classes' initial means
             about `data_mean`.
         min_scale: smallest standard deviation, without which the Gaussian likelihood is unbounded.
@@ -53,9 +52,6 @@ class Mixture(PyroPair):
         means: initial means, shape (K, data_dim), in place of random ones.
         scales: initial standard deviations, shape (K, data_dim), in place of `noise_scale`.
         seed: seed of the initial parameters.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     weight_logits: Tensor
@@ -98,8 +94,7 @@ class Mixture(PyroPair):
             scales=scales,
             seed=seed,
         )
-        for name, value in start.items():
-            self.register_parameter(name, nn.Parameter(torch.as_tensor(value)))
+        self.add_parameters(start)
         if not self.exact_guide:
             random = torch.Generator().manual_seed(seed)
             self.encoder = MLP([data_dim, *hidden, components], activation, random)

@@ -36,9 +36,6 @@ class PPCA(PyroPair):
         noise_scale: initial s.
         data_mean: initial `mean`, shape (data_dim,); zero when not given.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -58,10 +55,7 @@ class PPCA(PyroPair):
         random = torch.Generator().manual_seed(check_seed(seed))
         scale = torch.tensor(check_positive("noise_scale", noise_scale))
         self.weight = nn.Parameter(0.1 * torch.randn(data_dim, latent_dim, generator=random))
-        mean = torch.zeros(data_dim)
-        if data_mean is not None:
-            mean = torch.as_tensor(output_bias(data_mean, data_dim, "gaussian"))
-        self.mean = nn.Parameter(mean)
+        self.mean = nn.Parameter(torch.as_tensor(output_bias(data_mean, data_dim, "gaussian")))
         self.log_noise = nn.Parameter(scale.log())
         if not self.exact_guide:
             self.guide_weight = nn.Parameter(torch.zeros(latent_dim, data_dim))

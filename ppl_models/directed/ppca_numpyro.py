@@ -32,13 +32,10 @@ class PPCA(ArrayPair):
         self.latent_dim = check_size("latent_dim", latent_dim)
         self.exact_guide = check_choice("guide", guide, ("linear", "exact")) == "exact"
         scale = check_positive("noise_scale", noise_scale)
-        mean = jnp.zeros(data_dim)
-        if data_mean is not None:
-            mean = jnp.asarray(output_bias(data_mean, data_dim, "gaussian"))
         key = jax.random.PRNGKey(check_seed(seed))
         self.initial = {
             "weight": 0.1 * jax.random.normal(key, (data_dim, latent_dim)),
-            "mean": mean,
+            "mean": jnp.asarray(output_bias(data_mean, data_dim, "gaussian")),
             "log_noise": jnp.log(scale),
             "guide_weight": jnp.zeros((latent_dim, data_dim)),
             "guide_bias": jnp.zeros(latent_dim),

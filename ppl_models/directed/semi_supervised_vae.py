@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import pyro
 import pyro.distributions as dist
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ppl_models._batches import PartlyLabelled
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import (
     check_choice,
@@ -22,16 +21,16 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.condition import check_labels
 from ppl_models.networks.labels import check_given, label_logits, one_hot
 from ppl_models.networks.latents import normal
 from ppl_models.networks.mlp import MLP, TwoInputMLP
 from ppl_models.networks.start_values import start_at_mean
+from ppl_models.networks.training_term import training_term
 
 __all__ = ["SemiSupervisedVAE"]
 
 
-class SemiSupervisedVAE(PyroPair):
+class SemiSupervisedVAE(PartlyLabelled, PyroPair):
     """A class and a Gaussian latent; the class is given for some of the data (model M2).
 
     Story, for each datum n:
@@ -53,18 +52,12 @@ class SemiSupervisedVAE(PyroPair):
         classes: number of classes.
         latent_dim: size of z.
         hidden: hidden sizes of classifier and encoder; the decoder has them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
-            `"sigmoid"`.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         likelihood: `"bernoulli"` (x in {0, 1}) or `"gaussian"` (x real).
-        noise_scale: initial standard deviation of the Gaussian likelihood; each column learns its
-            own.
+        noise_scale: initial standard deviation of the Gaussian likelihood, learnt for each column.
         alpha: weight of a label's classification term, in nats per labelled datum.
-        data_mean: mean of the training data, shape (data_dim,). When given, the decoder starts
-            with a bias that reproduces it.
+        data_mean: mean of the training data, shape (data_dim,), for the decoder's initial bias.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -90,11 +83,9 @@ class SemiSupervisedVAE(PyroPair):
         self.alpha = check_not_negative("alpha", alpha)
         scale = check_positive("noise_scale", noise_scale)
         random = torch.Generator().manual_seed(check_seed(seed))
-        decoded = [*reversed(hidden), data_dim]
+        gaussian, decoded = [*hidden, 2 * latent_dim], [*reversed(hidden), data_dim]
         self.classifier = MLP([data_dim, *hidden, classes], activation, random)
-        self.encoder = TwoInputMLP(
-            (data_dim, classes), [*hidden, 2 * latent_dim], activation, random
-        )
+        self.encoder = TwoInputMLP((data_dim, classes), gaussian, activation, random)
         self.decoder = TwoInputMLP((latent_dim, classes), decoded, activation, random)
         if self.likelihood == "gaussian":
             self.log_scale = nn.Parameter(torch.full((data_dim,), math.log(scale)))
@@ -111,20 +102,17 @@ class SemiSupervisedVAE(PyroPair):
         self.register()
         size = size if y is None else len(y)
         with pyro.plate("data", size if x is None else len(x)):
-            start = next(self.parameters())
-            logits = start.new_zeros(self.classes)
+            zeros = next(self.parameters()).new_zeros
+            logits = zeros(self.classes)
             if x is None and y is not None:
                 logits = label_logits(y, logits)
             label = pyro.sample("y", dist.Categorical(logits=logits))
-            prior = start.new_zeros(self.latent_dim)
-            z = pyro.sample("z", dist.Normal(prior, 1.0).to_event(1))
+            z = pyro.sample("z", dist.Normal(zeros(self.latent_dim), 1.0).to_event(1))
             output = self.decoder(z, one_hot(label, logits))
             pyro.sample("x", self._likelihood(output), obs=x)
             if x is not None and y is not None:
                 right = one_hot(y, logits) * self.class_logits(x)  # zero for a missing label
-                term = dist.Unit(self.alpha * right.sum(-1))
-                alone: Any = {"training_only": True}
-                pyro.sample("classification", term, obs=term.sample(), infer=alone)
+                training_term("classification", self.alpha * right.sum(-1))
         return output.sigmoid() if self.likelihood == "bernoulli" else output
 
     def guide(self, x: Tensor, y: Tensor | None = None) -> None:
@@ -140,8 +128,3 @@ class SemiSupervisedVAE(PyroPair):
     def class_logits(self, x: Tensor) -> Tensor:
         """log q(y | x) for every class, shape (N, classes)."""
         return self.classifier(x).log_softmax(-1)
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse labels that are not classes, or -1, one for each row."""
-        if len(arrays) > 1:
-            check_labels(np.asarray(arrays[1]), self.classes, len(arrays[0]), missing=True)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from flax import nnx
 from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
-from ppl_models._pair import Pair
+from ppl_models._batches import PartlyLabelled
 from ppl_models.networks.arguments import (
     check_choice,
     check_network,
@@ -23,16 +21,16 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.condition import check_labels
 from ppl_models.networks.labels_numpyro import check_given, label_logits, one_hot
 from ppl_models.networks.latents_numpyro import normal
 from ppl_models.networks.mlp_numpyro import MLP, TwoInputMLP
 from ppl_models.networks.start_values import start_at_mean
+from ppl_models.networks.training_term_numpyro import training_term
 
 __all__ = ["SemiSupervisedVAE"]
 
 
-class SemiSupervisedVAE(Pair):
+class SemiSupervisedVAE(PartlyLabelled):
     """The pair of `semi_supervised_vae.py` on NumPyro."""
 
     engine = "numpyro"
@@ -59,11 +57,9 @@ class SemiSupervisedVAE(Pair):
         self.alpha = check_not_negative("alpha", alpha)
         scale = check_positive("noise_scale", noise_scale)
         random = nnx.Rngs(check_seed(seed))
-        decoded = [*reversed(hidden), data_dim]
+        gaussian, decoded = [*hidden, 2 * latent_dim], [*reversed(hidden), data_dim]
         self.classifier = MLP([data_dim, *hidden, classes], activation, random)
-        self.encoder = TwoInputMLP(
-            (data_dim, classes), [*hidden, 2 * latent_dim], activation, random
-        )
+        self.encoder = TwoInputMLP((data_dim, classes), gaussian, activation, random)
         self.decoder = TwoInputMLP((latent_dim, classes), decoded, activation, random)
         self.log_scale = jnp.full(data_dim, jnp.log(scale))
         start_at_mean(self.decoder, data_mean, data_dim, likelihood)
@@ -92,9 +88,7 @@ class SemiSupervisedVAE(Pair):
             numpyro.sample("x", self._likelihood(output), obs=x)
             if x is not None and y is not None:
                 right = one_hot(y, logits) * self.class_logits(x)  # zero for a missing label
-                term = dist.Unit(self.alpha * right.sum(-1))
-                alone: Any = {"training_only": True}
-                numpyro.sample("classification", term, obs=term.sample(None), infer=alone)
+                training_term("classification", self.alpha * right.sum(-1))
         return nnx.sigmoid(output) if self.likelihood == "bernoulli" else output
 
     def guide(self, x: jax.Array, y: jax.Array | None = None) -> None:
@@ -110,8 +104,3 @@ class SemiSupervisedVAE(Pair):
     def class_logits(self, x: jax.Array) -> jax.Array:
         """log q(y | x) for every class, shape (N, classes)."""
         return nnx.log_softmax(nnx_module("classifier", self.classifier)(x))
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse labels that are not classes, or -1, one for each row."""
-        if len(arrays) > 1:
-            check_labels(np.asarray(arrays[1]), self.classes, len(arrays[0]), missing=True)

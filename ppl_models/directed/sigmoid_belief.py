@@ -14,10 +14,9 @@ from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import (
     check_choice,
     check_flag,
-    check_layers,
+    check_latent_dims,
     check_seed,
     check_size,
-    check_sizes,
 )
 from ppl_models.networks.binary_layer import BinaryLayer, mean_given
 from ppl_models.networks.latent_structure import belief_net
@@ -53,9 +52,6 @@ class SigmoidBeliefNet(PyroPair):
         data_mean: mean of the training data, shape (data_dim,). When given, c_0 starts at its
             logit.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -71,8 +67,7 @@ class SigmoidBeliefNet(PyroPair):
     ) -> None:
         super().__init__()
         self.data_dim = check_size("data_dim", data_dim)
-        self.latent_dims = check_sizes("latent_dims", latent_dims)
-        check_layers(self.latent_dims, least=1)
+        self.latent_dims = check_latent_dims(latent_dims, least=1)
         signed = check_choice("units", units, ("binary", "signed")) == "signed"
         lateral = check_flag("autoregressive", autoregressive)
         guide_lateral = check_choice("guide", guide, ("factorial", "autoregressive")) != "factorial"

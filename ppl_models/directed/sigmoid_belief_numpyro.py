@@ -16,10 +16,9 @@ from ppl_models._pair import Pair
 from ppl_models.networks.arguments import (
     check_choice,
     check_flag,
-    check_layers,
+    check_latent_dims,
     check_seed,
     check_size,
-    check_sizes,
 )
 from ppl_models.networks.binary_layer_numpyro import BinaryLayer, mean_given
 from ppl_models.networks.latent_structure import belief_net
@@ -45,8 +44,7 @@ class SigmoidBeliefNet(Pair):
         seed: int = 0,
     ) -> None:
         self.data_dim = check_size("data_dim", data_dim)
-        self.latent_dims = check_sizes("latent_dims", latent_dims)
-        check_layers(self.latent_dims, least=1)
+        self.latent_dims = check_latent_dims(latent_dims, least=1)
         signed = check_choice("units", units, ("binary", "signed")) == "signed"
         lateral = check_flag("autoregressive", autoregressive)
         guide_lateral = check_choice("guide", guide, ("factorial", "autoregressive")) != "factorial"

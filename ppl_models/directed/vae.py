@@ -41,15 +41,14 @@ class VAE(PyroPair):
         data_dim: columns of x.
         latent_dim: size of z.
         hidden: hidden sizes of the encoder; the decoder has them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
-            `"sigmoid"`.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         likelihood: `"bernoulli"` (x in {0, 1}), `"gaussian"`, `"learned-variance"` or
             `"network-variance"`, whose scale the decoder gives (x real), or
             `"discretised-logistic"` (x among grey levels from 0 to 1).
-        noise_scale: scale of a likelihood other than Bernoulli; where it is learnt, one per
-            column, the initial value; where the decoder gives it, the smallest.
-        data_mean: mean of the training data, shape (data_dim,). When given, the decoder starts
-            with a bias that reproduces it, which is worth about half a nat on MNIST.
+        noise_scale: of a likelihood other than Bernoulli; initial where each column's is learnt,
+            the smallest where the decoder gives it.
+        data_mean: mean of the training data, shape (data_dim,), for the decoder's initial bias,
+            which is worth about half a nat on MNIST.
         seed: seed of the initial weights.
         latent: `"gaussian"` (z), `"categorical"` (c) or `"mixed"` (both); or a positive z,
             `"log-normal"`, LogNormal(0, I), or `"exponential"`, Exponential(1), which the guide
@@ -60,25 +59,17 @@ class VAE(PyroPair):
         flow: `"none"`, `"planar"` or `"iaf"`.
         flow_length: number of transforms.
         flow_hidden: hidden units of each autoregressive network of `"iaf"`.
-        encoder: a `torch.nn.Module`, or on NumPyro a `flax.nnx.Module`, in place of the guide's own
-            network, from (..., data_dim) to (..., outputs): 2 latent_dim numbers for z (latent_dim
-            for an exponential one), those for
-            the flow (2 latent_dim + 1 for each planar transform, latent_dim in all for `"iaf"`),
-            and categorical_dim * classes.
-        decoder: such a module in place of the model's own network, from
-            (..., latent_dim + categorical_dim * classes) to (..., data_dim), or to twice as many
-            numbers under `"network-variance"`. A run with a network of yours is loaded with
-            load_run(folder, pair=...).
-        refine: steps k of natural gradient that the guide takes on the ELBO of its own m and s for
-            each datum, from what the encoder gives (semi-amortised, as Kim et al. 2018,
-            arXiv:1802.02550). Its expectation is a mean over the next power of 2 above latent_dim
-            fixed points, exact for a linear decoder and Gaussian x. Gradients go through the steps,
-            as in the paper: encoder and decoder learn for where they end.
+        encoder: a `torch.nn.Module`, or on NumPyro a `flax.nnx.Module`, in place of the guide's
+            network, from (..., data_dim) to 2 latent_dim numbers for z (latent_dim for an
+            exponential one), those for the flow (2 latent_dim + 1 for each planar transform,
+            latent_dim in all for `"iaf"`), and categorical_dim * classes.
+        decoder: likewise, from (..., latent_dim + categorical_dim * classes) to (..., data_dim), or
+            twice as many numbers under `"network-variance"`. A run with a network of yours is
+            loaded with load_run(folder, pair=...).
+        refine: steps of natural gradient that the guide takes on the ELBO of its own m and s for
+            each datum, from what the encoder gives (Kim et al. 2018, arXiv:1802.02550): see
+            `networks.refinement`. Not with another latent, a flow or a decoder of yours.
         refine_rate: of these steps, at most 1; where latents are correlated given x, less.
-
-    Raises:
-        ValueError: if an argument is out of range, or `refine` is asked of another latent, a flow
-            or a decoder of yours.
     """
 
     def __init__(
@@ -143,16 +134,8 @@ class VAE(PyroPair):
         with pyro.plate("data", len(x)):
             output = self.encoder(x)
             if self.refine:
-                output = self._refined(output, x)
+                steps = self.points, self.refine, self.refine_rate
+                output = refined(output, lambda z: self.likelihood(self.decoder(z)), x, *steps)
             outputs = output.split([part.outputs for part in self.latents], dim=-1)
             for part, output in zip(self.latents, outputs, strict=True):
                 pyro.sample(part.site, part.proposal(output))
-
-    def _refined(self, output: Tensor, x: Tensor) -> Tensor:
-        """The encoder's output after `refine` steps for each row of x."""
-
-        def log_p(z: Tensor) -> Tensor:
-            return self.likelihood(self.decoder(z)).log_prob(x)
-
-        points = torch.as_tensor(self.points).to(output)
-        return refined(output, log_p, points, self.refine, self.refine_rate)

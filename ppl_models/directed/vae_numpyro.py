@@ -92,15 +92,8 @@ class VAE(Pair):
             ends = np.cumsum([part.outputs for part in self.latents])[:-1]
             whole = encoder(x)
             if self.refine:
-                whole = self._refined(whole, x)
+                decoder = nnx_module("decoder", self.decoder)
+                steps = self.points, self.refine, self.refine_rate
+                whole = refined(whole, lambda z: self.likelihood(decoder(z)), x, *steps)
             for part, output in zip(self.latents, jnp.split(whole, ends, -1), strict=True):
                 numpyro.sample(part.site, part.proposal(output))
-
-    def _refined(self, output: jax.Array, x: jax.Array) -> jax.Array:
-        """The encoder's output after `refine` steps for each row of x."""
-        decoder = nnx_module("decoder", self.decoder)
-
-        def log_p(z: jax.Array) -> jax.Array:
-            return jnp.asarray(self.likelihood(decoder(z)).log_prob(x))
-
-        return refined(output, log_p, jnp.asarray(self.points), self.refine, self.refine_rate)

@@ -11,12 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import (
-    check_choice,
-    check_network,
-    check_seed,
-    check_size,
-)
+from ppl_models.networks.arguments import check_choice, check_network, check_seed, check_size
 from ppl_models.networks.latents import normal
 from ppl_models.networks.likelihoods import Likelihood
 from ppl_models.networks.mlp import MLP
@@ -46,8 +41,7 @@ class VampPrior(PyroPair):
         data_dim: columns of x.
         latent_dim: size of z.
         hidden: hidden sizes of the encoder; the decoder has them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
-            `"sigmoid"`.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         likelihood: as of `vae`.
         noise_scale: as of `vae`.
         levels: as of `vae`.
@@ -56,9 +50,6 @@ class VampPrior(PyroPair):
         data_mean: mean of the training data, shape (data_dim,), about which decoder and
             pseudo-inputs begin.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(

@@ -13,12 +13,7 @@ from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._array_pair_numpyro import ArrayPair
-from ppl_models.networks.arguments import (
-    check_choice,
-    check_network,
-    check_seed,
-    check_size,
-)
+from ppl_models.networks.arguments import check_choice, check_network, check_seed, check_size
 from ppl_models.networks.latents_numpyro import normal
 from ppl_models.networks.likelihoods_numpyro import Likelihood
 from ppl_models.networks.mlp_numpyro import MLP

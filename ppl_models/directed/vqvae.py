@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyro
@@ -13,16 +12,12 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.arguments import (
-    check_network,
-    check_not_negative,
-    check_seed,
-    check_size,
-)
+from ppl_models.networks.arguments import check_network, check_not_negative, check_seed, check_size
 from ppl_models.networks.codebook import Codes, nearest, straight_through
 from ppl_models.networks.likelihoods import Likelihood
 from ppl_models.networks.mlp import MLP
 from ppl_models.networks.start_values import start_at_mean
+from ppl_models.networks.training_term import training_term
 
 __all__ = ["VQVAE"]
 
@@ -58,15 +53,12 @@ class VQVAE(PyroPair):
         code_dim: numbers of a code.
         commitment: weight of the third.
         hidden: hidden sizes of the encoder; the decoder has them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"` or `"leaky-relu"`.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         likelihood: as of `vae`.
         noise_scale: as of `vae`.
         levels: as of `vae`.
         data_mean: mean of the training data, shape (data_dim,), at which the decoder begins.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -117,9 +109,7 @@ class VQVAE(PyroPair):
                 place, code = self._chosen(x)
                 moved = (place.detach() - code) ** 2
                 kept = self.commitment * (place - code.detach()) ** 2
-                term = dist.Unit(-(moved + kept).sum((-2, -1)))
-                alone: Any = {"training_only": True}
-                pyro.sample("codebook_term", term, obs=term.sample(), infer=alone)
+                training_term("codebook_term", -(moved + kept).sum((-2, -1)))
         return fn.mean
 
     def guide(self, x: Tensor) -> None:

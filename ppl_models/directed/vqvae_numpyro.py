@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,16 +14,12 @@ from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._array_pair_numpyro import ArrayPair
-from ppl_models.networks.arguments import (
-    check_network,
-    check_not_negative,
-    check_seed,
-    check_size,
-)
+from ppl_models.networks.arguments import check_network, check_not_negative, check_seed, check_size
 from ppl_models.networks.codebook_numpyro import Codes, nearest, straight_through
 from ppl_models.networks.likelihoods_numpyro import Likelihood
 from ppl_models.networks.mlp_numpyro import MLP
 from ppl_models.networks.start_values import start_at_mean
+from ppl_models.networks.training_term_numpyro import training_term
 
 __all__ = ["VQVAE"]
 
@@ -80,10 +75,7 @@ class VQVAE(ArrayPair):
                 place, code = self._chosen(x, codebook)
                 moved = (jax.lax.stop_gradient(place) - code) ** 2
                 kept = self.commitment * (place - jax.lax.stop_gradient(code)) ** 2
-                term: Any = dist.Unit(-(moved + kept).sum((-2, -1)))
-                nothing = jnp.zeros((len(x), 0))
-                alone: Any = {"training_only": True}
-                numpyro.sample("codebook_term", term, obs=nothing, infer=alone)
+                training_term("codebook_term", -(moved + kept).sum((-2, -1)))
         return jnp.asarray(fn.mean)
 
     def guide(self, x: jax.Array) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pyro
 import torch
-from numpy.typing import NDArray
 from pyro.distributions import constraints
 from torch import Tensor
 
+from ppl_models._batches import Conditioned
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.flows._density import FlowDistribution, FlowNetwork
 from ppl_models.flows._dequantisation import Quantised, noise_network, proposal, uniform
@@ -17,16 +17,16 @@ from ppl_models.flows._plan import (
     DEQUANTISATIONS,
     PREPROCESS,
     Plan,
-    check_levels,
     check_margin,
     noise_plan,
 )
 from ppl_models.flows._steps import Logit
-from ppl_models.networks.arguments import check_choice, check_size
+from ppl_models.networks.arguments import check_choice, check_grey_levels, check_size
 from ppl_models.networks.condition import OptionalCondition
+from ppl_models.networks.labels import condition_input
 
 
-class FlowPair(PyroPair):
+class FlowPair(Conditioned, PyroPair):
     """A pair whose x, or the image v behind grey levels x, is a flow of noise.
 
     A pair of this base makes `flow`, with the steps of `_before` next to the data, and `data_dim`,
@@ -44,7 +44,7 @@ class FlowPair(PyroPair):
 
     def __init__(self, classes: int | None, condition_dim: int | None) -> None:
         super().__init__()
-        self.optional = OptionalCondition(classes, condition_dim)
+        self.condition = OptionalCondition(classes, condition_dim)
         self.outside: float | None = None
 
     def _before(self, preprocess: str, margin: float) -> list[Logit]:
@@ -60,8 +60,8 @@ class FlowPair(PyroPair):
     ) -> None:
         """Have grey levels for data, and a guide's flow of the noise within them."""
         self.dequantisation = check_choice("dequantisation", dequantisation, DEQUANTISATIONS)
-        self.levels = check_levels(levels)
-        own = noise_plan(plan, check_size("noise_length", length), self.optional.width)
+        self.levels = check_grey_levels(levels)
+        own = noise_plan(plan, check_size("noise_length", length), self.condition.width)
         if dequantisation == "variational":
             self.noise = noise_network(own, random)
 
@@ -72,7 +72,7 @@ class FlowPair(PyroPair):
 
         Where the pair has a condition, `size` need not be given.
         """
-        rows = self.optional.rows(x, y, size)
+        rows = self.condition.rows(x, y, size)
         self.register("flow")
         with pyro.plate("data", rows):
             law = self._law(rows, y)
@@ -86,23 +86,16 @@ class FlowPair(PyroPair):
 
     def guide(self, x: Tensor, y: Tensor | None = None) -> None:
         """Propose the image v whose grey levels are x; nothing where there is no such latent."""
-        rows = self.optional.rows(x, y, None)
+        rows = self.condition.rows(x, y, None)
         if self.dequantisation == "none":
             return
         law: Any = uniform(x, self.levels)
         if self.dequantisation == "variational":
             self.register("noise")
-            law = proposal(self.noise, x, None if y is None else self._seen(y, x), self.levels)
+            context = None if y is None else condition_input(y, self.condition.classes, x)
+            law = proposal(self.noise, x, context, self.levels)
         with pyro.plate("data", rows):
             pyro.sample("v", law)
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse a condition that is missing, is not the pair's, or that it does not take."""
-        self.optional.check(arrays)
-
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """A row of data, and a condition where there is one."""
-        return (*super().example(), *self.optional.example())
 
     def _law(self, rows: int, y: Tensor | None) -> FlowDistribution:
         like = next(self.flow.parameters())
@@ -111,15 +104,7 @@ class FlowPair(PyroPair):
             support = constraints.independent(
                 constraints.interval(-self.outside, 1 + self.outside), 1
             )
-        context = None if y is None else self._seen(y, like)
+        context = None if y is None else condition_input(y, self.condition.classes, like)
         return FlowDistribution(
             self.flow, context, (rows,), self.data_dim, like=like, support=support
         )
-
-    def _seen(self, y: Tensor, like: Tensor) -> Tensor:
-        """The condition as the networks see it, shape (N, width)."""
-        y = torch.as_tensor(y, device=like.device)
-        self.optional.check_values(y.detach().cpu().numpy())
-        if self.optional.classes:
-            y = torch.nn.functional.one_hot(y.long(), self.optional.classes)
-        return y.to(like)

@@ -187,14 +187,3 @@ def check_margin(margin: float) -> float:
     if check_positive("margin", margin) >= 0.5:
         raise ValueError(f"margin must be below 0.5, such as 0.05, got {shown(margin)}.")
     return margin / (1 - 2 * margin)
-
-
-def check_levels(levels: int) -> int:
-    """How many grey levels there are.
-
-    Raises:
-        ValueError: if they are fewer than two.
-    """
-    if check_size("levels", levels) < 2:
-        raise ValueError("levels must be at least 2, got 1; 8-bit grey has 256.")
-    return levels

@@ -50,8 +50,7 @@ class Flow(FlowPair):
         kind: one of the six above.
         length: number of steps.
         hidden: hidden sizes of each step's network.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
-            `"sigmoid"`.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         batch_norm: whether each step is followed by batch normalisation, as in MAF.
         permutations: `"reverse"`, `"random"` or `"none"`, of the columns between two steps.
         base: `"normal"`, or `"mixture"` for Gaussians with learnt weights, means and scales, whose
@@ -70,9 +69,6 @@ class Flow(FlowPair):
         classes: number of classes, where y is one whole number for each row.
         condition_dim: columns of y, where y is a vector. Without both the pair takes x alone.
         seed: seed of the initial weights and of random permutations.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -111,7 +107,7 @@ class Flow(FlowPair):
             rescale=rescale,
             bins=bins,
             bound=bound,
-            context=self.optional.width,
+            context=self.condition.width,
             seed=seed,
         )
         check_choice("base", base, BASES)

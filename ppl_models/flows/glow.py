@@ -43,9 +43,6 @@ class Glow(FlowPair):
         noise_length: number of coupling steps of the variational noise.
         noise_hidden: hidden sizes of its networks.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(

@@ -25,7 +25,9 @@ def layer(kind: str, mean: Tensor, parameter: float) -> dist.TorchDistribution:
 def proposal(kind: str, level: Tensor, width: Tensor) -> dist.TorchDistribution:
     """A positive law about exp(level), of relative width s = log(1 + exp(width)); no event.
 
-    LogNormal(level, s), or the Gamma of mean exp(level) and of shape s^-2 + SMALLEST_SHAPE.
+    LogNormal(level, s), or the Gamma of mean exp(level) and of shape s^-2 + SMALLEST_SHAPE, below
+    which draws round to zero. Draws of either are reparameterised, those of a Gamma implicitly
+    (Figurnov, Mohamed & Mnih 2018, arXiv:1805.08498).
     """
     scale = softplus(width)
     if kind == "gamma":

@@ -7,7 +7,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ppl_models._pair import Pair
 from ppl_models.networks.arguments import check_seed, check_size
+
+
+class Covariates(Pair):
+    """A pair that takes y beside x: a row of covariates for each datum.
+
+    Attributes:
+        condition_dim: columns of y.
+    """
+
+    condition_dim: int
+
+    def example(self) -> tuple[NDArray[Any], ...]:
+        """A row of data and its covariates."""
+        return (*super().example(), np.zeros((1, self.condition_dim), dtype=np.float32))
+
+    def check_batch(self, *arrays: Any) -> None:
+        """Refuse covariates that are missing or not as many as the pair's."""
+        x, *given = arrays
+        check_condition(given[0] if given else None, self.condition_dim, len(x))
 
 
 def check_columns(data_dim: int) -> int:

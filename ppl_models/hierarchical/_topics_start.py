@@ -1,13 +1,28 @@
-"""What a topic model is made of, checked, and where its guide begins."""
+"""Rows of counts, checked, and where the guide of a topic model begins."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ppl_models._pair import Pair
 from ppl_models.networks.arguments import check_seed
+
+
+class Counts(Pair):
+    """A pair whose rows are counts.
+
+    Attributes:
+        counted: what is counted, in messages.
+    """
+
+    counted: ClassVar[str] = "words"
+
+    def check_batch(self, *arrays: Any) -> None:
+        """Refuse rows that are no counts."""
+        check_counts(arrays[0], self.counted)
 
 
 def topics_start(size: tuple[int, int], seed: int) -> NDArray[np.float32]:
@@ -16,7 +31,7 @@ def topics_start(size: tuple[int, int], seed: int) -> NDArray[np.float32]:
     return np.log(random.gamma(20.0, 1 / 20, size=size)).astype(np.float32)
 
 
-def check_counts(x: Any, of: str = "words") -> None:
+def check_counts(x: Any, of: str) -> None:
     """Refuse data that are no counts.
 
     Args:

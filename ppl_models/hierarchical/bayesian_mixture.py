@@ -6,7 +6,7 @@ import pyro
 import pyro.distributions as dist
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import one_hot
 
 from ppl_models._pyro_pair import PyroPair
@@ -47,9 +47,6 @@ class BayesianMixture(PyroPair):
         means: where the guide's means begin, (K, data_dim), such as rows of the data; random ones
             when not given.
         seed: seed of the guide's initial means.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     log_concentrations: Tensor
@@ -78,10 +75,8 @@ class BayesianMixture(PyroPair):
         self.concentration = check_positive("concentration", concentration)
         self.prior_scale = check_positive("prior_scale", prior_scale)
         self.shape, self.rate = check_positive("shape", shape), check_positive("rate", rate)
-        for name, value in mixture_start(
-            (components, data_dim), prior_scale, shape, means, seed
-        ).items():
-            self.register_parameter(name, nn.Parameter(torch.as_tensor(value)))
+        start = mixture_start((components, data_dim), prior_scale, shape, means, seed)
+        self.add_parameters(start)
 
     def model(self, x: Tensor | None = None, *, size: int = 1) -> Tensor:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pyro
 import pyro.distributions as dist
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.hierarchical._regression import check_columns, check_condition, regression_start
+from ppl_models.hierarchical._regression import (
+    Covariates,
+    check_columns,
+    check_condition,
+    regression_start,
+)
 from ppl_models.hierarchical._rows import check_data_size, plate_size
 from ppl_models.networks.arguments import check_choice, check_flag, check_positive, check_size
 
 __all__ = ["BayesianRegression"]
 
 
-class BayesianRegression(PyroPair):
+class BayesianRegression(Covariates, PyroPair):
     """A regression of x on y whose coefficients are latent, with mean field.
 
     Story, and for each datum n, given y_n:
@@ -33,9 +36,7 @@ class BayesianRegression(PyroPair):
     The coefficients are scale times slopes (not centred), so that their common size is inferred.
     Guide: Normals for slopes and intercept, a log-normal for the scale. Without `hierarchical` and
     with a Gaussian likelihood the posterior is Gaussian and known, and mean field has its means and
-    the inverse of the precision's diagonal for variances.
-
-    The eight schools are in `random_effects`.
+    the inverse of the precision's diagonal for variances. `random_effects` has the eight schools.
 
     Args:
         data_dim: columns of x; one.
@@ -47,9 +48,6 @@ class BayesianRegression(PyroPair):
         intercept_scale: standard deviation of the intercept's prior.
         noise_scale: standard deviation of the Gaussian likelihood.
         seed: seed of the guide's initial means.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     scale_loc: Tensor
@@ -82,17 +80,7 @@ class BayesianRegression(PyroPair):
         self.intercept_scale = check_positive("intercept_scale", intercept_scale)
         self.noise_scale = check_positive("noise_scale", noise_scale)
         start = regression_start(condition_dim, spread, seed, hierarchical=hierarchical)
-        for name, value in start.items():
-            self.register_parameter(name, nn.Parameter(torch.as_tensor(value)))
-
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """A row of data and its covariates."""
-        return (*super().example(), np.zeros((1, self.condition_dim), dtype=np.float32))
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse covariates that are missing or not as many as the pair's."""
-        x, *given = arrays
-        check_condition(given[0] if given else None, self.condition_dim, len(x))
+        self.add_parameters(start)
 
     def model(
         self, x: Tensor | None = None, y: Tensor | None = None, *, size: int | None = None

@@ -5,21 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from jax import Array
-from numpy.typing import NDArray
 
 from ppl_models._array_pair_numpyro import ArrayPair
-from ppl_models.hierarchical._regression import check_columns, check_condition, regression_start
+from ppl_models.hierarchical._regression import (
+    Covariates,
+    check_columns,
+    check_condition,
+    regression_start,
+)
 from ppl_models.hierarchical._rows import check_data_size, plate_size
 from ppl_models.networks.arguments import check_choice, check_flag, check_positive, check_size
 
 __all__ = ["BayesianRegression"]
 
 
-class BayesianRegression(ArrayPair):
+class BayesianRegression(Covariates, ArrayPair):
     """The pair of `bayesian_regression.py` on NumPyro."""
 
     def __init__(
@@ -45,15 +48,6 @@ class BayesianRegression(ArrayPair):
         self.noise_scale = check_positive("noise_scale", noise_scale)
         start = regression_start(condition_dim, spread, seed, hierarchical=hierarchical)
         self.initial = {name: jnp.asarray(value) for name, value in start.items()}
-
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """A row of data and its covariates."""
-        return (*super().example(), np.zeros((1, self.condition_dim), dtype=np.float32))
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse covariates that are missing or not as many as the pair's."""
-        x, *given = arrays
-        check_condition(given[0] if given else None, self.condition_dim, len(x))
 
     def model(
         self, x: Array | None = None, y: Array | None = None, *, size: int | None = None

@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pyro
 import pyro.distributions as dist
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.hierarchical._positive_layers import layer, product, proposal
 from ppl_models.hierarchical._positive_start import encoder_start, weights_start
 from ppl_models.hierarchical._rows import check_data_size, plate_size
-from ppl_models.hierarchical._topics_start import check_counts
+from ppl_models.hierarchical._topics_start import Counts
 from ppl_models.networks.arguments import (
     check_choice,
-    check_layers,
+    check_latent_dims,
     check_network,
     check_positive,
-    check_sizes,
+    check_size,
 )
 from ppl_models.networks.mlp import MLP
 
 __all__ = ["DeepExponentialFamily"]
 
 
-class DeepExponentialFamily(PyroPair):
+class DeepExponentialFamily(Counts, PyroPair):
     """Layers of positive latents, each the next one's mean through positive weights; counts.
 
-    Story, with L = len(latent_dims) layers from the data upwards, weights_l of shape (size of
-    layer l, size of what is below it), and a = `shape`:
+    Story, with L = len(latent_dims) layers from the data upwards, and a = `shape`:
 
-        weights_l ~ Gamma(weight_shape, weight_rate), each entry                of all data
+        weights_l ~ Gamma(weight_shape, weight_rate)    of all data, (size of layer l, size below)
         z_nL ~ Gamma(a, a)                                   or LogNormal(0, scale)
         z_nl ~ Gamma(a, a / m), m = z_n(l+1) weights_(l+1)   or LogNormal(log m, scale)
         x_n ~ Poisson(z_n1 weights_1)                                           (data_dim,)
@@ -42,13 +40,9 @@ class DeepExponentialFamily(PyroPair):
     small draws may round to zero. With a < 1 most latents are near zero: the sparse Gamma.
 
     Guide: mean field of the kind `guide`, independent for each weight, and for each latent with a
-    mean (log-normal: median) and a width that a network gives of log(1 + x). Draws of either are
-    reparameterised, those of a Gamma implicitly (Figurnov, Mohamed & Mnih 2018, arXiv:1805.08498).
-    A Gamma of the guide has a shape of more than 0.1, below which draws round to zero. The order
-    of the units is arbitrary, and so is how a product is shared among its factors.
-
-    One layer of one unit is conjugate, but for that 1e-6: given the weights w, z_n is
-    Gamma(a + sum_v x_nv, a + sum_v w_v).
+    mean (log-normal: median) and a width that a network gives of log(1 + x). The order of the units
+    is arbitrary, and so is how a product is shared among its factors. One layer of one unit is
+    conjugate, but for that 1e-6: given the weights w, z_n is Gamma(a + sum_v x_nv, a + sum_v w_v).
 
     Args:
         data_dim: columns of x.
@@ -61,12 +55,11 @@ class DeepExponentialFamily(PyroPair):
         weight_rate: of the same; weight_shape / weight_rate is their mean.
         guide: `"log-normal"` or `"gamma"`.
         hidden: hidden sizes of the guide's network.
-        activation: of the network.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         seed: seed of the guide's initial parameters.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
+
+    counted = "events"
 
     def __init__(
         self,
@@ -85,9 +78,8 @@ class DeepExponentialFamily(PyroPair):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.data_dim, *_ = check_sizes("data_dim", [data_dim])
-        self.latent_dims = check_sizes("latent_dims", latent_dims)
-        check_layers(self.latent_dims, least=1)
+        self.data_dim = check_size("data_dim", data_dim)
+        self.latent_dims = check_latent_dims(latent_dims, least=1)
         self.data_size = check_data_size(data_size)
         self.latent = check_choice("latent", latent, ("gamma", "log-normal"))
         shape, scale = check_positive("shape", shape), check_positive("scale", scale)
@@ -97,15 +89,10 @@ class DeepExponentialFamily(PyroPair):
         self.kind = check_choice("guide", guide, ("log-normal", "gamma"))
         hidden = check_network(hidden, activation)
         mean = weight_shape / weight_rate
-        for name, value in weights_start(data_dim, self.latent_dims, mean, seed).items():
-            self.register_parameter(name, nn.Parameter(torch.as_tensor(value)))
+        self.add_parameters(weights_start(data_dim, self.latent_dims, mean, seed))
         sizes = [data_dim, *hidden, 2 * sum(self.latent_dims)]
         self.encoder = MLP(sizes, activation, torch.Generator().manual_seed(seed))
         self.encoder.set_output_bias(encoder_start(self.latent_dims))
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse data that are no counts."""
-        check_counts(arrays[0], "events")
 
     def model(self, x: Tensor | None = None, *, size: int = 1) -> Tensor:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""

@@ -17,21 +17,23 @@ from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.hierarchical._positive_layers_numpyro import Gamma, layer, product, proposal
 from ppl_models.hierarchical._positive_start import encoder_start, weights_start
 from ppl_models.hierarchical._rows import check_data_size, plate_size
-from ppl_models.hierarchical._topics_start import check_counts
+from ppl_models.hierarchical._topics_start import Counts
 from ppl_models.networks.arguments import (
     check_choice,
-    check_layers,
+    check_latent_dims,
     check_network,
     check_positive,
-    check_sizes,
+    check_size,
 )
 from ppl_models.networks.mlp_numpyro import MLP
 
 __all__ = ["DeepExponentialFamily"]
 
 
-class DeepExponentialFamily(ArrayPair):
+class DeepExponentialFamily(Counts, ArrayPair):
     """The pair of `deep_exponential_family.py` on NumPyro."""
+
+    counted = "events"
 
     def __init__(
         self,
@@ -49,9 +51,8 @@ class DeepExponentialFamily(ArrayPair):
         activation: str = "softplus",
         seed: int = 0,
     ) -> None:
-        self.data_dim, *_ = check_sizes("data_dim", [data_dim])
-        self.latent_dims = check_sizes("latent_dims", latent_dims)
-        check_layers(self.latent_dims, least=1)
+        self.data_dim = check_size("data_dim", data_dim)
+        self.latent_dims = check_latent_dims(latent_dims, least=1)
         self.data_size = check_data_size(data_size)
         self.latent = check_choice("latent", latent, ("gamma", "log-normal"))
         shape, scale = check_positive("shape", shape), check_positive("scale", scale)
@@ -65,10 +66,6 @@ class DeepExponentialFamily(ArrayPair):
         sizes = [data_dim, *hidden, 2 * sum(self.latent_dims)]
         self.encoder = MLP(sizes, activation, nnx.Rngs(seed))
         self.encoder.set_output_bias(encoder_start(self.latent_dims))
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse data that are no counts."""
-        check_counts(arrays[0], "events")
 
     def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""

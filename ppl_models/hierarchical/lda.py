@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pyro
 import pyro.distributions as dist
@@ -12,19 +11,14 @@ from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.hierarchical._rows import check_data_size, plate_size
-from ppl_models.hierarchical._topics_start import check_counts, topics_start
-from ppl_models.networks.arguments import (
-    check_choice,
-    check_network,
-    check_positive,
-    check_size,
-)
+from ppl_models.hierarchical._topics_start import Counts, topics_start
+from ppl_models.networks.arguments import check_choice, check_network, check_positive, check_size
 from ppl_models.networks.mlp import MLP
 
 __all__ = ["LDA"]
 
 
-class LDA(PyroPair):
+class LDA(Counts, PyroPair):
     """A topic model: documents are mixtures of topics, topics are distributions of words.
 
     Story, with K = topics and V = data_dim words, and for each document n of L_n words:
@@ -42,8 +36,7 @@ class LDA(PyroPair):
       E[log topics_kv]): the local step of stochastic variational inference (Hoffman et al. 2013,
       arXiv:1206.7051). It has no parameters of its own, and the gradient goes through the sweeps.
 
-    The order of the topics is arbitrary. `ppl_models.classical.lda_gibbs` is the collapsed Gibbs
-    sampler beside it.
+    The topics' order is arbitrary. `ppl_models.classical.lda_gibbs` is the collapsed Gibbs sampler.
 
     Args:
         data_dim: words of the vocabulary V, columns of x.
@@ -55,11 +48,8 @@ class LDA(PyroPair):
         guide: `"structured"` or `"amortised"`.
         sweeps: of the structured guide.
         hidden: hidden sizes of the amortised guide's network.
-        activation: of the network.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         seed: seed of the guide's initial parameters.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -91,10 +81,6 @@ class LDA(PyroPair):
         if not structured:
             random = torch.Generator().manual_seed(seed)
             self.encoder = MLP([data_dim, *hidden, topics], activation, random)
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse documents that are no counts."""
-        check_counts(arrays[0])
 
     def model(self, x: Tensor | None = None, *, size: int = 1) -> Tensor:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""

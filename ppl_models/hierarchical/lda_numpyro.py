@@ -16,19 +16,14 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.hierarchical._rows import check_data_size, plate_size
-from ppl_models.hierarchical._topics_start import check_counts, topics_start
-from ppl_models.networks.arguments import (
-    check_choice,
-    check_network,
-    check_positive,
-    check_size,
-)
+from ppl_models.hierarchical._topics_start import Counts, topics_start
+from ppl_models.networks.arguments import check_choice, check_network, check_positive, check_size
 from ppl_models.networks.mlp_numpyro import MLP
 
 __all__ = ["LDA"]
 
 
-class LDA(ArrayPair):
+class LDA(Counts, ArrayPair):
     """The pair of `lda.py` on NumPyro."""
 
     def __init__(
@@ -58,10 +53,6 @@ class LDA(ArrayPair):
         if not structured:
             rngs = nnx.Rngs(seed)
             self.encoder = MLP([data_dim, *hidden, topics], activation, rngs)
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse documents that are no counts."""
-        check_counts(arrays[0])
 
     def model(self, x: Array | None = None, *, size: int = 1) -> Array:
         """Score x, shape (N, data_dim), or draw `size` rows; returns the likelihood's mean."""

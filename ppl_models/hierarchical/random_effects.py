@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pyro
 import pyro.distributions as dist
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.hierarchical._rows import check_data_size, check_errors, plate_size, pooled
+from ppl_models.hierarchical._measurements import (
+    Measurements,
+    check_all_rows,
+    check_errors,
+    common_mean,
+    offsets,
+    pooled,
+)
+from ppl_models.hierarchical._rows import check_data_size, plate_size
 from ppl_models.networks.arguments import check_choice, check_positive, check_seed, check_size
 
 __all__ = ["RandomEffects"]
 
 
-class RandomEffects(PyroPair):
+class RandomEffects(Measurements, PyroPair):
     """A hierarchical normal model: an effect for each group, measured with known errors.
 
     Story, and for each group n, given the standard errors y_n of its measurements x_n:
@@ -78,20 +83,12 @@ class RandomEffects(PyroPair):
             self.centre = nn.Parameter(torch.tensor(start[1]).float())
             self.log_width = nn.Parameter(torch.tensor(spread).log())
 
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """A row of measurements and their standard errors."""
-        return (*super().example(), np.ones((1, self.data_dim), dtype=np.float32))
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse missing standard errors, and those that are not positive."""
-        check_errors(*arrays)
-
     def model(
         self, x: Tensor | None = None, y: Tensor | None = None, *, size: int | None = None
     ) -> Tensor:
         """Score x, shape (N, data_dim), given y, or draw a row for each y; the mean of x."""
         self.register()
-        errors = check_errors(x, y)
+        errors = check_errors(x, y, size)
         mean = pyro.sample("mean", dist.Normal(torch.zeros(()), self.mean_scale))
         scale = pyro.sample("scale", dist.HalfCauchy(torch.tensor(self.spread)))
         total, here = plate_size(x, len(errors), self.data_size)
@@ -110,23 +107,14 @@ class RandomEffects(PyroPair):
         own = dist.Gamma(self.log_shape.exp(), self.log_rate.exp())
         scale = pyro.sample("scale", own)
         if self.structured:
-            if total != here:
-                raise ValueError(
-                    "guide='structured' needs all rows at once to propose their common mean; use "
-                    "guide='mean-field' with minibatches."
-                )
-            weight = 1 / (variance + scale[..., None] ** 2)
-            precision = weight.sum(-1) + self.mean_scale**-2
-            at = (weight * value).sum(-1) / precision
+            check_all_rows(total, here)
+            at, width = common_mean(value, variance, scale, self.mean_scale)
             # Particles ride in front of the plate's dimension, which is gone here.
-            at, precision = at.reshape(scale.shape), precision.reshape(scale.shape)
-            mean = pyro.sample("mean", dist.Normal(at, precision**-0.5))
+            at, width = at.reshape(scale.shape), width.reshape(scale.shape)
+            mean = pyro.sample("mean", dist.Normal(at, width))
             centre, width = mean, scale
         else:
             mean = pyro.sample("mean", dist.Normal(self.loc, self.log_scale.exp()))
             centre, width = self.centre, self.log_width.exp()
         with pyro.plate("data", total, subsample_size=here):
-            # The effect is Normal(centre, width) a priori.
-            precision = 1 + width**2 / variance
-            at = width * (value - centre) / variance / precision
-            pyro.sample("offset", dist.Normal(at, precision**-0.5))
+            pyro.sample("offset", dist.Normal(*offsets(value, variance, centre, width)))

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from jax import Array
-from numpy.typing import NDArray
 
 from ppl_models._array_pair_numpyro import ArrayPair
-from ppl_models.hierarchical._rows import check_data_size, check_errors, plate_size, pooled
+from ppl_models.hierarchical._measurements import (
+    Measurements,
+    check_all_rows,
+    check_errors,
+    common_mean,
+    offsets,
+    pooled,
+)
+from ppl_models.hierarchical._rows import check_data_size, plate_size
 from ppl_models.networks.arguments import check_choice, check_positive, check_seed, check_size
 
 __all__ = ["RandomEffects"]
 
 
-class RandomEffects(ArrayPair):
+class RandomEffects(Measurements, ArrayPair):
     """The pair of `random_effects.py` on NumPyro."""
 
     def __init__(
@@ -48,19 +53,11 @@ class RandomEffects(ArrayPair):
         }
         self.initial = {n: jnp.asarray(v, dtype=jnp.float32) for n, v in initial.items()}
 
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """A row of measurements and their standard errors."""
-        return (*super().example(), np.ones((1, self.data_dim), dtype=np.float32))
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse missing standard errors, and those that are not positive."""
-        check_errors(*arrays)
-
     def model(
         self, x: Array | None = None, y: Array | None = None, *, size: int | None = None
     ) -> Array:
         """Score x, shape (N, data_dim), given y, or draw a row for each y; the mean of x."""
-        errors = check_errors(x, y)
+        errors = check_errors(x, y, size)
         mean = numpyro.sample("mean", dist.Normal(0.0, self.mean_scale))
         scale = numpyro.sample("scale", dist.HalfCauchy(self.spread))
         total, here = plate_size(x, len(errors), self.data_size)
@@ -79,15 +76,9 @@ class RandomEffects(ArrayPair):
         own = dist.Gamma(jnp.exp(self._param("log_shape")), jnp.exp(self._param("log_rate")))
         scale = jnp.asarray(numpyro.sample("scale", own))
         if self.structured:
-            if total != here:
-                raise ValueError(
-                    "guide='structured' needs all rows at once to propose their common mean; use "
-                    "guide='mean-field' with minibatches."
-                )
-            weight = 1 / (variance + scale[..., None] ** 2)
-            precision = weight.sum(-1) + self.mean_scale**-2
-            at = (weight * value).sum(-1) / precision
-            mean = numpyro.sample("mean", dist.Normal(at, precision**-0.5))
+            check_all_rows(total, here)
+            at, width = common_mean(value, variance, scale, self.mean_scale)
+            mean = numpyro.sample("mean", dist.Normal(at, width))
             centre, width = mean, scale
         else:
             mean = numpyro.sample(
@@ -95,7 +86,4 @@ class RandomEffects(ArrayPair):
             )
             centre, width = self._param("centre"), jnp.exp(self._param("log_width"))
         with numpyro.plate("data", total, subsample_size=here):
-            # The effect is Normal(centre, width) a priori.
-            precision = 1 + width**2 / variance
-            at = width * (value - centre) / variance / precision
-            numpyro.sample("offset", dist.Normal(at, precision**-0.5))
+            numpyro.sample("offset", dist.Normal(*offsets(value, variance, centre, width)))

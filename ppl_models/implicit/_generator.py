@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyro
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ppl_models._batches import Conditioned
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import PRIORS, check_choice, check_output, check_size
 from ppl_models.networks.condition import OptionalClasses
+from ppl_models.networks.labels import condition_input
 from ppl_models.networks.latents import noise, noise_proposal, side_by_side
 from ppl_models.networks.likelihoods import Likelihood
 
 
-class Generator(PyroPair):
+class Generator(Conditioned, PyroPair):
     """Noise z through `decoder` to a point of data space; `encoder` proposes the noise behind x.
 
     A pair of this base makes the two networks: the encoder from x, the class beside it as one-hot,
@@ -55,7 +54,7 @@ class Generator(PyroPair):
         check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         self.output = check_output(output, likelihood)
         self.likelihood = Likelihood(likelihood, data_dim, noise_scale)
-        self.optional = OptionalClasses(classes)
+        self.condition = OptionalClasses(classes)
 
     def model(
         self, x: Tensor | None = None, y: Tensor | None = None, *, size: int | None = None
@@ -64,7 +63,7 @@ class Generator(PyroPair):
 
         Where there are classes, y has shape (N,), and `size` need not be given.
         """
-        rows, given = self.optional.rows(x, y, size), self._given(y)
+        rows, given = self.condition.rows(x, y, size), self._given(y)
         self.register("decoder")
         like = next(self.parameters()).new_zeros(self.latent_dim)
         with pyro.plate("data", rows):
@@ -78,22 +77,13 @@ class Generator(PyroPair):
 
     def guide(self, x: Tensor, y: Tensor | None = None) -> None:
         """Propose z, shape (N, latent_dim)."""
-        rows, given = self.optional.rows(x, y, None), self._given(y)
+        rows, given = self.condition.rows(x, y, None), self._given(y)
         self.register("encoder")
         with pyro.plate("data", rows):
             pyro.sample("z", noise_proposal(self.prior, self.encoder(side_by_side([x, *given]))))
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse classes that are missing, that are not the pair's, or that it does not take."""
-        self.optional.check(arrays)
-
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """A row of data, and a class where there are classes."""
-        return (*super().example(), *self.optional.example())
 
     def _given(self, y: Tensor | None) -> list[Tensor]:
         """What stands beside an input: the class as one-hot, or nothing."""
         if y is None:
             return []
-        self.optional.check_values(y.detach().cpu().numpy())
-        return [nn.functional.one_hot(y.long(), self.optional.classes).float()]
+        return [condition_input(y, self.condition.classes, next(self.parameters()))]

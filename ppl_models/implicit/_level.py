@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import pyro
 import pyro.distributions as dist
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from ppl_models._batches import Conditioned
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.condition import OptionalCondition
 from ppl_models.networks.latents import normal, side_by_side
 from ppl_models.networks.mlp import MLP
 
 
-class Level(PyroPair):
+class Level(Conditioned, PyroPair):
     """A generator of residuals x given the coarser image y, enlarged; the coarsest has no y.
 
         z_n ~ Normal(0, I)                                     (latent_dim,)
@@ -48,8 +46,8 @@ class Level(PyroPair):
     ) -> None:
         super().__init__()
         self.data_dim, self.latent_dim, self.noise_scale = data_dim, latent_dim, noise_scale
-        self.optional = OptionalCondition(None, None if coarsest else data_dim)
-        beside = self.optional.width
+        self.condition = OptionalCondition(None, None if coarsest else data_dim)
+        beside = self.condition.width
         random = torch.Generator().manual_seed(seed)
         self.encoder = MLP(
             [data_dim + beside, *reversed(hidden), 2 * latent_dim], activation, random
@@ -60,7 +58,7 @@ class Level(PyroPair):
         self, x: Tensor | None = None, y: Tensor | None = None, *, size: int | None = None
     ) -> Tensor:
         """Score x, shape (N, data_dim), or draw `size` rows, or one for each y; the mean."""
-        rows = self.optional.rows(x, y, size)
+        rows = self.condition.rows(x, y, size)
         self.register("decoder")
         like = next(self.parameters()).new_zeros(self.latent_dim)
         with pyro.plate("data", rows):
@@ -71,16 +69,7 @@ class Level(PyroPair):
 
     def guide(self, x: Tensor, y: Tensor | None = None) -> None:
         """Propose z, shape (N, latent_dim)."""
-        rows = self.optional.rows(x, y, None)
+        rows = self.condition.rows(x, y, None)
         self.register("encoder")
         with pyro.plate("data", rows):
             pyro.sample("z", normal(self.encoder(side_by_side([x] if y is None else [x, y]))))
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse an enlarged image that is missing, or not of this size."""
-        self.optional.check(arrays)
-
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """A residual and, but at the coarsest level, an enlarged image."""
-        row = np.zeros((1, self.data_dim), dtype=np.float32)
-        return (row, row) if self.optional.width else (row,)

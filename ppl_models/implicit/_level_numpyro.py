@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from flax import nnx
-from numpy.typing import NDArray
 from numpyro.contrib.module import nnx_module
 
-from ppl_models._pair import Pair
+from ppl_models._batches import Conditioned
 from ppl_models.networks.condition import OptionalCondition
 from ppl_models.networks.latents_numpyro import normal, side_by_side
 from ppl_models.networks.mlp_numpyro import MLP
 
 
-class Level(Pair):
+class Level(Conditioned):
     """The level of `_level.py` on NumPyro."""
 
     engine = "numpyro"
@@ -37,8 +34,8 @@ class Level(Pair):
         seed: int,
     ) -> None:
         self.data_dim, self.latent_dim, self.noise_scale = data_dim, latent_dim, noise_scale
-        self.optional = OptionalCondition(None, None if coarsest else data_dim)
-        beside = self.optional.width
+        self.condition = OptionalCondition(None, None if coarsest else data_dim)
+        beside = self.condition.width
         random = nnx.Rngs(seed)
         self.encoder = MLP(
             [data_dim + beside, *reversed(hidden), 2 * latent_dim], activation, random
@@ -49,7 +46,7 @@ class Level(Pair):
         self, x: jax.Array | None = None, y: jax.Array | None = None, *, size: int | None = None
     ) -> jax.Array:
         """Score x, shape (N, data_dim), or draw `size` rows, or one for each y; the mean."""
-        rows = self.optional.rows(x, y, size)
+        rows = self.condition.rows(x, y, size)
         decoder = nnx_module("decoder", self.decoder)
         noise = dist.Normal(jnp.zeros(self.latent_dim), 1.0).to_event(1)
         with numpyro.plate("data", rows):
@@ -60,16 +57,7 @@ class Level(Pair):
 
     def guide(self, x: jax.Array, y: jax.Array | None = None) -> None:
         """Propose z, shape (N, latent_dim)."""
-        rows = self.optional.rows(x, y, None)
+        rows = self.condition.rows(x, y, None)
         encoder = nnx_module("encoder", self.encoder)
         with numpyro.plate("data", rows):
             numpyro.sample("z", normal(encoder(side_by_side([x] if y is None else [x, y]))))
-
-    def check_batch(self, *arrays: Any) -> None:
-        """Refuse an enlarged image that is missing, or not of this size."""
-        self.optional.check(arrays)
-
-    def example(self) -> tuple[NDArray[Any], ...]:
-        """A residual and, but at the coarsest level, an enlarged image."""
-        row = np.zeros((1, self.data_dim), dtype=np.float32)
-        return (row, row) if self.optional.width else (row,)

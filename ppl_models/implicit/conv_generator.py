@@ -9,14 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ppl_models.implicit._generator import Generator
-from ppl_models.networks.arguments import (
-    NORMALISATIONS,
-    check_choice,
-    check_image_shape,
-    check_seed,
-    check_size,
-)
+from ppl_models.networks.arguments import NORMALISATIONS, check_choice, check_seed, check_size
 from ppl_models.networks.convolutions import Downsampling, Upsampling, layer
+from ppl_models.networks.image_arguments import check_image_shape
 from ppl_models.networks.reference_batch import reference_batch
 
 __all__ = ["ConvGenerator"]
@@ -52,9 +47,6 @@ class ConvGenerator(Generator):
         output: the Gaussian's mean, `"linear"` (the default) or `"sigmoid"`, for grey images.
         classes: number of classes y, whole numbers from 0; 0 for a pair that takes x alone.
         seed: seed of the initial weights and of the reference batch.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(

@@ -13,14 +13,9 @@ import jax.numpy as jnp
 from flax import nnx
 
 from ppl_models.implicit._generator_numpyro import Generator
-from ppl_models.networks.arguments import (
-    NORMALISATIONS,
-    check_choice,
-    check_image_shape,
-    check_seed,
-    check_size,
-)
+from ppl_models.networks.arguments import NORMALISATIONS, check_choice, check_seed, check_size
 from ppl_models.networks.convolutions_numpyro import Downsampling, Upsampling, linear
+from ppl_models.networks.image_arguments import check_image_shape
 from ppl_models.networks.reference_batch import reference_batch
 
 __all__ = ["ConvGenerator"]

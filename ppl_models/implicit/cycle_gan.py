@@ -35,13 +35,9 @@ class CycleGAN(PyroPair):
         data_dim: columns of x.
         other_dim: columns of y.
         hidden: hidden sizes of `to_y`; `to_x` has them in reverse. None, (), is a linear map.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
-            `"sigmoid"`.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         noise_scale: scale of both Laplace distributions.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(

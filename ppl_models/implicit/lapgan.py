@@ -43,13 +43,9 @@ class LAPGAN(Levels, PyroPair):
         levels: L.
         latent_dim: size of each z_l.
         hidden: hidden sizes of each decoder; the encoders have them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
-            `"sigmoid"`.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         noise_scale: standard deviation of x; it is not learnt.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(

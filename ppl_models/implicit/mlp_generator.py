@@ -39,8 +39,7 @@ class MLPGenerator(Generator):
         data_dim: columns of x.
         latent_dim: size of z.
         hidden: hidden sizes of the decoder; the encoder has them in reverse.
-        activation: `"tanh"`, `"relu"`, `"softplus"`, `"elu"`, `"silu"`, `"leaky-relu"` or
-            `"sigmoid"`.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         prior: `"normal"` or `"uniform"`.
         normalise: `"none"`, or `"batch"` for batch normalisation between the decoder's layers.
         likelihood: `"bernoulli"` (x in {0, 1}) or `"gaussian"` (x real).
@@ -50,9 +49,6 @@ class MLPGenerator(Generator):
         data_mean: mean of the training data, shape (data_dim,). When given, the decoder starts
             with a bias that reproduces it.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(

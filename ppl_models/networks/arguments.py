@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
@@ -102,12 +101,13 @@ def check_levels(
     return tuple(check_sizes(f"every entry of {name}", level) for level in given)
 
 
-def check_layers(sizes: Sequence[int], least: int = 2) -> int:
-    """Return how many layers of latents there are, if there are enough of them.
+def check_latent_dims(latent_dims: Iterable[int], least: int = 2) -> tuple[int, ...]:
+    """Return the sizes of layers of latents, if there are enough of them.
 
     Raises:
-        ValueError: if there are fewer than `least`.
+        ValueError: if there are fewer than `least`, or one is no size.
     """
+    sizes = check_sizes("latent_dims", latent_dims)
     if len(sizes) < least == 1:
         raise ValueError("latent_dims must name at least one layer, for example (200,); got ().")
     if len(sizes) < least:
@@ -115,7 +115,7 @@ def check_layers(sizes: Sequence[int], least: int = 2) -> int:
             f"latent_dims must have two sizes or more, such as (100, 50), got {shown(sizes)}; with "
             "one layer it is the model 'vae'."
         )
-    return len(sizes)
+    return sizes
 
 
 def check_ladder(noise: str, guide: str) -> tuple[bool, bool]:
@@ -156,19 +156,15 @@ def check_count(name: str, count: int) -> int:
     return check_size(name, count) if count else count
 
 
-def check_image_shape(shape: Sequence[int]) -> tuple[int, int]:
-    """Return (height, width) if two strided convolutions can halve both, and undo it.
+def check_grey_levels(levels: int) -> int:
+    """Return how many grey levels there are, if they are two or more.
 
     Raises:
-        ValueError: if they are not two multiples of 4.
+        ValueError: if they are fewer.
     """
-    sizes = check_sizes("image_shape", shape)
-    if len(sizes) != 2 or sizes[0] % 4 or sizes[1] % 4:
-        raise ValueError(
-            "image_shape must be (height, width), both divisible by 4 because two layers of "
-            f"stride 2 halve them twice, such as (28, 28) or (8, 8); got {sizes}."
-        )
-    return sizes[0], sizes[1]
+    if check_size("levels", levels) < 2:
+        raise ValueError("levels must be at least 2, got 1; 8-bit grey has 256.")
+    return levels
 
 
 def check_normalise(normalise: str, hidden: Sequence[int]) -> None:
@@ -267,26 +263,4 @@ def check_likelihood(
     """
     check_choice("likelihood", kind, (*LIKELIHOODS, *[NETWORK_VARIANCE] * network_variance))
     check_positive("noise_scale", noise_scale)
-    if check_size("levels", levels) < 2:
-        raise ValueError("levels must be at least 2, got 1; 8-bit grey has 256.")
-
-
-def check_windows(data_dim: int, read_size: int, write_size: int) -> tuple[int, int]:
-    """Return the sizes of two grids of filters if the image is square and both fit into it.
-
-    Raises:
-        ValueError: if the image is not square, or a size is out of range.
-    """
-    side = math.isqrt(data_dim)
-    if side**2 != data_dim:
-        raise ValueError(
-            f"attention moves over square images, but data_dim={data_dim} is no square number; pad "
-            f"the images, for example to {(side + 1) ** 2} pixels, or use attention=False."
-        )
-    for name, size in (("read_size", read_size), ("write_size", write_size)):
-        if check_size(name, size) > side:
-            raise ValueError(
-                f"{name} must be at most {side}, the side of the image, got {size}; a grid of "
-                "filters has to fit into it."
-            )
-    return read_size, write_size
+    check_grey_levels(levels)

@@ -43,19 +43,26 @@ class Condition:
         assert width is not None
         return width
 
-    def check(self, y: Any, rows: int | None) -> None:
-        """Check a condition.
-
-        Args:
-            y: a numpy array, or None where there is none.
-            rows: how many rows x has, None where there is no x.
+    def rows(self, x: Any, y: Any, size: int | None) -> int:
+        """How many rows a program has, given y and what else there is of its arguments.
 
         Raises:
-            ValueError: if it is missing, or of the wrong shape, or a class is none of the pair's.
+            ValueError: if y is missing, of the wrong shape, or has another number of rows.
         """
-        self.check_shape(y, rows)
+        self.check_shape(y, size if x is None else len(x))
+        return len(y)
+
+    def check_batch(self, arrays: tuple[Any, ...]) -> None:
+        """Check a batch (x, y) of numpy arrays.
+
+        Raises:
+            ValueError: if y is missing, or of the wrong shape, or a class is none of the pair's.
+        """
+        x, *given = arrays
+        y = given[0] if given else None
+        self.check_shape(y, len(x))
         if self.classes is not None:
-            check_labels(np.asarray(y), self.classes, rows, missing=False)
+            check_labels(np.asarray(y), self.classes, len(x), missing=False)
 
     def check_shape(self, y: Any, rows: int | None) -> None:
         """Check what is known of a condition even while a program is compiled.
@@ -77,11 +84,11 @@ class Condition:
                 f"{tuple(y.shape)}; build the pair with condition_dim= of the data."
             )
 
-    def example(self) -> NDArray[Any]:
-        """A condition of the right shape for one row."""
+    def example(self) -> tuple[NDArray[Any], ...]:
+        """What stands for y beside one row of x."""
         if self.classes is None:
-            return np.zeros((1, self.width), dtype=np.float32)
-        return np.zeros(1, dtype=np.int64)
+            return (np.zeros((1, self.width), dtype=np.float32),)
+        return (np.zeros(1, dtype=np.int64),)
 
 
 class _Optional:
@@ -92,6 +99,11 @@ class _Optional:
         """The argument y, None where there is none."""
         raise NotImplementedError
 
+    @property
+    def width(self) -> int:
+        """Columns of what networks see of y; 0 where there is none."""
+        return 0 if self.condition is None else self.condition.width
+
     def rows(self, x: Any, y: Any, size: int | None) -> int:
         """How many rows a program has, given as many of its arguments as there are.
 
@@ -99,36 +111,24 @@ class _Optional:
             ValueError: if y is missing or is not wanted, or has another number of rows.
         """
         self._check_presence(y, drawing=x is None)
+        if self.condition is not None:
+            return self.condition.rows(x, y, size)
         rows = size if x is None else len(x)
-        if self.condition is None:
-            return 1 if rows is None else rows
-        self.condition.check_shape(y, rows)
-        return len(y)
+        return 1 if rows is None else rows
 
-    def check_values(self, y: NDArray[Any]) -> None:
-        """Check that every entry of y is a class, where there are classes.
-
-        Raises:
-            ValueError: naming the first that is none.
-        """
-        if self.condition is not None and self.condition.classes is not None:
-            check_labels(y, self.condition.classes, None, missing=False)
-
-    def check(self, arrays: tuple[Any, ...]) -> None:
+    def check_batch(self, arrays: tuple[Any, ...]) -> None:
         """Check a batch (x,) or (x, y) of numpy arrays.
 
         Raises:
             ValueError: as `rows`, or if an entry of y is no class.
         """
-        x, *given = arrays
-        y = given[0] if given else None
-        self._check_presence(y, drawing=False)
+        self._check_presence(arrays[1] if len(arrays) > 1 else None, drawing=False)
         if self.condition is not None:
-            self.condition.check(y, len(x))
+            self.condition.check_batch(arrays)
 
     def example(self) -> tuple[NDArray[Any], ...]:
         """What stands for y beside one row of x: a condition, or nothing."""
-        return () if self.condition is None else (self.condition.example(),)
+        return () if self.condition is None else self.condition.example()
 
     def _check_presence(self, y: Any, *, drawing: bool) -> None:
         raise NotImplementedError
@@ -192,11 +192,6 @@ class OptionalCondition(_Optional):
         """The argument y, None where there is none."""
         given = self.classes is not None or self.columns is not None
         return Condition(self.classes, self.columns) if given else None
-
-    @property
-    def width(self) -> int:
-        """Columns of what networks see of y; 0 where there is none."""
-        return 0 if self.condition is None else self.condition.width
 
     def _check_presence(self, y: Any, *, drawing: bool) -> None:
         del drawing

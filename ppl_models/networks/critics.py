@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from ppl_models.networks import convolutions
-from ppl_models.networks.critic_arguments import CriticArguments
+from ppl_models.networks.critic_arguments import ConvArguments
 from ppl_models.networks.mlp import linear
 from ppl_models.networks.normalisation import VirtualBatchNorm
 from ppl_models.networks.reference_batch import REFERENCES
@@ -45,7 +45,7 @@ class MinibatchFeatures(nn.Module):
         return (-distance).exp().sum(1)
 
 
-class ConvCritic(CriticArguments, nn.Module):
+class ConvCritic(ConvArguments, nn.Module):
     """A critic of convolutions, the mirror image of the convolutional generator.
 
     It maps flat images x, shape (N, height * width), to one real number per row, shape (N,): a

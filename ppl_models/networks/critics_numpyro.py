@@ -12,7 +12,7 @@ from flax import nnx
 from jax import lax
 
 from ppl_models.networks import convolutions_numpyro as convolutions
-from ppl_models.networks.critic_arguments import CriticArguments
+from ppl_models.networks.critic_arguments import ConvArguments
 from ppl_models.networks.mlp_numpyro import leaky_relu, linear
 from ppl_models.networks.normalisation_numpyro import VirtualBatchNorm
 from ppl_models.networks.reference_batch import REFERENCES
@@ -65,7 +65,7 @@ class SpectralNorm(nnx.Module):
         return weight.reshape(len(weight), -1)
 
 
-class ConvCritic(CriticArguments, nnx.Module):
+class ConvCritic(ConvArguments, nnx.Module):
     """A critic of convolutions, of the same arguments as `critics.ConvCritic`.
 
     Raises:

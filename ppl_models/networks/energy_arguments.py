@@ -13,8 +13,10 @@ from ppl_models.networks.arguments import (
     check_choice,
     check_count,
     check_seed,
+    check_size,
     check_sizes,
 )
+from ppl_models.networks.image_arguments import check_sides
 from ppl_models.networks.start_values import output_bias
 
 VISIBLE = ("bernoulli", "gaussian", "gaussian-variance")
@@ -41,6 +43,25 @@ def check_hidden_dims(sizes: Sequence[int], *, most: int | None = None) -> tuple
             f"hidden_dims must have {most} sizes, got {shown(found)}; the model 'dbn' takes more."
         )
     return found
+
+
+def check_maps(shape: Sequence[int], filter_size: int, pooling: int) -> tuple[int, int]:
+    """Return (height, width) of an image whose maps, of the places of a filter, are pooled evenly.
+
+    Raises:
+        ValueError: if it is no shape of an image, a size is no size, or no map is left, or one that
+            blocks of pooling x pooling do not fill.
+    """
+    sizes = check_sides(shape)
+    check_size("filter_size", filter_size)
+    check_size("pooling", pooling)
+    sides = [side - filter_size + 1 for side in sizes]
+    if min(sides) < 1 or any(side % pooling for side in sides):
+        raise ValueError(
+            f"filter_size={filter_size} leaves maps of {sides[0]} x {sides[1]} of an image of "
+            f"{sizes[0]} x {sizes[1]}, which pooling={pooling} must divide; choose others."
+        )
+    return sizes
 
 
 def check_countable(hidden: int | None, visible: int | None) -> tuple[int, bool]:
@@ -110,17 +131,6 @@ def describe_base(kind: Any, *, units: int, binary: bool, knows_means: bool) -> 
     if kind not in ("data", "uniform"):
         raise ValueError(f"base must be 'data', 'uniform' or an array of means, got {shown(kind)}.")
     return kind if kind == "uniform" or knows_means else "own"
-
-
-def centre_of(data_mean: ArrayLike | None, data_dim: int) -> NDArray[np.float32]:
-    """Where a Gaussian that holds an energy together lies: the mean of the data, or zero.
-
-    Raises:
-        ValueError: if it has another shape, or is not finite.
-    """
-    if data_mean is None:
-        return np.zeros(data_dim, np.float32)
-    return output_bias(data_mean, data_dim, "gaussian")
 
 
 def no_constant() -> str:
@@ -206,10 +216,8 @@ def rbm_start(
         ValueError: if the mean has another shape, or is not one of such units.
     """
     random = np.random.default_rng(check_seed(seed))
-    bias = np.zeros(data_dim)
-    if data_mean is not None:
-        kind = "bernoulli" if visible == "bernoulli" else "gaussian"
-        bias = output_bias(data_mean, data_dim, kind, name=name)
+    kind = "bernoulli" if visible == "bernoulli" else "gaussian"
+    bias = output_bias(data_mean, data_dim, kind, name=name)
     start = {
         "weight": 0.01 * random.normal(size=(data_dim, hidden_dim)),
         "visible_bias": bias,

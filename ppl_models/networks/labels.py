@@ -1,9 +1,9 @@
-"""Labels of which some are missing, -1 in their place, as a program uses them (torch)."""
+"""Conditions, and labels of which some are missing, -1, as a program uses them (torch)."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ppl_models.networks.condition import check_labels
 
@@ -23,6 +23,24 @@ def check_given(y: Tensor | None, classes: int, rows: int | None) -> None:
     """
     if y is not None:
         check_labels(y.detach().cpu().numpy(), classes, rows, missing=True)
+
+
+def condition_input(y: Tensor, classes: int | None, like: Tensor) -> Tensor:
+    """A condition as networks see it: the class as one-hot, (N, classes), or the vector, (N, D).
+
+    Args:
+        y: classes, shape (N,), or vectors, (N, D).
+        classes: how many classes the pair has; None or 0 where y is a vector.
+        like: for the type and the device.
+
+    Raises:
+        ValueError: if y is neither a vector nor a class for each row.
+    """
+    if not classes:
+        return torch.as_tensor(y).to(like)
+    y = torch.as_tensor(y, device=like.device)
+    check_labels(y.detach().cpu().numpy(), classes, None, missing=False)
+    return nn.functional.one_hot(y.long(), classes).to(like)
 
 
 def one_hot(label: Tensor, logits: Tensor) -> Tensor:

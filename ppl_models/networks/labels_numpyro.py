@@ -1,10 +1,11 @@
-"""Labels of which some are missing, as in `labels.py`, for NumPyro."""
+"""Conditions, and labels of which some are missing, as in `labels.py`, for NumPyro."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jax.core import Tracer
 
 from ppl_models.networks.condition import check_label_shape, check_labels
@@ -22,6 +23,23 @@ def check_given(y: jax.Array | None, classes: int, rows: int | None) -> None:
         check_label_shape(y.shape, jnp.issubdtype(y.dtype, jnp.integer), str(y.dtype), rows)
     elif y is not None:
         check_labels(np.asarray(y), classes, rows, missing=True)
+
+
+def condition_input(y: jax.Array, classes: int | None) -> jax.Array:
+    """A condition as networks see it: the class as one-hot, (N, classes), or the vector, (N, D).
+
+    Args:
+        y: classes, shape (N,), or vectors, (N, D).
+        classes: how many classes the pair has; None or 0 where y is a vector.
+
+    Raises:
+        ValueError: if y is known and is no class for each row.
+    """
+    if not classes:
+        return jnp.asarray(y, dtype=jnp.result_type(float))
+    if not isinstance(y, Tracer):
+        check_labels(np.asarray(y), classes, None, missing=False)
+    return nnx.one_hot(jnp.asarray(y), classes)
 
 
 def one_hot(label: jax.Array, logits: jax.Array) -> jax.Array:

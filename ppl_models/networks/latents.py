@@ -20,6 +20,17 @@ def normal(output: Tensor) -> dist.TorchDistribution:
     return dist.Normal(mean, log_scale.exp()).to_event(1)
 
 
+def full_noise(mean: Tensor, free: Tensor) -> dist.TorchDistribution:
+    """MultivariateNormal(mean, G G'), event (D,), G lower triangular.
+
+    Args:
+        mean: shape (..., D).
+        free: G below its diagonal and log G on it, (D, D).
+    """
+    tril = free.tril(-1) + torch.diag(free.diagonal().exp())
+    return dist.MultivariateNormal(mean, scale_tril=tril)
+
+
 def one_hot(logits: Tensor) -> dist.TorchDistribution:
     """One-hot rows, event shape (rows, classes), from logits (..., rows, classes)."""
     return dist.OneHotCategorical(logits=logits).to_event(1)

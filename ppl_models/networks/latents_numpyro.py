@@ -25,6 +25,12 @@ def normal(output: jax.Array) -> dist.Distribution:
     return dist.Normal(mean, jnp.exp(log_scale)).to_event(1)
 
 
+def full_noise(mean: jax.Array, free: jax.Array) -> dist.Distribution:
+    """See `latents.full_noise`."""
+    tril = jnp.tril(free, -1) + jnp.diag(jnp.exp(jnp.diagonal(free)))
+    return dist.MultivariateNormal(mean, scale_tril=tril)
+
+
 def one_hot(logits: jax.Array) -> dist.Distribution:
     """One-hot rows, event shape (rows, classes), from logits (..., rows, classes)."""
     return dist.Multinomial(total_count=1, logits=logits).to_event(1)

@@ -118,9 +118,34 @@ class PerClass(nn.Module):
             self.weight = nn.Parameter(torch.empty(classes, channels))
             nn.init.normal_(self.weight, std=0.1, generator=generator)
 
-    def forward(self, given: Tensor | None) -> Tensor | float:
-        """From one-hot classes (N, classes) to (N, channels, 1, 1)."""
-        return 0.0 if given is None else (given @ self.weight)[..., None, None]
+    def forward(self, h: Tensor, given: Tensor | None) -> Tensor:
+        """h (N, channels, height, width) with what one-hot classes (N, classes) add to it."""
+        return h if given is None else h + (given @ self.weight)[..., None, None]
+
+
+class Places(nn.Module):
+    """A bias of its own for each channel of each pixel, zero at the start.
+
+    By it a network knows where in the image it is, which masked convolutions tell by the border
+    alone (a location-dependent bias: van den Oord et al. 2016, arXiv:1606.05328, section 2.3).
+
+    Args:
+        channels: that come.
+        image_shape: height and width.
+    """
+
+    def __init__(self, channels: int, image_shape: tuple[int, int]) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels, *image_shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (N, channels, height, width) with their biases."""
+        return x + self.bias
+
+    def piece(self, memory: Any, x: Tensor, row: int, column: int, width: int) -> Tensor:
+        """A piece (N, channels, 1, columns) of a row with its biases."""
+        del memory, width
+        return x + self.bias[:, row : row + 1, column : column + x.shape[-1]]
 
 
 def pointwise(inputs: int, outputs: int, generator: torch.Generator, scale: float = 1.0) -> Any:

@@ -210,9 +210,7 @@ def _emission_start(
     """Means and log scales, or log odds, of one distribution of x for each class or state."""
     check_positive("noise_scale", noise_scale)
     check_positive("min_scale", min_scale)
-    centre = np.zeros(shape[1], dtype=np.float32)
-    if data_mean is not None:
-        centre = output_bias(data_mean, shape[1], likelihood)
+    centre = output_bias(data_mean, shape[1], likelihood)
     drawn = (centre + noise_scale * random.normal(size=shape)).astype(np.float32)
     if likelihood == "bernoulli":
         if scales is not None:

@@ -172,6 +172,8 @@ class Recurrent(nn.Module):
         cell: one of `CELLS`.
     """
 
+    at_once: int | None = None  # a step takes as long for one image as for many
+
     def __init__(
         self, channels: int, layers: int, classes: int, generator: torch.Generator, *, cell: str
     ) -> None:
@@ -197,7 +199,7 @@ class Recurrent(nn.Module):
     def along(self, x: Tensor, above: list[Tensor], given: Tensor | None, apply: Apply) -> Tensor:
         """The last hidden layer, (N, channels, height, width)."""
         del above
-        h = apply(self.first, x) + self.per_class(given)
+        h = self.per_class(apply(self.first, x), given)
         for cell, wide in zip(self.cells, self.wide, strict=True):
             h = h + wide(apply(cell, h))
         return h

@@ -19,9 +19,7 @@ def pseudo_inputs(
         likelihood: `"bernoulli"` or another.
         seed: seed of the noise.
     """
-    centre = np.zeros(size[1], dtype=np.float32)
-    if data_mean is not None:
-        centre = np.asarray(output_bias(data_mean, size[1], likelihood))
+    centre = output_bias(data_mean, size[1], likelihood)
     spread = 1.0 if likelihood == "bernoulli" else 0.1
     noise = np.random.default_rng((seed, 1)).normal(size=size)
     return (centre + spread * noise).astype(np.float32)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppl_models.networks.arguments import check_sizes
+from ppl_models.networks.image_arguments import check_sides
 
 
 class Pyramid:
@@ -33,7 +33,7 @@ class Pyramid:
     """
 
     def __init__(self, image_shape: Sequence[int], levels: int) -> None:
-        height, width = check_sizes("image_shape", image_shape)
+        height, width = check_sides(image_shape)
         factor = 2 ** (levels - 1)
         if height % factor or width % factor:
             raise ValueError(

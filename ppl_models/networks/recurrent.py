@@ -8,6 +8,7 @@ from torch.nn.functional import softplus
 
 from ppl_models.networks.mlp import MLP, linear
 
+TRANSITIONS = ("gated", "linear")
 _SMALLEST = 1e-3  # scale: softplus alone can underflow to zero
 
 
@@ -100,6 +101,15 @@ class LinearTransition(nn.Module):
         """Mean and scale of the next state."""
         mean = self.linear(z)
         return mean, self.log_scale.exp().expand_as(mean)
+
+
+def transition(
+    kind: str, latent_dim: int, hidden: int, generator: torch.Generator
+) -> GatedTransition | LinearTransition:
+    """The move of this kind, one of `TRANSITIONS`; `hidden` is of the gated one."""
+    if kind == "linear":
+        return LinearTransition(latent_dim, generator)
+    return GatedTransition(latent_dim, hidden, generator)
 
 
 class Future(nn.Module):

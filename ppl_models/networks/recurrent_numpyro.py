@@ -11,6 +11,7 @@ from jax import lax
 
 from ppl_models.networks.mlp_numpyro import MLP, linear
 
+TRANSITIONS = ("gated", "linear")
 _SMALLEST = 1e-3  # scale: softplus alone can underflow to zero
 
 
@@ -91,6 +92,15 @@ class LinearTransition(nnx.Module):
         """Mean and scale of the next state."""
         mean = self.linear(z)
         return mean, jnp.broadcast_to(jnp.exp(self.log_scale[...]), mean.shape)
+
+
+def transition(
+    kind: str, latent_dim: int, hidden: int, rngs: nnx.Rngs
+) -> GatedTransition | LinearTransition:
+    """The move of this kind, one of `TRANSITIONS`; `hidden` is of the gated one."""
+    if kind == "linear":
+        return LinearTransition(latent_dim, rngs)
+    return GatedTransition(latent_dim, hidden, rngs)
 
 
 class Future(nnx.Module):

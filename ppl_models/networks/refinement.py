@@ -4,31 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from pyro.distributions import TorchDistribution
 from torch import Tensor
 
 
 def refined(
-    output: Tensor, log_p: Callable[[Tensor], Tensor], points: Tensor, steps: int, rate: float
+    output: Tensor,
+    likelihood: Callable[[Tensor], TorchDistribution],
+    x: Tensor,
+    points: NDArray[np.float32],
+    steps: int,
+    rate: float,
 ) -> Tensor:
     """(m, s) after `steps` of natural gradient on the ELBO of Normal(m, exp(s)), from `output`.
 
         L(m, s) = mean_j log p(x | m + exp(s) point_j) - KL(Normal(m, exp(s)) || Normal(0, I))
         exp(2 s) <- exp(2 s) / (1 - rate dL/ds),    m <- m + rate exp(2 s) dL/dm
 
-    whose rate has no scale of the data's (Khan & Lin 2017, arXiv:1703.04265): with rate 1 and a
-    quadratic log p the variances are found in one step. 1 - rate dL/ds is kept above 0.1, where
-    log p bends upwards. The expectation is a mean over fixed points, exact where log p(x | z) is
-    quadratic in z. Gradients go through the steps: to `output`, and to what log p is made of.
+    (semi-amortised, as Kim et al. 2018, arXiv:1802.02550), whose rate has no scale of the data's
+    (Khan & Lin 2017, arXiv:1703.04265): with rate 1 and a quadratic log p the variances are found
+    in one step. 1 - rate dL/ds is kept above 0.1, where log p bends upwards. The expectation is a
+    mean over fixed points, exact where log p(x | z) is quadratic in z. Gradients go through the
+    steps, as in the paper: an encoder, from `output`, and a decoder learn for where they end.
 
     Args:
         output: (m, s) side by side, (..., 2 D).
-        log_p: from z, (S, ..., D), to log p(x | z), (S, ...).
+        likelihood: from z, (S, ..., D), to p(x | z), batch (S, ...).
+        x: the data.
         points: (S, D), of mean 0 and covariance I.
         steps: how many.
         rate: of a step, at most 1.
     """
-    at, places = output, points.reshape(-1, *(1,) * (output.dim() - 1), points.shape[-1])
+    places = points.reshape(-1, *(1,) * (output.dim() - 1), points.shape[-1])
+    at, places = output, torch.as_tensor(places).to(output)
     learns = torch.is_grad_enabled()
     with torch.enable_grad():
         for _ in range(steps):
@@ -36,7 +47,7 @@ def refined(
             mean, log_scale = at.chunk(2, dim=-1)
             scale = log_scale.exp()
             of_z = (log_scale - 0.5 * (mean**2 + scale**2)).sum(-1)
-            bound = log_p(mean + scale * places).mean(0) + of_z
+            bound = likelihood(mean + scale * places).log_prob(x).mean(0) + of_z
             (slope,) = torch.autograd.grad(bound.sum(), at, create_graph=learns)
             uphill, wider = slope.chunk(2, dim=-1)
             log_scale = log_scale - 0.5 * (1 - rate * wider).clamp(min=0.1).log()

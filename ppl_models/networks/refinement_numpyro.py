@@ -6,23 +6,28 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+from numpyro.distributions import Distribution
 
 
 def refined(
     output: jax.Array,
-    log_p: Callable[[jax.Array], jax.Array],
-    points: jax.Array,
+    likelihood: Callable[[jax.Array], Distribution],
+    x: jax.Array,
+    points: NDArray[np.float32],
     steps: int,
     rate: float,
 ) -> jax.Array:
     """See `refinement.refined`."""
-    places = points.reshape(-1, *(1,) * (output.ndim - 1), points.shape[-1])
+    places = jnp.asarray(points).reshape(-1, *(1,) * (output.ndim - 1), points.shape[-1])
 
     def bound(at: jax.Array) -> jax.Array:
         mean, log_scale = jnp.split(at, 2, axis=-1)
         scale = jnp.exp(log_scale)
         of_z = (log_scale - 0.5 * (mean**2 + scale**2)).sum(-1)
-        return (log_p(mean + scale * places).mean(0) + of_z).sum()
+        log_p = jnp.asarray(likelihood(mean + scale * places).log_prob(x))
+        return (log_p.mean(0) + of_z).sum()
 
     at = output
     for _ in range(steps):

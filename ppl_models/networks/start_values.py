@@ -11,15 +11,17 @@ from ppl_models.networks.arguments import NETWORK_VARIANCE, as_numbers
 
 
 def output_bias(
-    data_mean: ArrayLike, data_dim: int, likelihood: str, *, name: str = "data_mean"
+    data_mean: ArrayLike | None, data_dim: int, likelihood: str, *, name: str = "data_mean"
 ) -> NDArray[np.float32]:
     """Bias b with mean(x) = sigmoid(b) for a Bernoulli likelihood and mean(x) = b for a Gaussian.
+
+    It is zero where the mean is not known.
 
     A Bernoulli mean is kept within [0.001, 0.999], so that a pixel that is never on can still
     learn (Burda et al. 2016, arXiv:1509.00519, do the same).
 
     Args:
-        data_mean: shape (data_dim,).
+        data_mean: shape (data_dim,), or None.
         data_dim: the number of columns of the data.
         likelihood: `"bernoulli"` or `"gaussian"`.
         name: what messages call the mean.
@@ -28,6 +30,8 @@ def output_bias(
         ValueError: if the shape is wrong, a value is not finite, or a Bernoulli mean lies outside
             [0, 1].
     """
+    if data_mean is None:
+        return np.zeros(data_dim, dtype=np.float32)
     mean = as_numbers(name, data_mean)
     if mean.shape != (data_dim,):
         raise ValueError(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pyro
-import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import Tensor
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import as_numbers, check_count, check_size
@@ -40,9 +39,6 @@ class BoltzmannMachine(PyroPair):
         data_mean: mean of the training data, shape (data_dim,). When given, b starts at its logit
             and chains begin there.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     weight: Tensor
@@ -65,8 +61,7 @@ class BoltzmannMachine(PyroPair):
         self.data_dim, self.hidden_dim = check_size("data_dim", data_dim), hidden_dim
         self.exact = check_lateral(normaliser, data_dim, hidden_dim)
         self.burn_in = check_count("burn_in", burn_in)
-        for name, value in lateral_start(data_dim, hidden_dim, data_mean, seed).items():
-            self.register_parameter(name, nn.Parameter(torch.tensor(value)))
+        self.add_parameters(lateral_start(data_dim, hidden_dim, data_mean, seed))
         self.means = None if data_mean is None else as_numbers("data_mean", data_mean, np.float32)
 
     def law(self) -> Boltzmann:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 import pyro
@@ -16,10 +17,9 @@ from ppl_models.networks.arguments import (
     check_count,
     check_seed,
     check_size,
-    check_sizes,
 )
 from ppl_models.networks.convolutional_machine import ConvolutionalMachine
-from ppl_models.networks.energy_arguments import check_normaliser
+from ppl_models.networks.energy_arguments import check_maps, check_normaliser
 from ppl_models.networks.energy_law import means_like
 from ppl_models.networks.start_values import output_bias
 
@@ -54,9 +54,6 @@ class ConvolutionalRBM(PyroPair):
         data_mean: mean of the training data, shape (height * width,). When given, a starts at its
             logit and chains begin there.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -72,29 +69,16 @@ class ConvolutionalRBM(PyroPair):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        shape = check_sizes("image_shape", image_shape)
-        if len(shape) != 2:
-            raise ValueError(f"image_shape must be (height, width), such as (28, 28), got {shape}.")
-        self.image_shape = shape[0], shape[1]
-        self.data_dim = shape[0] * shape[1]
+        self.image_shape = check_maps(image_shape, filter_size, pooling)
+        self.data_dim = prod(self.image_shape)
         check_size("filters", filters)
-        check_size("filter_size", filter_size)
-        sides = [side - filter_size + 1 for side in self.image_shape]
-        self.pooling, self.burn_in = check_size("pooling", pooling), check_count("burn_in", burn_in)
-        if min(sides) < 1 or any(side % pooling for side in sides):
-            raise ValueError(
-                f"filter_size={filter_size} leaves maps of {sides[0]} x {sides[1]} of an image of "
-                f"{self.image_shape[0]} x {self.image_shape[1]}, which pooling={pooling} must "
-                "divide; choose others."
-            )
+        self.pooling, self.burn_in = pooling, check_count("burn_in", burn_in)
         self.exact = check_normaliser(normaliser, None, self.data_dim)
         random = torch.Generator().manual_seed(check_seed(seed))
         sizes = (filters, 1, filter_size, filter_size)
         self.filters = nn.Parameter(0.05 * torch.randn(sizes, generator=random))
         self.hidden_bias = nn.Parameter(torch.full((filters,), -0.1))
-        start = np.zeros(self.data_dim, np.float32)
-        if data_mean is not None:
-            start = output_bias(data_mean, self.data_dim, "bernoulli")
+        start = output_bias(data_mean, self.data_dim, "bernoulli")
         self.visible_bias = nn.Parameter(torch.tensor(start))
         self.means = None if data_mean is None else as_numbers("data_mean", data_mean, np.float32)
 

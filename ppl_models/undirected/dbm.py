@@ -8,7 +8,7 @@ import pyro
 import pyro.distributions as dist
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import Tensor
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_count, check_flag, check_size
@@ -52,9 +52,6 @@ class DBM(PyroPair):
         data_mean: mean of the training data, shape (data_dim,). When given, b starts at its logit
             and annealed chains begin there.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     weight_1: Tensor
@@ -84,8 +81,7 @@ class DBM(PyroPair):
         self.burn_in = check_count("burn_in", burn_in)
         middle, top = self.hidden_dims
         self.exact = check_normaliser(normaliser, data_dim + top, middle)
-        for name, value in dbm_start(data_dim, self.hidden_dims, data_mean, seed).items():
-            self.register_parameter(name, nn.Parameter(torch.tensor(value)))
+        self.add_parameters(dbm_start(data_dim, self.hidden_dims, data_mean, seed))
 
     def law(self) -> DeepBoltzmann:
         """The distribution of h1."""

@@ -15,16 +15,12 @@ from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_count, check_seed, check_size
 from ppl_models.networks.binary_layer import BinaryLayer
 from ppl_models.networks.centring import Centre
-from ppl_models.networks.energy_arguments import (
-    check_hidden_dims,
-    check_normaliser,
-    rbm_start,
-)
-from ppl_models.networks.fine_tuning import classifier
+from ppl_models.networks.energy_arguments import check_hidden_dims, check_normaliser, rbm_start
 from ppl_models.networks.latent_structure import belief_net
-from ppl_models.networks.stacking import upward_of_nets
 from ppl_models.networks.start_values import output_bias
 from ppl_models.networks.top_machine import TopMachine
+from ppl_models.undirected._fine_tuning import classifier
+from ppl_models.undirected._stacking import upward_of_nets
 
 __all__ = ["DBN"]
 
@@ -57,9 +53,6 @@ class DBN(PyroPair):
         top_mean: mean of the top machine's visible units, shape (hidden_dims[-2],). When given, a
             starts at its logit, and the machine's chains begin there.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(

@@ -39,16 +39,13 @@ class DenoisingAutoencoder(ChainPair):
     Args:
         data_dim: columns of x.
         hidden: hidden sizes of the network; none for a linear one.
-        activation: of the network.
+        activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         likelihood: `"bernoulli"` (x in {0, 1}, salt-and-pepper corruption), or `"gaussian"` (real
             x, Gaussian corruption).
         corruption: chance that an entry becomes a fair coin, or standard deviation of the noise.
         burn_in: steps of the chains whose ends `model(None, size=...)` draws.
         data_mean: mean of the training data, shape (data_dim,), where the output and chains begin.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     log_scales: Tensor

@@ -18,9 +18,9 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.energy_arguments import centre_of
 from ppl_models.networks.langevin import LangevinEnergy
 from ppl_models.networks.mlp import mlp_or_given
+from ppl_models.networks.start_values import output_bias
 
 __all__ = ["EnergyNetwork"]
 
@@ -54,9 +54,6 @@ class EnergyNetwork(PyroPair):
         burn_in: steps of the chains whose ends `model(None, size=...)` draws.
         data_mean: mean of the training data, shape (data_dim,); zero when not given.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     centre: Tensor
@@ -84,7 +81,7 @@ class EnergyNetwork(PyroPair):
         self.base_scale = check_positive("base_scale", base_scale)
         self.step_size = check_positive("step_size", step_size)
         self.burn_in = check_count("burn_in", burn_in)
-        self.middle = centre_of(data_mean, data_dim)
+        self.middle = output_bias(data_mean, data_dim, "gaussian")
 
     def law(self) -> LangevinEnergy:
         """The distribution of a row."""

@@ -19,9 +19,9 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.energy_arguments import centre_of
 from ppl_models.networks.langevin_numpyro import LangevinEnergy
 from ppl_models.networks.mlp_numpyro import mlp_or_given
+from ppl_models.networks.start_values import output_bias
 
 __all__ = ["EnergyNetwork"]
 
@@ -54,7 +54,7 @@ class EnergyNetwork(Pair):
         self.base_scale = check_positive("base_scale", base_scale)
         self.step_size = check_positive("step_size", step_size)
         self.burn_in = check_count("burn_in", burn_in)
-        self.middle = centre_of(data_mean, data_dim)
+        self.middle = output_bias(data_mean, data_dim, "gaussian")
 
     def law(self) -> LangevinEnergy:
         """The distribution of a row."""

@@ -9,12 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ppl_models.networks.arguments import (
-    check_not_negative,
-    check_seed,
-    check_size,
-    check_sizes,
-)
+from ppl_models.networks.arguments import check_not_negative, check_seed, check_size, check_sizes
 from ppl_models.networks.chain_arguments import Chain
 from ppl_models.networks.odd_even import OddEven
 from ppl_models.networks.start_values import start_at_mean
@@ -51,9 +46,6 @@ class GSN(ChainPair):
         burn_in: steps of the chains whose ends `model(None, size=...)` draws.
         data_mean: mean of the training data, shape (data_dim,), where the output and chains begin.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     log_scales: Tensor

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import pyro
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import Tensor
 
-from ppl_models._pair import Pair
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_choice, check_count, check_size
 from ppl_models.networks.centring import Centre
 from ppl_models.networks.energy_arguments import VISIBLE, check_normaliser, rbm_start
 from ppl_models.networks.energy_law import means_like
-from ppl_models.networks.fine_tuning import classifier
 from ppl_models.networks.restricted_machine import RestrictedBoltzmann
-from ppl_models.networks.stacking import Machine, assemble, turned_over
+from ppl_models.undirected._stackable import Stackable
 
 __all__ = ["RBM"]
 
 
-class RBM(PyroPair):
+class RBM(Stackable, PyroPair):
     """Visible units x and binary hidden units h without connections within a side.
 
     The density of x is known up to the constant Z; the hidden units are summed out:
@@ -56,9 +51,6 @@ class RBM(PyroPair):
         data_mean: mean of the training data, shape (data_dim,). When given, b starts at it (at its
             logit where x is binary) and chains begin there.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     weight: Tensor
@@ -86,23 +78,7 @@ class RBM(PyroPair):
         self.centre = Centre(data_mean, subtracted=centred, unknown=0.5 if binary else 0.0)
         self.exact = check_normaliser(normaliser, hidden_dim, data_dim if binary else None)
         start = rbm_start(data_dim, hidden_dim, visible, data_mean, seed)
-        for name, value in start.items():
-            self.register_parameter(name, nn.Parameter(torch.tensor(value)))
-
-    @staticmethod
-    def stacked(machines: Sequence[Any], kind: str, **more: Any) -> Pair:
-        """The pair of machines that were trained one upon the other; see `stack`."""
-        return assemble("pyro", machines, kind, **more)
-
-    @staticmethod
-    def turned(machine: Any, **more: Any) -> Pair:
-        """A machine for the codes of another that begins with their law; see `turned_over`."""
-        return turned_over("pyro", Machine(*machine), **more)
-
-    @staticmethod
-    def classifier(machines: Sequence[Any], **more: Any) -> Pair:
-        """A network to classes that begins with the machines' codes; see `to_classifier`."""
-        return classifier("pyro", [Machine(*each).upward() for each in machines], **more)
+        self.add_parameters(start)
 
     def law(self) -> RestrictedBoltzmann:
         """The distribution of a row."""

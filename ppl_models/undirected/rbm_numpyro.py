@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpyro
 from numpy.typing import ArrayLike
 
 from ppl_models._array_pair_numpyro import ArrayPair
-from ppl_models._pair import Pair
 from ppl_models.networks.arguments import check_choice, check_count, check_size
 from ppl_models.networks.centring import Centre
 from ppl_models.networks.energy_arguments import VISIBLE, check_normaliser, rbm_start
 from ppl_models.networks.energy_law_numpyro import means_like
-from ppl_models.networks.fine_tuning import classifier
 from ppl_models.networks.restricted_machine_numpyro import RestrictedBoltzmann
-from ppl_models.networks.stacking import Machine, assemble, turned_over
+from ppl_models.undirected._stackable import Stackable
 
 __all__ = ["RBM"]
 
 
-class RBM(ArrayPair):
+class RBM(Stackable, ArrayPair):
     """The pair of `rbm.py` on NumPyro."""
 
     def __init__(
@@ -45,21 +40,6 @@ class RBM(ArrayPair):
         self.centre = Centre(data_mean, subtracted=centred, unknown=0.5 if binary else 0.0)
         self.exact = check_normaliser(normaliser, hidden_dim, data_dim if binary else None)
         self.initial = rbm_start(data_dim, hidden_dim, visible, data_mean, seed)
-
-    @staticmethod
-    def stacked(machines: Sequence[Any], kind: str, **more: Any) -> Pair:
-        """The pair of machines that were trained one upon the other; see `stack`."""
-        return assemble("numpyro", machines, kind, **more)
-
-    @staticmethod
-    def turned(machine: Any, **more: Any) -> Pair:
-        """A machine for the codes of another that begins with their law; see `turned_over`."""
-        return turned_over("numpyro", Machine(*machine), **more)
-
-    @staticmethod
-    def classifier(machines: Sequence[Any], **more: Any) -> Pair:
-        """A network to classes that begins with the machines' codes; see `to_classifier`."""
-        return classifier("numpyro", [Machine(*each).upward() for each in machines], **more)
 
     def law(self) -> RestrictedBoltzmann:
         """The distribution of a row."""

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ppl_models.directed._sequence import SequencePair
+from ppl_models._sequence_pair import SequencePair
 from ppl_models.networks.arguments import check_choice, check_count, check_seed, check_size
 from ppl_models.networks.energy_arguments import check_normaliser
 from ppl_models.networks.recurrent_machine import RecurrentMachine, RecurrentMachineLaw
@@ -43,9 +43,6 @@ class RNNRBM(SequencePair):
         burn_in: steps of the chain that draws a step.
         data_mean: mean of a step of the training data, shape (data_dim,): b starts at its logit.
         seed: seed of the initial weights.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
 
     def __init__(

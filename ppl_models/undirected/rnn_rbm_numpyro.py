@@ -9,7 +9,7 @@ from flax import nnx
 from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
-from ppl_models.directed._sequence_numpyro import SequencePair
+from ppl_models._sequence_pair_numpyro import SequencePair
 from ppl_models.networks.arguments import check_choice, check_count, check_seed, check_size
 from ppl_models.networks.energy_arguments import check_normaliser
 from ppl_models.networks.recurrent_machine_numpyro import RecurrentMachine, RecurrentMachineLaw

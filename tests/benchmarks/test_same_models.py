@@ -26,8 +26,10 @@ def test_a_changed_constant_is_found_and_moved_code_is_not(engine: str, tmp_path
         for file in ("ppca.py", "ppca_numpyro.py"):
             path = tree / "ppl_models" / "directed" / file
             path.write_text(path.read_text().replace("weight.T + ", new))
-        found[name] = numbers(tree, given, tmp_path / f"{name}.npz")
-    here = numbers(Path(ppl_models.__file__).parents[1], given, tmp_path / "here.npz")
+        (found[name],) = numbers(tree, [given], tree)
+    write_call(wrong := tmp_path / "wrong.npz", "ppca", engine, {"data_dims": 3}, rows)
+    here, failed = numbers(Path(ppl_models.__file__).parents[1], [given, wrong], tmp_path)
+    assert compared(here, failed).startswith("now: TypeError: ")
     assert compared(here, found["same"]) == ""
     assert "model x density" in compared(here, found["changed"])
     renamed = {f"the {name}": value for name, value in here.items()}

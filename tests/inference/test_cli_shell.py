@@ -279,3 +279,27 @@ def test_results_that_are_not_there(tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere"
     assert "no folder of rows" in run("results", "--rows", nowhere, code=2).stderr
     assert "no file of results" in run("results", "--results", nowhere, code=2).stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("words", [["show", "vae"], ["results"], ["list", "--json"], ["--help"]])
+def test_an_output_that_is_full_is_said_in_one_line(words: list[str], monkeypatch, capsys) -> None:
+    with Path("/dev/full").open("w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit, match="1"):
+            app(words)
+    said = capsys.readouterr().err.strip()
+    assert len(said.splitlines()) == 1
+    assert "standard output, or a file of the command, cannot be written: No space" in said
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch, capsys) -> None:
+    """As in `ppl-zoo results | head -1`."""
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as closed, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", closed)
+        with pytest.raises(SystemExit):
+            app(["results"])
+        os.dup2(os.open(os.devnull, os.O_WRONLY), write)  # so that it can be closed
+    assert capsys.readouterr().err == ""

@@ -118,6 +118,17 @@ def test_packages_do_not_know_each_other(package: str) -> None:
     assert not [edge for edge in wrong if not edge[0].startswith("inference.cli")]
 
 
+def test_networks_know_no_pair() -> None:
+    wrong = [
+        f"{above} imports {below}"
+        for above, below in edges("ppl_models")
+        if above.startswith("ppl_models.networks.")
+        and below.startswith("ppl_models.")
+        and not below.startswith(("ppl_models.networks", "ppl_models._shown"))
+    ]
+    assert not wrong
+
+
 def test_only_the_engines_know_a_framework() -> None:
     wrong = [
         f"{above} imports {below}"

@@ -153,6 +153,12 @@ def test_notebooks_have_tables_of_reports_runs_and_figures() -> None:
     assert report.counts in report._repr_html_()
     assert str(report).endswith(report.counts)
     assert hasattr(Comparison, "_repr_html_")
+    valid = valid_objectives(pair, x)
+    page = valid._repr_html_()
+    assert f"<b>valid</b> {', '.join(valid.valid)}" in page
+    assert valid.refused
+    assert all(page.count(f">{name}") + page.count(f", {name}") for name in valid.refused)
+    assert page.count("<tr>") < 1 + len(valid.refused)  # those of one reason share a row
 
 
 @pytest.mark.parametrize("ask", [explain, valid_objectives])

@@ -69,5 +69,7 @@ def test_a_level_trains_alone_and_goes_into_the_whole(engine: str) -> None:
 def test_arguments() -> None:
     with pytest.raises(ValueError, match="divisible by 4, to be halved 2 times"):
         pyramid("pyro", image_shape=(6, 4))
+    with pytest.raises(ValueError, match=r"must be \(height, width\).*got \(8, 8, 1\)"):
+        pyramid("pyro", image_shape=(8, 8, 1))
     with pytest.raises(ValueError, match="level must be from 1"):
         pyramid("pyro").level(4)

@@ -29,7 +29,7 @@ def built(shape: tuple[int, int], x: Any = None, y: Any = None, **settings: Any)
     """A small pair away from its start."""
     x = np.zeros((1, shape[0] * shape[1]), np.float32) if x is None else x
     batch = (x,) if y is None else (x, y)
-    own = {"image_shape": shape, "channels": 4, "blocks": 2, **settings}
+    own = {"image_shape": shape, "channels": 4, "blocks": 2, "places": True, **settings}
     return moved("pyro", "pixel_cnn", batch, scale=0.7, **own)
 
 
@@ -57,13 +57,14 @@ def test_probabilities_of_all_images_sum_to_one_for_each_class(
 
 
 @stacks
-@pytest.mark.parametrize("shape", [(3, 5), (4, 8)])
+@pytest.mark.parametrize(("shape", "reach"), [((3, 5), 2), ((4, 8), 1)])
 def test_no_output_depends_on_its_own_pixel_or_a_later_one(
-    gated: bool, shape: tuple[int, int]
+    gated: bool, shape: tuple[int, int], reach: int
 ) -> None:
     """Two stacks reach every pixel before; one leaves those above, far to the right, unseen."""
     dim = shape[0] * shape[1]
-    found = law(built(shape, gated=gated, blocks=5, channels=8), (np.zeros((1, dim), np.float32),))
+    pair = built(shape, gated=gated, blocks=5, channels=8, reach=reach)
+    found = law(pair, (np.zeros((1, dim), np.float32),))
     random = np.random.default_rng(0)
     slopes = np.zeros((dim, dim))
     for _ in range(20):  # a unit may be off at one image
@@ -75,9 +76,22 @@ def test_no_output_depends_on_its_own_pixel_or_a_later_one(
     unseen = (slopes == 0) & earlier
     row, column = np.divmod(np.arange(dim), shape[1])
     up, right = row[:, None] - row, column - column[:, None]
-    blind = earlier & (up > 0) & (right > up + 2)  # the first layer goes 3 to the right, from above
+    # The first layer takes a row above, and goes 3 to the right; the others take one each.
+    blind = earlier & (up > 0) & (right > 3 + reach * (up - 1))
     np.testing.assert_array_equal(unseen, earlier & ~earlier if gated else blind)
     assert gated or blind.any()
+
+
+@stacks
+def test_biases_of_pixels_tell_where_a_pixel_is(gated: bool) -> None:
+    """Of an even image, inner pixels see the same; a convolution gives them the same law."""
+    even = np.zeros((1, 6 * 12), np.float32)
+    for places in (False, True):
+        found = law(built((6, 12), blocks=1, gated=gated, places=places), (even,))
+        logits = called("pyro", found.network.outputs, even).reshape(6, 12)
+        inner = logits[4:, 4:8]  # 3 and 1 pixels to each side, and up, are inside of the image
+        assert (inner.std() > 0.01) if places else (inner.std() < 1e-5)
+        assert logits[:4].std() > 0.01
 
 
 @stacks
@@ -242,6 +256,8 @@ def test_a_resumed_run_on_digits_is_the_whole_run(tmp_path: Path) -> None:
         ({"channels": 0}, "channels must be a whole number of at least 1"),
         ({"blocks": 0}, "blocks must be a whole number of at least 1"),
         ({"gated": 1}, "gated must be True or False"),
+        ({"places": 1}, "places must be True or False"),
+        ({"reach": 0}, "reach must be a whole number of at least 1"),
         ({"likelihood": "gaussian"}, "one of bernoulli, categorical, logistic-mixture"),
         ({"levels": 1}, "levels must be at least 2"),
         ({"classes": -1}, "classes must be a whole number, 0 for none"),

@@ -125,6 +125,7 @@ def test_weights_given_the_shared_latents_are_exact() -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_arguments_are_explained(engine: str) -> None:
     pair, backend = create("random_effects", engine=engine, data_size=8), load_engine(engine)
+    model: Any = pair.model
     with pytest.raises(ValueError, match="guide='structured' needs all rows at once"):
         backend.structure(pair, (X[:4], Y[:4]))
     with pytest.raises(ValueError, match="y must hold positive standard errors"):
@@ -133,6 +134,8 @@ def test_arguments_are_explained(engine: str) -> None:
         pair.check_batch(X)
     with pytest.raises(ValueError, match=r"y must have the shape of x, \(8, 1\)"):
         pair.check_batch(X, Y[:4])
+    with pytest.raises(ValueError, match="size=3, got 8; leave size out"):
+        model(None, Y, size=3)
     with pytest.raises(ValueError, match="guide must be one of structured, mean-field"):
         create("random_effects", engine=engine, guide="full")
 

@@ -15,6 +15,7 @@ from jax import Array, lax, random
 from numpy.typing import NDArray
 from numpyro.handlers import substitute
 
+from inference.engines.numpyro.compiling import Compiled
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.program import NumPyroProgram
@@ -83,10 +84,10 @@ class Annealer:
             )
             self.shapes = {name: value.shape[1:] for name, value in unbounded.items()}
             if any(site.support != "real" for site in self.structure.latents):
-                check_fixed_supports(jax.device_get(jax.jit(self._bounds)(self.values, arrays)))
+                check_fixed_supports(jax.device_get(Compiled(self._bounds)(self.values, arrays)))
             if noise_scale is not None:
                 check_mean(jax.eval_shape(lambda: self._of_one_run(*arrays)), arrays[0])
-        self._prior, self._at, self._move = map(jax.jit, (self._start, self._place, self._step))
+        self._prior, self._at, self._move = map(Compiled, (self._start, self._place, self._step))
 
     def _of_one_run(self, *args: Any) -> Any:
         made = run(self.model, random.PRNGKey(0), args, params=self.values)

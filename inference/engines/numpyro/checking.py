@@ -13,6 +13,7 @@ from flax import nnx
 from jax import lax, random
 from numpyro.distributions import biject_to, constraints
 
+from inference.engines.numpyro.compiling import Compiled, kind_of, shared
 from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.keys import as_numpy
@@ -80,7 +81,7 @@ class Probe(Recorder):
             return single, drawn(keys[0], sets * num_particles)
 
         with evaluating(self.pair):
-            compiled = jax.jit(run, compiler_options=quickly())
+            compiled = Compiled(run, options=quickly())
             keys = random.split(random.PRNGKey(1), 1 + sets)
             single, many = jax.device_get(compiled(by_position(self.batch), self.values, keys))
         shape = sets, num_particles, -1
@@ -110,7 +111,7 @@ class Probe(Recorder):
 
         with evaluating(self.pair), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compiled = jax.jit(run, compiler_options=quickly())
+            compiled = Compiled(run, options=quickly())
             given = by_position(batch), self.values, dict(values), inputs
             found = jax.device_get(compiled(*given))
         return [(np.asarray(a), np.asarray(b), np.asarray(c)) for a, b, c in found]
@@ -119,7 +120,7 @@ class Probe(Recorder):
         """The pair's own closed form of log p(x), (N,)."""
         own = self.pair.log_evidence
         with evaluating(self.pair):
-            return np.asarray(jax.jit(own, compiler_options=quickly())(*self.batch))
+            return np.asarray(Compiled(own, options=quickly())(*self.batch))
 
     def structure(self) -> Structure:
         """Sites and plates of model and guide, as objectives see them."""
@@ -226,7 +227,7 @@ class Probe(Recorder):
                 leaves, *given
             )
             precise = double and "float32" not in str(staged.jaxpr)  # of the pair's own code
-            compiled = staged.lower().compile()
+            compiled = shared(staged, quickly(), kind_of((leaves, *given)))
             start, slopes = jax.device_get(compiled(leaves, *given))
             ends, step = [], _STEPS[precise]
             for sign in (1, -1):

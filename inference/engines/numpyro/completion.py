@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import random
 from numpy.typing import NDArray
 
+from inference.engines.numpyro.compiling import Compiled
 from inference.engines.numpyro.pairs import evaluating, parts
 from inference.engines.numpyro.traces import run
 from inference.program.completion import Completed, law_to_complete
@@ -44,4 +44,4 @@ def complete(
 
     with evaluating(pair):
         key = random.fold_in(random.PRNGKey(rng_seed), 1)
-        return Completed(*map(np.asarray, jax.jit(drawn)(key, held, *batch)))
+        return Completed(*map(np.asarray, Compiled(drawn)(key, held, *batch)))

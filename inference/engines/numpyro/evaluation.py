@@ -15,6 +15,7 @@ from jax import random
 from numpy.typing import NDArray
 
 from inference.engines.numpyro import discrete
+from inference.engines.numpyro.compiling import Compiled
 from inference.engines.numpyro.copies import untouched_parts
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
@@ -101,7 +102,7 @@ def _reading(
         draws = program.draw(num_particles, divergences=divergences, values=fixed)
         return read(draws, program.structure, held)
 
-    compiled = jax.jit(drawn, static_argnums=3)
+    compiled = Compiled(drawn, static=(3,))
 
     def scored(
         rows: tuple[Any, ...],

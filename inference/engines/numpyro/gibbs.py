@@ -11,6 +11,7 @@ import numpyro
 from jax import Array, lax, random
 from numpy.typing import NDArray
 
+from inference.engines.numpyro.compiling import Compiled
 from inference.engines.numpyro.frames import density
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
@@ -79,7 +80,7 @@ def gibbs(
             return lax.scan(keep, latents, random.split(kept, num_samples))[1]
 
         keys = random.split(random.PRNGKey(rng_seed), num_chains)
-        latents, computed, total = jax.device_get(jax.jit(jax.vmap(chain))(keys))
+        latents, computed, total = jax.device_get(Compiled(jax.vmap(chain))(keys))
     check_energies(-total)
     return Chains(
         draws={**latents, **computed},

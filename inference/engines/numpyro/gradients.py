@@ -15,6 +15,7 @@ from jax import lax, random
 from numpy.typing import NDArray
 from numpyro.infer import SVI
 
+from inference.engines.numpyro.compiling import Compiled
 from inference.engines.numpyro.keys import reseeded
 from inference.engines.numpyro.pairs import StoredPair, parts
 from inference.engines.numpyro.parameters import flatten, nested, public_names
@@ -70,7 +71,7 @@ def gradients(
         return jax.value_and_grad(loss_of)(params, key)
 
     keys = random.split(random.PRNGKey(seed + 1), repeats)
-    losses, grads = jax.jit(lambda keys: lax.map(each, keys))(keys)
+    losses, grads = Compiled(lambda keys: lax.map(each, keys))(keys)
     named = public_names(flatten(grads))
     arrays = {name: grad.astype(np.float64) for name, grad in named.items()}
     return arrays, np.asarray(losses, dtype=np.float64)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
 from jax import Array, lax, random
 from numpy.typing import NDArray
 
+from inference.engines.numpyro.compiling import Compiled
 from inference.engines.numpyro.gibbs import Sweeps
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
@@ -64,4 +64,4 @@ def complete_with_latents(
         def chain(latents: Values) -> Array:
             return lax.fori_loop(0, steps, step, (latents, x))[1]
 
-        return np.asarray(jax.jit(chain)(begun))
+        return np.asarray(Compiled(chain)(begun))

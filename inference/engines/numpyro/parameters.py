@@ -1,19 +1,21 @@
-"""Parameters of a pair on NumPyro: their names, their values, and the pair at other values."""
+"""Parameters of a pair on NumPyro: names and values, the pair at others, and whether any learns."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 from numpy.typing import NDArray
+from numpyro.handlers import block
 
 from inference.engines.numpyro.keys import as_key, as_numpy, as_tree, is_key, kind_of
 from inference.engines.numpyro.pairs import StoredPair, as_array, parts
-from inference.engines.numpyro.traces import parameters_in, traces
-from inference.errors import RunFolderError
+from inference.engines.numpyro.traces import parameters_in, run, traces
+from inference.errors import ArgumentError, RunFolderError
 from inference.program.batches import Form, plain_form
+from inference.program.surrogate import Surrogate, nothing_to_learn
 
 _GENERATOR = "generator"
 
@@ -126,3 +128,35 @@ def nested(values: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
             branch = branch.setdefault(key, {})
         branch[last] = jax.numpy.asarray(array)
     return tree
+
+
+def check_learns(
+    objective: Any,
+    params: Mapping[str, Any],
+    model: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> None:
+    """Refuse a pair of which nothing that an objective looks at can be trained.
+
+    Args:
+        objective: the objective, or a loss of NumPyro's.
+        params: what `SVI` would train.
+        model: the model.
+        args: what it takes.
+        kwargs: the same by name.
+
+    Raises:
+        ArgumentError: if neither model nor guide has a parameter.
+        ObjectiveError: if the objective looks at the model alone, and only the guide has any.
+    """
+    if not params:
+        raise ArgumentError(
+            "the pair has no parameters to train: neither model nor guide called numpyro.param "
+            "or a module of numpyro.contrib."
+        )
+    if isinstance(objective, Surrogate) and not objective.uses_guide:
+        with block():
+            sites = run(model, jax.random.PRNGKey(0), args, kwargs).trace.values()
+        if not any(site["type"] == "param" for site in sites):
+            raise nothing_to_learn(objective)

@@ -11,6 +11,7 @@ import numpyro
 from jax import Array, lax, random
 from numpy.typing import NDArray
 
+from inference.engines.numpyro.compiling import Compiled
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.program import NumPyroProgram
@@ -51,7 +52,7 @@ def guide_draws(
 
     keys = random.split(random.PRNGKey(rng_seed), num_draws)
     with evaluating(pair), numpyro.validation_enabled(False):
-        latents, log_q = jax.device_get(jax.jit(lambda keys: lax.map(one, keys))(keys))
+        latents, log_q = jax.device_get(Compiled(lambda keys: lax.map(one, keys))(keys))
     return GuideDraws(latents, log_q)
 
 
@@ -86,7 +87,7 @@ def score_draws(
         }
 
     keys = random.split(random.PRNGKey(rng_seed), num_draws)
-    mapped = jax.jit(lambda keys, latents: lax.map(one, (keys, latents)))
+    mapped = Compiled(lambda keys, latents: lax.map(one, (keys, latents)))
     with evaluating(pair), numpyro.validation_enabled(False):
         found = jax.device_get(mapped(keys, dict(latents)))
         sites = run(model, keys[0], rows, params=values).sites
@@ -117,7 +118,7 @@ def prior_draws(
 
     keys = random.split(random.PRNGKey(rng_seed), num_draws)
     with evaluating(pair), numpyro.validation_enabled(False):
-        latents, data = jax.device_get(jax.jit(lambda keys: lax.map(one, keys))(keys))
+        latents, data = jax.device_get(Compiled(lambda keys: lax.map(one, keys))(keys))
     return latents, data
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from numpyro.distributions import constraints
 from numpyro.handlers import seed
 from numpyro.infer.autoguide import AutoGuide
 
+from inference.engines.numpyro.compiling import Compiled, traced
 from inference.engines.numpyro.copies import untouched_parts
 from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.keys import is_key
@@ -76,7 +76,7 @@ class Recorder:
         self.batch = batch
         self.values: dict[str, Any] = dict(pair.values) if stored else {}
         self.constraints: dict[str, Any] = {}
-        self._compiled: dict[str, tuple[Any, dict[str, Any], str]] = {}
+        self._compiled: dict[str, tuple[Any, dict[str, Any]]] = {}
         self._asked: dict[str, set[str]] = {}
 
     def record(
@@ -114,7 +114,7 @@ class Recorder:
             given = jax.tree.map(as_double if double else np.asarray, (arrays, params, held))
             if fresh or key not in self._compiled:
                 self._compile(key, part, batch, size, (*given, rng_seed))
-            compiled, kept, _ = self._compiled[key]
+            compiled, kept = self._compiled[key]
             found = jax.device_get(compiled(*given, rng_seed))
         return Recorded(
             sites={
@@ -146,7 +146,7 @@ class Recorder:
     def _compile(
         self, key: str, part: str, batch: tuple[Any, ...], size: int | None, given: tuple[Any, ...]
     ) -> None:
-        """Compile a run to the arrays of a record, unless it is the program that is known."""
+        """Compile a run to the arrays of a record, unless it is a program that is known."""
         kept: dict[str, Any] = {}
 
         def recorded(
@@ -166,11 +166,7 @@ class Recorder:
                 "state": {n: s["value"] for n, s in traced.items() if s["type"] == "mutable"},
             }
 
-        staged = jax.jit(recorded, compiler_options=quickly()).trace(*given)
-        constants = jax.tree.map(np.asarray, staged.jaxpr.consts)
-        program = re.sub("0x[0-9a-f]+", "", str(staged.jaxpr)) + str(constants)
-        if key not in self._compiled or self._compiled[key][2] != program:
-            self._compiled[key] = (staged.lower().compile(), kept, program)
+        self._compiled[key] = traced(recorded, given, options=quickly()), kept
 
     def _begin(
         self, part: str, arrays: Arrays, batch: tuple[Any, ...], rng_seed: int
@@ -190,7 +186,7 @@ class Recorder:
                 if part == "guide" and isinstance(self.functions[1], AutoGuide):
                     # What it makes for its first run would be a compiled function's, and lost.
                     seed(self.functions[1], random.PRNGKey(rng_seed))(*_as_jax(batch))
-                compiled = jax.jit(begun, compiler_options=quickly())
+                compiled = Compiled(begun, options=quickly())
                 found = jax.device_get(compiled(arrays, self.values))
             for name, value in found.items():
                 self.values.setdefault(name, value)

@@ -15,11 +15,12 @@ import numpyro
 from jax import Array, lax, random
 from numpy.typing import NDArray
 
+from inference.engines.numpyro.compiling import Compiled
 from inference.engines.numpyro.energies import chain
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.traces import run
 from inference.program.distributions import innermost
-from inference.program.energies import check_one_kernel, check_tempered, summed
+from inference.program.energies import check_one_kernel, check_tempered, log_constant
 
 _AT_ONCE = 2000  # temperatures of one call
 
@@ -40,7 +41,7 @@ class Tempering:
 
     def log_partition(self) -> float:
         """See `inference.program.instruments.Tempering`."""
-        return float(self._called(lambda values: summed(self.name, self._law(values))))
+        return float(self._called(lambda values: log_constant(self.name, self._law(values))))
 
     def base_log_partition(self, base: Any) -> float:
         """See `inference.program.instruments.Tempering`."""
@@ -119,7 +120,7 @@ class Tempering:
 
     def _jitted(self, kind: str) -> Any:
         if kind not in self._compiled:
-            self._compiled[kind] = jax.jit(functools.partial(self._anneal, kind))
+            self._compiled[kind] = Compiled(functools.partial(self._anneal, kind))
         return self._compiled[kind]
 
     def _anneal(
@@ -152,7 +153,7 @@ class Tempering:
 
     def _called(self, function: Any) -> NDArray[Any]:
         with self._running():
-            return np.asarray(jax.jit(function)(self.values))
+            return np.asarray(Compiled(function)(self.values))
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:

@@ -18,14 +18,14 @@ from numpyro.infer import SVI
 from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.numpyro.averages import svi_of, values_of
+from inference.engines.numpyro.compiling import Compiled
 from inference.engines.numpyro.devices import find_device
 from inference.engines.numpyro.inspection import describe, inspect
 from inference.engines.numpyro.keys import as_numpy, as_tree
-from inference.engines.numpyro.learnt import check_learns
 from inference.engines.numpyro.minibatches import Minibatches
 from inference.engines.numpyro.optimisers import optimiser_of
 from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, parts
-from inference.engines.numpyro.parameters import flatten, stored
+from inference.engines.numpyro.parameters import check_learns, flatten, stored
 from inference.engines.numpyro.svi import attach, bound
 from inference.engines.numpyro.traces import traces
 from inference.engines.thread_lock import ALONE
@@ -72,9 +72,9 @@ class Trainer:
         self._prepared = False  # whether the guide was made ready by a look at the data
         self._lifts = True  # whether real numbers among the arguments can be traced
         self._rows: Any = None  # the order of the epoch that is under way
-        self._loop = jax.jit(self._steps)
-        self._single = jax.jit(self._on_batch, static_argnums=3)
-        self._bound = jax.jit(self._valid_bound, static_argnums=2)
+        self._loop = Compiled(self._steps)
+        self._single = Compiled(self._on_batch, static=(4,))
+        self._bound = Compiled(self._valid_bound, static=(3,))
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -116,10 +116,9 @@ class Trainer:
         """Steps `start` to `stop` on minibatches; the losses, cut after one that is not finite."""
         stop = min(stop, start + _LONGEST)
         if self._rows is None:
-            rows = self.minibatches.first_order(start // self.settings.steps_per_epoch)
-            self._rows = jax.device_put(rows, self.device)
+            self._rows = jax.device_put(self.minibatches.first_order(start), self.device)
         self.svi_state, taken, self._rows, losses = self._loop(
-            self.svi_state, start, stop, self._rows, self.data
+            self.svi_state, start, stop, self._rows, self.data, self.minibatches.keys
         )
         return np.asarray(losses, dtype=np.float64)[: int(taken) - start]
 
@@ -130,16 +129,16 @@ class Trainer:
         annealing factor; not where the program asks for their values or types. All else is
         compiled in.
         """
-        arrays, form = self._batch(batch.arrays), batch.form
+        arrays, form, keys = self._batch(batch.arrays), batch.form, self.minibatches.keys
         lifted, numbers = form.lifted(len(arrays))
         if self._lifts and numbers:
             try:
                 given = (*arrays, *numbers)
-                self.svi_state, loss = self._single(self.svi_state, step, given, lifted)
+                self.svi_state, loss = self._single(self.svi_state, step, given, keys, lifted)
                 return float(loss)
             except Exception:  # of jax, or the program's own, as where it asks for a float
                 self._lifts = False
-        self.svi_state, loss = self._single(self.svi_state, step, arrays, form)
+        self.svi_state, loss = self._single(self.svi_state, step, arrays, keys, form)
         return float(loss)
 
     def _functions(self, form: Form) -> tuple[Any, Any]:
@@ -150,12 +149,12 @@ class Trainer:
     def evaluate(self, rows: int) -> float:
         """The judge's bound summed over the validation set, from a fixed seed."""
         count, total = len(self.valid[0]), 0.0
-        whole = count // rows
+        whole, key = count // rows, random.PRNGKey(self.settings.seed)
         with evaluating(self.pair):
             for first, end, chunks in ((0, whole * rows, whole), (whole * rows, count, 1)):
                 if first < end:
                     part = tuple(array[first:end] for array in self.valid)
-                    total += float(self._bound(self.svi_state, part, chunks))
+                    total += float(self._bound(self.svi_state, part, key, chunks))
         return total
 
     def data_scale(self, batch: Batch) -> float:
@@ -221,7 +220,7 @@ class Trainer:
         return values_of(self.svi, svi_state)
 
     def _steps(
-        self, svi_state: Any, start: Any, stop: Any, rows: Any, data: tuple[Any, ...]
+        self, svi_state: Any, start: Any, stop: Any, rows: Any, data: tuple[Any, ...], keys: Any
     ) -> Any:
         """Steps start to stop, ending early at a loss that is not finite.
 
@@ -235,8 +234,8 @@ class Trainer:
 
         def advance(carry: Any) -> Any:
             step, state, rows, losses = carry
-            rows, batch = self.minibatches.of(step, rows, data)
-            state, loss = self._on_batch(state, step, batch, self.settings.form)
+            rows, batch = self.minibatches.of(step, rows, data, keys)
+            state, loss = self._on_batch(state, step, batch, keys, self.settings.form)
             return step + 1, state, rows, losses.at[step - start].set(loss)
 
         carry = (jnp.asarray(start), svi_state, rows, jnp.zeros(_LONGEST))
@@ -244,11 +243,11 @@ class Trainer:
         return svi_state, step, rows, losses
 
     def _on_batch(
-        self, svi_state: Any, step: Any, arrays: tuple[Any, ...], form: Form | None
+        self, svi_state: Any, step: Any, arrays: tuple[Any, ...], keys: Any, form: Form | None
     ) -> Any:
         """One step of whoever's turn it is."""
         phases = sorted(set(self.turns), key=self.turns.index)
-        arrays = self.minibatches.binarised(arrays, step)
+        arrays = self.minibatches.binarised(arrays, step, keys)
 
         def update(state: Any, phase: str | None) -> Any:
             svi, args, kwargs = self._svi_on(phase, form or plain_form(len(arrays)), arrays)
@@ -272,9 +271,8 @@ class Trainer:
         svi.guide = attach(self.svi.loss.during(self.turns[0]), svi.model, guide)
         return svi, arrays, {}
 
-    def _valid_bound(self, svi_state: Any, valid: tuple[Any, ...], chunks: int) -> Any:
-        values = self._values(svi_state)
-        keys = random.split(random.PRNGKey(self.settings.seed), chunks)
+    def _valid_bound(self, svi_state: Any, valid: tuple[Any, ...], key: Any, chunks: int) -> Any:
+        values, keys = self._values(svi_state), random.split(key, chunks)
 
         def of_chunk(chunk: Any) -> Any:
             key, arrays = chunk

@@ -131,8 +131,6 @@ class _Marking(Messenger):
     def _pyro_post_sample(self, msg: Any) -> None:
         if msg["is_observed"] or not isinstance(msg["value"], Tensor) or site_is_subsample(msg):
             return
-        if site_is_subsample(msg):  # which rows a plate takes is no latent
-            return
         msg["value"] = msg["value"].clone()
         self.flow.mark(msg["value"], frozenset({msg["name"]}) | self.flow.left, anew=True)
 

@@ -15,7 +15,7 @@ from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import parts
 from inference.engines.pyro.parameters import public_name
 from inference.engines.pyro.particles import vectorises
-from inference.engines.pyro.traces import run
+from inference.engines.pyro.traces import run, whole_value
 from inference.program.chains import Chains
 from inference.program.discrete_states import (
     Entries,
@@ -63,7 +63,7 @@ def gibbs(
         laws = {name: site["fn"] for name, site in begun[0].latents.items()}
         sweeps = Sweeps(model, args, structure, entries_of(structure, laws, "Gibbs"))
         latents = {
-            name: torch.stack([_whole(made.latents[name]) for made in begun]) for name in laws
+            name: torch.stack([whole_value(made.latents[name]) for made in begun]) for name in laws
         }
         for number in range(num_warmup + num_samples):
             latents = sweeps.sweep(latents)
@@ -174,10 +174,6 @@ def _each(latents: Values) -> list[Values]:
     """The values of one chain after another."""
     many = len(next(iter(latents.values())))
     return [{name: value[index] for name, value in latents.items()} for index in range(many)]
-
-
-def _whole(site: Any) -> Tensor:
-    return site["value"].expand(site["fn"].batch_shape + site["fn"].event_shape)
 
 
 def _stacked(runs: Iterable[Values]) -> Values:

@@ -198,7 +198,7 @@ def gradient_moments(
             losses.append(total / block_size)
             seconds.append(spent / block_size)
         set_values(pair, start, owned=True)
-        drop_owned(pair)
+        drop_owned()
     return GradientMoments(
         means=_stacked(means),
         squares=_stacked(squares),

@@ -22,9 +22,10 @@ from inference.engines.pyro.isolation import (
     transforms_of,
     untouched,
 )
+from inference.engines.pyro.site_records import Lines
 from inference.engines.pyro.traces import guide_samples, rows_in, run, samples, trace_pair
 from inference.program.obstacles import Obstacle
-from inference.program.records import calling_line, raising_line
+from inference.program.records import raising_line
 from inference.program.structure import Structure
 
 _COUNTS = (2, 3, 5, 7, 11, 13, 17)  # of particles to look with: one that is no other dimension
@@ -94,7 +95,7 @@ def _difference(
 ) -> Obstacle | None:
     model, guide = pair
     count = _count(args, structure)
-    lines = _Lines()
+    lines = Lines()
     with untouched(model, guide) as kept:
         try:
             with lines:
@@ -230,14 +231,3 @@ def _moved(pair: tuple[Callable[..., Any], Callable[..., Any]]) -> Iterator[bool
         for leaf, value in zip(real, before, strict=True):
             leaf.data.copy_(value)
         kept.restore()
-
-
-class _Lines(poutine.messenger.Messenger):
-    """Writes down where each sample statement is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: dict[str, str] = {}
-
-    def _pyro_sample(self, msg: Any) -> None:
-        self.found.setdefault(msg["name"], calling_line())

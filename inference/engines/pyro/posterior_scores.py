@@ -15,7 +15,7 @@ from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import parts
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
-from inference.engines.pyro.traces import Run, run
+from inference.engines.pyro.traces import Run, run, whole_value
 from inference.program.posterior_scores import GuideDraws, ScoredDraws, propose_nothing
 from inference.program.structure import Structure, can_draw
 
@@ -92,7 +92,7 @@ def score_draws(
     return ScoredDraws(
         log_likelihood=_stacked([one["log_likelihood"] for one in each]),
         predictive=_stacked([one["predictive"] for one in each]),
-        observed={name: _whole(site).cpu().numpy() for name, site in scored.items()},
+        observed={name: whole_value(site).cpu().numpy() for name, site in scored.items()},
         computed=_stacked([one["computed"] for one in each]),
         log_p=_stacked([one["log_p"] for one in each])[""],
     )
@@ -131,10 +131,6 @@ def _observed(seen: Run, hidden: set[str]) -> dict[str, Any]:
 
 def _masked_log_prob(site: Mapping[str, Any]) -> torch.Tensor:
     return scale_and_mask(site["fn"].log_prob(site["value"]), 1.0, site["mask"])
-
-
-def _whole(site: Mapping[str, Any]) -> torch.Tensor:
-    return site["value"].expand(site["fn"].batch_shape + site["fn"].event_shape)
 
 
 def _stacked(runs: list[dict[str, torch.Tensor]]) -> dict[str, NDArray[Any]]:

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import pyro
 import torch
 from pyro import poutine
@@ -18,7 +17,7 @@ from inference.engines.pyro.counters import Counters
 from inference.engines.pyro.float64 import in_double
 from inference.engines.pyro.inspection import describe, shapes_of
 from inference.engines.pyro.isolation import random_states, untouched
-from inference.engines.pyro.pairs import StoredPair, evaluating
+from inference.engines.pyro.pairs import StoredPair, as_tensor, evaluating
 from inference.engines.pyro.parameters import unconstrained
 from inference.engines.pyro.site_records import Lines, recorded
 from inference.engines.pyro.traces import Run, run, samples
@@ -182,7 +181,7 @@ def held_at(values: Mapping[str, Array] | None, *, double: bool) -> dict[str, Te
 
 def tensors(batch: tuple[Any, ...], *, double: bool = False) -> tuple[Any, ...]:
     """Copies of a batch's arrays as tensors, the real ones in float64 if asked for."""
-    copied = tuple(torch.tensor(a) if isinstance(a, np.ndarray) else a for a in batch)
+    copied = tuple(map(as_tensor, batch))
     if not double:
         return copied
     return tuple(

@@ -15,7 +15,7 @@ from inference.engines.pyro.evaluation import repeatable, tensors
 from inference.engines.pyro.pairs import parts
 from inference.engines.pyro.traces import run
 from inference.program.distributions import innermost
-from inference.program.energies import check_one_kernel, check_tempered, summed
+from inference.program.energies import check_one_kernel, check_tempered, log_constant
 
 
 class Tempering:
@@ -37,7 +37,7 @@ class Tempering:
     def log_partition(self) -> float:
         """See `inference.program.instruments.Tempering`."""
         with repeatable(self.pair, 0):
-            return float(summed(self.name, self.law))
+            return float(log_constant(self.name, self.law))
 
     def base_log_partition(self, base: Any) -> float:
         """See `inference.program.instruments.Tempering`."""

@@ -174,6 +174,11 @@ def guide_samples(trace: poutine.Trace) -> list[tuple[str, Any]]:
     ]
 
 
+def whole_value(site: Mapping[str, Any]) -> Tensor:
+    """A site's value in the full shape of its distribution, batch and event."""
+    return site["value"].expand(site["fn"].batch_shape + site["fn"].event_shape)
+
+
 def rows_in(*traces: poutine.Trace) -> dict[str, Tensor]:
     """The rows that subsampled plates chose."""
     return {

@@ -198,7 +198,7 @@ class Trainer:
         """The trained pair, with values that `values()` gave."""
         set_values(self.pair, {n: value for n, value in values.items() if not is_owned(n)})
         self.pair.fills = False
-        drop_owned(self.pair)
+        drop_owned()
         if isinstance(self.objective, Surrogate):
             memory_of(self.objective).release(*self.functions)
         return self.pair

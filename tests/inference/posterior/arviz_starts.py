@@ -21,7 +21,7 @@ import matplotlib.pyplot  # noqa: F401
 import scipy.stats  # noqa: F401
 import xarray  # noqa: F401
 
-from inference.posterior.arviz import load_arviz
+from inference.posterior.arviz_library import load_arviz
 
 TOGETHER = 4
 

@@ -26,7 +26,7 @@ from scipy.stats import multivariate_normal, norm
 from inference import ELBO, fit, to_arviz
 from inference.engines import load_engine
 from inference.errors import ObjectiveError, ZooError
-from inference.posterior.arviz import load_arviz
+from inference.posterior.arviz_library import load_arviz
 from ppl_models import create
 
 mpl.use("Agg")

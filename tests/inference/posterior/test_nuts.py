@@ -16,7 +16,7 @@ from scipy.stats import norm, rankdata
 
 from inference import NUTS, Posterior
 from inference.errors import ArgumentError, DataError, ObjectiveError, ZooError
-from inference.posterior.arviz import load_arviz
+from inference.posterior.arviz_library import load_arviz
 from inference.posterior.diagnostics import effective_sample_size, monte_carlo_error, r_hat
 
 az = load_arviz()

@@ -1,4 +1,4 @@
-"""What a picture is asked of: runs, rows, and the shape of a row, refused by name."""
+"""Arguments of pictures: runs, rows, and the shape of a row, refused by name."""
 
 from __future__ import annotations
 
