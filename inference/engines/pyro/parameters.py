@@ -47,7 +47,6 @@ def uncompiled(name: str) -> str:
     return name.replace("_orig_mod.", "")
 
 
-<<<<<<< HEAD
 def left_out(seen: poutine.Trace) -> set[int]:
     """The ids of parameters that a step does not see, whose gradients are dropped.
 
@@ -62,12 +61,8 @@ def left_out(seen: poutine.Trace) -> set[int]:
     return set(map(id, hidden))
 
 
-def drop_owned(pair: StoredPair) -> None:
-    """Forget what the objective owns; call it inside of the pair's scope."""
-=======
 def drop_owned() -> None:
     """Forget what the objective owns in the parameter store in use: call it in a pair's scope."""
->>>>>>> main
     store = pyro.get_param_store()
     for name in [name for name in store._params if public_name(name).startswith(OWNED)]:
         del store[name]
