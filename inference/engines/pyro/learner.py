@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -36,13 +36,19 @@ class Learner:
         for group in parameter_groups(self._given, parameters):
             self.optimiser.add_param_group(group)
 
-    def step(self, *, waits: bool) -> None:
-        """Follow the gradient; with `waits` not if it is zero throughout, as between turns."""
+    def step(self, *, waits: bool, left: Collection[int] = ()) -> None:
+        """Follow the gradient.
+
+        Args:
+            waits: not if it is zero throughout, as between turns.
+            left: ids of parameters that stay as they are.
+        """
         parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
         if not waits or any(p.grad is not None and bool(p.grad.any()) for p in parameters):
             for parameter in parameters:
                 # No gradient in this batch, but in earlier ones: zero, as in both libraries' SVI.
-                if parameter.grad is None and parameter in self.optimiser.state:
+                known = parameter in self.optimiser.state and id(parameter) not in left
+                if parameter.grad is None and known:
                     parameter.grad = torch.zeros_like(parameter)
             if self.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(parameters, self.clip_norm)

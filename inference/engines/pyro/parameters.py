@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyro
 import torch
 from numpy.typing import NDArray
+from pyro import poutine
 
 from inference.engines.pyro.copies import isolate
 from inference.engines.pyro.inspection import inspect
@@ -19,6 +20,7 @@ from inference.errors import RunFolderError
 from inference.program.batches import Form, plain_form
 from inference.program.program import OWNED
 
+_OWNED = "objective#"  # what the objective owns begins with it in Pyro's store
 AVERAGE = "__baseline_avg_downstream_cost_"  # of Pyro's decaying baselines: state, not trained
 
 
@@ -43,6 +45,20 @@ def public_name(name: str) -> str:
 def uncompiled(name: str) -> str:
     """A name without what `torch.compile` puts into it, so that either module reads the other's."""
     return name.replace("_orig_mod.", "")
+
+
+def left_out(seen: poutine.Trace) -> set[int]:
+    """The ids of parameters that a step does not see, whose gradients are dropped.
+
+    As under Pyro's own SVI, `poutine.block` freezes what it hides. Call it inside of the scope.
+    """
+    nodes = [node for node in seen.nodes.values() if node["type"] == "param"]
+    shown = {id(cast(Any, node["value"]).unconstrained()) for node in nodes}
+    every = pyro.get_param_store()._params.items()
+    hidden = [t for name, t in every if id(t) not in shown and not name.startswith(_OWNED)]
+    for tensor in hidden:
+        tensor.grad = None
+    return set(map(id, hidden))
 
 
 def drop_owned() -> None:

@@ -26,6 +26,7 @@ from inference.engines.pyro.pairs import StoredPair, evaluating, parts
 from inference.engines.pyro.parameters import (
     AVERAGE,
     drop_owned,
+    left_out,
     set_values,
     stored_values,
     unconstrained,
@@ -139,12 +140,14 @@ class Trainer:
     def _step(self, arrays: tuple[Any, ...], form: Form | None, step: int) -> float:
         """One gradient step; the loss before it. No step is taken on a loss that is not finite."""
         assert self.sides, "start() comes first"
-        loss = self._loss_and_grads(step, arrays, form or plain_form(len(arrays)))
+        with pyro.poutine.trace(param_only=True) as seen:
+            loss = self._loss_and_grads(step, arrays, form or plain_form(len(arrays)))
         if not np.isfinite(loss):
             return loss
         self._adopt_new_parameters()
+        left = left_out(seen.trace)
         for side in self.sides.values():
-            side.step(waits=len(self.sides) > 1)
+            side.step(waits=len(self.sides) > 1, left=left)
         if self.follows[step % len(self.follows)]:
             self.averages.follow()
         return loss

@@ -19,6 +19,7 @@ from rows import ROWS
 from inference import check_pair, compare, explain
 from inference.checking.context import Context
 from inference.engines.numpyro.pairs import evaluating as evaluating_numpyro
+from inference.engines.pyro.handlers import Steer
 from inference.engines.pyro.pairs import evaluating as evaluating_pyro
 from ppl_models import create
 from tests.inference.styles import numpyro_styles, pyro_styles
@@ -71,11 +72,12 @@ def sums_of_pyro(context: Context) -> dict[str, float]:
     probe: Any = context.probe  # the engine's own, of which more is known than of every probe
     pair = probe.pair
     programs = {"log_p": poutine.condition(pair.model, held), "log_q": pair.guide}
+    rows = Steer(values=probe._chosen)  # that the guide's plates chose, as in a step
     found = {}
     for name, program in programs.items():
         with pair.scope(), evaluating_pyro(pair), torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(0)
-            with pyro.validation_enabled(is_validate=False):
+            with pyro.validation_enabled(is_validate=False), rows:
                 found[name] = float(poutine.trace(program).get_trace(*batch).log_prob_sum())
     return found
 

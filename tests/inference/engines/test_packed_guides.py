@@ -164,8 +164,8 @@ def test_a_factor_beside_draws_steers_training_and_is_no_part_of_log_q(engine):
 def test_a_guide_with_a_plate_of_all_rows_is_evaluated_on_all(engine):
     """It keeps the plate of its first run, where a plain guide opens one of the rows that come."""
     if engine == "pyro":
-        at = pyro.infer.autoguide.init_to_value(values={"z": torch.tensor(X / 2)})
-        guide = pyro.infer.autoguide.AutoNormal(in_pyro, init_loc_fn=at, init_scale=0.5**0.5)
+        at = autoguide.init_to_value(values={"z": torch.tensor(X / 2)})
+        guide = autoguide.AutoNormal(in_pyro, init_loc_fn=at, init_scale=0.5**0.5)
         pair = fit((in_pyro, guide), [(X,)], steps=1, learning_rate=1e-9, progress=False).pair
     else:
         at = numpyro.infer.init_to_value(values={"z": X / 2})
