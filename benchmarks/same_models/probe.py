@@ -63,6 +63,7 @@ def _pyro(pair: Any, rows: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
 
     tensors = [torch.as_tensor(each) for each in rows]
     pyro.clear_param_store()
+    pyro.enable_validation(False)  # rows may be grey, which a run draws as pixels
     pyro.set_rng_seed(0)
     guide = poutine.trace(pair.guide).get_trace(*tensors)
     model = poutine.trace(poutine.replay(pair.model, trace=guide)).get_trace(*tensors)
