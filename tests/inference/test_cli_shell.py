@@ -299,6 +299,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch, capsys) -> None:
     os.close(read)
     with os.fdopen(write, "w") as closed, monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", closed)
+        patch.setattr(sys, "stderr", sys.stderr)  # which is then wrapped, too
         with pytest.raises(SystemExit):
             app(["results"])
         os.dup2(os.open(os.devnull, os.O_WRONLY), write)  # so that it can be closed
