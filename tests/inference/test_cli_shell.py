@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from inference import drawn_rows, load_run, log_likelihood
 from inference.cli import app
-from inference.cli.text import _in_options
+from inference.cli.text import _in_options, console
 from inference.training.loop import Loop
 from ppl_models import list_models
 from ppl_models.datasets import load
@@ -300,6 +300,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch, capsys) -> None:
     with os.fdopen(write, "w") as closed, monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", closed)
         patch.setattr(sys, "stderr", sys.stderr)  # which is then wrapped, too
+        patch.setattr(console, "quiet", False)  # which it is from then on
         with pytest.raises(SystemExit):
             app(["results"])
         os.dup2(os.open(os.devnull, os.O_WRONLY), write)  # so that it can be closed
