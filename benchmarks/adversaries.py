@@ -64,7 +64,6 @@ def few_labels(
         dropout: share of the critic's hidden units that are left out.
     """
     work = Task.load(labels, seed, images=50_000)
-    x, y = work.few
     pair = create(
         "mlp_generator",
         latent_dim=100,
@@ -75,11 +74,9 @@ def few_labels(
         data_mean=work.train.mean(0),
         seed=seed,
     )
-    rows = np.concatenate([work.train, np.tile(x, (work.repeats, 1))])
-    known = np.concatenate([np.full(len(work.train), -1), np.tile(y, work.repeats)])
     run = _fit(
         pair,
-        (rows, known),
+        work.mixed(work.repeats),
         SemiSupervisedAdversarial(hidden=tuple(hidden), instance_noise=noise, dropout=dropout),
         out / f"few_labels-{labels}-{dropout}-{steps}-seed{seed}",
         seed=seed,

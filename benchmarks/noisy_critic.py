@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.finished import finished
 from benchmarks.semi_supervised import Task, seconds
 from inference import Run, classify, fit
@@ -68,8 +66,7 @@ def trained(
         rate: Adam's learning rate at first; it falls by a cosine.
         weight: of the labelled rows.
     """
-    x, y = work.few
-    repeats = round(len(work.train) * share / (1 - share) / len(x))
+    repeats = round(len(work.train) * share / (1 - share) / len(work.few[0]))
     pair = create(
         "mlp_generator",
         latent_dim=100,
@@ -82,13 +79,11 @@ def trained(
         data_mean=work.train.mean(0),
         seed=work.seed,
     )
-    rows = np.concatenate([work.train, np.tile(x, (repeats, 1))])
-    known = np.concatenate([np.full(len(work.train), -1), np.tile(y, repeats)])
     critic = DenseCritic(784, hidden, outputs=10, noise=noise, seed=work.seed)
     return finished(
         fit(
             pair,
-            (rows, known),
+            work.mixed(repeats),
             objective=SemiSupervisedAdversarial(critic=critic, label_weight=weight),
             steps=steps,
             batch_size=batch,
@@ -118,10 +113,8 @@ def main() -> None:
     ):
         parser.add_argument(f"--{name}", type=kind, default=usual)
     settings = vars(parser.parse_args())
-    work, data = (
-        Task.load(100, settings.pop("seed"), images=50_000),
-        load("mnist", binarisation=None),
-    )
+    work = Task.load(100, settings.pop("seed"), images=50_000)
+    data = load("mnist", binarisation=None)
     with tempfile.TemporaryDirectory() as folder:
         run = trained(work, Path(folder), **settings)
     error = 100 * float((classify(run, data.valid).argmax(1) != data.labels["valid"]).mean())

@@ -109,6 +109,12 @@ class Task:
         """How often the labelled rows have to come beside all images, to be `LABELLED` of all."""
         return max(1, round(len(self.y) * LABELLED / (1 - LABELLED) / len(self.few[0])))
 
+    def mixed(self, repeats: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """All images without their labels, then the labelled ones so many times over."""
+        x, y = self.few
+        rows = np.concatenate([self.train, np.tile(x, (repeats, 1))])
+        return rows, np.concatenate([np.full(len(self.train), -1), np.tile(y, repeats)])
+
     def error(self, guess: NDArray[Any]) -> float:
         """Per cent of the test images."""
         return 100 * float((guess != self.truth).mean())
@@ -182,7 +188,6 @@ def by_scikit(guess: Any, work: Task, features: Features | None) -> tuple[float,
 
 def by_m2_on_pixels(work: Task, budget: Budget, out: Path) -> tuple[float, float]:
     """Error and seconds of M2 on pixels, made black and white afresh in each step."""
-    x, y = work.few
     pair = create(
         "semi_supervised_vae",
         latent_dim=budget.pixel_latents,
@@ -192,11 +197,7 @@ def by_m2_on_pixels(work: Task, budget: Budget, out: Path) -> tuple[float, float
         data_mean=work.train.mean(0),
         seed=work.seed,
     )
-    rows = Rows(
-        np.concatenate([work.train, np.tile(x, (work.repeats, 1))]),
-        np.concatenate([np.full(len(work.train), -1), np.tile(y, work.repeats)]),
-        dynamic=True,
-    )
+    rows = Rows(*work.mixed(work.repeats), dynamic=True)
     run = trained(pair, rows, budget.pixel_steps, budget.pixel_batch, work.seed, out)
     return work.error(classify(run.pair, work.test).argmax(1)), seconds(run)
 

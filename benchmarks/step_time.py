@@ -1,8 +1,9 @@
 """Step time of `fit` as a ratio to a hand-written loop: `python -m benchmarks.step_time`.
 
 Both sides train the same program (a VAE 784-H-H-50, or a belief net 784-H with binary units,
-binarised in each step; or a masked autoregressive flow of five steps on 43 real columns; Adam) with
-the same estimator in one process, in turn, several times over; the ratio is that of the medians.
+binarised in each step; a masked autoregressive flow of five steps on 43 real columns; a PixelCNN on
+bits; Adam) with the same estimator in one process, in turn, several times over; the ratio is that
+of the medians.
 `fit` is timed by its own history, from the first row to the last, so that everything that it does
 between steps counts, and compilation does not; the hand-written side is warmed up likewise.
 """
@@ -26,13 +27,14 @@ from rich.table import Table
 
 from benchmarks import hand_written_jax as by_hand
 from benchmarks.finished import finished
-from benchmarks.hand_written_torch import torch_loop
+from benchmarks.hand_written_torch import pixel_cnn_loop, vae_loop
 from inference import ELBO, IWAE, STL, VIMCO, DReG, fit
 from inference.objectives import Objective
 from ppl_models import create
 
 ROWS, WIDTH = 5_000, 784
 COLUMNS, STEPS = 43, 5  # of the flow
+BLOCKS = 7  # of PixelCNN, 3x3
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,12 @@ class Case:
     Attributes:
         engine: `"numpyro"` or `"pyro"`.
         objective: ours.
-        gradient: the hand-written estimator, where it is not that of `torch_loop`.
-        hidden: size of the hidden layers.
+        gradient: the hand-written estimator of jax; torch's loops have their own.
+        hidden: size of the hidden layers; channels of convolutions.
         batch_size: rows of a minibatch.
         limit: the goal for the ratio, if there is one.
         steps: how many are timed.
-        model: `"vae"`, `"belief net"` or `"flow"`.
+        model: `"vae"`, `"belief net"`, `"flow"` or `"pixel cnn"`.
     """
 
     engine: str
@@ -75,18 +77,22 @@ CASES = [
     Case("pyro", ELBO(), None, 200, 100, 1.60, 300),
     Case("pyro", ELBO(), None, 500, 128, 1.25, 200),
     Case("pyro", IWAE(50), None, 200, 20, None, 100),
+    Case("pyro", ELBO(), None, 32, 50, 1.10, 20, "pixel cnn"),
 ]
 
 
 def data(case: Case) -> Any:
     """Grey images to be binarised in each step, as dynamic MNIST is; no validation set.
 
-    The flow's are real, of as many columns as MINIBOONE has.
+    The flow's are real, of as many columns as MINIBOONE has, and those of PixelCNN are bits.
     """
     if case.model == "flow":
         real = np.random.default_rng(0).normal(size=(ROWS, COLUMNS)).astype(np.float32)
         return SimpleNamespace(train=real, valid=real[:0], dynamic=False)
     grey = np.random.default_rng(0).random((ROWS, WIDTH), dtype=np.float32)
+    if case.model == "pixel cnn":
+        bits = (grey < 0.2).astype(np.float32)
+        return SimpleNamespace(train=bits, valid=bits[:0], dynamic=False)
     return SimpleNamespace(train=grey, valid=grey[:0], dynamic=True)
 
 
@@ -119,6 +125,8 @@ def fit_seconds(case: Case, dataset: Any) -> float:
         pair = create(
             "flow", engine=case.engine, data_dim=COLUMNS, length=STEPS, hidden=(case.hidden,)
         )
+    elif case.model == "pixel cnn":
+        pair = create("pixel_cnn", engine=case.engine, channels=case.hidden, blocks=BLOCKS)
     else:
         hidden = (case.hidden,) * 2
         pair = create("vae", engine=case.engine, hidden=hidden, latent_dim=by_hand.LATENT)
@@ -140,8 +148,12 @@ def fit_seconds(case: Case, dataset: Any) -> float:
 
 def timer(case: Case, dataset: Any) -> by_hand.Timer:
     """The hand-written loop of a case."""
+    if case.model == "pixel cnn":
+        return pixel_cnn_loop(
+            dataset.train, channels=case.hidden, blocks=BLOCKS, batch_size=case.batch_size
+        )
     if case.gradient is None:
-        return torch_loop(
+        return vae_loop(
             dataset.train,
             hidden=case.hidden,
             batch_size=case.batch_size,

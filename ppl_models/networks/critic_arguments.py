@@ -17,6 +17,8 @@ from ppl_models.networks.arguments import (
 )
 from ppl_models.networks.image_arguments import check_image_shape
 
+START = 0.1  # standard deviation of the first weights, as in Salimans et al. 2016
+
 
 class CriticArguments:
     """What every critic keeps under its constructor's names, and the arrays that it sees."""

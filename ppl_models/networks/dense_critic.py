@@ -9,10 +9,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ppl_models.networks.critic_arguments import DenseArguments
+from ppl_models.networks.critic_arguments import START, DenseArguments
 from ppl_models.networks.mlp import ACTIVATION_FUNCTIONS, linear
-
-START = 0.1  # standard deviation of the first weights, as in Salimans et al. 2016
 
 
 class WeightNorm(nn.Module):

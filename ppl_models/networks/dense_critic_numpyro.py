@@ -9,10 +9,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from ppl_models.networks.critic_arguments import DenseArguments
+from ppl_models.networks.critic_arguments import START, DenseArguments
 from ppl_models.networks.mlp_numpyro import ACTIVATION_FUNCTIONS, linear
-
-START = 0.1  # standard deviation of the first weights
 
 
 class WeightNorm(nnx.Module):

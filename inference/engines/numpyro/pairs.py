@@ -49,7 +49,8 @@ class StoredPair:
         if name.startswith("__") or name == "wrapped":
             raise AttributeError(name)
         value = getattr(self.wrapped, name)
-        if not callable(value) or not hasattr(value, "__self__"):
+        owner = getattr(value, "__self__", None)
+        if not callable(value) or owner is None or isinstance(owner, type):  # that makes others
             return value
         return substitute(value, data=self.values)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-_ADAM = "two of 200 weights differ: slopes of the size of rounding, which Adam makes whole steps of"
 _FACTOR = "a likelihood by factor leaves no bound to offer; the library's own loss trains it"
 
 KNOWN: dict[str, dict[str, str]] = {
-    "trains_as_upstream": {"schools_in_a_flow": _ADAM},
+    "trains_as_upstream": {},
     "trains_under_objectives_offered": {
         "censored_survival": _FACTOR,
         "likelihood_by_factor": _FACTOR,
