@@ -46,9 +46,10 @@ class Learner:
         parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
         if not waits or any(p.grad is not None and bool(p.grad.any()) for p in parameters):
             for parameter in parameters:
+                if parameter.grad is not None or id(parameter) in left:
+                    continue
                 # No gradient in this batch, but in earlier ones: zero, as in both libraries' SVI.
-                known = parameter in self.optimiser.state and id(parameter) not in left
-                if parameter.grad is None and known:
+                if parameter in self.optimiser.state:
                     parameter.grad = torch.zeros_like(parameter)
             if self.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(parameters, self.clip_norm)

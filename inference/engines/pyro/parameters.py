@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyro
@@ -47,18 +47,33 @@ def uncompiled(name: str) -> str:
     return name.replace("_orig_mod.", "")
 
 
-def left_out(seen: poutine.Trace) -> set[int]:
-    """The ids of parameters that a step does not see, whose gradients are dropped.
+class Shown(poutine.messenger.Messenger):
+    """Names the parameters that a step sees; `poutine.block` freezes what it hides.
 
-    As under Pyro's own SVI, `poutine.block` freezes what it hides. Call it inside of the scope.
+    It is around every step, so that it does less than a trace would.
     """
-    nodes = [node for node in seen.nodes.values() if node["type"] == "param"]
-    shown = {id(cast(Any, node["value"]).unconstrained()) for node in nodes}
-    every = pyro.get_param_store()._params.items()
-    hidden = [t for name, t in every if id(t) not in shown and not name.startswith(_OWNED)]
-    for tensor in hidden:
-        tensor.grad = None
-    return set(map(id, hidden))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def _process_message(self, msg: Any) -> None:
+        pass
+
+    def _postprocess_message(self, msg: Any) -> None:
+        if msg["type"] == "param":
+            self.names.add(msg["name"])
+
+    def drop_others(self) -> set[int]:
+        """Drop the gradients of the others, and give their ids. Call it inside of the scope."""
+        params = pyro.get_param_store()._params
+        shown = {id(params[name]) for name in self.names}  # a flow's have two names
+        hidden = set()
+        for name in params.keys() - self.names:
+            if id(params[name]) not in shown and not name.startswith(_OWNED):
+                params[name].grad = None
+                hidden.add(id(params[name]))
+        return hidden
 
 
 def drop_owned() -> None:

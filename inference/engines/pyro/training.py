@@ -25,8 +25,8 @@ from inference.engines.pyro.networks import with_copies
 from inference.engines.pyro.pairs import StoredPair, evaluating, parts
 from inference.engines.pyro.parameters import (
     AVERAGE,
+    Shown,
     drop_owned,
-    left_out,
     set_values,
     stored_values,
     unconstrained,
@@ -140,12 +140,12 @@ class Trainer:
     def _step(self, arrays: tuple[Any, ...], form: Form | None, step: int) -> float:
         """One gradient step; the loss before it. No step is taken on a loss that is not finite."""
         assert self.sides, "start() comes first"
-        with pyro.poutine.trace(param_only=True) as seen:
+        with Shown() as shown:
             loss = self._loss_and_grads(step, arrays, form or plain_form(len(arrays)))
         if not np.isfinite(loss):
             return loss
         self._adopt_new_parameters()
-        left = left_out(seen.trace)
+        left = shown.drop_others()
         for side in self.sides.values():
             side.step(waits=len(self.sides) > 1, left=left)
         if self.follows[step % len(self.follows)]:
