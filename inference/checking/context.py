@@ -86,6 +86,8 @@ class Context(Runs):
         for name in run.parameters:
             if self.rows in self.parameters[name].value.shape:
                 return f"parameter {name!r} has as many entries as the batch has rows."
+        if self.joint:
+            return f"the model draws {self.joint!r} with an entry for each row, and at once."
         placed = [each.axis(self.data_plates) is not None for each in run.sites.values()]
         whole = any(
             each.site.auxiliary and not local
@@ -94,6 +96,28 @@ class Context(Runs):
         if part == "guide" and whole and any(placed):
             return "the guide draws the latents of all rows at once."
         return self.fixed_rows.get(part, "")
+
+    @cached_property
+    def joint(self) -> str:
+        """A latent outside of the data's plate with an entry for each row; empty without one.
+
+        Such as the values of a Gaussian process or of a random walk: rows hang together by it.
+        """
+        drawn = {
+            name: np.shape(run.value)
+            for name, run in self.prior.sites.items()
+            if not run.site.observed and run.axis(self.data_plates) is None
+        }
+        found = [name for name, shape in drawn.items() if 1 < self.rows in shape]
+        if not found or not self.data_plates:
+            return ""
+        batch, _ = self.taken(np.arange(self.rows - 1))
+        try:
+            fewer = self.probe.record("model", batch).sites
+        except Exception:  # it does not run on fewer, such as a part of a matrix of neighbours
+            return found[0]
+        follows = (n for n in found if n not in fewer or np.shape(fewer[n].value) != drawn[n])
+        return next(follows, "")
 
     @cached_property
     def fixed_rows(self) -> dict[str, str]:

@@ -82,6 +82,8 @@ def float32_is_enough(context: Context) -> Iterator[Mistake]:
                 continue
             size = np.abs(run.log_prob).sum()
             if not np.isclose(was, now, rtol=1e-3, atol=1e-3 + 1e-4 * size):
+                if _draws_besides(context, part, run, name):
+                    raise Skip(f"the {part} draws noise besides its sample statements.")
                 yield Mistake(
                     f"log density of {name!r} in the {part} is {was:.6g} in float32 and {now:.6g} "
                     "in float64; look for differences of large numbers, for log(1 - p) and for "
@@ -89,6 +91,12 @@ def float32_is_enough(context: Context) -> Iterator[Mistake]:
                     name,
                     run.line,
                 )
+
+
+def _draws_besides(context: Context, part: str, run: RecordedSite, name: str) -> bool:
+    """Whether a site's log density changes with the seed at the same latents, as beside noise."""
+    other = context.probe.record(part, context.batch, context.latents, rng_seed=1).sites.get(name)
+    return other is None or not np.isclose(other.total, run.total, rtol=1e-5)
 
 
 def _clamped(single: RecordedSite, double: RecordedSite) -> float:
@@ -167,5 +175,5 @@ def no_warnings(context: Context) -> Iterator[Mistake]:
     """The libraries warn of nothing."""
     for part, run in context.runs:
         for text in run.warnings:
-            if "jax" not in text.lower() or "deprecat" not in text.lower():
+            if "deprecat" not in text.lower():  # what is old works as before
                 yield Mistake(f"running the {part} warns: {text.splitlines()[0]} Mend the cause.")

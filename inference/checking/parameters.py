@@ -142,7 +142,8 @@ def _without_gradient(context: Context, part: str) -> list[str]:
             dead = _without_gradient(context.shorter, "model")
             dead += _without_gradient(context.shorter, "guide")
             return [name for name in none if name in dead]
-    return none
+    used = context.used_elsewhere(none) if none else ()
+    return [name for name in none if name not in used]
 
 
 @check(needs=("gradients-exist",))

@@ -189,6 +189,8 @@ def _first_outside(structure: Structure, site: Site, arrays: Arrays) -> int | No
     done = 0
     for own, array in parts:
         assert own.inside is not None
+        if site.by_row and any(p.size not in (p.full_size, len(array)) for p in own.plates):
+            return None  # the program itself takes a part of the rows, others in each run
         right = own.inside(array)
         missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros_like(array, dtype=bool)
         missing = missing.any(tuple(range(right.ndim, array.ndim)))  # of a vector, any entry

@@ -271,6 +271,7 @@ def check_scored(what: str, arrays: Arrays, num_particles: int = 1) -> Callable[
     def check(structure: Structure) -> None:
         structure.check_match()
         structure.check_observed()
+        structure.check_takes_all(what)
         structure.check_likelihood(what)
         check_spread(structure, what, num_particles)
         check_support(structure, arrays, "x")
@@ -288,7 +289,7 @@ def check_spread(structure: Structure, what: str, num_particles: int) -> None:
     """
     for site in structure.proposals if num_particles > 1 else ():
         own = structure.model.get(site.name)
-        if site.point and own is not None and own.normalised and not own.reparameterised:
+        if site.point and own is not None and own.normalised and own.discrete:
             raise ObjectiveError(
                 f"{what} weighs draws of the guide, but the guide's {site.name!r} is one value of "
                 "a discrete latent: all draws are alike, and their mean weight is log p(x, z) at "

@@ -80,6 +80,14 @@ def support_of(fn: Any) -> Any:
         return None
 
 
+def is_discrete(support: Any) -> bool:
+    """Whether a constraint says that values are discrete; one that says nothing does not."""
+    try:
+        return bool(support.is_discrete)
+    except (AttributeError, NotImplementedError):
+        return False
+
+
 def entries(fn: Any) -> Any:
     """The laws of the entries of an event, which are independent: without `to_event`."""
     while type(fn).__name__ in ("Independent", "ExpandedDistribution"):

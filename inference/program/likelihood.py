@@ -162,6 +162,22 @@ class Likelihood(Agreement):
                 "plate('data', 1). ELBO(), which needs no weights, takes the pair as it is."
             )
 
+    def check_takes_all(self, what: str) -> None:
+        """Check that no plate of the data takes a part of the rows that it is given.
+
+        Others in each run, they have no place among the rows of the data.
+
+        Raises:
+            ObjectiveError: naming the plate.
+        """
+        for plate in self.shared_plates:
+            if plate.size not in (plate.full_size, self.rows):
+                raise ObjectiveError(
+                    f"{what} is about all rows that it is given, but plate {plate.name!r} takes "
+                    f"{plate.size} of {plate.full_size}. Open the plate with the number of rows "
+                    "that are passed: plate(name, N, subsample_size=len(x))."
+                )
+
     def _check_unpacked(self, objective: str) -> None:
         """Check that latents in the data's plate are not parts of a draw outside of it."""
         points = [site for site in self.weighed if site.point and site.name in self.guide]

@@ -79,6 +79,7 @@ class Site:
             entries given those that are held.
         factor: of a `factor` statement what its value is computed from, among `DATA`, `LATENTS` and
             `PARAMETERS`; empty for a constant, which only weighs the rows; None at other sites.
+        discrete: whether its support says that its values are discrete.
         by_row: whether the support comes with the rows, such as totals of a Binomial, so that
             `inside` is about these rows only.
         is_nan: whether the log density of some element is not a number, on data with missing
@@ -119,6 +120,7 @@ class Site:
     full_conditionals: bool = False
     predicts: bool = False
     factor: tuple[str, ...] | None = None
+    discrete: bool = False
     by_row: bool = False
     is_nan: bool = False
     point: bool = False

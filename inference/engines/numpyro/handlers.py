@@ -1,4 +1,4 @@
-"""A handler that decides the values of a program's latent sites."""
+"""Handlers that decide the values of a program's latent sites."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from jax import Array, lax
-from numpyro.handlers import scale
+from numpyro.contrib.control_flow.cond import cond_wrapper
+from numpyro.handlers import replay, scale
 from numpyro.primitives import _PYRO_STACK, Messenger
 
 from inference.engines.numpyro.discrete import family, relaxed_draw, unmasked
@@ -62,3 +63,23 @@ class Steer(Messenger):
         if self.detach and msg["type"] == "sample" and not msg["is_observed"]:
             # Where a flow's draw came from is not kept: at a fixed value it depends on the flow.
             msg["value"], msg["intermediates"] = lax.stop_gradient(msg["value"]), []
+
+
+class Replay(replay):
+    """NumPyro's `replay`, which its `cond` knows nothing of.
+
+    There a branch computes with a draw of its own while the site is scored at the replayed one.
+    """
+
+    def process_message(self, msg: Any) -> None:
+        """Hand the values on to the branches."""
+        if msg["type"] != "control_flow" or msg["fn"] is not cond_wrapper:
+            super().process_message(msg)
+            return
+        sites: Any = self.trace
+        drawn = {
+            name: site["value"]
+            for name, site in sites.items()
+            if site["type"] == "sample" and not site["is_observed"]
+        }
+        msg["kwargs"]["substitute_stack"].append(("substitute", drawn))

@@ -110,7 +110,7 @@ class Recorder:
             warnings.catch_warnings(record=True) as heard,
         ):
             warnings.simplefilter("always")
-            params = self._begin(part, arrays, batch, rng_seed)
+            params = self._begin(part, arrays, held, batch, rng_seed)
             given = jax.tree.map(as_double if double else np.asarray, (arrays, params, held))
             if fresh or key not in self._compiled:
                 self._compile(key, part, batch, size, (*given, rng_seed))
@@ -169,13 +169,20 @@ class Recorder:
         self._compiled[key] = traced(recorded, given, options=quickly()), kept
 
     def _begin(
-        self, part: str, arrays: Arrays, batch: tuple[Any, ...], rng_seed: int
+        self,
+        part: str,
+        arrays: Arrays,
+        held: dict[str, Any],
+        batch: tuple[Any, ...],
+        rng_seed: int,
     ) -> dict[str, Any]:
         """The values of the parameters that a part asks for; later runs start from the same."""
         if part not in self._asked:
 
-            def begun(args: Arrays, params: dict[str, Any]) -> dict[str, Any]:
-                made, _ = self._run(part, merged(args, batch), params, {}, rng_seed)
+            def begun(
+                args: Arrays, params: dict[str, Any], held: dict[str, Any]
+            ) -> dict[str, Any]:
+                made, _ = self._run(part, merged(args, batch), params, held, rng_seed)
                 for name, site in made.trace.items():
                     if site["type"] == "param":
                         given = site["kwargs"].get("constraint", constraints.real)
@@ -187,7 +194,7 @@ class Recorder:
                     # What it makes for its first run would be a compiled function's, and lost.
                     seed(self.functions[1], random.PRNGKey(rng_seed))(*_as_jax(batch))
                 compiled = Compiled(begun, options=quickly())
-                found = jax.device_get(compiled(arrays, self.values))
+                found = jax.device_get(compiled(arrays, self.values, held))
             for name, value in found.items():
                 self.values.setdefault(name, value)
             self._asked[part] = set(found)

@@ -32,8 +32,9 @@ class Lines(Messenger):
     def postprocess_message(self, msg: Any) -> None:
         """Note what a scan has drawn and observed."""
         if msg["type"] == "control_flow":
-            _, (run, _) = msg["value"]
-            self.steps |= set(getattr(run, "trace", ()))
+            _, rest = msg["value"]
+            if isinstance(rest, tuple):  # of a cond it is the trace alone, and no steps
+                self.steps |= set(getattr(rest[0], "trace", ()))
 
 
 def arrays_of(run: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from jax import Array, random
 from numpyro import handlers
 from numpyro.distributions import Unit
 
-from inference.engines.numpyro.handlers import Steer
+from inference.engines.numpyro.handlers import Replay, Steer
 from inference.engines.thread_lock import ALONE
 from inference.program.generators import rows_drawn
 from inference.program.program import OWNED
@@ -102,7 +102,7 @@ def run(
             part = handlers.seed(part, key)
         if replay is not None:
             drawn: Any = replay
-            part = handlers.replay(part, drawn)
+            part = Replay(part, drawn)
         part = tracer = handlers.trace(handlers.substitute(part, data=dict(params or {})))
         if values is not None:
             part = Steer(part, values=values)

@@ -271,7 +271,8 @@ class _Uses(TorchFunctionMode):
     ) -> Any:
         out = func(*args, **(kwargs or {}))
         if isinstance(out, (Tensor, tuple)):
-            uses = self.on if torch.is_grad_enabled() else self.off
+            apart = getattr(getattr(func, "__self__", None), "__name__", "") == "data"
+            uses = self.off if apart or not torch.is_grad_enabled() else self.on
             given = [*args, *(kwargs or {}).values()]
             for each in list(given):
                 given += each if isinstance(each, (list, tuple)) else ()  # of a recurrent layer

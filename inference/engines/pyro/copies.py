@@ -48,7 +48,8 @@ def _copy(value: Any, memo: dict[int, Any] | None = None) -> Any:
         for guide, models, master in guides:
             guide._model, guide.master = models, master
     for guide, models, _ in guides:
-        memo[id(guide)]._model = copy.deepcopy(models, memo)
+        if id(guide) in memo:  # those that a function closes over are not copied
+            memo[id(guide)]._model = copy.deepcopy(models, memo)
     return twin
 
 

@@ -54,7 +54,11 @@ def _held(pair: StoredPair, modules: list[torch.nn.Module]) -> Iterator[Tensor]:
 
 
 class _Doubling(TorchFunctionMode):
-    """Reads float64 wherever a program says float32, as in `one_hot(y).float()`."""
+    """Reads float64 wherever a program says float32, as in `one_hot(y).float()`.
+
+    A tensor in float32 that meets one in float64 is widened: it comes from where nobody looked,
+    such as the values of a handler, and a number times it would be a float32.
+    """
 
     def __torch_function__(
         self,
@@ -64,9 +68,38 @@ class _Doubling(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         func = torch.Tensor.double if func is torch.Tensor.float else func
-        wider = {torch.float32: torch.float64}
-        named = {
-            n: wider.get(v, v) if isinstance(v, torch.dtype) else v
-            for n, v in (kwargs or {}).items()
-        }
-        return func(*(wider.get(a, a) if isinstance(a, torch.dtype) else a for a in args), **named)
+        named = {n: _WIDER.get(v, v) if _is_dtype(v) else v for n, v in (kwargs or {}).items()}
+        args = tuple(_WIDER.get(a, a) if _is_dtype(a) else a for a in args)
+        if not _writes(getattr(func, "__name__", "")):
+            args, named = _alike(args, named)
+        return func(*args, **named)
+
+
+_WIDER = {torch.float32: torch.float64}
+
+
+def _is_dtype(value: Any) -> bool:
+    return isinstance(value, torch.dtype)
+
+
+def _writes(name: str) -> bool:
+    """Whether a function of this name writes into its arguments, or asks for gradients by them."""
+    inside = name.endswith("_") and not name.endswith("__")
+    return inside or name.startswith(("__i", "__set")) or name in ("grad", "backward", "out")
+
+
+def _alike(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments in which tensors of float32 are as wide as others of float64 beside them."""
+    given = [*args, *named.values()]
+    given += [part for each in given if isinstance(each, (list, tuple)) for part in each]
+    found = {each.dtype for each in given if isinstance(each, Tensor)}
+    if not {torch.float32, torch.float64} <= found:
+        return args, named
+    return tuple(_wide(each) for each in args), {n: _wide(each) for n, each in named.items()}
+
+
+def _wide(value: Any) -> Any:
+    if type(value) in (list, tuple):
+        return type(value)(_wide(part) for part in value)
+    single = isinstance(value, Tensor) and value.dtype == torch.float32
+    return value.double() if single else value

@@ -32,7 +32,7 @@ from inference.engines.pyro.parameters import (
     unconstrained,
 )
 from inference.engines.pyro.svi import bound
-from inference.engines.pyro.upstream_losses import check_gradient, number
+from inference.engines.pyro.upstream_losses import check_gradient, number, stated
 from inference.engines.thread_lock import ALONE
 from inference.errors import ArgumentError
 from inference.program.batches import Batch, Form, leading, on_arrays, plain_form
@@ -48,7 +48,7 @@ class Trainer:
 
     def __init__(self, pair: Any, objective: Any, settings: Settings) -> None:
         self.settings = settings
-        self.objective: Any = objective
+        self.objective: Any = stated(objective, judged=bool(settings.valid) and not settings.judge)
         if not (isinstance(objective, upstream.ELBO) or callable(objective)) or (
             type(objective).__module__.startswith("numpyro.")
         ):

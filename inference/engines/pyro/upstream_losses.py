@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
+
+from pyro.infer import TraceTailAdaptive_ELBO
 
 from inference.errors import ObjectiveError
 
@@ -24,3 +27,34 @@ def check_gradient(objective: Any, loss: Any) -> None:
 def number(loss: Any) -> float:
     """A loss as a number; of `ReweightedWakeSleep`'s two the model's, which is the bound."""
     return float(loss[0] if isinstance(loss, tuple) else loss)
+
+
+def stated(objective: Any, *, judged: bool) -> Any:
+    """The objective, or a copy of one of Pyro's that gives infinity in place of its loss.
+
+    `TraceTailAdaptive_ELBO` works out its gradient alone. The copy's loss is what has that
+    gradient, the mean of -log w under the weights of the order; its steps are the same.
+
+    Args:
+        objective: that is trained with.
+        judged: whether it is also asked for a bound on validation data, which it has not.
+
+    Raises:
+        ObjectiveError: if it is.
+    """
+    if type(objective) is not TraceTailAdaptive_ELBO:
+        return objective
+    if judged:
+        raise ObjectiveError(
+            "TraceTailAdaptive_ELBO has a gradient and no loss, so that it cannot judge validation "
+            "data; pass valid_objective='elbo' beside valid=."
+        )
+    twin = copy.copy(objective)
+    twin.__class__ = _TailAdaptive
+    return twin
+
+
+class _TailAdaptive(TraceTailAdaptive_ELBO):
+    def _differentiable_loss_particle(self, model_trace: Any, guide_trace: Any) -> tuple[Any, Any]:
+        _, surrogate = super()._differentiable_loss_particle(model_trace, guide_trace)
+        return surrogate.item(), surrogate
