@@ -56,11 +56,11 @@ class Enumerated(Objective):
         states = _grid(structure, proposed)
         count = _count(structure, proposed)
         if not structure.proposals:
-            everything = {n: ops.array(v) for n, v in _grid(structure, summed).items()}
+            everything = _values(program, _grid(structure, summed))
             repeats = _count(structure, summed)
             log_p = program.draw(repeats, values=everything).log_p  # (states, N)
             return program.total(program.logmeanexp(log_p) + math.log(repeats))
-        draws = program.draw(count, values={n: ops.array(v) for n, v in states.items()})
+        draws = program.draw(count, values=_values(program, states))
         log_q_discrete: Any = 0.0  # as such: masks and scales belong to the costs
         if draws.cells is not None:
             scores = draws.cells.scores
@@ -70,7 +70,7 @@ class Enumerated(Objective):
             more, repeats = _grid(structure, summed), _count(structure, summed)
             outer, within = np.divmod(np.arange(count * repeats), repeats)
             values = {site.name: draws.values[site.name][outer] for site in structure.proposals}
-            values |= {name: ops.array(value[within]) for name, value in more.items()}
+            values |= _values(program, {name: value[within] for name, value in more.items()})
             log_p = program.draw(count * repeats, values=values).log_p
             grouped = log_p.reshape(count, repeats, -1).swapaxes(0, 1)  # (repeats, states, N)
             inner = program.logmeanexp(grouped) + math.log(repeats) - draws.log_q
@@ -136,6 +136,15 @@ class Enumerated(Objective):
         known = {site.name for site in structure.proposals}
         summed = [s for s in structure.latents if s.family and s.name not in known]
         return proposed, summed
+
+
+def _values(program: Program, states: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """States as draws of the sites would be: a scan holds to the type that it began with."""
+    sites = {**program.structure.model, **program.structure.guide}
+    return {
+        name: program.ops.drawn(value, whole=sites[name].family == "bernoulli")
+        for name, value in states.items()
+    }
 
 
 def _elements(structure: Structure, site: Site) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,11 @@ class Ops:
     exp, log, log1p, sqrt, tanh, where = jnp.exp, jnp.log, jnp.log1p, jnp.sqrt, jnp.tanh, jnp.where
     sigmoid, softplus, softmax = jax.nn.sigmoid, jax.nn.softplus, jax.nn.softmax
     array = staticmethod(jnp.asarray)
+
+    @staticmethod
+    def drawn(values: Any, *, whole: bool) -> jax.Array:
+        """Values as distributions draw them here: of a Bernoulli they are integers."""
+        return jnp.asarray(values, jnp.result_type(int) if whole else None)
 
     @staticmethod
     def is_real(values: jax.Array) -> bool:

@@ -179,9 +179,7 @@ class Recorder:
         """The values of the parameters that a part asks for; later runs start from the same."""
         if part not in self._asked:
 
-            def begun(
-                args: Arrays, params: dict[str, Any], held: dict[str, Any]
-            ) -> dict[str, Any]:
+            def begun(args: Arrays, params: dict[str, Any], held: dict[str, Any]) -> dict[str, Any]:
                 made, _ = self._run(part, merged(args, batch), params, held, rng_seed)
                 for name, site in made.trace.items():
                     if site["type"] == "param":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -16,6 +17,12 @@ class Ops:
     softplus = torch.nn.functional.softplus
     softmax = functools.partial(torch.softmax, dim=-1)
     array = staticmethod(torch.as_tensor)
+
+    @staticmethod
+    def drawn(values: Any, *, whole: bool) -> torch.Tensor:
+        """Values as distributions draw them here: of a Bernoulli they are real numbers."""
+        del whole
+        return Ops.array(values)
 
     @staticmethod
     def is_real(values: torch.Tensor) -> bool:

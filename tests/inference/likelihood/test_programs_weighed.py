@@ -1,0 +1,106 @@
+# type: ignore  # as users write them
+"""`log_likelihood` of programs with reparameterised, circular and subsampled sites."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import numpyro
+import numpyro.distributions as npdist
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from pyro import poutine
+from pyro.infer.autoguide import AutoNormal
+from pyro.infer.reparam import SplitReparam
+from scipy import integrate, stats
+
+from inference import bound_parts, fit, log_likelihood, psis_k_hat
+from inference.errors import ObjectiveError
+
+STEADY = {"steps": 1, "learning_rate": 1e-6, "progress": False}
+WIDE = functools.partial(AutoNormal, init_scale=0.8)
+
+
+@pytest.fixture(autouse=True)
+def _empty_store():
+    pyro.clear_param_store()
+
+
+def walk(x):
+    with pyro.plate("data", len(x)):
+        z = pyro.sample("z", dist.Normal(0.0, 1.0).expand([3]).to_event(1))
+        pyro.sample("x", dist.Normal(z.cumsum(-1), 0.8).to_event(1), obs=x)
+
+
+def test_parts_of_a_split_latent_are_no_discrete_latents():
+    """20,000 draws; the effective sample size of a row is above 300."""
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    model = poutine.reparam(walk, {"z": SplitReparam([1, 2], -1)})
+    run = fit((model, WIDE(model)), x, **STEADY)
+    sums = np.tril(np.ones((3, 3)))
+    want = stats.multivariate_normal(np.zeros(3), sums @ sums.T + 0.64 * np.eye(3)).logpdf(x)
+    found = log_likelihood(run, x, num_particles=20_000).per_datum
+    assert_allclose(found, want, atol=5 / np.sqrt(300))
+
+
+def test_a_latent_on_the_circle():
+    """Its law has no rsample, and is not discrete; 5,000 draws, half of which count, and more."""
+
+    def model(x):
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.VonMises(0.0, 1.0))
+            pyro.sample("x", dist.Normal(torch.cos(z), 0.5), obs=x)
+
+    x = np.array([0.4, 1.1, 0.7], np.float32)  # of angles far from where the circle closes
+    run = fit((model, WIDE(model)), x, **STEADY)
+
+    def density(x):
+        def joint(z):
+            return stats.vonmises(1.0).pdf(z) * stats.norm(np.cos(z), 0.5).pdf(x)
+
+        return integrate.quad(joint, -np.pi, np.pi)[0]
+
+    found = log_likelihood(run, x, num_particles=5_000).per_datum
+    assert_allclose(found, [np.log(density(each)) for each in x.astype(float)], atol=0.1)
+
+
+COUNTS = np.random.default_rng(1).poisson(2.0, (6, 4)).astype(np.float32)
+
+
+def in_pyro(x):
+    with pyro.plate("documents", len(x), subsample_size=3) as some:
+        theta = pyro.sample("theta", dist.Dirichlet(torch.ones(4)))
+        law = dist.Multinomial(probs=theta, validate_args=False)
+        pyro.sample("x", law, obs=x[some])
+
+
+def guide_in_pyro(x):
+    more = pyro.param("more", torch.tensor(0.5))
+    with pyro.plate("documents", len(x), subsample_size=3) as some:
+        pyro.sample("theta", dist.Dirichlet(x[some] + 1 + more))
+
+
+def in_numpyro(x):
+    with numpyro.plate("documents", len(x), subsample_size=3):
+        some = numpyro.subsample(x, event_dim=1)
+        theta = numpyro.sample("theta", npdist.Dirichlet(np.ones(4)))
+        numpyro.sample("x", npdist.Multinomial(some.sum(-1).astype(int), theta), obs=some)
+
+
+def guide_in_numpyro(x):
+    more = numpyro.param("more", 0.5)
+    with numpyro.plate("documents", len(x), subsample_size=3):
+        numpyro.sample("theta", npdist.Dirichlet(numpyro.subsample(x, event_dim=1) + 1 + more))
+
+
+@pytest.mark.parametrize("pair", [(in_pyro, guide_in_pyro), (in_numpyro, guide_in_numpyro)])
+def test_a_plate_that_takes_some_rows_itself_is_named(pair):
+    """Totals of a Multinomial come with the rows that it took."""
+    run = fit(pair, [(COUNTS,)], **STEADY)
+    for evaluate in (log_likelihood, psis_k_hat, bound_parts):
+        with pytest.raises(ObjectiveError, match="'documents' takes 3 of 6"):
+            evaluate(run, COUNTS, num_particles=100)
