@@ -18,7 +18,7 @@ from pyro.infer.autoguide import AutoNormal
 from pyro.infer.reparam import SplitReparam
 from scipy import integrate, stats
 
-from inference import bound_parts, fit, log_likelihood, psis_k_hat
+from inference import bound_parts, fit, log_likelihood, psis_k_hat, valid_objectives
 from inference.errors import ObjectiveError
 
 STEADY = {"steps": 1, "learning_rate": 1e-6, "progress": False}
@@ -104,3 +104,16 @@ def test_a_plate_that_takes_some_rows_itself_is_named(pair):
     for evaluate in (log_likelihood, psis_k_hat, bound_parts):
         with pytest.raises(ObjectiveError, match="'documents' takes 3 of 6"):
             evaluate(run, COUNTS, num_particles=100)
+
+
+def test_what_is_observed_beside_the_plate_is_named():
+    def model(x):
+        w = pyro.sample("w", dist.Normal(0.0, 1.0))
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(w, 1.0))
+            pyro.sample("x", dist.Normal(z, 1.0), obs=x)
+
+    known = poutine.condition(model, data={"w": torch.tensor(0.5)})
+    x = torch.tensor([0.4, 1.1, 0.7])
+    refused = valid_objectives((known, WIDE(known)), x).refused["IWAE"]
+    assert "'w' is observed outside of the plate 'data'" in refused
