@@ -24,7 +24,6 @@ from .estimators.report import EstimatorReport as EstimatorReport
 from .likelihood.annealing import annealed_importance_sampling as annealed_importance_sampling
 from .likelihood.bidirectional import bidirectional as bidirectional
 from .likelihood.classification import classify as classify
-from .likelihood.completion import complete as complete
 from .likelihood.importance_sampling import Estimate as Estimate
 from .likelihood.importance_sampling import log_likelihood as log_likelihood
 from .likelihood.partition import PartitionEstimate as PartitionEstimate
@@ -36,6 +35,7 @@ from .objectives.catalogue import *  # noqa: F403
 from .posterior.active_units import active_units as active_units
 from .posterior.calibration import simulation_based_calibration as simulation_based_calibration
 from .posterior.chains import Posterior as Posterior
+from .posterior.completion import complete as complete
 from .posterior.draws import to_arviz as to_arviz
 from .posterior.error import PosteriorError as PosteriorError
 from .posterior.error import posterior_error as posterior_error

@@ -37,6 +37,7 @@ MOVED = {
     "laboratory": "estimators",
     "laboratory.estimators": "estimators.laboratory",
     "laboratory.requested": "estimators.request",
+    "likelihood.completion": "posterior.completion",
     "likelihood.weighing": "likelihood.importance_weights",
     "mcmc": "posterior",
     "mcmc.posterior": "posterior.chains",
