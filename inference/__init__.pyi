@@ -51,7 +51,7 @@ from .posterior.parts import bound_parts as bound_parts
 from .posterior.predictive import PredictiveCheck as PredictiveCheck
 from .posterior.predictive import predictive_check as predictive_check
 from .posterior.ranks import Calibration as Calibration
-from .published.frame import results as results
+from .published.lines import results as results
 from .samples.classifier_score import classifier_score as classifier_score
 from .samples.digit_features import DigitFeatures as DigitFeatures
 from .samples.feature_distances import frechet_distance as frechet_distance

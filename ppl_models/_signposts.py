@@ -10,6 +10,7 @@ from types import ModuleType
 
 _NETWORKS = "ppl_models.networks"
 _FOLDER = Path(__file__).parent / "networks"
+_RENAMED = {"frames": "step_laws", "frames_numpyro": "step_laws_numpyro"}
 
 
 def new_path(name: str) -> str:
@@ -21,6 +22,7 @@ def new_path(name: str) -> str:
     package, _, last = name.rpartition(".")
     if package != _NETWORKS or last == "__init__" or not last.isidentifier():
         return ""
+    last = _RENAMED.get(last, last)
     found = [path.parent.name for path in _FOLDER.glob(f"*/{last}.py")]
     return f"{_NETWORKS}.{found[0]}.{last}" if found else ""
 

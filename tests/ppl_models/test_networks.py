@@ -40,6 +40,7 @@ def test_an_old_path_says_where_the_network_lies(path: Path):
 def test_other_names_are_as_unknown_as_ever():
     assert not new_path("ppl_models.networks.__init__")
     assert not new_path("ppl_models.networks.energies.nade")
+    assert new_path("ppl_models.networks.frames") == "ppl_models.networks.recurrence.step_laws"
     with pytest.raises(ModuleNotFoundError, match="No module named"):
         importlib.import_module("ppl_models.networks.nonsense")
 

@@ -11,8 +11,8 @@ from torch import Size, Tensor, nn
 
 from ppl_models.networks.autoregression.autoregressive import Autoregressive
 from ppl_models.networks.mlp import MLP, linear
-from ppl_models.networks.recurrence.frames import frame
 from ppl_models.networks.recurrence.recurrent import GRU, LSTM, Initial
+from ppl_models.networks.recurrence.step_laws import frame
 
 
 class RecurrentNetwork(nn.Module):

@@ -12,8 +12,8 @@ from jax import lax, random
 
 from ppl_models.networks.autoregression.autoregressive_numpyro import Autoregressive
 from ppl_models.networks.mlp_numpyro import MLP, linear
-from ppl_models.networks.recurrence.frames_numpyro import frame
 from ppl_models.networks.recurrence.recurrent_numpyro import GRU, LSTM, Initial
+from ppl_models.networks.recurrence.step_laws_numpyro import frame
 
 
 class RecurrentNetwork(nnx.Module):

@@ -14,7 +14,7 @@ SMALLEST = 1e-3  # scale: softplus alone can underflow to zero
 
 
 class BernoulliFrame:
-    """Binary entries of a step: see `frames.BernoulliFrame`."""
+    """Binary entries of a step: see `step_laws.BernoulliFrame`."""
 
     support: Any = constraints.independent(constraints.boolean, 2)
 
@@ -35,7 +35,7 @@ class BernoulliFrame:
 
 
 class MixtureFrame:
-    """Real entries of a step by a mixture of Gaussians: see `frames.MixtureFrame`."""
+    """Real entries of a step by a mixture of Gaussians: see `step_laws.MixtureFrame`."""
 
     support: Any = constraints.independent(constraints.real, 2)
 

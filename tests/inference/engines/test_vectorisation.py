@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from inference import ELBO, STL, SUMO
-from inference.engines.pyro.at_once import CannotVectoriseError, many_gradients
 from inference.engines.pyro.gradients import gradients
+from inference.engines.pyro.vectorisation import CannotVectoriseError, many_gradients
 
 MEAN, SCALE = 0.3, 0.7
 X = np.array([[1.5], [-0.4]], dtype=np.float32)

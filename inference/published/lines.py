@@ -15,7 +15,7 @@ from inference.published.meaning import meaning, source_of
 from inference.published.reading import read_rows
 from inference.published.result import RESULTS, Result, read_results
 from inference.published.row import BUDGETS, FOLDER, Asked, Budget, Row
-from inference.published.same import SAME, read_same
+from inference.published.same_models import SAME, read_same
 
 if TYPE_CHECKING:
     import pandas as pd
