@@ -75,12 +75,13 @@ class Signpost:
         """Refuse an old path.
 
         Raises:
-            ModuleNotFoundError: with the new path in its message.
+            ModuleNotFoundError: with the new path in its message. It has no `name`, by which
+                `from inference import mcmc` would say "cannot import name" instead.
         """
         del path, target
         new = new_path(name)
         if new:
-            raise ModuleNotFoundError(f"{name} has moved: import {new}.", name=name)
+            raise ModuleNotFoundError(f"{name} has moved: import {new}.")
         return None
 
 

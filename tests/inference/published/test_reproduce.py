@@ -319,6 +319,41 @@ def test_meaning_is_what_the_code_says(tmp_path):
     assert meaning("ppl_models.directed.nothing") == ""
 
 
+def test_where_a_network_lies_means_nothing_and_which_one_it_is_does(tmp_path):
+    """Figures were made when the networks lay in one folder, in the order of imports of then."""
+    flat = [
+        "from ppl_models._shown import shown",
+        "from ppl_models.networks import recurrent",
+        "from ppl_models.networks.latents import normal",
+        "from ppl_models.networks.mlp import MLP",
+        "from ppl_models.networks.nade import AnyOrder",
+    ]
+    nested = [
+        flat[0],
+        "from ppl_models.networks.autoregression.nade import AnyOrder",
+        "from ppl_models.networks.latent_variables.latents import normal",
+        flat[3],
+        "from ppl_models.networks.recurrence import recurrent",
+    ]
+
+    def said(lines: list[str], after: str = "x = 1") -> str:
+        path = tmp_path / "model.py"
+        path.write_text("\n".join(["import numpy", "", *lines, "", after, ""]))
+        return meaning_of(path, "a")
+
+    assert said(nested) == said(flat)
+    inside = (
+        [f"    {line}" for line in (nested[1], nested[4])],
+        [f"    {flat[1]}", f"    {flat[4]}"],
+    )
+    assert said(["if a:", *inside[0], *inside[0]]) != said(["if a:", *inside[1]])
+    assert said(["if a:", *inside[0]]) == said(["if a:", *inside[1]])
+    other = [line.replace(".latents ", ".positive_latents ") for line in nested]
+    assert len({said(nested), said(other), said(nested, "x = 2"), said(nested[1:])}) == 4
+    unsorted = [flat[3], flat[2]]
+    assert said(unsorted) != said(unsorted[::-1])  # as it was before the networks moved
+
+
 def test_texts_get_their_part_between_the_marks(places):
     found = frame.lines(rows=places[0], path=places[0] / "results.csv")
     text = f"Story.\n\n{BEGIN}old\n{END}\nEnd.\n"
