@@ -108,7 +108,7 @@ class NumPyroProgram(Energies, Weights, Belongings, Arithmetic):
             self._noise[num_particles] = key
         if num_particles == 1:
             one = {name: value[0] for name, value in values.items()}
-            result = jax.tree.map(lambda leaf: leaf[None], particle(key, one))
+            result = jax.tree.map(_alone, particle(key, one))
         else:
             keys = random.split(key, num_particles)
             result = jax.vmap(particle)(keys, values)
@@ -235,3 +235,8 @@ class NumPyroProgram(Energies, Weights, Belongings, Arithmetic):
         if jnp.ndim(self.scale) == 0:
             return per_datum.sum() * self.scale + self.of_globals
         return (per_datum * self.scale).sum() + self.of_globals
+
+
+def _alone(leaf: Any) -> Any:
+    """A leaf of one particle among several; a program's state may be a plain number."""
+    return (leaf if hasattr(leaf, "ndim") else jnp.asarray(leaf))[None]
