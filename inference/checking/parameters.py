@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from inference.checking.branches import used_elsewhere
 from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
 from inference.program.records import Slopes
@@ -142,7 +143,7 @@ def _without_gradient(context: Context, part: str) -> list[str]:
             dead = _without_gradient(context.shorter, "model")
             dead += _without_gradient(context.shorter, "guide")
             return [name for name in none if name in dead]
-    used = context.used_elsewhere(none) if none else ()
+    used = used_elsewhere(context, none) if none else ()
     return [name for name in none if name not in used]
 
 

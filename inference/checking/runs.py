@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from collections.abc import Mapping
 from functools import cached_property
@@ -24,7 +23,6 @@ from inference.program.sites import Site
 from inference.program.structure import Structure
 
 PARTICLES, _SETS = 8, 24  # of importance-weighted bounds
-_OTHER_DRAWS = 10  # at which a parameter of one branch may be used
 
 
 class Runs:
@@ -256,23 +254,6 @@ class Runs:
                 found = self.probe.slopes(*given, rng_seed=rng_seed, double=False)
             self._slopes[key] = found
         return self._slopes[key]
-
-    def used_elsewhere(self, names: list[str]) -> set[str]:
-        """Those of some parameters that have a gradient at other draws of the guide.
-
-        A discrete draw may choose the branch that uses them.
-        """
-        found = set[str]()
-        proposals = [site for site in self.structure.proposals if site.discrete]
-        for rng_seed in range(1, 1 + _OTHER_DRAWS) if proposals and self.holds_draws else ():
-            if found == set(names):
-                break
-            drawn = self.probe.record("guide", self.batch, rng_seed=rng_seed).drawn
-            for which in ("model", "guide"):
-                with contextlib.suppress(Exception):  # what it draws may differ, too
-                    slopes = self.probe.slopes(which, {**self.latents, **drawn}, frozenset(names))
-                    found |= {n for n in names if np.any(slopes.gradient.get(n, 0))}
-        return found
 
 
 def _check_local(structure: Structure) -> None:

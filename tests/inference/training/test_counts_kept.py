@@ -18,7 +18,8 @@ X = np.array([0.2, -0.7, 1.3], np.float32)
 
 
 def model(x: Any) -> None:
-    count: Any = mutable("count", {"calls": 0})
+    start: Any = {"calls": 0}
+    count: Any = mutable("count", start)
     count["calls"] = count["calls"] + 1
     with numpyro.plate("data", len(x)):
         z = numpyro.sample("z", dist.Normal(0.0, 1.0))
