@@ -37,14 +37,14 @@ def walk(x):
 
 
 def test_parts_of_a_split_latent_are_no_discrete_latents():
-    """20,000 draws; the effective sample size of a row is above 300."""
+    """4,000 draws; the effective sample size of a row is above 280: one in 1e5 is off by more."""
     x = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     model = poutine.reparam(walk, {"z": SplitReparam([1, 2], -1)})
     run = fit((model, WIDE(model)), x, **STEADY)
     sums = np.tril(np.ones((3, 3)))
     want = stats.multivariate_normal(np.zeros(3), sums @ sums.T + 0.64 * np.eye(3)).logpdf(x)
-    found = log_likelihood(run, x, num_particles=20_000).per_datum
-    assert_allclose(found, want, atol=5 / np.sqrt(300))
+    found = log_likelihood(run, x, num_particles=4_000).per_datum
+    assert_allclose(found, want, atol=5 / np.sqrt(280))
 
 
 def test_a_latent_on_the_circle():
