@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from inference.data.arrays import is_array
+from inference.data.arrays import as_array, is_array
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, PairError
 from inference.objectives.validity import Validity, valid_for
@@ -271,8 +271,8 @@ def _is_table(value: Any) -> bool:
 
 def _array(value: Any) -> Any:
     """Arrays and lists in numpy, real numbers in float32; everything else as it is."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
+    if hasattr(value, "detach") and hasattr(value, "layout"):
+        return as_array(value, first=False)
     if not (hasattr(value, "shape") or _is_table(value)):
         return value
     array = np.asarray(value)
