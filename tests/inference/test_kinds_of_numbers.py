@@ -112,6 +112,21 @@ def test_tensors_without_a_type_in_numpy_are_checked() -> None:
         assert not check_pair(PAIR, kind, checks=["model-draws"]).failed
 
 
+def test_what_holds_itself_is_no_data_and_no_schedule() -> None:
+    own: Any = []
+    own.append(own)
+    named: Any = {}
+    named["x"] = named
+    for value in (own, named):
+        for ask in (
+            lambda value=value: fit(PAIR, value, steps=1, progress=False),
+            lambda value=value: fit(PAIR, X, schedule=value, steps=1, progress=False),
+            lambda value=value: check_pair(PAIR, value),
+        ):
+            with pytest.raises(ZooError):
+                ask()
+
+
 def test_more_arguments_than_a_pair_takes_are_said() -> None:
     run = fit(
         create("rbm", engine="pyro", data_dim=6, hidden_dim=2),
