@@ -24,7 +24,6 @@ from .estimators.report import EstimatorReport as EstimatorReport
 from .likelihood.annealing import annealed_importance_sampling as annealed_importance_sampling
 from .likelihood.bidirectional import bidirectional as bidirectional
 from .likelihood.classification import classify as classify
-from .likelihood.completion import complete as complete
 from .likelihood.importance_sampling import Estimate as Estimate
 from .likelihood.importance_sampling import log_likelihood as log_likelihood
 from .likelihood.partition import PartitionEstimate as PartitionEstimate
@@ -36,6 +35,7 @@ from .objectives.catalogue import *  # noqa: F403
 from .posterior.active_units import active_units as active_units
 from .posterior.calibration import simulation_based_calibration as simulation_based_calibration
 from .posterior.chains import Posterior as Posterior
+from .posterior.completion import complete as complete
 from .posterior.draws import to_arviz as to_arviz
 from .posterior.error import PosteriorError as PosteriorError
 from .posterior.error import posterior_error as posterior_error
@@ -51,7 +51,7 @@ from .posterior.parts import bound_parts as bound_parts
 from .posterior.predictive import PredictiveCheck as PredictiveCheck
 from .posterior.predictive import predictive_check as predictive_check
 from .posterior.ranks import Calibration as Calibration
-from .published.frame import results as results
+from .published.lines import results as results
 from .samples.classifier_score import classifier_score as classifier_score
 from .samples.digit_features import DigitFeatures as DigitFeatures
 from .samples.feature_distances import frechet_distance as frechet_distance

@@ -15,6 +15,10 @@ MOVED = {
     "comparison.scored": "comparison.evaluation_rows",
     "comparison.table": "tables",
     "engines.alone": "engines.thread_lock",
+    "engines.numpyro.learnt": "engines.numpyro.parameters",
+    "engines.program": "program.program",
+    "engines.pyro.at_once": "engines.pyro.vectorisation",
+    "engines.structure": "program.structure",
     "estimators.certificate.expected": "estimators.certificate.expectations",
     "estimators.certificate.relaxed": "estimators.certificate.relaxations",
     "evaluation": "likelihood, inference.posterior, inference.samples or inference.figures",
@@ -30,19 +34,19 @@ MOVED = {
     "evaluation.posterior.sampled": "posterior.estimates",
     "evaluation.posterior_draws": "posterior.draws",
     "evaluation.samples": "samples",
-    "engines.numpyro.learnt": "engines.numpyro.parameters",
-    "engines.program": "program.program",
-    "engines.structure": "program.structure",
     "figures.asked": "figures.arguments",
     "laboratory": "estimators",
     "laboratory.estimators": "estimators.laboratory",
     "laboratory.requested": "estimators.request",
+    "likelihood.completion": "posterior.completion",
     "likelihood.weighing": "likelihood.importance_weights",
     "mcmc": "posterior",
     "mcmc.posterior": "posterior.chains",
     "mcmc.posterior_error": "posterior.error",
     "moved": "signposts",
     "program.partly_observed": "program.obs_masks",
+    "published.frame": "published.lines",
+    "published.same": "published.same_models",
     "training.arrays": "data.arrays",
     "training.data": "data.training_data",
     "training.support": "data.support",
@@ -75,12 +79,13 @@ class Signpost:
         """Refuse an old path.
 
         Raises:
-            ModuleNotFoundError: with the new path in its message.
+            ModuleNotFoundError: with the new path in its message. It has no `name`, by which
+                `from inference import mcmc` would say "cannot import name" instead.
         """
         del path, target
         new = new_path(name)
         if new:
-            raise ModuleNotFoundError(f"{name} has moved: import {new}.", name=name)
+            raise ModuleNotFoundError(f"{name} has moved: import {new}.")
         return None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppl_models._pair import Pair
-from ppl_models.networks.condition import (
+from ppl_models.networks.observations.condition import (
     Condition,
     OptionalClasses,
     OptionalCondition,

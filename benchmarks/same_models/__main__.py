@@ -26,11 +26,11 @@ import numpy as np
 from benchmarks.adversaries import domain_classifier
 from benchmarks.same_models.compared import compared, numbers, write_call
 from inference.cli.pairs import pair_maker
-from inference.published.frame import Line, lines
+from inference.published.lines import Line, lines
 from inference.published.meaning import meaning
 from inference.published.provenance import provenance
 from inference.published.reading import read_rows
-from inference.published.same import SAME, Same, note
+from inference.published.same_models import SAME, Same, note
 from ppl_models.datasets import load
 
 ROWS = 20

@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
 
 from inference.data.arrays import as_array, is_array
+from inference.data.pair_arrays import is_of_the_zoo
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, PairError
 from inference.objectives.validity import Validity, valid_for
@@ -52,11 +54,12 @@ class Runs:
         self._engine = engine
         self._call = Form(batch, dict(named or {}))
         self.batch: tuple[Any, ...]
-        self.nested = bool(named) or any(is_container(a) and not _is_table(a) for a in batch)
+        call = _as_taken(self._call, zoo=is_of_the_zoo(pair))
+        self.nested = bool(named) or any(map(is_container, call.args))
         if not self.nested:
-            self.batch = tuple(map(_array, batch))
+            self.batch = tuple(map(_array, call.args))
             return
-        taken = split(batch, self._call.kwargs, lambda v: _array(v) if is_array(v) else None)
+        taken = split(call.args, call.kwargs, lambda v: _array(v) if is_array(v) else None)
         self.batch = taken.arrays
         try:
             self.pair = load_engine(self.engine).on_arrays(pair, taken.form)
@@ -259,8 +262,26 @@ def _check_local(structure: Structure) -> None:
     structure.check_likelihood("a bound per datum")
 
 
-def _is_table(value: Any) -> bool:
-    """Whether a list or tuple is one array, written out in numbers."""
+def _as_taken(call: Form, *, zoo: bool) -> Form:
+    """The call with arrays in place of the lists that `fit` takes for arrays.
+
+    Pairs of the zoo take nothing else. To another pair a list is an array where it has a number, or
+    equally many, for each row; what else is written out in numbers, such as a shape, is handed on.
+    """
+    values = (*call.args, *call.kwargs.values())
+    arrays = (value.shape[0] for value in values if is_array(value) and len(value.shape))
+    lists = (len(value) for value in values if type(value) is list and _is_of_numbers(value))
+    rows = next(chain(arrays, lists), 0)
+
+    def taken(value: Any) -> Any:
+        whole = zoo or (type(value) is list and len(value) == rows)
+        return np.asarray(value) if whole and _is_of_numbers(value) else value
+
+    return Form(tuple(map(taken, call.args)), {n: taken(v) for n, v in call.kwargs.items()})
+
+
+def _is_of_numbers(value: Any) -> bool:
+    """Whether a list or a tuple can be an array, of any dimensions."""
     if isinstance(value, (list, tuple)):
         try:
             return np.asarray(value).dtype.kind in "biuf" and not any(map(is_array, value))
@@ -270,10 +291,10 @@ def _is_table(value: Any) -> bool:
 
 
 def _array(value: Any) -> Any:
-    """Arrays and lists in numpy, real numbers in float32; everything else as it is."""
+    """Arrays in numpy, real numbers in float32; everything else as it is."""
     if hasattr(value, "detach") and hasattr(value, "layout"):
         return as_array(value, first=False)
-    if not (hasattr(value, "shape") or _is_table(value)):
+    if not hasattr(value, "shape"):
         return value
     array = np.asarray(value)
     return array.astype(np.float32) if array.dtype == np.float64 else array

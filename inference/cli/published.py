@@ -14,7 +14,7 @@ from inference.cli.text import answering, console, fits, interruptible, listing,
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from inference.published.frame import Line
+    from inference.published.lines import Line
     from inference.published.row import Row
 
 
@@ -48,7 +48,7 @@ def reproduce_command(
     Given again it goes on where it was stopped.
     """
     from inference.cli.pairs import pair_maker
-    from inference.published.frame import lines
+    from inference.published.lines import lines
     from inference.published.reading import read_rows
     from inference.published.reproduce import reproduce
     from inference.published.result import RESULTS, append
@@ -102,7 +102,7 @@ def results_command(
     as_json: json_option = False,
 ) -> None:
     """Print our figures beside published ones; those of another estimator or data apart."""
-    from inference.published.frame import lines, results
+    from inference.published.lines import lines, results
     from inference.published.reading import read_rows
     from inference.published.result import RESULTS
     from inference.published.row import FOLDER

@@ -1,1 +1,1 @@
-"""What a guide, or Markov chains, say about the latents, and how far that is from the posterior."""
+"""What guides, chains and kernels say about latents and missing entries, and how far it is off."""

@@ -6,15 +6,19 @@ import ast
 import hashlib
 import importlib.util
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+_NETWORKS = "ppl_models.networks"
 
 
 def meaning(module: str) -> str:
     """12 hex digits of what a module says, and the private modules beside it that it imports.
 
     Hashed is the syntax tree without docstrings, so that a text or a line break changes nothing,
-    and a changed constant does. Networks and distributions of other folders are not followed.
+    and a changed constant does. Networks and distributions of other folders are not followed; a
+    network counts by the name of its file, in whichever sub-folder of `networks` that lies.
 
     Args:
         module: such as `"ppl_models.directed.vae_numpyro"`; it is read and not run.
@@ -32,6 +36,7 @@ def meaning_of(path: Path, package: str) -> str:
     for each in _with_siblings(path, package):
         tree = ast.parse(each.read_text(encoding="utf-8"))
         _drop_docstrings(tree)
+        _drop_folders(tree)
         found.update(repr(_said(tree)).encode())
     return found.hexdigest()[:12]
 
@@ -58,6 +63,43 @@ def _drop_docstrings(tree: ast.Module) -> None:
     for node in ast.walk(tree):
         if isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
+
+
+def _drop_folders(tree: ast.Module) -> None:
+    """Name networks without their sub-folder, and sort their imports as they are then sorted.
+
+    Names of files are unique among the networks, so that no other network has the same name.
+    """
+    for node in ast.walk(tree):
+        for field in ("body", "orelse"):
+            held = getattr(node, field, None)
+            if isinstance(held, list):
+                runs = [[*run] for _, run in groupby(held, _is_of_the_zoo)]
+                setattr(node, field, [each for run in runs for each in _renamed(run)])
+
+
+def _is_of_the_zoo(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("ppl_models.")
+
+
+def _renamed(run: list[Any]) -> list[Any]:
+    """Neighbouring statements; imports of the zoo are put in order if one of them is renamed."""
+    names = [_without_folder(node.module) for node in run if _is_of_the_zoo(node)]
+    if not names or names == [node.module for node in run]:
+        return run
+    for node, name in zip(run, names, strict=True):
+        node.module = name
+    return sorted(run, key=lambda node: node.module)
+
+
+def _without_folder(module: str) -> str:
+    """`ppl_models.networks.nade` of `ppl_models.networks.autoregression.nade`."""
+    place = source_of(_NETWORKS)
+    folder, _, rest = module.removeprefix(f"{_NETWORKS}.").partition(".")
+    if place is None or not module.startswith(f"{_NETWORKS}."):
+        return module
+    is_folder = place.with_name(folder).is_dir()
+    return f"{_NETWORKS}.{rest}".rstrip(".") if is_folder else module
 
 
 def _said(node: Any) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 from inference.comparison.metrics import NATS
 from inference.errors import ArgumentError
 from inference.published.estimator import Estimator
-from inference.published.frame import Line, lines
+from inference.published.lines import Line, lines
 from inference.published.result import Column
 
 BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.autoregressive import Autoregressive
+from ppl_models.networks.autoregression.autoregressive import Autoregressive
 from ppl_models.networks.start_values import output_bias
 
 

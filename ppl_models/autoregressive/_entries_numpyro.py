@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
-from ppl_models.networks.autoregressive_numpyro import Autoregressive
+from ppl_models.networks.autoregression.autoregressive_numpyro import Autoregressive
 from ppl_models.networks.start_values import output_bias
 
 

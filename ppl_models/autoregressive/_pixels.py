@@ -11,11 +11,11 @@ from torch import Tensor
 from ppl_models._batches import Conditioned
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_choice, check_grey_levels, check_size
-from ppl_models.networks.condition import OptionalClasses
 from ppl_models.networks.image_arguments import check_sides
-from ppl_models.networks.labels import condition_input
-from ppl_models.networks.pixel_networks import PixelNetwork
-from ppl_models.networks.pixels import PIXELS, Pixel, PixelLaw
+from ppl_models.networks.images.pixel_networks import PixelNetwork
+from ppl_models.networks.images.pixels import PIXELS, Pixel, PixelLaw
+from ppl_models.networks.observations.condition import OptionalClasses
+from ppl_models.networks.observations.labels import condition_input
 
 
 class PixelPair(Conditioned, PyroPair):

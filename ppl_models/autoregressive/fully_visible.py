@@ -7,9 +7,9 @@ from numpy.typing import ArrayLike
 
 from ppl_models.autoregressive._entries import EntriesPair
 from ppl_models.networks.arguments import ACTIVATIONS, check_choice, check_seed, check_size
-from ppl_models.networks.autoregressive import MaskedBernoulli
-from ppl_models.networks.connections import Connections
-from ppl_models.networks.masked_network import MaskedNetwork
+from ppl_models.networks.autoregression.autoregressive import MaskedBernoulli
+from ppl_models.networks.autoregression.connections import Connections
+from ppl_models.networks.autoregression.masked_network import MaskedNetwork
 
 __all__ = ["FullyVisible"]
 

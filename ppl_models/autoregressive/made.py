@@ -15,9 +15,13 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.autoregressive import Autoregressive, MaskedBernoulli, MaskedMixture
-from ppl_models.networks.connections import Connections
-from ppl_models.networks.masked_network import MaskedNetwork
+from ppl_models.networks.autoregression.autoregressive import (
+    Autoregressive,
+    MaskedBernoulli,
+    MaskedMixture,
+)
+from ppl_models.networks.autoregression.connections import Connections
+from ppl_models.networks.autoregression.masked_network import MaskedNetwork
 
 __all__ = ["MADE"]
 

@@ -17,13 +17,13 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.autoregressive_numpyro import (
+from ppl_models.networks.autoregression.autoregressive_numpyro import (
     Autoregressive,
     MaskedBernoulli,
     MaskedMixture,
 )
-from ppl_models.networks.connections import Connections
-from ppl_models.networks.masked_network_numpyro import MaskedNetwork
+from ppl_models.networks.autoregression.connections import Connections
+from ppl_models.networks.autoregression.masked_network_numpyro import MaskedNetwork
 
 __all__ = ["MADE"]
 

@@ -13,9 +13,9 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.autoregressive import Autoregressive
-from ppl_models.networks.connections import Connections
-from ppl_models.networks.nade import NADEBernoulli, NADEMixture, NADENetwork
+from ppl_models.networks.autoregression.autoregressive import Autoregressive
+from ppl_models.networks.autoregression.connections import Connections
+from ppl_models.networks.autoregression.nade import NADEBernoulli, NADEMixture, NADENetwork
 
 __all__ = ["NADE"]
 

@@ -13,9 +13,9 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.autoregressive_numpyro import Autoregressive
-from ppl_models.networks.connections import Connections
-from ppl_models.networks.nade_numpyro import NADEBernoulli, NADEMixture, NADENetwork
+from ppl_models.networks.autoregression.autoregressive_numpyro import Autoregressive
+from ppl_models.networks.autoregression.connections import Connections
+from ppl_models.networks.autoregression.nade_numpyro import NADEBernoulli, NADEMixture, NADENetwork
 
 __all__ = ["NADE"]
 

@@ -8,7 +8,7 @@ import torch
 
 from ppl_models.autoregressive._pixels import PixelPair
 from ppl_models.networks.arguments import check_flag, check_seed, check_size
-from ppl_models.networks.pixel_networks import Gated, PixelNetwork, Plain
+from ppl_models.networks.images.pixel_networks import Gated, PixelNetwork, Plain
 
 __all__ = ["PixelCNN"]
 

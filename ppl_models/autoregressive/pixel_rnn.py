@@ -8,8 +8,8 @@ import torch
 
 from ppl_models.autoregressive._pixels import PixelPair
 from ppl_models.networks.arguments import check_choice, check_seed, check_size
-from ppl_models.networks.pixel_networks import PixelNetwork
-from ppl_models.networks.pixel_recurrent import CELLS, Recurrent
+from ppl_models.networks.images.pixel_networks import PixelNetwork
+from ppl_models.networks.images.pixel_recurrent import CELLS, Recurrent
 
 __all__ = ["PixelRNN"]
 

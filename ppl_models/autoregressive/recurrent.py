@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ppl_models._sequence_pair import SequencePair
 from ppl_models.networks.arguments import check_choice, check_seed, check_size, check_sizes
-from ppl_models.networks.recurrent_law import RecurrentLaw, RecurrentNetwork
-from ppl_models.networks.recurrent_mixture import RecurrentMixture, RecurrentMixtureLaw
+from ppl_models.networks.recurrence.recurrent_law import RecurrentLaw, RecurrentNetwork
+from ppl_models.networks.recurrence.recurrent_mixture import RecurrentMixture, RecurrentMixtureLaw
 from ppl_models.networks.sequences import CELLS, FRAMES
 from ppl_models.networks.start_values import start_at_mean
 

@@ -14,8 +14,11 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models._sequence_pair_numpyro import SequencePair
 from ppl_models.networks.arguments import check_choice, check_seed, check_size, check_sizes
-from ppl_models.networks.recurrent_law_numpyro import RecurrentLaw, RecurrentNetwork
-from ppl_models.networks.recurrent_mixture_numpyro import RecurrentMixture, RecurrentMixtureLaw
+from ppl_models.networks.recurrence.recurrent_law_numpyro import RecurrentLaw, RecurrentNetwork
+from ppl_models.networks.recurrence.recurrent_mixture_numpyro import (
+    RecurrentMixture,
+    RecurrentMixtureLaw,
+)
 from ppl_models.networks.sequences import CELLS, FRAMES
 from ppl_models.networks.start_values import start_at_mean
 

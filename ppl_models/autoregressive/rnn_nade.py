@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ppl_models._sequence_pair import SequencePair
 from ppl_models.networks.arguments import check_choice, check_seed, check_size
-from ppl_models.networks.recurrent_nade import RecurrentNADE, RecurrentNADELaw
+from ppl_models.networks.recurrence.recurrent_nade import RecurrentNADE, RecurrentNADELaw
 from ppl_models.networks.sequences import CELLS
 from ppl_models.networks.start_values import start_at_mean
 

@@ -11,7 +11,7 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models._sequence_pair_numpyro import SequencePair
 from ppl_models.networks.arguments import check_choice, check_seed, check_size
-from ppl_models.networks.recurrent_nade_numpyro import RecurrentNADE, RecurrentNADELaw
+from ppl_models.networks.recurrence.recurrent_nade_numpyro import RecurrentNADE, RecurrentNADELaw
 from ppl_models.networks.sequences import CELLS
 from ppl_models.networks.start_values import start_at_mean
 

@@ -7,9 +7,9 @@ from torch import Tensor
 from ppl_models._batches import Conditioned
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_choice, check_size
-from ppl_models.networks.condition import Condition
-from ppl_models.networks.labels import condition_input
-from ppl_models.networks.likelihoods import Classes, Likelihood
+from ppl_models.networks.observations.condition import Condition
+from ppl_models.networks.observations.labels import condition_input
+from ppl_models.networks.observations.likelihoods import Classes, Likelihood
 
 
 class ConditionalPair(Conditioned, PyroPair):

@@ -6,9 +6,9 @@ import jax
 
 from ppl_models._batches import Conditioned
 from ppl_models.networks.arguments import check_choice, check_size
-from ppl_models.networks.condition import Condition
-from ppl_models.networks.labels_numpyro import condition_input
-from ppl_models.networks.likelihoods_numpyro import Classes, Likelihood
+from ppl_models.networks.observations.condition import Condition
+from ppl_models.networks.observations.labels_numpyro import condition_input
+from ppl_models.networks.observations.likelihoods_numpyro import Classes, Likelihood
 
 
 class ConditionalPair(Conditioned):

@@ -9,7 +9,7 @@ import pyro.distributions as dist
 from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.latents import precision_weighted
+from ppl_models.networks.latent_variables.latents import precision_weighted
 
 
 class LadderPair(PyroPair):

@@ -12,7 +12,7 @@ import numpyro.distributions as dist
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
-from ppl_models.networks.latents_numpyro import precision_weighted
+from ppl_models.networks.latent_variables.latents_numpyro import precision_weighted
 from ppl_models.networks.mlp_numpyro import MLP
 
 

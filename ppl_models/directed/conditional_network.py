@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ppl_models.directed._conditional import ConditionalPair
 from ppl_models.networks.arguments import check_network, check_seed
-from ppl_models.networks.likelihoods import Classes
 from ppl_models.networks.mlp import Rung
+from ppl_models.networks.observations.likelihoods import Classes
 from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["ConditionalNetwork"]

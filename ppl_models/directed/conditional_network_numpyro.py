@@ -13,8 +13,8 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models.directed._conditional_numpyro import ConditionalPair
 from ppl_models.networks.arguments import check_network, check_seed
-from ppl_models.networks.likelihoods_numpyro import Classes
 from ppl_models.networks.mlp_numpyro import Rung
+from ppl_models.networks.observations.likelihoods_numpyro import Classes
 from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["ConditionalNetwork"]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ppl_models.directed._conditional import ConditionalPair
 from ppl_models.networks.arguments import check_choice, check_network, check_seed, check_size
-from ppl_models.networks.latents import normal
+from ppl_models.networks.latent_variables.latents import normal
 from ppl_models.networks.mlp import MLP, TwoInputMLP
 from ppl_models.networks.start_values import start_at_mean
 

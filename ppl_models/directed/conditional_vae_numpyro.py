@@ -14,7 +14,7 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models.directed._conditional_numpyro import ConditionalPair
 from ppl_models.networks.arguments import check_choice, check_network, check_seed, check_size
-from ppl_models.networks.latents_numpyro import normal
+from ppl_models.networks.latent_variables.latents_numpyro import normal
 from ppl_models.networks.mlp_numpyro import MLP, TwoInputMLP
 from ppl_models.networks.start_values import start_at_mean
 

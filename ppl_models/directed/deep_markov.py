@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from ppl_models._sequence_pair import SequencePair
-from ppl_models.networks import recurrent
 from ppl_models.networks.arguments import check_choice, check_seed, check_size, check_sizes
-from ppl_models.networks.likelihoods import Likelihood
+from ppl_models.networks.chains.sequential import Markov
 from ppl_models.networks.mlp import MLP
-from ppl_models.networks.sequential import Markov
+from ppl_models.networks.observations.likelihoods import Likelihood
+from ppl_models.networks.recurrence import recurrent
 
 __all__ = ["DeepMarkov"]
 

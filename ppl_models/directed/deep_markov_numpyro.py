@@ -13,11 +13,11 @@ from flax import nnx
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._sequence_pair_numpyro import SequencePair
-from ppl_models.networks import recurrent_numpyro as recurrent
 from ppl_models.networks.arguments import check_choice, check_seed, check_size, check_sizes
-from ppl_models.networks.likelihoods_numpyro import Likelihood
+from ppl_models.networks.chains.sequential_numpyro import Markov
 from ppl_models.networks.mlp_numpyro import MLP
-from ppl_models.networks.sequential_numpyro import Markov
+from ppl_models.networks.observations.likelihoods_numpyro import Likelihood
+from ppl_models.networks.recurrence import recurrent_numpyro as recurrent
 
 __all__ = ["DeepMarkov"]
 

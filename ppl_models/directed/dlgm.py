@@ -20,10 +20,10 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.latent_structure import layer_sizes
-from ppl_models.networks.latents import full_noise, normal
-from ppl_models.networks.likelihoods import Likelihood
+from ppl_models.networks.latent_variables.latent_structure import layer_sizes
+from ppl_models.networks.latent_variables.latents import full_noise, normal
 from ppl_models.networks.mlp import MLP, Rung
+from ppl_models.networks.observations.likelihoods import Likelihood
 from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["DLGM"]
@@ -38,7 +38,7 @@ class DLGM(LadderPair):
         z_l,n ~ Normal(m, exp(s)), (m, s) = decoder_l(z_l+1,n)        noise = "diagonal"
            or MultivariateNormal(decoder_l(z_l+1,n), G_l G_l')        noise = "full"
         x_n   ~ Bernoulli(logits = decoder_0(z_1,n))         (data_dim,)
-             or another likelihood of `ppl_models.networks.likelihoods`
+             or another likelihood of `ppl_models.networks.observations.likelihoods`
 
     with G_l lower triangular. Guides, (m, s) = encoder_l(...) at each layer:
 

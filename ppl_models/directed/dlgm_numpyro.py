@@ -21,10 +21,10 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.latent_structure import layer_sizes
-from ppl_models.networks.latents_numpyro import full_noise, normal
-from ppl_models.networks.likelihoods_numpyro import Likelihood
+from ppl_models.networks.latent_variables.latent_structure import layer_sizes
+from ppl_models.networks.latent_variables.latents_numpyro import full_noise, normal
 from ppl_models.networks.mlp_numpyro import MLP, Rung
+from ppl_models.networks.observations.likelihoods_numpyro import Likelihood
 from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["DLGM"]

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_flag, check_seed, check_size
-from ppl_models.networks.canvas import Painter, Reader, State
+from ppl_models.networks.chains.sequential import Carry, Sequential
 from ppl_models.networks.image_arguments import check_windows
+from ppl_models.networks.images.canvas import Painter, Reader, State
 from ppl_models.networks.mlp import linear
-from ppl_models.networks.recurrent import Initial
-from ppl_models.networks.sequential import Carry, Sequential
+from ppl_models.networks.recurrence.recurrent import Initial
 from ppl_models.networks.start_values import output_bias
 
 __all__ = ["DRAW"]

@@ -16,11 +16,11 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
 from ppl_models.networks.arguments import check_flag, check_seed, check_size
-from ppl_models.networks.canvas_numpyro import Painter, Reader, State
+from ppl_models.networks.chains.sequential_numpyro import Carry, Sequential
 from ppl_models.networks.image_arguments import check_windows
+from ppl_models.networks.images.canvas_numpyro import Painter, Reader, State
 from ppl_models.networks.mlp_numpyro import linear
-from ppl_models.networks.recurrent_numpyro import Initial
-from ppl_models.networks.sequential_numpyro import Carry, Sequential
+from ppl_models.networks.recurrence.recurrent_numpyro import Initial
 from ppl_models.networks.start_values import output_bias
 
 __all__ = ["DRAW"]

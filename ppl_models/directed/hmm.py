@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ppl_models._sequence_pair import SequencePair
 from ppl_models.networks.arguments import check_choice, check_network, check_size
-from ppl_models.networks.markov_chain import HiddenMarkov, MarkovChain
-from ppl_models.networks.mixture_start_values import hmm_start
+from ppl_models.networks.chains.markov_chain import HiddenMarkov, MarkovChain
+from ppl_models.networks.chains.mixture_start_values import hmm_start
+from ppl_models.networks.chains.step_logits import step_logits
 from ppl_models.networks.mlp import MLP
-from ppl_models.networks.step_logits import step_logits
 
 __all__ = ["HMM"]
 

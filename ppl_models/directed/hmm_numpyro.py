@@ -16,10 +16,10 @@ from numpyro.contrib.module import nnx_module
 from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models._sequence_pair_numpyro import SequencePair
 from ppl_models.networks.arguments import check_choice, check_network, check_size
-from ppl_models.networks.markov_chain_numpyro import HiddenMarkov, MarkovChain, Symbols
-from ppl_models.networks.mixture_start_values import hmm_start
+from ppl_models.networks.chains.markov_chain_numpyro import HiddenMarkov, MarkovChain, Symbols
+from ppl_models.networks.chains.mixture_start_values import hmm_start
+from ppl_models.networks.chains.step_logits_numpyro import step_logits
 from ppl_models.networks.mlp_numpyro import MLP
-from ppl_models.networks.step_logits_numpyro import step_logits
 
 __all__ = ["HMM"]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_choice, check_network, check_size
-from ppl_models.networks.mixture_start_values import mixture_start
+from ppl_models.networks.chains.mixture_start_values import mixture_start
 from ppl_models.networks.mlp import MLP
 
 __all__ = ["Mixture"]

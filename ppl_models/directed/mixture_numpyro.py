@@ -15,7 +15,7 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.networks.arguments import check_choice, check_network, check_size
-from ppl_models.networks.mixture_start_values import mixture_start
+from ppl_models.networks.chains.mixture_start_values import mixture_start
 from ppl_models.networks.mlp_numpyro import MLP
 
 __all__ = ["Mixture"]

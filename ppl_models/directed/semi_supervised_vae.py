@@ -21,11 +21,11 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.labels import check_given, label_logits, one_hot
-from ppl_models.networks.latents import normal
+from ppl_models.networks.latent_variables.latents import normal
 from ppl_models.networks.mlp import MLP, TwoInputMLP
+from ppl_models.networks.observations.labels import check_given, label_logits, one_hot
+from ppl_models.networks.observations.training_term import training_term
 from ppl_models.networks.start_values import start_at_mean
-from ppl_models.networks.training_term import training_term
 
 __all__ = ["SemiSupervisedVAE"]
 

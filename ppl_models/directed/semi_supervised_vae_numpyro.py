@@ -21,11 +21,11 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.labels_numpyro import check_given, label_logits, one_hot
-from ppl_models.networks.latents_numpyro import normal
+from ppl_models.networks.latent_variables.latents_numpyro import normal
 from ppl_models.networks.mlp_numpyro import MLP, TwoInputMLP
+from ppl_models.networks.observations.labels_numpyro import check_given, label_logits, one_hot
+from ppl_models.networks.observations.training_term_numpyro import training_term
 from ppl_models.networks.start_values import start_at_mean
-from ppl_models.networks.training_term_numpyro import training_term
 
 __all__ = ["SemiSupervisedVAE"]
 

@@ -18,8 +18,8 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.binary_layer import BinaryLayer, mean_given
-from ppl_models.networks.latent_structure import belief_net
+from ppl_models.networks.latent_variables.binary_layer import BinaryLayer, mean_given
+from ppl_models.networks.latent_variables.latent_structure import belief_net
 from ppl_models.networks.start_values import output_bias
 
 __all__ = ["SigmoidBeliefNet"]

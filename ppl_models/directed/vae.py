@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_network, check_seed, check_size
-from ppl_models.networks.flows import Flow
-from ppl_models.networks.latent_structure import latent_sizes
-from ppl_models.networks.latents import latents, side_by_side
-from ppl_models.networks.likelihoods import Likelihood
+from ppl_models.networks.latent_variables.flows import Flow
+from ppl_models.networks.latent_variables.latent_structure import latent_sizes
+from ppl_models.networks.latent_variables.latents import latents, side_by_side
+from ppl_models.networks.latent_variables.refinement import refined
+from ppl_models.networks.latent_variables.refinement_points import check_refine, sign_points
 from ppl_models.networks.mlp import mlp_or_given
-from ppl_models.networks.refinement import refined
-from ppl_models.networks.refinement_points import check_refine, sign_points
+from ppl_models.networks.observations.likelihoods import Likelihood
 from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["VAE"]
@@ -30,7 +30,7 @@ class VAE(PyroPair):
 
         z_n ~ Normal(0, I)                                   (latent_dim,)
         x_n ~ Bernoulli(logits = decoder(z_n))               (data_dim,)
-           or another likelihood of `ppl_models.networks.likelihoods`
+           or another likelihood of `ppl_models.networks.observations.likelihoods`
         guide: z_n ~ Normal(m(x_n), exp(s(x_n))), transformed by `flow`, (m, s) = encoder(x_n)
 
     `latent` puts one-hot variables c in the place of z, or beside it: uniform in the model, with

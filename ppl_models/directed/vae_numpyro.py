@@ -14,13 +14,13 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
 from ppl_models.networks.arguments import check_network, check_seed, check_size
-from ppl_models.networks.flows_numpyro import Flow
-from ppl_models.networks.latent_structure import latent_sizes
-from ppl_models.networks.latents_numpyro import latents, side_by_side
-from ppl_models.networks.likelihoods_numpyro import Likelihood
+from ppl_models.networks.latent_variables.flows_numpyro import Flow
+from ppl_models.networks.latent_variables.latent_structure import latent_sizes
+from ppl_models.networks.latent_variables.latents_numpyro import latents, side_by_side
+from ppl_models.networks.latent_variables.refinement_numpyro import refined
+from ppl_models.networks.latent_variables.refinement_points import check_refine, sign_points
 from ppl_models.networks.mlp_numpyro import mlp_or_given
-from ppl_models.networks.refinement_numpyro import refined
-from ppl_models.networks.refinement_points import check_refine, sign_points
+from ppl_models.networks.observations.likelihoods_numpyro import Likelihood
 from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["VAE"]

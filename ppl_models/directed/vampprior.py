@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_choice, check_network, check_seed, check_size
-from ppl_models.networks.latents import normal
-from ppl_models.networks.likelihoods import Likelihood
+from ppl_models.networks.latent_variables.latents import normal
+from ppl_models.networks.latent_variables.pseudo_inputs import mixture_means, pseudo_inputs
 from ppl_models.networks.mlp import MLP
-from ppl_models.networks.pseudo_inputs import mixture_means, pseudo_inputs
+from ppl_models.networks.observations.likelihoods import Likelihood
 from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["VampPrior"]
@@ -30,7 +30,7 @@ class VampPrior(PyroPair):
            or 1/K sum_k Normal(means_k, exp(log_scales_k))                   prior="mixture"
            or Normal(0, I)                                                   prior="normal"
         x_n ~ Bernoulli(logits = decoder(z_n))               (data_dim,)
-           or another likelihood of `ppl_models.networks.likelihoods`
+           or another likelihood of `ppl_models.networks.observations.likelihoods`
         guide: z_n ~ Normal(m(x_n), exp(s(x_n))), (m, s) = encoder(x_n)
 
     The best prior of a guide is the mean of its posteriors over the data, which a mixture of those

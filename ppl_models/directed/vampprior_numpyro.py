@@ -14,10 +14,10 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.networks.arguments import check_choice, check_network, check_seed, check_size
-from ppl_models.networks.latents_numpyro import normal
-from ppl_models.networks.likelihoods_numpyro import Likelihood
+from ppl_models.networks.latent_variables.latents_numpyro import normal
+from ppl_models.networks.latent_variables.pseudo_inputs import mixture_means, pseudo_inputs
 from ppl_models.networks.mlp_numpyro import MLP
-from ppl_models.networks.pseudo_inputs import mixture_means, pseudo_inputs
+from ppl_models.networks.observations.likelihoods_numpyro import Likelihood
 from ppl_models.networks.start_values import start_at_mean
 
 __all__ = ["VampPrior"]

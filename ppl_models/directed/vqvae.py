@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_network, check_not_negative, check_seed, check_size
-from ppl_models.networks.codebook import Codes, nearest, straight_through
-from ppl_models.networks.likelihoods import Likelihood
+from ppl_models.networks.latent_variables.codebook import Codes, nearest, straight_through
 from ppl_models.networks.mlp import MLP
+from ppl_models.networks.observations.likelihoods import Likelihood
+from ppl_models.networks.observations.training_term import training_term
 from ppl_models.networks.start_values import start_at_mean
-from ppl_models.networks.training_term import training_term
 
 __all__ = ["VQVAE"]
 
@@ -29,7 +29,7 @@ class VQVAE(PyroPair):
 
         z_np is one of e_1 .. e_K, each with probability 1 / K       (positions, code_dim)
         x_n ~ Bernoulli(logits = decoder(z_n))                       (data_dim,)
-           or another likelihood of `ppl_models.networks.likelihoods`
+           or another likelihood of `ppl_models.networks.observations.likelihoods`
         guide: z_np = e_k with the least |place_np - e_k|, place_n = encoder(x_n), with certainty
 
     so that the ELBO is log p(x, z) at that z, at most log p(x), and its divergence is P log K

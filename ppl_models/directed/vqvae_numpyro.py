@@ -15,11 +15,11 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.networks.arguments import check_network, check_not_negative, check_seed, check_size
-from ppl_models.networks.codebook_numpyro import Codes, nearest, straight_through
-from ppl_models.networks.likelihoods_numpyro import Likelihood
+from ppl_models.networks.latent_variables.codebook_numpyro import Codes, nearest, straight_through
 from ppl_models.networks.mlp_numpyro import MLP
+from ppl_models.networks.observations.likelihoods_numpyro import Likelihood
+from ppl_models.networks.observations.training_term_numpyro import training_term
 from ppl_models.networks.start_values import start_at_mean
-from ppl_models.networks.training_term_numpyro import training_term
 
 __all__ = ["VQVAE"]
 

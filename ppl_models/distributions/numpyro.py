@@ -6,9 +6,9 @@ from typing import Any
 
 import numpyro.distributions as dist
 
-from ppl_models.networks.likelihoods_numpyro import DiscretisedLogistic
-from ppl_models.networks.markov_chain_numpyro import HiddenMarkov, MarkovChain
-from ppl_models.networks.restricted_machine_numpyro import RestrictedBoltzmann
+from ppl_models.networks.chains.markov_chain_numpyro import HiddenMarkov, MarkovChain
+from ppl_models.networks.energies.restricted_machine_numpyro import RestrictedBoltzmann
+from ppl_models.networks.observations.likelihoods_numpyro import DiscretisedLogistic
 
 __all__ = [
     "DiscretisedLogistic",

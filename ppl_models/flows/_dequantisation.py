@@ -14,7 +14,7 @@ from torch.distributions import constraints
 from ppl_models.flows._density import FlowDistribution, FlowNetwork
 from ppl_models.flows._plan import UNIFORM_SCALE, Plan
 from ppl_models.flows._steps import Mapped, Rescaling, steps_of
-from ppl_models.networks.likelihoods import GreyLevels
+from ppl_models.networks.observations.likelihoods import GreyLevels
 
 ROUNDING = 1e-3  # of a cell: what single precision may lose of a value within it
 

@@ -15,7 +15,7 @@ from numpyro.distributions import constraints
 from ppl_models.flows._density_numpyro import FlowDistribution, FlowNetwork
 from ppl_models.flows._plan import UNIFORM_SCALE, Plan
 from ppl_models.flows._steps_numpyro import Rescaling, steps_of
-from ppl_models.networks.likelihoods_numpyro import GreyLevels
+from ppl_models.networks.observations.likelihoods_numpyro import GreyLevels
 
 ROUNDING = 1e-3  # of a cell: what single precision may lose of a value within it
 

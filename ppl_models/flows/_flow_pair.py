@@ -22,8 +22,8 @@ from ppl_models.flows._plan import (
 )
 from ppl_models.flows._steps import Logit
 from ppl_models.networks.arguments import check_choice, check_grey_levels, check_size
-from ppl_models.networks.condition import OptionalCondition
-from ppl_models.networks.labels import condition_input
+from ppl_models.networks.observations.condition import OptionalCondition
+from ppl_models.networks.observations.labels import condition_input
 
 
 class FlowPair(Conditioned, PyroPair):

@@ -23,8 +23,8 @@ from ppl_models.flows._plan import (
 )
 from ppl_models.flows._steps_numpyro import Logit
 from ppl_models.networks.arguments import check_choice, check_grey_levels, check_size
-from ppl_models.networks.condition import OptionalCondition
-from ppl_models.networks.labels_numpyro import condition_input
+from ppl_models.networks.observations.condition import OptionalCondition
+from ppl_models.networks.observations.labels_numpyro import condition_input
 
 
 class FlowPair(Conditioned):

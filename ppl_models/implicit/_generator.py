@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from ppl_models._batches import Conditioned
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import PRIORS, check_choice, check_output, check_size
-from ppl_models.networks.condition import OptionalClasses
-from ppl_models.networks.labels import condition_input
-from ppl_models.networks.latents import noise, noise_proposal, side_by_side
-from ppl_models.networks.likelihoods import Likelihood
+from ppl_models.networks.latent_variables.latents import noise, noise_proposal, side_by_side
+from ppl_models.networks.observations.condition import OptionalClasses
+from ppl_models.networks.observations.labels import condition_input
+from ppl_models.networks.observations.likelihoods import Likelihood
 
 
 class Generator(Conditioned, PyroPair):

@@ -10,10 +10,10 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models._batches import Conditioned
 from ppl_models.networks.arguments import PRIORS, check_choice, check_output, check_size
-from ppl_models.networks.condition import OptionalClasses
-from ppl_models.networks.labels_numpyro import condition_input
-from ppl_models.networks.latents_numpyro import noise, noise_proposal, side_by_side
-from ppl_models.networks.likelihoods_numpyro import Likelihood
+from ppl_models.networks.latent_variables.latents_numpyro import noise, noise_proposal, side_by_side
+from ppl_models.networks.observations.condition import OptionalClasses
+from ppl_models.networks.observations.labels_numpyro import condition_input
+from ppl_models.networks.observations.likelihoods_numpyro import Likelihood
 
 
 class Generator(Conditioned):

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ppl_models._batches import Conditioned
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.condition import OptionalCondition
-from ppl_models.networks.latents import normal, side_by_side
+from ppl_models.networks.latent_variables.latents import normal, side_by_side
 from ppl_models.networks.mlp import MLP
+from ppl_models.networks.observations.condition import OptionalCondition
 
 
 class Level(Conditioned, PyroPair):

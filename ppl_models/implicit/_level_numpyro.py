@@ -12,9 +12,9 @@ from flax import nnx
 from numpyro.contrib.module import nnx_module
 
 from ppl_models._batches import Conditioned
-from ppl_models.networks.condition import OptionalCondition
-from ppl_models.networks.latents_numpyro import normal, side_by_side
+from ppl_models.networks.latent_variables.latents_numpyro import normal, side_by_side
 from ppl_models.networks.mlp_numpyro import MLP
+from ppl_models.networks.observations.condition import OptionalCondition
 
 
 class Level(Conditioned):

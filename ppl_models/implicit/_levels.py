@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ppl_models._pair import Pair
-from ppl_models.networks.pyramid import Pyramid
+from ppl_models.networks.images.pyramid import Pyramid
 
 
 class Levels:

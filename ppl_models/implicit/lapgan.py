@@ -13,8 +13,8 @@ from ppl_models._pyro_pair import PyroPair
 from ppl_models.implicit._level import Level
 from ppl_models.implicit._levels import Levels
 from ppl_models.networks.arguments import check_network, check_positive, check_seed, check_size
-from ppl_models.networks.latents import normal, side_by_side
-from ppl_models.networks.pyramid import Pyramid
+from ppl_models.networks.images.pyramid import Pyramid
+from ppl_models.networks.latent_variables.latents import normal, side_by_side
 
 __all__ = ["LAPGAN"]
 

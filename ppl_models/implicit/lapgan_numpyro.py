@@ -15,8 +15,8 @@ from ppl_models._pair import Pair
 from ppl_models.implicit._level_numpyro import Level
 from ppl_models.implicit._levels import Levels
 from ppl_models.networks.arguments import check_network, check_positive, check_seed, check_size
-from ppl_models.networks.latents_numpyro import normal, side_by_side
-from ppl_models.networks.pyramid import Pyramid
+from ppl_models.networks.images.pyramid import Pyramid
+from ppl_models.networks.latent_variables.latents_numpyro import normal, side_by_side
 
 __all__ = ["LAPGAN"]
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ppl_models._pyro_pair import PyroPair
-from ppl_models.networks.chain_arguments import Chain
-from ppl_models.networks.counting_measure import CountingMeasure
+from ppl_models.networks.chains.chain_arguments import Chain
+from ppl_models.networks.chains.counting_measure import CountingMeasure
 
 
 class ChainPair(PyroPair):

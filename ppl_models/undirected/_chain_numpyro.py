@@ -12,8 +12,8 @@ import numpyro.distributions as dist
 from jax import lax, random
 
 from ppl_models._pair import Pair
-from ppl_models.networks.chain_arguments import Chain
-from ppl_models.networks.counting_measure_numpyro import CountingMeasure
+from ppl_models.networks.chains.chain_arguments import Chain
+from ppl_models.networks.chains.counting_measure_numpyro import CountingMeasure
 
 Reconstruction = Callable[[jax.Array, jax.Array | None], Any]
 

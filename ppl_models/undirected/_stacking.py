@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ppl_models._pair import Pair
 from ppl_models._registry import create
 from ppl_models.networks.arguments import as_numbers, check_choice, check_size
-from ppl_models.networks.centring import HIDDEN, Centre, shifts
+from ppl_models.networks.energies.centring import HIDDEN, Centre, shifts
 
 KINDS = ("dbn", "dbm")
 _NEXT_TO_NOTHING = 1e-3  # size of the weights of units that are to change nothing yet

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import as_numbers, check_count, check_size
-from ppl_models.networks.boltzmann import Boltzmann
-from ppl_models.networks.energy_arguments import check_lateral, lateral_start
-from ppl_models.networks.energy_law import means_like
+from ppl_models.networks.energies.boltzmann import Boltzmann
+from ppl_models.networks.energies.energy_arguments import check_lateral, lateral_start
+from ppl_models.networks.energies.energy_law import means_like
 
 __all__ = ["BoltzmannMachine"]
 

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.networks.arguments import as_numbers, check_count, check_size
-from ppl_models.networks.boltzmann_numpyro import Boltzmann
-from ppl_models.networks.energy_arguments import check_lateral, lateral_start
-from ppl_models.networks.energy_law_numpyro import means_like
+from ppl_models.networks.energies.boltzmann_numpyro import Boltzmann
+from ppl_models.networks.energies.energy_arguments import check_lateral, lateral_start
+from ppl_models.networks.energies.energy_law_numpyro import means_like
 
 __all__ = ["BoltzmannMachine"]
 

@@ -18,9 +18,9 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.convolutional_machine import ConvolutionalMachine
-from ppl_models.networks.energy_arguments import check_maps, check_normaliser
-from ppl_models.networks.energy_law import means_like
+from ppl_models.networks.energies.convolutional_machine import ConvolutionalMachine
+from ppl_models.networks.energies.energy_arguments import check_maps, check_normaliser
+from ppl_models.networks.energies.energy_law import means_like
 from ppl_models.networks.start_values import output_bias
 
 __all__ = ["ConvolutionalRBM"]

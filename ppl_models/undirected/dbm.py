@@ -12,10 +12,14 @@ from torch import Tensor
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_count, check_flag, check_size
-from ppl_models.networks.centring import Centre
-from ppl_models.networks.deep_machine import DeepBoltzmann
-from ppl_models.networks.energy_arguments import check_hidden_dims, check_normaliser, dbm_start
-from ppl_models.networks.energy_law import means_like
+from ppl_models.networks.energies.centring import Centre
+from ppl_models.networks.energies.deep_machine import DeepBoltzmann
+from ppl_models.networks.energies.energy_arguments import (
+    check_hidden_dims,
+    check_normaliser,
+    dbm_start,
+)
+from ppl_models.networks.energies.energy_law import means_like
 
 __all__ = ["DBM"]
 

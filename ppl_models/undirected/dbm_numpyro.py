@@ -13,10 +13,14 @@ from numpy.typing import ArrayLike
 
 from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.networks.arguments import check_count, check_flag, check_size
-from ppl_models.networks.centring import Centre
-from ppl_models.networks.deep_machine_numpyro import DeepBoltzmann
-from ppl_models.networks.energy_arguments import check_hidden_dims, check_normaliser, dbm_start
-from ppl_models.networks.energy_law_numpyro import means_like
+from ppl_models.networks.energies.centring import Centre
+from ppl_models.networks.energies.deep_machine_numpyro import DeepBoltzmann
+from ppl_models.networks.energies.energy_arguments import (
+    check_hidden_dims,
+    check_normaliser,
+    dbm_start,
+)
+from ppl_models.networks.energies.energy_law_numpyro import means_like
 
 __all__ = ["DBM"]
 

@@ -13,12 +13,16 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
 from ppl_models.networks.arguments import check_count, check_seed, check_size
-from ppl_models.networks.binary_layer_numpyro import BinaryLayer
-from ppl_models.networks.centring import Centre
-from ppl_models.networks.energy_arguments import check_hidden_dims, check_normaliser, rbm_start
-from ppl_models.networks.latent_structure import belief_net
+from ppl_models.networks.energies.centring import Centre
+from ppl_models.networks.energies.energy_arguments import (
+    check_hidden_dims,
+    check_normaliser,
+    rbm_start,
+)
+from ppl_models.networks.energies.top_machine_numpyro import TopMachine
+from ppl_models.networks.latent_variables.binary_layer_numpyro import BinaryLayer
+from ppl_models.networks.latent_variables.latent_structure import belief_net
 from ppl_models.networks.start_values import output_bias
-from ppl_models.networks.top_machine_numpyro import TopMachine
 from ppl_models.undirected._fine_tuning import classifier
 from ppl_models.undirected._stacking import upward_of_nets
 

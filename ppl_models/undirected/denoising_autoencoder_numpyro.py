@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models.networks.arguments import check_network, check_seed, check_size
-from ppl_models.networks.chain_arguments import Chain
+from ppl_models.networks.chains.chain_arguments import Chain
 from ppl_models.networks.mlp_numpyro import MLP
 from ppl_models.networks.start_values import start_at_mean
 from ppl_models.undirected._chain_numpyro import ChainPair, Reconstruction

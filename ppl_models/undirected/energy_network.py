@@ -18,7 +18,7 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.langevin import LangevinEnergy
+from ppl_models.networks.energies.langevin import LangevinEnergy
 from ppl_models.networks.mlp import mlp_or_given
 from ppl_models.networks.start_values import output_bias
 

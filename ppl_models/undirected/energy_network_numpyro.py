@@ -19,7 +19,7 @@ from ppl_models.networks.arguments import (
     check_seed,
     check_size,
 )
-from ppl_models.networks.langevin_numpyro import LangevinEnergy
+from ppl_models.networks.energies.langevin_numpyro import LangevinEnergy
 from ppl_models.networks.mlp_numpyro import mlp_or_given
 from ppl_models.networks.start_values import output_bias
 

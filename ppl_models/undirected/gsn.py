@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from ppl_models.networks.arguments import check_not_negative, check_seed, check_size, check_sizes
-from ppl_models.networks.chain_arguments import Chain
-from ppl_models.networks.odd_even import OddEven
+from ppl_models.networks.chains.chain_arguments import Chain
+from ppl_models.networks.chains.odd_even import OddEven
 from ppl_models.networks.start_values import start_at_mean
 from ppl_models.undirected._chain import ChainPair
 

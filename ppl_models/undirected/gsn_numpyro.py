@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 from numpyro.contrib.module import nnx_module
 
 from ppl_models.networks.arguments import check_not_negative, check_seed, check_size, check_sizes
-from ppl_models.networks.chain_arguments import Chain
-from ppl_models.networks.odd_even_numpyro import OddEven
+from ppl_models.networks.chains.chain_arguments import Chain
+from ppl_models.networks.chains.odd_even_numpyro import OddEven
 from ppl_models.networks.start_values import start_at_mean
 from ppl_models.undirected._chain_numpyro import ChainPair, Reconstruction
 

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_choice, check_count, check_size
-from ppl_models.networks.centring import Centre
-from ppl_models.networks.energy_arguments import VISIBLE, check_normaliser, rbm_start
-from ppl_models.networks.energy_law import means_like
-from ppl_models.networks.restricted_machine import RestrictedBoltzmann
+from ppl_models.networks.energies.centring import Centre
+from ppl_models.networks.energies.energy_arguments import VISIBLE, check_normaliser, rbm_start
+from ppl_models.networks.energies.energy_law import means_like
+from ppl_models.networks.energies.restricted_machine import RestrictedBoltzmann
 from ppl_models.undirected._stackable import Stackable
 
 __all__ = ["RBM"]

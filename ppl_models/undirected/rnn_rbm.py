@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ppl_models._sequence_pair import SequencePair
 from ppl_models.networks.arguments import check_choice, check_count, check_seed, check_size
-from ppl_models.networks.energy_arguments import check_normaliser
-from ppl_models.networks.recurrent_machine import RecurrentMachine, RecurrentMachineLaw
+from ppl_models.networks.energies.energy_arguments import check_normaliser
+from ppl_models.networks.recurrence.recurrent_machine import RecurrentMachine, RecurrentMachineLaw
 from ppl_models.networks.sequences import CELLS
 from ppl_models.networks.start_values import start_at_mean
 

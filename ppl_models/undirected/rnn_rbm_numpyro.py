@@ -11,8 +11,11 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models._sequence_pair_numpyro import SequencePair
 from ppl_models.networks.arguments import check_choice, check_count, check_seed, check_size
-from ppl_models.networks.energy_arguments import check_normaliser
-from ppl_models.networks.recurrent_machine_numpyro import RecurrentMachine, RecurrentMachineLaw
+from ppl_models.networks.energies.energy_arguments import check_normaliser
+from ppl_models.networks.recurrence.recurrent_machine_numpyro import (
+    RecurrentMachine,
+    RecurrentMachineLaw,
+)
 from ppl_models.networks.sequences import CELLS
 from ppl_models.networks.start_values import start_at_mean
 

@@ -129,6 +129,36 @@ def test_networks_know_no_pair() -> None:
     assert not wrong
 
 
+NETWORKS = (
+    {""},
+    {"autoregression", "energies", "observations"},
+    {"chains", "latent_variables", "recurrence"},
+    {"images"},
+)
+"""Sub-folders of networks from the lowest to the highest; the lowest are the files beside them."""
+
+
+def network_folder(module: str) -> str:
+    """The sub-folder that a network lies in."""
+    return module.removeprefix("ppl_models.networks").rpartition(".")[0].removeprefix(".")
+
+
+def test_folders_of_networks_have_floors() -> None:
+    known = {name for name in modules("ppl_models") if name.startswith("ppl_models.networks.")}
+    folders = [ROOT / "ppl_models" / "networks", *(ROOT / "ppl_models" / "networks").glob("*/")]
+    floors = {folder: number for number, row in enumerate(NETWORKS) for folder in row}
+    assert {each.name for each in folders[1:] if each.name != "__pycache__"} == floors.keys() - {""}
+    assert all(len([*each.glob("*.py")]) <= 17 for each in folders)  # with `__init__.py`
+    wrong = [
+        f"{above} imports {below}"
+        for above, below in edges("ppl_models")
+        if above in known and below in known
+        if network_folder(above) != network_folder(below)
+        and floors[network_folder(above)] <= floors[network_folder(below)]
+    ]
+    assert not wrong
+
+
 def test_only_the_engines_know_a_framework() -> None:
     wrong = [
         f"{above} imports {below}"

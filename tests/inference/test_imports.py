@@ -60,6 +60,13 @@ def test_an_old_path_says_where_its_module_went(old: str):
     assert importlib.import_module(new)
 
 
+def test_an_old_path_that_is_taken_from_its_package_says_so_too():
+    with pytest.raises(ModuleNotFoundError, match=r"has moved: import inference\.posterior\."):
+        exec("from inference import mcmc")
+    with pytest.raises(ImportError, match="cannot import name"):
+        exec("from inference import nonsense")
+
+
 def test_the_signposts_lead_somewhere():
     known = _modules()
     for new in signposts.MOVED.values():

@@ -17,8 +17,8 @@ from inference import check_pair, fit, log_likelihood, valid_objectives
 from inference.engines import load_engine
 from inference.errors import ObjectiveError
 from ppl_models import create
-from ppl_models.networks.connections import Connections
-from ppl_models.networks.latent_structure import masks, order
+from ppl_models.networks.autoregression.connections import Connections
+from ppl_models.networks.latent_variables.latent_structure import masks, order
 
 DIM, RATE = 6, 1e-5
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {

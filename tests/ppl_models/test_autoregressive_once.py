@@ -9,7 +9,7 @@ import pytest
 
 from inference import fit, log_likelihood
 from ppl_models import create
-from ppl_models.networks.autoregressive import Autoregressive
+from ppl_models.networks.autoregression.autoregressive import Autoregressive
 
 X = (np.random.default_rng(0).random((20, 6)) < 0.4).astype(np.float32)
 

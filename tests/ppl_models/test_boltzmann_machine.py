@@ -16,7 +16,7 @@ from small_rbm import states
 from inference import CD, ELBO, fit, log_likelihood, log_partition, valid_objectives
 from inference.engines import load_engine
 from ppl_models import create
-from ppl_models.networks import boltzmann, boltzmann_numpyro
+from ppl_models.networks.energies import boltzmann, boltzmann_numpyro
 
 D, H = 5, 3
 NOISE = np.random.default_rng(0)

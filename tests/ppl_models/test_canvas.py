@@ -12,7 +12,7 @@ import torch
 from filters import filters
 from rows import ENGINES
 
-from ppl_models.networks import canvas, canvas_numpyro
+from ppl_models.networks.images import canvas, canvas_numpyro
 from ppl_models.networks.start_values import tiling
 
 both = pytest.mark.parametrize("engine", ENGINES)

@@ -17,7 +17,7 @@ from scoring import log_densities
 from inference import active_units, log_likelihood
 from inference.engines import load_engine
 from ppl_models import create
-from ppl_models.networks import latents, latents_numpyro
+from ppl_models.networks.latent_variables import latents, latents_numpyro
 
 SIGMA = 0.7
 Arrays = dict[str, NDArray[Any]]

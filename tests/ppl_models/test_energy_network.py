@@ -55,7 +55,7 @@ def law(engine: str, **more: Any) -> Any:
     pair = quadratic(engine, **more)
     if engine == "pyro":
         return pair.law()
-    from ppl_models.networks.langevin_numpyro import LangevinEnergy
+    from ppl_models.networks.energies.langevin_numpyro import LangevinEnergy
 
     return LangevinEnergy(pair.energy, jnp.zeros(2), SCALE, step_size=pair.step_size)
 

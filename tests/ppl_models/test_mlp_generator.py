@@ -20,7 +20,7 @@ from inference import fit, load_run, log_likelihood
 from inference.engines import load_engine
 from inference.engines.numpyro.pairs import StoredPair
 from ppl_models import create
-from ppl_models.networks import latents, latents_numpyro
+from ppl_models.networks.latent_variables import latents, latents_numpyro
 
 RANDOM = np.random.default_rng(0)
 X = (RANDOM.random((24, 6)) < 0.4).astype(np.float32)

@@ -18,7 +18,7 @@ from inference import check_pair, complete, fit, load_run, log_likelihood
 from inference.engines import load_engine
 from ppl_models import create
 from ppl_models.datasets import load
-from ppl_models.networks.masked_convolutions import MaskedConvolution
+from ppl_models.networks.images.masked_convolutions import MaskedConvolution
 
 KINDS = ("bernoulli", "categorical", "logistic-mixture")
 stacks = pytest.mark.parametrize("gated", [False, True])

@@ -13,7 +13,7 @@ from sequential_laws import called, jacobian, law, moved, states
 
 from inference import check_pair, complete, fit, log_likelihood
 from ppl_models import create
-from ppl_models.networks.pixel_recurrent import DiagonalBiLSTM, DiagonalLSTM, RowLSTM
+from ppl_models.networks.images.pixel_recurrent import DiagonalBiLSTM, DiagonalLSTM, RowLSTM
 
 Array = NDArray[Any]
 cells = pytest.mark.parametrize("cell", ["row", "diagonal"])

@@ -16,7 +16,7 @@ from scipy.special import expit
 from scipy.stats import chi2, multivariate_normal
 
 from ppl_models import create
-from ppl_models.networks import restricted_machine, restricted_machine_numpyro
+from ppl_models.networks.energies import restricted_machine, restricted_machine_numpyro
 
 VALUES = rbm.parameters(seed=2)
 each_engine = pytest.mark.parametrize("engine", ENGINES)

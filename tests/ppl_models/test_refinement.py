@@ -12,7 +12,7 @@ from scipy.stats import multivariate_normal
 from inference import ELBO, Estimate, gap_decomposition
 from inference.engines import load_engine
 from ppl_models import create
-from ppl_models.networks.refinement_points import sign_points
+from ppl_models.networks.latent_variables.refinement_points import sign_points
 
 NOISE, RATE = 0.6, 0.7
 SMALL: dict[str, Any] = {

@@ -19,7 +19,7 @@ from scipy import stats
 
 from inference import IWAE, STL, DReG
 from inference.engines import load_engine
-from ppl_models.networks import sequential, sequential_numpyro
+from ppl_models.networks.chains import sequential, sequential_numpyro
 
 STEPS, SIZE = 4, 2
 A = np.array([[0.6, -0.5], [0.4, 0.9]])

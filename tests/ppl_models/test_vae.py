@@ -22,10 +22,10 @@ from inference.engines import load_engine
 from inference.errors import ObjectiveError, RunFolderError
 from inference.objectives.registry import examples
 from ppl_models import create
-from ppl_models.networks import flows, flows_numpyro
-from ppl_models.networks.latent_structure import flow_inputs
-from ppl_models.networks.likelihoods import DiscretisedLogistic as PyroLogistic
-from ppl_models.networks.likelihoods_numpyro import DiscretisedLogistic as JaxLogistic
+from ppl_models.networks.latent_variables import flows, flows_numpyro
+from ppl_models.networks.latent_variables.latent_structure import flow_inputs
+from ppl_models.networks.observations.likelihoods import DiscretisedLogistic as PyroLogistic
+from ppl_models.networks.observations.likelihoods_numpyro import DiscretisedLogistic as JaxLogistic
 
 SMALL = {"data_dim": 12, "latent_dim": 3, "hidden": (7,)}
 

@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
 
-from inference.engines.pyro.at_once import CannotVectoriseError, many_gradients
 from inference.engines.pyro.copies import isolate
 from inference.engines.pyro.evaluation import repeatable, tensors
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import StoredPair, parts
 from inference.engines.pyro.parameters import drop_owned, set_values, stored_values, unconstrained
 from inference.engines.pyro.program import PyroProgram
+from inference.engines.pyro.vectorisation import CannotVectoriseError, many_gradients
 from inference.program.moments import GradientMoments, welford
 from inference.program.program import OWNED
 from inference.program.surrogate import Surrogate

@@ -27,7 +27,7 @@ from mistakes import (
 from pyro.distributions import constraints
 from torch import Tensor
 
-from ppl_models.networks.restricted_machine import RestrictedBoltzmann
+from ppl_models.networks.energies.restricted_machine import RestrictedBoltzmann
 
 
 @mistake("pair-type", "should be a function")

@@ -101,6 +101,28 @@ RIGHT = {
 }
 
 
+@pytest.mark.parametrize("size", [(2, 1), [2, 1]], ids=str)
+def test_a_shape_is_no_array_of_rows(size):
+    """`fit` hands it on as it is; the check made it an array, of fewer rows than x."""
+
+    def shaped(x: Tensor, size: tuple[int, ...] | list[int]) -> None:
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(torch.zeros(*size), 1.0).to_event(2))
+            observe(z.flatten(-2) @ weight(), x)
+
+    def guide_shaped(x: Tensor, size: tuple[int, ...] | list[int]) -> None:
+        slope, scale = heads()
+        with pyro.plate("data", len(x)):
+            mean = (x @ slope).reshape(*x.shape[:-1], *size)
+            pyro.sample("z", dist.Normal(mean, scale[:, None]).to_event(2))
+
+    pair = shaped, guide_shaped
+    fit(pair, (X, size), steps=1, batch_size=3, progress=False)
+    report = check_pair(pair, X, size, checks=["batch", "rows-alone"])
+    found = {each.check: each.outcome for each in report.findings}
+    assert (found["batch"], found["rows-alone"]) == ("passed", "passed"), report
+
+
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_program_has_no_mistake(name):
     pair, batch = RIGHT[name]

@@ -162,3 +162,24 @@ def test_a_gradient_within_a_solver_s_tolerance_is_noted():
     report = check_pair(pair, X, checks=["gradient-of-log-p"])
     assert not report.failed, report
     assert "tolerance is too large" in str(report.notes[0])
+
+
+def test_a_shape_is_no_array_of_rows_and_a_list_of_labels_is_one():
+    """As `fit` takes them: a list with a number for each row is an array, a tuple never is."""
+
+    def shaped(x, y, size):
+        with numpyro.plate("data", len(x)):
+            z: Any = numpyro.sample("z", dist.Normal(jnp.zeros(size), 1.0).to_event(2))
+            mean = z.reshape(*z.shape[:-2], -1) @ jnp.ones((2, 3)) + y[:, None]
+            numpyro.sample("x", dist.Normal(mean, 1.0).to_event(1), obs=x)
+
+    def guide_shaped(x, y, size):
+        shift: Any = numpyro.param("shift", jnp.zeros(size))
+        with numpyro.plate("data", len(x)):
+            mean = (x[:, :2] + y[:, None]).reshape(len(x), *size)
+            numpyro.sample("z", dist.Normal(mean + shift, 1.0).to_event(2))
+
+    given = X, [0, 1, 1, 0, 1], (2, 1)
+    report = check_pair((shaped, guide_shaped), *given, checks=["batch", "rows-alone"])
+    found = {each.check: each.outcome for each in report.findings}
+    assert (found["batch"], found["rows-alone"]) == ("passed", "passed"), report

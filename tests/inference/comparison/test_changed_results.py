@@ -16,7 +16,7 @@ from inference.comparison.chains import sampled
 from inference.published.reading import read_rows
 from inference.published.reproduce import _known
 from inference.published.result import RESULTS, read_results
-from inference.published.same import read_same
+from inference.published.same_models import read_same
 from inference.training.reading import sealed
 from ppl_models import create
 

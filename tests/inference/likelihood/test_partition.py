@@ -13,7 +13,7 @@ from rows import ENGINES
 from inference import log_likelihood, log_partition
 from inference.errors import ArgumentError, ObjectiveError
 from ppl_models import create
-from ppl_models.networks import restricted_machine, restricted_machine_numpyro
+from ppl_models.networks.energies import restricted_machine, restricted_machine_numpyro
 
 VALUES = {name: value.astype(np.float32) for name, value in rbm.parameters(seed=1).items()}
 EXACT = {name: value.astype(np.float64) for name, value in VALUES.items()}

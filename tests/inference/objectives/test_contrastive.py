@@ -18,7 +18,7 @@ from inference.engines import load_engine
 from inference.engines.numpyro import energies
 from inference.errors import ObjectiveError
 from ppl_models import create
-from ppl_models.networks import restricted_machine, restricted_machine_numpyro
+from ppl_models.networks.energies import restricted_machine, restricted_machine_numpyro
 
 VALUES = {name: value.astype(np.float32) for name, value in rbm.parameters(size=2.0).items()}
 EXACT = {name: value.astype(np.float64) for name, value in VALUES.items()}

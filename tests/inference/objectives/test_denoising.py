@@ -22,8 +22,8 @@ from inference import Denoising, fit, valid_objectives
 from inference.engines import load_engine
 from inference.errors import ArgumentError
 from ppl_models import create
-from ppl_models.networks.counting_measure import CountingMeasure
-from ppl_models.networks.counting_measure_numpyro import CountingMeasure as NumPyroMeasure
+from ppl_models.networks.chains.counting_measure import CountingMeasure
+from ppl_models.networks.chains.counting_measure_numpyro import CountingMeasure as NumPyroMeasure
 
 each_engine = pytest.mark.parametrize("engine", ENGINES)
 SIZE = 4

@@ -153,9 +153,9 @@ def test_a_prior_up_to_a_constant(engine: str) -> None:
     weight, bias, up = (rng.normal(size=s).astype(np.float32) for s in ((3, 2), 3, 2))
     given = GIVEN[engine]
     if engine == "pyro":
-        from ppl_models.networks.restricted_machine import RestrictedBoltzmann
+        from ppl_models.networks.energies.restricted_machine import RestrictedBoltzmann
     else:
-        from ppl_models.networks.restricted_machine_numpyro import RestrictedBoltzmann
+        from ppl_models.networks.energies.restricted_machine_numpyro import RestrictedBoltzmann
     law = RestrictedBoltzmann(given(weight), given(bias), given(up), burn_in=3)
     emission = np.asarray(0.4 * values["weight"], np.float32)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.published.frame import lines, results
+from inference.published.lines import lines, results
 from inference.published.result import RESULTS, read_results
 from inference.published.row import FOLDER
 from inference.published.tables import BEGIN, END, found_for, written_into

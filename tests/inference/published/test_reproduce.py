@@ -20,11 +20,11 @@ from inference.cli import app
 from inference.cli.text import console
 from inference.comparison.metric import Figure
 from inference.errors import ArgumentError
-from inference.published import frame
+from inference.published import lines
 from inference.published.meaning import meaning, meaning_of
 from inference.published.reproduce import Measured
 from inference.published.result import append, read_results
-from inference.published.same import Same, note
+from inference.published.same_models import Same, note
 from inference.published.tables import BEGIN, END, Table, as_markdown, tables, written_into
 from inference.training.reading import sealed
 from ppl_models import create
@@ -231,7 +231,7 @@ def test_formats_say_the_same(places):
 
 
 def test_figures_that_are_not_alike_share_no_column(places):
-    found = frame.lines(rows=places[0], path=places[0] / "results.csv")
+    found = lines.lines(rows=places[0], path=places[0] / "results.csv")
     (table,) = tables(found)
     assert [column.kind for column in table.columns] == ["importance-weighted", "bound"]
     assert table.rows == (tuple(found),)
@@ -261,7 +261,7 @@ def test_the_newest_counts_and_the_others_are_history(own):
 def test_a_bound_misses_its_goal_where_it_is_lower(places):
     """The bound is better the higher, the other figure, an NLL, the lower."""
     for line, sign in zip(
-        frame.lines(rows=places[0], path=places[0] / "results.csv"), (1, -1), strict=True
+        lines.lines(rows=places[0], path=places[0] / "results.csv"), (1, -1), strict=True
     ):
         assert line.asked is not None
         asked = replace(line.asked, goals={"short": -10.0})
@@ -287,7 +287,7 @@ def test_stale_is_what_was_made_from_another_row_or_model(own, monkeypatch):
     row.unlink()
     assert stale() == {"row gone"}
     row.write_text(text)
-    monkeypatch.setattr(frame, "meaning", lambda module: "another")
+    monkeypatch.setattr(lines, "meaning", lambda module: "another")
     assert stale() == {"model changed since"}
     assert results(own, stale=False).empty
     (found,) = {each.meaning for each in read_results(own / "results.csv")}
@@ -296,7 +296,7 @@ def test_stale_is_what_was_made_from_another_row_or_model(own, monkeypatch):
     note(own / "same_models.csv", Same("small", found, "another", "0", "2026-01-01"))
     assert stale() == {""}
     (own / "same_models.csv").unlink()
-    monkeypatch.setattr(frame, "source_of", lambda module: None)
+    monkeypatch.setattr(lines, "source_of", lambda module: None)
     assert stale() == {"model gone"}
 
 
@@ -319,8 +319,43 @@ def test_meaning_is_what_the_code_says(tmp_path):
     assert meaning("ppl_models.directed.nothing") == ""
 
 
+def test_where_a_network_lies_means_nothing_and_which_one_it_is_does(tmp_path):
+    """Figures were made when the networks lay in one folder, in the order of imports of then."""
+    flat = [
+        "from ppl_models._shown import shown",
+        "from ppl_models.networks import recurrent",
+        "from ppl_models.networks.latents import normal",
+        "from ppl_models.networks.mlp import MLP",
+        "from ppl_models.networks.nade import AnyOrder",
+    ]
+    nested = [
+        flat[0],
+        "from ppl_models.networks.autoregression.nade import AnyOrder",
+        "from ppl_models.networks.latent_variables.latents import normal",
+        flat[3],
+        "from ppl_models.networks.recurrence import recurrent",
+    ]
+
+    def said(lines: list[str], after: str = "x = 1") -> str:
+        path = tmp_path / "model.py"
+        path.write_text("\n".join(["import numpy", "", *lines, "", after, ""]))
+        return meaning_of(path, "a")
+
+    assert said(nested) == said(flat)
+    inside = (
+        [f"    {line}" for line in (nested[1], nested[4])],
+        [f"    {flat[1]}", f"    {flat[4]}"],
+    )
+    assert said(["if a:", *inside[0], *inside[0]]) != said(["if a:", *inside[1]])
+    assert said(["if a:", *inside[0]]) == said(["if a:", *inside[1]])
+    other = [line.replace(".latents ", ".positive_latents ") for line in nested]
+    assert len({said(nested), said(other), said(nested, "x = 2"), said(nested[1:])}) == 4
+    unsorted = [flat[3], flat[2]]
+    assert said(unsorted) != said(unsorted[::-1])  # as it was before the networks moved
+
+
 def test_texts_get_their_part_between_the_marks(places):
-    found = frame.lines(rows=places[0], path=places[0] / "results.csv")
+    found = lines.lines(rows=places[0], path=places[0] / "results.csv")
     text = f"Story.\n\n{BEGIN}old\n{END}\nEnd.\n"
     made = written_into(text, found)
     assert made.startswith("Story.\n\n")

@@ -1,0 +1,1 @@
+"""Markov chains: paths of hidden states, and of corruption and reconstruction."""

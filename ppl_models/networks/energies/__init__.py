@@ -1,0 +1,1 @@
+"""Densities known up to a constant: Boltzmann machines and energies, with their kernels."""
