@@ -11,7 +11,7 @@ import numbers
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, TypeGuard, TypeVar, overload
 
 import numpy as np
 
@@ -26,6 +26,7 @@ _MOST: dict[str, int] = {**dict.fromkeys(_COUNTS_OF_DRAWS, 10**8), "hidden_dim":
 _MOST_OF_ANYTHING = 10**12
 _LONGEST = 10**9  # seconds, some 31 years
 _LARGEST = float(np.finfo(np.float32).max)
+_SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 @overload
@@ -46,7 +47,7 @@ def check_count(name: str, value: Any, *, least: int = 1, optional: bool = False
     """
     if value is None and optional:
         return None
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+    if not _is_whole(value) or value < least:
         raise ArgumentError(
             f"{name} must be a whole number of at least {least}, got {shown(value)}."
         )
@@ -157,7 +158,7 @@ def check_path(name: str, value: Any) -> Path:
     if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
         raise ArgumentError(f"{name} must be a path, such as 'runs/vae', got {shown(value)}.")
     path = os.fspath(value)
-    if isinstance(path, bytes) or "\0" in path:
+    if isinstance(path, bytes) or "\0" in path or not _is_encodable(path):
         raise ArgumentError(f"{name} must be a path of text, got {shown(value)}.")
     return Path(path)
 
@@ -168,8 +169,7 @@ def check_seed(seed: Any) -> int:
     Raises:
         ArgumentError: if it is not a whole number that both frameworks take.
     """
-    whole = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
-    if not whole or not 0 <= int(seed) < 2**63:
+    if not _is_whole(seed) or not 0 <= int(seed) < 2**63:
         raise ArgumentError(f"seed must be a whole number from 0 to 2**63 - 1, got {shown(seed)}.")
     return int(seed)
 
@@ -185,6 +185,15 @@ def check_text(name: str, value: Any) -> str:
     return value
 
 
+def _is_encodable(path: str) -> bool:
+    """Whether the system has bytes for a path, as for half a surrogate it has not."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 _MOST_ENTRIES = 10**5  # of a list of settings
 
 
@@ -196,7 +205,7 @@ def listed(name: str, value: Any) -> list[Any] | None:
     Raises:
         ArgumentError: if it does not end.
     """
-    words = isinstance(value, (str, bytes, bytearray, Mapping))
+    words = isinstance(value, (str, bytes, bytearray, memoryview, Mapping))
     if words or not isinstance(value, Iterable) or getattr(value, "shape", (1,)) == ():
         return None
     found = list(itertools.islice(value, _MOST_ENTRIES + 1))
@@ -227,8 +236,13 @@ def _in_plain_numbers(name: str, value: Any) -> Any:
     """A real number of a kind that neither framework knows, such as a fraction, as a float.
 
     Raises:
-        ArgumentError: if it is too large for single precision.
+        ArgumentError: if it is too large for single precision, or nearer to zero than that holds.
     """
+    if 0 < abs(value) < _SMALLEST:
+        raise ArgumentError(
+            f"{name} must be zero or at least {_SMALLEST:.3g} in size, the smallest number in "
+            f"single precision, got {float(value):.3g}, which is zero there."
+        )
     if abs(value) > _LARGEST:
         raise ArgumentError(
             f"{name} must be at most {_LARGEST:.3g} in size, the largest number in single "
@@ -237,9 +251,14 @@ def _in_plain_numbers(name: str, value: Any) -> Any:
     return value if isinstance(value, (int, float, np.generic)) else float(value)
 
 
+def _is_whole(value: Any) -> TypeGuard[int]:
+    """Whether it is a whole number; for numpy a length of time is one, too."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.timedelta64))
+
+
 def _is_finite(value: Any) -> bool:
     """Whether a value is a finite real number."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+    if not isinstance(value, numbers.Real) or isinstance(value, (bool, np.timedelta64)):
         return False
     try:
         return math.isfinite(float(value))

@@ -45,7 +45,7 @@ def check_pair(
     Raises:
         ArgumentError: if there is no check of a name, or `rows` is no whole number of at least 1.
     """
-    check_count("rows", rows, optional=True)
+    rows = check_count("rows", rows, optional=True)
     if engine is not None:
         check_engine(engine)
     names = _names(checks)

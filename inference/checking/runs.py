@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from inference.data.arrays import is_array
+from inference.data.arrays import as_array, is_array
 from inference.data.pair_arrays import is_of_the_zoo
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, PairError
@@ -292,8 +292,8 @@ def _is_of_numbers(value: Any) -> bool:
 
 def _array(value: Any) -> Any:
     """Arrays in numpy, real numbers in float32; everything else as it is."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
+    if hasattr(value, "detach") and hasattr(value, "layout"):
+        return as_array(value, first=False)
     if not hasattr(value, "shape"):
         return value
     array = np.asarray(value)

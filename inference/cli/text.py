@@ -139,7 +139,8 @@ class Commands(TyperGroup):
             message = getattr(error, "format_message", None)
             if message is None:
                 raise
-            complain(message())
+            hyperparameter = "extra argument" in message() and "=" in message()
+            complain(message() + ". Write --set KEY=VALUE." * hyperparameter)
             code = 2
         sys.exit(code or 0)
 

@@ -40,6 +40,11 @@ def as_array(part: Any, real: Any = np.float32, *, first: bool = True) -> NDArra
         raise
     except ValueError as error:
         raise DataError(f"data cannot be made an array ({error}); pass equal rows.") from error
+    except (TypeError, RuntimeError, AttributeError) as error:  # its own, when it is asked
+        raise DataError(
+            f"data of type {type(part).__name__} cannot be made an array ({error}); convert it, "
+            "for example with numpy.asarray."
+        ) from error
     if array.dtype.kind not in "biuf":
         raise DataError(
             f"data must hold real numbers, got dtype {array.dtype}; convert it, for example "
@@ -97,6 +102,8 @@ def _numpy(part: Any) -> NDArray[Any]:
 
 def _of_torch(tensor: Any) -> NDArray[Any]:
     tensor = tensor.detach()
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
     if tensor.device.type == "meta":
         raise DataError("data is a tensor on the device 'meta', which holds no numbers; load it.")
     if tensor.is_sparse or "sparse" in str(tensor.layout):

@@ -15,6 +15,8 @@ from inference.errors import DataError
 from inference.program.batches import Batch, plain_form, split
 from inference.program.containers import is_container, mapped
 
+_MOST_AXES = 64  # of an array of numpy's
+
 
 def leaves_of(value: Any) -> Iterator[Any]:
     """All that is in a value and its containers."""
@@ -148,10 +150,11 @@ def arguments_from(args: tuple[Any, ...], kwargs: dict[str, Any], real: Any) -> 
     return split(args, {n: mapped(whole(arg), number) for n, arg in kwargs.items()}, take)
 
 
-def _is_numbers(value: Any) -> bool:
-    """Whether a list holds nothing but numbers, in lists of any depth."""
+def _is_numbers(value: Any, depth: int = 0) -> bool:
+    """Whether a list holds nothing but numbers, in lists as deep as arrays have axes."""
     if isinstance(value, (list, tuple)):
-        return bool(value) and all(map(_is_numbers, value))
+        within = depth < _MOST_AXES  # a list may hold itself
+        return within and bool(value) and all(_is_numbers(part, depth + 1) for part in value)
     return isinstance(value, (int, float, np.generic))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.arguments import check_count, check_seed
+from inference.descriptions import shown
 from inference.errors import DataError
 
 Rows = TypeVar("Rows", bound=NDArray[Any] | tuple[NDArray[Any], ...])
@@ -43,16 +45,41 @@ def drawn_rows(x: Rows, rows: int | None, *, seed: int = 0) -> Rows:
     """
     check_seed(seed)
     arrays = x if isinstance(x, tuple) else (x,)
-    if not all(hasattr(each, "__len__") and getattr(each, "shape", (1,)) for each in arrays):
-        raise DataError("x must be an array with rows, or a tuple of such arrays.")
-    if not arrays or len({len(array) for array in arrays}) > 1:
-        counts = ", ".join(str(len(array)) for array in arrays) or "no arrays"
-        raise DataError(f"x must be arrays with as many rows each; got {counts}.")
-    if rows is None or check_count("rows", rows) >= len(arrays[0]):
+    for each in arrays:
+        if isinstance(each, type) or _count(each) is None:
+            raise DataError(
+                f"x must be an array with rows, or a tuple of such arrays, got {shown(each)}."
+            )
+    counts = {_count(array) for array in arrays}
+    if len(counts) != 1:
+        said = ", ".join(str(_count(array)) for array in arrays) or "no arrays"
+        raise DataError(f"x must be arrays with as many rows each; got {said}.")
+    total: Any = counts.pop()
+    if rows is None or check_count("rows", rows) >= total:
         return x
-    index = np.sort(np.random.default_rng(seed).permutation(len(arrays[0]))[:rows])
-    found: Any = tuple(array[index] for array in arrays)
+    index = np.sort(np.random.default_rng(seed).permutation(total)[:rows])
+    found: Any = tuple(_taken(array, index) for array in arrays)
     return found if isinstance(x, tuple) else found[0]
+
+
+def _count(array: Any) -> int | None:
+    """How many rows something has; None if it has none."""
+    shape = getattr(array, "shape", None)
+    if isinstance(shape, tuple):
+        return int(shape[0]) if shape else None
+    rows = isinstance(array, Sequence) and not isinstance(array, (str, bytes, bytearray))
+    return len(array) if rows else None
+
+
+def _taken(array: Any, index: Any) -> Any:
+    """Some rows: of a table by their place, whatever its columns are called."""
+    if hasattr(array, "iloc"):
+        return array.iloc[index]
+    if hasattr(array, "tocsr"):
+        return array.tocsr()[index]
+    if getattr(array, "is_sparse", False):  # of torch
+        array = array.to_dense()
+    return array[index] if hasattr(array, "shape") else [array[i] for i in index]
 
 
 def said_rows(rows: int | None, seed: int, total: int) -> str:

@@ -94,8 +94,9 @@ def estimator_report(
     check_count("num_draws", num_draws, optional=True)
     if num_draws is None or num_draws < _FEWEST:
         raise ArgumentError(f"num_draws must be at least {_FEWEST}, for errors; got {num_draws}.")
+    num_draws = int(num_draws)
     if reference_draws is not None:
-        check_count("reference_draws", reference_draws, least=0)
+        reference_draws = check_count("reference_draws", reference_draws, least=0)
     if isinstance(reference, Objective):
         check_comparable("reference", reference)
     wanted = requests(objectives, particle_counts(num_particles))

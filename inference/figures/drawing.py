@@ -46,7 +46,7 @@ def drawing_steps(
         ObjectiveError: if the model does not draw entry by entry.
     """
     temperature = check_positive("temperature", temperature)
-    check_count("steps", steps, least=2)
+    steps = check_count("steps", steps, least=2)
     check_seed(seed)
     shape = image_shape(run, shape)
     if x is None and observed is not None:

@@ -50,7 +50,7 @@ def interpolations(
     Raises:
         ArgumentError: if an argument is out of range.
     """
-    check_count("steps", steps)
+    steps = check_count("steps", steps)
     if steps < 2:
         raise ArgumentError(f"steps must be at least 2, the two ends; got {steps}.")
     check_run(run)

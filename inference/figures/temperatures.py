@@ -44,8 +44,8 @@ def temperatures(
         ArgumentError: if an argument is out of range.
         ObjectiveError: if the model has no density that is known up to a constant, or no base.
     """
-    check_count("num_chains", num_chains)
-    check_count("num_temperatures", num_temperatures)
+    num_chains = check_count("num_chains", num_chains)
+    num_temperatures = check_count("num_temperatures", num_temperatures)
     check_seed(seed)
     if isinstance(base, str):
         check_one_of("base", base, ("data", "uniform"))

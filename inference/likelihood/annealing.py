@@ -95,7 +95,7 @@ def annealed_importance_sampling(
         DivergenceError: if no chain can move, because no density is finite.
         ObjectiveError: if a latent cannot be moved; it is named.
     """
-    check_annealing(
+    num_chains, num_temperatures, leapfrog_steps, chunk_size = check_annealing(
         num_chains, num_temperatures, leapfrog_steps, noise_scale, schedule, seed, chunk_size
     )
     noise_scale = None if noise_scale is None else float(noise_scale)
@@ -128,19 +128,21 @@ def check_annealing(
     schedule: str,
     seed: int,
     chunk_size: int,
-) -> None:
-    """Check arguments by themselves.
+) -> tuple[int, int, int, int]:
+    """Check arguments by themselves, and return the four counts as whole numbers of Python's.
 
     Raises:
         ArgumentError: naming the argument.
     """
     check_seed(seed)
-    check_count("num_chains", num_chains)
-    check_count("num_temperatures", num_temperatures)
-    check_count("leapfrog_steps", leapfrog_steps)
-    noise_scale = check_positive("noise_scale", noise_scale, optional=True)
-    check_count("chunk_size", chunk_size)
+    check_positive("noise_scale", noise_scale, optional=True)
     check_one_of("schedule", schedule, SCHEDULES)
+    return (
+        check_count("num_chains", num_chains),
+        check_count("num_temperatures", num_temperatures),
+        check_count("leapfrog_steps", leapfrog_steps),
+        check_count("chunk_size", chunk_size),
+    )
 
 
 def describe(

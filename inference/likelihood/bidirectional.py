@@ -107,11 +107,11 @@ def bidirectional(
         DivergenceError: if no chain can move, because no density is finite.
         ObjectiveError: if a latent cannot be moved; it is named.
     """
-    check_annealing(
+    num_chains, num_temperatures, leapfrog_steps, chunk_size = check_annealing(
         num_chains, num_temperatures, leapfrog_steps, noise_scale, schedule, seed, chunk_size
     )
     noise_scale = None if noise_scale is None else float(noise_scale)
-    check_count("size", size)
+    size = check_count("size", size)
     understood = fitted(pair, engine=engine)
     backend, pair = understood.backend, understood.pair
     others = as_given(unpacked(given), "given") if given else ()

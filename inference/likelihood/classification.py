@@ -60,8 +60,8 @@ def classify(
         DataError: if the pair cannot take the data.
     """
     check_seed(seed)
-    check_count("num_particles", num_particles)
-    check_count("chunk_size", chunk_size)
+    num_particles = check_count("num_particles", num_particles)
+    chunk_size = check_count("chunk_size", chunk_size)
     check_one_of("method", method, ("guide", "iw"))
     if not isinstance(site, str):
         raise ArgumentError(f"site must be the name of a latent, such as 'y', got {shown(site)}.")

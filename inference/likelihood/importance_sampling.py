@@ -133,11 +133,11 @@ def log_likelihood(
         DataError: if the pair cannot score the data.
         ObjectiveError: if the pair has no weights per datum, naming the latent or the plate.
     """
-    check_count("num_particles", num_particles)
-    check_count("chunk_size", chunk_size)
+    num_particles = check_count("num_particles", num_particles)
+    chunk_size = check_count("chunk_size", chunk_size)
     check_one_of("method", method, ("iw", "exact", "ais", "raise"))
     until = check_positive("until", until, optional=True)
-    check_annealed(base, num_chains, num_temperatures, seed)
+    num_chains, num_temperatures = check_annealed(base, num_chains, num_temperatures, seed)
     if until is not None and method != "iw":
         raise ArgumentError(
             "until= is for method='iw', of which it says how many draws are enough; leave it out."

@@ -88,7 +88,7 @@ def log_partition(
         ObjectiveError: if the model has no density that is known up to a constant.
     """
     check_one_of("method", method, METHODS)
-    check_annealed(base, num_chains, num_temperatures, seed)
+    num_chains, num_temperatures = check_annealed(base, num_chains, num_temperatures, seed)
     return of_chains(
         tempering(fitted(pair, engine=engine)), method, base, num_chains, num_temperatures, seed
     )
@@ -103,8 +103,8 @@ def tempering(given: Fitted) -> Tempering:
     return explaining(lambda _: given.backend.Tempering(given.pair), ())
 
 
-def check_annealed(base: Any, num_chains: int, num_temperatures: int, seed: int) -> None:
-    """Check arguments by themselves.
+def check_annealed(base: Any, num_chains: int, num_temperatures: int, seed: int) -> tuple[int, int]:
+    """Check arguments by themselves, and return the two counts as whole numbers of Python's.
 
     Raises:
         ArgumentError: naming the argument.
@@ -116,9 +116,11 @@ def check_annealed(base: Any, num_chains: int, num_temperatures: int, seed: int)
             "base must be 'data', 'uniform' or means of shape (D,), got an array of shape "
             f"{np.shape(base)}."
         )
-    check_count("num_chains", num_chains)
-    check_count("num_temperatures", num_temperatures)
     check_seed(seed)
+    return (
+        check_count("num_chains", num_chains),
+        check_count("num_temperatures", num_temperatures),
+    )
 
 
 def exact_constant(tempered: Tempering) -> float:

@@ -99,6 +99,15 @@ def check_together(objective: Adversarial) -> None:
             "spectral_norm, minibatch_features, classes and dropout are for critic='mlp'; build "
             "them into the network that you give."
         )
+    if (
+        not loss.by_scores
+        and not isinstance(objective.critic, str)
+        and not callable(getattr(objective.critic, "features", None))
+    ):
+        raise ArgumentError(
+            f"loss={loss.name!r} compares what the critic's method features(x) returns, which "
+            f"{type(objective.critic).__name__} has not; give it one, or use another loss."
+        )
     _check_latents(objective)
     _check_slopes(objective)
 
@@ -151,8 +160,10 @@ def check_critic(critic: Any, name: str = "critic") -> Any:
     Raises:
         ArgumentError: if it is another string.
     """
+    if isinstance(critic, str) and critic == "mlp":
+        return critic
     plain = isinstance(critic, (str, bytes, numbers.Number, Collection, np.ndarray, type(None)))
-    if (plain and not callable(critic) and critic != "mlp") or isinstance(critic, type):
+    if (plain and not callable(critic)) or isinstance(critic, type):
         raise ArgumentError(
             f"{name} must be 'mlp' or a network of the engine, got {shown(critic)}."
         )

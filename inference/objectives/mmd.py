@@ -101,7 +101,8 @@ class MMD(Objective):
                 "linear_time=False."
             )
         if num_samples is not None:
-            check_count("num_samples", num_samples, least=_LEAST if draw == "score" else 2)
+            least = _LEAST if draw == "score" else 2
+            num_samples = check_count("num_samples", num_samples, least=least)
             if linear_time:
                 raise ArgumentError(
                     "linear_time=True pairs data with draws; leave out num_samples."

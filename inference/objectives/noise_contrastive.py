@@ -51,9 +51,12 @@ class NCE(Objective):
     def __init__(self, ratio: int = 10, noise: Any = "marginals") -> None:
         self.ratio = check_count("ratio", ratio)
         named = isinstance(noise, str) and noise == "marginals"
-        if not named and not hasattr(noise, "model"):
+        made = callable(getattr(noise, "model", None)) and not isinstance(noise, type)
+        if not named and not made:
+            remedy = "; pass its run.pair" if hasattr(noise, "pair") else ""
             raise ArgumentError(
-                f"noise must be 'marginals' or a fitted pair without latents, got {shown(noise)}."
+                f"noise must be 'marginals' or a fitted pair without latents, got {shown(noise)}"
+                f"{remedy}."
             )
         self.noise = noise
 

@@ -47,7 +47,7 @@ def active_units(
     """
     check_seed(seed)
     threshold = check_positive("threshold", threshold)
-    check_count("num_draws", num_draws)
+    num_draws = check_count("num_draws", num_draws)
     given = fitted_on(pair, x, engine=engine)
     backend, pair, arrays = given.backend, given.pair, given.arrays
     check_askable(backend, pair, arrays, "x")

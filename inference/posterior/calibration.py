@@ -74,8 +74,8 @@ def simulation_based_calibration(
         ObjectiveError: if the model does not draw data, or a latent belongs to no one datum.
         PairError: if the pair fails on what its model draws.
     """
-    check_count("num_simulations", num_simulations, least=100)
-    check_count("num_draws", num_draws, least=9)
+    num_simulations = check_count("num_simulations", num_simulations, least=100)
+    num_draws = check_count("num_draws", num_draws, least=9)
     check_seed(seed)
     if not isinstance(false_alarm_rate, float) or not 0 < false_alarm_rate < 1:
         raise ArgumentError(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.arguments import check_count, check_seed
+from inference.arguments import check_seed
 from inference.data.rows import FEW, Arrays, Chunk, chunks
 from inference.errors import DivergenceError
 from inference.likelihood.importance_sampling import check_scored, seen_on
@@ -25,7 +25,6 @@ def understood(
     x: ArrayLike | tuple[ArrayLike, ...],
     *,
     seed: int,
-    chunk_size: int,
     engine: str | None,
 ) -> tuple[Engine, Any, Arrays]:
     """The engine, the pair, and the data as arrays, checked.
@@ -35,7 +34,6 @@ def understood(
         DataError: if the pair cannot take the data.
     """
     check_seed(seed)
-    check_count("chunk_size", chunk_size)
     given = fitted_on(pair, x, engine=engine)
     return given.backend, given.pair, given.arrays
 

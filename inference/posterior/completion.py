@@ -71,9 +71,9 @@ def complete(
             states, or draws its data neither entry by entry nor by a kernel in which entries can
             be held.
     """
-    check_count("steps", steps)
+    steps = check_count("steps", steps)
     temperature = check_positive("temperature", temperature)
-    check_count("num_particles", num_particles)
+    num_particles = check_count("num_particles", num_particles)
     check_seed(seed)
     found = fitted_on(pair, x, engine=engine)
     held = observed_entries(observed, found.arrays[0].shape)

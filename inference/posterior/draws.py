@@ -72,7 +72,7 @@ def to_arviz(
         PairError: if model and guide do not match.
     """
     check_seed(seed)
-    check_count("num_draws", num_draws)
+    num_draws = check_count("num_draws", num_draws)
     if attrs is not None and not isinstance(attrs, Mapping):
         raise ArgumentError(f"attrs must be a mapping of names to notes, got {shown(attrs)}.")
     given = fitted_on(pair, x, engine=engine)

@@ -112,7 +112,7 @@ def posterior_error(
         PairError: if model and guide do not match.
     """
     check_seed(seed)
-    check_count("num_draws", num_draws)
+    num_draws = check_count("num_draws", num_draws)
     if num_draws < _LEAST_DRAWS:
         raise ArgumentError(f"num_draws must be at least {_LEAST_DRAWS}, got {shown(num_draws)}.")
     chains = _chains(reference)

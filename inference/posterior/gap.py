@@ -119,11 +119,11 @@ def gap_decomposition(
         DivergenceError: if a density is not a number.
         ObjectiveError: if a latent's distribution cannot be freed; it is named.
     """
-    check_count("steps", steps)
-    check_count("num_particles", num_particles, least=2)
-    check_count("num_draws", num_draws, least=100)
+    num_particles = check_count("num_particles", num_particles, least=2)
+    num_draws = check_count("num_draws", num_draws, least=100)
     learning_rate = check_positive("learning_rate", learning_rate)
-    backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
+    steps, chunk_size = check_count("steps", steps), check_count("chunk_size", chunk_size)
+    backend, pair, arrays = understood(pair, x, seed=seed, engine=engine)
     given = _reference(pair, arrays, reference, seed, chunk_size, engine)
     freed = _freed(backend, pair, arrays)
     structure = freed.structure

@@ -100,8 +100,9 @@ def psis_k_hat(
         DivergenceError: if weights are not finite.
         ObjectiveError: if the pair has no weights per datum.
     """
-    check_count("num_particles", num_particles, least=100)
-    backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
+    num_particles = check_count("num_particles", num_particles, least=100)
+    chunk_size = check_count("chunk_size", chunk_size)
+    backend, pair, arrays = understood(pair, x, seed=seed, engine=engine)
     head, check, structure = looked_at(backend, pair, arrays, "psis_k_hat")
     check_spread(structure, "psis_k_hat", num_particles)
     densities = explaining(lambda rows: backend.site_densities(pair, check, rows, int(seed)), head)

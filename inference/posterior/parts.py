@@ -75,8 +75,9 @@ def bound_parts(
         DivergenceError: if a density is not a number.
         ObjectiveError: if the pair has no bound per datum.
     """
-    check_count("num_particles", num_particles, least=2)
-    backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
+    num_particles = check_count("num_particles", num_particles, least=2)
+    chunk_size = check_count("chunk_size", chunk_size)
+    backend, pair, arrays = understood(pair, x, seed=seed, engine=engine)
     head, check, structure = looked_at(backend, pair, arrays, "bound_parts")
     exact = draws_nothing(structure)
     if exact:

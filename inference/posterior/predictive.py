@@ -99,13 +99,14 @@ def predictive_check(
         DataError: if the pair cannot score the data.
         ObjectiveError: if no site of the model observes x as it is.
     """
-    check_count("num_draws", num_draws, least=2)
+    num_draws = check_count("num_draws", num_draws, least=2)
     if not callable(statistic):
         raise ArgumentError(
             f"statistic must be a function of an array like x, for example numpy.mean; got "
             f"{shown(statistic)}."
         )
-    backend, pair, arrays = understood(pair, x, seed=seed, chunk_size=chunk_size, engine=engine)
+    chunk_size = check_count("chunk_size", chunk_size)
+    backend, pair, arrays = understood(pair, x, seed=seed, engine=engine)
     structure = explaining(lambda rows: backend.structure(pair, rows), arrays)
     check_scored("predictive_check", arrays)(structure)
     check_whole(structure, "predictive_check")

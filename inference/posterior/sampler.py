@@ -49,6 +49,7 @@ class Sampler:
                     f"{name} must be a whole number of at least {least}, got {shown(value)}; R-hat "
                     "and effective sample size need as many."
                 )
+            object.__setattr__(self, name, int(value))
 
     def sample(
         self, pair: Any, data: Any, *, seed: int = 0, engine: str | None = None

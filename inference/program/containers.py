@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from inference.errors import DataError
+
+_DEEPEST = 100  # levels of containers that are looked into; one may hold itself
 _NUMBERS = (bool, int, float, complex, str, bytes, type(None))
 
 
@@ -26,12 +29,21 @@ def is_container(value: Any) -> bool:
     return type(value) in (list, dict, OrderedDict, defaultdict)
 
 
-def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
-    """A value with all that is in its containers changed; it is itself where nothing is."""
+def mapped(value: Any, change: Callable[[Any], Any], depth: int = 0) -> Any:
+    """A value with all that is in its containers changed; it is itself where nothing is.
+
+    Raises:
+        DataError: if containers lie in each other without end.
+    """
     if not is_container(value):
         return change(value)
+    if depth > _DEEPEST:
+        raise DataError(
+            f"data are a {type(value).__name__} in more than {_DEEPEST} others, or one that holds "
+            "itself; pass arrays, or containers of a few levels."
+        )
     parts = list(value.values() if isinstance(value, dict) else value)
-    new = [mapped(part, change) for part in parts]
+    new = [mapped(part, change, depth + 1) for part in parts]
     if all(one is other for one, other in zip(parts, new, strict=True)):
         return value
     if isinstance(value, defaultdict):

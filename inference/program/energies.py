@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from inference.errors import ObjectiveError
+from inference.errors import ObjectiveError, ZooError
+from inference.program.distributions import innermost, says, support_of
 from inference.program.structure import Structure
+
+T = TypeVar("T")
 
 
 class OfEnergies(Protocol):
@@ -122,6 +125,73 @@ def log_constant(name: str, law: Any) -> Any:
             "Give its class one, a sum over its states, or use method='ais'."
         )
     return law.log_partition()
+
+
+def drawn_noise(pair: Any, engine: str, draw: Callable[[], T]) -> T:
+    """A run of the model of a pair that makes noise.
+
+    Args:
+        pair: the pair.
+        engine: that of the pair which learns from the noise.
+        draw: runs the model.
+
+    Raises:
+        ObjectiveError: if it is of the other library, or cannot be drawn from.
+    """
+    said = getattr(getattr(pair, "wrapped", pair), "engine", engine)
+    if said != engine:
+        raise ObjectiveError(
+            f"noise is a pair on {said} and the pair that learns from it one on {engine}; make "
+            f"the noise with engine={engine!r}, too."
+        )
+    try:
+        return draw()
+    except ZooError:
+        raise
+    except Exception as error:
+        said = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
+        raise ObjectiveError(
+            "noise must be a pair whose model draws rows when it is called as model(None), but "
+            f"this one fails: {type(error).__name__}: {said}. Fit a model of the data alone, such "
+            "as create('nade') of bits or create('flow') of real numbers, and pass its run.pair."
+        ) from error
+
+
+def check_noise(structure: Structure, data: Any, sites: Mapping[str, Any]) -> None:
+    """Check that a pair's draws can be the noise beside data: of a known density on their space.
+
+    Args:
+        structure: of the pair that learns from the noise.
+        data: its data, (N, ...).
+        sites: of a run of the pair that makes noise.
+
+    Raises:
+        ObjectiveError: naming its latents, or what else is wrong.
+    """
+    check_plain(sites)
+    law, drawn = sites["x"]["fn"], sites["x"]["value"]
+    if not says(law, "normalised", usual=True):
+        raise ObjectiveError(
+            "noise must come from a pair whose density integrates to one, but that of "
+            f"{type(innermost(law)).__name__} is known up to a constant; leave noise= out, or fit "
+            "a model such as create('nade') or create('flow')."
+        )
+    if drawn.shape[1:] != data.shape[1:]:
+        raise ObjectiveError(
+            f"noise must be of the data's shape {tuple(data.shape[1:])} for each row, got draws of "
+            f"{tuple(drawn.shape[1:])}; make its pair for these data."
+        )
+    (own,) = (site for site in structure.observed if site.argument == 0)
+    support = support_of(law)
+    while (base := getattr(support, "base_constraint", None)) is not None:
+        support = base
+    bits = type(support).__name__.strip("_").lower() == "boolean"
+    if bits != (own.support == "boolean"):
+        kinds = ("bits", "real numbers") if bits else ("real numbers", "bits")
+        raise ObjectiveError(
+            f"noise is of {kinds[0]} where {own.name!r} is of {kinds[1]}, so that no row could be "
+            "either; fit a pair to these data, or leave noise= out."
+        )
 
 
 def check_plain(sites: Collection[str]) -> None:

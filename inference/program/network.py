@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
+
+from inference.errors import ObjectiveError, ZooError
+from inference.program.records import raising_line, remedy_of
+
+_ITS_OWN = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError)
+"""What a network raises that was not made for its inputs; running out of memory is another."""
 
 
 class Network(Protocol):
@@ -27,3 +34,58 @@ class Network(Protocol):
     def at(self, vector: Any) -> Network:
         """The same network with other parameters, which get a gradient even from frozen calls."""
         ...
+
+
+def run_network(
+    name: str,
+    module: Any,
+    method: str,
+    call: Callable[[], Any],
+    inputs: tuple[Any, ...],
+    is_real: Callable[[Any], bool],
+) -> Any:
+    """What a user's network returns: real numbers, a row for each row of its first input.
+
+    Args:
+        name: of the network, for the message.
+        module: the network.
+        method: which is called.
+        call: calls it with the inputs.
+        inputs: arrays.
+        is_real: whether something is an array of real numbers of the engine's.
+
+    Raises:
+        ObjectiveError: if it has no such method, fails on the inputs, or returns something else.
+    """
+    if not callable(getattr(module, method, None)):
+        raise ObjectiveError(
+            f"the {name} is asked for its method {method!r}, which {type(module).__name__} has "
+            "not; give it one that returns a row of numbers for each datum, or choose an objective "
+            "that compares scores."
+        )
+    shapes = ", ".join(str(tuple(part.shape)) for part in inputs)
+    try:
+        output = call()
+    except ZooError:
+        raise
+    except _ITS_OWN as error:
+        if "out of memory" in str(error).lower():
+            raise
+        where = raising_line(error)
+        said = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
+        remedy = remedy_of(error, "Give it a network that takes arrays of these shapes.")
+        raise ObjectiveError(
+            f"the {name}, a {type(module).__name__}, fails on inputs of shape {shapes}"
+            f"{f' at {where}' if where else ''}: {type(error).__name__}: {said}. {remedy}"
+        ) from error
+    rows = inputs[0].shape[0]
+    if is_real(output) and output.ndim and output.shape[0] == rows:
+        return output
+    if hasattr(output, "shape") and hasattr(output, "dtype"):
+        came = f"{str(output.dtype).removeprefix('torch.')} of shape {tuple(output.shape)}"
+    else:
+        came = type(output).__name__
+    raise ObjectiveError(
+        f"the {name} must give real numbers of shape ({rows}, ...), a row for each of the {rows} "
+        f"rows that it was given, got {came}; return an array of the engine's with that first axis."
+    )

@@ -83,7 +83,7 @@ def kernel_distance(
         DataError: if the features are not rows of equal width.
     """
     check_seed(seed)
-    check_count("block_size", block_size, optional=True)
+    block_size = check_count("block_size", block_size, optional=True)
     a, b = as_row_sets(a=a, b=b, least=2)
     random = np.random.default_rng(seed)
     fewer = min(len(a), len(b))

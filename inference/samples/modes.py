@@ -76,7 +76,7 @@ def mode_coverage(
     """
     scale = check_positive("scale", scale)
     within = check_positive("within", within)
-    check_count("least", least)
+    least = check_count("least", least)
     # Moved by the centres' middle: samples far away must not cost the near ones their digits.
     middle, drawn = centred(*as_row_sets(centres=centres, samples=samples))
     counts = np.zeros(len(middle), dtype=np.int64)

@@ -61,7 +61,7 @@ def precision_recall(real: ArrayLike, generated: ArrayLike, k: int = 3) -> Preci
         ArgumentError: if k is not a whole number from 1.
         DataError: if the samples are not rows of equal width, or too few.
     """
-    check_count("k", k)
+    k = check_count("k", k)
     real, generated = centred(*as_row_sets(real=real, generated=generated, least=k + 1))
     reach_real, reach_generated = _squared_radii(real, k), _squared_radii(generated, k)
     inside_real = np.zeros(len(generated), dtype=bool)

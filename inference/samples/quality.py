@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from inference.arguments import called, check_count
+from inference.data.arrays import as_array
 from inference.descriptions import shown
 from inference.errors import ArgumentError, DataError
 from inference.samples.classifier_score import classifier_score
@@ -110,11 +111,11 @@ def sample_quality(
             "features must be a function from rows to features, such as DigitFeatures.load(), or "
             f"None; got {shown(features)}."
         )
-    check_count("k", k)
+    k = check_count("k", k)
     name = features_name(features)
     real, generated = as_row_sets(real=real, generated=generated, least=k + 1)
     a, b = (
-        rows if features is None else np.asarray(called("features", features, rows))
+        rows if features is None else as_array(called("features", features, rows), np.float64)
         for rows in (real, generated)
     )
     for rows, given in ((a, real), (b, generated)):

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from inference.data.arrays import as_array
 from inference.data.rows import slices
 from inference.errors import DataError
 
 BLOCK = 1024  # rows of one block of distances, so that 10,000 columns are 80 MB
+_LARGEST = 1e100  # whose squares and products are numbers
 ROUNDING = 1e-12  # what a squared distance may be off by, relative to squares of what it is of
 
 Rows = NDArray[np.float64]
@@ -30,11 +32,9 @@ def as_rows(name: str, values: ArrayLike, *, least: int = 1) -> Rows:
     if np.ma.is_masked(values):
         raise DataError(f"{name} is a masked array; leave the rows with masked values out.")
     try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise DataError(f"{name} cannot be made an array ({error}); pass equal rows.") from error
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"{name} must hold real numbers, got dtype {array.dtype}; convert it.")
+        array = as_array(values, np.float64)
+    except DataError as error:
+        raise DataError(f"{name}{str(error).removeprefix('data')}") from error
     if array.ndim < 2 or array[:1].size == 0 or len(array) < least:
         raise DataError(
             f"{name} must have shape (N, D) with N at least {least}, got {array.shape}; pass one "
@@ -46,6 +46,11 @@ def as_rows(name: str, values: ArrayLike, *, least: int = 1) -> Rows:
         raise DataError(
             f"{name} has {np.count_nonzero(~finite)} rows with NaN or infinite values, the first "
             f"is row {int(np.argmin(finite))}; a generator that draws such rows has diverged."
+        )
+    if abs(rows).max() > _LARGEST:
+        raise DataError(
+            f"{name} has values up to {abs(rows).max():.3g}, whose squares and their sums no "
+            "number holds; scale all sets down alike."
         )
     return rows
 

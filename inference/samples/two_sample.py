@@ -88,7 +88,7 @@ def mmd_test(
         DataError: if x and y are not rows of equal width.
     """
     check_seed(seed)
-    check_count("num_permutations", num_permutations)
+    num_permutations = check_count("num_permutations", num_permutations)
     x, y = as_row_sets(x=x, y=y, least=2)
     random = np.random.default_rng(seed)
     (pooled,) = centred(np.concatenate([x, y]))

@@ -246,7 +246,7 @@ class RunFolder:
             for part in ("pair", "data", "training", "budget"):
                 if not isinstance(spec.get(part, {}), dict):
                     raise ValueError(f"its entry {part!r} is not right")
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise RunFolderError(
                 f"{self.path} is no run folder: it has no spec.json. Name the out= of a run."
             ) from error

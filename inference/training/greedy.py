@@ -79,7 +79,7 @@ def to_classifier(runs: Any, *, classes: int, seed: int = 0) -> Any:
             out of range.
     """
     check_seed(seed)
-    check_count("classes", classes)
+    classes = check_count("classes", classes)
     several = isinstance(runs, Sequence) and not isinstance(runs, (str, bytes))
     given = [_able(run, i, "classifier") for i, run in enumerate(runs if several else [runs], 1)]
     machines = _of_one_engine(given, "to_classifier")

@@ -165,8 +165,8 @@ class Run:
         """
         check_seed(seed)
         check_flag("mean", mean)
-        rows = self._data(x)
-        found = self._engine.ask(self.pair, "to_base", *rows, rng_seed=seed)
+        ask, rows = self._engine.ask, self._data(x)
+        found = explaining(lambda x: ask(self.pair, "to_base", *x, rng_seed=seed), rows)
         if found is not None:
             if mean:
                 raise ArgumentError(
@@ -174,7 +174,7 @@ class Run:
                     "flow, whose noise given data is one value; leave out mean=."
                 )
             return found
-        chances = self._engine.ask(self.pair, "codes", *rows, rng_seed=seed)
+        chances = explaining(lambda x: ask(self.pair, "codes", *x, rng_seed=seed), rows)
         if chances is None:
             raise ArgumentError(
                 "encode gives the noise that a normalising flow makes data of, or a machine's "
@@ -255,8 +255,8 @@ class Run:
                 f"a run under {self.spec['objective']!r} has no critic to ask"
                 + ("; load it with load_run(folder, objective=...)." if self.owned else ".")
             )
-        arrays = self._scored(batch)
-        return self._engine.critic_scores(self.pair, self.objective, self.owned, arrays)
+        ask, given = self._engine.critic_scores, (self.pair, self.objective, self.owned)
+        return explaining(lambda x: ask(*given, x), self._scored(batch))
 
     def __repr__(self) -> str:
         return f"Run({', '.join(f'{name}: {value}' for name, value in self._facts().items())})"

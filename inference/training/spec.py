@@ -9,7 +9,8 @@ from typing import Any
 
 from inference.data.arrays import array_id
 from inference.data.training_data import TrainingData
-from inference.descriptions import name_of, plain, versions
+from inference.descriptions import name_of, plain, shown, versions
+from inference.errors import ArgumentError
 from inference.objectives import Objective, describe_objective
 from inference.program.trainer import Settings
 
@@ -66,7 +67,13 @@ def fingerprint(value: Any) -> Any:
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    digest = hashlib.sha256(repr(_anatomy(value, set())).encode()).hexdigest()
+    try:
+        digest = hashlib.sha256(repr(_anatomy(value, set())).encode()).hexdigest()
+    except RecursionError:
+        raise ArgumentError(
+            f"{shown(value)} cannot be told apart from others by what it holds, for it holds "
+            "itself, or lists in lists without end; pass a function or an object instead."
+        ) from None
     return f"{name_of(value)}#{digest[:8]}"
 
 

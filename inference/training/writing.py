@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -36,7 +37,13 @@ def write_whole(path: Path, content: bytes) -> None:
 
     The name is of this call alone: of two processes that write the file at once, the later one's
     stays, and neither fails. A link at the path is replaced, not followed.
+
+    Raises:
+        OSError: if it cannot be written, or the path is a device, a pipe or a socket, or leads to
+            one: whoever may rename to it would take it from everybody.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "it is a device, a pipe or a socket, and no file", str(path))
     temporary = path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}{_SUFFIX}")
     try:
         with temporary.open("xb") as file:

@@ -35,12 +35,19 @@ def table(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
         ) from error
     except (OSError, ValueError, MemoryError, OverflowError) as error:
         why = str(error).strip().partition("\n")[0].rstrip(".")
-        raise ValueError(f"{path} cannot be read: {why or 'it is too large'}.") from error
+        remedy = " Save it as UTF-8." if isinstance(error, UnicodeError) else ""
+        raise ValueError(f"{path} cannot be read: {why or 'it is too large'}.{remedy}") from error
     _check_head(path, [str(name) for name in frame], frame)
     split = frame.pop("split") if "split" in frame else pd.Series("train", index=frame.index)
     label = frame.pop("label") if "label" in frame else None
     kinds = zip(frame.columns, frame.dtypes, strict=True)
     words = [str(name) for name, dtype in kinds if dtype.kind not in "fiub"]
+    apart = next((mark for mark in ";\t" if words and mark in words[0]), None)
+    if apart and frame.shape[1] == 1:
+        raise ValueError(
+            f"{path} keeps its columns apart by {apart!r}, and must by commas: "
+            f"pandas.read_csv(path, sep={apart!r}).to_csv(path, index=False) writes it anew."
+        )
     if words or frame.shape[1] == 0:
         raise ValueError(
             f"{path}: column {words[0]!r} holds no numbers; leave it out, or write numbers in its "

@@ -68,6 +68,8 @@ FILES = {
     "fewer labels": (lambda p: npz(p, train=ROWS, train_labels=[1] * 39), "shape \\(40,\\)"),
     "half a label": (lambda p: csv(p, "a,label\n" + "1,0.5\n" * 40), "class numbers"),
     "no names": (lambda p: csv(p, "1,0,1\n" * 40), "name the columns"),
+    "semicolons": (lambda p: csv(p, "a;b\n" + "1;0\n" * 40), "columns apart by ';'"),
+    "tabs": (lambda p: csv(p, "a\tb\n" + "1\t0\n" * 40), "must by commas"),
     "row numbers": (lambda p: csv(p, ",a\n" + "1,0\n" * 40), "column 1 has no name"),
     "wide": (lambda p: csv(p, ",".join(["1"] * 60_000)), "60,000 columns"),
 }

@@ -16,7 +16,7 @@ from inference.engines.numpyro.pairs import StoredPair, parts
 from inference.engines.numpyro.passes import Passes
 from inference.engines.numpyro.traces import Run, run
 from inference.program.distributions import innermost
-from inference.program.energies import Given, check_named, check_plain, given_by
+from inference.program.energies import Given, check_named, check_noise, drawn_noise, given_by
 
 _UNROLLED = 4  # steps of a chain that are written out, so that they share what they compute
 
@@ -62,8 +62,12 @@ class Energies(Passes):
         stored = isinstance(pair, StoredPair)
         model = parts(pair.wrapped if stored else pair)[0]
         params, key = pair.values if stored else {}, self.next_key(1)
-        made = run(model, key, (None,), params=params, size=rows)
-        check_plain(made.sites)
+
+        def draw() -> Run:
+            return run(model, key, (None,), params=params, size=rows)
+
+        made = drawn_noise(pair, "numpyro", draw)
+        check_noise(self.structure, self.args[0], made.sites)
 
         def log_prob(values: Array) -> Array:
             return density(run(model, key, (values,), params=params).sites["x"])

@@ -13,6 +13,7 @@ from jax import Array, lax, random
 from jax.flatten_util import ravel_pytree
 
 from inference.errors import ObjectiveError
+from inference.program.network import run_network
 
 
 class Owned:
@@ -75,13 +76,13 @@ class Owned:
 
     def __call__(self, *inputs: Array, frozen: bool = False) -> Array:
         """The module's output; with `frozen` without a gradient to its parameters."""
-        return self._run(lambda module: module(*inputs), frozen=frozen)
+        return self._run("__call__", inputs, frozen=frozen)
 
     def features(self, *inputs: Array, frozen: bool = False) -> Array:
         """What its method `features` returns."""
-        return self._run(lambda module: module.features(*inputs), frozen=frozen)
+        return self._run("features", inputs, frozen=frozen)
 
-    def _run(self, call: Callable[[Any], Array], *, frozen: bool) -> Array:
+    def _run(self, method: str, inputs: tuple[Array, ...], *, frozen: bool) -> Array:
         params, rest = (jax.tree.map(lambda leaf: leaf, part) for part in self._templates)
         held = frozen and not self._given
         values = lax.stop_gradient(self._values) if held else self._values
@@ -93,7 +94,9 @@ class Owned:
             module.eval()
         if not self._dropout:
             module.set_attributes(deterministic=True, raise_if_not_found=False)
-        output = call(module)
+        output = run_network(
+            self.name, module, method, lambda: getattr(module, method)(*inputs), inputs, _is_real
+        )
         if self.rest and self._keep is not None:
             left: Any = nnx.split(module, nnx.Param, nnx.RngState, ...)[3]
             self._state = lax.stop_gradient(nnx.to_pure_dict(left))
@@ -114,3 +117,7 @@ class Owned:
             variable.set_value(random.wrap_key_data(new) if typed else new)
             number += 1
         return streams
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Array) and jnp.issubdtype(value.dtype, jnp.floating)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyro
 import torch
+from pyro import poutine
 from torch import Tensor
 
 from inference.engines.pyro.frames import density
@@ -15,7 +16,7 @@ from inference.engines.pyro.pairs import parts
 from inference.engines.pyro.passes import Passes
 from inference.engines.pyro.traces import Run, run
 from inference.program.distributions import innermost
-from inference.program.energies import check_named, check_plain, given_by
+from inference.program.energies import check_named, check_noise, drawn_noise, given_by
 
 
 class Energies(Passes):
@@ -56,13 +57,17 @@ class Energies(Passes):
         """See `inference.program.program.Program.other`."""
         model = parts(pair)[0]
         store: Any = pyro.get_param_store()
-        with store.scope(), torch.no_grad():  # its parameters are none of this program's
-            made = run(model, (None,), size=rows)
-        check_plain(made.sites)
+
+        def alone(*args: Any, size: int | None = None) -> Run:
+            # Its parameters are none of this program's, nor of what looks at a step.
+            with store.scope(), poutine.block(), torch.no_grad():
+                return run(model, args, size=size)
+
+        made = drawn_noise(pair, "pyro", lambda: alone(None, size=rows))
+        check_noise(self.structure, self.args[0], made.sites)
 
         def log_prob(values: Tensor) -> Tensor:
-            with store.scope(), torch.no_grad():
-                return density(run(model, (values,)).sites["x"])
+            return density(alone(values).sites["x"])
 
         return made.sites["x"]["value"], log_prob
 

@@ -14,6 +14,7 @@ from torch.func import functional_call
 
 from inference.engines.pyro.copies import detach_kept
 from inference.errors import ObjectiveError
+from inference.program.network import run_network
 from inference.program.surrogate import Surrogate
 
 
@@ -31,6 +32,7 @@ class Owned:
             )
         self.module: Any = module if stored_as is None else pyro.module(stored_as, module)
         self.trained = stored_as is not None
+        self.name = name
         self._given: dict[str, Tensor] | None = None
 
     def __call__(self, *inputs: Tensor, frozen: bool = False) -> Tensor:
@@ -64,10 +66,14 @@ class Owned:
 
     def _called(self, method: str, inputs: tuple[Tensor, ...]) -> Tensor:
         """What a method of the module returns, at the parameters that are given if there are."""
-        if self._given is None:
-            return getattr(self.module, method)(*inputs)
-        given = {f"module.{name}": tensor for name, tensor in self._given.items()}
-        return functional_call(_Method(self.module, method), given, inputs)
+
+        def call() -> Any:
+            if self._given is None:
+                return getattr(self.module, method)(*inputs)
+            given = {f"module.{name}": tensor for name, tensor in self._given.items()}
+            return functional_call(_Method(self.module, method), given, inputs)
+
+        return run_network(self.name, self.module, method, call, inputs, _is_real)
 
     @contextlib.contextmanager
     def _as_it_is(self) -> Iterator[None]:
@@ -91,6 +97,10 @@ class Owned:
         finally:
             for parameter in trained:
                 parameter.requires_grad_(True)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()
 
 
 class _Method(torch.nn.Module):

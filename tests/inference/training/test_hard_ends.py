@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from tiny_runs import assert_same_parameters, assert_same_run, bare, binary, loaded, quick
 
+from inference import load_run
 from inference.errors import DivergenceError, RunFolderError
 from inference.training import checkpoints, folder, writing
 from inference.training.progress import Progress
@@ -162,6 +164,21 @@ def test_checkpoints_come_by_time_within_an_epoch(engine, tmp_path, monkeypatch)
     monkeypatch.undo()
     resumed = quick(bare(engine), binary(800), steps=180, out=tmp_path / "run", resume=True)
     assert_same_run(resumed, quick(bare(engine), binary(800), steps=180))
+
+
+def test_pipes_and_devices_are_not_renamed_over(tmp_path):
+    """A command of root's must not take /dev/full from everybody, nor another's pipe."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(OSError, match="a device, a pipe or a socket"):
+            writing.write_whole(path, b"new")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert link.is_symlink()
+    assert len(list(tmp_path.iterdir())) == 2
+    with pytest.raises(RunFolderError, match="is no run folder"):
+        load_run("/dev/null")
 
 
 def test_writes_do_not_follow_links(tmp_path):
