@@ -11,6 +11,7 @@ from inference.arguments import check_count, check_positive, check_seed
 from inference.data.support import check_askable
 from inference.errors import ArgumentError
 from inference.pairs import fitted_on
+from inference.posterior.latent_means import latent_means
 
 
 def active_units(
@@ -44,6 +45,7 @@ def active_units(
     Raises:
         ArgumentError: if an argument is out of range.
         DataError: if the pair cannot take the data.
+        ObjectiveError: if a plate of the guide takes a part of the rows.
     """
     check_seed(seed)
     threshold = check_positive("threshold", threshold)
@@ -57,7 +59,7 @@ def active_units(
             f"and {len(arrays[0])} rows."
         )
     seeds = np.random.SeedSequence(seed).generate_state(num_draws)
-    runs = [backend.encode(pair, *arrays, rng_seed=int(each)) for each in seeds]
+    runs = [latent_means(backend, pair, arrays, int(each), "active_units") for each in seeds]
     counts = {}
     for name in runs[0]:
         means = np.stack([run[name] for run in runs]).astype(np.float64)  # (draws, N, *event)

@@ -22,6 +22,7 @@ from inference.data.support import check_askable
 from inference.engines import load_engine
 from inference.errors import ArgumentError
 from inference.pairs import as_given, explaining, unpacked
+from inference.posterior.latent_means import latent_means
 from inference.program.engine import Engine
 from inference.training.questions import asking, check_draws, check_latents
 
@@ -141,11 +142,10 @@ class Run:
         """The guide's mean of each latent given data, by site name, each with N rows.
 
         Raises:
-            DataError: if the pair cannot take the data.
+            DataError, ObjectiveError: if the pair cannot take the data, or only a part of the rows.
         """
         check_seed(seed)
-        rows = self._data(x)
-        return explaining(lambda x: self._engine.encode(self.pair, *x, rng_seed=seed), rows)
+        return latent_means(self._engine, self.pair, self._data(x), seed, "run.latents")
 
     def encode(self, *x: ArrayLike, seed: int = 0, mean: bool = False) -> NDArray[Any]:
         """What data are made of: a flow's noise, or the code that a machine's hidden units are.

@@ -18,7 +18,7 @@ from pyro.infer.autoguide import AutoNormal
 from pyro.infer.reparam import SplitReparam
 from scipy import integrate, stats
 
-from inference import bound_parts, fit, log_likelihood, psis_k_hat, valid_objectives
+from inference import active_units, bound_parts, fit, log_likelihood, psis_k_hat, valid_objectives
 from inference.errors import ObjectiveError
 
 STEADY = {"steps": 1, "learning_rate": 1e-6, "progress": False}
@@ -104,6 +104,9 @@ def test_a_plate_that_takes_some_rows_itself_is_named(pair):
     for evaluate in (log_likelihood, psis_k_hat, bound_parts):
         with pytest.raises(ObjectiveError, match="'documents' takes 3 of 6"):
             evaluate(run, COUNTS, num_particles=100)
+    for ask in (active_units, type(run).latents):
+        with pytest.raises(ObjectiveError, match="'documents' takes 3 of 6"):
+            ask(run, COUNTS)
 
 
 def test_what_is_observed_beside_the_plate_is_named():
