@@ -188,8 +188,9 @@ class Likelihood(Agreement):
             if plate.size not in (plate.full_size, self.rows):
                 raise ObjectiveError(
                     f"{what} is about all rows that it is given, but plate {plate.name!r} takes "
-                    f"{plate.size} of {plate.full_size}. Open the plate with the number of rows "
-                    "that are passed: plate(name, N, subsample_size=len(x))."
+                    f"{plate.size} of {plate.full_size} rows itself. Pass it the size of the batch "
+                    "and no subsample_size, and let fit choose the rows; or "
+                    "subsample_size=len(x), of minibatches."
                 )
 
     def _check_unpacked(self, objective: str) -> None:

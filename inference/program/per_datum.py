@@ -24,13 +24,7 @@ def check_rows(structure: Structure, rows: int, what: str) -> None:
     plates = structure.shared_plates
     if math.prod(_cells(structure, plate) for plate in plates) == rows:
         return
-    for plate in plates:
-        if plate.size < plate.full_size:
-            raise ObjectiveError(
-                f"{what} needs a weight for each of {rows} rows, but plate {plate.name!r} takes "
-                f"{plate.size} of {plate.full_size} rows itself. Pass it the size of the batch and "
-                "no subsample_size, and let fit choose the rows."
-            )
+    structure.check_takes_all(what)
     sizes = (f"{plate.name!r} of size {_cells(structure, plate)}" for plate in plates)
     named = ", ".join(sizes) or "no plate"
     raise ObjectiveError(
