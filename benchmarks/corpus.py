@@ -50,7 +50,7 @@ REASONS = {  # of a refusal, by what it says
     r"is not itself an argument|as it is": "data made of arguments",
     r"no site for the model's latent|proposes": "sites summed over or left",
     r"needs (classes|domains|rows of the other domain)": "no such data beside x",
-    r"known up to a const|known up to a c|mean field of a machine": "a known constant",
+    r"known up to a c|mean field of a machine": "a known constant",
     r"is for a model whose data are all": "not sequential",
 }
 
