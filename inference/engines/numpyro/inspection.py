@@ -20,6 +20,7 @@ from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.points import direct_parts
 from inference.engines.numpyro.traces import Trace, samples, scale_of, traces
+from inference.program.angles import is_angle
 from inference.program.batches import kept_of, rows_among
 from inference.program.distributions import (
     any_order,
@@ -158,6 +159,7 @@ def _site(
         by_row=comes_with_rows(support),
         is_nan=missing and _is_nan(site),
         point=isinstance(innermost(site["fn"]), Delta) or says(site["fn"], "point"),
+        angle=is_angle(site["fn"]),
     )
 
 
