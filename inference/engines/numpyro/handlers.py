@@ -39,24 +39,48 @@ class Steer(Messenger):
 
     def process_message(self, msg: Any) -> None:
         """Choose the value of a latent site."""
-        if msg["type"] == "control_flow" and self.values:
+        if msg["type"] == "control_flow":
             # A scan has drawn before anybody outside sees a site; it hands values on to its steps.
-            msg["kwargs"]["substitute_stack"].append(("substitute", dict(self.values)))
+            steps = msg["kwargs"]["substitute_stack"]
+            if self.detach or self.relax is not None:
+                steps.append(("substitute", self._drawn_inside))
+            if self.values:
+                steps.append(("substitute", dict(self.values)))
         if msg["type"] != "sample":
             return
         msg["scales"] = tuple(each.scale for each in _PYRO_STACK if isinstance(each, scale))
         if msg["is_observed"]:
             return
-        msg["soft"] = self.relax is not None and family(msg["fn"])[0] in ("bernoulli", "one-hot")
+        msg["soft"] = self._is_relaxed(msg)
         if msg["name"] in self.whole:
             msg["fn"] = unmasked(msg["fn"])
         if msg["name"] in self.values:
             msg["value"], msg["intermediates"] = self.values[msg["name"]], []
         elif msg["soft"] and msg["value"] is None:
-            assert self.relax is not None
-            msg["value"] = relaxed_draw(
-                msg["fn"], msg["kwargs"]["rng_key"], self.relax.temperature, hard=self.relax.hard
-            )
+            msg["value"] = self._relaxed(msg)
+
+    def _drawn_inside(self, site: Mapping[str, Any]) -> Any:
+        """What a latent site has in a scan or a branch, which goes on with it; None: its own.
+
+        Cut or relaxed outside only, a draw would be one value to its density and another to the
+        step that follows.
+        """
+        drawn = site["type"] == "sample" and not site["is_observed"] and site["value"] is None
+        if not drawn or site["name"] in self.values:
+            return None
+        if self._is_relaxed(site):
+            return self._relaxed(site)
+        key, shape = site["kwargs"]["rng_key"], site["kwargs"]["sample_shape"]
+        value = site["fn"](rng_key=key, sample_shape=shape)
+        return lax.stop_gradient(value) if self.detach else value
+
+    def _is_relaxed(self, site: Mapping[str, Any]) -> bool:
+        return self.relax is not None and family(site["fn"])[0] in ("bernoulli", "one-hot")
+
+    def _relaxed(self, site: Mapping[str, Any]) -> Array:
+        assert self.relax is not None
+        key = site["kwargs"]["rng_key"]
+        return relaxed_draw(site["fn"], key, self.relax.temperature, hard=self.relax.hard)
 
     def postprocess_message(self, msg: Any) -> None:
         """Cut the gradient of a latent site's value."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
@@ -14,6 +15,8 @@ from numpyro.contrib.control_flow import cond, scan
 
 from inference import ELBO, Enumerated, check_pair, fit
 from inference.engines.numpyro.gradients import gradients
+from inference.engines.numpyro.program import NumPyroProgram
+from inference.program.program import Relaxation
 
 X = np.array([-2.5, -1.0, 0.5, 2.0, 3.0], np.float32)
 
@@ -93,3 +96,67 @@ def test_integers_that_a_scan_carries_are_summed_over():
     run = fit(pair, [(SEEN,)], objective=Enumerated(), steps=1, learning_rate=1e-6, progress=False)
     want = -np.mean([log_p(row) for row in SEEN])
     np.testing.assert_allclose(run.history.loss.iloc[0], want, rtol=1e-5)
+
+
+SERIES = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)  # steps, rows
+START = {"a": 0.3, "b": 0.5}
+
+
+def chain(first, law, emitted=None):
+    """A program of a series whose steps draw z by `law` of the one before and of x."""
+
+    def program(x):
+        a, b = (numpyro.param(name, value) for name, value in START.items())
+
+        def step(z, now):
+            with numpyro.plate("data", x.shape[1]):
+                z = numpyro.sample("z", law(first(a, b, z, now)))
+                if emitted is not None:
+                    numpyro.sample("x", dist.Normal(z, emitted), obs=now)
+            return z.astype(float), None
+
+        scan(step, jnp.zeros(x.shape[1]), x)
+
+    return program
+
+
+def drawn(params, pair, **how):
+    key = jax.random.PRNGKey(1)
+    program = NumPyroProgram(key, params, *pair, (jnp.asarray(SERIES),), {}, lambda found: None)
+    draws = program.draw(1, **how)
+    return draws.log_w.sum(), (draws.values["z"][0], draws.log_p_sites, draws.log_q)
+
+
+def test_a_draw_that_is_held_is_held_in_the_steps_after_it():
+    """Else the score of a guide takes the next step's mean for one of its own parameters."""
+    pair = (
+        chain(lambda a, b, z, x: 0.8 * z, lambda mean: dist.Normal(mean, 1.0), 0.5),
+        chain(lambda a, b, z, x: a * z + b * x, lambda mean: dist.Normal(mean, 0.7)),
+    )
+    slopes, (z, *_) = jax.grad(drawn, has_aux=True)(START, pair, detach=True)
+    before = np.vstack([np.zeros(2), z[:-1]])
+    off = (z - START["a"] * before - START["b"] * SERIES) / 0.7**2
+    np.testing.assert_allclose(slopes["a"], -(off * before).sum(), rtol=1e-4)
+    np.testing.assert_allclose(slopes["b"], -(off * SERIES).sum(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_a_relaxed_draw_is_what_the_next_step_goes_on_with(hard):
+    pair = (
+        chain(lambda a, b, z, x: 0.8 * z - 0.3, lambda odds: dist.Bernoulli(logits=odds), 0.5),
+        chain(lambda a, b, z, x: a * z + b * x, lambda odds: dist.Bernoulli(logits=odds)),
+    )
+    how = {"relax": Relaxation(0.5, hard=hard)}
+    slopes, (z, log_p, log_q) = jax.grad(drawn, has_aux=True)(START, pair, **how)
+    assert np.isin(z, (0, 1)).all() == hard
+    before = np.vstack([np.zeros(2), z[:-1]])
+    odds, proposed = 0.8 * before - 0.3, START["a"] * before + START["b"] * SERIES
+    np.testing.assert_allclose(
+        log_p["z"].sum(), (z * odds - np.logaddexp(0, odds)).sum(), rtol=1e-4
+    )
+    want = (z * proposed - np.logaddexp(0, proposed)).sum()
+    np.testing.assert_allclose(log_q.sum(), want, rtol=1e-4)
+    if not hard:  # a hard draw's gradient is that of the soft one
+        for name, slope in slopes.items():
+            ends = [drawn(START | {name: START[name] + h}, pair, **how)[0] for h in (1e-2, -1e-2)]
+            np.testing.assert_allclose(slope, (ends[0] - ends[1]) / 2e-2, rtol=2e-2, atol=1e-2)
