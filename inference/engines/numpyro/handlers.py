@@ -7,8 +7,9 @@ from typing import Any
 
 from jax import Array, lax
 from numpyro.contrib.control_flow.cond import cond_wrapper
-from numpyro.handlers import replay, scale
-from numpyro.primitives import _PYRO_STACK, Messenger
+from numpyro.distributions import Unit
+from numpyro.handlers import replay, scale, uncondition
+from numpyro.primitives import _PYRO_STACK, Messenger, prng_key
 
 from inference.engines.numpyro.discrete import family, relaxed_draw, unmasked
 from inference.program.program import Relaxation
@@ -107,3 +108,26 @@ class Replay(replay):
             if site["type"] == "sample" and not site["is_observed"]
         }
         msg["kwargs"]["substitute_stack"].append(("substitute", drawn))
+
+
+class Blind(uncondition):
+    """NumPyro's `uncondition`, which its `scan` and `cond` know nothing of.
+
+    There a step goes on with the data, while the site is drawn anew outside of the scan.
+    """
+
+    def process_message(self, msg: Any) -> None:
+        """Draw what is observed where it is observed."""
+        if msg["type"] == "control_flow":
+            msg["kwargs"]["substitute_stack"].append(("substitute", _in_place_of_data))
+        elif msg["type"] == "sample" and msg.get("_control_flow_done"):
+            msg["is_observed"] &= isinstance(msg["fn"], Unit)
+        else:
+            super().process_message(msg)
+
+
+def _in_place_of_data(site: Mapping[str, Any]) -> Any:
+    """A draw of an observed site; None of others, and of a factor, which draws nothing."""
+    if site["type"] != "sample" or not site["is_observed"] or isinstance(site["fn"], Unit):
+        return None
+    return site["fn"](rng_key=prng_key(), sample_shape=site["kwargs"]["sample_shape"])
