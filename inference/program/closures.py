@@ -7,7 +7,7 @@ import functools
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from inference.program.batches import OnArrays
+from inference.program.batches import Leading, OnArrays
 
 _DEEPEST = 2  # containers in containers
 # Packages whose classes hold no network of a pair's.
@@ -81,6 +81,8 @@ def reached_from(value: Any, libraries: tuple[str, ...]) -> list[Any]:
             `functools.partial`, a list, tuple or dictionary, or any object (what it holds).
         libraries: packages whose functions are not looked into.
     """
+    if isinstance(value, (OnArrays, Leading)):  # and not who converts arrays, a whole trainer
+        return [value.function]
     if isinstance(value, (classmethod, staticmethod)):
         return [value.__func__]
     if isinstance(value, property):

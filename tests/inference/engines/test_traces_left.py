@@ -19,8 +19,11 @@ from pyro.infer.autoguide import AutoNormal
 from torch import Tensor, nn
 
 from inference import ELBO, check_pair, fit, log_likelihood, valid_objectives
+from inference.engines.pyro import counters
 from inference.engines.pyro.inspection import inspect
 from inference.errors import ZooError
+
+_REACHED = counters._reached
 
 X = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
 X[:, 1] += 0.5 * X[:, 0] ** 2
@@ -234,3 +237,32 @@ def test_what_a_program_counts_outside_of_networks_are_steps(where: str) -> None
     assert count() == 3
     assert not check_pair(pair, X[:7]).failed
     assert count() == 3
+
+
+def test_a_look_reaches_what_the_program_holds_and_no_trainer(monkeypatch: Any) -> None:
+    """With a number beside the data, each new one is a look; it took .3 s, at all that fit holds."""
+    net = nn.Linear(2, 1)
+
+    def model(x: Tensor, annealing: float) -> None:
+        pyro.module("net", net)
+        with pyro.plate("data", len(x)), poutine.scale(scale=annealing):
+            z = pyro.sample("z", dist.Normal(0.0, 1.0))
+            pyro.sample("x", dist.Normal(net(x)[:, 0] + z, 1.0), obs=x[:, 0])
+
+    def guide(x: Tensor, annealing: float) -> None:
+        with pyro.plate("data", len(x)), poutine.scale(scale=annealing):
+            pyro.sample("z", dist.Normal(x[:, 0], 1.0))
+
+    reached: list[int] = []
+
+    def counted(functions: tuple[Any, ...]) -> Any:
+        found = list(_REACHED(functions))
+        reached.append(len(found))
+        return iter(found)
+
+    monkeypatch.setattr(counters, "_reached", counted)
+    x = torch.ones(4, 2)
+    batches = [(x, 0.1), (x, 0.2), (x, 0.3)]
+    fit((model, guide), batches, steps=3, objective=ELBO(), progress=False)
+    assert len(reached) > 3
+    assert max(reached) < 30
