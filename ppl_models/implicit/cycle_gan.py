@@ -40,7 +40,7 @@ class CycleGAN(PyroPair):
         seed: seed of the initial weights.
         to_y: a `torch.nn.Module`, or on NumPyro a `flax.nnx.Module`, in place of the guide's
             network, from (..., data_dim) to (..., other_dim), such as
-            `ppl_models.networks.affine_warp.AffineWarp` between images and turned ones.
+            `ppl_models.networks.images.affine_warp.AffineWarp` between images and turned ones.
         to_x: likewise the model's, from (..., other_dim) to (..., data_dim). A run with a network
             of yours is loaded with load_run(folder, pair=...).
     """

@@ -14,7 +14,7 @@ from rows import ENGINES
 from inference import Unpaired, fit
 from inference.objectives import CycleConsistent
 from ppl_models import create
-from ppl_models.networks import affine_warp, affine_warp_numpyro
+from ppl_models.networks.images import affine_warp, affine_warp_numpyro
 
 both = pytest.mark.parametrize("engine", ENGINES)
 
