@@ -87,6 +87,8 @@ class Site:
         point: whether it is a Delta, or says `point`: all its mass lies at one value, computed
             before.
         angle: whether its distribution is periodic, one of angles in [-pi, pi].
+        stepwise: whether chances of a guide's discrete draw depend on other entries of it, or on
+            draws after it, as in a scan that goes on with its draws.
         direct: what of a guide's point or factor is computed of parameters themselves, and not only
             of draws before it, among `"value"` and `"density"`: such a guide tells its parameters'
             part through draws from that through log q no longer apart.
@@ -126,6 +128,7 @@ class Site:
     is_nan: bool = False
     point: bool = False
     angle: bool = False
+    stepwise: bool = False
     direct: frozenset[str] = frozenset()
 
     @property
