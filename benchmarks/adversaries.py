@@ -150,11 +150,11 @@ def cycle(seed: int, out: Path, *, steps: int, weight: float) -> Measured:
         weight: of the cycles.
     """
     data = load("digits", binarisation=None)
-    plain, turned = data.train[HALF:], _turned(data.train[:HALF])
+    plain, others = data.train[HALF:], turned(data.train[:HALF])
     pair = create("cycle_gan", data_dim=64, other_dim=64, hidden=(), seed=seed)
     run = _fit(
         pair,
-        Unpaired(plain, turned),
+        Unpaired(plain, others),
         CycleConsistent(cycle=weight, hidden=(128, 128)),
         out / f"cycle-{weight}-seed{seed}",
         seed=seed,
@@ -163,7 +163,7 @@ def cycle(seed: int, out: Path, *, steps: int, weight: float) -> Measured:
         optimizer="adam:b1=0.5",
         average_decay=0.99,
     )
-    knows = LogisticRegression(max_iter=2_000).fit(_turned(data.train), data.labels["train"])
+    knows = LogisticRegression(max_iter=2_000).fit(turned(data.train), data.labels["train"])
     guess = knows.predict(run.latents(data.test)["y"])
     error = 100 * float((guess != data.labels["test"]).mean())
     return Measured({"classification_error": Figure(error)}, seconds(run))
@@ -237,7 +237,7 @@ def _fit(pair: Any, data: Any, objective: Any, out: Path, **settings: Any) -> Ru
     return finished(fit(pair, data, objective=objective, **keywords))
 
 
-def _turned(x: NDArray[Any]) -> NDArray[Any]:
+def turned(x: NDArray[Any]) -> NDArray[Any]:
     """Images of 8 x 8 by a right angle."""
     return np.ascontiguousarray(np.rot90(x.reshape(-1, 8, 8), axes=(1, 2))).reshape(-1, 64)
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import pyro
 import pyro.distributions as dist
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_network, check_positive, check_seed, check_size
-from ppl_models.networks.mlp import MLP
+from ppl_models.networks.mlp import mlp_or_given
 
 __all__ = ["CycleGAN"]
 
@@ -38,6 +38,11 @@ class CycleGAN(PyroPair):
         activation: one of `"tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid"`.
         noise_scale: scale of both Laplace distributions.
         seed: seed of the initial weights.
+        to_y: a `torch.nn.Module`, or on NumPyro a `flax.nnx.Module`, in place of the guide's
+            network, from (..., data_dim) to (..., other_dim), such as
+            `ppl_models.networks.images.affine_warp.AffineWarp` between images and turned ones.
+        to_x: likewise the model's, from (..., other_dim) to (..., data_dim). A run with a network
+            of yours is loaded with load_run(folder, pair=...).
     """
 
     def __init__(
@@ -49,6 +54,8 @@ class CycleGAN(PyroPair):
         activation: str = "relu",
         noise_scale: float = 0.05,
         seed: int = 0,
+        to_y: nn.Module | None = None,
+        to_x: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.data_dim = check_size("data_dim", data_dim)
@@ -56,13 +63,14 @@ class CycleGAN(PyroPair):
         self.noise_scale = check_positive("noise_scale", noise_scale)
         hidden = check_network(hidden, activation)
         random = torch.Generator().manual_seed(check_seed(seed))
-        self.to_y = MLP([data_dim, *hidden, other_dim], activation, random)
-        self.to_x = MLP([other_dim, *reversed(hidden), data_dim], activation, random)
+        there, back = [data_dim, *hidden, other_dim], [other_dim, *reversed(hidden), data_dim]
+        self.to_y = mlp_or_given("to_y", to_y, there, activation, random)
+        self.to_x = mlp_or_given("to_x", to_x, back, activation, random)
 
     def model(self, x: Tensor | None = None, *, size: int = 1) -> Tensor:
         """Score x, shape (N, data_dim), or draw `size` rows; returns to_x(y)."""
         self.register("to_x")
-        like = next(self.parameters()).new_zeros(self.other_dim)
+        like = next(self.parameters(), torch.zeros(())).new_zeros(self.other_dim)
         with pyro.plate("data", size if x is None else len(x)):
             y = pyro.sample("y", dist.Normal(like, 1.0).to_event(1))
             output = self.to_x(y)

@@ -13,7 +13,7 @@ from numpyro.contrib.module import nnx_module
 
 from ppl_models._pair import Pair
 from ppl_models.networks.arguments import check_network, check_positive, check_seed, check_size
-from ppl_models.networks.mlp_numpyro import MLP
+from ppl_models.networks.mlp_numpyro import mlp_or_given
 
 __all__ = ["CycleGAN"]
 
@@ -32,14 +32,17 @@ class CycleGAN(Pair):
         activation: str = "relu",
         noise_scale: float = 0.05,
         seed: int = 0,
+        to_y: nnx.Module | None = None,
+        to_x: nnx.Module | None = None,
     ) -> None:
         self.data_dim = check_size("data_dim", data_dim)
         self.other_dim = check_size("other_dim", other_dim)
         self.noise_scale = check_positive("noise_scale", noise_scale)
         hidden = check_network(hidden, activation)
         random = nnx.Rngs(check_seed(seed))
-        self.to_y = MLP([data_dim, *hidden, other_dim], activation, random)
-        self.to_x = MLP([other_dim, *reversed(hidden), data_dim], activation, random)
+        there, back = [data_dim, *hidden, other_dim], [other_dim, *reversed(hidden), data_dim]
+        self.to_y = mlp_or_given("to_y", to_y, there, activation, random)
+        self.to_x = mlp_or_given("to_x", to_x, back, activation, random)
 
     def model(self, x: jax.Array | None = None, *, size: int = 1) -> jax.Array:
         """Score x, shape (N, data_dim), or draw `size` rows; returns to_x(y)."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ppl_models._shown import shown
 from ppl_models.networks.arguments import check_size, check_sizes
 
 
@@ -65,3 +69,19 @@ def check_windows(
                 "filters has to fit into it."
             )
     return read_size, write_size
+
+
+def turn_matrix(angle: float) -> NDArray[np.float64]:
+    """Where a turned image takes its pixels from, as a matrix of (across, down).
+
+    Args:
+        angle: in degrees, against the clock.
+
+    Raises:
+        ValueError: if it is no finite number.
+    """
+    number = isinstance(angle, (int, float)) and not isinstance(angle, bool)
+    if not number or not math.isfinite(angle):
+        raise ValueError(f"angle must be a finite number of degrees, got {shown(angle)}.")
+    cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    return np.array([[cosine, -sine], [sine, cosine]])
