@@ -184,3 +184,7 @@ def no_warnings(context: Context) -> Iterator[Mistake]:
         for text in run.warnings:
             if "deprecat" not in text.lower():  # what is old works as before
                 yield Mistake(f"running the {part} warns: {text.splitlines()[0]} Mend the cause.")
+        for text in run.asides:
+            if "deprecat" not in text.lower():
+                said = f"running the {part} makes the array library warn: {text.splitlines()[0]}"
+                yield Mistake(said, level="note")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +33,7 @@ from inference.program.records import (
     Array,
     Recorded,
     RecordedSite,
+    hearing,
 )
 
 Arrays = dict[int, Any]
@@ -130,9 +130,8 @@ class Recorder:
         with (
             evaluating(self.pair),
             jax.enable_x64(double),
-            warnings.catch_warnings(record=True) as heard,
+            hearing() as heard,
         ):
-            warnings.simplefilter("always")
             params = self._begin(part, arrays, held, batch, rng_seed)
             given = jax.tree.map(as_double if double else np.asarray, (arrays, params, held))
             if fresh or key not in self._compiled:
@@ -157,7 +156,8 @@ class Recorder:
             ),
             computed=found["computed"],
             returned=found["returned"],
-            warnings=tuple(dict.fromkeys(str(each.message) for each in heard)),
+            warnings=heard.warnings,
+            asides=heard.asides,
             noisy=kept["noisy"],
             learning=any(
                 not np.array_equal(now, was)
