@@ -12,14 +12,22 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, random
 from jax.core import Tracer
-from numpyro.distributions import Delta, TransformedDistribution
+from numpyro.distributions import (
+    Delta,
+    ExpandedDistribution,
+    Independent,
+    MaskedDistribution,
+    TransformedDistribution,
+)
 
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.computed_scales import Scales, described
 from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.points import direct_parts
+from inference.engines.numpyro.scans import stepwise
 from inference.engines.numpyro.traces import Trace, samples, scale_of, traces
+from inference.program.angles import is_angle
 from inference.program.batches import kept_of, rows_among
 from inference.program.distributions import (
     any_order,
@@ -30,9 +38,13 @@ from inference.program.distributions import (
     says,
     sequential_part,
     support_of,
+    unwrapped,
 )
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw
+
+_PLAIN = ("numpyro.distributions.continuous", "numpyro.distributions.discrete")
+_WRAPPERS = (ExpandedDistribution, Independent, MaskedDistribution)
 
 
 def inspect(
@@ -51,6 +63,7 @@ def inspect(
 
     draws, kept = can_draw(model), kept_of(model)
     found = describe(*both, args, can_draw=draws, factors=factors, kwargs=kwargs, kept=kept)
+    found = found.with_stepwise(stepwise(guide, both[0], args, kwargs))
     return replace(found, on=on).with_direct(direct)
 
 
@@ -158,6 +171,7 @@ def _site(
         by_row=comes_with_rows(support),
         is_nan=missing and _is_nan(site),
         point=isinstance(innermost(site["fn"]), Delta) or says(site["fn"], "point"),
+        angle=is_angle(site["fn"]),
     )
 
 
@@ -173,12 +187,29 @@ def _described(site: Mapping[str, Any], full: Mapping[str, int], scales: list[An
 
 
 def _density_shape(site: Mapping[str, Any]) -> tuple[int, ...] | None:
-    """The shape of a log density; None where there is none, which others report in better words."""
+    """The shape of a log density; None where there is none, which others report in better words.
+
+    Of NumPyro's own laws it is worked out by the rule that they keep: writing out each density
+    once more would be a tenth of what a first look at a pair takes.
+    """
+    fn, value = site["fn"], tuple(jnp.shape(site["value"]))
+    parts = [type(part) for part in unwrapped(fn)]
+    events = len(value) - len(fn.event_shape)
+    fits = events >= 0 and value[events:] == tuple(fn.event_shape)
+    if fits and all(part in _WRAPPERS or part.__module__ in _PLAIN for part in parts):
+        return _together(value[:events], tuple(fn.batch_shape))
     given = (site["intermediates"],) if site.get("intermediates") else ()
     try:
         found: Any = jax.eval_shape(lambda: site["fn"].log_prob(site["value"], *given))
         return tuple(found.shape)
     except Exception:
+        return None
+
+
+def _together(*shapes: tuple[int, ...]) -> tuple[int, ...] | None:
+    try:
+        return tuple(jnp.broadcast_shapes(*shapes))
+    except ValueError:
         return None
 
 
