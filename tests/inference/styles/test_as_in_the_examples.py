@@ -150,3 +150,24 @@ def test_a_baseline_of_the_guide_and_a_default_of_torch_are_not_blamed():
     checks = ["no-warnings", "guide-parameters-have-gradients"]
     report = check_pair((net.model, net.guide), np.ones((4, 3), np.float32), checks=checks)
     assert not report.failed
+
+
+def annealed(x, factor, sizes=None):
+    with pyro.plate("data", len(x)), pyro.poutine.scale(scale=factor):
+        z = pyro.sample("z", dist.Normal(0.0, 1.0).expand([sizes["z"]]).to_event(1))
+        pyro.sample("x", dist.Normal(z, 1.0).to_event(1), obs=x)
+
+
+def annealed_guide(x, factor, sizes=None):
+    slope = pyro.param("slope", torch.tensor(0.25))
+    with pyro.plate("data", len(x)), pyro.poutine.scale(scale=factor):
+        pyro.sample("z", dist.Normal(slope * x, 1.0).to_event(1))
+
+
+def test_latents_of_a_pair_that_takes_more_than_arrays():
+    x = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    given = {"x": x, "factor": 0.3, "sizes": {"z": 2}}
+    settings = {"steps": 1, "learning_rate": 1e-6, "progress": False}
+    run = fit((annealed, annealed_guide), [given], **settings)
+    for found in (run.latents(given), run.latents(x, 0.3, {"z": 2})):
+        assert_allclose(found["z"], 0.25 * x, rtol=1e-4)
