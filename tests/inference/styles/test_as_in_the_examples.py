@@ -145,6 +145,7 @@ class Baselined(nn.Module):
             pyro.sample("z", law, infer={"baseline": {"baseline_value": value}})
 
 
+@pytest.mark.filterwarnings("ignore:Default grid_sample")  # it is heard where a run is recorded
 def test_a_baseline_of_the_guide_and_a_default_of_torch_are_not_blamed():
     net = Baselined()
     checks = ["no-warnings", "guide-parameters-have-gradients"]
