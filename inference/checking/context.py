@@ -70,9 +70,9 @@ class Context(Runs):
 
     @property
     def ragged(self) -> bool:
-        """Whether arrays in lists or dictionaries, or given by name, are of unequal lengths."""
+        """Whether arrays are of unequal lengths, and so not all of them have a row for a datum."""
         lengths = {len(a) for a in self.batch if isinstance(a, np.ndarray) and a.ndim}
-        return self.nested and len(lengths) > 1
+        return len(lengths) > 1
 
     def bound_to_rows(self, part: str) -> str:
         """Why the model or the guide is made for these rows in this order; empty if it is not."""

@@ -46,7 +46,7 @@ def batch(context: Context) -> Iterator[Mistake]:
     if not arrays:
         raise Skip("model and guide are called without arrays.")
     rows = {len(a) for a in arrays if a.ndim}
-    if len(rows) > 1 and not context.nested:
+    if len(rows) > 1 and not context.nested and not _runs(context):
         yield Mistake(
             f"the arrays of the batch have {sorted(rows)} rows; they should have equally many. "
             "Pass the same rows of each."
@@ -71,13 +71,19 @@ def batch(context: Context) -> Iterator[Mistake]:
 def _filled_in(context: Context) -> bool:
     """Whether the program itself leaves missing values out, or puts others in their place."""
     arrays = [a for a in context.batch if isinstance(a, np.ndarray)]
-    if any(a.dtype.kind == "f" and np.isinf(a).any() for a in arrays):
+    if any(a.dtype.kind == "f" and np.isinf(a).any() for a in arrays) or not _runs(context):
         return False
-    try:
-        runs = context.guide, context.model
-    except Exception:  # whatever it is, the check of the program says it
-        return False
+    runs = context.guide, context.model
     return all(np.isfinite(site.log_prob).all() for run in runs for site in run.sites.values())
+
+
+def _runs(context: Context) -> bool:
+    """Whether both run on the batch; what stands against it the check of the program says."""
+    try:
+        _ = context.guide, context.model
+    except Exception:
+        return False
+    return True
 
 
 @check(needs=("pair-type",))

@@ -10,8 +10,12 @@ from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
 from inference.program.records import Recorded, RecordedSite
 
-# Logarithms of a probability of zero in float32 and in float64, one less the other.
-_CLAMPS_APART = float(np.log(np.finfo(np.float32).eps) - np.log(np.finfo(np.float64).eps))
+# Logarithms of a probability of zero in float32 and in float64, one less the other: with eps in its
+# place, and with the smallest number, as NumPyro's `clamp_probs` has it.
+_CLAMPS_APART = [
+    float(np.log(getattr(np.finfo(np.float32), least)) - np.log(getattr(np.finfo(float), least)))
+    for least in ("eps", "tiny")
+]
 
 
 def _infinite(run: Recorded, part: str, at: str) -> Iterator[Mistake]:
@@ -100,7 +104,7 @@ def _draws_besides(context: Context, part: str, run: RecordedSite, name: str) ->
 
 
 def _clamped(single: RecordedSite, double: RecordedSite) -> float:
-    """What probabilities of zero cost less in float32: both libraries put eps in their place.
+    """What probabilities of zero cost less in float32: a small number is put in their place.
 
     A count of what a latent makes impossible, such as an animal that is seen after its death, is
     meant so by the program.
@@ -110,9 +114,12 @@ def _clamped(single: RecordedSite, double: RecordedSite) -> float:
     value = np.asarray(single.value)
     if not (value == np.round(value)).all():
         return 0.0
-    number = (single.log_prob - double.log_prob) / _CLAMPS_APART
-    whole = np.round(number)
-    return float(_CLAMPS_APART * whole[(whole >= 1) & (abs(number - whole) < 1e-3)].sum())
+    less = 0.0
+    for apart in _CLAMPS_APART:
+        number = (single.log_prob - double.log_prob) / apart
+        whole = np.round(number)
+        less += float(apart * whole[(whole >= 1) & (abs(number - whole) < 1e-3)].sum())
+    return less
 
 
 @check(needs=("guide-runs", "model-runs"))
@@ -177,3 +184,7 @@ def no_warnings(context: Context) -> Iterator[Mistake]:
         for text in run.warnings:
             if "deprecat" not in text.lower():  # what is old works as before
                 yield Mistake(f"running the {part} warns: {text.splitlines()[0]} Mend the cause.")
+        for text in run.asides:
+            if "deprecat" not in text.lower():
+                said = f"running the {part} makes the array library warn: {text.splitlines()[0]}"
+                yield Mistake(said, level="note")

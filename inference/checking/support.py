@@ -37,11 +37,17 @@ def whole_numbers_where_counted(context: Context) -> Iterator[Mistake]:
     for name, run in context.prior.sites.items():
         discrete = run.site.family in ("bernoulli", "categorical") or run.distribution in _COUNTS
         if run.site.observed and discrete and not np.array_equal(run.value, np.rint(run.value)):
+            grey = run.site.family == "bernoulli" and 0 <= run.value.min() <= run.value.max() <= 1
+            said = f"{name!r} is {run.distribution} but observes fractions, {_range(run)}; "
             yield Mistake(
-                f"{name!r} is {run.distribution} but observes fractions, {_range(run)}; its score "
-                "of them is no log-likelihood. Binarise or round the data.",
+                said + "its score of them is a cross-entropy, by which the pair trains, and no "
+                "log-likelihood, so that bounds and log_likelihood are no nats of the data. "
+                "Binarise the data where these are to be compared."
+                if grey
+                else said + "its score of them is no log-likelihood. Binarise or round the data.",
                 name,
                 run.line,
+                level="limit" if grey else "error",
             )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.data.rows import Arrays
-from inference.pairs import explaining
+from inference.pairs import explaining, fitted_on, unpacked
 from inference.program.engine import Engine
 
 
@@ -24,3 +24,17 @@ def latent_means(
     if any(np.shape(mean)[:1] != (len(arrays[0]),) for mean in found.values()):
         backend.structure(pair, arrays).check_takes_all(what)
     return found
+
+
+def latent_means_at(
+    fitted: Any, given: tuple[Any, ...], seed: int, what: str
+) -> dict[str, NDArray[Any]]:
+    """The same, given whatever the pair takes: numbers, dictionaries, arguments by name."""
+    given = unpacked(given)
+    found = fitted_on(fitted, given[0] if len(given) == 1 else given)
+    return latent_means(found.backend, found.pair, found.arrays, seed, what)
+
+
+def are_arrays(given: tuple[Any, ...]) -> bool:
+    """Whether a pair is given nothing but arrays."""
+    return all(hasattr(each, "__array__") for each in unpacked(given))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -98,7 +100,8 @@ class Recorded:
         parameters: the names of the parameters that it asked for.
         computed: the values of its `deterministic` statements, by name; they have no density.
         returned: what the function returned, if that was an array.
-        warnings: what the library warned of.
+        warnings: what the library, or the program itself, warned of.
+        asides: what the array library beneath warned of, such as a default that changed.
         noisy: whether it drew random numbers outside of its sample statements, as dropout does.
         baselines: those of the parameters that belong to a site's baseline network, which makes its
             gradient less noisy and has no part in the bound.
@@ -110,6 +113,7 @@ class Recorded:
     computed: Mapping[str, Array] = field(default_factory=dict)
     returned: Array | None = None
     warnings: tuple[str, ...] = ()
+    asides: tuple[str, ...] = ()
     noisy: bool = False
     learning: bool = False
     baselines: frozenset[str] = frozenset()
@@ -185,6 +189,44 @@ def calling_line() -> str:
             return _place(frame, frame.f_lineno)
         frame = frame.f_back
     return ""
+
+
+_ARRAYS = {"torch", "jax", "jaxlib", "numpy"}
+
+
+class Heard:
+    """Warnings of a run, by who raised them: the line that they blame is a caller's."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, bool] = {}
+
+    def __call__(self, message: Warning | str, *_: Any, **__: Any) -> None:
+        """Take the place of `warnings.showwarning`."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_globals.get("__name__") == "warnings":
+            frame = frame.f_back
+        name = str(frame.f_globals.get("__name__", "")) if frame is not None else ""
+        self._said.setdefault(str(message), name.split(".")[0] in _ARRAYS)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Of the library or of the program itself."""
+        return tuple(text for text, aside in self._said.items() if not aside)
+
+    @property
+    def asides(self) -> tuple[str, ...]:
+        """Of the array library beneath."""
+        return tuple(text for text, aside in self._said.items() if aside)
+
+
+@contextmanager
+def hearing() -> Iterator[Heard]:
+    """Keep what is warned of meanwhile."""
+    heard = Heard()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = heard
+        yield heard
 
 
 def raising_line(error: BaseException) -> str:

@@ -12,17 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_flag, check_seed
 from inference.data.arrays import as_array
-from inference.data.pair_arrays import (
-    check_arrays,
-    is_of_the_zoo,
-    precision_of,
-    scored_arrays,
-)
+from inference.data.pair_arrays import check_arrays, is_of_the_zoo, precision_of, scored_arrays
 from inference.data.support import check_askable
 from inference.engines import load_engine
 from inference.errors import ArgumentError
 from inference.pairs import as_given, explaining, unpacked
-from inference.posterior.latent_means import latent_means
+from inference.posterior.latent_means import are_arrays, latent_means, latent_means_at
 from inference.program.engine import Engine
 from inference.training.questions import asking, check_draws, check_latents
 
@@ -139,12 +134,14 @@ class Run:
         return draws if means is None or mean is False else means
 
     def latents(self, *x: ArrayLike, seed: int = 0) -> dict[str, NDArray[Any]]:
-        """The guide's mean of each latent given data, by site name, each with N rows.
+        """The guide's mean of each latent given data, or a dictionary of arguments, N rows each.
 
         Raises:
             DataError, ObjectiveError: if the pair cannot take the data, or only a part of the rows.
         """
         check_seed(seed)
+        if not (is_of_the_zoo(self.pair) or are_arrays(x)):
+            return latent_means_at(self, x, seed, "run.latents")
         return latent_means(self._engine, self.pair, self._data(x), seed, "run.latents")
 
     def encode(self, *x: ArrayLike, seed: int = 0, mean: bool = False) -> NDArray[Any]:
@@ -251,10 +248,9 @@ class Run:
             ArgumentError: if the run has no critic, or it is not known what network it was.
         """
         if self.objective is None or not hasattr(self.objective, "scores"):
-            raise ArgumentError(
-                f"a run under {self.spec['objective']!r} has no critic to ask"
-                + ("; load it with load_run(folder, objective=...)." if self.owned else ".")
-            )
+            said = f"a run under {self.spec['objective']!r} has no critic to ask"
+            load = "; load it with load_run(folder, objective=...)." if self.owned else "."
+            raise ArgumentError(said + load)
         ask, given = self._engine.critic_scores, (self.pair, self.objective, self.owned)
         return explaining(lambda x: ask(*given, x), self._scored(batch))
 

@@ -24,7 +24,6 @@ from inference.engines.numpyro.records import (
     Arrays,
     Recorder,
     as_double,
-    by_position,
     merged,
     quickly,
 )
@@ -52,6 +51,7 @@ class Probe(Recorder):
         """A probe that has run nothing; what it would compile again it takes from this one."""
         twin = Probe(self.pair, self.batch)
         twin._compiled = dict(self._compiled)
+        twin.constants.held = self.constants.held
         return twin
 
     def log_weights(
@@ -83,7 +83,7 @@ class Probe(Recorder):
         with evaluating(self.pair):
             compiled = Compiled(run, options=quickly())
             keys = random.split(random.PRNGKey(1), 1 + sets)
-            single, many = jax.device_get(compiled(by_position(self.batch), self.values, keys))
+            single, many = jax.device_get(compiled(self.given(self.batch), self.values, keys))
         shape = sets, num_particles, -1
         return single.astype(np.float64), many.astype(np.float64).reshape(shape)
 
@@ -112,7 +112,7 @@ class Probe(Recorder):
         with evaluating(self.pair), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compiled = Compiled(run, options=quickly())
-            given = by_position(batch), self.values, dict(values), inputs
+            given = self.given(batch), self.values, dict(values), inputs
             found = jax.device_get(compiled(*given))
         return [(np.asarray(a), np.asarray(b), np.asarray(c)) for a, b, c in found]
 
@@ -139,7 +139,7 @@ class Probe(Recorder):
 
         with evaluating(self.pair), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            jax.eval_shape(run, by_position(self.batch), self.values)
+            jax.eval_shape(run, self.given(self.batch), self.values)
         return kept[0]
 
     @property
@@ -222,7 +222,7 @@ class Probe(Recorder):
             direction = [
                 nudge(noise, leaf.shape) * moves for leaf, moves in zip(leaves, moving, strict=True)
             ]
-            given = jax.tree.map(as_double, (by_position(self.batch), dict(values)))
+            given = jax.tree.map(as_double, (self.given(self.batch), dict(values)))
             staged = jax.jit(jax.value_and_grad(density), compiler_options=quickly()).trace(
                 leaves, *given
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from numpyro.handlers import seed
 from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.numpyro.compiling import Compiled, traced
+from inference.engines.numpyro.constants import Constants
 from inference.engines.numpyro.copies import untouched_parts
 from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.keys import is_key
@@ -28,10 +28,12 @@ from inference.engines.numpyro.site_records import (
     in_numpy,
 )
 from inference.engines.numpyro.traces import Run, run
+from inference.program.batches import Batch
 from inference.program.records import (
     Array,
     Recorded,
     RecordedSite,
+    hearing,
 )
 
 Arrays = dict[int, Any]
@@ -76,6 +78,7 @@ class Recorder:
         self.batch = batch
         self.values: dict[str, Any] = dict(pair.values) if stored else {}
         self.constraints: dict[str, Any] = {}
+        self.constants = Constants(whole=True)
         self._compiled: dict[str, tuple[Any, dict[str, Any]]] = {}
         self._asked: dict[str, set[str]] = {}
 
@@ -101,15 +104,34 @@ class Recorder:
             double: whether to compute in float64.
             fresh: whether to run the Python code again where a compiled program of it is known.
         """
-        arrays, held = by_position(batch), dict(values or {})
+
+        def work() -> Recorded:
+            return self._recorded(part, batch, values, rng_seed, size, double=double, fresh=fresh)
+
+        return self.constants.trying(work)
+
+    def _recorded(
+        self,
+        part: str,
+        batch: tuple[Any, ...],
+        values: Mapping[str, Array] | None,
+        rng_seed: int,
+        size: int | None,
+        *,
+        double: bool,
+        fresh: bool,
+    ) -> Recorded:
+        arrays, held = self.given(batch), dict(values or {})
         shapes = [(n, np.shape(a), str(a.dtype)) for n, a in [*arrays.items(), *held.items()]]
         key = str((part, shapes, size, double))
+        if self.constants.held:
+            key += Batch.of(tuple(by_position(batch).values())).digest()
+            batch = tuple(as_double(batch)) if double else batch
         with (
             evaluating(self.pair),
             jax.enable_x64(double),
-            warnings.catch_warnings(record=True) as heard,
+            hearing() as heard,
         ):
-            warnings.simplefilter("always")
             params = self._begin(part, arrays, held, batch, rng_seed)
             given = jax.tree.map(as_double if double else np.asarray, (arrays, params, held))
             if fresh or key not in self._compiled:
@@ -134,7 +156,8 @@ class Recorder:
             ),
             computed=found["computed"],
             returned=found["returned"],
-            warnings=tuple(dict.fromkeys(str(each.message) for each in heard)),
+            warnings=heard.warnings,
+            asides=heard.asides,
             noisy=kept["noisy"],
             learning=any(
                 not np.array_equal(now, was)
@@ -142,6 +165,10 @@ class Recorder:
                 for now, was in zip(*map(jax.tree.leaves, (state, params[name])), strict=True)
             ),
         )
+
+    def given(self, batch: tuple[Any, ...]) -> Arrays:
+        """What a compiled function takes of a batch: nothing where its data are compiled in."""
+        return {} if self.constants.held else by_position(batch)
 
     def _compile(
         self, key: str, part: str, batch: tuple[Any, ...], size: int | None, given: tuple[Any, ...]

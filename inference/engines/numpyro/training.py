@@ -17,21 +17,21 @@ from numpyro.handlers import block, seed
 from numpyro.infer import SVI
 from numpyro.infer.autoguide import AutoGuide
 
-from inference.engines.numpyro.averages import svi_of, values_of
+from inference.engines.numpyro.averages import svi_of
 from inference.engines.numpyro.compiling import Compiled
+from inference.engines.numpyro.constants import Constants, Held
 from inference.engines.numpyro.devices import find_device
-from inference.engines.numpyro.inspection import describe, inspect
-from inference.engines.numpyro.keys import as_numpy, as_tree
+from inference.engines.numpyro.inspection import inspect
+from inference.engines.numpyro.judging import Judging
 from inference.engines.numpyro.minibatches import Minibatches
 from inference.engines.numpyro.optimisers import optimiser_of
-from inference.engines.numpyro.pairs import StoredPair, as_array, evaluating, parts
-from inference.engines.numpyro.parameters import check_learns, flatten, stored
-from inference.engines.numpyro.svi import attach, bound
-from inference.engines.numpyro.traces import traces
+from inference.engines.numpyro.pairs import parts
+from inference.engines.numpyro.parameters import check_learns
+from inference.engines.numpyro.svi import attach
 from inference.engines.thread_lock import ALONE
-from inference.errors import ArgumentError, RunFolderError
-from inference.program.batches import Batch, Form, leading, on_arrays, plain_form
-from inference.program.program import OWNED, OWNED_STATE, is_owned
+from inference.errors import ArgumentError
+from inference.program.batches import Batch, Form, leading, plain_form
+from inference.program.program import OWNED_STATE
 from inference.program.structure import Structure
 from inference.program.surrogate import Surrogate
 from inference.program.trainer import Settings
@@ -39,7 +39,7 @@ from inference.program.trainer import Settings
 _LONGEST = 4096  # steps of one call of the compiled loop; the size of its buffer of losses
 
 
-class Trainer:
+class Trainer(Judging):
     """Steps of one objective on one pair; see `inference.program.trainer.Trainer`."""
 
     def __init__(self, pair: Any, objective: Any, settings: Settings) -> None:
@@ -72,6 +72,7 @@ class Trainer:
         self._prepared = False  # whether the guide was made ready by a look at the data
         self._lifts = True  # whether real numbers among the arguments can be traced
         self._rows: Any = None  # the order of the epoch that is under way
+        self.constants = Constants(whole=settings.full_batch or not settings.arrays)
         self._loop = Compiled(self._steps)
         self._single = Compiled(self._on_batch, static=(4,))
         self._bound = Compiled(self._valid_bound, static=(3,))
@@ -87,7 +88,7 @@ class Trainer:
         """Sites and plates on one batch; `argument` of a site counts the batch's arrays."""
         batch = Batch.of(batch)
         arrays, guide = self._batch(batch.arrays), parts(self.pair)[1]
-        args, kwargs = batch.form.fill(arrays, as_array)
+        args, kwargs = batch.form.fill(arrays, self._convert)
         if isinstance(guide, AutoGuide) and guide.prototype_trace is None:
             # It draws its starting point from the first key that it sees: let that be SVI.init's.
             self._prepared = True
@@ -98,13 +99,7 @@ class Trainer:
     def start(self, batch: Batch | tuple[Any, ...]) -> None:
         """Initialise parameters and optimiser as `SVI.init` does, from the seed."""
         batch = Batch.of(batch)
-        svi, args, kwargs = self._svi_on(None, batch.form, self._batch(batch.arrays))
-        if self._prepared:
-            # It prepares itself again from the same key, as in upstream's own first run, and what
-            # it draws after that is then drawn from the same keys too.
-            guide: Any = parts(self.pair)[1]
-            guide.prototype_trace = None
-        state = svi.init(random.PRNGKey(self.settings.seed), *args, **kwargs)
+        state, svi, args, kwargs = self.constants.trying(lambda: self._initial(batch))
         for each in self.svi_of.values():
             each.constrain_fn = svi.constrain_fn
         # Put on the device by name, as what the compiled loop returns, or it would compile twice.
@@ -112,15 +107,35 @@ class Trainer:
         params = self.svi.get_params(self.svi_state)
         check_learns(self.svi.loss, params, svi.model, args, kwargs)
 
+    def _initial(self, batch: Batch) -> tuple[Any, SVI, tuple[Any, ...], dict[str, Any]]:
+        """The first state, and what was asked for it with which arguments."""
+        svi, args, kwargs = self._svi_on(None, batch.form, self._batch(batch.arrays))
+        if self._prepared:
+            # It prepares itself again from the same key, as in upstream's own first run, and what
+            # it draws after that is then drawn from the same keys too.
+            guide: Any = parts(self.pair)[1]
+            guide.prototype_trace = None
+        state = svi.init(random.PRNGKey(self.settings.seed), *args, **kwargs)
+        return state, svi, args, kwargs
+
     def run(self, start: int, stop: int) -> NDArray[np.float64]:
         """Steps `start` to `stop` on minibatches; the losses, cut after one that is not finite."""
         stop = min(stop, start + _LONGEST)
         if self._rows is None:
             self._rows = jax.device_put(self.minibatches.first_order(start), self.device)
-        self.svi_state, taken, self._rows, losses = self._loop(
-            self.svi_state, start, stop, self._rows, self.data, self.minibatches.keys
+        self.svi_state, taken, self._rows, losses = self.constants.trying(
+            lambda: self._loop(
+                self.svi_state, start, stop, self._rows, self._given, self.minibatches.keys
+            ),
+            ask=self._ask,
         )
         return np.asarray(losses, dtype=np.float64)[: int(taken) - start]
+
+    def _ask(self) -> None:
+        """Trace the program alone on a minibatch: it may ask for values that this does not have."""
+        size, form = self.settings.batch_size, self.settings.form
+        arrays = tuple(array[:size] for array in self.settings.arrays)
+        self.data_scale(Batch(arrays, form or plain_form(len(arrays))))
 
     def run_batch(self, batch: Batch, step: int) -> float:
         """One step on a batch that the caller brought.
@@ -129,7 +144,13 @@ class Trainer:
         annealing factor; not where the program asks for their values or types. All else is
         compiled in.
         """
+        return self.constants.trying(lambda: self._own_batch(batch, step))
+
+    def _own_batch(self, batch: Batch, step: int) -> float:
         arrays, form, keys = self._batch(batch.arrays), batch.form, self.minibatches.keys
+        if self.constants.held:
+            self.svi_state, loss = self._single(self.svi_state, step, (), keys, Held(batch))
+            return float(loss)
         lifted, numbers = form.lifted(len(arrays))
         if self._lifts and numbers:
             try:
@@ -141,83 +162,16 @@ class Trainer:
         self.svi_state, loss = self._single(self.svi_state, step, arrays, keys, form)
         return float(loss)
 
-    def _functions(self, form: Form) -> tuple[Any, Any]:
-        """Model and guide as functions of a batch's arrays."""
-        model, guide = self.functions
-        return on_arrays(model, form, as_array), on_arrays(guide, form, as_array)
-
-    def evaluate(self, rows: int) -> float:
-        """The judge's bound summed over the validation set, from a fixed seed."""
-        count, total = len(self.valid[0]), 0.0
-        whole, key = count // rows, random.PRNGKey(self.settings.seed)
-        with evaluating(self.pair):
-            for first, end, chunks in ((0, whole * rows, whole), (whole * rows, count, 1)):
-                if first < end:
-                    part = tuple(array[first:end] for array in self.valid)
-                    total += float(self._bound(self.svi_state, part, key, chunks))
-        return total
-
-    def data_scale(self, batch: Batch) -> float:
-        """How many data a row of this batch stands for; looked up once per number of rows."""
-        form, rows = batch.form, batch.rows
-        kind = rows, None if form.plain else form.lifted(len(batch.arrays))[0]
-        if kind not in self.scales:
-            with evaluating(self.pair):
-
-                def look(values: Any, arrays: tuple[Any, ...]) -> None:
-                    found = self._scale_of(random.PRNGKey(0), values, Batch(arrays, form))
-                    self.scales[kind] = found
-
-                jax.eval_shape(look, self._values(self.svi_state), self._batch(batch.arrays))
-        return self.scales[kind]
-
-    def _scale_of(self, key: Any, values: dict[str, Any], batch: Batch) -> float:
-        """As `data_scale`, under tracing, where to look costs nothing at run time."""
-        both = traces(key, values, *self._functions(batch.form), batch.arrays, {})
-        return describe(*both, batch.arrays, can_draw=False).data_scale(batch.rows)
+    @property
+    def _given(self) -> tuple[Any, ...]:
+        """The data that the compiled loop is given: none where they are compiled in."""
+        return () if self.constants.held else self.data
 
     def symptom(self) -> str:
         """What was wrong in the last step, as far as the objective can tell."""
         carried = self.svi_state.mutable_state or {}
         own = {n.removeprefix(OWNED_STATE): v for n, v in carried.items() if OWNED_STATE in n}
         return self.svi.loss.symptom(own) if self.ours else ""
-
-    def fitted(self, values: dict[str, NDArray[Any]]) -> StoredPair:
-        """The trained pair, with values that `values()` gave."""
-        own = self._values(self.svi_state)
-        template = {name: value for name, value in own.items() if not name.startswith(OWNED)}
-        kept = {name: value for name, value in values.items() if not is_owned(name)}
-        return stored(self.pair, kept, template)
-
-    def values(self) -> dict[str, NDArray[Any]]:
-        """The trained values by path, for `rebuild`."""
-        return flatten(self._values(self.svi_state))
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """Everything that the next step depends on."""
-        leaves = jax.tree_util.tree_flatten_with_path(self.svi_state)[0]
-        return {jax.tree_util.keystr(path): as_numpy(leaf) for path, leaf in leaves}
-
-    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
-        """Continue from a state."""
-        own = {name: array.shape for name, array in self.state().items()}
-        if own != {name: array.shape for name, array in arrays.items()}:
-            raise RunFolderError(
-                "the checkpoint holds other parameters or another optimiser than this run; resume "
-                "with the pair and optimizer= that wrote it, or choose another out=."
-            )
-        self._rows = None
-        state = as_tree([arrays[name] for name in own], self.svi_state)
-        self.svi_state = jax.device_put(state, self.device)
-
-    def _tensor(self, array: Any) -> Any:
-        return jax.device_put(array, self.device)
-
-    def _batch(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(self._tensor(array) for array in batch)
-
-    def _values(self, svi_state: Any) -> dict[str, Any]:
-        return values_of(self.svi, svi_state)
 
     def _steps(
         self, svi_state: Any, start: Any, stop: Any, rows: Any, data: tuple[Any, ...], keys: Any
@@ -234,7 +188,7 @@ class Trainer:
 
         def advance(carry: Any) -> Any:
             step, state, rows, losses = carry
-            rows, batch = self.minibatches.of(step, rows, data, keys)
+            rows, batch = self.minibatches.of(step, rows, data or self.settings.arrays, keys)
             state, loss = self._on_batch(state, step, batch, keys, self.settings.form)
             return step + 1, state, rows, losses.at[step - start].set(loss)
 
@@ -243,9 +197,16 @@ class Trainer:
         return svi_state, step, rows, losses
 
     def _on_batch(
-        self, svi_state: Any, step: Any, arrays: tuple[Any, ...], keys: Any, form: Form | None
+        self,
+        svi_state: Any,
+        step: Any,
+        arrays: tuple[Any, ...],
+        keys: Any,
+        form: Form | Held | None,
     ) -> Any:
         """One step of whoever's turn it is."""
+        if isinstance(form, Held):
+            arrays, form = form.batch.arrays, form.batch.form
         phases = sorted(set(self.turns), key=self.turns.index)
         arrays = self.minibatches.binarised(arrays, step, keys)
 
@@ -265,29 +226,8 @@ class Trainer:
         """The SVI of a phase and what it takes: our objectives see functions of arrays alone."""
         svi = self.svi_of[phase]
         if not self.ours or form.plain:
-            return svi, *form.fill(arrays, as_array)
+            return svi, *form.fill(arrays, self._convert)
         svi = copy.copy(svi)
         svi.model, guide = self._functions(form)
         svi.guide = attach(self.svi.loss.during(self.turns[0]), svi.model, guide)
         return svi, arrays, {}
-
-    def _valid_bound(self, svi_state: Any, valid: tuple[Any, ...], key: Any, chunks: int) -> Any:
-        values, keys = self._values(svi_state), random.split(key, chunks)
-
-        def of_chunk(chunk: Any) -> Any:
-            key, arrays = chunk
-            batch = Batch(arrays, self.settings.valid_form or plain_form(len(arrays)))
-            scale = self._scale_of(key, values, batch)
-            functions = self._functions(batch.form)
-            if self.settings.judge is not None:
-                return bound(self.settings.judge, key, values, *functions, *arrays) / scale
-            if self.ours:
-                if batch.form.plain:
-                    functions = self.svi.model, self.svi.guide
-                return bound(self.svi.loss, key, values, *functions, *arrays) / scale
-            args, kwargs = batch.form.fill(arrays, as_array)
-            programs = self.svi.model, self.svi.guide
-            return -self.svi.loss.loss(key, values, *programs, *args, **kwargs) / scale
-
-        split = tuple(a.reshape(chunks, -1, *a.shape[1:]) for a in valid)
-        return lax.map(of_chunk, (keys, split)).sum()

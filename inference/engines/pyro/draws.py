@@ -103,8 +103,8 @@ def one_after_another(each: list[Draws]) -> Draws:
         log_q_sites=_stacked([draws.log_q_sites for draws in each]),
         divergences=_stacked([draws.divergences for draws in each]),
         scored=each[0].scored,
-        values=_stacked([draws.values for draws in each]),
-        logits=_stacked([draws.logits for draws in each]),
+        values=_stacked_late([draws.values for draws in each]),
+        logits=_stacked_late([draws.logits for draws in each]),
         cells=_stacked_cells([draws.cells for draws in each]),
     )
 
@@ -124,6 +124,15 @@ def _stacked_cells(parts: list[Cells | None]) -> Cells | None:
 
 def _stacked(parts: list[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+def _stacked_late(parts: list[Mapping[str, Tensor]]) -> Lazy:
+    """Put together when asked for.
+
+    Where densities alone are read, rows may be other than those of the structure at hand, and their
+    values have no place in its shapes.
+    """
+    return Lazy({n: n for n in parts[0]}, lambda name: torch.cat([part[name] for part in parts]))
 
 
 def _score(site: Mapping[str, Any], densities: Mapping[str, Tensor]) -> Tensor:

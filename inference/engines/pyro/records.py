@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pyro
@@ -24,6 +23,7 @@ from inference.engines.pyro.traces import Run, run, samples
 from inference.program.records import (
     Array,
     Recorded,
+    hearing,
 )
 
 
@@ -73,9 +73,8 @@ class Recorder:
         with (
             self._apart(rng_seed, double=double),
             torch.no_grad(),
-            warnings.catch_warnings(record=True) as heard,
+            hearing() as heard,
         ):
-            warnings.simplefilter("always")
             given = tensors(batch, double=double), held_at(values, double=double), size
             self._begin(part, rng_seed, given)
             args = given[0]
@@ -88,8 +87,9 @@ class Recorder:
             parameters=self._named(made.trace),
             computed={n: v.detach().numpy().copy() for n, v in made.computed.items()},
             returned=returned.detach().numpy().copy() if isinstance(returned, Tensor) else None,
-            warnings=tuple(dict.fromkeys(str(each.message) for each in heard)),
-            baselines=self._baselines(made.trace),
+            warnings=heard.warnings,
+            asides=heard.asides,
+            baselines=self._baselines(made.trace, lambda: self._run(part, *given)[0].trace),
         )
 
     def _begin(self, part: str, rng_seed: int, given: tuple[Any, ...]) -> None:
@@ -142,20 +142,28 @@ class Recorder:
         asked = (n for n, node in run.nodes.items() if node["type"] == "param")
         return tuple(names[id(stored[name])] for name in asked if name in stored)
 
-    def _baselines(self, run: poutine.Trace) -> frozenset[str]:
-        """Public names of the parameters that the baselines of sites depend on."""
+    def _baselines(self, run: poutine.Trace, again: Callable[[], poutine.Trace]) -> frozenset[str]:
+        """Public names of the parameters that the baselines of sites depend on.
+
+        Args:
+            run: what was recorded, without gradients.
+            again: runs it once more.
+        """
+        if not any("baseline" in node["infer"] for _, node in samples(run)):
+            return frozenset()
         found = set[str]()
         named = {n: t for n, t in unconstrained(self.pair).items() if t.requires_grad}
-        for _, node in samples(run):
-            given = node["infer"].get("baseline", {})
-            if "nn_baseline" not in given:
-                continue
-            with torch.enable_grad():
-                out = given["nn_baseline"](given["nn_baseline_input"].detach()).sum()
-            if not out.requires_grad:
-                continue
-            slopes = torch.autograd.grad(out, list(named.values()), allow_unused=True)
-            found |= {n for n, s in zip(named, slopes, strict=True) if s is not None}
+        with torch.enable_grad():
+            for _, node in samples(again()):
+                given = node["infer"].get("baseline", {})
+                out = given.get("baseline_value")
+                if "nn_baseline" in given:
+                    out = given["nn_baseline"](given["nn_baseline_input"].detach())
+                if not (isinstance(out, Tensor) and out.requires_grad):
+                    continue
+                wrt = list(named.values())
+                slopes = torch.autograd.grad(out.sum(), wrt, allow_unused=True, retain_graph=True)
+                found |= {n for n, s in zip(named, slopes, strict=True) if s is not None}
         return frozenset(found)
 
     @contextlib.contextmanager

@@ -262,7 +262,7 @@ def bytes_under_bernoulli() -> Any:
     return bernoulli, guide
 
 
-@mistake("whole-numbers-where-counted", "Binarise", batch=(0.5 * BITS,))
+@mistake("whole-numbers-where-counted", "Binarise", batch=(0.5 * BITS,), outcome="limited")
 def grey_under_bernoulli() -> Any:
     return bernoulli, guide
 
