@@ -240,7 +240,7 @@ def test_what_a_program_counts_outside_of_networks_are_steps(where: str) -> None
 
 
 def test_a_look_reaches_what_the_program_holds_and_no_trainer(monkeypatch: Any) -> None:
-    """With a number beside the data, each new one is a look; it took .3 s, at all that fit holds."""
+    """Each new number beside the data is a look, which took .3 s at all that `fit` holds."""
     net = nn.Linear(2, 1)
 
     def model(x: Tensor, annealing: float) -> None:
@@ -265,4 +265,4 @@ def test_a_look_reaches_what_the_program_holds_and_no_trainer(monkeypatch: Any) 
     batches = [(x, 0.1), (x, 0.2), (x, 0.3)]
     fit((model, guide), batches, steps=3, objective=ELBO(), progress=False)
     assert len(reached) > 3
-    assert max(reached) < 30
+    assert max(reached) < 100  # there were 1,500
