@@ -148,6 +148,11 @@ def log_likelihood(
     if is_unnormalised(structure, method):
         annealed = Annealed(num_chains, num_temperatures, base)
         return _estimate(*log_likelihoods(given, method, annealed, num_particles, seed, chunk_size))
+    if not isinstance(base, str):
+        raise ArgumentError(
+            "base= is for densities up to a constant, whose chains begin there, and this pair's "
+            "density is normalised; leave it out."
+        )
     scores = draws_nothing(structure)
     closed = method == "exact" and hasattr(pair, "log_evidence")
     if method == "exact" and not (closed or scores):

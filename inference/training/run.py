@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_flag, check_seed
 from inference.data.arrays import as_array
+from inference.data.call import unpacked
 from inference.data.pair_arrays import (
     check_arrays,
     is_of_the_zoo,
@@ -21,7 +22,7 @@ from inference.data.pair_arrays import (
 from inference.data.support import check_askable
 from inference.engines import load_engine
 from inference.errors import ArgumentError
-from inference.pairs import as_given, explaining, unpacked
+from inference.pairs import as_given, explaining
 from inference.posterior.latent_means import latent_means
 from inference.program.engine import Engine
 from inference.training.questions import asking, check_draws, check_latents
