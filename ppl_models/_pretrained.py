@@ -190,7 +190,7 @@ def pretrained_info(name: str | Path) -> Weights:
     shipped = {weights.name: weights for weights in _shipped()}
     if name in shipped:
         return shipped[name]
-    raise ValueError(f"There are no weights {name!r}. {_known(name, list(shipped.values()))}")
+    raise ValueError(f"There are no weights {shown(name)}. {_known(name, list(shipped.values()))}")
 
 
 def weights_for(model: str, name: str | Path) -> Weights:
@@ -205,7 +205,7 @@ def weights_for(model: str, name: str | Path) -> Weights:
     except ValueError:
         if not own or str(name).endswith(".toml"):
             raise
-        message = f"There are no weights {name!r} of {model!r}. {_known(name, own)}"
+        message = f"There are no weights {shown(name)} of {model!r}. {_known(name, own)}"
         raise ValueError(message) from None
     if found.model != model:
         of_model = f" Those of {model!r}: {', '.join(w.name for w in own) or 'none'}."
@@ -222,6 +222,6 @@ def _shipped() -> list[Weights]:
 
 def _known(name: object, weights: list[Weights]) -> str:
     known = [each.name for each in weights]
-    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
+    near = difflib.get_close_matches(name if isinstance(name, str) else "", known, n=3, cutoff=0.4)
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
     return f"{hint}There are: {', '.join(known) or 'none'}."
