@@ -112,9 +112,11 @@ class Weights:
         """Name to value, from the file beside the record or the downloaded one.
 
         Raises:
-            ValueError: if the file is damaged: its SHA-256 is not the record's.
+            ValueError: if the file is damaged: its SHA-256 is not the record's, or it holds
+                something else, or values that are not finite.
             FileNotFoundError: if it is neither beside the record nor to be downloaded.
         """
+        from safetensors import SafetensorError
         from safetensors.numpy import load
 
         beside = self.path.with_suffix(".safetensors")
@@ -127,7 +129,19 @@ class Weights:
                 f"{self.sha256}. Install the package again, or make the file anew: "
                 f"{self.result.get('command', 'see the record')}."
             )
-        return {name: value.astype(np.float32) for name, value in load(content).items()}
+        try:
+            held = load(content)
+        except SafetensorError as error:
+            raise ValueError(f"{path} is no file of safetensors: {error}.") from error
+        with np.errstate(over="ignore"):
+            values = {name: value.astype(np.float32) for name, value in held.items()}
+        wrong = [name for name, value in values.items() if not np.isfinite(value).all()]
+        if wrong:
+            raise ValueError(
+                f"{path} has values of {wrong[0]} that are NaN or infinite in single precision; "
+                "train the weights anew."
+            )
+        return values
 
     def _downloaded(self, beside: Path) -> Path:
         target = cache_folder() / "pretrained" / f"{self.name}-{self.sha256[:12]}.safetensors"

@@ -13,12 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from inference.arguments import check_flag, check_seed
 from inference.data.arrays import as_array
 from inference.data.call import unpacked
-from inference.data.pair_arrays import (
-    check_arrays,
-    is_of_the_zoo,
-    precision_of,
-    scored_arrays,
-)
+from inference.data.pair_arrays import check_arrays, is_of_the_zoo, precision_of, scored_arrays
 from inference.data.support import check_askable
 from inference.engines import load_engine
 from inference.errors import ArgumentError
