@@ -54,10 +54,15 @@ def draws_in_support(context: Context) -> Iterator[Mistake]:
     for name, run in context.model.sites.items():
         other = context.guide.sites.get(name)
         if other is not None and not run.site.observed and not run.supported.all():
+            same = "such as a LogNormal or Gamma for positive latents"
+            support = repr(run.site.support)
+            if run.site.angle:
+                same = "such as a VonMises: on the line z and z + 2 pi count as different values"
+                support = "[-pi, pi]"
             yield Mistake(
                 f"the guide ({other.distribution}) draws values {_range(other)} of {name!r}, but "
-                f"its support in the model ({run.distribution}) is {run.site.support!r}; choose a "
-                "guide with the same support, such as a LogNormal or Gamma for positive latents.",
+                f"its support in the model ({run.distribution}) is {support}; choose a guide with "
+                f"the same support, {same}.",
                 name,
                 other.line,
             )

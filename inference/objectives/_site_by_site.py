@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inference.objectives._objective import Objective
 from inference.objectives._score import through_draws
 from inference.objectives.estimates import OF_ELBO
-from inference.objectives.requirements import BERNOULLI_OR_ONE_HOT
+from inference.objectives.requirements import BERNOULLI_OR_ONE_HOT, ENTRIES_APART
 
 if TYPE_CHECKING:
     from inference.program.draws import Draws
@@ -24,7 +24,7 @@ class SiteBySite(Objective):
     pathwise gradient.
     """
 
-    needs = (BERNOULLI_OR_ONE_HOT,)
+    needs = (BERNOULLI_OR_ONE_HOT, ENTRIES_APART)
     estimates = OF_ELBO
     num_particles: int
 

@@ -129,6 +129,23 @@ BERNOULLI_OR_ONE_HOT = Requirement(
 """Discrete latents of each datum that have a relaxation."""
 
 
+def _check_entries_apart(structure: Structure, objective: Any) -> None:
+    for site in structure.proposals:
+        if site.stepwise:
+            raise ObjectiveError(
+                f"{objective!r} changes all entries of {site.name!r} at once, but the guide draws "
+                "it in a scan whose steps go on with the draws of steps before. Use "
+                "RLOO(num_particles=5) or NVIL(), which score the steps as they were drawn; or "
+                "write the steps in a Python loop, each a site of its own."
+            )
+
+
+ENTRIES_APART = Requirement(
+    "entries of a site that are independent given the sites before it", _check_entries_apart
+)
+"""No steps of a scan, in one site, that depend on the steps before."""
+
+
 def _check_drawn(structure: Structure, objective: Any) -> None:
     scored = objective.draw == "score"
     # Of one site alone, all rows have the same constant.

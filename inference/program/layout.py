@@ -158,6 +158,11 @@ class Layout:
         guide = {n: replace(s, direct=direct.get(n, s.direct)) for n, s in self.guide.items()}
         return replace(self, guide=guide) if direct else self
 
+    def with_stepwise(self, names: frozenset[str]) -> Self:
+        """The structure with what the guide draws step by step: see `Site.stepwise`."""
+        guide = {n: replace(s, stepwise=n in names) for n, s in self.guide.items()}
+        return replace(self, guide=guide) if names else self
+
     def is_local(self, name: str) -> bool:
         """Whether the guide draws a site anew for each datum."""
         plates = self.nested.shared_plates

@@ -86,6 +86,9 @@ class Site:
             values; it is not where the program masks them.
         point: whether it is a Delta, or says `point`: all its mass lies at one value, computed
             before.
+        angle: whether its distribution is periodic, one of angles in [-pi, pi].
+        stepwise: whether chances of a guide's discrete draw depend on other entries of it, or on
+            draws after it, as in a scan that goes on with its draws.
         direct: what of a guide's point or factor is computed of parameters themselves, and not only
             of draws before it, among `"value"` and `"density"`: such a guide tells its parameters'
             part through draws from that through log q no longer apart.
@@ -124,6 +127,8 @@ class Site:
     by_row: bool = False
     is_nan: bool = False
     point: bool = False
+    angle: bool = False
+    stepwise: bool = False
     direct: frozenset[str] = frozenset()
 
     @property

@@ -18,10 +18,12 @@ from inference.engines.numpyro import discrete
 from inference.engines.numpyro.compiling import Compiled
 from inference.engines.numpyro.copies import untouched_parts
 from inference.engines.numpyro.inspection import inspect
+from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.parameters import nested
 from inference.engines.numpyro.program import NumPyroProgram
 from inference.engines.numpyro.traces import run
+from inference.program.angles import counted_once
 from inference.program.distributions import says, unwrapped
 from inference.program.draws import Draws
 from inference.program.structure import Structure
@@ -100,7 +102,7 @@ def _reading(
         program = NumPyroProgram(key, values, model, guide, rows, {}, check)
         fixed = {n: jnp.broadcast_to(v, (num_particles, *v.shape)) for n, v in held.items()}
         draws = program.draw(num_particles, divergences=divergences, values=fixed)
-        return read(draws, program.structure, held)
+        return read(counted_once(draws, program.structure, Ops), program.structure, held)
 
     compiled = Compiled(drawn, static=(3,))
 

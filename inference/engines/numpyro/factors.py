@@ -100,7 +100,21 @@ def flow(jaxpr: Any, inputs: list[set[str]], *, but: tuple[str, ...] = ()) -> li
             found = [set() for _ in equation.outvars]
         elif equation.primitive.name in ("jit", "pjit") and inner is not None:
             found = flow(inner.jaxpr, each, but=but)
+        elif equation.primitive.name == "scan":
+            found = _through_steps(equation.params, each, but)
         else:
             found = [set().union(*each)] * len(equation.outvars)
         known |= dict(zip(equation.outvars, found, strict=True))
     return [of(variable) for variable in jaxpr.outvars]
+
+
+def _through_steps(params: Any, inputs: list[set[str]], but: tuple[str, ...]) -> list[set[str]]:
+    """What a scan's outputs are computed from: what it carries is that of all steps."""
+    first, count = params["num_consts"], params["num_carry"]
+    fixed, carried, rows = inputs[:first], inputs[first : first + count], inputs[first + count :]
+    while True:
+        found = flow(params["jaxpr"].jaxpr, [*fixed, *carried, *rows], but=but)
+        more = [old | new for old, new in zip(carried, found[:count], strict=True)]
+        if more == carried:
+            return [*carried, *found[count:]]
+        carried = more

@@ -7,8 +7,9 @@ from typing import Any
 
 from jax import Array, lax
 from numpyro.contrib.control_flow.cond import cond_wrapper
-from numpyro.handlers import replay, scale
-from numpyro.primitives import _PYRO_STACK, Messenger
+from numpyro.distributions import Unit
+from numpyro.handlers import replay, scale, uncondition
+from numpyro.primitives import _PYRO_STACK, Messenger, prng_key
 
 from inference.engines.numpyro.discrete import family, relaxed_draw, unmasked
 from inference.program.program import Relaxation
@@ -39,24 +40,48 @@ class Steer(Messenger):
 
     def process_message(self, msg: Any) -> None:
         """Choose the value of a latent site."""
-        if msg["type"] == "control_flow" and self.values:
+        if msg["type"] == "control_flow":
             # A scan has drawn before anybody outside sees a site; it hands values on to its steps.
-            msg["kwargs"]["substitute_stack"].append(("substitute", dict(self.values)))
+            steps = msg["kwargs"]["substitute_stack"]
+            if self.detach or self.relax is not None:
+                steps.append(("substitute", self._drawn_inside))
+            if self.values:
+                steps.append(("substitute", dict(self.values)))
         if msg["type"] != "sample":
             return
         msg["scales"] = tuple(each.scale for each in _PYRO_STACK if isinstance(each, scale))
         if msg["is_observed"]:
             return
-        msg["soft"] = self.relax is not None and family(msg["fn"])[0] in ("bernoulli", "one-hot")
+        msg["soft"] = self._is_relaxed(msg)
         if msg["name"] in self.whole:
             msg["fn"] = unmasked(msg["fn"])
         if msg["name"] in self.values:
             msg["value"], msg["intermediates"] = self.values[msg["name"]], []
         elif msg["soft"] and msg["value"] is None:
-            assert self.relax is not None
-            msg["value"] = relaxed_draw(
-                msg["fn"], msg["kwargs"]["rng_key"], self.relax.temperature, hard=self.relax.hard
-            )
+            msg["value"] = self._relaxed(msg)
+
+    def _drawn_inside(self, site: Mapping[str, Any]) -> Any:
+        """What a latent site has in a scan or a branch, which goes on with it; None: its own.
+
+        Cut or relaxed outside only, a draw would be one value to its density and another to the
+        step that follows.
+        """
+        drawn = site["type"] == "sample" and not site["is_observed"] and site["value"] is None
+        if not drawn or site["name"] in self.values:
+            return None
+        if self._is_relaxed(site):
+            return self._relaxed(site)
+        key, shape = site["kwargs"]["rng_key"], site["kwargs"]["sample_shape"]
+        value = site["fn"](rng_key=key, sample_shape=shape)
+        return lax.stop_gradient(value) if self.detach else value
+
+    def _is_relaxed(self, site: Mapping[str, Any]) -> bool:
+        return self.relax is not None and family(site["fn"])[0] in ("bernoulli", "one-hot")
+
+    def _relaxed(self, site: Mapping[str, Any]) -> Array:
+        assert self.relax is not None
+        key = site["kwargs"]["rng_key"]
+        return relaxed_draw(site["fn"], key, self.relax.temperature, hard=self.relax.hard)
 
     def postprocess_message(self, msg: Any) -> None:
         """Cut the gradient of a latent site's value."""
@@ -83,3 +108,26 @@ class Replay(replay):
             if site["type"] == "sample" and not site["is_observed"]
         }
         msg["kwargs"]["substitute_stack"].append(("substitute", drawn))
+
+
+class Blind(uncondition):
+    """NumPyro's `uncondition`, which its `scan` and `cond` know nothing of.
+
+    There a step goes on with the data, while the site is drawn anew outside of the scan.
+    """
+
+    def process_message(self, msg: Any) -> None:
+        """Draw what is observed where it is observed."""
+        if msg["type"] == "control_flow":
+            msg["kwargs"]["substitute_stack"].append(("substitute", _in_place_of_data))
+        elif msg["type"] == "sample" and msg.get("_control_flow_done"):
+            msg["is_observed"] &= isinstance(msg["fn"], Unit)
+        else:
+            super().process_message(msg)
+
+
+def _in_place_of_data(site: Mapping[str, Any]) -> Any:
+    """A draw of an observed site; None of others, and of a factor, which draws nothing."""
+    if site["type"] != "sample" or not site["is_observed"] or isinstance(site["fn"], Unit):
+        return None
+    return site["fn"](rng_key=prng_key(), sample_shape=site["kwargs"]["sample_shape"])

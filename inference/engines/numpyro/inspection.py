@@ -19,7 +19,9 @@ from inference.engines.numpyro.computed_scales import Scales, described
 from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.points import direct_parts
+from inference.engines.numpyro.scans import stepwise
 from inference.engines.numpyro.traces import Trace, samples, scale_of, traces
+from inference.program.angles import is_angle
 from inference.program.batches import kept_of, rows_among
 from inference.program.distributions import (
     any_order,
@@ -51,6 +53,7 @@ def inspect(
 
     draws, kept = can_draw(model), kept_of(model)
     found = describe(*both, args, can_draw=draws, factors=factors, kwargs=kwargs, kept=kept)
+    found = found.with_stepwise(stepwise(guide, both[0], args, kwargs))
     return replace(found, on=on).with_direct(direct)
 
 
@@ -158,6 +161,7 @@ def _site(
         by_row=comes_with_rows(support),
         is_nan=missing and _is_nan(site),
         point=isinstance(innermost(site["fn"]), Delta) or says(site["fn"], "point"),
+        angle=is_angle(site["fn"]),
     )
 
 

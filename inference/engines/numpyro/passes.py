@@ -17,6 +17,7 @@ from inference.engines.numpyro.frames import Frames, density
 from inference.engines.numpyro.handlers import Steer
 from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.points import direct_parts
+from inference.engines.numpyro.scans import stepwise
 from inference.engines.numpyro.traces import Trace, rows_in, samples, scale_of, traces
 from inference.program.batches import kept_of
 from inference.program.structure import Structure, can_draw
@@ -151,7 +152,8 @@ class Passes:
                     (guide_trace, model_trace),
                 ),
             )
-            found = found.with_direct(direct_parts(self.guide, guide_trace, self.args, self.kwargs))
+            look = self.guide, guide_trace, self.args, self.kwargs
+            found = found.with_direct(direct_parts(*look)).with_stepwise(stepwise(*look))
             found = self.check(found) or found
             self._frames = Frames(self._with_parents(found, guide_trace, model_trace))
 

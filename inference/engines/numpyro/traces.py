@@ -12,7 +12,7 @@ from jax import Array, random
 from numpyro import handlers
 from numpyro.distributions import Unit
 
-from inference.engines.numpyro.handlers import Replay, Steer
+from inference.engines.numpyro.handlers import Blind, Replay, Steer
 from inference.engines.thread_lock import ALONE
 from inference.program.generators import rows_drawn
 from inference.program.program import OWNED
@@ -97,7 +97,7 @@ def run(
     """
     with ALONE:
         if blind:
-            part = handlers.uncondition(part)
+            part = Blind(part)
         if key is not None:
             part = handlers.seed(part, key)
         if replay is not None:

@@ -20,11 +20,13 @@ from inference.engines.pyro import discrete
 from inference.engines.pyro.copies import untouched_parts
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.isolation import random_states, untouched
+from inference.engines.pyro.ops import Ops
 from inference.engines.pyro.pairs import evaluating, parts
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.traces import proposing, run
 from inference.engines.thread_lock import ALONE
+from inference.program.angles import angles, counted_once
 from inference.program.distributions import says, unwrapped
 from inference.program.draws import Draws
 from inference.program.program import OWNED
@@ -130,10 +132,12 @@ def _reading(
         fixed = {name: value.expand(num_particles, *value.shape) for name, value in values}
         with repeatable(pair, _seed(rng_seed, *draw)):
             args = tensors(pair, rows)
-            own = inspect(model, guide, args, {}) if fixed else structure  # shapes of these rows
+            own = structure
+            if fixed or angles(structure):  # values are looked at: in the shapes of these rows
+                own = inspect(model, guide, args, {})
             program = PyroProgram(model, guide, args, {}, own, vectorised=broadcasts)
             draws = program.draw(num_particles, divergences=divergences, values=fixed)
-            return read(draws, structure, held, num_particles)
+            return read(counted_once(draws, own, Ops), structure, held, num_particles)
 
     return scored
 

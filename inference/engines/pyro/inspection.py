@@ -35,6 +35,7 @@ from inference.engines.pyro.traces import (
     samples,
     trace_pair,
 )
+from inference.program.angles import is_angle
 from inference.program.batches import kept_of, rows_among
 from inference.program.containers import mapped
 from inference.program.distributions import (
@@ -217,6 +218,7 @@ def _site(
         by_row=comes_with_rows(support),
         is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),
         point=isinstance(innermost(site["fn"]), Delta) or says(site["fn"], "point"),
+        angle=is_angle(site["fn"]),
     )
 
 

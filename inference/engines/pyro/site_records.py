@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pyro.distributions import constraints
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
+from inference.program.angles import within_a_turn
 from inference.program.records import RecordedSite, calling_line
 from inference.program.sites import Plate, Site
 
@@ -54,7 +56,7 @@ def recorded(node: Mapping[str, Any], site: Site, lines: Mapping[str, str]) -> R
         log_prob=_scored(node).detach().numpy().copy(),
         scale=float(torch.as_tensor(node["scale"]).double().mean()),
         line=lines.get(site.name, ""),
-        supported=np.array(True) if support is None else support.check(node["value"]).numpy(),
+        supported=_supported(support, node["value"], site),
         invalid=invalid,
         counted=(_counted(fn) & torch.as_tensor(mask)).numpy().copy(),
     )
@@ -66,6 +68,13 @@ def _size(plate: Plate, site: Site) -> dict[str, int]:
         return {}
     size = site.batch_shape[plate.dim]
     return {"size": size, "full_size": size}
+
+
+def _supported(support: Any, value: Tensor, site: Site) -> NDArray[Any]:
+    """Whether a value lies in the support; a drawn angle within a turn, though it has any here."""
+    if site.angle and not site.observed:
+        return within_a_turn(value).numpy()
+    return np.array(True) if support is None else support.check(value).numpy()
 
 
 def _scored(node: Mapping[str, Any]) -> Tensor:

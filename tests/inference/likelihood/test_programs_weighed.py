@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 
+import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as npdist
@@ -18,7 +19,15 @@ from pyro.infer.autoguide import AutoNormal
 from pyro.infer.reparam import SplitReparam
 from scipy import integrate, stats
 
-from inference import active_units, bound_parts, fit, log_likelihood, psis_k_hat, valid_objectives
+from inference import (
+    active_units,
+    bound_parts,
+    check_pair,
+    fit,
+    log_likelihood,
+    psis_k_hat,
+    valid_objectives,
+)
 from inference.errors import ObjectiveError
 
 STEADY = {"steps": 1, "learning_rate": 1e-6, "progress": False}
@@ -47,16 +56,43 @@ def test_parts_of_a_split_latent_are_no_discrete_latents():
     assert_allclose(found, want, atol=5 / np.sqrt(280))
 
 
-def test_a_latent_on_the_circle():
-    """Its law has no rsample, and is not discrete; 5,000 draws, half of which count, and more."""
+def angle_in_pyro(x):
+    with pyro.plate("data", len(x)):
+        z = pyro.sample("z", dist.VonMises(0.0, 1.0))
+        pyro.sample("x", dist.Normal(torch.cos(z), 0.5), obs=x)
 
-    def model(x):
-        with pyro.plate("data", len(x)):
-            z = pyro.sample("z", dist.VonMises(0.0, 1.0))
-            pyro.sample("x", dist.Normal(torch.cos(z), 0.5), obs=x)
 
-    x = np.array([0.4, 1.1, 0.7], np.float32)  # of angles far from where the circle closes
-    run = fit((model, WIDE(model)), x, **STEADY)
+def on_the_line_in_pyro(x):
+    scale = pyro.param("scale", torch.tensor(3.0))
+    with pyro.plate("data", len(x)):
+        pyro.sample("z", dist.Normal(0.0, scale))
+
+
+def angle_in_numpyro(x):
+    with numpyro.plate("data", len(x)):
+        z = numpyro.sample("z", npdist.VonMises(0.0, 1.0))
+        numpyro.sample("x", npdist.Normal(jnp.cos(z), 0.5), obs=x)
+
+
+def on_the_line_in_numpyro(x):
+    scale = numpyro.param("scale", 3.0)
+    with numpyro.plate("data", len(x)):
+        numpyro.sample("z", npdist.Normal(0.0, scale))
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [(angle_in_pyro, on_the_line_in_pyro), (angle_in_numpyro, on_the_line_in_numpyro)],
+    ids=["pyro", "numpyro"],
+)
+def test_a_latent_on_the_circle_counts_once(pair):
+    """Its law has no rsample, is not discrete, and repeats where a guide on the line goes on.
+
+    5,000 draws, standard deviation .025: one in 1e5 is off by more. With a density that repeats,
+    each turn that the guide reaches adds as much again.
+    """
+    x = np.array([-0.8, 0.4, 1.1], np.float32)
+    run = fit(pair, x, **STEADY)
 
     def density(x):
         def joint(z):
@@ -65,7 +101,9 @@ def test_a_latent_on_the_circle():
         return integrate.quad(joint, -np.pi, np.pi)[0]
 
     found = log_likelihood(run, x, num_particles=5_000).per_datum
-    assert_allclose(found, [np.log(density(each)) for each in x.astype(float)], atol=0.1)
+    assert_allclose(found, [np.log(density(each)) for each in x.astype(float)], atol=0.11)
+    blamed = [finding.check for finding in check_pair(pair, x).failed]
+    assert "draws-in-support" in blamed
 
 
 COUNTS = np.random.default_rng(1).poisson(2.0, (6, 4)).astype(np.float32)
