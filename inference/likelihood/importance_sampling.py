@@ -149,8 +149,7 @@ def log_likelihood(
         annealed = Annealed(num_chains, num_temperatures, base)
         return _estimate(*log_likelihoods(given, method, annealed, num_particles, seed, chunk_size))
     check_no_base(base)
-    scores = draws_nothing(structure)
-    closed = method == "exact" and hasattr(pair, "log_evidence")
+    scores, closed = draws_nothing(structure), method == "exact" and hasattr(pair, "log_evidence")
     if method == "exact" and not (closed or scores):
         raise ArgumentError(
             "method='exact' needs a pair with log_evidence(x), which this one does not have; use "

@@ -178,7 +178,7 @@ def _reachable(root: Any) -> tuple[dict[str, Any], dict[str, tuple[dict[str, Any
 
 def _attributes(value: Any) -> dict[str, Any]:
     """An object's attributes; those of arrays and of torch's iterators are none of ours."""
-    plain = has(value, "__dict__") and not has(value, "dtype")
+    plain = hasattr(value, "__dict__") and not hasattr(value, "dtype")
     return value.__dict__ if plain and not isinstance(value, (type, FunctionType)) else {}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock, Mock
 
@@ -85,7 +86,7 @@ def test_a_mock_is_told_what_it_is() -> None:
 
 
 def test_a_list_that_cannot_be_gone_through_is_refused() -> None:
-    with pytest.raises(ArgumentError, match="bandwidths cannot be gone through: .*: not open"):
+    with pytest.raises(ArgumentError, match=r"bandwidths cannot be gone through: .*: not open"):
         mmd_test(X, X, bandwidths=Broken())  # pyright: ignore[reportArgumentType]
 
 
@@ -123,7 +124,7 @@ def test_long_texts_are_shown_short() -> None:
             ask()
         assert len(str(caught.value)) < 700
     with pytest.raises(ArgumentError, match="path must be a path that the system takes"):
-        results(path="x" * 9000)
+        results(path=Path("x" * 9000))
 
 
 def test_a_start_of_chains_is_for_densities_that_have_chains() -> None:
