@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import inspect
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -45,9 +45,7 @@ def objects_of(pair: Any) -> dict[str, Any]:
             found |= getattr(owner, "_modules", {})  # of a torch module
         function = getattr(part, "__func__", part)
         if isinstance(function, FunctionType):
-            found |= inspect.getclosurevars(function).nonlocals
-            used = set(function.__code__.co_names)
-            found |= {n: v for n, v in function.__globals__.items() if n in used}
+            found |= closed_over(function) | named_in(function)
     return found
 
 
@@ -58,6 +56,21 @@ def held_by(value: Any) -> dict[str, Any]:
         if kind.__module__.split(".")[0] not in _NO_NETWORKS:
             found |= {n: v for n, v in vars(kind).items() if not n.startswith("__")}
     return found | getattr(value, "__dict__", {})
+
+
+def closed_over(function: FunctionType) -> dict[str, Any]:
+    """What a function closes over, as far as it has a value yet."""
+    found: dict[str, Any] = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):  # not assigned yet
+            found[name] = cell.cell_contents
+    return found
+
+
+def named_in(function: FunctionType) -> dict[str, Any]:
+    """The globals of its module that a function may use; names of attributes are among them."""
+    known = function.__globals__
+    return {name: known[name] for name in function.__code__.co_names if name in known}
 
 
 def reached_from(value: Any, libraries: tuple[str, ...]) -> list[Any]:
@@ -79,8 +92,7 @@ def reached_from(value: Any, libraries: tuple[str, ...]) -> list[Any]:
     if isinstance(value, FunctionType):
         if (value.__module__ or "").split(".")[0] in libraries:
             return []
-        named = inspect.getclosurevars(value)
-        return [*named.nonlocals.values(), *named.globals.values()]
+        return [*closed_over(value).values(), *named_in(value).values()]
     if isinstance(value, (list, tuple)):
         return list(value)
     if isinstance(value, dict):

@@ -12,7 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, random
 from jax.core import Tracer
-from numpyro.distributions import Delta, TransformedDistribution
+from numpyro.distributions import (
+    Delta,
+    ExpandedDistribution,
+    Independent,
+    MaskedDistribution,
+    TransformedDistribution,
+)
 
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.computed_scales import Scales, described
@@ -32,9 +38,13 @@ from inference.program.distributions import (
     says,
     sequential_part,
     support_of,
+    unwrapped,
 )
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw
+
+_PLAIN = ("numpyro.distributions.continuous", "numpyro.distributions.discrete")
+_WRAPPERS = (ExpandedDistribution, Independent, MaskedDistribution)
 
 
 def inspect(
@@ -177,12 +187,29 @@ def _described(site: Mapping[str, Any], full: Mapping[str, int], scales: list[An
 
 
 def _density_shape(site: Mapping[str, Any]) -> tuple[int, ...] | None:
-    """The shape of a log density; None where there is none, which others report in better words."""
+    """The shape of a log density; None where there is none, which others report in better words.
+
+    Of NumPyro's own laws it is worked out by the rule that they keep: writing out each density
+    once more would be a tenth of what a first look at a pair takes.
+    """
+    fn, value = site["fn"], tuple(jnp.shape(site["value"]))
+    parts = [type(part) for part in unwrapped(fn)]
+    events = len(value) - len(fn.event_shape)
+    fits = events >= 0 and value[events:] == tuple(fn.event_shape)
+    if fits and all(part in _WRAPPERS or part.__module__ in _PLAIN for part in parts):
+        return _together(value[:events], tuple(fn.batch_shape))
     given = (site["intermediates"],) if site.get("intermediates") else ()
     try:
         found: Any = jax.eval_shape(lambda: site["fn"].log_prob(site["value"], *given))
         return tuple(found.shape)
     except Exception:
+        return None
+
+
+def _together(*shapes: tuple[int, ...]) -> tuple[int, ...] | None:
+    try:
+        return tuple(jnp.broadcast_shapes(*shapes))
+    except ValueError:
         return None
 
 
