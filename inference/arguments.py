@@ -5,6 +5,7 @@ Each takes the argument's name and its value, and returns the value.
 
 from __future__ import annotations
 
+import errno
 import itertools
 import math
 import numbers
@@ -15,7 +16,7 @@ from typing import Any, TypeGuard, TypeVar, overload
 
 import numpy as np
 
-from inference.descriptions import shown
+from inference.descriptions import said, shown
 from inference.errors import ArgumentError
 
 T = TypeVar("T")
@@ -25,6 +26,7 @@ _COUNTS_OF_DRAWS = ("num_particles", "num_outer", "num_draws", "num_chains")
 _MOST: dict[str, int] = {**dict.fromkeys(_COUNTS_OF_DRAWS, 10**8), "hidden_dim": 10**6}
 _MOST_OF_ANYTHING = 10**12
 _LONGEST = 10**9  # seconds, some 31 years
+_FASTEST = 1e30  # which Adam divides by 1 - beta
 _LARGEST = float(np.finfo(np.float32).max)
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
@@ -82,6 +84,11 @@ def check_positive(name: str, value: Any, *, optional: bool = False) -> float | 
         raise ArgumentError(
             f"seconds must be at most {_LONGEST:,}, which is 31 years, got {float(value):.3g}. "
             "Leave seconds= out and pass steps= or epochs= for a run that time does not end."
+        )
+    if name.endswith("learning_rate") and value > _FASTEST:
+        raise ArgumentError(
+            f"{name} must be at most {_FASTEST:.0e}, got {float(value):.3g}: a step of that size "
+            "leaves single precision. 1e-3 is usual for Adam."
         )
     return _in_plain_numbers(name, value)
 
@@ -160,6 +167,14 @@ def check_path(name: str, value: Any) -> Path:
     path = os.fspath(value)
     if isinstance(path, bytes) or "\0" in path or not _is_encodable(path):
         raise ArgumentError(f"{name} must be a path of text, got {shown(value)}.")
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise ArgumentError(
+                f"{name} must be a path that the system takes, and of {shown(value)} it says: "
+                f"{error.strerror}."
+            ) from error
     return Path(path)
 
 
@@ -203,12 +218,18 @@ def listed(name: str, value: Any) -> list[Any] | None:
     Words and mappings are no lists of anything.
 
     Raises:
-        ArgumentError: if it does not end.
+        ArgumentError: if it does not end, or raises.
     """
     words = isinstance(value, (str, bytes, bytearray, memoryview, Mapping))
     if words or not isinstance(value, Iterable) or getattr(value, "shape", (1,)) == ():
         return None
-    found = list(itertools.islice(value, _MOST_ENTRIES + 1))
+    try:
+        found = list(itertools.islice(value, _MOST_ENTRIES + 1))
+    except Exception as error:  # of a class or a generator of the user's
+        raise ArgumentError(
+            f"{name} cannot be gone through: {shown(value)} raises {type(error).__name__}: "
+            f"{said(error)}."
+        ) from error
     if len(found) > _MOST_ENTRIES:
         raise ArgumentError(f"{name} must have at most {_MOST_ENTRIES:,} entries, got more.")
     return found

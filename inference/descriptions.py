@@ -56,10 +56,42 @@ class _Short(reprlib.Repr):
 
 def shown(value: Any) -> str:
     """A value in one short line, for a message; an array by its shape."""
-    shape = getattr(value, "shape", None)
-    if isinstance(shape, tuple) and hasattr(value, "dtype") and math.prod(shape) > 8:
-        return f"{type(value).__name__} of shape {shape} and dtype {value.dtype}"
+    if has(value, "shape", "dtype"):
+        try:
+            if math.prod(value.shape) > 8:
+                return f"{type(value).__name__} of shape {value.shape} and dtype {value.dtype}"
+        except Exception:  # of a shape that is none
+            return f"an object of type {type(value).__name__}"
     return " ".join(_Short().repr(value).split())
+
+
+_NOBODYS = "_a_name_that_nobody_gave"
+
+
+def has(value: Any, *names: str) -> bool:
+    """Whether a value has all of these attributes, and not whichever it is asked for.
+
+    A mock has, and `torch.ops`: what they answer says nothing. What raises another error than an
+    AttributeError when it is asked, as a closed file of arrays does, has none.
+    """
+    try:
+        return all(hasattr(value, name) for name in names) and not hasattr(value, _NOBODYS)
+    except Exception:
+        return False
+
+
+def answers_anything(value: Any) -> bool:
+    """Whether a value has any attribute that it is asked for, as a mock has."""
+    try:
+        return hasattr(value, _NOBODYS)
+    except Exception:
+        return False
+
+
+def said(error: BaseException) -> str:
+    """What an error says, in one line without a full stop; its type where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def name_of(value: Any) -> str:

@@ -8,17 +8,17 @@ begins here, so that all of them take the same and refuse the same in the same w
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
 from numpy.typing import ArrayLike
 
 from inference.data.call import arguments_from, rows_of
 from inference.data.pair_arrays import check_arrays, is_of_the_zoo, precision_of, scored_arrays
 from inference.data.rows import Arrays
+from inference.descriptions import answers_anything, has, shown
 from inference.engines import ENGINES, check_engine, engine_name, load_engine
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError, ZooError
 from inference.program.batches import Batch
@@ -143,7 +143,7 @@ def as_pair(value: Any) -> tuple[Any, str | None]:
     Anything else is returned as it is.
     """
     engine = None
-    if isinstance(value, FittedRun):
+    if _is_run(value):
         value, engine = value.pair, value.spec.get("pair", {}).get("engine")
     if isinstance(value, tuple) and len(value) == 2:
         owner = getattr(value[0], "__self__", None)
@@ -155,13 +155,17 @@ def as_pair(value: Any) -> tuple[Any, str | None]:
     return value, engine
 
 
+def _is_run(value: Any) -> TypeGuard[FittedRun]:
+    return has(value, "pair", "spec", "rows") and isinstance(value.spec, dict)
+
+
 def as_given(x: Any, name: str) -> tuple[Any, ...]:
     """One array or a tuple of arrays as a tuple.
 
     Raises:
         DataError: if it is a dataset, or holds nothing.
     """
-    splits = [split for split in ("train", "valid", "test") if hasattr(x, split)]
+    splits = [split for split in ("train", "valid", "test") if has(x, split)]
     if len(splits) > 1:
         raise DataError(
             f"{name} must be an array or a tuple of arrays, got a dataset; pass one of its splits, "
@@ -171,32 +175,6 @@ def as_given(x: Any, name: str) -> tuple[Any, ...]:
     if not parts:
         raise DataError(f"{name} is an empty tuple; pass an array or a tuple of arrays.")
     return parts
-
-
-def unpacked(batch: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arrays of `f(*batch)`, of which `f((x, y))` is another way to write `f(x, y)`."""
-    if len(batch) == 1 and isinstance(batch[0], tuple) and any(map(_is_array, batch[0])):
-        return batch[0]
-    return batch
-
-
-def named_apart(
-    pair: Any, batch: tuple[Any, ...], named: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What `f(pair, *batch, **named)` hands on by position and by name.
-
-    A dictionary alone, as `fit` takes it, is of arguments by name where the model has them all.
-    """
-    given = unpacked(batch)
-    if len(given) == 1 and isinstance(given[0], dict) and given[0] and not named:
-        model = pair[0] if isinstance(pair, tuple) else getattr(pair, "model", None)
-        try:
-            known = inspect.signature(model).parameters  # pyright: ignore[reportArgumentType]
-        except (TypeError, ValueError):
-            return given, named
-        if set(given[0]) <= set(known):
-            return (), dict(given[0])
-    return given, named
 
 
 def _check_made(pair: tuple[Any, ...]) -> None:
@@ -246,12 +224,17 @@ def check_pair_type(pair: Any) -> None:
     remedy = ""
     if isinstance(pair, type):
         remedy = f" Pass an instance of the class: {pair.__name__}(...)."
-    elif isinstance(pair, FittedRun):
+    elif answers_anything(pair):
+        remedy = " It has whatever attribute it is asked for, as a mock has, and so no model."
+    elif _is_run(pair):
         remedy = " Pass its pair: run.pair."
+    elif (raised := _raises(pair)) is not None:
+        remedy = f" Asked for its model and guide, it raises {type(raised).__name__}: {raised}."
     elif hasattr(pair, "model") and hasattr(pair, "guide"):
         return
     elif isinstance(pair, (str, os.PathLike)):
-        remedy = f" Read a run from its folder, or make a pair: load_run({str(pair)!r}) or create."
+        path = shown(str(pair))
+        remedy = f" Read a run from its folder, or make a pair: load_run({path}) or create."
     elif callable(pair):
         remedy = (
             " A model by itself has no posterior; pass its guide too, both as one argument: "
@@ -260,13 +243,21 @@ def check_pair_type(pair: Any) -> None:
         )
     elif hasattr(pair, "run") and hasattr(pair, "results"):
         remedy = " Pass one of its runs: comparison.run(pair, objective)."
-    raise ArgumentError(
-        f"pair must be {_FORMS}; got {getattr(pair, '__name__', type(pair).__name__)}.{remedy}"
+    named = (
+        getattr(pair, "__name__", type(pair).__name__)
+        if has(pair, "__name__")
+        else (type(pair).__name__)
     )
+    raise ArgumentError(f"pair must be {_FORMS}; got {named}.{remedy}")
 
 
-def _is_array(value: Any) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "dtype")
+def _raises(pair: Any) -> Exception | None:
+    """What an object raises when it is asked for its model and guide, if anything."""
+    try:
+        _ = getattr(pair, "model", None), getattr(pair, "guide", None)
+    except Exception as error:  # of a property of the user's
+        return error
+    return None
 
 
 def _first_line(error: Exception) -> str:

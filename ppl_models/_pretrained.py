@@ -112,9 +112,11 @@ class Weights:
         """Name to value, from the file beside the record or the downloaded one.
 
         Raises:
-            ValueError: if the file is damaged: its SHA-256 is not the record's.
+            ValueError: if the file is damaged: its SHA-256 is not the record's, or it holds
+                something else, or values that are not finite.
             FileNotFoundError: if it is neither beside the record nor to be downloaded.
         """
+        from safetensors import SafetensorError
         from safetensors.numpy import load
 
         beside = self.path.with_suffix(".safetensors")
@@ -127,7 +129,19 @@ class Weights:
                 f"{self.sha256}. Install the package again, or make the file anew: "
                 f"{self.result.get('command', 'see the record')}."
             )
-        return {name: value.astype(np.float32) for name, value in load(content).items()}
+        try:
+            held = load(content)
+        except SafetensorError as error:
+            raise ValueError(f"{path} is no file of safetensors: {error}.") from error
+        with np.errstate(over="ignore"):
+            values = {name: value.astype(np.float32) for name, value in held.items()}
+        wrong = [name for name, value in values.items() if not np.isfinite(value).all()]
+        if wrong:
+            raise ValueError(
+                f"{path} has values of {wrong[0]} that are NaN or infinite in single precision; "
+                "train the weights anew."
+            )
+        return values
 
     def _downloaded(self, beside: Path) -> Path:
         target = cache_folder() / "pretrained" / f"{self.name}-{self.sha256[:12]}.safetensors"
@@ -190,7 +204,7 @@ def pretrained_info(name: str | Path) -> Weights:
     shipped = {weights.name: weights for weights in _shipped()}
     if name in shipped:
         return shipped[name]
-    raise ValueError(f"There are no weights {name!r}. {_known(name, list(shipped.values()))}")
+    raise ValueError(f"There are no weights {shown(name)}. {_known(name, list(shipped.values()))}")
 
 
 def weights_for(model: str, name: str | Path) -> Weights:
@@ -205,7 +219,7 @@ def weights_for(model: str, name: str | Path) -> Weights:
     except ValueError:
         if not own or str(name).endswith(".toml"):
             raise
-        message = f"There are no weights {name!r} of {model!r}. {_known(name, own)}"
+        message = f"There are no weights {shown(name)} of {model!r}. {_known(name, own)}"
         raise ValueError(message) from None
     if found.model != model:
         of_model = f" Those of {model!r}: {', '.join(w.name for w in own) or 'none'}."
@@ -222,6 +236,6 @@ def _shipped() -> list[Weights]:
 
 def _known(name: object, weights: list[Weights]) -> str:
     known = [each.name for each in weights]
-    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
+    near = difflib.get_close_matches(name if isinstance(name, str) else "", known, n=3, cutoff=0.4)
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
     return f"{hint}There are: {', '.join(known) or 'none'}."

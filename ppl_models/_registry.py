@@ -162,6 +162,12 @@ def create(
     if pretrained is None:
         return pair_class(**hyperparameters)
     weights = weights_for(name, pretrained)
+    unknown = sorted(set(weights.hyperparameters) - set(accepted))
+    if unknown:
+        raise ValueError(
+            f"{weights.path} is no record of weights of {name!r}, which has no hyperparameter "
+            f"{unknown[0]!r}. {_nearest(unknown[0], accepted)}"
+        )
     _check_alike(weights, hyperparameters, accepted)
     pair = pair_class(**{**weights.hyperparameters, **hyperparameters})
     pair.set_weights(weights.values())
@@ -207,7 +213,7 @@ def _plugin_class(place: Place, engine: str) -> type[Pair]:
     """A plugin's pair class; whatever is wrong with it is said of the plugin."""
     try:
         found = _class(place, engine)
-    except Exception as error:  # a plugin may fail in any way when it is imported
+    except (Exception, SystemExit) as error:  # a plugin may fail in any way when it is imported
         why = f"importing {place.module(engine)} failed with {type(error).__name__}: {error}"
         raise unusable(place, why) from error
     if not (isinstance(found, type) and issubclass(found, Pair)):

@@ -15,9 +15,12 @@ def shown(value: Any) -> str:
     Args:
         value: anything, also what has no representation.
     """
-    shape = getattr(value, "shape", None)
-    if isinstance(shape, tuple) and hasattr(value, "dtype") and math.prod(shape) > 8:
-        return f"{type(value).__name__} of shape {shape} and dtype {value.dtype}"
+    try:
+        shape = getattr(value, "shape", None)
+        if isinstance(shape, tuple) and hasattr(value, "dtype") and math.prod(shape) > 8:
+            return f"{type(value).__name__} of shape {shape} and dtype {value.dtype}"
+    except Exception:  # of what raises when it is asked for an attribute
+        return f"an object of type {type(value).__name__}"
     short = reprlib.Repr()
     short.maxstring = short.maxother = _LONGEST
     short.maxlist = short.maxtuple = short.maxset = short.maxdict = 8

@@ -9,10 +9,11 @@ from inference.arguments import check_count, listed
 from inference.checking.checks import CHECKS, run, with_needs
 from inference.checking.context import Context
 from inference.checking.report import Finding, Report
+from inference.data.call import named_apart
 from inference.descriptions import shown
 from inference.engines import check_engine
 from inference.errors import ArgumentError
-from inference.pairs import as_pair, named_apart
+from inference.pairs import as_pair
 
 
 def check_pair(

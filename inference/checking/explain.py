@@ -8,10 +8,11 @@ import pandas as pd
 
 from inference.checking.context import Context
 from inference.checking.definition import in_words
+from inference.data.call import named_apart
 from inference.data.pair_arrays import is_of_the_zoo
 from inference.engines import check_engine
 from inference.errors import PairError
-from inference.pairs import as_pair, called_with, check_pair_type, fitted, named_apart
+from inference.pairs import as_pair, called_with, check_pair_type, fitted
 from inference.program.records import RecordedSite, raising_line
 from inference.tables import PrintedTable
 

@@ -23,6 +23,7 @@ from inference.cli.output import json_option, say_json
 from inference.cli.published import reproduce_command, results_command
 from inference.cli.scaffold import new
 from inference.cli.settings import hyperparameters
+from inference.cli.streams import make_usable
 from inference.cli.text import (
     Commands,
     answering,
@@ -44,6 +45,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the `ppl-zoo` command."""
+    make_usable()
     app(prog_name="ppl-zoo")
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from inference.cli.streams import RoomyConsole
 from inference.cli.text import console
 
 json_option = Annotated[
     bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")
 ]
-_beside = Console(markup=False, emoji=False, highlight=False, stderr=True)
+_beside: Console = RoomyConsole(markup=False, emoji=False, highlight=False, stderr=True)
 
 
 def notes(as_json: bool) -> Console:  # noqa: FBT001
@@ -24,7 +26,12 @@ def notes(as_json: bool) -> Console:  # noqa: FBT001
 
 def say_json(value: Any) -> None:
     """Print a value as JSON; what is no finite number is null."""
-    typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(found := _plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # of a stream of few letters, where escapes of JSON are safe
+        text = json.dumps(found, indent=2, allow_nan=False)
+    typer.echo(text)
 
 
 def _plain(value: Any) -> Any:

@@ -15,21 +15,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 from tqdm import tqdm
 from typer.core import TyperGroup
 
+from inference.cli.streams import RoomyConsole
 from inference.errors import ArgumentError, ZooError
 
 if TYPE_CHECKING:
     from inference.training.run import Run
 
 # Nothing that a user or a spec contains is read as markup or as the name of an emoji.
-console = Console(markup=False, emoji=False, highlight=False)
+console = RoomyConsole(markup=False, emoji=False, highlight=False)
 _SECONDS_BETWEEN_LINES = 60.0
-_errors = Console(markup=False, emoji=False, highlight=False, stderr=True)
+_errors = RoomyConsole(markup=False, emoji=False, highlight=False, stderr=True)
 
 _UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 INTERRUPTED = 130  # what a shell calls a command that ended with Ctrl-C
@@ -170,7 +170,8 @@ def answering(*kinds: type[Exception], about: Mapping[str, Any] | None = None) -
             raise  # not what the user passed: see `Commands`
         message = str(error)
         if isinstance(error, OSError) and error.strerror:
-            message = f"{error.filename} cannot be used: {error.strerror}; choose another path."
+            what = "the current folder" if error.filename is None else error.filename
+            message = f"{what} cannot be used: {error.strerror}; choose another path."
         if about and not any(key in message for key in about):
             given = " ".join(f"{key}={value!r}" for key, value in about.items())
             message = f"--set was refused ({given}): {message}"

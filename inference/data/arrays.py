@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.data.rows import Arrays
+from inference.descriptions import answers_anything, has, said, shown
 from inference.errors import ArgumentError, DataError
 
 
 def is_array(value: Any) -> bool:
     """Whether something is an array or a table by itself, and not a collection of them."""
-    return hasattr(value, "shape") and (hasattr(value, "dtype") or hasattr(value, "to_numpy"))
+    return has(value, "shape", "dtype") or has(value, "shape", "to_numpy")
 
 
 def as_array(part: Any, real: Any = np.float32, *, first: bool = True) -> NDArray[Any]:
@@ -36,14 +37,14 @@ def as_array(part: Any, real: Any = np.float32, *, first: bool = True) -> NDArra
     _refuse_words(part)
     try:
         array = _native(_numpy(part))
-    except DataError:
+    except (DataError, MemoryError):
         raise
     except ValueError as error:
         raise DataError(f"data cannot be made an array ({error}); pass equal rows.") from error
-    except (TypeError, RuntimeError, AttributeError) as error:  # its own, when it is asked
+    except Exception as error:  # its own, when it is asked
         raise DataError(
-            f"data of type {type(part).__name__} cannot be made an array ({error}); convert it, "
-            "for example with numpy.asarray."
+            f"data of type {type(part).__name__} cannot be made an array ({said(error)}); convert "
+            "it, for example with numpy.asarray."
         ) from error
     if array.dtype.kind not in "biuf":
         raise DataError(
@@ -90,12 +91,12 @@ def _refuse_masked(part: Any) -> None:
 
 
 def _numpy(part: Any) -> NDArray[Any]:
-    if hasattr(part, "detach") and hasattr(part, "layout"):
+    if has(part, "detach", "layout"):
         return _of_torch(part)
-    if hasattr(part, "to_numpy") and not hasattr(part, "__jax_array__"):
+    if has(part, "to_numpy") and not has(part, "__jax_array__"):
         return _of_table(part)
     for dense in ("toarray", "todense"):  # scipy's sparse matrices, jax's
-        if hasattr(part, dense):
+        if has(part, dense):
             return np.asarray(getattr(part, dense)())
     return np.asarray(part)
 
@@ -142,14 +143,30 @@ def _native(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
+def refuse_mock(name: str, value: Any) -> None:
+    """Refuse what has any attribute, and so looks like a dataset, a tensor and a table at once.
+
+    Raises:
+        DataError: naming the argument.
+    """
+    if answers_anything(value):
+        raise DataError(
+            f"{name} must be arrays of real numbers, got {type(value).__name__}, which has "
+            "whatever attribute it is asked for, as a mock has, and no numbers; pass an array."
+        )
+
+
 def _refuse_words(part: Any) -> None:
-    """Refuse a name in place of the data, and names before them."""
+    """Refuse a name in place of the data, names before them, and mocks."""
     if isinstance(part, str):
         raise DataError(
-            f"data must be arrays of real numbers, got the string {part!r}; pass what it names, "
-            f"for example ppl_models.datasets.load({part!r}) to fit, and its split .test to an "
-            "evaluation."
+            f"data must be arrays of real numbers, got the string {shown(part)}; pass what it "
+            f"names, for example ppl_models.datasets.load({shown(part)}) to fit, and its split "
+            ".test to an evaluation."
         )
+    if isinstance(part, bytearray):  # which numpy takes for whole numbers
+        raise DataError("data must be arrays of real numbers, got bytes; pass numpy.frombuffer.")
+    refuse_mock("data", part)
     if isinstance(part, dict):
         raise DataError(
             f"data is a dictionary of {', '.join(map(repr, part)) or 'nothing'}; pass its arrays "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -169,3 +170,29 @@ def is_table(value: Any) -> bool:
 
 def _entries(row: Any) -> Any:
     return row if isinstance(row, (list, tuple)) else (row,)
+
+
+def unpacked(batch: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arrays of `f(*batch)`, of which `f((x, y))` is another way to write `f(x, y)`."""
+    if len(batch) == 1 and isinstance(batch[0], tuple) and any(map(is_array, batch[0])):
+        return batch[0]
+    return batch
+
+
+def named_apart(
+    pair: Any, batch: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What `f(pair, *batch, **named)` hands on by position and by name.
+
+    A dictionary alone, as `fit` takes it, is of arguments by name where the model has them all.
+    """
+    given = unpacked(batch)
+    if len(given) == 1 and isinstance(given[0], dict) and given[0] and not named:
+        model = pair[0] if isinstance(pair, tuple) else getattr(pair, "model", None)
+        try:
+            known = inspect.signature(model).parameters  # pyright: ignore[reportArgumentType]
+        except (TypeError, ValueError):
+            return given, named
+        if set(given[0]) <= set(known):
+            return (), dict(given[0])
+    return given, named

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from inference.data.arrays import array_id, as_arrays, is_array
+from inference.data.arrays import array_id, as_arrays, is_array, refuse_mock
 from inference.data.call import batch_from, is_table, leaves_of, rows_of
 from inference.data.pair_arrays import as_scored, check_arrays, is_of_the_zoo, precision_of
 from inference.data.rows import Arrays
 from inference.data.unpaired import Unpaired
+from inference.descriptions import has
 from inference.errors import DataError
 from inference.program.batches import Batch, Form, plain_form
 from inference.program.surrogate import Surrogate
@@ -67,6 +68,8 @@ def prepare(
     Raises:
         DataError: if it is none of these, or an array cannot be scored by the pair.
     """
+    refuse_mock("data", data)
+    refuse_mock("valid", valid)
     own = objective if isinstance(objective, Surrogate) and objective.keeps else None
     check = partial(_check, engine=engine, own=own)
     found = _understood(pair, data, valid, engine, own, check)
@@ -83,7 +86,7 @@ def _understood(
 ) -> TrainingData:
     real = precision_of(pair, engine)
     read = partial(as_arrays, real=real)
-    if hasattr(data, "train") and hasattr(data, "valid"):
+    if has(data, "train", "valid"):
         given = getattr(data, "y", None) or {}
         train = read(data.train) + (read(given["train"]) if given else ())
         held_out = read(data.valid if valid is None else valid)

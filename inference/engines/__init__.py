@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, cast
 
-from inference.descriptions import shown
+from inference.descriptions import has, shown
 from inference.engines.thread_lock import ALONE
 from inference.errors import ArgumentError
 from inference.program.batches import Form, whole
@@ -93,10 +93,10 @@ def _example(data: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """Arguments by position and by name for one call; None if data would be used up by a look."""
     if isinstance(data, Form):
         return data.args, data.kwargs
-    if hasattr(data, "train"):
+    if has(data, "train"):
         labels = getattr(data, "y", None) or {}
         data = (data.train, labels["train"]) if labels else data.train
-    elif not isinstance(data, (tuple, dict)) and not hasattr(data, "shape"):
+    elif not isinstance(data, (tuple, dict)) and not has(data, "shape"):
         if not isinstance(data, Iterable) or isinstance(data, Iterator):
             return None
         data = next(iter(data), None)  # of batches

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count
+from inference.data.call import unpacked
 from inference.data.pair_arrays import as_scored
 from inference.data.rows import Chunk, chunks, first_rows
 from inference.likelihood.annealing import (
@@ -19,7 +20,7 @@ from inference.likelihood.annealing import (
 )
 from inference.likelihood.annealing_chains import Seeds, forward, step_sizes, sweep, temperatures
 from inference.likelihood.spread import over_data
-from inference.pairs import as_given, explaining, fitted, unpacked
+from inference.pairs import as_given, explaining, fitted
 from inference.program.annealing_conditions import check_start
 from inference.program.instruments import Annealer
 

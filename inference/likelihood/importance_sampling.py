@@ -17,7 +17,7 @@ from inference.data.rows import FEW, Arrays, cut, first_rows
 from inference.data.support import check_support
 from inference.errors import ArgumentError, ObjectiveError, PairError, ZooError
 from inference.likelihood.importance_weights import LogSums, weigh
-from inference.likelihood.partition import check_annealed
+from inference.likelihood.partition import check_annealed, check_no_base
 from inference.likelihood.spread import over_data, said_of
 from inference.likelihood.unnormalised import Annealed, is_unnormalised, log_likelihoods
 from inference.pairs import draws_nothing, explaining, fitted_on
@@ -148,8 +148,8 @@ def log_likelihood(
     if is_unnormalised(structure, method):
         annealed = Annealed(num_chains, num_temperatures, base)
         return _estimate(*log_likelihoods(given, method, annealed, num_particles, seed, chunk_size))
-    scores = draws_nothing(structure)
-    closed = method == "exact" and hasattr(pair, "log_evidence")
+    check_no_base(base)
+    scores, closed = draws_nothing(structure), method == "exact" and hasattr(pair, "log_evidence")
     if method == "exact" and not (closed or scores):
         raise ArgumentError(
             "method='exact' needs a pair with log_evidence(x), which this one does not have; use "

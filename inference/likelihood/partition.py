@@ -123,6 +123,19 @@ def check_annealed(base: Any, num_chains: int, num_temperatures: int, seed: int)
     )
 
 
+def check_no_base(base: Any) -> None:
+    """Refuse means of chains' start where the density is normalised, and no chain is run.
+
+    Raises:
+        ArgumentError: if some were given.
+    """
+    if not isinstance(base, str):
+        raise ArgumentError(
+            "base= is for densities up to a constant, whose chains begin there, and this pair's "
+            "density is normalised; leave it out."
+        )
+
+
 def exact_constant(tempered: Tempering) -> float:
     """The exact log Z.
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from inference.data.call import named_apart
 from inference.errors import PairError
 from inference.objectives.registry import refusals
-from inference.pairs import as_pair, called_with, explaining, fitted, named_apart
+from inference.pairs import as_pair, called_with, explaining, fitted
 from inference.program.batches import Form
 from inference.program.structure import Structure
 

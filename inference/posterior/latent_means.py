@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.data.call import unpacked
 from inference.data.rows import Arrays
-from inference.pairs import explaining, fitted_on, unpacked
+from inference.pairs import explaining, fitted_on
 from inference.program.engine import Engine
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import called, check_count
+from inference.data.arrays import as_array
 from inference.data.rows import Arrays, slices
 from inference.descriptions import shown
-from inference.errors import ArgumentError, ObjectiveError
+from inference.errors import ArgumentError, DataError, ObjectiveError
 from inference.likelihood.importance_sampling import check_scored
 from inference.pairs import explaining
 from inference.posterior.chunks import passed, understood
@@ -139,10 +140,14 @@ def _like(data: NDArray[Any], arrays: Arrays) -> NDArray[Any]:
 def _statistic(
     statistic: Statistic, data: NDArray[Any], shape: tuple[int, ...] | None = None
 ) -> NDArray[np.float64]:
-    found = np.asarray(called("statistic", statistic, data))
-    if found.dtype.kind not in "biuf" or not np.isfinite(found).all():
+    returned = called("statistic", statistic, data)
+    try:
+        found = as_array(returned, np.float64, first=False)
+    except DataError:
+        found = None
+    if found is None or not np.isfinite(found).all():
         raise ArgumentError(
-            f"statistic must return finite numbers, got {shown(found)} for data of shape "
+            f"statistic must return finite numbers, got {shown(returned)} for data of shape "
             f"{data.shape}."
         )
     if shape is not None and found.shape != shape:

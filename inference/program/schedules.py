@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import numbers
 from collections.abc import Callable
 from typing import Any
 
-from inference.descriptions import shown
+from inference.descriptions import has, shown
 from inference.errors import ArgumentError
 
 SCHEDULES = ("constant", "cosine")
@@ -34,11 +36,16 @@ def multiplier(schedule: Any, total_steps: int | None, cosine: Callable[[Any], A
                 "data are arrays."
             )
         return lambda step: 0.5 * (1 + cosine(3.141592653589793 * step / total_steps))
+    if has(schedule, "model", "guide"):
+        raise ArgumentError(
+            f"schedule must be a function from the step to a factor on the learning rate; got a "
+            f"pair, {shown(schedule)}. Pass the pair as the first argument."
+        )
     if callable(schedule):
         for step in _probes(total_steps):
             try:
                 factor = schedule(step)
-            except (TypeError, AttributeError) as error:
+            except (TypeError, AttributeError, NotImplementedError) as error:
                 raise ArgumentError(
                     "schedule must be a function from the step to a factor on the learning rate, "
                     f"of this engine; at step {step} it raised {type(error).__name__}: {error}."
@@ -57,10 +64,10 @@ def check_factor(factor: Any, step: int) -> float:
     Raises:
         ArgumentError: if it is no finite number, or negative, which would climb the loss.
     """
-    try:
-        value = float(factor)
-    except (TypeError, ValueError):
-        value = math.nan
+    value = math.nan
+    if isinstance(factor, numbers.Real) or getattr(factor, "shape", None) == ():
+        with contextlib.suppress(TypeError, ValueError, RuntimeError):
+            value = float(factor)
     if not math.isfinite(value) or value < 0:
         raise ArgumentError(
             "schedule must give a factor on the learning rate that is zero or positive at each "

@@ -29,7 +29,7 @@ def as_rows(name: str, values: ArrayLike, *, least: int = 1) -> Rows:
     Raises:
         DataError: if they are no such rows of finite numbers.
     """
-    if np.ma.is_masked(values):
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise DataError(f"{name} is a masked array; leave the rows with masked values out.")
     try:
         array = as_array(values, np.float64)

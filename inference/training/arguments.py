@@ -7,7 +7,7 @@ from typing import Any
 
 from inference.arguments import check_count, check_number, check_positive, check_seed
 from inference.data.training_data import TrainingData
-from inference.descriptions import shown
+from inference.descriptions import answers_anything, has, shown
 from inference.errors import ArgumentError
 from inference.objectives import Objective
 from inference.pairs import check_pair_type
@@ -49,8 +49,9 @@ def check_arguments(
         raise ArgumentError("say how long to train: pass epochs=, steps= or seconds=.")
     check_pair_type(pair)
     check_seed(seed)
-    usable = isinstance(objective, str) or callable(objective) or hasattr(objective, "loss")
-    if isinstance(objective, type) or hasattr(objective, "guide") or not usable:
+    usable = isinstance(objective, str) or callable(objective) or has(objective, "loss")
+    usable = usable and not (answers_anything(objective) or has(objective, "guide"))
+    if isinstance(objective, type) or not usable:
         raise ArgumentError(
             "objective must be an objective such as ELBO(), its string form such as 'elbo', or one "
             f"of the engine's own loss objects; got {shown(objective)}."

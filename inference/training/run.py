@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_flag, check_seed
 from inference.data.arrays import as_array
+from inference.data.call import unpacked
 from inference.data.pair_arrays import check_arrays, is_of_the_zoo, precision_of, scored_arrays
 from inference.data.support import check_askable
 from inference.engines import load_engine
 from inference.errors import ArgumentError
-from inference.pairs import as_given, explaining, unpacked
+from inference.pairs import as_given, explaining
 from inference.posterior.latent_means import are_arrays, latent_means, latent_means_at
 from inference.program.engine import Engine
 from inference.training.questions import asking, check_draws, check_latents

@@ -9,7 +9,7 @@ from typing import Any
 
 from inference.data.arrays import array_id
 from inference.data.training_data import TrainingData
-from inference.descriptions import name_of, plain, shown, versions
+from inference.descriptions import answers_anything, has, name_of, plain, shown, versions
 from inference.errors import ArgumentError
 from inference.objectives import Objective, describe_objective
 from inference.program.trainer import Settings
@@ -84,7 +84,9 @@ def _anatomy(value: Any, seen: set[int]) -> Any:
         return sorted((str(key), repr(_anatomy(item, seen))) for key, item in value.items())
     if isinstance(value, functools.partial):
         return [_anatomy(part, seen) for part in (value.func, value.args, value.keywords)]
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
+    if answers_anything(value):  # a mock, whose attributes are made as they are asked for
+        return name_of(value)
+    if has(value, "shape", "dtype"):
         return str(value.shape)
     if isinstance(value, (list, tuple)):
         return [_anatomy(item, seen) for item in value]

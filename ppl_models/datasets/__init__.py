@@ -10,11 +10,13 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import os
 import pkgutil
 from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
+from ppl_models._shown import check_word, shown
 from ppl_models.datasets._dataset import DataId, Dataset
 from ppl_models.datasets._files import PublishedFile
 from ppl_models.datasets._own_file import is_own_file
@@ -50,7 +52,7 @@ def list_datasets() -> list[str]:
     )
 
 
-def load(name: str, /, **options: Any) -> Dataset:
+def load(name: str | os.PathLike[str], /, **options: Any) -> Dataset:
     """Load a data set by name, or from a file of one's own.
 
     Args:
@@ -66,6 +68,7 @@ def load(name: str, /, **options: Any) -> Dataset:
         TypeError: if the data set has no such option.
         FileNotFoundError: if a data file is neither on this machine nor to be downloaded.
     """
+    name = _as_name(name)
     source = _source(name)
     accepted = options_of(name)
     for option in options:
@@ -123,23 +126,29 @@ def description(name: str) -> str:
     return f"{about}\n\n{inspect.cleandoc(source.load.__doc__ or '')}"
 
 
+def _as_name(name: str | os.PathLike[str]) -> str:
+    """The name of a data set, or the path of a file, as text."""
+    return check_word("name", os.fspath(name) if isinstance(name, os.PathLike) else name)
+
+
 def _source(name: str) -> ModuleType:
-    if isinstance(name, str) and is_own_file(name):
+    name = _as_name(name)
+    if is_own_file(name):
         return importlib.import_module(f"{__name__}._own_file")
     known = list_datasets()
     if name not in known:
-        if isinstance(name, str) and any(mark in name for mark in "./\\"):
+        if any(mark in name for mark in "./\\"):
             raise ValueError(
-                f"There is no data set {name!r}, and as a file it must be .npz, .csv or .parquet. "
-                "numpy.savez('rows.npz', train=x, test=y) writes one."
+                f"There is no data set {shown(name)}, and as a file it must be .npz, .csv or "
+                ".parquet. numpy.savez('rows.npz', train=x, test=y) writes one."
             )
-        raise ValueError(f"There is no data set {name!r}. {_nearest(name, known)}")
+        raise ValueError(f"There is no data set {shown(name)}. {_nearest(name, known)}")
     return importlib.import_module(f"{__name__}.{name}")
 
 
-def _nearest(name: object, known: Iterable[str]) -> str:
+def _nearest(name: str, known: Iterable[str]) -> str:
     """A hint with the known names that look most like `name`, then all of them."""
     known = sorted(known)
-    near = difflib.get_close_matches(name.lower(), known, 3, 0.4) if isinstance(name, str) else []
+    near = difflib.get_close_matches(name.lower(), known, 3, 0.4)
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
     return f"{hint}Use one of: {', '.join(known)}."

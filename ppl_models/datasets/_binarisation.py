@@ -8,6 +8,7 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import NDArray
 
+from ppl_models._shown import shown
 from ppl_models.datasets._dataset import SPLITS, Dataset
 
 
@@ -32,7 +33,7 @@ def check_binarisation(dataset: str, binarisation: str | None, accepted: Sequenc
     )
     raise ValueError(
         f"binarisation of {dataset!r} must be one of {', '.join(map(repr, accepted))} or None; "
-        f"got {binarisation!r}.{reason}"
+        f"got {shown(binarisation)}.{reason}"
     )
 
 
@@ -43,7 +44,7 @@ def check_seed(seed: int) -> int:
         ValueError: if it is not.
     """
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}.")
+        raise ValueError(f"seed must be a whole number of at least 0, got {shown(seed)}.")
     return int(seed)
 
 

@@ -219,7 +219,7 @@ class Dataset:
             if not whole or not bool((abs(numbers) < 2**62).all()) or bool((numbers < 0).any()):
                 raise ValueError(
                     f"labels[{split!r}] must be class numbers, 0, 1, 2 and so on, got "
-                    f"{shown(given)}."
+                    f"{_range_of(numbers) or shown(given)}."
                 )
             array = np.ascontiguousarray(numbers, dtype=np.int64)
             if array.shape != (rows,):
@@ -253,3 +253,10 @@ def _fingerprint(*arrays: NDArray[Any]) -> str:
         digest.update(f"{array.shape} {array.dtype.str} ".encode())
         digest.update(array.data)
     return digest.hexdigest()[:12]
+
+
+def _range_of(numbers: NDArray[Any]) -> str:
+    """The least and the greatest of real numbers, in words; empty of anything else."""
+    if numbers.dtype.kind not in "iuf" or not numbers.size:
+        return ""
+    return f"{numbers.dtype} from {numbers.min()} to {numbers.max()}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ppl_models._download import cache_folder, hash_kind, reason, retrieve
+from ppl_models._shown import shown
 from ppl_models.datasets._formats import unpacked
 
 VARIABLE = "PPL_DATA"
@@ -49,7 +50,8 @@ def pinned(file: PublishedFile, sha256: str | None) -> PublishedFile:
         return file
     if not isinstance(sha256, str) or not re.fullmatch("[0-9a-f]{64}", sha256):
         raise ValueError(
-            f"sha256 must be the 64 hexadecimal digits (0-9, a-f) of {file.name}, got {sha256!r}."
+            f"sha256 must be the 64 hexadecimal digits (0-9, a-f) of {file.name}, got "
+            f"{shown(sha256)}."
         )
     return replace(file, sha256=sha256, checked=True)
 

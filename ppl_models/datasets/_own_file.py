@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppl_models._shown import shown
+from ppl_models._shown import check_word, shown
 from ppl_models.datasets._binarisation import check_seed, from_grey
 from ppl_models.datasets._dataset import SPLITS, Dataset
 from ppl_models.datasets._own_table import Splits, has_suffix, table
@@ -25,7 +25,7 @@ _EXAMPLES = "np.savez('rows.npz', train=x, test=y) writes one that is right"
 
 def is_own_file(name: str) -> bool:
     """Whether a name of a data set is that of a file."""
-    return name.lower().endswith(SUFFIXES)
+    return check_word("name", name).lower().endswith(SUFFIXES)
 
 
 def load(
@@ -59,7 +59,7 @@ def load(
     if kind not in ("static", "real", "dynamic", "threshold", None):
         raise ValueError(
             f"binarisation of {place.name} must be static, real, dynamic, threshold or None (grey) "
-            f"or be left out; got {binarisation!r}."
+            f"or be left out; got {shown(binarisation)}."
         )
     variant = f"split_seed={split_seed}" if drawn and split_seed else ""
     try:

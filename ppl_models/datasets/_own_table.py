@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ppl_models._shown import shown
 from ppl_models.datasets._dataset import SPLITS
 
 Splits = dict[str, NDArray[Any]]
 _MOST_COLUMNS = 50_000
+_DIGITS = re.compile("[+-]?[0-9]+")
 _LARGEST = 2**30  # bytes of a first line
 
 
@@ -27,7 +30,7 @@ def table(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
     try:
         if has_suffix(path, ".csv"):
             _check_width(path)
-        frame = pd.read_csv(path) if has_suffix(path, ".csv") else pd.read_parquet(path)
+        frame = _csv(path) if has_suffix(path, ".csv") else pd.read_parquet(path)
     except ImportError as error:
         raise ValueError(
             f"{path} is parquet, which pandas reads by pyarrow: pip install pyarrow, or save it as "
@@ -40,8 +43,11 @@ def table(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
     _check_head(path, [str(name) for name in frame], frame)
     split = frame.pop("split") if "split" in frame else pd.Series("train", index=frame.index)
     label = frame.pop("label") if "label" in frame else None
+    for name in frame.columns[[dtype.kind == "O" for dtype in frame.dtypes]]:
+        frame[name] = _long_numbers(frame[name])
     kinds = zip(frame.columns, frame.dtypes, strict=True)
-    words = [str(name) for name, dtype in kinds if dtype.kind not in "fiub"]
+    bad = [name for name, dtype in kinds if dtype.kind not in "fiub"]
+    words = list(map(str, bad))
     apart = next((mark for mark in ";\t" if words and mark in words[0]), None)
     if apart and frame.shape[1] == 1:
         raise ValueError(
@@ -50,8 +56,9 @@ def table(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
         )
     if words or frame.shape[1] == 0:
         raise ValueError(
-            f"{path}: column {words[0]!r} holds no numbers; leave it out, or write numbers in its "
-            "place." if words else f"{path} has no columns of numbers."
+            f"{path}: column {shown(words[0])} holds no numbers{_first_word(frame[bad[0]])}; "
+            "leave it out, or write numbers in its place." if words
+            else f"{path} has no columns of numbers."
         )  # fmt: skip
     gaps = frame.isna().to_numpy()
     if gaps.any():
@@ -72,6 +79,43 @@ def table(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
     if label is None:
         return rows, {}, (frame.shape[1],)
     return rows, {each: np.asarray(label[split == each]) for each in rows}, (frame.shape[1],)
+
+
+def _csv(path: Path) -> Any:
+    """The table of a csv file, each column by the name above it.
+
+    Raises:
+        ValueError: if rows have more entries than there are names, which pandas would take for
+            names of the rows, and so move every column under another's name.
+    """
+    import pandas as pd
+
+    frame = pd.read_csv(path, skipinitialspace=True)
+    if not isinstance(frame.index, pd.RangeIndex):
+        more = frame.shape[1] + frame.index.nlevels
+        raise ValueError(
+            f"its first line names {frame.shape[1]} columns, and its rows have {more} entries; "
+            "give a name to each, and no comma to the end of a row"
+        )
+    return frame
+
+
+def _long_numbers(column: Any) -> Any:
+    """A column of whole numbers beyond 64 bits, which pandas leaves as text, as real numbers."""
+    held = column.dropna()
+    if not all(_DIGITS.fullmatch(str(each)) for each in held):
+        return column
+    return column.map(lambda each: float(str(each)), na_action="ignore").astype("float64")
+
+
+def _first_word(column: Any) -> str:
+    """Which entry of a column is no number."""
+    import pandas as pd
+
+    read: Any = pd.to_numeric(column, errors="coerce")
+    bad = (read.isna() & column.notna()).to_numpy()
+    row = int(bad.argmax())
+    return f": row {row + 1} says {shown(column.iloc[row])}" if bad.any() else ""
 
 
 def _check_width(path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ppl_models._shown import shown
 from ppl_models.datasets._dataset import SPLITS, Dataset
 from ppl_models.datasets._files import PublishedFile, find
 from ppl_models.datasets._formats import REMEDY, read_mat
@@ -47,7 +48,9 @@ def load_music(
     """
     whole = isinstance(length, int) and not isinstance(length, bool) and length >= 1
     if length is not None and not whole:
-        raise ValueError(f"length must be None or a whole number of at least 1, got {length!r}.")
+        raise ValueError(
+            f"length must be None or a whole number of at least 1, got {shown(length)}."
+        )
     path = find(file)
     held = read_mat(path, tuple(f"{split}data" for split in SPLITS))
     pieces = {split: _pieces(held[f"{split}data"], length, f"{path}") for split in SPLITS}

@@ -8,7 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ppl_models._shown import shown
 from ppl_models.datasets._dataset import SPLITS, Dataset
+from ppl_models.networks.arguments import check_sizes
 
 MISSING = -1
 
@@ -43,9 +45,9 @@ def labelled(
     if not whole or count < 1 or count % len(classes) or count // len(classes) > sizes.min():
         raise ValueError(
             f"labels must be 'all' or a multiple of the {len(classes)} classes, and at most "
-            f"{sizes.min() * len(classes)} here; got {count!r}."
+            f"{sizes.min() * len(classes)} here; got {shown(count)}."
         )
-    random = np.random.default_rng(label_seed)
+    random = np.random.default_rng(_check_seed(label_seed))
     kept = np.concatenate(
         [
             random.choice(np.flatnonzero(train == each), count // len(classes), replace=False)
@@ -70,8 +72,8 @@ def quadrants(dataset: Dataset, observed: int = 1) -> Dataset:
     Raises:
         ValueError: if `observed` is another number, or the images do not split into quadrants.
     """
-    if isinstance(observed, bool) or observed not in (1, 2, 3):
-        raise ValueError(f"quadrants must be 1, 2 or 3, the observed ones; got {observed!r}.")
+    if not _is_quadrants(observed):
+        raise ValueError(f"quadrants must be 1, 2 or 3, the observed ones; got {shown(observed)}.")
     shape = dataset.image_shape
     if len(shape) != 2 or shape[0] % 2 or shape[1] % 2 or dataset.train.ndim != 2:
         raise ValueError(
@@ -95,10 +97,10 @@ def observed_pixels(image_shape: tuple[int, ...], observed: int) -> NDArray[np.b
     Raises:
         ValueError: if `observed` is not 1, 2 or 3, or an image has not two dimensions.
     """
-    if type(observed) is not int or observed not in (1, 2, 3):
-        raise ValueError(f"observed must be 1, 2 or 3 quadrants, got {observed!r}.")
-    if len(image_shape) != 2:
-        raise ValueError(f"image_shape must be (height, width), got {image_shape!r}.")
+    if not _is_quadrants(observed):
+        raise ValueError(f"observed must be 1, 2 or 3 quadrants, got {shown(observed)}.")
+    if len(check_sizes("image_shape", image_shape)) != 2:
+        raise ValueError(f"image_shape must be (height, width), got {shown(image_shape)}.")
     height, width = (side // 2 for side in image_shape)
     seen = np.zeros(image_shape, dtype=bool)
     seen[height:, :width] = True  # lower left
@@ -117,6 +119,7 @@ def with_second_argument(
     Raises:
         ValueError: if both are asked for, or one is out of range.
     """
+    _check_seed(label_seed)
     if labels is not None and quadrants_observed is not None:
         raise ValueError("Give labels or quadrants, not both; a pair takes one second argument.")
     if labels is not None:
@@ -130,3 +133,23 @@ def _named(dataset: Dataset, given: str) -> str:
     """The variant with what is given added; that of an earlier second argument is gone."""
     kept = [dataset.variant] if dataset.variant and not dataset.y else []
     return ",".join([*kept, given])
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _is_quadrants(observed: Any) -> bool:
+    """Whether it is the whole number 1, 2 or 3."""
+    return _is_whole(observed) and bool(1 <= observed <= 3)
+
+
+def _check_seed(label_seed: Any) -> Any:
+    """Return the seed of the choice of labels, also where all are taken.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if not _is_whole(label_seed) or label_seed < 0:
+        raise ValueError(f"label_seed must be a whole number from 0 on, got {shown(label_seed)}.")
+    return label_seed

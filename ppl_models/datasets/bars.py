@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ppl_models.datasets._binarisation import check_seed
 from ppl_models.datasets._dataset import Dataset
+from ppl_models.networks.arguments import check_positive, check_size
 
 SIDE = 5
 _SIZES = {"train": 1000, "valid": 200, "test": 200}
@@ -38,10 +39,8 @@ def load(*, words: int = 100, concentration: float = 1.0, seed: int = 0) -> Data
     Raises:
         ValueError: if an argument is out of range.
     """
-    if isinstance(words, bool) or not isinstance(words, int) or words < 1:
-        raise ValueError(f"words must be a whole number of at least 1, got {words!r}.")
-    if not concentration > 0:
-        raise ValueError(f"concentration must be positive, got {concentration!r}.")
+    check_size("words", words)
+    check_positive("concentration", concentration)
     true, rows = topics(), {}
     for number, (split, size) in enumerate(_SIZES.items()):
         random = np.random.default_rng((check_seed(seed), number))

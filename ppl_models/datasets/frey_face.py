@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ppl_models._shown import shown
 from ppl_models.datasets._dataset import Dataset
 from ppl_models.datasets._files import PublishedFile, find
 from ppl_models.datasets._formats import REMEDY, read_mat
@@ -34,7 +35,7 @@ def load(*, fold: int = 0) -> Dataset:
         FileNotFoundError: if the file is neither on this machine nor to be downloaded.
     """
     if isinstance(fold, bool) or not isinstance(fold, int) or not 0 <= fold < FOLDS:
-        raise ValueError(f"fold must be a whole number from 0 to {FOLDS - 1}, got {fold!r}.")
+        raise ValueError(f"fold must be a whole number from 0 to {FOLDS - 1}, got {shown(fold)}.")
     path = find(_FILE)
     pixels = read_mat(path, ("ff",))["ff"]
     if pixels.shape != (np.prod(_SHAPE), _ROWS) or pixels.dtype != np.uint8:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ppl_models._shown import shown
 from ppl_models.datasets._dataset import Dataset
 from ppl_models.datasets._files import VARIABLE, PublishedFile, find
 from ppl_models.datasets._formats import REMEDY
@@ -52,7 +53,7 @@ def load(*, name: str) -> Dataset:
     """
     wanted = name.lower() if isinstance(name, str) else name
     if wanted not in NAMES:
-        raise ValueError(f"name must be one of {', '.join(NAMES)}; got {name!r}.")
+        raise ValueError(f"name must be one of {', '.join(NAMES)}; got {shown(name)}.")
     train, valid, test = _TABLES[wanted]()
     return Dataset(
         name="uci",

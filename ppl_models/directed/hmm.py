@@ -91,7 +91,8 @@ class HMM(SequencePair):
         self.data_dim = check_size("data_dim", data_dim)
         self.length = check_size("length", length)
         self.states = check_size("states", states)
-        self.categorical = emissions == "categorical"
+        kind = check_choice("emissions", emissions, ("categorical", "gaussian"))
+        self.categorical = kind == "categorical"
         self.symbols = check_size("symbols", symbols)
         self.alphabet = symbols if self.categorical else None
         self.proposal = check_choice("guide", guide, ("none", "exact", "amortised"))

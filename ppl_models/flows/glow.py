@@ -82,8 +82,8 @@ class Glow(FlowPair):
         plan = check_plan(
             kind="realnvp",
             data_dim=self.data_dim,
-            length=noise_length,
-            hidden=noise_hidden,
+            length=check_size("noise_length", noise_length),
+            hidden=check_sizes("noise_hidden", noise_hidden),
             activation="relu",
             batch_norm=False,
             permutations="reverse",

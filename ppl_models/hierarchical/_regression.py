@@ -73,5 +73,5 @@ def regression_start(
         "intercept_log_scale": -1.0,
     }
     if hierarchical:
-        start |= {"scale_loc": np.log(spread), "scale_log_scale": -1.0}
+        start |= {"scale_loc": np.log(float(spread)), "scale_log_scale": -1.0}
     return {name: np.asarray(value, dtype=np.float32) for name, value in start.items()}

@@ -17,7 +17,7 @@ NETWORK_VARIANCE = "network-variance"  # of pairs whose decoder gives two number
 NORMALISATIONS = ("none", "batch", "virtual")  # of the layers of convolutions
 PRIORS = ("normal", "uniform")  # of the noise that a generator starts from
 _LARGEST_SIZE, _MOST_SIZES = 10**8, 1_000
-_LARGEST_NUMBER = 3.4e38  # in single precision
+_LARGEST_NUMBER, _SMALLEST_NUMBER = 3.4e38, 1.2e-38  # in single precision
 
 
 def check_size(name: str, size: int) -> int:
@@ -45,7 +45,7 @@ def check_sizes(name: str, sizes: Iterable[int]) -> tuple[int, ...]:
         raise ValueError(
             f"{name} must be a sequence of sizes such as (200, 200), got {shown(sizes)}."
         )
-    found = tuple(itertools.islice(sizes, _MOST_SIZES + 1))
+    found = _entries(name, sizes, _MOST_SIZES + 1)
     if len(found) > _MOST_SIZES:
         raise ValueError(f"{name} must have at most {_MOST_SIZES:,} sizes, got more.")
     return tuple(check_size(f"every entry of {name}", size) for size in found)
@@ -53,8 +53,24 @@ def check_sizes(name: str, sizes: Iterable[int]) -> tuple[int, ...]:
 
 def _is_sequence(sizes: Any) -> bool:
     """Whether something has entries in an order of its own: a list, no word, mapping or set."""
-    ordered = isinstance(sizes, Iterable) and not isinstance(sizes, (str, bytes, Mapping, Set))
-    return ordered and getattr(sizes, "shape", (1,)) != ()
+    words = (str, bytes, bytearray, memoryview, Mapping, Set)
+    ordered = isinstance(sizes, Iterable) and not isinstance(sizes, words)
+    # A mock has any attribute, and as many entries as nothing.
+    return ordered and getattr(sizes, "shape", (1,)) != () and not hasattr(sizes, "_nobodys")
+
+
+def _entries(name: str, sizes: Iterable[Any], most: int) -> tuple[Any, ...]:
+    """The first entries of a sequence.
+
+    Raises:
+        ValueError: if it raises when it is gone through; the message names the argument.
+    """
+    try:
+        return tuple(itertools.islice(sizes, most))
+    except Exception as error:
+        raise ValueError(
+            f"{name} cannot be gone through: {shown(sizes)} raises {type(error).__name__}: {error}."
+        ) from error
 
 
 def check_network(hidden: Iterable[int], activation: str) -> tuple[int, ...]:
@@ -75,9 +91,9 @@ def as_numbers(name: str, value: Any, dtype: Any = np.float64) -> NDArray[Any]:
     """
     try:
         found = np.asarray(value)
-    except (ValueError, TypeError, RuntimeError, AttributeError):  # rows of unequal length
+    except Exception:  # rows of unequal length, or whatever the value's own methods raise
         found = np.empty(0, object)
-    if found.dtype.kind not in "biuf":
+    if found.dtype.kind not in "biuf" or isinstance(value, bytearray):
         raise ValueError(f"{name} must be an array of numbers, got {shown(value)}.")
     return found.astype(dtype)
 
@@ -90,7 +106,7 @@ def check_levels(
     Raises:
         ValueError: if they are not so many sequences of sizes; the message names the argument.
     """
-    given: Any = tuple(itertools.islice(sizes, levels + 1)) if _is_sequence(sizes) else sizes
+    given: Any = _entries(name, sizes, levels + 1) if _is_sequence(sizes) else sizes
     if isinstance(given, tuple) and not given:
         return ((),) * levels
     if not isinstance(given, tuple) or len(given) != levels:
@@ -210,6 +226,11 @@ def check_positive(name: str, value: float) -> float:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not 0 < value <= _LARGEST_NUMBER:
         raise ValueError(f"{name} must be positive and finite, got {shown(value)}.")
+    if value < _SMALLEST_NUMBER:
+        raise ValueError(
+            f"{name} must be at least {_SMALLEST_NUMBER}, the smallest number in single precision, "
+            f"got {shown(value)}, which is zero there."
+        )
     return value
 
 

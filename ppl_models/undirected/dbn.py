@@ -77,7 +77,7 @@ class DBN(PyroPair):
         below, above = self.hidden_dims[-2:]
         self.exact = check_normaliser(normaliser, above, below)
         self.burn_in = check_count("burn_in", burn_in)
-        centre = Centre(top_mean, subtracted=centred)
+        centre = Centre(top_mean, subtracted=centred, name="top_mean")
         random = torch.Generator().manual_seed(check_seed(seed))
         sizes = data_dim, *self.hidden_dims[:-1]
         down, up = belief_net(sizes, signed=False, autoregressive=(False, False))

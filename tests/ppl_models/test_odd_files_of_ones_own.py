@@ -71,6 +71,9 @@ FILES = {
     "semicolons": (lambda p: csv(p, "a;b\n" + "1;0\n" * 40), "columns apart by ';'"),
     "tabs": (lambda p: csv(p, "a\tb\n" + "1\t0\n" * 40), "must by commas"),
     "row numbers": (lambda p: csv(p, ",a\n" + "1,0\n" * 40), "column 1 has no name"),
+    "more entries than names": (lambda p: csv(p, "a,b\n" + "1,0,1\n" * 40), "have 3 entries"),
+    "digits of another script": (lambda p: csv(p, "a\n" + "\u0661\n" * 40), "row 1 says"),
+    "labels beyond any class": (lambda p: npz(p, train=ROWS, train_labels=[2**62] * 40), "to 461"),
     "wide": (lambda p: csv(p, ",".join(["1"] * 60_000)), "60,000 columns"),
 }
 
@@ -89,6 +92,12 @@ def test_names_that_pandas_writes_are_names(tmp_path: Path) -> None:
     """`DataFrame(x).to_csv(index=False)` calls columns 0, 1, 2."""
     rows = load(str(csv(tmp_path, "0,1\n" + "1,0\n" * 40)))
     assert len(rows.train) + len(rows.valid) + len(rows.test) == 40
+
+
+def test_whole_numbers_beyond_64_bits_and_spaces_behind_commas_are_read(tmp_path: Path) -> None:
+    text = "a, b, split\n" + "99999999999999999999999, 1, train\n" * 40
+    rows = load(str(csv(tmp_path, text)))
+    assert rows.train[0].tolist() == pytest.approx([1e23, 1])
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")

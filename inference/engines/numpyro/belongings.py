@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from inference.engines.numpyro.networks import Owned
 from inference.errors import ObjectiveError
+from inference.program.belongings import check_columns
 from inference.program.program import OWNED, OWNED_STATE
 
 
@@ -68,9 +69,11 @@ class Belongings:
         """A trained array that the objective owns.
 
         Raises:
-            ObjectiveError: under a plain SVI, which has not been told of it.
+            ObjectiveError: under a plain SVI, which has not been told of it, and of another shape.
         """
-        return self._own(OWNED + name, _in_precision(initial))
+        value = self._own(OWNED + name, _in_precision(initial))
+        check_columns(name, value.shape, initial.shape)
+        return value
 
     def state(self, name: str, initial: Any) -> Array:
         """A number or array that the objective carries from step to step."""

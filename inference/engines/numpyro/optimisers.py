@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 from numpyro.optim import _NumPyroOptim
 
+from inference.descriptions import said
 from inference.errors import ArgumentError
 from inference.literals import spelled
 from inference.program.phases import Phase
@@ -67,7 +68,7 @@ def build_optimiser(
         factor = multiplier(schedule, total_steps, jnp.cos)
         try:
             if factor is not None:
-                float(factor(0))
+                _check_traced(factor)
             made = constructor(rate if factor is None else lambda step: rate * factor(step))
         except (TypeError, AttributeError) as error:
             raise ArgumentError(
@@ -83,6 +84,25 @@ def build_optimiser(
         return optimiser
     clip: Any = optax.clip_by_global_norm(clip_norm)
     return optax.chain(clip, cast(optax.GradientTransformation, optimiser))
+
+
+def _check_traced(factor: Any) -> None:
+    """Check that a schedule is one number to a compiled step, too, which it sees no value of.
+
+    Raises:
+        ArgumentError: if it is not.
+    """
+    try:
+        found = jax.eval_shape(lambda step: jnp.asarray(factor(step)), jnp.int32(0))
+        why = f"it is {found.dtype} of shape {found.shape}"
+    except (TypeError, AttributeError, ValueError) as error:
+        found, why = None, f"it raises {type(error).__name__}: {said(error)}"
+    if found is None or found.shape != () or found.dtype.kind not in "biuf":
+        raise ArgumentError(
+            "schedule must be a function of jax from the step to a factor on the learning rate; "
+            f"of a step within a compiled loop {why}. Use jax.numpy in it: jnp.where for a "
+            "condition, such as lambda step: jnp.where(step < 100, 1.0, 0.1)."
+        )
 
 
 def _named(text: str) -> Any:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.engines.pyro.networks import Owned
-from inference.errors import ObjectiveError
+from inference.program.belongings import check_columns
 from inference.program.program import OWNED, OWNED_STATE
 
 
@@ -36,11 +36,7 @@ class Belongings:
         device = next((a.device for a in self.args if isinstance(a, Tensor)), None)
         real = self._real_type if np.asarray(initial).dtype.kind == "f" else None
         value = pyro.param(owned, lambda: torch.tensor(initial, device=device, dtype=real))
-        if value.shape != initial.shape:
-            raise ObjectiveError(
-                f"the objective's {name!r} has shape {tuple(value.shape)} from an earlier batch "
-                f"and should have {initial.shape}; give every batch the same columns."
-            )
+        check_columns(name, value.shape, initial.shape)
         return value
 
     def state(self, name: str, initial: Any) -> Tensor:

@@ -13,6 +13,7 @@ from pyro.optim import PyroOptim
 from pyro.optim.lr_scheduler import PyroLRScheduler
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
+from inference.descriptions import said
 from inference.errors import ArgumentError
 from inference.literals import spelled
 from inference.program.schedules import check_factor, multiplier
@@ -47,7 +48,7 @@ def build_optimiser(
             )
         accepted = inspect.signature(type(optimiser)).parameters
         own = {name: value for name, value in optimiser.defaults.items() if name in accepted}
-        return type(optimiser)(parameters, **(own | settings))
+        return _made("optimizer", type(optimiser), parameters, **(own | settings))
     if isinstance(optimiser, PyroOptim):
         own = optimiser.pt_optim_args
         if isinstance(optimiser, PyroLRScheduler) or optimiser.pt_clip_args:
@@ -57,13 +58,13 @@ def build_optimiser(
             )
         constructor: Any = optimiser.pt_optim_constructor
         if not callable(own):
-            return constructor(parameters, **(own | settings))
+            return _made("optimizer", constructor, parameters, **(own | settings))
         if settings:
             raise ArgumentError(
                 "learning_rate= does not go with optimizer=, a pyro.optim object with arguments "
                 "for each parameter; leave it out."
             )
-        return constructor(parameter_groups(optimiser, parameters))
+        return _made("optimizer", constructor, parameter_groups(optimiser, parameters))
     constructor = optimiser.func if isinstance(optimiser, functools.partial) else optimiser
     if constructor is torch.optim.LBFGS:
         raise ArgumentError(
@@ -71,11 +72,32 @@ def build_optimiser(
             "first-order one such as torch.optim.Adam."
         )
     if isinstance(constructor, type) and issubclass(constructor, torch.optim.Optimizer):
-        return optimiser(parameters, **settings)
+        return _made("optimizer", optimiser, parameters, **settings)
     raise ArgumentError(
         "optimizer= of a Pyro pair must be a torch.optim class, a functools.partial of one, an "
         f"instance, or a pyro.optim object; got {type(optimiser).__name__}."
     )
+
+
+def _made(name: str, constructor: Callable[..., Any], *args: Any, **settings: Any) -> Any:
+    """What torch makes of an argument of `fit`.
+
+    Raises:
+        ArgumentError: if it refuses the settings, or needs others.
+    """
+    try:
+        return constructor(*args, **settings)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"{name}= cannot be made: {said(error)}. Give it settings that torch takes, for "
+            f"example functools.partial({_EXAMPLES[name]})."
+        ) from error
+
+
+_EXAMPLES = {
+    "optimizer": "torch.optim.Adam, betas=(0.5, 0.999)",
+    "schedule": "torch.optim.lr_scheduler.StepLR, step_size=1000",
+}
 
 
 def _named(text: str) -> Any:
@@ -127,7 +149,7 @@ def build_schedule(
             "a schedule that is a function of the step."
         )
     if isinstance(made, type) and issubclass(made, LRScheduler):
-        return schedule(optimiser)
+        return _made("schedule", schedule, optimiser)
     if isinstance(schedule, LRScheduler):
         raise ArgumentError(
             "schedule= is bound to another optimiser; pass the class or a functools.partial, for "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ppl_models.networks.arguments import check_choice, check_positive, check_seed
+from ppl_models.networks.arguments import as_numbers, check_choice, check_positive, check_seed
 from ppl_models.networks.start_values import output_bias
 
 _RAREST = 1e-8  # what has no probability at the start could never get any
@@ -17,7 +17,7 @@ def _array(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.f
     Raises:
         ValueError: if they are not; the message names the argument.
     """
-    array = np.asarray(values, dtype=np.float64)
+    array = as_numbers(name, values)
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}.")
     if not np.isfinite(array).all():

@@ -25,10 +25,16 @@ class Centre:
     """
 
     def __init__(
-        self, means: ArrayLike | None, *, subtracted: bool, unknown: float = HIDDEN
+        self,
+        means: ArrayLike | None,
+        *,
+        subtracted: bool,
+        unknown: float = HIDDEN,
+        name: str = "data_mean",
     ) -> None:
+        """Check what is subtracted; `name` is what the pair's constructor calls the means."""
         self.subtracted, self.unknown = check_flag("centred", subtracted), unknown
-        self.means = None if means is None else as_numbers("means", means, np.float32)
+        self.means = None if means is None else as_numbers(name, means, np.float32)
 
     def plain(self, weight: Any, visible: Any, hidden: Any, means: Any) -> tuple[Any, Any]:
         """The biases of the energy that is not centred, from b and c; arrays of any framework.
