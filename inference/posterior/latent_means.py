@@ -37,5 +37,8 @@ def latent_means_at(
 
 
 def are_arrays(given: tuple[Any, ...]) -> bool:
-    """Whether a pair is given nothing but arrays."""
-    return all(hasattr(each, "__array__") for each in unpacked(given))
+    """Whether a pair is given nothing but arrays; one string is a data set's name, given for one."""
+    given = unpacked(given)
+    return (len(given) == 1 and isinstance(given[0], str)) or all(
+        hasattr(each, "__array__") for each in given
+    )

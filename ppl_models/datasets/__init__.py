@@ -128,7 +128,10 @@ def description(name: str) -> str:
 
 def _as_name(name: str | os.PathLike[str]) -> str:
     """The name of a data set, or the path of a file, as text."""
-    return check_word("name", os.fspath(name) if isinstance(name, os.PathLike) else name)
+    text = os.fspath(name) if isinstance(name, os.PathLike) else name
+    if not isinstance(text, str):
+        raise ValueError(f"There is no data set {shown(text)}. {_nearest('', list_datasets())}")
+    return check_word("name", text)
 
 
 def _source(name: str) -> ModuleType:

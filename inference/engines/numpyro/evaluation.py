@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
-from jax import random
+from jax import Array, random
 from numpy.typing import NDArray
 
 from inference.engines.numpyro import discrete
@@ -26,6 +26,7 @@ from inference.engines.numpyro.traces import run
 from inference.program.angles import counted_once
 from inference.program.distributions import says, unwrapped
 from inference.program.draws import Draws
+from inference.program.guide_means import AVERAGED, guide_means
 from inference.program.structure import Structure
 
 
@@ -170,29 +171,26 @@ def draw(
 
 
 def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDArray[Any]]:
-    """The guide's mean of each latent, a category's mode, or a draw where there is neither.
+    """The guide's mean of each latent: see `guide_means`."""
+    arrays, key = tuple(map(jnp.asarray, batch)), random.PRNGKey(rng_seed)
 
-    What the guide draws after a category is looked at given its mode.
-    """
-    arrays = tuple(map(jnp.asarray, batch))
-
-    def sites(fixed: dict[str, Any]) -> dict[str, Any]:
+    def look(fixed: Mapping[str, Any]) -> dict[str, Any]:
         with evaluating(pair):
-            return run(parts(pair)[1], random.PRNGKey(rng_seed), arrays, values=fixed).latents
+            return run(parts(pair)[1], key, arrays, values=fixed).latents
 
-    found = sites({})
-    modes = {
-        name: discrete.logits(site["fn"]).argmax(-1)
-        for name, site in found.items()
-        if discrete.family(site["fn"])[0] == "categorical"
-    }
-    latents = {}
-    for name, site in (sites(modes) if modes else found).items():
-        try:
-            latents[name] = np.asarray(modes[name] if name in modes else site["fn"].mean)
-        except NotImplementedError:
-            latents[name] = np.asarray(site["value"])
-    return latents
+    def average(fixed: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+        def one(key: Array) -> dict[str, Any]:
+            sites = run(parts(pair)[1], key, arrays, values=fixed).latents
+            return {name: sites[name]["value"] for name in names}
+
+        with evaluating(pair):
+            return {n: v.mean(0) for n, v in jax.vmap(one)(random.split(key, AVERAGED)).items()}
+
+    def mode(site: Any) -> Any:
+        categorical = discrete.family(site["fn"])[0] == "categorical"
+        return discrete.logits(site["fn"]).argmax(-1) if categorical else None
+
+    return guide_means(look, mode, average, np.asarray)
 
 
 def ask(pair: Any, ability: str, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] | None:

@@ -29,6 +29,7 @@ from inference.engines.thread_lock import ALONE
 from inference.program.angles import angles, counted_once
 from inference.program.distributions import says, unwrapped
 from inference.program.draws import Draws
+from inference.program.guide_means import AVERAGED, guide_means
 from inference.program.program import OWNED
 from inference.program.structure import Structure
 
@@ -214,29 +215,26 @@ def draw(
 
 @torch.no_grad()
 def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDArray[Any]]:
-    """The guide's mean of each latent, a category's mode, or a draw where there is neither.
+    """The guide's mean of each latent: see `guide_means`."""
+    args, guide = tensors(pair, batch), parts(pair)[1]
 
-    What the guide draws after a category is looked at given its mode.
-    """
-    args = tensors(pair, batch)
-
-    def sites(fixed: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    def look(fixed: Mapping[str, Any]) -> dict[str, Any]:
         with repeatable(pair, rng_seed):
-            return run(parts(pair)[1], args, values=fixed).latents
+            return run(guide, args, values=fixed).latents
 
-    found = sites({})
-    modes = {
-        name: discrete.logits(site["fn"]).argmax(-1)
-        for name, site in found.items()
-        if discrete.family(site["fn"])[0] == "categorical"
-    }
-    latents = {}
-    for name, site in (sites(modes) if modes else found).items():
-        try:
-            latents[name] = (modes[name] if name in modes else site["fn"].mean).cpu().numpy()
-        except NotImplementedError:
-            latents[name] = site["value"].cpu().numpy()
-    return latents
+    def average(fixed: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+        total = dict.fromkeys(names, 0.0)
+        with repeatable(pair, rng_seed):
+            for _ in range(AVERAGED):
+                sites = run(guide, args, values=fixed).latents
+                total = {name: total[name] + sites[name]["value"] / AVERAGED for name in names}
+        return total
+
+    def mode(site: Any) -> Any:
+        categorical = discrete.family(site["fn"])[0] == "categorical"
+        return discrete.logits(site["fn"]).argmax(-1) if categorical else None
+
+    return guide_means(look, mode, average, lambda value: value.cpu().numpy())
 
 
 def ask(pair: Any, ability: str, *batch: NDArray[Any], rng_seed: int = 0) -> NDArray[Any] | None:
