@@ -37,7 +37,7 @@ def latent_means_at(
 
 
 def are_arrays(given: tuple[Any, ...]) -> bool:
-    """Whether a pair is given nothing but arrays; one string is a data set's name, given for one."""
+    """Whether a pair is given arrays alone; a string alone is a data set's name, given for one."""
     given = unpacked(given)
     return (len(given) == 1 and isinstance(given[0], str)) or all(
         hasattr(each, "__array__") for each in given
