@@ -60,7 +60,7 @@ def test_labels_are_given_to_the_replicates_and_a_bad_statistic_is_refused() -> 
     pair = create(row.model, engine="pyro", **row.hyperparameters)
     assert predictive_check(pair, row.batch(6), np.mean, 5).prior.shape == (5,)
     for statistic, words in (
-        (lambda x: np.nan, "must return finite numbers, got array"),
+        (lambda x: np.nan, "must return finite numbers, got nan"),
         (lambda x: "much", "must return finite numbers"),
         (lambda x: np.unique(x), "must return the same shape for all data sets"),
         (3, "must be a function of an array like x"),
