@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from inference.program.structure import Structure
 
 _MOST_STATES = 2**14  # each is a particle
+_ONE_BY_ONE = (
+    " The library's own TraceEnum_ELBO(), as objective=, sums the entries of a plate one by one, "
+    "where they are marked with infer={'enumerate': 'parallel'}."
+)
 
 
 ENUMERABLE = Requirement("few joint states of discrete latents", lambda s, o: o.check_states(s))
@@ -117,7 +121,11 @@ class Enumerated(Objective):
             raise ObjectiveError(
                 f"{self!r} would score {states:.3g} joint states of {names} for each datum; it "
                 f"takes {_MOST_STATES:,} at most."
-                + ("" if summed else " ELBO() and RLOO(num_particles=5) draw them instead.")
+                + (
+                    _ONE_BY_ONE
+                    if summed
+                    else " ELBO() and RLOO(num_particles=5) draw them instead."
+                )
             )
 
     def summed(self, structure: Structure) -> set[str]:
