@@ -59,7 +59,7 @@ def active_units(
             f"and {len(arrays[0])} rows."
         )
     seeds = np.random.SeedSequence(seed).generate_state(num_draws)
-    runs = [latent_means(backend, pair, arrays, int(each), "active_units") for each in seeds]
+    runs = [latent_means(backend, pair, arrays, int(each), "active_units", 1) for each in seeds]
     counts = {}
     for name in runs[0]:
         means = np.stack([run[name] for run in runs]).astype(np.float64)  # (draws, N, *event)

@@ -12,16 +12,27 @@ from inference.data.rows import Arrays
 from inference.pairs import explaining, fitted_on
 from inference.program.engine import Engine
 
+_AVERAGED = 400
+
 
 def latent_means(
-    backend: Engine, pair: Any, arrays: Arrays, seed: int, what: str
+    backend: Engine, pair: Any, arrays: Arrays, seed: int, what: str, num_draws: int = _AVERAGED
 ) -> dict[str, NDArray[Any]]:
     """The guide's mean of each latent for every row, by site.
+
+    Args:
+        backend: the pair's engine.
+        pair: the pair.
+        arrays: what it takes, a row for each datum.
+        seed: seed of draws.
+        what: who asks, in errors.
+        num_draws: how many are averaged where the guide's distribution says no mean.
 
     Raises:
         ObjectiveError: if a plate of the guide takes a part of the rows, others in each run.
     """
-    found = explaining(lambda rows: backend.encode(pair, *rows, rng_seed=seed), arrays)
+    settings = {"rng_seed": seed, "num_draws": num_draws}
+    found = explaining(lambda rows: backend.encode(pair, *rows, **settings), arrays)
     if any(np.shape(mean)[:1] != (len(arrays[0]),) for mean in found.values()):
         backend.structure(pair, arrays).check_takes_all(what)
     return found

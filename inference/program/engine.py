@@ -153,8 +153,8 @@ class Engine(Protocol):
         """K draws of each row of a sequential site with some of its entries held."""
         ...
 
-    def encode(self, pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> Named:
-        """The guide's mean of each latent, a category's mode, or a draw where there is neither."""
+    def encode(self, pair: Any, *batch: NDArray[Any], rng_seed: int, num_draws: int) -> Named:
+        """The guide's mean of each latent, a category's mode, or else the average of draws."""
         ...
 
     def ask(

@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from inference.program.distributions import innermost, says
 
-AVERAGED = 400
-"""Draws that a mean is the average of where no distribution says what it is."""
-
 Sites = Mapping[str, Any]
 
 
@@ -22,7 +19,7 @@ def guide_means(
     average: Callable[[Sites, list[str]], Mapping[str, Any]],
     array: Callable[[Any], NDArray[Any]],
 ) -> dict[str, NDArray[Any]]:
-    """E[z] of each latent of a guide, a category's mode, or the average of `AVERAGED` draws.
+    """E[z] of each latent of a guide, a category's mode, or else the average of some draws.
 
     What the guide draws after a category is looked at given its mode. A latent that the guide
     computes of an auxiliary draw, as autoguides do, has its mean over those draws; auxiliary draws

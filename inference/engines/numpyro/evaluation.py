@@ -26,7 +26,7 @@ from inference.engines.numpyro.traces import run
 from inference.program.angles import counted_once
 from inference.program.distributions import says, unwrapped
 from inference.program.draws import Draws
-from inference.program.guide_means import AVERAGED, guide_means
+from inference.program.guide_means import guide_means
 from inference.program.structure import Structure
 
 
@@ -170,7 +170,9 @@ def draw(
     return known, np.asarray(x["value"])
 
 
-def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDArray[Any]]:
+def encode(
+    pair: Any, *batch: NDArray[Any], rng_seed: int, num_draws: int
+) -> dict[str, NDArray[Any]]:
     """The guide's mean of each latent: see `guide_means`."""
     arrays, key = tuple(map(jnp.asarray, batch)), random.PRNGKey(rng_seed)
 
@@ -184,7 +186,7 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
             return {name: sites[name]["value"] for name in names}
 
         with evaluating(pair):
-            return {n: v.mean(0) for n, v in jax.vmap(one)(random.split(key, AVERAGED)).items()}
+            return {n: v.mean(0) for n, v in jax.vmap(one)(random.split(key, num_draws)).items()}
 
     def mode(site: Any) -> Any:
         categorical = discrete.family(site["fn"])[0] == "categorical"

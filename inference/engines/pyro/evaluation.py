@@ -29,7 +29,7 @@ from inference.engines.thread_lock import ALONE
 from inference.program.angles import angles, counted_once
 from inference.program.distributions import says, unwrapped
 from inference.program.draws import Draws
-from inference.program.guide_means import AVERAGED, guide_means
+from inference.program.guide_means import guide_means
 from inference.program.program import OWNED
 from inference.program.structure import Structure
 
@@ -214,7 +214,9 @@ def draw(
 
 
 @torch.no_grad()
-def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDArray[Any]]:
+def encode(
+    pair: Any, *batch: NDArray[Any], rng_seed: int, num_draws: int
+) -> dict[str, NDArray[Any]]:
     """The guide's mean of each latent: see `guide_means`."""
     args, guide = tensors(pair, batch), parts(pair)[1]
 
@@ -225,9 +227,9 @@ def encode(pair: Any, *batch: NDArray[Any], rng_seed: int = 0) -> dict[str, NDAr
     def average(fixed: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
         total = dict.fromkeys(names, 0.0)
         with repeatable(pair, rng_seed):
-            for _ in range(AVERAGED):
+            for _ in range(num_draws):
                 sites = run(guide, args, values=fixed).latents
-                total = {name: total[name] + sites[name]["value"] / AVERAGED for name in names}
+                total = {name: total[name] + sites[name]["value"] / num_draws for name in names}
         return total
 
     def mode(site: Any) -> Any:
