@@ -28,7 +28,7 @@ def _memory():
     yield
     if _resident() > _MOST and "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
-        if shared := sys.modules.get("inference.engines.numpyro.compiling"):
+        if shared := sys.modules.get("inference.engines.numpyro.compilation"):
             vars(shared)["_known"].clear()
         gc.collect()
         if sys.platform == "linux":

@@ -13,7 +13,7 @@ from flax import nnx
 from jax import lax, random
 from numpyro.distributions import biject_to, constraints
 
-from inference.engines.numpyro.compiling import Compiled, kind_of, shared
+from inference.engines.numpyro.compilation import Compiled, kind_of, shared
 from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.keys import as_numpy

@@ -9,7 +9,7 @@ import numpy as np
 from jax import random
 from numpy.typing import NDArray
 
-from inference.engines.numpyro.compiling import Compiled
+from inference.engines.numpyro.compilation import Compiled
 from inference.engines.numpyro.pairs import evaluating, parts
 from inference.engines.numpyro.traces import run
 from inference.program.completion import Completed, law_to_complete

@@ -15,7 +15,7 @@ from jax import Array, random
 from numpy.typing import NDArray
 
 from inference.engines.numpyro import discrete
-from inference.engines.numpyro.compiling import Compiled
+from inference.engines.numpyro.compilation import Compiled
 from inference.engines.numpyro.copies import untouched_parts
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.ops import Ops

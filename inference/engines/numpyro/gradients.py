@@ -15,7 +15,7 @@ from jax import lax, random
 from numpy.typing import NDArray
 from numpyro.infer import SVI
 
-from inference.engines.numpyro.compiling import Compiled
+from inference.engines.numpyro.compilation import Compiled
 from inference.engines.numpyro.keys import reseeded
 from inference.engines.numpyro.pairs import StoredPair, parts
 from inference.engines.numpyro.parameters import flatten, nested, public_names

@@ -10,7 +10,7 @@ import numpyro
 from jax import Array, lax, random
 from numpy.typing import NDArray
 
-from inference.engines.numpyro.compiling import Compiled
+from inference.engines.numpyro.compilation import Compiled
 from inference.engines.numpyro.gibbs import Sweeps
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts

@@ -11,7 +11,7 @@ import numpyro
 from jax import Array, lax, random
 from numpy.typing import NDArray
 
-from inference.engines.numpyro.compiling import Compiled
+from inference.engines.numpyro.compilation import Compiled
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.program import NumPyroProgram

@@ -14,7 +14,7 @@ from numpyro.distributions import constraints
 from numpyro.handlers import seed
 from numpyro.infer.autoguide import AutoGuide
 
-from inference.engines.numpyro.compiling import Compiled, traced
+from inference.engines.numpyro.compilation import Compiled, traced
 from inference.engines.numpyro.constants import Constants
 from inference.engines.numpyro.copies import untouched_parts
 from inference.engines.numpyro.inspection import describe

@@ -15,7 +15,7 @@ import numpyro
 from jax import Array, lax, random
 from numpy.typing import NDArray
 
-from inference.engines.numpyro.compiling import Compiled
+from inference.engines.numpyro.compilation import Compiled
 from inference.engines.numpyro.energies import chain
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.traces import run

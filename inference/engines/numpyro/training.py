@@ -18,16 +18,16 @@ from numpyro.infer import SVI
 from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.numpyro.averages import svi_of
-from inference.engines.numpyro.compiling import Compiled
+from inference.engines.numpyro.compilation import Compiled
 from inference.engines.numpyro.constants import Constants, Held
 from inference.engines.numpyro.devices import find_device
 from inference.engines.numpyro.inspection import inspect
-from inference.engines.numpyro.judging import Judging
 from inference.engines.numpyro.minibatches import Minibatches
 from inference.engines.numpyro.optimisers import optimiser_of
 from inference.engines.numpyro.pairs import parts
 from inference.engines.numpyro.parameters import check_learns
 from inference.engines.numpyro.svi import attach
+from inference.engines.numpyro.validation import Validation
 from inference.engines.thread_lock import ALONE
 from inference.errors import ArgumentError
 from inference.program.batches import Batch, Form, leading, plain_form
@@ -39,7 +39,7 @@ from inference.program.trainer import Settings
 _LONGEST = 4096  # steps of one call of the compiled loop; the size of its buffer of losses
 
 
-class Trainer(Judging):
+class Trainer(Validation):
     """Steps of one objective on one pair; see `inference.program.trainer.Trainer`."""
 
     def __init__(self, pair: Any, objective: Any, settings: Settings) -> None:

@@ -14,8 +14,8 @@ import pytest
 from jax import random
 
 from inference import check_pair, fit
-from inference.engines.numpyro import compiling
-from inference.engines.numpyro.compiling import Compiled, traced
+from inference.engines.numpyro import compilation
+from inference.engines.numpyro.compilation import Compiled, traced
 
 X = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
 FACTOR = {"value": 1.0}
@@ -23,7 +23,7 @@ FACTOR = {"value": 1.0}
 
 @pytest.fixture(autouse=True)
 def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling, "_known", type(compiling._known)())
+    monkeypatch.setattr(compilation, "_known", type(compilation._known)())
 
 
 def times(factor: Any) -> Callable[[Any], Any]:
@@ -80,7 +80,7 @@ def test_programs_that_differ_are_compiled_for_themselves(what: str) -> None:
         for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-6)
             np.testing.assert_array_equal(np.signbit(one), np.signbit(other))
-    assert len({id(each) for each in compiling._known.values()}) == 2
+    assert len({id(each) for each in compilation._known.values()}) == 2
 
 
 @pytest.mark.parametrize(
@@ -104,11 +104,11 @@ def test_large_arrays_are_not_compared() -> None:
     large = jnp.zeros((600, 600))
     first, second = (traced(lambda x: x[0, 0] + large, (X,)) for _ in range(2))
     assert first is not second
-    assert not compiling._known
+    assert not compilation._known
 
 
 def test_only_the_last_programs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling, "_MOST", 2)
+    monkeypatch.setattr(compilation, "_MOST", 2)
     kept = [traced(times(factor), (X,)) for factor in (1.0, 2.0)]
     assert traced(times(1.0), (X,)) is kept[0]
     traced(times(3.0), (X,))
@@ -139,12 +139,12 @@ def test_other_seeds_and_data_compile_nothing_and_change_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one = trained(seed=0)
-    count = len(compiling._known)
+    count = len(compilation._known)
     other = trained(seed=1)
-    assert len(compiling._known) == count
+    assert len(compilation._known) == count
     assert other != one
     assert trained(seed=0) == one
-    compiling._known.clear()
+    compilation._known.clear()
     assert trained(seed=1) == other
 
 
@@ -154,13 +154,13 @@ def test_what_the_program_reads_elsewhere_is_read_anew(monkeypatch: pytest.Monke
     monkeypatch.setitem(FACTOR, "value", 3.0)
     other = trained()
     assert other != one
-    compiling._known.clear()
+    compilation._known.clear()
     assert trained() == other
 
 
 def test_a_pair_that_was_checked_is_checked_again_without_compilation() -> None:
     first = str(check_pair((model, guide), X[:7]))
-    known = set(compiling._known)
+    known = set(compilation._known)
     assert known
     assert str(check_pair((model, guide), X[:7])) == first
-    assert set(compiling._known) == known
+    assert set(compilation._known) == known

@@ -8,18 +8,18 @@ from typing import Any
 import jax
 from jax import lax, random
 
-from inference.engines.numpyro.carried import Carried
-from inference.engines.numpyro.compiling import Compiled
+from inference.engines.numpyro.compilation import Compiled
 from inference.engines.numpyro.constants import Constants, Held
 from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.pairs import as_array, evaluating
+from inference.engines.numpyro.step_state import StepState
 from inference.engines.numpyro.svi import bound
 from inference.engines.numpyro.traces import traces
 from inference.program.batches import Batch, Form, on_arrays, plain_form
 from inference.program.trainer import Settings
 
 
-class Judging(Carried):
+class Validation(StepState):
     """Bounds on data that no step is taken on, and how many data a row stands for."""
 
     settings: Settings

@@ -16,7 +16,7 @@ from inference.errors import RunFolderError
 from inference.program.program import OWNED, is_owned
 
 
-class Carried:
+class StepState:
     """The state of a trainer, and the ways to keep it and to go on from it."""
 
     pair: Any
