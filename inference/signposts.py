@@ -15,6 +15,7 @@ MOVED = {
     "comparison.scored": "comparison.evaluation_rows",
     "comparison.table": "tables",
     "engines.alone": "engines.thread_lock",
+    "engines.numpyro.compiling": "engines.numpyro.compilation",
     "engines.numpyro.learnt": "engines.numpyro.parameters",
     "engines.program": "program.program",
     "engines.pyro.at_once": "engines.pyro.vectorisation",
