@@ -240,7 +240,7 @@ def test_what_a_program_counts_outside_of_networks_are_steps(where: str) -> None
 
 
 def test_a_look_reaches_what_the_program_holds_and_no_trainer(monkeypatch: Any) -> None:
-    """Each new number beside the data is a look, which took .3 s at all that `fit` holds."""
+    """Each new number beside the data is a look, which went through all that `fit` holds."""
     net = nn.Linear(2, 1)
 
     def model(x: Tensor, annealing: float) -> None:
