@@ -39,7 +39,7 @@ def counted_by_batch(
         return ""
     others = [site for site in structure.latents if site.name not in leaving]
     outside = [site for site in others if not site.plates & plates]
-    outside = [site for site in outside if _same_scale(site, data[0])]
+    outside = [site for site in outside if same_scale_as(site, data[0])]
     if not outside:
         return ""
     plate, several = sized[0], len(outside) > 1
@@ -65,7 +65,7 @@ def counted_by_batch(
     )
 
 
-def _same_scale(latent: Site, data: Site) -> bool:
+def same_scale_as(latent: Site, data: Site) -> bool:
     """Whether latent and data have one weight, as far as it is known."""
     scales: list[Any] = [latent.scale, data.scale]
     try:

@@ -16,6 +16,7 @@ from inference.program.structure import Structure
 from inference.program.trainer import Settings, Trainer
 from inference.training.batch_source import BatchSource
 from inference.training.global_latents import check_wholes, counted
+from inference.training.row_order import warn_of_cut_rows
 from inference.training.sources import ArraySource
 
 
@@ -47,6 +48,7 @@ def begin(
         source.beside = partial(counted, structure, pair, first, engine)
     else:
         check_wholes(structure, pair, first, engine, len(settings.arrays[0]), objective)
+        warn_of_cut_rows(structure, pair, first, engine, len(settings.arrays[0]))
     checked = settings.arrays or first.arrays
     check_support(structure, checked, "the data", binarise=settings.binarise, strict=False)
     if settings.valid:
