@@ -21,6 +21,8 @@ def guide_means(
 ) -> dict[str, NDArray[Any]]:
     """E[z] of each latent of a guide, a category's mode, or else the average of some draws.
 
+    Of whole numbers that have neither it is a draw, which may be an index.
+
     What the guide draws after a category is looked at given its mode. A latent that the guide
     computes of an auxiliary draw, as autoguides do, has its mean over those draws; auxiliary draws
     are left out.
@@ -28,7 +30,8 @@ def guide_means(
     Args:
         look: from latents at values to the sites of one run of the guide.
         mode: of a site the most likely category; None of other sites.
-        average: from latents at values, and names, to these latents' averages over draws.
+        average: from latents at values, and names, to these latents' averages over draws; of whole
+            numbers to a draw.
         array: makes a numpy array.
     """
     found = look({})

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
-from jax import Array, random
+from jax import Array, lax, random
 from numpy.typing import NDArray
 
 from inference.engines.numpyro import discrete
@@ -185,8 +185,14 @@ def encode(
             sites = run(parts(pair)[1], key, arrays, values=fixed).latents
             return {name: sites[name]["value"] for name in names}
 
+        def more(total: Any, key: Array) -> tuple[Any, None]:
+            return jax.tree.map(jnp.add, total, one(key)), None
+
+        first, *_ = keys = random.split(key, num_draws)
         with evaluating(pair):
-            return {n: v.mean(0) for n, v in jax.vmap(one)(random.split(key, num_draws)).items()}
+            drawn = one(first)
+            total, _ = lax.scan(more, drawn, keys[1:])
+        return {n: total[n] / num_draws if Ops.is_real(v) else v for n, v in drawn.items()}
 
     def mode(site: Any) -> Any:
         categorical = discrete.family(site["fn"])[0] == "categorical"

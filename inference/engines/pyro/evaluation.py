@@ -225,12 +225,13 @@ def encode(
             return run(guide, args, values=fixed).latents
 
     def average(fixed: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
-        total = dict.fromkeys(names, 0.0)
         with repeatable(pair, rng_seed):
-            for _ in range(num_draws):
-                sites = run(guide, args, values=fixed).latents
-                total = {name: total[name] + sites[name]["value"] / num_draws for name in names}
-        return total
+            every = (run(guide, args, values=fixed).latents for _ in range(num_draws))
+            total = {name: value["value"] for name, value in next(every).items() if name in names}
+            real = [name for name, value in total.items() if value.is_floating_point()]
+            for sites in every:
+                total |= {name: total[name] + sites[name]["value"] for name in real}
+        return total | {name: total[name] / num_draws for name in real}
 
     def mode(site: Any) -> Any:
         categorical = discrete.family(site["fn"])[0] == "categorical"
