@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from numpyro.handlers import substitute
 from numpyro.infer import MCMC, NUTS
 
+from inference.engines.funsor_backend import use_in_funsor
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.parameters import flatten, public_names
@@ -90,6 +91,7 @@ def _summed(latents: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
         ObjectiveError: naming the first that it is not asked to, or cannot.
     """
     found = []
+    use_in_funsor("jax", "numpyro")
     for name, site in latents.items():
         if not site["fn"].support.is_discrete:
             continue

@@ -17,6 +17,7 @@ from numpyro.handlers import block, seed
 from numpyro.infer import SVI
 from numpyro.infer.autoguide import AutoGuide
 
+from inference.engines.funsor_backend import use_in_funsor
 from inference.engines.numpyro.averages import svi_of
 from inference.engines.numpyro.compilation import Compiled
 from inference.engines.numpyro.constants import Constants, Held
@@ -109,6 +110,7 @@ class Trainer(Validation):
 
     def _initial(self, batch: Batch) -> tuple[Any, SVI, tuple[Any, ...], dict[str, Any]]:
         """The first state, and what was asked for it with which arguments."""
+        use_in_funsor("jax", "numpyro")
         svi, args, kwargs = self._svi_on(None, batch.form, self._batch(batch.arrays))
         if self._prepared:
             # It prepares itself again from the same key, as in upstream's own first run, and what
@@ -205,6 +207,7 @@ class Trainer(Validation):
         form: Form | Held | None,
     ) -> Any:
         """One step of whoever's turn it is."""
+        use_in_funsor("jax", "numpyro")
         if isinstance(form, Held):
             arrays, form = form.batch.arrays, form.batch.form
         phases = sorted(set(self.turns), key=self.turns.index)

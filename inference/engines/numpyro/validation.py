@@ -8,6 +8,7 @@ from typing import Any
 import jax
 from jax import lax, random
 
+from inference.engines.funsor_backend import use_in_funsor
 from inference.engines.numpyro.compilation import Compiled
 from inference.engines.numpyro.constants import Constants, Held
 from inference.engines.numpyro.inspection import describe
@@ -88,6 +89,7 @@ class Validation(StepState):
     def _valid_bound(
         self, svi_state: Any, valid: tuple[Any, ...], key: Any, chunks: int | Held
     ) -> Any:
+        use_in_funsor("jax", "numpyro")
         values = self._values(svi_state)
 
         def of_chunk(chunk: Any) -> Any:

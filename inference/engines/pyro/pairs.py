@@ -10,6 +10,7 @@ import numpy as np
 import pyro
 import torch
 
+from inference.engines.funsor_backend import use_in_funsor
 from inference.engines.pyro.missing_values import Fill
 from inference.engines.pyro.pair_networks import networks
 from inference.engines.pyro.traces import proposing
@@ -45,6 +46,7 @@ class StoredPair:
                 yield
                 return
             self._active = True
+            use_in_funsor("torch", "pyro")
             try:
                 # What is registered inside is written back on leaving, errors or not.
                 store: Any = pyro.get_param_store()

@@ -19,6 +19,7 @@ from numpyro_corpus.known import KNOWN
 from numpyro_corpus.registry import arguments
 
 from inference import check_pair, fit, log_likelihood, valid_objectives
+from inference.engines.funsor_backend import use_in_funsor
 from inference.engines.numpyro.parameters import flatten
 from inference.errors import ObjectiveError, PairError
 from inference.objectives.registry import examples
@@ -93,6 +94,7 @@ def by_svi(program: Program) -> dict[str, np.ndarray]:
 
     A step is compiled for batches that differ in their arrays alone; the rest it holds as it is.
     """
+    use_in_funsor("jax", "numpyro")
     svi = SVI(*program.make(), OPTIMIZER, program.loss())
     batches = [jax.tree.flatten(on_device(batch)) for batch in program.batches()]
     args, kwargs = arguments(on_device(program.batches()[0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import funsor
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,12 +16,14 @@ from numpyro_styles import (
     STYLES,
     bayesian_regression,
     equinox_vae,
+    mixture,
     prod_lda,
     semi_supervised,
     stax_conditional_vae,
 )
 
 from inference import fit
+from inference.engines.funsor_backend import use_in_funsor
 from inference.engines.numpyro.parameters import flatten
 
 STEPS, SEED = 50, 3
@@ -28,6 +31,7 @@ STEPS, SEED = 50, 3
 
 def by_svi(style: Any) -> np.ndarray:
     """The losses of NumPyro's own loop."""
+    use_in_funsor("jax", "numpyro")
     (model, guide), batch, loss = style()
     batch = tuple(map(jnp.asarray, batch))
     svi = SVI(model, guide, Adam(0.01), loss)
@@ -78,3 +82,13 @@ def assert_same(one: Any, other: Any) -> None:
     assert list(mine) == list(others)
     for name, array in mine.items():
         assert array.tobytes() == others[name].tobytes(), name
+
+
+def test_enumeration_goes_on_where_pyro_has_taken_funsor():
+    """What imports `pyro.contrib.funsor` later sets its backend for the whole process."""
+    (model, guide), batch, loss = mixture()
+    start = fit((model, guide), batch, objective=loss, steps=2, seed=SEED, progress=False)
+    funsor.set_backend("torch")
+    again = fit((model, guide), batch, objective=loss, steps=2, seed=SEED, progress=False)
+    assert funsor.get_backend() == "jax"
+    np.testing.assert_allclose(again.history.loss, start.history.loss)
