@@ -243,12 +243,8 @@ def check_pair_type(pair: Any) -> None:
         )
     elif hasattr(pair, "run") and hasattr(pair, "results"):
         remedy = " Pass one of its runs: comparison.run(pair, objective)."
-    named = (
-        getattr(pair, "__name__", type(pair).__name__)
-        if has(pair, "__name__")
-        else (type(pair).__name__)
-    )
-    raise ArgumentError(f"pair must be {_FORMS}; got {named}.{remedy}")
+    named: Any = pair if has(pair, "__name__") else type(pair)
+    raise ArgumentError(f"pair must be {_FORMS}; got {named.__name__}.{remedy}")
 
 
 def _raises(pair: Any) -> Exception | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inference.program.structure import Structure
 
 _MOST_STATES = 2**14  # each is a particle
+_DRAWN = " ELBO() and RLOO(num_particles=5) draw them instead."
 _ONE_BY_ONE = (
     " The library's own TraceEnum_ELBO(), as objective=, sums the entries of a plate one by one, "
     "where they are marked with infer={'enumerate': 'parallel'}."
@@ -120,12 +121,7 @@ class Enumerated(Objective):
             names = ", ".join(repr(site.name) for site in (*proposed, *summed))
             raise ObjectiveError(
                 f"{self!r} would score {states:.3g} joint states of {names} for each datum; it "
-                f"takes {_MOST_STATES:,} at most."
-                + (
-                    _ONE_BY_ONE
-                    if summed
-                    else " ELBO() and RLOO(num_particles=5) draw them instead."
-                )
+                f"takes {_MOST_STATES:,} at most." + (_ONE_BY_ONE if summed else _DRAWN)
             )
 
     def summed(self, structure: Structure) -> set[str]:

@@ -189,8 +189,8 @@ def _described(site: Mapping[str, Any], full: Mapping[str, int], scales: list[An
 def _density_shape(site: Mapping[str, Any]) -> tuple[int, ...] | None:
     """The shape of a log density; None where there is none, which others report in better words.
 
-    Of NumPyro's own laws it is worked out by the rule that they keep: writing out each density
-    once more would be a tenth of what a first look at a pair takes.
+    Of NumPyro's own laws it is worked out by the rule that they keep, which saves writing out each
+    density once more.
     """
     fn, value = site["fn"], tuple(jnp.shape(site["value"]))
     parts = [type(part) for part in unwrapped(fn)]

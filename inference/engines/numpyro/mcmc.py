@@ -61,6 +61,7 @@ def nuts(
     model = parts(pair.wrapped if isinstance(pair, StoredPair) else pair)[0]
     rows = tuple(map(jnp.asarray, batch))
     with evaluating(pair):
+        use_in_funsor("jax", "numpyro")
         check(inspect(model, propose_nothing, rows, {}))
         begun = run(model, random.PRNGKey(0), rows, params=values)
         fixed, summed = begun.parameters, _summed(begun.latents)
@@ -91,7 +92,6 @@ def _summed(latents: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
         ObjectiveError: naming the first that it is not asked to, or cannot.
     """
     found = []
-    use_in_funsor("jax", "numpyro")
     for name, site in latents.items():
         if not site["fn"].support.is_discrete:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
@@ -12,11 +13,13 @@ import pyro
 import pyro.distributions as pdist
 import pytest
 import torch
+from jax import random
 from rows import ENGINES, ROWS
 from scipy.stats import norm
 
 from inference import check_pair, fit
 from inference.engines import load_engine
+from inference.engines.numpyro.inspection import _density_shape
 from inference.errors import PairError
 from inference.objectives import ELBO
 from ppl_models import create
@@ -197,3 +200,29 @@ def test_no_pair_of_the_zoo_is_blamed(name: str, engine: str) -> None:
         structure.check_densities()
         sites = (*structure.model.values(), *structure.guide.values())
         assert all(site.density_shape is not None for site in sites if site.scorable)
+
+
+@pytest.mark.parametrize("batch", [(), (3,), (2, 1)])
+def test_the_shape_of_a_density_is_told_without_writing_it_out(batch: tuple[int, ...]) -> None:
+    """Of NumPyro's own laws, wrapped or not, at values of other batch shapes, as jax has it."""
+    one = jnp.ones((*batch, 3)) / 3
+    laws = [
+        ndist.Normal(jnp.zeros(batch), 1.0),
+        ndist.Bernoulli(logits=jnp.zeros(batch)),
+        ndist.Binomial(4, jnp.full(batch, 0.5)),
+        ndist.Categorical(one),
+        ndist.Multinomial(4, one),
+        ndist.Dirichlet(one),
+        ndist.MultivariateNormal(one, jnp.eye(3)),
+        ndist.Normal(one, 1.0).to_event(1),
+        ndist.Normal(one, 1.0).to_event(1).mask(jnp.ones(batch, bool)),
+        ndist.Normal(0.0, 1.0).expand((*batch, 3)).to_event(1),
+        ndist.ZeroInflatedPoisson(0.1, jnp.ones(batch)),
+    ]
+    for law in laws:
+        drawn = law.sample(random.PRNGKey(0))
+        for more in ((), (2, 3)):
+            value = jnp.broadcast_to(drawn, np.broadcast_shapes(more, batch) + law.event_shape)
+            came = _density_shape({"fn": law, "value": value})
+            want: Any = jax.eval_shape(law.log_prob, value)
+            assert came == want.shape, type(law)
