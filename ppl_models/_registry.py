@@ -27,13 +27,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ppl_models._pair import Card, Pair
 from ppl_models._places import SUFFIX, Place
 from ppl_models._plugins import read_plugins, unusable
 from ppl_models._pretrained import Weights, weights_for
-from ppl_models._shown import check_word
+from ppl_models._shown import check_word, of_python
 
 _ROOT = Path(__file__).parent
 _NOT_FAMILIES = {
@@ -158,7 +156,7 @@ def create(
         raise TypeError(
             f"{name!r} has no hyperparameter {unknown[0]!r}. {_nearest(unknown[0], accepted)}"
         )
-    hyperparameters = {key: _of_python(value) for key, value in hyperparameters.items()}
+    hyperparameters = {key: of_python(key, value) for key, value in hyperparameters.items()}
     if pretrained is None:
         return pair_class(**hyperparameters)
     weights = weights_for(name, pretrained)
@@ -192,13 +190,6 @@ def _check_alike(weights: Weights, given: Mapping[str, Any], accepted: Mapping[s
             )
 
 
-def _of_python(value: Any) -> Any:
-    """A number of NumPy as one of Python, also within a list; anything else as it is."""
-    if isinstance(value, np.generic):
-        return value.item()
-    return type(value)(map(_of_python, value)) if type(value) in (list, tuple) else value
-
-
 def _as_lists(value: Any) -> Any:
     """Tuples as lists, in which a record has them."""
     return [_as_lists(each) for each in value] if isinstance(value, (list, tuple)) else value
@@ -213,7 +204,9 @@ def _plugin_class(place: Place, engine: str) -> type[Pair]:
     """A plugin's pair class; whatever is wrong with it is said of the plugin."""
     try:
         found = _class(place, engine)
-    except (Exception, SystemExit) as error:  # a plugin may fail in any way when it is imported
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin may fail in any way when it is imported
         why = f"importing {place.module(engine)} failed with {type(error).__name__}: {error}"
         raise unusable(place, why) from error
     if not (isinstance(found, type) and issubclass(found, Pair)):

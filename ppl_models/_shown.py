@@ -6,7 +6,10 @@ import math
 import reprlib
 from typing import Any
 
+import numpy as np
+
 _LONGEST = 120  # characters
+_DEEPEST = 20  # lists in lists
 
 
 def shown(value: Any) -> str:
@@ -40,3 +43,22 @@ def check_word(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{name} must be a string, got {shown(value)}.")
     return value
+
+
+def of_python(name: str, value: Any, _depth: int = 0) -> Any:
+    """A number of NumPy as one of Python, also within lists; anything else as it is.
+
+    Raises:
+        ValueError: if a list holds itself, or lies in more lists than an option has; the message
+            names the argument.
+    """
+    if isinstance(value, np.generic):  # a length of time is no number of Python
+        return value if isinstance(value, (np.timedelta64, np.datetime64)) else value.item()
+    if type(value) not in (list, tuple):
+        return value
+    if _depth > _DEEPEST:
+        raise ValueError(
+            f"{name} must have at most {_DEEPEST} lists within each other, got more, or one that "
+            "holds itself."
+        )
+    return type(value)(of_python(name, each, _depth + 1) for each in value)

@@ -64,7 +64,7 @@ def compare_command(
     Given again it goes on where it was stopped. The exit code is 1 where a run failed.
     """
     if example:
-        console.print(EXAMPLE, end="")
+        console.print(EXAMPLE, end="", soft_wrap=True)  # whole lines, also in a pipe
         return
     with answering():
         if spec is None:

@@ -77,7 +77,9 @@ def _class(entry: EntryPoint, base: type) -> Any:
     """
     try:
         kind: Any = entry.load()
-    except (Exception, SystemExit) as error:  # whatever a package of somebody else's does
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a package of somebody else's does
         raise ValueError(f"{entry.value} failed with {type(error).__name__}: {error}") from error
     if not (inspect.isclass(kind) and issubclass(kind, base)) or inspect.isabstract(kind):
         raise ValueError(

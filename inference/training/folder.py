@@ -21,6 +21,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from inference.errors import RunFolderError
+from inference.training import writing
 from inference.training.checkpoints import (
     Binding,
     Checkpoint,
@@ -32,7 +33,6 @@ from inference.training.checkpoints import (
 from inference.training.lock import LOCK, OWNER, FolderLock
 from inference.training.reading import MEGABYTE, digest_of, read_regular, sealed, unsealed
 from inference.training.status import Stand, content_of, stand_in
-from inference.training.writing import flush_folder, unfinished, write_whole, writing_into
 
 _KEEP = 2
 _BOUND = ("pair", "objective", "data", "training")  # of a spec; a budget may grow
@@ -51,6 +51,7 @@ class RunFolder:
         self.path = Path(path)
         self.lock = FolderLock(self.path)
         self._begun: bool | None = None  # whether there was a run when it was asked for
+        self._mine: str | None = None  # the run that is written here
 
     @property
     def spec_path(self) -> Path:
@@ -67,15 +68,15 @@ class RunFolder:
         Raises:
             RunFolderError: if something else is here, or the folder cannot be looked into.
         """
-        with writing_into(self.path):
+        with writing.writing_into(self.path):
             self._begun = self.spec_path.exists()
             if self._begun:
                 return True
             # All that a kill at the very beginning can leave behind is half a spec and a lock.
-            ours = {self.path / LOCK, self.path / OWNER, *unfinished(self.path / OWNER)}
+            ours = {self.path / LOCK, self.path / OWNER, *writing.unfinished(self.path / OWNER)}
             foreign = self.path.exists() and (
                 not self.path.is_dir()
-                or set(self.path.iterdir()) - unfinished(self.spec_path) - ours
+                or set(self.path.iterdir()) - writing.unfinished(self.spec_path) - ours
             )
         if foreign:
             raise RunFolderError(
@@ -90,7 +91,7 @@ class RunFolder:
         Raises:
             RunFolderError: if it cannot be written, or another process writes into it.
         """
-        with writing_into(self.path):
+        with writing.writing_into(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             self.lock.acquire()
             if self._begun is False and self.spec_path.exists():
@@ -99,19 +100,17 @@ class RunFolder:
                     "pass resume=True to continue it, or choose another folder."
                 )
             for path in (self.spec_path, self._status_path, self.path / "history.csv"):
-                for leftover in unfinished(path):
+                for leftover in writing.unfinished(path):
                     leftover.unlink(missing_ok=True)
             named = {"run": self._binding(spec).run} | spec
-            write_whole(
+            writing.write_whole(
                 self.spec_path,
                 sealed(named) if named["run"] else json.dumps(spec, indent=2).encode(),
             )
-            flush_folder(self.path)
+            writing.flush_folder(self.path)
             checkpoints = self.path / "checkpoints"
             if checkpoints.is_symlink():
-                raise RunFolderError(
-                    f"{checkpoints} is a link, which a run never writes; put a folder there."
-                )
+                raise writing.linked(checkpoints)
             checkpoints.mkdir(exist_ok=True)
             self._begun = True
 
@@ -121,11 +120,12 @@ class RunFolder:
         Raises:
             RunFolderError: if it cannot be written, or another process writes into it.
         """
-        with writing_into(self.path):
+        with writing.writing_into(self.path):
             self.lock.acquire()
 
     def close(self) -> None:
         """Let others write into the folder."""
+        self._mine = None
         self.lock.release()
 
     def read_spec(self) -> dict[str, Any]:
@@ -144,8 +144,8 @@ class RunFolder:
         Raises:
             RunFolderError: if it cannot be written.
         """
-        with writing_into(self.path):
-            write_whole(self.path / "history.csv", text.encode())
+        with writing.writing_into(self.path):
+            writing.write_whole(self.path / "history.csv", text.encode())
 
     def write_status(self, status: str, step: int, message: str = "") -> None:
         """Say how the run stands.
@@ -154,8 +154,8 @@ class RunFolder:
             RunFolderError: if it cannot be written.
         """
         run = self._binding().run
-        with writing_into(self.path):
-            write_whole(self._status_path, content_of(run, status, step, message))
+        with writing.writing_into(self.path):
+            writing.write_whole(self._status_path, content_of(run, status, step, message))
 
     def read_stand(self) -> Stand | None:
         """How the run stands; None where it has not been said, as in older runs.
@@ -193,16 +193,18 @@ class RunFolder:
             return
         files = files_of(checkpoint, self._binding())
         parent = final.parent
-        with writing_into(self.path):
+        with writing.writing_into(self.path):
+            if parent.is_symlink():
+                raise writing.linked(parent)
             for leftover in parent.glob(".writing-*"):
                 _remove(leftover)
             temporary = parent / f".writing-{secrets.token_hex(4)}"
-            temporary.mkdir()
+            temporary.mkdir(parents=True)  # also where somebody removed those before
             for name, content in files.items():
-                write_whole(temporary / name, content)
-            flush_folder(temporary)
+                writing.write_whole(temporary / name, content)
+            writing.flush_folder(temporary)
             temporary.rename(final)
-            flush_folder(parent)
+            writing.flush_folder(parent)
             for old in self.checkpoints()[:-_KEEP]:
                 _remove(old)
 
@@ -247,6 +249,8 @@ class RunFolder:
                 if not isinstance(spec.get(part, {}), dict):
                     raise ValueError(f"its entry {part!r} is not right")
         except (FileNotFoundError, NotADirectoryError) as error:
+            if self._mine is not None:
+                raise writing.gone(self.path) from error
             raise RunFolderError(
                 f"{self.path} is no run folder: it has no spec.json. Name the out= of a run."
             ) from error
@@ -269,6 +273,10 @@ class RunFolder:
             name = spec.get("run")
         else:
             spec, name = new, secrets.token_hex(8)
+        if self.lock.held:
+            if (self._mine or name) != name:
+                raise writing.gone(self.path)
+            self._mine = name
         return Binding(name, digest_of({key: spec.get(key) for key in _BOUND}))
 
     def _damaged(self, newest: Path, why: str, found: list[Path]) -> str:

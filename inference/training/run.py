@@ -20,7 +20,7 @@ from inference.errors import ArgumentError
 from inference.pairs import as_given, explaining
 from inference.posterior.latent_means import are_arrays, latent_means, latent_means_at
 from inference.program.engine import Engine
-from inference.training.questions import asking, check_draws, check_latents
+from inference.training.questions import asking, check_draws, checked_latents
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +120,7 @@ class Run:
             ArgumentError: if the mean is asked for of a model whose x is a sequential site.
         """
         beside = self._read(given)
-        count = check_draws(size, seed, beside)
+        count = check_draws(self.pair, size, seed, beside)
         if mean is not None:
             check_flag("mean", mean)
         means, draws = asking(
@@ -210,16 +210,17 @@ class Run:
 
         Args:
             *given: what the model takes besides x, such as labels.
-            **latents: real ones as float32, whole numbers as they are.
+            **latents: numbers, which become those of the model's draws.
 
         Raises:
             ArgumentError: if the model has no latent of a name.
-            DataError: if one has another shape than the model's draws.
+            DataError: if one has another shape than the model's draws, or lies where it draws none.
         """
         arrays = dict(zip(latents, self._read(tuple(latents.values())), strict=True))
         beside = self._read(given)
-        size = check_latents(self._engine, self.pair, arrays, beside)
-        return self._engine.decode(self.pair, arrays, 0, *beside, size=size)
+        size, values = checked_latents(self._engine, self.pair, arrays, beside)
+        decode = self._engine.decode
+        return asking(lambda: decode(self.pair, values, 0, *beside, size=size), "decodes latents")
 
     def to_arviz(self, *x: ArrayLike, num_draws: int = 500, seed: int = 0) -> InferenceData:
         """Draws of the latents given data, and what they predict, for ArviZ's tables and plots.

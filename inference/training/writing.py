@@ -32,6 +32,20 @@ def writing_into(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def gone(path: Path) -> RunFolderError:
+    """What to say where the folder that is written is no longer this run's."""
+    return RunFolderError(
+        f"out={str(path)!r} was removed, renamed or replaced while the run was written there: it "
+        "no longer holds this run's spec.json. Leave the folder where it is until the run ends; "
+        "one that was renamed goes on under its new name with resume=True."
+    )
+
+
+def linked(folder: Path) -> RunFolderError:
+    """What to say where a link was put in the place of a folder of a run."""
+    return RunFolderError(f"{folder} is a link, which a run never writes; put a folder there.")
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file under a temporary name, flush it, and rename it: whole or not at all.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ppl_models import _numbers
 from ppl_models.networks.arguments import check_positive, check_seed, check_size
 
 Array = NDArray[np.float64]
@@ -63,19 +64,7 @@ def real_numbers(name: str, values: Any) -> Array:
     Raises:
         ValueError: if they are text, dates, complex numbers or other things, or some are masked.
     """
-    if np.ma.is_masked(values):
-        raise ValueError(
-            f"{name} has {np.ma.count_masked(values)} masked values, which would be taken as they "
-            "lie under the mask; remove or impute those rows."
-        )
-    array = np.asarray(values)
-    numbers = array.dtype.kind in "biuf"
-    if array.dtype.kind == "O":  # such as columns of several types, all of them numbers
-        kinds = (int, float, np.integer, np.floating, np.bool_)
-        numbers = all(isinstance(entry, kinds) for entry in array.ravel())
-    if not numbers:
-        raise ValueError(f"{name} must hold real numbers, got {array.dtype}; code it as numbers.")
-    return array.astype(np.float64)
+    return _numbers.real_numbers(name, values).astype(np.float64)
 
 
 def checked(x: ArrayLike, ndim: int, shape: str) -> Array:

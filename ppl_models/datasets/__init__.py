@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
-from ppl_models._shown import check_word, shown
+from ppl_models._shown import check_word, of_python, shown
 from ppl_models.datasets._dataset import DataId, Dataset
 from ppl_models.datasets._files import PublishedFile
 from ppl_models.datasets._own_file import is_own_file
@@ -76,6 +76,7 @@ def load(name: str | os.PathLike[str], /, **options: Any) -> Dataset:
             raise TypeError(
                 f"The data set {name!r} has no option {option!r}. {_nearest(option, accepted)}"
             )
+    options = {key: of_python(key, value) for key, value in options.items()}
     own = {key: value for key, value in options.items() if key not in _SECOND_ARGUMENT}
     own |= {"path": name} if is_own_file(name) else {}
     return with_second_argument(

@@ -43,7 +43,8 @@ def check_seed(seed: int) -> int:
     Raises:
         ValueError: if it is not.
     """
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+    whole = isinstance(seed, Integral) and not isinstance(seed, (bool, np.timedelta64))
+    if not whole or seed < 0:
         raise ValueError(f"seed must be a whole number of at least 0, got {shown(seed)}.")
     return int(seed)
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ppl_models._numbers import real_numbers
 from ppl_models._shown import shown
-
-SPLITS = ("train", "valid", "test")
-BINARISATIONS = ("dynamic", "static", "threshold", "real", None)
+from ppl_models.datasets._fields import SPLITS, check_by_split, check_split, check_words
+from ppl_models.networks.arguments import check_sizes
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,9 @@ class Dataset:
     log_p: Callable[[ArrayLike], NDArray[np.float64]] | None = None
 
     def __post_init__(self) -> None:
-        if self.binarisation not in BINARISATIONS:
-            raise ValueError(
-                f"binarisation must be one of {', '.join(map(repr, BINARISATIONS))}; "
-                f"got {self.binarisation!r}."
-            )
+        check_words(self)
+        object.__setattr__(self, "image_shape", check_sizes("image_shape", self.image_shape))
+        check_by_split(self)
         drawn = self.seed is not None
         if drawn != self.dynamic and not (drawn and self.binarisation == "real"):
             raise ValueError(
@@ -125,7 +123,11 @@ class Dataset:
 
         Args:
             split: `"train"`, `"valid"` or `"test"`.
+
+        Raises:
+            ValueError: if there is no such split.
         """
+        check_split(split)
         given = (self.y[split],) if self.y else ()
         return (getattr(self, split), *given)
 
@@ -162,8 +164,7 @@ class Dataset:
         Raises:
             ValueError: if there is no such split.
         """
-        if split not in SPLITS:
-            raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}.")
+        check_split(split)
         if split not in self._hashes:
             self._hashes[split] = _fingerprint(*self.arrays(split))
         name = f"{self.name}+{self.variant}" if self.variant else self.name
@@ -179,7 +180,9 @@ class Dataset:
         return {}
 
     def _frozen_images(self, split: str) -> NDArray[np.float32]:
-        array = np.ascontiguousarray(getattr(self, split), dtype=np.float32)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+            given = real_numbers(split, getattr(self, split))
+            array = np.ascontiguousarray(given, dtype=np.float32)
         shapes = {(math.prod(self.image_shape),), tuple(self.image_shape)}  # flat, or a sequence
         if array.ndim == 0 or len(array) == 0 or array.shape[1:] not in shapes:
             raise ValueError(
@@ -204,14 +207,9 @@ class Dataset:
         return array
 
     def _frozen_labels(self) -> dict[str, NDArray[np.int64]]:
-        if self.labels and set(self.labels) != set(SPLITS):
-            raise ValueError(
-                f"labels must be empty or have the keys {', '.join(SPLITS)}; "
-                f"got {', '.join(sorted(self.labels))}."
-            )
         frozen: dict[str, NDArray[np.int64]] = {}
         for split, given in self.labels.items():
-            numbers = np.asarray(given)
+            numbers = real_numbers(f"labels[{split!r}]", given)
             rows = len(getattr(self, split))
             whole = numbers.dtype.kind in "biu" or (
                 numbers.dtype.kind == "f" and bool((numbers == np.floor(numbers)).all())
@@ -229,19 +227,14 @@ class Dataset:
         return frozen
 
     def _frozen_y(self) -> dict[str, NDArray[Any]]:
-        if self.y and not self.variant:
-            raise ValueError("Give variant with y: it says in the data id what y is.")
-        if self.y and set(self.y) != set(SPLITS):
-            raise ValueError(
-                f"y must be empty or have the keys {', '.join(SPLITS)}; "
-                f"got {', '.join(sorted(self.y))}."
-            )
         frozen: dict[str, NDArray[Any]] = {}
         for split, given in self.y.items():
             rows = len(getattr(self, split))
-            if len(given) != rows:
-                raise ValueError(f"y[{split!r}] must have {rows} rows, got {len(given)}.")
-            array = np.ascontiguousarray(given)
+            numbers = real_numbers(f"y[{split!r}]", given)
+            if not numbers.ndim or len(numbers) != rows:
+                got = len(numbers) if numbers.ndim else shown(given)
+                raise ValueError(f"y[{split!r}] must have {rows} rows, got {got}.")
+            array = np.ascontiguousarray(numbers)
             array.setflags(write=False)
             frozen[split] = array
         return frozen

@@ -32,17 +32,18 @@ def labelled(
     Raises:
         ValueError: if the data set has no labels, or there are not so many.
     """
+    _check_dataset(dataset)
     if not dataset.labels:
         raise ValueError(
             f"{dataset!r} has no labels; load it with another binarisation, for example "
             "binarisation='dynamic'."
         )
-    if count == "all":
+    if isinstance(count, str) and count == "all":
         return replace(dataset, y=dict(dataset.labels), variant=_named(dataset, "labels=all"))
     train = dataset.labels["train"]
     classes, sizes = np.unique(train, return_counts=True)
-    whole = isinstance(count, int) and not isinstance(count, bool)
-    if not whole or count < 1 or count % len(classes) or count // len(classes) > sizes.min():
+    number = 0 if isinstance(count, str) or not _is_whole(count) else int(count)
+    if number < 1 or number % len(classes) or number // len(classes) > sizes.min():
         raise ValueError(
             f"labels must be 'all' or a multiple of the {len(classes)} classes, and at most "
             f"{sizes.min() * len(classes)} here; got {shown(count)}."
@@ -50,13 +51,15 @@ def labelled(
     random = np.random.default_rng(_check_seed(label_seed))
     kept = np.concatenate(
         [
-            random.choice(np.flatnonzero(train == each), count // len(classes), replace=False)
+            random.choice(np.flatnonzero(train == each), number // len(classes), replace=False)
             for each in classes
         ]
     )
     y = {split: np.full(len(getattr(dataset, split)), MISSING, np.int64) for split in SPLITS}
     y["train"][kept] = train[kept]
-    return replace(dataset, y=y, variant=_named(dataset, f"labels={count},label_seed={label_seed}"))
+    return replace(
+        dataset, y=y, variant=_named(dataset, f"labels={number},label_seed={label_seed}")
+    )
 
 
 def quadrants(dataset: Dataset, observed: int = 1) -> Dataset:
@@ -74,7 +77,7 @@ def quadrants(dataset: Dataset, observed: int = 1) -> Dataset:
     """
     if not _is_quadrants(observed):
         raise ValueError(f"quadrants must be 1, 2 or 3, the observed ones; got {shown(observed)}.")
-    shape = dataset.image_shape
+    shape = _check_dataset(dataset).image_shape
     if len(shape) != 2 or shape[0] % 2 or shape[1] % 2 or dataset.train.ndim != 2:
         raise ValueError(
             f"quadrants need flat images of even height and width, got image_shape={shape} and "
@@ -135,8 +138,19 @@ def _named(dataset: Dataset, given: str) -> str:
     return ",".join([*kept, given])
 
 
+def _check_dataset(dataset: Any) -> Dataset:
+    """Return `dataset` if it is one.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    if not isinstance(dataset, Dataset):
+        raise ValueError(f"dataset must be what load returns, got {shown(dataset)}.")
+    return dataset
+
+
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
 
 
 def _is_quadrants(observed: Any) -> bool:

@@ -44,7 +44,7 @@ def load(*, words: int = 100, concentration: float = 1.0, seed: int = 0) -> Data
     true, rows = topics(), {}
     for number, (split, size) in enumerate(_SIZES.items()):
         random = np.random.default_rng((check_seed(seed), number))
-        theta = random.dirichlet(np.full(len(true), concentration), size)
+        theta = random.dirichlet(np.full(len(true), float(concentration)), size)
         rows[split] = _counted(random, words, theta @ true)
     return Dataset(
         name="bars",

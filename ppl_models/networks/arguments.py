@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppl_models._shown import shown
+from ppl_models._shown import of_python, shown
 
 ACTIVATIONS = ("tanh", "relu", "softplus", "elu", "silu", "leaky-relu", "sigmoid")
 LIKELIHOODS = ("bernoulli", "gaussian", "learned-variance", "discretised-logistic")
@@ -48,7 +48,7 @@ def check_sizes(name: str, sizes: Iterable[int]) -> tuple[int, ...]:
     found = _entries(name, sizes, _MOST_SIZES + 1)
     if len(found) > _MOST_SIZES:
         raise ValueError(f"{name} must have at most {_MOST_SIZES:,} sizes, got more.")
-    return tuple(check_size(f"every entry of {name}", size) for size in found)
+    return tuple(check_size(f"every entry of {name}", of_python(name, size)) for size in found)
 
 
 def _is_sequence(sizes: Any) -> bool:
@@ -231,7 +231,12 @@ def check_positive(name: str, value: float) -> float:
             f"{name} must be at least {_SMALLEST_NUMBER}, the smallest number in single precision, "
             f"got {shown(value)}, which is zero there."
         )
-    return value
+    return _as_float(value)
+
+
+def _as_float(value: float) -> float:
+    """A whole number that no array holds as a float; anything else as it is."""
+    return float(value) if isinstance(value, int) and abs(value) >= 2**63 else value
 
 
 def check_flag(name: str, value: bool) -> bool:  # noqa: FBT001
@@ -265,7 +270,7 @@ def check_not_negative(name: str, value: float) -> float:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not 0 <= value <= _LARGEST_NUMBER:
         raise ValueError(f"{name} must be finite and not negative, got {shown(value)}.")
-    return value
+    return _as_float(value)
 
 
 def check_likelihood(

@@ -156,6 +156,7 @@ def test_the_first_of_two_plugins_of_one_name_stays(install: Install) -> None:
     ("source", "words"),
     [
         ("import acme_is_missing\n" + PYRO, "acme.acme_net failed with ModuleNotFoundError"),
+        (PYRO + "\nraise GeneratorExit\n", "acme.acme_net failed with GeneratorExit"),
         (PYRO.replace("(Pair)", ""), "Acme'> is no class that derives from ppl_models.Pair"),
         (PYRO + "\nAcme = 3\n", "3 is no class that derives"),
         (NUMPYRO, "Acme.engine must be 'pyro'"),

@@ -120,7 +120,8 @@ def test_other_refusals(tmp_path):
     assert "no run folder" in invoke("report", tmp_path, code=2)
 
 
-def test_the_example_is_what_the_command_takes(tmp_path):
+def test_the_example_is_what_the_command_takes(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")  # as in a pipe of 80: lines that are cut are no TOML
     assert invoke("compare", "--example") == EXAMPLE
     (tmp_path / "example.toml").write_text(EXAMPLE)
     page = (Path(__file__).parents[3] / "docs" / "comparing.md").read_text()

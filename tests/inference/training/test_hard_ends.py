@@ -118,14 +118,14 @@ def test_an_error_in_a_step_keeps_the_last_good_state(
 
 @pytest.mark.parametrize("trouble", [errno.ENOSPC, errno.EACCES, errno.EROFS])
 def test_a_disk_that_fills_up(trouble, engine, tmp_path, reports, monkeypatch):
-    real = folder.write_whole
+    real = writing.write_whole
 
     def write(path, content):
         if "step" in str(path.parent) or ".writing" in str(path.parent):
             raise OSError(trouble, os.strerror(trouble))
         real(path, content)
 
-    monkeypatch.setattr(folder, "write_whole", write)
+    monkeypatch.setattr(writing, "write_whole", write)
     with pytest.raises(RunFolderError, match="cannot be written") as caught:
         quick(bare(engine), binary(), steps=13, out=tmp_path / "run", checkpoint_seconds=1e9)
     run: Any = caught.value
