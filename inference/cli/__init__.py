@@ -16,6 +16,7 @@ from inference.cli.checking import check_command
 from inference.cli.comparison import compare_command, demo, report_command
 from inference.cli.datasets import data
 from inference.cli.docs import docs_command
+from inference.cli.ending import Commands
 from inference.cli.evaluation import evaluate
 from inference.cli.names import model_name
 from inference.cli.objectives import objectives_command
@@ -24,14 +25,7 @@ from inference.cli.published import reproduce_command, results_command
 from inference.cli.scaffold import new
 from inference.cli.settings import hyperparameters
 from inference.cli.streams import make_usable
-from inference.cli.text import (
-    Commands,
-    answering,
-    console,
-    listing,
-    plain_warnings,
-    print_facts,
-)
+from inference.cli.text import answering, console, listing, plain_warnings, print_facts
 from inference.cli.training import train
 from inference.errors import ArgumentError
 from ppl_models import info, list_models, list_pretrained, pretrained_info

@@ -9,15 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inference.cli.ending import interruptible
 from inference.cli.output import json_option, notes, say_json
-from inference.cli.text import (
-    answering,
-    console,
-    interruptible,
-    known_words,
-    progress_bar,
-    whole_numbers,
-)
+from inference.cli.text import answering, console, known_words, progress_bar, whole_numbers
 
 if TYPE_CHECKING:
     from inference.estimators.certificate.certify import Setting

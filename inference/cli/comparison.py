@@ -14,9 +14,10 @@ from inference.cli.data import (
     data_of_run,
     load_data,
 )
+from inference.cli.ending import interruptible
 from inference.cli.output import json_option, say_json
 from inference.cli.pairs import pair_maker
-from inference.cli.text import answering, console, fits, interruptible, plain_warnings
+from inference.cli.text import answering, console, fits, plain_warnings
 from inference.comparison.spec_file import EXAMPLE, Spec, read_spec
 from inference.errors import ArgumentError
 

@@ -10,10 +10,11 @@ import typer
 from rich.table import Column, Table
 
 from inference.cli.data import load_data
+from inference.cli.ending import Commands
 from inference.cli.names import data_name
 from inference.cli.output import json_option, say_json
 from inference.cli.settings import meanings_of
-from inference.cli.text import Commands, answering, console, listing, print_facts
+from inference.cli.text import answering, console, listing, print_facts
 from ppl_models.datasets import (
     description,
     list_datasets,

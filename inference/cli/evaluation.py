@@ -16,8 +16,9 @@ from inference.cli.data import (
     first_is_rows,
     refuse_first,
 )
+from inference.cli.ending import interruptible
 from inference.cli.output import json_option, notes, say_json
-from inference.cli.text import answering, interruptible, plain_warnings, print_facts
+from inference.cli.text import answering, plain_warnings, print_facts
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ import typer
 from rich.padding import Padding
 from rich.table import Table
 
+from inference.cli.ending import interruptible
 from inference.cli.output import json_option, notes, say_json
-from inference.cli.text import answering, console, fits, interruptible, listing, plain_warnings
+from inference.cli.text import answering, console, fits, listing, plain_warnings
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import re
 import shlex
 import sys
@@ -18,7 +17,6 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 from tqdm import tqdm
-from typer.core import TyperGroup
 
 from inference.cli.streams import RoomyConsole
 from inference.errors import ArgumentError, ZooError
@@ -32,7 +30,6 @@ _SECONDS_BETWEEN_LINES = 60.0
 _errors = RoomyConsole(markup=False, emoji=False, highlight=False, stderr=True)
 
 _UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
-INTERRUPTED = 130  # what a shell calls a command that ended with Ctrl-C
 
 _KEYWORDS = (
     *("out", "resume", "epochs", "steps", "seconds", "batch_size", "learning_rate", "schedule"),
@@ -111,41 +108,7 @@ def resume_command(context: typer.Context, folder: Path) -> str:
     return shlex.join([*words, "--out", str(folder), "--resume"])
 
 
-class Commands(TyperGroup):
-    """Says what typer refuses in the same way as what the library refuses."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run a command; Ctrl-C in one that keeps nothing is said, too."""
-        with interruptible(lambda: "Nothing of this command was kept."):
-            return super().invoke(ctx)
-
-    def main(self, *args: Any, **settings: Any) -> Any:
-        """Run a command and leave with its exit code."""
-        settings["standalone_mode"] = False
-        try:
-            code = super().main(*args, **settings)
-            sys.stdout.flush()
-        except OSError as error:
-            if not _unwritten(error):
-                raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
-            complain(
-                "the standard output, or a file of the command, cannot be written: "
-                f"{error.strerror}; make room, and give the command again."
-            )
-            code = 1
-        except Exception as error:
-            # The classes of these errors have moved between releases; this method has not.
-            message = getattr(error, "format_message", None)
-            if message is None:
-                raise
-            hyperparameter = "extra argument" in message() and "=" in message()
-            complain(message() + ". Write --set KEY=VALUE." * hyperparameter)
-            code = 2
-        sys.exit(code or 0)
-
-
-def _unwritten(error: Exception) -> bool:
+def unwritten(error: Exception) -> bool:
     """Whether what was open already could not be written: the standard output, for one."""
     return isinstance(error, OSError) and error.errno in _UNWRITTEN and error.filename is None
 
@@ -166,7 +129,7 @@ def answering(*kinds: type[Exception], about: Mapping[str, Any] | None = None) -
     try:
         yield
     except (ZooError, *kinds) as error:
-        if isinstance(error, BrokenPipeError) or _unwritten(error):
+        if isinstance(error, BrokenPipeError) or unwritten(error):
             raise  # not what the user passed: see `Commands`
         message = str(error)
         if isinstance(error, OSError) and error.strerror:
@@ -177,20 +140,6 @@ def answering(*kinds: type[Exception], about: Mapping[str, Any] | None = None) -
             message = f"--set was refused ({given}): {message}"
         complain(message)
         raise typer.Exit(2) from error
-
-
-@contextlib.contextmanager
-def interruptible(kept: Callable[[], str]) -> Iterator[None]:
-    """Say at Ctrl-C what was kept, and leave with the code of a command that ended so.
-
-    Args:
-        kept: makes a sentence of it.
-    """
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        complain(f"interrupted. {kept()}")
-        raise typer.Exit(INTERRUPTED) from error
 
 
 @contextlib.contextmanager

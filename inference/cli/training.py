@@ -16,11 +16,11 @@ from inference.cli.data import (
     own_options,
     second_argument,
 )
+from inference.cli.ending import INTERRUPTED, interruptible
 from inference.cli.names import data_names, model_name, objective_names
 from inference.cli.output import json_option, notes, say_json
 from inference.cli.settings import hyperparameters, parse_settings
 from inference.cli.text import (
-    INTERRUPTED,
     answering,
     known_words,
     plain_warnings,
@@ -153,7 +153,8 @@ def train(
         notes(as_json).print(f"No --epochs, --steps or --seconds: training for {epochs} epochs.")
     from inference.training.fit import fit
 
-    with answering(), plain_warnings():
+    where = out or Path("runs", f"{name}-{engine}")
+    with answering(), plain_warnings(), interruptible(lambda: _kept(context, where)):
         run = fit(
             pair,
             dataset,
@@ -169,13 +170,17 @@ def train(
             patience=patience,
             seed=seed,
             device=device,
-            out=out or Path("runs", f"{name}-{engine}"),
+            out=where,
             resume=resume,
         )
-    if as_json:
-        say_json(run_facts(run))
-    else:
-        print_run(run)
+    say_json(run_facts(run)) if as_json else print_run(run)
     if run.status == "interrupted" and run.folder is not None:
         notes(as_json).print(f"Go on with: {resume_command(context, run.folder)}", soft_wrap=True)
         raise typer.Exit(INTERRUPTED)
+
+
+def _kept(context: typer.Context, folder: Path) -> str:
+    """What an end leaves of a command that trains, and how to go on."""
+    if not (folder / "spec.json").exists():
+        return "Nothing of this command was kept."
+    return f"What was done is kept. Go on with: {resume_command(context, folder)}"

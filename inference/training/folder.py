@@ -273,7 +273,7 @@ class RunFolder:
             name = spec.get("run")
         else:
             spec, name = new, secrets.token_hex(8)
-        if self.lock.held:
+        if self.lock.held and spec is not new:
             if (self._mine or name) != name:
                 raise writing.gone(self.path)
             self._mine = name

@@ -1,0 +1,102 @@
+"""How a command ends: by its exit code, by Ctrl-C, or by a signal; what was kept is said before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from inference.cli.text import complain, unwritten
+
+INTERRUPTED = 130  # what a shell calls a command that ended with Ctrl-C
+_SIGNALS = ("SIGTERM", "SIGHUP")  # of schedulers that take a machine back, of a closed terminal
+
+
+@contextlib.contextmanager
+def interruptible(kept: Callable[[], str]) -> Iterator[None]:
+    """Say at Ctrl-C what was kept, and leave with the code of a command that ended so.
+
+    So it is at a signal to terminate, which then has its usual effect.
+
+    Args:
+        kept: makes a sentence of it.
+    """
+    came: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    with _noting(note):
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            with contextlib.suppress(OSError):  # of a terminal that is gone
+                complain(f"interrupted. {kept()}")
+            for number in came:
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+            raise typer.Exit(INTERRUPTED) from error
+
+
+@contextlib.contextmanager
+def _noting(note: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have signals noted that would end the process, in the main thread, which alone gets them."""
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in _SIGNALS:
+            number = getattr(signal, name, None)
+            if number is not None and _ends(signal.getsignal(number)):
+                before[number] = signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ends(handler: Any) -> bool:
+    """Whether a signal ends the process: it is not ignored, nor somebody else's."""
+    return handler is signal.SIG_DFL or getattr(handler, "__module__", None) == __name__
+
+
+class Commands(TyperGroup):
+    """Says what typer refuses in the same way as what the library refuses."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; an end of one that keeps nothing is said, too."""
+        with interruptible(lambda: "Nothing of this command was kept."):
+            return super().invoke(ctx)
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Run a command and leave with its exit code."""
+        settings["standalone_mode"] = False
+        try:
+            code = super().main(*args, **settings)
+            sys.stdout.flush()
+        except OSError as error:
+            if not unwritten(error):
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
+            complain(
+                "the standard output, or a file of the command, cannot be written: "
+                f"{error.strerror}; make room, and give the command again."
+            )
+            code = 1
+        except Exception as error:
+            # The classes of these errors have moved between releases; this method has not.
+            message = getattr(error, "format_message", None)
+            if message is None:
+                raise
+            hyperparameter = "extra argument" in message() and "=" in message()
+            complain(message() + ". Write --set KEY=VALUE." * hyperparameter)
+            code = 2
+        sys.exit(code or 0)
