@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +123,14 @@ def _first_word(column: Any) -> str:
 def _check_width(path: Path) -> None:
     """Check that a csv file has no more columns than pandas reads in a while.
 
+    The first row says so too: entries without a name above them are names of the rows to pandas.
+
     Raises:
         ValueError: if it has.
     """
     with path.open("rb") as file:
-        columns = file.readline(_LARGEST).count(b",") + 1
+        lines = filter(bytes.strip, iter(partial(file.readline, _LARGEST), b""))
+        columns = max((line.count(b",") + 1 for line in islice(lines, 2)), default=0)
     if columns > _MOST_COLUMNS:
         raise ValueError(
             f"it has {columns:,} columns, and csv of more than {_MOST_COLUMNS:,} takes hours; save "

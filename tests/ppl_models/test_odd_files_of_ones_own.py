@@ -107,3 +107,9 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         load(str(tmp_path / "rows.csv"))
     with pytest.raises(FileNotFoundError, match="no such file"):
         load("x" * 5000 + ".csv")
+
+
+def test_a_row_of_a_million_entries_is_not_read(tmp_path: Path) -> None:
+    path = csv(tmp_path, "a,b\n\n" + "1," * 100_000 + "1\n")
+    with pytest.raises(ValueError, match=r"rows.csv cannot be read: it has 100,001 columns"):
+        load(path)
