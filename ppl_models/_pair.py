@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ppl_models._numbers import real_numbers
 from ppl_models._places import described
 from ppl_models._reading import MEGABYTE, read_whole
+from ppl_models._shown import shown
 
 
 class Pair:
@@ -84,8 +86,9 @@ class Pair:
         """
         from ppl_models._weights_numpyro import set_weights
 
-        check_weights(weights, {name: value.shape for name, value in self.get_weights().items()})
-        set_weights(self, weights)
+        own = self.get_weights()
+        arrays = check_weights(weights, {name: value.shape for name, value in own.items()})
+        set_weights(self, {name: array.astype(own[name].dtype) for name, array in arrays.items()})
 
     def __repr__(self) -> str:
         """The class, what it was made with that is not the default, and the engine."""
@@ -126,17 +129,24 @@ def _same(value: Any, default: Any) -> bool:
     return type(value) is type(default) and bool(np.all(value == default))
 
 
-def check_weights(weights: Mapping[str, NDArray[Any]], own: Mapping[str, tuple[int, ...]]) -> None:
+def check_weights(
+    weights: Mapping[str, ArrayLike], own: Mapping[str, tuple[int, ...]]
+) -> dict[str, NDArray[Any]]:
     """Refuse weights that are not a pair's.
 
     Args:
         weights: name to value.
         own: name to shape, of the pair.
 
+    Returns:
+        Name to value, an array in the machine's byte order.
+
     Raises:
-        ValueError: naming what is missing, unknown or of another shape.
+        ValueError: naming what is missing, unknown, of another shape, or no real numbers.
     """
-    problems = []
+    if not isinstance(weights, Mapping) or not all(isinstance(name, str) for name in weights):
+        raise ValueError(f"weights must be a dictionary from name to array, got {shown(weights)}.")
+    problems, arrays = [], {}
     for words, names in (
         ("are missing", sorted(own.keys() - weights.keys())),
         ("are none of the pair's", sorted(weights.keys() - own.keys())),
@@ -144,15 +154,15 @@ def check_weights(weights: Mapping[str, NDArray[Any]], own: Mapping[str, tuple[i
         if names:
             problems.append(f"{', '.join(names)} {words}")
     for name in sorted(own.keys() & weights.keys()):
-        if tuple(weights[name].shape) != tuple(own[name]):
-            problems.append(
-                f"{name} has shape {tuple(weights[name].shape)} in place of {tuple(own[name])}"
-            )
+        array = arrays[name] = real_numbers(f"weights[{name!r}]", weights[name])
+        if array.shape != tuple(own[name]):
+            problems.append(f"{name} has shape {array.shape} in place of {tuple(own[name])}")
     if problems:
         raise ValueError(
             f"The weights do not fit the pair: {'; '.join(problems)}. Make the pair with the "
             "hyperparameters that they were trained with."
         )
+    return {name: value.astype(value.dtype.newbyteorder("=")) for name, value in arrays.items()}
 
 
 @dataclass(frozen=True)

@@ -49,10 +49,11 @@ class PyroPair(Pair, torch.nn.Module):
     def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Begin from these values in place of the initial ones; see `Pair.set_weights`."""
         kept = self._kept()
-        check_weights(weights, {name: tuple(value.shape) for name, value in kept.items()})
+        shapes = {name: tuple(value.shape) for name, value in kept.items()}
+        arrays = check_weights(weights, shapes)
         with torch.no_grad():
             for name, value in kept.items():
-                value.copy_(torch.tensor(weights[name]))
+                value.copy_(torch.tensor(arrays[name]))
 
     def _kept(self) -> dict[str, torch.Tensor]:
         """What training changes: parameters, and what `state_dict` has of buffers."""

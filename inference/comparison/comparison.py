@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
+from inference.arguments import check_count, check_path, check_seed, check_text
 from inference.comparison.cells import Cell, Result
 from inference.comparison.chains import Chains, read_chains
 from inference.comparison.metric import Metric
 from inference.comparison.ranking import Summary, summaries
 from inference.data.rows import first_rows
+from inference.descriptions import has, shown
 from inference.errors import ArgumentError
 from inference.tables import PrintedTable
 from inference.training.loading import load_run
@@ -107,15 +110,15 @@ class Comparison:
             ArgumentError: if there is no such run, or it failed.
         """
         for cell, result in zip(self.cells, self.results, strict=True):
-            same = (cell.pair, cell.objective) == (pair, objective)
-            if same and seed in (None, cell.seed) and not result.failed and cell.fits:
+            same = _same((cell.pair, cell.objective, cell.seed), pair, objective, seed)
+            if same and not result.failed and cell.fits:
                 head = first_rows(self.x)
                 fitted = cell.build()
                 return load_run(cell.run_folder, pair=fitted, batch=head, objective=cell.learning)
         known = ", ".join(f"{r.pair!r} {r.objective!r} {r.seed}" for r in self.results)
         raise ArgumentError(
-            f"there is no finished run of pair {pair!r}, objective {objective!r}"
-            f"{'' if seed is None else f', seed {seed}'}; the runs are {known}."
+            f"there is no finished run of pair {shown(pair)}, objective {shown(objective)}"
+            f"{'' if seed is None else f', seed {shown(seed)}'}; the runs are {known}."
         )
 
     def chains(self, pair: str, objective: str, seed: int | None = None) -> Chains:
@@ -125,12 +128,15 @@ class Comparison:
             ArgumentError: if there are none, or they failed.
         """
         for cell, result in zip(self.cells, self.results, strict=True):
-            same = (cell.pair, cell.objective) == (pair, objective) and not cell.fits
-            if same and seed in (None, cell.seed) and not result.failed:
+            same = (
+                _same((cell.pair, cell.objective, cell.seed), pair, objective, seed)
+                and not cell.fits
+            )
+            if same and not result.failed:
                 return read_chains(cell.run_folder, self.data)
         raise ArgumentError(
-            f"there are no finished chains of pair {pair!r}, objective {objective!r}"
-            f"{'' if seed is None else f', seed {seed}'}; runs of fit are in Comparison.run."
+            f"there are no finished chains of pair {shown(pair)}, objective {shown(objective)}"
+            f"{'' if seed is None else f', seed {shown(seed)}'}; runs of fit are in Comparison.run."
         )
 
     def to_arviz(self, *, num_draws: int = 500, seed: int = 0) -> dict[str, InferenceData]:
@@ -143,6 +149,8 @@ class Comparison:
             num_draws: draws of each guide.
             seed: seed of the draws.
         """
+        check_count("num_draws", num_draws)
+        check_seed(seed)
         found = {}
         for pair, objective in self.summaries:
             with contextlib.suppress(ArgumentError):  # it failed, or has chains
@@ -181,12 +189,14 @@ class Comparison:
             The path.
 
         Raises:
-            ArgumentError: if it cannot be written there.
+            ArgumentError: naming the argument, or if it cannot be written there.
         """
         from inference.comparison.contents import contents
         from inference.report import write_report
 
-        return write_report(contents(self, title, estimators or {}), path)
+        check_path("path", path)
+        check_text("title", title)
+        return write_report(contents(self, title, _reports(estimators)), path)
 
     def __repr__(self) -> str:
         failed = sum(result.failed for result in self.results)
@@ -204,6 +214,33 @@ class Comparison:
     def _heading(self, name: str) -> str:
         unit = self.metrics[name].unit
         return f"{name} ({unit})" if unit else name
+
+
+def _same(labels: tuple[str, str, int], pair: Any, objective: Any, seed: Any) -> bool:
+    """Whether a run has these labels, whatever was given for one; any seed for None."""
+    if not (isinstance(pair, str) and isinstance(objective, str)):
+        return False
+    whole = seed is None or (isinstance(seed, (int, np.integer)) and not isinstance(seed, bool))
+    return whole and labels == (pair, objective, labels[2] if seed is None else seed)
+
+
+def _reports(estimators: Any) -> Mapping[str, EstimatorReport]:
+    """What `estimator_report` found, by heading.
+
+    Raises:
+        ArgumentError: if it is something else.
+    """
+    found = {} if estimators is None else estimators
+    right = isinstance(found, Mapping) and all(
+        isinstance(key, str) and has(value, "slopes", "measurements")
+        for key, value in found.items()
+    )
+    if not right:
+        raise ArgumentError(
+            "estimators must be a dictionary from a heading to what estimator_report returns, got "
+            f"{shown(estimators)}."
+        )
+    return found
 
 
 def _value(result: Result, name: str) -> float | None:

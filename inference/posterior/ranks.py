@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.arguments import check_number
 from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.posterior.uniformity import TESTS, detectable_scales, normal_scores
@@ -71,8 +72,11 @@ class Calibration:
         Of a centred Gaussian posterior with so many times the right standard deviation, at this
         number of simulations, draws and tests; NaN if none from .1 to 10 is.
         """
-        if not 0 < power < 1:
-            raise ArgumentError(f"power must be a number between 0 and 1, got {shown(power)}.")
+        if not self.level < check_number("power", power) < 1:
+            raise ArgumentError(
+                f"power must be a number between {self.level:.3g}, the chance of a false alarm at "
+                f"each test, and 1; got {shown(power)}."
+            )
         return detectable_scales(len(self.ranks), self.num_draws, self.level, power)
 
     def table(self) -> pd.DataFrame:

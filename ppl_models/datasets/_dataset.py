@@ -209,7 +209,11 @@ class Dataset:
     def _frozen_labels(self) -> dict[str, NDArray[np.int64]]:
         frozen: dict[str, NDArray[np.int64]] = {}
         for split, given in self.labels.items():
-            numbers = real_numbers(f"labels[{split!r}]", given)
+            try:
+                numbers = real_numbers(f"labels[{split!r}]", given)
+            except ValueError as error:
+                said = f"labels must be class numbers, 0, 1, 2 and so on: {error}"
+                raise ValueError(said) from error
             rows = len(getattr(self, split))
             whole = numbers.dtype.kind in "biu" or (
                 numbers.dtype.kind == "f" and bool((numbers == np.floor(numbers)).all())

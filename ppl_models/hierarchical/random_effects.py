@@ -74,14 +74,16 @@ class RandomEffects(Measurements, PyroPair):
         self.spread = check_positive("spread", spread)
         check_choice("guide", guide, ("structured", "mean-field"))
         self.structured = guide == "structured"
-        start = 0.1 * mean_scale * np.random.default_rng(check_seed(seed)).normal(size=2)
+        start = 0.1 * self.mean_scale * np.random.default_rng(check_seed(seed)).normal(size=2)
         self.log_shape = nn.Parameter(torch.tensor(0.3))
-        self.log_rate = nn.Parameter(torch.tensor(0.3 - np.log(spread) + 0.01 * start[0]).float())
+        self.log_rate = nn.Parameter(
+            torch.tensor(0.3 - np.log(self.spread) + 0.01 * start[0]).float()
+        )
         if not self.structured:
             self.loc = nn.Parameter(torch.tensor(start[0]).float())
-            self.log_scale = nn.Parameter(torch.tensor(mean_scale / 2).log())
+            self.log_scale = nn.Parameter(torch.tensor(self.mean_scale / 2).log())
             self.centre = nn.Parameter(torch.tensor(start[1]).float())
-            self.log_width = nn.Parameter(torch.tensor(spread).log())
+            self.log_width = nn.Parameter(torch.tensor(self.spread).log())
 
     def model(
         self, x: Tensor | None = None, y: Tensor | None = None, *, size: int | None = None

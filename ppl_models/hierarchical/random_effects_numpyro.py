@@ -42,14 +42,14 @@ class RandomEffects(Measurements, ArrayPair):
         self.spread = check_positive("spread", spread)
         check_choice("guide", guide, ("structured", "mean-field"))
         self.structured = guide == "structured"
-        start = 0.1 * mean_scale * np.random.default_rng(check_seed(seed)).normal(size=2)
+        start = 0.1 * self.mean_scale * np.random.default_rng(check_seed(seed)).normal(size=2)
         initial = {
             "log_shape": 0.3,
-            "log_rate": 0.3 - np.log(spread) + 0.01 * start[0],
+            "log_rate": 0.3 - np.log(self.spread) + 0.01 * start[0],
             "loc": start[0],
-            "log_scale": np.log(mean_scale / 2),
+            "log_scale": np.log(self.mean_scale / 2),
             "centre": start[1],
-            "log_width": np.log(spread),
+            "log_width": np.log(self.spread),
         }
         self.initial = {n: jnp.asarray(v, dtype=jnp.float32) for n, v in initial.items()}
 

@@ -235,8 +235,8 @@ def check_positive(name: str, value: float) -> float:
 
 
 def _as_float(value: float) -> float:
-    """A whole number that no array holds as a float; anything else as it is."""
-    return float(value) if isinstance(value, int) and abs(value) >= 2**63 else value
+    """A whole number beyond 32 bits, which jax does not take, as a float; others as they are."""
+    return float(value) if isinstance(value, int) and abs(value) >= 2**31 else value
 
 
 def check_flag(name: str, value: bool) -> bool:  # noqa: FBT001

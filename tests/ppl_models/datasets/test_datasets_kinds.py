@@ -114,7 +114,30 @@ def test_lists_that_hold_themselves_are_no_options() -> None:
             load("digits", seed=value)
 
 
-def test_a_whole_number_beyond_64_bits_is_a_scale() -> None:
-    exact: Any = create("ppca", engine="pyro", data_dim=3, noise_scale=10**30)
-    assert exact.log_noise.item() == pytest.approx(np.log(1e30))
-    load("bars", concentration=10**30)
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+@pytest.mark.parametrize("size", [10**12, 10**30])
+def test_a_large_whole_number_is_a_scale(engine: str, size: int) -> None:
+    exact: Any = create("ppca", engine=engine, data_dim=3, noise_scale=size)
+    np.testing.assert_allclose(exact.get_weights()["log_noise"], np.log(float(size)), rtol=1e-6)
+    wide: Any = create("random_effects", engine=engine, spread=size, mean_scale=size)
+    assert wide.spread == wide.mean_scale == float(size)
+    load("bars", concentration=size)
+
+
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+def test_weights_are_real_numbers(engine: str) -> None:
+    pair: Any = create("ppca", engine=engine, data_dim=3)
+    own = pair.get_weights()
+    for odd in (None, "abc", own["mean"] + 1j, [[1], [1, 2]], object(), np.ma.masked_all(3)):
+        with pytest.raises(ValueError, match=r"weights\['mean'\]"):
+            pair.set_weights(own | {"mean": odd})
+    with pytest.raises(ValueError, match="weights must be a dictionary"):
+        pair.set_weights([1])
+    for same in (
+        [1, 2, 3],
+        torch.tensor([1.0, 2, 3], requires_grad=True),
+        np.array([1, 2, 3], ">f4"),
+    ):
+        pair.set_weights(own | {"mean": same})
+        np.testing.assert_array_equal(pair.get_weights()["mean"], [1, 2, 3])
+        assert pair.get_weights()["mean"].dtype == np.float32
