@@ -13,6 +13,7 @@ from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.figures.arguments import check_tiles
 from inference.figures.pictures import Picture, Run, image_grid, image_shape, show
+from inference.likelihood.partition import tempering
 from inference.pairs import Fitted, fitted, fitted_on
 
 
@@ -91,7 +92,7 @@ def chains(
     count, first = check_tiles(rows=rows), check_seed(seed)
     steps = _rising(steps)
     given = fitted(run)
-    kernel = given.backend.Tempering(given.pair)
+    kernel = tempering(given)
     value, pictures = kernel.draw(count, first), []
     for place, (done, more) in enumerate(zip((0, *steps), steps, strict=False)):
         if more > done:
@@ -146,7 +147,7 @@ def free_energies(
     given = fitted(run)
     if not isinstance(labels, (tuple, list)) or [type(each) for each in labels] != [str, str]:
         raise ArgumentError(f"labels must be two words, got {shown(labels)}.")
-    kernel = given.backend.Tempering(given.pair)
+    kernel = tempering(given)
     if kernel.name != "x":
         raise ArgumentError(
             f"free_energies asks for log f(x), but the kernel is at the latent {kernel.name!r}; "
