@@ -16,7 +16,8 @@ from inference.cli.data import (
 )
 from inference.cli.output import json_option, say_json
 from inference.cli.pairs import pair_maker
-from inference.cli.text import answering, console, fits, interruptible, plain_warnings
+from inference.cli.tables import fits
+from inference.cli.text import answering, console, interruptible, plain_warnings
 from inference.comparison.spec_file import EXAMPLE, Spec, read_spec
 from inference.errors import ArgumentError
 

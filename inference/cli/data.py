@@ -22,7 +22,8 @@ first_is_rows = Annotated[int | None, typer.Option("--first", hidden=True)]
 """The old word of `--rows`, which `refuse_first` answers."""
 
 _DATA_ID = re.compile(
-    r"(?P<name>[^/+]+)(\+(?P<variant>[a-z0-9_=,]+))?/train/(?P<binarisation>[a-z]+)(/seed=(?P<seed>\d+))?/[0-9a-f]+"
+    r"(?P<name>[^/]*\.(?i:npz|csv|parquet)|[^/+]+)(\+(?P<variant>[^/]+))?"
+    r"/train/(?P<binarisation>[a-z]+)(/seed=(?P<seed>\d+))?/[0-9a-f]+"
 )
 
 
@@ -88,7 +89,7 @@ def parse_data_id(identity: str) -> tuple[str, dict[str, Any]]:
     options = data_options(found["binarisation"], None if seed is None else int(seed))
     for part in filter(None, (found["variant"] or "").split(",")):
         key, _, value = part.partition("=")
-        options[key] = int(value) if value.isdecimal() else value
+        options[key] = literal(value)
     if found["name"] in list_datasets() or is_own_file(found["name"]):
         # What is no option of `load`, such as real values, is a property of the data set.
         accepted = options_of(found["name"])

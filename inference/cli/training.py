@@ -18,16 +18,9 @@ from inference.cli.data import (
 )
 from inference.cli.names import data_names, model_name, objective_names
 from inference.cli.output import json_option, notes, say_json
+from inference.cli.runs import print_run, run_facts
 from inference.cli.settings import hyperparameters, parse_settings
-from inference.cli.text import (
-    INTERRUPTED,
-    answering,
-    known_words,
-    plain_warnings,
-    print_run,
-    resume_command,
-    run_facts,
-)
+from inference.cli.text import INTERRUPTED, answering, known_words, plain_warnings, resume_command
 from inference.errors import ArgumentError
 from ppl_models import create, info, list_models
 

@@ -93,7 +93,8 @@ def check_one_kernel(laws: Mapping[str, Any]) -> str:
         raise ObjectiveError(
             "the constant of a density is estimated for models with one site whose distribution "
             f"has a kernel, transition(value, key); this one has {found}. Where every density "
-            "integrates to one there is none to estimate: use log_likelihood(pair, x)."
+            "integrates to one there is none to estimate: use log_likelihood(pair, x), or, with "
+            "latents, annealed_importance_sampling(pair, x)."
         )
     return names[0]
 

@@ -94,7 +94,7 @@ class Run:
 
     def plot(self) -> Picture:
         """Loss and validation bound against the step, in the objective's unit."""
-        from inference.figures.pictures import learning_curve
+        from inference.figures.curves import learning_curve
 
         return learning_curve(self.rows, self.unit)
 
