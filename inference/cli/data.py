@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -137,6 +137,11 @@ def load_data(name: str, options: Mapping[str, Any]) -> Dataset:
 def data_settings(dataset: Dataset) -> dict[str, Any]:
     """The hyperparameters that the data decide, for pairs that have them."""
     settings: dict[str, Any] = {"data_dim": dataset.train.shape[-1]}
+    rows = len(dataset.train)
+    if rows >= max(len(dataset.valid), len(dataset.test)):  # of which none has more than all rows
+        settings["data_size"] = rows
+    if dataset.train.ndim == 3:
+        settings["length"] = dataset.train.shape[1]
     if len(dataset.image_shape) == 2:
         settings["image_shape"] = tuple(dataset.image_shape)
     if dataset.y and dataset.y["train"].ndim > 1:
@@ -144,6 +149,22 @@ def data_settings(dataset: Dataset) -> dict[str, Any]:
     if dataset.y and dataset.y["train"].ndim == 1 and dataset.labels:
         settings["classes"] = int(dataset.labels["train"].max()) + 1
     return settings
+
+
+def fitting(
+    offered: Mapping[str, Any], accepted: Container[str], *, inherited: bool = False
+) -> dict[str, Any]:
+    """What the data decide, as far as a pair takes it.
+
+    Args:
+        offered: by name.
+        accepted: the pair's hyperparameters.
+        inherited: the pair inherits its constructor, so that these are not known; it is offered
+            what nearly all have.
+    """
+    if inherited:
+        return {key: value for key, value in offered.items() if key not in ("data_size", "length")}
+    return {key: value for key, value in offered.items() if key in accepted}
 
 
 def second_argument(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from inference.cli.data import data_settings
+from inference.cli.data import data_settings, fitting
 from inference.cli.settings import hyperparameters
 from inference.errors import ArgumentError
 from ppl_models import create, info
@@ -39,8 +39,8 @@ def pair_maker(
         if accepted and "data_mean" not in accepted:
             raise ArgumentError(f"{where}: {model!r} has no data_mean; leave bias_from_data out.")
         chosen["data_mean"] = data.data_mean
-    fitting = {key: offered[key] for key in offered if key in accepted or not accepted}
-    make = partial(_made, model, engine, {**fitting, **chosen})
+    usual = fitting(offered, accepted, inherited=not accepted)
+    make = partial(_made, model, engine, {**usual, **chosen})
     try:
         make(0)
     except (TypeError, ValueError) as error:

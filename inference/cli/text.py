@@ -39,7 +39,7 @@ _KEYWORDS = (
     "num_particles",
 )
 _KEYWORD = re.compile(rf"(?:(?<=\s)|^)({'|'.join(_KEYWORDS)})=(True\b)?(?=(\S)?)")
-_SETTING = re.compile(r"(?<=\s)(?=(data_dim|likelihood)=)")
+_SETTING = re.compile(r"(?<=\s)(?=(data_dim|data_size|length|likelihood)=)")
 
 
 def known_words(option: str, words: Sequence[str] | None, known: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ import typer
 from inference.cli.data import (
     data_options,
     data_settings,
+    fitting,
     load_data,
     own_options,
     second_argument,
@@ -137,10 +138,10 @@ def train(
             raise ArgumentError(f"{name!r} has no data_mean to set; leave --bias-from-data out.")
         if bias_from_data:
             offered["data_mean"] = dataset.data_mean
-    fitting = {key: offered[key] for key in offered if key in accepted or not accepted}
+    usual = fitting(offered, accepted, inherited=not accepted)
     failures = (ValueError, TypeError, OverflowError, OSError)
     with answering(*failures, about=None if pretrained else {"seed": seed, **chosen}):
-        pair = create(name, engine=engine, pretrained=pretrained, **{**fitting, **chosen})
+        pair = create(name, engine=engine, pretrained=pretrained, **{**usual, **chosen})
     if epochs is None and steps is None and seconds is None:
         epochs = _DEFAULT_EPOCHS
         notes(as_json).print(f"No --epochs, --steps or --seconds: training for {epochs} epochs.")
