@@ -47,4 +47,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "datasets", "distributions", "networks", "__version__"])
+    modules = ("datasets", "distributions", "networks")
+    return [*__all__, *(each for each in modules if each in globals()), "__version__"]

@@ -146,8 +146,10 @@ def _compare(
         )
 
     with answering(ValueError, TypeError), plain_warnings(), interruptible(kept):
+        batch_size = spec.arguments.get("batch_size", 100)
         pairs = {
-            label: pair_maker(f"pairs.{label}", *entry, data) for label, entry in spec.pairs.items()
+            label: pair_maker(f"pairs.{label}", *entry, data, batch_size)
+            for label, entry in spec.pairs.items()
         }
         comparison = compare(pairs, spec.objectives, data, **arguments)
         _show(comparison, report or folder / "report.html", spec.title, as_json=as_json)

@@ -134,11 +134,18 @@ def load_data(name: str, options: Mapping[str, Any]) -> Dataset:
         return load(name, **options)
 
 
-def data_settings(dataset: Dataset) -> dict[str, Any]:
-    """The hyperparameters that the data decide, for pairs that have them."""
+def data_settings(dataset: Dataset, batch_size: int | None = None) -> dict[str, Any]:
+    """The hyperparameters that the data decide, for pairs that have them.
+
+    Args:
+        dataset: the data.
+        batch_size: rows of a minibatch; None where all rows come at once. Pairs whose latents are
+            of all data are told of minibatches how many rows there are.
+    """
     settings: dict[str, Any] = {"data_dim": dataset.train.shape[-1]}
     rows = len(dataset.train)
-    if rows >= max(len(dataset.valid), len(dataset.test)):  # of which none has more than all rows
+    most = max(len(dataset.valid), len(dataset.test))  # may not have more than all rows
+    if isinstance(batch_size, int) and rows > batch_size and rows >= most:
         settings["data_size"] = rows
     if dataset.train.ndim == 3:
         settings["length"] = dataset.train.shape[1]

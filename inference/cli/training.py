@@ -131,7 +131,7 @@ def train(
     with answering():
         given = second_argument(labels, label_seed, quadrants) | own_options(data_option or [])
     dataset = load_data(data, {**data_options(binarisation, data_seed), **given})
-    offered: dict[str, Any] = {**data_settings(dataset), "seed": seed}
+    offered: dict[str, Any] = {**data_settings(dataset, batch_size), "seed": seed}
     with answering():
         chosen = parse_settings(settings or [], accepted)
         if bias_from_data and accepted and "data_mean" not in accepted:
