@@ -23,6 +23,7 @@ from inference.engines import ENGINES, check_engine, engine_name, load_engine
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError, ZooError
 from inference.program.batches import Batch
 from inference.program.engine import Engine
+from inference.program.instruments import Tempering
 from inference.program.records import raising_line, remedy_of
 from inference.program.structure import Structure
 
@@ -287,3 +288,12 @@ def explaining(run: Callable[[Any], T], batch: Batch | tuple[Any, ...]) -> T:
             f"the pair fails {given}{f' at {where}' if where else ''}: {type(error).__name__}: "
             f"{_first_line(error)}. {remedy}"
         ) from error
+
+
+def tempering(given: Fitted) -> Tempering:
+    """The chains of a pair at all temperatures.
+
+    Raises:
+        ObjectiveError: if the model has no density that is known up to a constant.
+    """
+    return explaining(lambda _: given.backend.Tempering(given.pair), ())

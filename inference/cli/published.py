@@ -182,7 +182,7 @@ def _print(found: list[Line]) -> None:
     console.print(
         f"{counted(len(found), 'figure')} of {counted(len(trained), 'row')} and "
         f"{'budget' if len(trained) == 1 else 'budgets'}; {reached} of "
-        f"{counted(len(with_goal), 'goal')} reached; {sum(trained.values()):,.0f} s of training, "
+        f"{len(with_goal)} goals reached; {sum(trained.values()):,.0f} s of training, "
         "as far as it was timed.",
         soft_wrap=True,
     )

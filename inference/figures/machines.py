@@ -13,8 +13,7 @@ from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.figures.arguments import check_tiles
 from inference.figures.pictures import Picture, Run, image_grid, image_shape, show
-from inference.likelihood.partition import tempering
-from inference.pairs import Fitted, fitted, fitted_on
+from inference.pairs import Fitted, fitted, fitted_on, tempering
 
 
 def filters(

@@ -12,8 +12,7 @@ from inference.data.arrays import as_array
 from inference.descriptions import shown
 from inference.errors import ArgumentError, ObjectiveError
 from inference.figures.pictures import Picture, Run
-from inference.likelihood.partition import tempering
-from inference.pairs import fitted
+from inference.pairs import fitted, tempering
 
 
 def temperatures(

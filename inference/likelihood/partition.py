@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from inference.arguments import check_count, check_one_of, check_seed
 from inference.data.arrays import as_array
 from inference.errors import ArgumentError, ObjectiveError
-from inference.pairs import Fitted, explaining, fitted
+from inference.pairs import fitted, tempering
 from inference.program.instruments import Tempering
 
 METHODS = ("exact", "ais", "reverse")
@@ -92,15 +92,6 @@ def log_partition(
     return of_chains(
         tempering(fitted(pair, engine=engine)), method, base, num_chains, num_temperatures, seed
     )
-
-
-def tempering(given: Fitted) -> Tempering:
-    """The chains of a pair at all temperatures.
-
-    Raises:
-        ObjectiveError: if the model has no density that is known up to a constant.
-    """
-    return explaining(lambda _: given.backend.Tempering(given.pair), ())
 
 
 def check_annealed(base: Any, num_chains: int, num_temperatures: int, seed: int) -> tuple[int, int]:

@@ -13,7 +13,6 @@ from inference.descriptions import shown
 from inference.errors import ArgumentError
 
 __all__ = [
-    "LOSSES",
     "AdversarialLoss",
     "Classification",
     "FeatureMatching",
@@ -23,7 +22,6 @@ __all__ = [
     "Minimax",
     "NonSaturating",
     "Wasserstein",
-    "find_loss",
 ]
 
 

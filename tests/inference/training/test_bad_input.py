@@ -44,7 +44,7 @@ ARRAYS = {
     "a number": (lambda: np.float32(3), "must have rows, got the single number 3", "pass an array"),
     "one row": (lambda: binary()[0], f"shape \\(N, {WIDTH}\\).*got \\(6,\\)", r"x\[None\]"),
     "NaN": (lambda: with_value(np.nan), "1 value that is NaN or infinite, in row 7", "remove"),
-    "infinite": (lambda: with_value(-np.inf), "NaN or infinite, the first in row 7", "remove"),
+    "infinite": (lambda: with_value(-np.inf), "NaN or infinite, in row 7", "remove"),
     "overflow": (lambda: with_value(1.0).astype(float) * 1e300, "NaN or infinite", "remove"),
     "bytes": (lambda: (255 * binary()).astype(np.uint8), "values from 0 to 255", "divide by 255"),
     "negative": (lambda: with_value(-0.1), "values from -0.1 to 1", "scale it"),
