@@ -121,6 +121,8 @@ def test_what_cannot_be_drawn_is_explained(run: Run) -> None:
         figures.learning_curve([])
     with pytest.raises(ArgumentError, match=r"runs must be .* with one run or more, got none"):
         figures.sample_rows({})
+    with pytest.raises(ArgumentError, match=r"Write {'a label': run} for one run"):
+        figures.overview(run, load("digits").test)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="steps must be at least 2, the two ends; got 1"):
         figures.interpolations(run, steps=1)
     with pytest.raises(ArgumentError, match="latents must be a whole number of at least 1"):
