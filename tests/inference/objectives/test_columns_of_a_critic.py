@@ -17,6 +17,7 @@ SAID = r"'critic.0.weight' has the shape \(3, 4\).* needs \(2, 4\); give it as m
 def test_on_pyro():
     import pyro
     import pyro.distributions as dist
+    import pyro.infer
     import torch
     from pyro.optim import Adam  # pyright: ignore[reportAttributeAccessIssue]
 
