@@ -181,7 +181,7 @@ def check_noise(structure: Structure, data: Any, sites: Mapping[str, Any]) -> No
         ObjectiveError: naming its latents, or what else is wrong.
     """
     check_plain(sites)
-    law, drawn = sites["x"]["fn"], sites["x"]["value"]
+    ((law, drawn),) = ((site["fn"], site["value"]) for site in sites.values())
     if not says(law, "normalised", usual=True):
         raise ObjectiveError(
             "noise must come from a pair whose density integrates to one, but that of "
@@ -207,13 +207,12 @@ def check_plain(sites: Collection[str]) -> None:
     """Check that a pair that makes noise has no latent.
 
     Raises:
-        ObjectiveError: naming its latents.
+        ObjectiveError: naming its sites.
     """
-    if set(sites) != {"x"}:
-        others = ", ".join(repr(name) for name in sorted(set(sites) - {"x"}))
+    if len(sites) != 1:
         raise ObjectiveError(
-            "noise must come from a pair whose only site is 'x', so that its density is known; "
-            f"this one has {others or 'no x'}."
+            "noise must come from a pair whose only site is that of the data, so that its density "
+            f"is known; this one has {', '.join(map(repr, sorted(sites))) or 'none'}."
         )
 
 
