@@ -16,8 +16,17 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
+from scipy import stats
 
-from inference import MMD, NCE, bidirectional, check_pair, fit, simulation_based_calibration
+from inference import (
+    MMD,
+    NCE,
+    annealed_importance_sampling,
+    bidirectional,
+    check_pair,
+    fit,
+    simulation_based_calibration,
+)
 from inference.errors import ArgumentError, ObjectiveError
 
 OBS = np.random.default_rng(0).normal(1.0, 6.0, size=(30, 1)).astype(np.float32)
@@ -86,6 +95,33 @@ def test_evaluations_that_simulate(pair):
     exact = -0.5 * np.log(2 * np.pi * 36.01) - 0.5  # in the mean over the model's own data
     assert abs(both.lower.mean - exact) < 5  # of 4 data
     assert abs(both.gap) < 2
+
+
+def returning(obs=None, *, size=1):
+    with pyro.plate("data", size if obs is None else len(obs)):
+        x = pyro.sample("x", dist.Normal(0.0, 2.0))
+        scale = pyro.param("scale", torch.tensor(0.1))
+        pyro.sample("obs", dist.Normal(3 * x[..., None] + 1, scale).to_event(1), obs=obs)
+        return 3 * x[..., None] + 1
+
+
+def returning_numpyro(obs=None, *, size=1):
+    with numpyro.plate("data", size if obs is None else len(obs)):
+        x = numpyro.sample("x", npdist.Normal(0.0, 2.0))
+        scale = numpyro.param("scale", 0.1)
+        numpyro.sample("obs", npdist.Normal(3 * x[..., None] + 1, scale).to_event(1), obs=obs)
+        return 3 * x[..., None] + 1
+
+
+@pytest.mark.parametrize("pair", [(returning, filtered), (returning_numpyro, filtered_numpyro)])
+def test_noise_of_an_evaluation_takes_the_place_of_the_datas_own(pair):
+    """log Normal(obs; 1, 36 + 4) in closed form; both densities together would be near -5."""
+    pyro.clear_param_store()
+    obs = np.float32([[1.0], [4.0]])
+    settings = {"num_chains": 40, "num_temperatures": 200}
+    found = annealed_importance_sampling(pair, obs, noise_scale=2.0, **settings)
+    truth = stats.norm(1, np.sqrt(40)).logpdf(obs[:, 0])
+    np.testing.assert_allclose(found.per_datum, truth, atol=0.15)
 
 
 def columns(obs=None, *, size=1):
