@@ -53,7 +53,8 @@ def pair() -> Any:
 def steps(loss: Any, batches: Any) -> Any:
     pyro.clear_param_store()
     torch.manual_seed(0)
-    svi = SVI(*pair(), Adam({"lr": 1e-4}), loss=loss)
+    model, guide = pair()
+    svi = SVI(model, guide, Adam({"lr": 1e-4}), loss=loss)
     return [svi.step(*batch) for batch in batches]
 
 
