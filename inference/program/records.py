@@ -211,6 +211,18 @@ _REFORMS = ("pyro.infer.reparam", "numpyro.infer.reparam")
 _ARRAYS = {"torch", "jax", "jaxlib", "numpy"}
 
 
+def _is_beneath(frame: FrameType) -> bool:
+    """Whether a warning that came up in a frame is the array library's.
+
+    What such a library warns of in compiled code comes up in the frame that called it, whose own
+    code then says nothing of warnings.
+    """
+    name = str(frame.f_globals.get("__name__", ""))
+    code = frame.f_code
+    own = any("warn" in each.lower() for each in (*code.co_names, *code.co_freevars))
+    return name.split(".")[0] in _ARRAYS or not own
+
+
 class Heard:
     """Warnings of a run, by who raised them: the line that they blame is a caller's."""
 
@@ -222,8 +234,7 @@ class Heard:
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame.f_globals.get("__name__") == "warnings":
             frame = frame.f_back
-        name = str(frame.f_globals.get("__name__", "")) if frame is not None else ""
-        self._said.setdefault(str(message), name.split(".")[0] in _ARRAYS)
+        self._said.setdefault(str(message), frame is not None and _is_beneath(frame))
 
     @property
     def warnings(self) -> tuple[str, ...]:

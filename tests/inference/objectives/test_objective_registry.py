@@ -224,6 +224,7 @@ def test_a_plugin_is_an_objective_like_the_others(install: Install) -> None:
     [
         ("import acme_is_missing", "halved", "acme_half:Halved", "failed with ModuleNotFoundError"),
         ("raise RuntimeError('no')", "halved", "acme_half:Halved", "failed with RuntimeError: no"),
+        ("raise SystemExit(0)", "halved", "acme_half:Halved", "failed with SystemExit: 0"),
         ("Halved = 3", "halved", "acme_half:Halved", "is no class that derives from inference.obj"),
         (SOURCE, "half", "acme_half:Halved", "class in small letters, 'halved'; change the entry"),
         (SOURCE, "elbo", "acme_half:Halved", "there is an objective of that name"),
