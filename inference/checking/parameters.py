@@ -139,9 +139,6 @@ def _without_gradient(context: Context, part: str) -> list[str]:
         known = [slope for slope in slopes if slope is not None]
         if known and not any(slope.any() for slope in known):
             none.append(name)
-    if none:  # a step away from where they begin, whole numbers that they hold are none any more
-        here = [context.slopes(w, along=frozenset(), shift=0.0) for w in own]
-        none = [n for n in none if not any(np.any(each.gradient.get(n, 0)) for each in here)]
     if none and context.shorter is not None:  # such as a classifier for rows without a label
         with contextlib.suppress(Exception):
             dead = _without_gradient(context.shorter, "model")
