@@ -120,9 +120,14 @@ def _rising(steps: Any) -> tuple[int, ...]:
 
 def _as_data(given: Fitted, name: str, value: NDArray[Any]) -> NDArray[Any]:
     """The chains' values as data."""
-    if name == "x":
+    if _of_data(given, name):
         return value
     return given.backend.decode(given.pair, {name: value}, 0, size=len(value))
+
+
+def _of_data(given: Fitted, name: str) -> bool:
+    """Whether a site of the model is that of the data, and no latent."""
+    return name not in given.backend.simulate(given.pair, 1, 0, None)[1]
 
 
 def free_energies(
@@ -147,7 +152,7 @@ def free_energies(
     if not isinstance(labels, (tuple, list)) or [type(each) for each in labels] != [str, str]:
         raise ArgumentError(f"labels must be two words, got {shown(labels)}.")
     kernel = given.backend.Tempering(given.pair)
-    if kernel.name != "x":
+    if not _of_data(given, kernel.name):
         raise ArgumentError(
             f"free_energies asks for log f(x), but the kernel is at the latent {kernel.name!r}; "
             "log_likelihood(pair, x, method='ais') sums it out."

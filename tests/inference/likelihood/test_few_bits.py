@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from inference import log_likelihood, log_partition
+from inference import figures, fit, log_likelihood, log_partition
 from inference.errors import ArgumentError
 
 J, B = 1.2, -0.8
@@ -34,14 +34,16 @@ def on_pyro(bits: int) -> Any:
         arg_constraints: ClassVar[Any] = {}
         support: Any = constraints.independent(constraints.boolean, 1)
 
-        def __init__(self, shape: Any = ()) -> None:
+        def __init__(self, weight: Any, shape: Any = ()) -> None:
+            self.weight = weight
             super().__init__(torch.Size(shape), torch.Size((bits,)), validate_args=False)
 
         def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-            return Chain(batch_shape)
+            return Chain(self.weight, batch_shape)
 
         def log_prob(self, value: Any) -> Any:
-            return J * (value[..., 1:] * value[..., :-1]).sum(-1) + B * value.sum(-1)
+            pairs = (value[..., 1:] * value[..., :-1]).sum(-1)
+            return self.weight * (J * pairs + B * value.sum(-1))
 
         def transition(self, value: Any, key: Any = None) -> Any:
             del key
@@ -51,8 +53,9 @@ def on_pyro(bits: int) -> Any:
             return torch.zeros((*sample_shape, *self.batch_shape, bits))
 
     def model(x: Any = None, *, size: int = 1) -> Any:
+        weight = pyro.param("weight", torch.tensor(1.0))
         with pyro.plate("data", size if x is None else len(x)):
-            return pyro.sample("x", Chain(), obs=x)
+            return pyro.sample("spins", Chain(weight), obs=x)
 
     return model, lambda x=None: None
 
@@ -67,12 +70,14 @@ def on_numpyro(bits: int) -> Any:
         arg_constraints: ClassVar[Any] = {}
         support: Any = dist.constraints.independent(dist.constraints.boolean, 1)
 
-        def __init__(self, shape: Any = ()) -> None:
+        def __init__(self, weight: Any, shape: Any = ()) -> None:
+            self.weight = weight
             super().__init__(batch_shape=shape, event_shape=(bits,))
 
         def log_prob(self, value: Any, intermediates: Any = None) -> Any:
             del intermediates
-            return J * (value[..., 1:] * value[..., :-1]).sum(-1) + B * value.sum(-1)
+            pairs = (value[..., 1:] * value[..., :-1]).sum(-1)
+            return self.weight * (J * pairs + B * value.sum(-1))
 
         def transition(self, value: Any, key: Any) -> Any:
             del key
@@ -83,8 +88,9 @@ def on_numpyro(bits: int) -> Any:
             return jnp.zeros((*sample_shape, *self.batch_shape, bits))
 
     def model(x: Any = None, *, size: int = 1) -> Any:
+        weight = numpyro.param("weight", 1.0)
         with numpyro.plate("data", size if x is None else len(x)):
-            return numpyro.sample("x", Chain(), obs=x)
+            return numpyro.sample("spins", Chain(weight), obs=x)
 
     return model, lambda x=None: None
 
@@ -103,3 +109,11 @@ def test_it_is_summed(made: Any) -> None:
 def test_many_bits_are_not(made: Any) -> None:
     with pytest.raises(ArgumentError, match=r"no log_partition\(\).*use method='ais'"):
         log_partition(made(21), "exact")
+
+
+@pytest.mark.parametrize("made", [on_pyro, on_numpyro])
+def test_figures_know_the_data_by_what_the_model_observes(made: Any) -> None:
+    x = (np.arange(40).reshape(10, 4) % 3 == 0).astype(np.float32)
+    run = fit(made(4), x, objective="cd", steps=1, progress=False)
+    assert "valid less train: 0.00 nats" in figures.free_energies(run, x, x).axes[0].get_title()
+    assert figures.chains(run, rows=2, steps=(0, 1), shape=(2, 2)).axes
