@@ -161,7 +161,11 @@ def model_parameters_have_gradients(context: Context) -> Iterator[Mistake]:
         )
     elif frozen:
         yield Mistake(_is_frozen(frozen), level="note")
-    unused = [name for name in none if name not in frozen]
+    lent = [name for name in none if name not in frozen and name in context.model.lent]
+    if lent:
+        said = "which the library itself asks for where it puts latents into another form."
+        yield Mistake(f"the log density does not depend on {_names(lent)}, {said}", level="note")
+    unused = [name for name in none if name not in (*frozen, *lent)]
     if unused:
         yield Mistake(
             f"the log density does not depend on the model's {_names(unused)}; use it or remove it."

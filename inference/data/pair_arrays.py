@@ -23,7 +23,7 @@ def precision_of(pair: Any, engine: str | None = None) -> Any:
     """The type of real numbers that the pair computes in: numpy's float32 or float64."""
     try:
         return load_engine(engine or engine_name(pair)).precision(pair)
-    except ArgumentError:  # of a pair whose engine cannot be told; that is refused elsewhere
+    except (ArgumentError, AttributeError):  # no pair, or of no known engine: refused elsewhere
         return np.float32
 
 

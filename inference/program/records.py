@@ -106,6 +106,8 @@ class Recorded:
         baselines: those of the parameters that belong to a site's baseline network, which makes its
             gradient less noisy and has no part in the bound.
         learning: whether it changed the networks' state, as batch normalisation does in training.
+        lent: those of the parameters that the library asked for while it put latents into another
+            form: how far a reparameterisation goes, or weights in whose place there are draws.
     """
 
     sites: Mapping[str, RecordedSite]
@@ -117,6 +119,7 @@ class Recorded:
     noisy: bool = False
     learning: bool = False
     baselines: frozenset[str] = frozenset()
+    lent: frozenset[str] = frozenset()
 
     @property
     def total(self) -> float:
@@ -191,6 +194,20 @@ def calling_line() -> str:
     return ""
 
 
+def is_lent() -> bool:
+    """Whether the library itself led to this call, to put latents into another form."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.startswith(_REFORMS):
+            return True
+        if module == "numpyro.contrib.module" and frame.f_code.co_name.startswith("random_"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+_REFORMS = ("pyro.infer.reparam", "numpyro.infer.reparam")
 _ARRAYS = {"torch", "jax", "jaxlib", "numpy"}
 
 
