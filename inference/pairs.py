@@ -23,11 +23,16 @@ from inference.engines import ENGINES, check_engine, engine_name, load_engine
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError, ZooError
 from inference.program.batches import Batch
 from inference.program.engine import Engine
+from inference.program.instruments import Tempering
 from inference.program.records import raising_line, remedy_of
 from inference.program.structure import Structure
 
 T = TypeVar("T")
 _FORMS = "a pair such as ppl_models.create makes, a run, or a (model, guide) tuple of functions"
+_WITHOUT_DATA = (
+    "To draw, a model is called with x=None and size=. What it takes beside x is given to this "
+    "question as `given`; one without such an argument is for models that take x alone."
+)
 
 
 @runtime_checkable
@@ -273,10 +278,22 @@ def explaining(run: Callable[[Any], T], batch: Batch | tuple[Any, ...]) -> T:
         raise
     except Exception as error:
         arrays = batch.arrays if isinstance(batch, Batch) else batch
-        shapes = ", ".join(str(array.shape) for array in arrays) or "()"
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        given, remedy = "without data", _WITHOUT_DATA
+        if shapes:
+            given = f"on a batch of shape {shapes}"
+            remedy = remedy_of(error, "Call model and guide on such a batch by hand to see where.")
         where = raising_line(error)
         raise PairError(
-            f"the pair fails on a batch of shape {shapes}{f' at {where}' if where else ''}: "
-            f"{type(error).__name__}: {_first_line(error)}. "
-            f"{remedy_of(error, 'Call model and guide on such a batch by hand to see where.')}"
+            f"the pair fails {given}{f' at {where}' if where else ''}: {type(error).__name__}: "
+            f"{_first_line(error)}. {remedy}"
         ) from error
+
+
+def tempering(given: Fitted) -> Tempering:
+    """The chains of a pair at all temperatures.
+
+    Raises:
+        ObjectiveError: if the model has no density that is known up to a constant.
+    """
+    return explaining(lambda _: given.backend.Tempering(given.pair), ())

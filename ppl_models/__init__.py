@@ -44,3 +44,8 @@ def __getattr__(name: str) -> Any:
 
         return version("ppl-model-zoo")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    modules = ("datasets", "distributions", "networks")
+    return [*__all__, *(each for each in modules if each in globals()), "__version__"]

@@ -130,6 +130,8 @@ def runs_together(context: Context) -> Iterator[Mistake]:
 @check(needs=("guide-runs", "model-runs"))
 def guide_proposes_all(context: Context) -> Iterator[Mistake]:
     """The guide has a site for every latent of the model."""
+    if context.generates and not any(run.site.observed for run in context.prior.sites.values()):
+        raise Skip("the model observes nothing, and what compares its draws asks no guide.")
     missing = {
         name: run
         for name, run in context.prior.sites.items()

@@ -64,11 +64,19 @@ def returns_a_point(context: Context) -> Iterator[Mistake]:
             "objectives of likelihoods; MMD and Adversarial then need draw='sample' or 'score'.",
             level="limit",
         )
-    elif returned is None or returned.shape != expected:
-        came = "nothing" if returned is None else f"shape {returned.shape}"
+    elif returned is None and len(run.computed) == 1 and not context.structure.observed:
+        return  # a generator whose deterministic statement is what it draws
+    elif returned is None:
+        yield Mistake(
+            f"model(None, size={context.rows}) returns nothing. That is right under objectives of "
+            "likelihoods; MMD and Adversarial compare the likelihood's mean, of shape "
+            f"{expected}: end the model with a return of it, or take draw='sample' or 'score'.",
+            level="limit",
+        )
+    elif returned.shape != expected:
         yield Mistake(
             f"model(None, size={context.rows}) should return the likelihood's mean, of shape "
-            f"{expected}, and returns {came}; end the model with such a return."
+            f"{expected}, and returns shape {returned.shape}; end the model with such a return."
         )
 
 

@@ -20,11 +20,13 @@ def globals_count_once(context: Context) -> Iterator[Mistake]:
     whole = context.rows_in_all
     if whole is not None and whole <= context.rows:
         raise Skip("the batch are all rows.")
-    said = counted_by_batch(context.structure, context.rows, whole)
+    if not counted_by_batch(context.structure, context.rows, whole):
+        return
     # What the guide draws in view of a batch is a latent of that batch, such as of one picture.
-    if said and (
-        said := counted_by_batch(context.structure, context.rows, whole, context.guided_by_data)
-    ):
+    own = context.guided_by_data
+    takes_size = "data_size" in getattr(context.pair, "hyperparameters", {})
+    said = counted_by_batch(context.structure, context.rows, whole, own, takes_size=takes_size)
+    if said:
         yield Mistake(said, level="note" if whole is None else "error")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
+from inference.checking.saturation import saturated
 from inference.program.records import Recorded, RecordedSite
 
 # Logarithms of a probability of zero in float32 and in float64, one less the other: with eps in its
@@ -88,6 +89,17 @@ def float32_is_enough(context: Context) -> Iterator[Mistake]:
             if not np.isclose(was, now, rtol=1e-3, atol=1e-3 + 1e-4 * size):
                 if _draws_besides(context, part, run, name):
                     raise Skip(f"the {part} draws noise besides its sample statements.")
+                if saturated(run, double.sites[name]):
+                    yield Mistake(
+                        f"probabilities of {name!r} in the {part} come nearer to 0 or 1 than "
+                        f"float32 tells apart: its log density is {was:.6g}, and {now:.6g} in "
+                        "float64, and its gradient is cut there until training leads away. Give "
+                        "the distribution logits= for probabilities, or begin nearer to the data.",
+                        name,
+                        run.line,
+                        level="note",
+                    )
+                    continue
                 yield Mistake(
                     f"log density of {name!r} in the {part} is {was:.6g} in float32 and {now:.6g} "
                     "in float64; look for differences of large numbers, for log(1 - p) and for "

@@ -10,6 +10,7 @@ import numpy as np
 from inference.checking.branches import used_elsewhere
 from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
+from inference.checking.saturation import saturated_sites
 from inference.program.records import Slopes
 
 _MANY = 3  # names to write out
@@ -160,7 +161,11 @@ def model_parameters_have_gradients(context: Context) -> Iterator[Mistake]:
         )
     elif frozen:
         yield Mistake(_is_frozen(frozen), level="note")
-    unused = [name for name in none if name not in frozen]
+    lent = [name for name in none if name not in frozen and name in context.model.lent]
+    if lent:
+        said = "which the library itself asks for where it puts latents into another form."
+        yield Mistake(f"the log density does not depend on {_names(lent)}, {said}", level="note")
+    unused = [name for name in none if name not in (*frozen, *lent)]
     if unused:
         yield Mistake(
             f"the log density does not depend on the model's {_names(unused)}; use it or remove it."
@@ -233,6 +238,8 @@ def _agrees(context: Context, which: str, meaning: str) -> Iterator[Mistake]:
     if not (np.isfinite(slopes.difference) or np.isfinite(again.difference)):
         raise Skip(f"{meaning} has no finite differences: a small step leaves a support.")
     if not _met(again):
+        if which != "guide" and (sites := saturated_sites(context)):
+            raise Skip(f"probabilities of {sites[0]!r} lie too near to 0 or 1 to be told apart.")
         # Solvers of differential equations work out gradients up to a tolerance of their own.
         nearly = _met(slopes, within=_NEARLY) and _met(again, within=_NEARLY)
         why = (

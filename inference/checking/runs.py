@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from inference.data.arrays import as_array, is_array
-from inference.data.pair_arrays import is_of_the_zoo
+from inference.data.pair_arrays import is_of_the_zoo, precision_of
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, PairError
 from inference.objectives.validity import Validity, valid_for
@@ -50,16 +50,17 @@ class Runs:
         rows_in_all: int | None = None,
         named: Mapping[str, Any] | None = None,
     ) -> None:
-        self.pair, self.rows_in_all = pair, rows_in_all
-        self._engine = engine
+        self.pair, self.rows_in_all, self._engine = pair, rows_in_all, engine
+        self._slopes: dict[tuple[Any, ...], Slopes] = {}
+        real = precision_of(pair, engine)
         self._call = Form(batch, dict(named or {}))
         self.batch: tuple[Any, ...]
         call = _as_taken(self._call, zoo=is_of_the_zoo(pair))
         self.nested = bool(named) or any(map(is_container, call.args))
         if not self.nested:
-            self.batch = tuple(map(_array, call.args))
+            self.batch = tuple(_array(value, real) for value in call.args)
             return
-        taken = split(call.args, call.kwargs, lambda v: _array(v) if is_array(v) else None)
+        taken = split(call.args, call.kwargs, lambda v: _array(v, real) if is_array(v) else None)
         self.batch = taken.arrays
         try:
             self.pair = load_engine(self.engine).on_arrays(pair, taken.form)
@@ -222,9 +223,7 @@ class Runs:
 
     @cached_property
     def log_weights(self) -> tuple[Array, Array]:
-        """log p - log q per datum: of single draws, (sets, rows), and of sets of K draws.
-
-        The latter has shape (sets, K, rows).
+        """log p - log q per datum: of single draws, (sets, rows), and of K, (sets, K, rows).
 
         Raises:
             ObjectiveError: if there are no weights per datum.
@@ -232,26 +231,25 @@ class Runs:
         """
         return self.probe.log_weights(PARTICLES, _SETS, _check_local)
 
-    @cached_property
-    def _slopes(self) -> dict[tuple[str, int, frozenset[str]], Slopes]:
-        return {}
-
-    def slopes(self, which: str, rng_seed: int = 0, along: frozenset[str] | None = None) -> Slopes:
-        """A gradient; see the engines' `Probe.slopes`.
+    def slopes(
+        self, which: str, rng_seed: int = 0, along: frozenset[str] | None = None, **how: Any
+    ) -> Slopes:
+        """A gradient; see the engines' `Probe.slopes`, which also takes `shift=`.
 
         Args:
             which: of what.
             rng_seed: of the draws and the direction.
             along: the parameters that the direction moves; `moved(which)` without it.
+            **how: `shift=`, how far from the present values.
         """
         along = frozenset(self.moved(which)) if along is None else along
-        key = which, rng_seed, along
+        key = which, rng_seed, along, *how.values()
         if key not in self._slopes:
-            given = which, self.latents, along
+            given, how = (which, self.latents, along), {"rng_seed": rng_seed, **how}
             try:
-                found = self.probe.slopes(*given, rng_seed=rng_seed)
+                found = self.probe.slopes(*given, **how)
             except Exception:  # a program with float32 written into it
-                found = self.probe.slopes(*given, rng_seed=rng_seed, double=False)
+                found = self.probe.slopes(*given, **how, double=False)
             self._slopes[key] = found
         return self._slopes[key]
 
@@ -290,11 +288,11 @@ def _is_of_numbers(value: Any) -> bool:
     return False
 
 
-def _array(value: Any) -> Any:
-    """Arrays in numpy, real numbers in float32; everything else as it is."""
+def _array(value: Any, real: Any) -> Any:
+    """Arrays in numpy, their real numbers as `real`; everything else as it is."""
     if hasattr(value, "detach") and hasattr(value, "layout"):
-        return as_array(value, first=False)
+        return as_array(value, real, first=False)
     if not hasattr(value, "shape"):
         return value
     array = np.asarray(value)
-    return array.astype(np.float32) if array.dtype == np.float64 else array
+    return array.astype(real) if array.dtype in (np.float32, np.float64) else array

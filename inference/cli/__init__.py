@@ -9,7 +9,7 @@ import importlib.metadata
 from typing import Annotated
 
 import typer
-from rich.table import Column, Table
+from rich.table import Table
 
 from inference.cli.certificate import certify
 from inference.cli.checking import check_command
@@ -25,7 +25,8 @@ from inference.cli.published import reproduce_command, results_command
 from inference.cli.scaffold import new
 from inference.cli.settings import hyperparameters
 from inference.cli.streams import make_usable
-from inference.cli.text import answering, console, listing, plain_warnings, print_facts
+from inference.cli.tables import CardText, listing, print_facts
+from inference.cli.text import answering, console, plain_warnings
 from inference.cli.training import train
 from inference.errors import ArgumentError
 from ppl_models import info, list_models, list_pretrained, pretrained_info
@@ -85,8 +86,6 @@ def list_command(
 @app.command()
 def show(name: model_name, *, as_json: json_option = False) -> None:
     """Show a model's card, its hyperparameters, and the weights that it can begin with."""
-    from rich.markdown import Markdown
-
     with answering(ValueError):
         card = info(name)
     settings = hyperparameters(card, card.engines[0])
@@ -110,7 +109,7 @@ def show(name: model_name, *, as_json: json_option = False) -> None:
             "exact evidence": "yes" if card.exact else "no",
         }
     )
-    console.print(Markdown(card.text))
+    console.print(CardText(card.text))
     table = listing("hyperparameter", "default", "meaning")
     for key, parameter in settings.items():
         table.add_row(key, parameter.default, parameter.meaning)
@@ -123,8 +122,7 @@ def weights_table(model: str) -> Table | str:
     names = list_pretrained(model=model)
     if not names:
         return "No weights are shipped for this model."
-    first = Column("pretrained", no_wrap=True)  # it is to be copied
-    table = Table(first, "objective", "score", "measured by", "on", "size", "licence")
+    table = listing("pretrained", "objective", "score", "measured by", "on", "size", "licence")
     for weights in map(pretrained_info, names):
         found = weights.result
         table.add_row(

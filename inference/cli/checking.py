@@ -11,17 +11,29 @@ from typing import Annotated, Any
 import typer
 
 from inference.cli.data import data_options, data_settings, load_data
-from inference.cli.names import data_names
+from inference.cli.names import data_names, model_names
 from inference.cli.output import json_option, say_json
+from inference.cli.pairs import pair_maker
 from inference.cli.settings import parse_settings
 from inference.cli.text import answering, console
 from inference.descriptions import shown
 from inference.errors import ArgumentError
 
+_BATCH = 100  # rows of a minibatch, as of `ppl-zoo train`
+
 
 def check_command(
-    pair: Annotated[str, typer.Argument(help="path/to/file.py:Class, or a (model, guide) tuple.")],
+    pair: Annotated[
+        str,
+        typer.Argument(
+            help="path/to/file.py:Class, a (model, guide) tuple in its place, or a model's name.",
+            autocompletion=model_names,
+        ),
+    ],
     *,
+    engine: Annotated[
+        str | None, typer.Option(help="Of a model: pyro or numpyro.", show_default="NumPyro's")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Of the class; repeatable."),
@@ -50,9 +62,15 @@ def check_command(
     if dataset.dynamic:  # the rows hold probabilities, which training draws from in each step
         x = (np.random.default_rng(0).random(x.shape) < x).astype(np.float32)
     batch = (x, *given)
-    with answering(OSError):
-        made = _made(_found(pair), parse_settings(settings or (), {}), data_settings(dataset))
-        _refuse_no_pair(made, pair)
+    with answering(OSError, ValueError):
+        own = parse_settings(settings or (), {})
+        if pair.isidentifier():
+            made = pair_maker(pair, pair, engine, own, dataset, _BATCH)(0)
+        elif engine is not None:
+            raise ArgumentError("--engine is of a model's name; a file says its engine itself.")
+        else:
+            made = _made(_found(pair), own, data_settings(dataset, _BATCH))
+            _refuse_no_pair(made, pair)
         from inference.checking.check import check_pair
 
         report = check_pair(made, *batch, checks=checks or None, rows=len(dataset.train))
@@ -69,7 +87,9 @@ def _found(place: str) -> Any:
     path, colon, name = place.rpartition(":")
     file = Path(path)
     if not colon or not name.isidentifier() or file.suffix != ".py":
-        raise ArgumentError(f"PAIR must be path/to/file.py:Class, got {shown(place)}.")
+        raise ArgumentError(
+            f"PAIR must be path/to/file.py:Class, or a name of `ppl-zoo list`, got {shown(place)}."
+        )
     if not file.is_file():
         raise ArgumentError(f"there is no file {path}; name the file that the pair is in.")
     spec = importlib.util.spec_from_file_location(file.stem, file)

@@ -17,7 +17,8 @@ from inference.cli.data import (
 from inference.cli.ending import interruptible
 from inference.cli.output import json_option, say_json
 from inference.cli.pairs import pair_maker
-from inference.cli.text import answering, console, fits, plain_warnings
+from inference.cli.tables import fits
+from inference.cli.text import answering, console, plain_warnings
 from inference.comparison.spec_file import EXAMPLE, Spec, read_spec
 from inference.errors import ArgumentError
 
@@ -146,8 +147,10 @@ def _compare(
         )
 
     with answering(ValueError, TypeError), plain_warnings(), interruptible(kept):
+        batch_size = spec.arguments.get("batch_size", 100)
         pairs = {
-            label: pair_maker(f"pairs.{label}", *entry, data) for label, entry in spec.pairs.items()
+            label: pair_maker(f"pairs.{label}", *entry, data, batch_size)
+            for label, entry in spec.pairs.items()
         }
         comparison = compare(pairs, spec.objectives, data, **arguments)
         _show(comparison, report or folder / "report.html", spec.title, as_json=as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +22,8 @@ first_is_rows = Annotated[int | None, typer.Option("--first", hidden=True)]
 """The old word of `--rows`, which `refuse_first` answers."""
 
 _DATA_ID = re.compile(
-    r"(?P<name>[^/+]+)(\+(?P<variant>[a-z0-9_=,]+))?/train/(?P<binarisation>[a-z]+)(/seed=(?P<seed>\d+))?/[0-9a-f]+"
+    r"(?P<name>[^/]*\.(?i:npz|csv|parquet)|[^/+]+)(\+(?P<variant>[^/]+))?"
+    r"/train/(?P<binarisation>[a-z]+)(/seed=(?P<seed>\d+))?/[0-9a-f]+"
 )
 
 
@@ -88,7 +89,7 @@ def parse_data_id(identity: str) -> tuple[str, dict[str, Any]]:
     options = data_options(found["binarisation"], None if seed is None else int(seed))
     for part in filter(None, (found["variant"] or "").split(",")):
         key, _, value = part.partition("=")
-        options[key] = int(value) if value.isdecimal() else value
+        options[key] = literal(value)
     if found["name"] in list_datasets() or is_own_file(found["name"]):
         # What is no option of `load`, such as real values, is a property of the data set.
         accepted = options_of(found["name"])
@@ -133,9 +134,21 @@ def load_data(name: str, options: Mapping[str, Any]) -> Dataset:
         return load(name, **options)
 
 
-def data_settings(dataset: Dataset) -> dict[str, Any]:
-    """The hyperparameters that the data decide, for pairs that have them."""
+def data_settings(dataset: Dataset, batch_size: int | None = None) -> dict[str, Any]:
+    """The hyperparameters that the data decide, for pairs that have them.
+
+    Args:
+        dataset: the data.
+        batch_size: rows of a minibatch; None where all rows come at once. Pairs whose latents are
+            of all data are told of minibatches how many rows there are.
+    """
     settings: dict[str, Any] = {"data_dim": dataset.train.shape[-1]}
+    rows = len(dataset.train)
+    most = max(len(dataset.valid), len(dataset.test))  # may not have more than all rows
+    if isinstance(batch_size, int) and rows > batch_size and rows >= most:
+        settings["data_size"] = rows
+    if dataset.train.ndim == 3:
+        settings["length"] = dataset.train.shape[1]
     if len(dataset.image_shape) == 2:
         settings["image_shape"] = tuple(dataset.image_shape)
     if dataset.y and dataset.y["train"].ndim > 1:
@@ -143,6 +156,22 @@ def data_settings(dataset: Dataset) -> dict[str, Any]:
     if dataset.y and dataset.y["train"].ndim == 1 and dataset.labels:
         settings["classes"] = int(dataset.labels["train"].max()) + 1
     return settings
+
+
+def fitting(
+    offered: Mapping[str, Any], accepted: Container[str], *, inherited: bool = False
+) -> dict[str, Any]:
+    """What the data decide, as far as a pair takes it.
+
+    Args:
+        offered: by name.
+        accepted: the pair's hyperparameters.
+        inherited: the pair inherits its constructor, so that these are not known; it is offered
+            what nearly all have.
+    """
+    if inherited:
+        return {key: value for key, value in offered.items() if key not in ("data_size", "length")}
+    return {key: value for key, value in offered.items() if key in accepted}
 
 
 def second_argument(

@@ -14,7 +14,8 @@ from inference.cli.ending import Commands
 from inference.cli.names import data_name
 from inference.cli.output import json_option, say_json
 from inference.cli.settings import meanings_of
-from inference.cli.text import answering, console, listing, print_facts
+from inference.cli.tables import listing, print_facts
+from inference.cli.text import answering, console
 from ppl_models.datasets import (
     description,
     list_datasets,

@@ -18,7 +18,8 @@ from inference.cli.data import (
 )
 from inference.cli.ending import interruptible
 from inference.cli.output import json_option, notes, say_json
-from inference.cli.text import answering, plain_warnings, print_facts
+from inference.cli.tables import print_facts
+from inference.cli.text import answering, plain_warnings
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -175,9 +176,10 @@ def _in_numbers(found: Estimate, dimensions: int, *, grey: bool) -> dict[str, An
 def _save_figures(run: Run, x: tuple[Any, ...], folder: Path, seed: int, console: Console) -> None:
     import numpy as np
 
-    from inference.figures.pictures import learning_curve, reconstructions, samples
+    from inference.figures.curves import learning_curve
+    from inference.figures.pictures import reconstructions, samples
 
-    figures = {"learning_curve": learning_curve(run.rows)}
+    figures = {"learning_curve": learning_curve(run)}
     if run.image_shape is None:
         console.print("The rows are no pictures: only the learning curve is drawn.")
     else:

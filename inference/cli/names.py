@@ -10,7 +10,8 @@ from ppl_models import list_models
 from ppl_models.datasets import list_datasets
 
 
-def _models(incomplete: str) -> list[str]:
+def model_names(incomplete: str) -> list[str]:
+    """The models that begin so."""
     return [name for name in list_models() if name.startswith(incomplete)]
 
 
@@ -27,7 +28,7 @@ def objective_names(incomplete: str) -> list[str]:
 
 
 model_name = Annotated[
-    str, typer.Argument(help="A model of `ppl-zoo list`.", autocompletion=_models)
+    str, typer.Argument(help="A model of `ppl-zoo list`.", autocompletion=model_names)
 ]
 data_name = Annotated[
     str, typer.Argument(help="A data set of `ppl-zoo data list`.", autocompletion=data_names)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 
 from inference.cli.output import json_option, say_json
-from inference.cli.text import console, listing, plain_warnings
+from inference.cli.tables import listing
+from inference.cli.text import console, plain_warnings
 
 
 def objectives_command(*, as_json: json_option = False) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from inference.cli.data import data_settings
+from inference.cli.data import data_settings, fitting
 from inference.cli.settings import hyperparameters
 from inference.errors import ArgumentError
 from ppl_models import create, info
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def pair_maker(
-    where: str, model: str, engine: str | None, settings: Mapping[str, Any], data: Dataset
+    where: str,
+    model: str,
+    engine: str | None,
+    settings: Mapping[str, Any],
+    data: Dataset,
+    batch_size: int | None = None,
 ) -> Callable[[int], Any]:
     """A function of the seed that makes the pair, which is tried out once.
 
@@ -26,6 +31,7 @@ def pair_maker(
         engine: its engine; None for NumPyro where it has one.
         settings: hyperparameters; `bias_from_data` takes `data_mean` from the data.
         data: what it is for.
+        batch_size: rows of a minibatch; None where all come at once, or the settings say it.
 
     Raises:
         ArgumentError: if there is no such pair.
@@ -34,13 +40,13 @@ def pair_maker(
     engine = engine or ("numpyro" if "numpyro" in card.engines else card.engines[0])
     accepted = hyperparameters(card, engine)
     chosen = dict(settings)
-    offered = data_settings(data)
+    offered = data_settings(data, batch_size)
     if chosen.pop("bias_from_data", False):
         if accepted and "data_mean" not in accepted:
             raise ArgumentError(f"{where}: {model!r} has no data_mean; leave bias_from_data out.")
         chosen["data_mean"] = data.data_mean
-    fitting = {key: offered[key] for key in offered if key in accepted or not accepted}
-    make = partial(_made, model, engine, {**fitting, **chosen})
+    usual = fitting(offered, accepted, inherited=not accepted)
+    make = partial(_made, model, engine, {**usual, **chosen})
     try:
         make(0)
     except (TypeError, ValueError) as error:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.padding import Padding
 from rich.table import Table
 
 from inference.cli.ending import interruptible
 from inference.cli.output import json_option, notes, say_json
-from inference.cli.text import answering, console, fits, listing, plain_warnings
+from inference.cli.tables import counted, fits, listing, print_rows
+from inference.cli.text import answering, console, plain_warnings
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -173,11 +173,7 @@ def _print(found: list[Line]) -> None:
             console.print(table)
             continue
         console.print(each.heading, style="italic")  # a line for each fact where columns are cut
-        for label, *cells in plain:
-            console.print(f"  {label}", highlight=False)
-            named = zip(each.head[1:], cells, strict=True)
-            facts = [f"{name}: {cell}" for name, cell in named if cell]
-            console.print(Padding("; ".join(facts), (0, 0, 0, 6)), highlight=False)
+        print_rows(each.head, plain)
     with_goal = [line for line in found if line.reached is not None]
     reached = sum(bool(line.reached) for line in with_goal)
     trained = {
@@ -185,7 +181,9 @@ def _print(found: list[Line]) -> None:
         for each in (line.result for line in found)
     }
     console.print(
-        f"{len(found)} figures of {len(trained)} rows and budgets; {reached} of {len(with_goal)} "
-        f"goals reached; {sum(trained.values()):,.0f} s of training, as far as it was timed.",
+        f"{counted(len(found), 'figure')} of {counted(len(trained), 'row')} and "
+        f"{'budget' if len(trained) == 1 else 'budgets'}; {reached} of "
+        f"{len(with_goal)} goals reached; {sum(trained.values()):,.0f} s of training, "
+        "as far as it was timed.",
         soft_wrap=True,
     )

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.table import Column, Table
 from rich.text import Text
 from tqdm import tqdm
 
@@ -22,7 +21,7 @@ from inference.cli.streams import RoomyConsole
 from inference.errors import ArgumentError, ZooError
 
 if TYPE_CHECKING:
-    from inference.training.run import Run
+    pass
 
 # Nothing that a user or a spec contains is read as markup or as the name of an emoji.
 console = RoomyConsole(markup=False, emoji=False, highlight=False)
@@ -37,7 +36,7 @@ _KEYWORDS = (
     "num_particles",
 )
 _KEYWORD = re.compile(rf"(?:(?<=\s)|^)({'|'.join(_KEYWORDS)})=(True\b)?(?=(\S)?)")
-_SETTING = re.compile(r"(?<=\s)(?=(data_dim|likelihood)=)")
+_SETTING = re.compile(r"(?<=\s)(?=(data_dim|data_size|length|likelihood)=)")
 
 
 def known_words(option: str, words: Sequence[str] | None, known: Sequence[str]) -> list[str]:
@@ -185,65 +184,3 @@ def _places_in_calls(text: str) -> set[int]:
         elif any(opened):
             found.add(place)
     return found
-
-
-def listing(first: str, *others: str, title: str | None = None) -> Table:
-    """A table whose first column is to be copied, and stays whole; no word of another is cut."""
-    whole = Column(first, no_wrap=True)
-    return Table(whole, *(Column(other, overflow="fold") for other in others), title=title)
-
-
-def fits(table: Table) -> bool:
-    """Whether a table is as wide as the terminal without a word that is cut."""
-    wide = console.options.update(max_width=10_000)
-    return console.measure(table, options=wide).minimum <= console.width
-
-
-def print_facts(facts: Mapping[str, str]) -> None:
-    """Print names and values as a table."""
-    table = Table(show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, fact in facts.items():
-        table.add_row(name, fact)
-    console.print(table)
-
-
-def run_facts(run: Run) -> dict[str, Any]:
-    """How a training went, as JSON has it; losses are in the objective's own unit."""
-    last = run.rows[-1] if run.rows else {}
-    return {
-        "engine": run.spec["pair"]["engine"],
-        "objective": run.spec["objective"],
-        "data": run.spec["data"]["id"],
-        "steps": run.step,
-        "loss": last.get("loss"),
-        "valid_bound": last.get("valid_bound"),
-        "unit": run.unit,
-        "seconds": last.get("seconds", 0.0),
-        "status": run.status,
-        "folder": None if run.folder is None else str(run.folder),
-    }
-
-
-def print_run(run: Run) -> None:
-    """Print how a training went, and the command that scores it."""
-    last = run.rows[-1] if run.rows else {}
-    # The value of an objective that is no bound on a likelihood is shown as the loss that it is.
-    sign, what = (-1, "bound") if run.unit == "nats per datum" else (1, "loss")
-    print_facts(
-        {
-            "engine": run.spec["pair"]["engine"],
-            "objective": run.spec["objective"],
-            "steps": str(run.step),
-            f"training {what}": f"{sign * last['loss']:.3f} {run.unit}" if last else "none",
-            f"validation {what}": (
-                f"{-sign * last['valid_bound']:.3f} {run.unit}" if "valid_bound" in last else "none"
-            ),
-            "seconds": f"{last['seconds']:.1f}" if last else "0",
-            "status": run.status,
-            "folder": str(run.folder),
-        }
-    )
-    command = shlex.join(["ppl-zoo", "evaluate", str(run.folder)])
-    console.print(f"Score it with: {command}", soft_wrap=True)

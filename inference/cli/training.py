@@ -12,6 +12,7 @@ import typer
 from inference.cli.data import (
     data_options,
     data_settings,
+    fitting,
     load_data,
     own_options,
     second_argument,
@@ -19,15 +20,9 @@ from inference.cli.data import (
 from inference.cli.ending import INTERRUPTED, interruptible
 from inference.cli.names import data_names, model_name, objective_names
 from inference.cli.output import json_option, notes, say_json
+from inference.cli.runs import print_run, run_facts
 from inference.cli.settings import hyperparameters, parse_settings
-from inference.cli.text import (
-    answering,
-    known_words,
-    plain_warnings,
-    print_run,
-    resume_command,
-    run_facts,
-)
+from inference.cli.text import answering, known_words, plain_warnings, resume_command
 from inference.errors import ArgumentError
 from ppl_models import create, info, list_models
 
@@ -137,17 +132,17 @@ def train(
     with answering():
         given = second_argument(labels, label_seed, quadrants) | own_options(data_option or [])
     dataset = load_data(data, {**data_options(binarisation, data_seed), **given})
-    offered: dict[str, Any] = {**data_settings(dataset), "seed": seed}
+    offered: dict[str, Any] = {**data_settings(dataset, batch_size), "seed": seed}
     with answering():
         chosen = parse_settings(settings or [], accepted)
         if bias_from_data and accepted and "data_mean" not in accepted:
             raise ArgumentError(f"{name!r} has no data_mean to set; leave --bias-from-data out.")
         if bias_from_data:
             offered["data_mean"] = dataset.data_mean
-    fitting = {key: offered[key] for key in offered if key in accepted or not accepted}
+    usual = fitting(offered, accepted, inherited=not accepted)
     failures = (ValueError, TypeError, OverflowError, OSError)
     with answering(*failures, about=None if pretrained else {"seed": seed, **chosen}):
-        pair = create(name, engine=engine, pretrained=pretrained, **{**fitting, **chosen})
+        pair = create(name, engine=engine, pretrained=pretrained, **{**usual, **chosen})
     if epochs is None and steps is None and seconds is None:
         epochs = _DEFAULT_EPOCHS
         notes(as_json).print(f"No --epochs, --steps or --seconds: training for {epochs} epochs.")

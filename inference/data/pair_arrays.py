@@ -23,7 +23,7 @@ def precision_of(pair: Any, engine: str | None = None) -> Any:
     """The type of real numbers that the pair computes in: numpy's float32 or float64."""
     try:
         return load_engine(engine or engine_name(pair)).precision(pair)
-    except ArgumentError:  # of a pair whose engine cannot be told; that is refused elsewhere
+    except (ArgumentError, AttributeError):  # no pair, or of no known engine: refused elsewhere
         return np.float32
 
 
@@ -74,6 +74,11 @@ def _other_size(pair: Any, shape: tuple[int, ...], came: tuple[int, ...]) -> str
     if len(shape) != len(came):
         number = f"{len(shape)} dimension{'s' if len(shape) > 1 else ''}"
         one = "; pass a single row as x[None]" if came == shape[1:] else ""
+        if one and len(shape) == 2:
+            one += (
+                ", and a list of sequences, of which each would be a batch, as one array padded "
+                "with zeros, beside their lengths: (x, lengths)"
+            )
         return f"a row has {number}, not {len(came)}{one}"
     made = getattr(pair, "hyperparameters", {})
     sizes = []

@@ -114,9 +114,14 @@ def check_finite(pair: Any, arrays: Arrays, name: str, engine: str | None = None
         )
     if row is not None:
         raise DataError(
-            f"{name} has {count} values that are NaN or infinite, the first in row {row}; remove "
-            f"or impute those rows{masked}."
+            f"{name} has {nan_values(count)}, {'the first ' if count > 1 else ''}in row {row}; "
+            f"remove or impute {'those rows' if count > 1 else 'that row'}{masked}."
         )
+
+
+def nan_values(count: int) -> str:
+    """How many values are no finite numbers, in words."""
+    return f"{count} value{'s that are' if count > 1 else ' that is'} NaN or infinite"
 
 
 def check_finite_at_once(pair: Any, batch: Batch, name: str, engine: str | None = None) -> None:
@@ -131,9 +136,9 @@ def check_finite_at_once(pair: Any, batch: Batch, name: str, engine: str | None 
         if not np.isinf(array).any() and not _unscored_at_once(pair, batch, engine):
             continue
         raise DataError(
-            f"{name} has {int((~np.isfinite(array)).sum())} values that are NaN or infinite, in an "
-            f"array of shape {array.shape}; remove or impute them, or mask them in the program, "
-            "whose sites must all have a density."
+            f"{name} has {nan_values(int((~np.isfinite(array)).sum()))}, in an array of shape "
+            f"{array.shape}; remove or impute them, or mask them in the program, whose sites must "
+            "all have a density."
         )
 
 

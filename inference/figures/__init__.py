@@ -1,5 +1,6 @@
 """Pictures of runs: learning curve, samples, reconstructions, what lies between latents."""
 
+from inference.figures.curves import learning_curve
 from inference.figures.drawing import drawing_steps
 from inference.figures.interpolation import arithmetic, interpolations
 from inference.figures.machines import chains, filters, free_energies
@@ -8,7 +9,6 @@ from inference.figures.pictures import (
     image_shape,
     latent_manifold,
     latent_scatter,
-    learning_curve,
     overview,
     reconstructions,
     sample_rows,

@@ -22,11 +22,15 @@ def check_run(run: Any, name: str = "run") -> Any:
     Raises:
         ArgumentError: if it is none.
     """
-    if isinstance(run, type) or not all(hasattr(run, each) for each in ("pair", "sample", "spec")):
+    if not _is_run(run):
         raise ArgumentError(
             f"{name} must be a run, as fit and load_run return it, got {shown(run)}."
         )
     return run
+
+
+def _is_run(run: Any) -> bool:
+    return not isinstance(run, type) and all(hasattr(run, n) for n in ("pair", "sample", "spec"))
 
 
 def check_runs(runs: Any) -> dict[str, Any]:
@@ -37,7 +41,8 @@ def check_runs(runs: Any) -> dict[str, Any]:
     """
     if not isinstance(runs, Mapping) or not runs:
         given = "none" if isinstance(runs, Mapping) else shown(runs)
-        raise ArgumentError(f"runs must be {{label: run}} with one run or more, got {given}.")
+        one = " Write {'a label': run} for one run." if _is_run(runs) else ""
+        raise ArgumentError(f"runs must be {{label: run}} with one run or more, got {given}.{one}")
     return {str(label): check_run(run, f"runs[{label!r}]") for label, run in runs.items()}
 
 

@@ -154,7 +154,9 @@ def _ends(run: Run, latents: Any, prior: str, seed: int) -> tuple[NDArray[Any], 
     width = getattr(run.pair, "latent_dim", None)
     if not isinstance(width, int):
         raise ArgumentError(
-            "the pair does not say the size of its latent (latent_dim); pass latents=(start, end)."
+            "the pair does not say the size of its latent (latent_dim); pass two arrays of its "
+            "latents as latents=(start, end), a row for each path. Where it has none, nothing lies "
+            "between: figures.samples(run) draws from the model."
         )
     random = np.random.default_rng(seed)
     drawn = random.normal if prior == "normal" else lambda size: random.uniform(-1, 1, size)

@@ -13,7 +13,7 @@ from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.figures.arguments import check_tiles
 from inference.figures.pictures import Picture, Run, image_grid, image_shape, show
-from inference.pairs import Fitted, fitted, fitted_on
+from inference.pairs import Fitted, fitted, fitted_on, tempering
 
 
 def filters(
@@ -91,7 +91,7 @@ def chains(
     count, first = check_tiles(rows=rows), check_seed(seed)
     steps = _rising(steps)
     given = fitted(run)
-    kernel = given.backend.Tempering(given.pair)
+    kernel = tempering(given)
     value, pictures = kernel.draw(count, first), []
     for place, (done, more) in enumerate(zip((0, *steps), steps, strict=False)):
         if more > done:
@@ -120,9 +120,14 @@ def _rising(steps: Any) -> tuple[int, ...]:
 
 def _as_data(given: Fitted, name: str, value: NDArray[Any]) -> NDArray[Any]:
     """The chains' values as data."""
-    if name == "x":
+    if _of_data(given, name):
         return value
     return given.backend.decode(given.pair, {name: value}, 0, size=len(value))
+
+
+def _of_data(given: Fitted, name: str) -> bool:
+    """Whether a site of the model is that of the data, and no latent."""
+    return name not in given.backend.simulate(given.pair, 1, 0, None)[1]
 
 
 def free_energies(
@@ -146,8 +151,8 @@ def free_energies(
     given = fitted(run)
     if not isinstance(labels, (tuple, list)) or [type(each) for each in labels] != [str, str]:
         raise ArgumentError(f"labels must be two words, got {shown(labels)}.")
-    kernel = given.backend.Tempering(given.pair)
-    if kernel.name != "x":
+    kernel = tempering(given)
+    if not _of_data(given, kernel.name):
         raise ArgumentError(
             f"free_energies asks for log f(x), but the kernel is at the latent {kernel.name!r}; "
             "log_likelihood(pair, x, method='ais') sums it out."

@@ -1,4 +1,4 @@
-"""Pictures of runs: learning curve, samples, reconstructions, what lies between latents."""
+"""Pictures of runs: samples, reconstructions, latents."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from inference.arguments import check_text, listed
 from inference.descriptions import shown
 from inference.errors import ArgumentError, DataError
 from inference.figures.arguments import (
@@ -69,40 +68,6 @@ class Picture(Figure):
         return buffer.getvalue()
 
 
-def learning_curve(rows: list[dict[str, float]], unit: str = "nats per datum") -> Picture:
-    """Loss and validation bound against the step, as bounds (higher is better).
-
-    Args:
-        rows: the history.
-        unit: of the objective's value; a loss that is no bound in nats is drawn as it is.
-
-    Raises:
-        ArgumentError: if there is nothing to draw yet.
-    """
-    known = listed("rows", rows)
-    if known is None or not all(
-        isinstance(row, dict) and {"step", "loss"} <= row.keys() for row in known
-    ):
-        raise ArgumentError(f"rows must be a run's history, as run.rows has it, got {shown(rows)}.")
-    if not known:
-        raise ArgumentError("the run has no history yet; fit it for at least one epoch.")
-    rows, unit = known, check_text("unit", unit)
-    figure = Picture(figsize=(6, 3.5), layout="constrained")
-    axes = figure.add_subplot()
-    steps = [row["step"] for row in rows]
-    marker = "o" if len(rows) < 3 else ""
-    sign, what = (-1, "bound") if unit == "nats per datum" else (1, "loss")
-    axes.plot(steps, [sign * row["loss"] for row in rows], marker=marker, label=f"training {what}")
-    if "valid_bound" in rows[0]:
-        values = [-sign * row["valid_bound"] for row in rows]
-        axes.plot(steps, values, marker=marker, label=f"validation {what}")
-    axes.set_xlabel("step")
-    axes.set_ylabel(unit)
-    axes.legend(frameon=False, loc="lower right" if sign < 0 else "upper right")
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
-
-
 def image_shape(run: Run, shape: tuple[int, int] | None = None) -> tuple[int, int]:
     """The shape of a row as a picture: the one given, the data's, or a square.
 
@@ -116,8 +81,9 @@ def image_shape(run: Run, shape: tuple[int, int] | None = None) -> tuple[int, in
     if found is None and width is not None and math.isqrt(width) ** 2 == width:
         found = (math.isqrt(width), math.isqrt(width))
     if found is None or (width is not None and math.prod(found) != width):
+        shaped = "" if found is None else f" of shape {found}"
         raise ArgumentError(
-            f"rows of {width} columns are no picture of shape {found}; pass shape=(height, width)."
+            f"rows of {width} columns are no picture{shaped}; pass shape=(height, width)."
         )
     return found
 
@@ -182,6 +148,12 @@ def latent_manifold(
     width = getattr(check_run(run).pair, "latent_dim", None)
     check_site(site)
     check_tiles(size=size)
+    if not isinstance(width, int):
+        raise ArgumentError(
+            "the manifold is of one latent of size 2, and this pair does not say that it has one "
+            "(latent_dim); figures.samples(run) draws from the model, and run.decode takes latents "
+            "of yours."
+        )
     if width != 2:
         raise ArgumentError(
             f"the manifold needs a latent of size 2, this pair's has {width}; create it with "

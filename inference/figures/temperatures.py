@@ -12,7 +12,7 @@ from inference.data.arrays import as_array
 from inference.descriptions import shown
 from inference.errors import ArgumentError, ObjectiveError
 from inference.figures.pictures import Picture, Run
-from inference.pairs import fitted
+from inference.pairs import fitted, tempering
 
 
 def temperatures(
@@ -54,7 +54,7 @@ def temperatures(
             f"base must be 'data', 'uniform' or means of shape (D,), got {shown(base)}."
         )
     given = fitted(run)
-    kernel = given.backend.Tempering(given.pair)
+    kernel = tempering(given)
     try:
         start = kernel.base_log_partition(base)
     except ObjectiveError:

@@ -12,10 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from inference.arguments import check_count, check_one_of, check_seed
 from inference.data.arrays import as_array
 from inference.errors import ArgumentError, ObjectiveError
-from inference.pairs import Fitted, explaining, fitted
+from inference.pairs import fitted, tempering
 from inference.program.instruments import Tempering
 
 METHODS = ("exact", "ais", "reverse")
+_MOST_BITS = 20
+_STATES_AT_ONCE = 2**16
 _SPREAD = 3  # standard errors of the mean weight, to either side
 
 
@@ -57,7 +59,8 @@ def log_partition(
 ) -> PartitionEstimate:
     """The log of the constant that makes a pair's density integrate to one.
 
-    `"exact"` sums over all states, which takes at most 20 units on one side. `"ais"` leads C chains
+    `"exact"` sums over all states, which takes at most 20 units on one side, or data of at most 20
+    entries of 0 and 1. `"ais"` leads C chains
     from a base g whose constant is known to f, through T laws f_t in between (Neal 2001,
     arXiv:physics/9803008; Salakhutdinov & Murray 2008):
 
@@ -92,15 +95,6 @@ def log_partition(
     return of_chains(
         tempering(fitted(pair, engine=engine)), method, base, num_chains, num_temperatures, seed
     )
-
-
-def tempering(given: Fitted) -> Tempering:
-    """The chains of a pair at all temperatures.
-
-    Raises:
-        ObjectiveError: if the model has no density that is known up to a constant.
-    """
-    return explaining(lambda _: given.backend.Tempering(given.pair), ())
 
 
 def check_annealed(base: Any, num_chains: int, num_temperatures: int, seed: int) -> tuple[int, int]:
@@ -145,7 +139,21 @@ def exact_constant(tempered: Tempering) -> float:
     try:
         return tempered.log_partition()
     except ValueError as error:
-        raise ArgumentError(f"method='exact': {error}") from None
+        if tempered.bits is None or math.prod(tempered.bits) > _MOST_BITS:
+            raise ArgumentError(f"method='exact': {error}") from None
+    return _summed(tempered, tempered.bits)
+
+
+def _summed(tempered: Tempering, shape: tuple[int, ...]) -> float:
+    """log sum_v f(v) over all 2^D states v of D bits."""
+    bits = math.prod(shape)
+    parts = []
+    for first in range(0, 2**bits, _STATES_AT_ONCE):
+        number = np.arange(first, min(first + _STATES_AT_ONCE, 2**bits))
+        states = (number[:, None] >> np.arange(bits)) & 1
+        rows = states.reshape(len(number), *shape).astype(np.float32)
+        parts.append(np.logaddexp.reduce(tempered.log_density(rows)))
+    return float(np.logaddexp.reduce(parts))
 
 
 def base_constant(tempered: Tempering, base: Any) -> float:

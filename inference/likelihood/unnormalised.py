@@ -13,8 +13,8 @@ from inference.data.rows import cut, first_rows
 from inference.data.support import check_support
 from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.importance_weights import LogSums, weigh
-from inference.likelihood.partition import base_constant, check_annealed, of_chains, tempering
-from inference.pairs import Fitted, draws_nothing, explaining, fitted_on
+from inference.likelihood.partition import base_constant, check_annealed, of_chains
+from inference.pairs import Fitted, draws_nothing, explaining, fitted_on, tempering
 from inference.program.instruments import Tempering
 from inference.program.per_datum import check_rows
 from inference.program.structure import Structure

@@ -40,7 +40,8 @@ class Enumerated(Objective):
     out is summed over in the model, log sum_b p(x, b, z), which is tighter than any guide for it;
     with no guide site at all, L is log p(x). Continuous latents outside of the data's plate are
     drawn once, and the states of each datum summed given that draw; discrete ones are summed over
-    where there are no others.
+    where there are no others. A batch in which the discrete latents are data has nothing to sum: L
+    is then the ELBO.
 
     All joint states of a datum are scored, 2^H for H units: this is for few units, and refused
     above 16,384 states.
@@ -112,7 +113,7 @@ class Enumerated(Objective):
                     f"{self!r} sums over Bernoulli, categorical and one-hot draws, and the guide's "
                     f"draw of {site.name!r} is neither one of these nor reparameterised."
                 )
-        if not named and not summed:
+        if not named and not summed and not _labels(structure):
             raise ObjectiveError(
                 f"{self!r} is for discrete latents, and the model has none. Use ELBO()."
             )
@@ -140,6 +141,19 @@ class Enumerated(Objective):
         known = {site.name for site in structure.proposals}
         summed = [s for s in structure.latents if s.family and s.name not in known]
         return proposed, summed
+
+
+def _labels(structure: Structure) -> bool:
+    """Whether data may be what is a discrete latent in another batch, as labels are.
+
+    They are beside other data, and the guide, which would draw them there, does not observe them.
+    """
+    if len(structure.observed) < 2:
+        return False
+    return any(
+        site.family and site.argument is not None and site.name not in structure.guide
+        for site in structure.observed
+    )
 
 
 def _values(program: Program, states: dict[str, NDArray[Any]]) -> dict[str, Any]:

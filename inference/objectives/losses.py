@@ -12,6 +12,18 @@ from inference.arguments import check_number
 from inference.descriptions import shown
 from inference.errors import ArgumentError
 
+__all__ = [
+    "AdversarialLoss",
+    "Classification",
+    "FeatureMatching",
+    "Hinge",
+    "LeastSquares",
+    "MaximumLikelihood",
+    "Minimax",
+    "NonSaturating",
+    "Wasserstein",
+]
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class AdversarialLoss(ABC):
@@ -281,3 +293,7 @@ def find_loss(loss: str | AdversarialLoss, **settings: Any) -> AdversarialLoss:
 
 def _positive(value: Any, ops: Any) -> Any:
     return ops.where(value > 0, value, 0.0)
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from inference.descriptions import shown
 from inference.engines import ENGINES, load_engine
 from inference.errors import ArgumentError, ObjectiveError, PairError
 from inference.objectives._objective import Objective
@@ -44,8 +45,10 @@ def check_objective(objective: Objective) -> list[str]:
         What it was trained on, such as `"pyro: gaussian"`.
 
     Raises:
+        ArgumentError: if it is no objective, such as a class of them.
         AssertionError: naming the objective and what does not hold.
     """
+    _check_made(objective)
     _check_arguments(objective)
     _check_string(objective)
     trained, pairs = [], {}
@@ -60,6 +63,20 @@ def check_objective(objective: Objective) -> list[str]:
     if not trained:
         raise AssertionError(f"{objective!r} refuses every pair of {', '.join(pairs)}.")
     return trained
+
+
+def _check_made(objective: Any) -> None:
+    """Check that an objective was made: of a class there are no arguments to look at."""
+    if isinstance(objective, type) and issubclass(objective, Objective):
+        raise ArgumentError(
+            f"objective is the class {objective.__name__}; pass one that was made of it, such as "
+            f"{objective.__name__}.example()."
+        )
+    if not isinstance(objective, Objective):
+        raise ArgumentError(
+            "objective must be one that derives from inference.objectives.Objective, got "
+            f"{shown(objective)}."
+        )
 
 
 def _check_arguments(objective: Objective) -> None:

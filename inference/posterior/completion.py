@@ -12,8 +12,7 @@ from inference.data.arrays import observed_entries
 from inference.data.rows import first_rows
 from inference.data.support import check_support
 from inference.errors import ArgumentError, ObjectiveError
-from inference.likelihood.partition import tempering
-from inference.pairs import Fitted, explaining, fitted_on
+from inference.pairs import Fitted, explaining, fitted_on, tempering
 
 
 def complete(

@@ -50,22 +50,22 @@ def check_annealable(structure: Structure, rows: int, noise_scale: float | None)
 
 
 def likelihood_sites(structure: Structure, noise_scale: float | None) -> list[str]:
-    """The observed sites that count; with noise of its own, x is scored by that.
+    """The observed sites that count; with noise of their own, the data are scored by that.
 
     Raises:
         ObjectiveError: if that noise has no mean to lie around.
     """
     for site in structure.observed:
-        if noise_scale is not None and site.name == "x" and site.sequential:
+        if noise_scale is not None and site.argument == 0 and site.sequential:
             raise ObjectiveError(
                 f"{WHAT} with noise_scale= puts noise around the mean that the model returns, but "
-                "'x' is drawn entry by entry and its mean depends on its own draw. Leave out "
-                "noise_scale=, so that the site's own density counts."
+                f"{site.name!r} is drawn entry by entry and its mean depends on its own draw. "
+                "Leave out noise_scale=, so that the site's own density counts."
             )
     return [
         site.name
         for site in structure.observed
-        if not site.training_only and (site.name != "x" or noise_scale is None)
+        if not site.training_only and (site.argument != 0 or noise_scale is None)
     ]
 
 

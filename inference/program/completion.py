@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import ObjectiveError
-from inference.program.distributions import entries, innermost, sequential_part
+from inference.program.distributions import entries, innermost, parts_of, sequential_part
 from inference.program.structure import Structure
 
 
@@ -83,10 +83,31 @@ def law_to_complete(sites: Mapping[str, Any]) -> Any:
         )
     for site in sites.values():
         law = sequential_part(site["fn"])
-        if hasattr(law, "complete"):
+        if law is not None:
             return law
     name = next(iter(sites), "x")
     raise ObjectiveError(
         f"complete() holds entries of data that are drawn one after another, but the law of "
-        f"{name!r} has no method complete(); the models of ppl_models.autoregressive have."
+        f"{name!r} has no method conditionals(inputs), as those of ppl_models.autoregressive have."
     )
+
+
+def check_entry_by_entry(law: Any, temperature: float) -> None:
+    """Check that the conditionals of a law without `complete` tell how to draw its entries.
+
+    Raises:
+        ObjectiveError: if it is a mean of laws, or the conditionals are to be of another
+            temperature.
+    """
+    kind = type(law).__name__
+    if len(parts_of(law)) > 1:
+        raise ObjectiveError(
+            f"{kind} is a mean of several sequential laws, which its conditionals(inputs) do not "
+            "draw; give it a method complete(values, held, temperature)."
+        )
+    if temperature != 1:
+        raise ObjectiveError(
+            f"temperature={temperature:g} needs {kind} to have a method complete(values, held, "
+            "temperature), as the laws of ppl_models.autoregressive have; its conditionals(inputs) "
+            "draw at a temperature of 1."
+        )

@@ -69,7 +69,10 @@ def ranks_of(law: Any) -> Any:
     """The rank of each entry of a sequential law in the order of drawing, of the event's shape."""
     ranks = getattr(law, "ranks", None)
     shape = tuple(law.event_shape)
-    return np.arange(math.prod(shape)).reshape(shape) if ranks is None else ranks
+    if ranks is None:
+        return np.arange(math.prod(shape)).reshape(shape)
+    # Lists, and numpy's views such as a reversed one, which torch does not read.
+    return np.ascontiguousarray(ranks) if isinstance(ranks, (list, np.ndarray)) else ranks
 
 
 def support_of(fn: Any) -> Any:

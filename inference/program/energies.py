@@ -93,7 +93,8 @@ def check_one_kernel(laws: Mapping[str, Any]) -> str:
         raise ObjectiveError(
             "the constant of a density is estimated for models with one site whose distribution "
             f"has a kernel, transition(value, key); this one has {found}. Where every density "
-            "integrates to one there is none to estimate: use log_likelihood(pair, x)."
+            "integrates to one there is none to estimate: use log_likelihood(pair, x), or, with "
+            "latents, annealed_importance_sampling(pair, x)."
         )
     return names[0]
 
@@ -125,6 +126,18 @@ def log_constant(name: str, law: Any) -> Any:
             "Give its class one, a sum over its states, or use method='ais'."
         )
     return law.log_partition()
+
+
+def shape_of_bits(law: Any) -> tuple[int, ...] | None:
+    """The event's shape where every entry of a law is 0 or 1; None where it is not so."""
+    return tuple(law.event_shape) if _of_bits(law) else None
+
+
+def _of_bits(law: Any) -> bool:
+    support = support_of(law)
+    while (base := getattr(support, "base_constraint", None)) is not None:
+        support = base
+    return type(support).__name__.strip("_").lower() == "boolean"
 
 
 def drawn_noise(pair: Any, engine: str, draw: Callable[[], T]) -> T:
@@ -169,7 +182,7 @@ def check_noise(structure: Structure, data: Any, sites: Mapping[str, Any]) -> No
         ObjectiveError: naming its latents, or what else is wrong.
     """
     check_plain(sites)
-    law, drawn = sites["x"]["fn"], sites["x"]["value"]
+    ((law, drawn),) = ((site["fn"], site["value"]) for site in sites.values())
     if not says(law, "normalised", usual=True):
         raise ObjectiveError(
             "noise must come from a pair whose density integrates to one, but that of "
@@ -182,10 +195,7 @@ def check_noise(structure: Structure, data: Any, sites: Mapping[str, Any]) -> No
             f"{tuple(drawn.shape[1:])}; make its pair for these data."
         )
     (own,) = (site for site in structure.observed if site.argument == 0)
-    support = support_of(law)
-    while (base := getattr(support, "base_constraint", None)) is not None:
-        support = base
-    bits = type(support).__name__.strip("_").lower() == "boolean"
+    bits = _of_bits(law)
     if bits != (own.support == "boolean"):
         kinds = ("bits", "real numbers") if bits else ("real numbers", "bits")
         raise ObjectiveError(
@@ -198,13 +208,12 @@ def check_plain(sites: Collection[str]) -> None:
     """Check that a pair that makes noise has no latent.
 
     Raises:
-        ObjectiveError: naming its latents.
+        ObjectiveError: naming its sites.
     """
-    if set(sites) != {"x"}:
-        others = ", ".join(repr(name) for name in sorted(set(sites) - {"x"}))
+    if len(sites) != 1:
         raise ObjectiveError(
-            "noise must come from a pair whose only site is 'x', so that its density is known; "
-            f"this one has {others or 'no x'}."
+            "noise must come from a pair whose only site is that of the data, so that its density "
+            f"is known; this one has {', '.join(map(repr, sorted(sites))) or 'none'}."
         )
 
 

@@ -138,7 +138,7 @@ class Engine(Protocol):
     def draw(
         self, pair: Any, size: int, rng_seed: int, *given: NDArray[Any]
     ) -> tuple[NDArray[Any] | None, NDArray[Any]]:
-        """`size` rows from the model: the likelihood's means and the draws of `x`."""
+        """`size` rows from the model: the likelihood's means and the draws of the data."""
         ...
 
     def complete(
@@ -257,7 +257,7 @@ class Engine(Protocol):
     def simulate(
         self, pair: Any, size: int, rng_seed: int, noise_scale: float | None, *given: NDArray[Any]
     ) -> tuple[NDArray[Any], Named]:
-        """`size` rows x drawn from the model, and the values of all other sites in that draw."""
+        """`size` rows of data from the model, and the values of all other sites in that draw."""
         ...
 
     def FreedGuide(  # noqa: N802

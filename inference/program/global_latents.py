@@ -12,7 +12,12 @@ from inference.program.structure import Structure
 
 
 def counted_by_batch(
-    structure: Structure, rows: int, whole: int | None = None, leaving: Collection[str] = ()
+    structure: Structure,
+    rows: int,
+    whole: int | None = None,
+    leaving: Collection[str] = (),
+    *,
+    takes_size: bool = False,
 ) -> str:
     """What is wrong where a latent of all data is weighed against a minibatch as if that were all.
 
@@ -25,6 +30,7 @@ def counted_by_batch(
         rows: how many rows the minibatch has.
         whole: how many there are in all; None if that is not known.
         leaving: latents that are known to be of the minibatch alone.
+        takes_size: whether the pair is made with `data_size=`, the number of all rows.
 
     Returns:
         A sentence; empty where there is no such latent, or a scale makes up for it.
@@ -52,6 +58,9 @@ def counted_by_batch(
         f"Write plate({plate.name!r}, {meant}, subsample_size=len(x)) in model and guide, with "
         f"{meant} the number of all rows, or train on all rows at once."
     )
+    if takes_size:
+        of_rows = "" if whole is not None else ", the number of all rows"
+        remedy = f"Make the pair with data_size={meant}{of_rows}, or train on all rows at once."
     beside = f"{named} outside of the data's plate {plate.name!r}, which has the size of the"
     if whole is None:
         return (

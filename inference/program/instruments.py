@@ -71,10 +71,12 @@ class Tempering(Protocol):
         name: the site.
         factorial: whether a step of its kernel draws the entries independently, given whatever
             else it draws (`factorial = True` on the class); then some can be held at values.
+        bits: the event's shape, where every entry is 0 or 1; None where it is not so.
     """
 
     name: str
     factorial: bool
+    bits: tuple[int, ...] | None
 
     def log_partition(self) -> float:
         """The exact log of the constant; a ValueError where it cannot be summed."""

@@ -106,6 +106,8 @@ class Recorded:
         baselines: those of the parameters that belong to a site's baseline network, which makes its
             gradient less noisy and has no part in the bound.
         learning: whether it changed the networks' state, as batch normalisation does in training.
+        lent: those of the parameters that the library asked for while it put latents into another
+            form: how far a reparameterisation goes, or weights in whose place there are draws.
     """
 
     sites: Mapping[str, RecordedSite]
@@ -117,6 +119,7 @@ class Recorded:
     noisy: bool = False
     learning: bool = False
     baselines: frozenset[str] = frozenset()
+    lent: frozenset[str] = frozenset()
 
     @property
     def total(self) -> float:
@@ -191,7 +194,33 @@ def calling_line() -> str:
     return ""
 
 
+def is_lent() -> bool:
+    """Whether the library itself led to this call, to put latents into another form."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.startswith(_REFORMS):
+            return True
+        if module == "numpyro.contrib.module" and frame.f_code.co_name.startswith("random_"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+_REFORMS = ("pyro.infer.reparam", "numpyro.infer.reparam")
 _ARRAYS = {"torch", "jax", "jaxlib", "numpy"}
+
+
+def _is_beneath(frame: FrameType) -> bool:
+    """Whether a warning that came up in a frame is the array library's.
+
+    What such a library warns of in compiled code comes up in the frame that called it, whose own
+    code then says nothing of warnings.
+    """
+    name = str(frame.f_globals.get("__name__", ""))
+    code = frame.f_code
+    own = any("warn" in each.lower() for each in (*code.co_names, *code.co_freevars))
+    return name.split(".")[0] in _ARRAYS or not own
 
 
 class Heard:
@@ -205,8 +234,7 @@ class Heard:
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame.f_globals.get("__name__") == "warnings":
             frame = frame.f_back
-        name = str(frame.f_globals.get("__name__", "")) if frame is not None else ""
-        self._said.setdefault(str(message), name.split(".")[0] in _ARRAYS)
+        self._said.setdefault(str(message), frame is not None and _is_beneath(frame))
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
@@ -90,8 +91,8 @@ def results(
     data: str = "*",
     stale: bool | None = None,
     history: bool = False,
-    rows: Path = FOLDER,
-    path: Path = RESULTS,
+    rows: str | os.PathLike[str] | None = None,
+    path: str | os.PathLike[str] | None = None,
 ) -> pd.DataFrame:
     """Figures that were made here beside published ones, as a frame.
 
@@ -108,8 +109,8 @@ def results(
         data: shell pattern of names of data sets, such as `"mnist*"`.
         stale: only figures of a model file or row that has changed since, or only others.
         history: also figures that were made anew later.
-        rows: the folder of rows.
-        path: the file of results.
+        rows: the folder of rows; None for the package's.
+        path: the file of results; None for the package's.
 
     Raises:
         ArgumentError: if a row or a result cannot be read.
@@ -121,6 +122,8 @@ def results(
     if stale is not None:
         check_flag("stale", stale)
     check_flag("history", history)
+    rows = FOLDER if rows is None else check_path("rows", rows)
+    path = RESULTS if path is None else check_path("path", path)
     found = lines(model=model, data=data, history=history, rows=rows, path=path)
     kept = [line for line in found if stale is None or bool(line.stale) is stale]
     frame = pd.DataFrame([line.as_dict() for line in kept], columns=COLUMNS)

@@ -61,4 +61,5 @@ def counted(
         own = Context(pair, args, engine, named=kwargs).guided_by_data
     except Exception:  # it cannot be told
         return ""
-    return counted_by_batch(structure, rows, whole, own)
+    takes_size = "data_size" in getattr(pair, "hyperparameters", {})
+    return counted_by_batch(structure, rows, whole, own, takes_size=takes_size)

@@ -185,5 +185,6 @@ def asking(question: Callable[[], T], what: str) -> T:
         raise PairError(
             f"the model fails when it {what}{f' at {where}' if where else ''}: "
             f"{type(error).__name__}: {lines[0].rstrip('.')}. To draw, a "
-            "model takes x=None and size=, and what is given beside them in its own order."
+            "model takes x=None and size=; what it takes beside x is given after the number of "
+            "rows, as in run.sample(size, y)."
         ) from error

@@ -94,7 +94,7 @@ class Run:
 
     def plot(self) -> Picture:
         """Loss and validation bound against the step, in the objective's unit."""
-        from inference.figures.pictures import learning_curve
+        from inference.figures.curves import learning_curve
 
         return learning_curve(self.rows, self.unit)
 
@@ -128,9 +128,9 @@ class Run:
         )
         if means is None and mean:
             raise ArgumentError(
-                "mean=True asks for the likelihood's mean, but 'x' is drawn entry by entry, each "
-                "given others of the same draw: its mean depends on its own draw. Leave out mean= "
-                "for draws."
+                "mean=True asks for the likelihood's mean, but data that are drawn entry by entry, "
+                "each given others of the same draw, have none of their own, and categories have "
+                "none that the model does not return. Leave out mean= for draws."
             )
         return draws if means is None or mean is False else means
 

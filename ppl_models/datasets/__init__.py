@@ -156,3 +156,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.lower(), known, 3, 0.4)
     hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
     return f"{hint}Use one of: {', '.join(known)}."
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

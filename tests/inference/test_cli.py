@@ -204,12 +204,21 @@ def test_settings_of_another_form_are_refused(item):
         ("digits", {"binarisation": None}),
         ("digits", {"labels": 100, "label_seed": 2}),
         ("sequences", {}),
+        ("eight_schools", {}),
+        ("bars", {"concentration": 0.5}),
     ],
 )
 def test_data_id_gives_back_the_data(name, options):
     given = load(name, **options).data_id("train")
     again, read = parse_data_id(str(given))
     assert load(again, **read).data_id("train") == given
+
+
+def test_a_file_may_have_a_plus_in_its_name() -> None:
+    assert parse_data_id("my+rows.csv+split_seed=3/train/real/0123") == (
+        "my+rows.csv",
+        {"binarisation": "real", "split_seed": 3},
+    )
 
 
 @pytest.mark.parametrize("identity", ["array/0123", "iterable/list", "digits/test/grey/0123", ""])

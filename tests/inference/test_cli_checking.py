@@ -31,7 +31,11 @@ three = (model, model, model)
     ("name", "text", "message"),
     [
         ("none.py:Wide", None, "there is no file .*none.py; name the file"),
-        ("pair.py", FILE, r"PAIR must be path/to/file.py:Class, got '.*pair.py'"),
+        (
+            "pair.py",
+            FILE,
+            r"PAIR must be path/to/file.py:Class, or a name of `ppl-zoo list`, got '.*pair.py'",
+        ),
         ("pair.py:Wid", FILE, "has no 'Wid'; it has Wide, Half, model, three."),
         ("pair.py:Wid", "from math import pi", "it has no class and no tuple"),
         ("pair.py:Wide", FILE, r"Wide\(width\) cannot be made: .*--set KEY=VALUE"),
@@ -58,3 +62,18 @@ def test_refused(tmp_path: Path, name: str, text: str | None, message: str) -> N
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert re.search(message, done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("words", [("ppca", "--data", "grid"), ("lda", "--data", "bars")])
+def test_a_model_of_the_zoo_is_checked_by_its_name(words: tuple[str, ...]) -> None:
+    options = ["--engine", "pyro", "--check", "globals-count-once", "--check", "model-runs"]
+    done = CliRunner().invoke(app, ["check", *words, *options])
+    assert done.exit_code == 0, done.stderr
+    assert "0 errors" in done.stdout
+
+
+def test_no_engine_is_told_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "pair.py").write_text(FILE)
+    done = CliRunner().invoke(app, ["check", f"{tmp_path}/pair.py:three", "--engine", "pyro"])
+    assert done.exit_code == 2
+    assert "--engine is of a model's name" in done.stderr

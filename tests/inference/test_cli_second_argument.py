@@ -106,3 +106,21 @@ def test_lengths_that_a_data_set_always_has_are_no_option() -> None:
     assert "--lengths" not in command
     spec["data"] = {"id": "muse+lengths,length=50/train/static/0123456789ab"}
     assert "--data muse --data-option length=50" in (train_command(spec, None) or "")
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "settings", "decided"),
+    [
+        ("lda", "bars", ["topics=2", "hidden=4"], {"data_size": 1000, "data_dim": 25}),
+        ("recurrent", "sequences", ["hidden_dim=4"], {"length": 24, "data_dim": 16}),
+        ("random_effects", "eight_schools", [], {"data_size": None}),
+    ],
+)
+def test_the_data_decide_how_long_and_how_many_rows_are(
+    model: str, data: str, settings: list[str], decided: dict[str, int], tmp_path: Path
+) -> None:
+    own = [word for each in settings for word in ("--set", each)]
+    run = tmp_path / "run"
+    succeed("train", model, "--engine", "pyro", "--data", data, *own, "--steps", 1, "--out", run)
+    made = load_run(run).pair.hyperparameters
+    assert {name: made[name] for name in decided} == decided

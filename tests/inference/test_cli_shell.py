@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,13 @@ hidden = [8]
 ELBO = "elbo"
 {more}
 """
+
+
+@pytest.fixture
+def emptied() -> Iterator[None]:
+    """What could not be written is not written by the next test."""
+    yield
+    console._buffer.clear()
 
 
 def run(*words: Any, code: int = 0) -> Any:
@@ -282,6 +290,7 @@ def test_results_that_are_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.usefixtures("emptied")
 @pytest.mark.parametrize("words", [["show", "vae"], ["results"], ["list", "--json"], ["--help"]])
 def test_an_output_that_is_full_is_said_in_one_line(words: list[str], monkeypatch, capsys) -> None:
     with Path("/dev/full").open("w") as full, monkeypatch.context() as patch:
@@ -293,6 +302,7 @@ def test_an_output_that_is_full_is_said_in_one_line(words: list[str], monkeypatc
     assert "standard output, or a file of the command, cannot be written: No space" in said
 
 
+@pytest.mark.usefixtures("emptied")
 def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch, capsys) -> None:
     """As in `ppl-zoo results | head -1`."""
     read, write = os.pipe()

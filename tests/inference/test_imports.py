@@ -72,3 +72,12 @@ def test_the_signposts_lead_somewhere():
     for new in signposts.MOVED.values():
         for each in new.replace(" or ", ", ").split(", "):
             assert f"inference.{each.removeprefix('inference.')}" in known, each
+
+
+def test_completion_offers_what_is_public_and_nothing_else() -> None:
+    for name in ("inference", "ppl_models", "ppl_models.datasets", "inference.objectives.losses"):
+        module = importlib.import_module(name)
+        offered = [each for each in dir(module) if not each.startswith("_")]
+        assert set(module.__all__) <= set(offered)
+        assert not {"Any", "annotations", "TYPE_CHECKING", "Iterable", "os"} & set(offered)
+        assert all(hasattr(module, each) for each in offered)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from inference.checking.checks import CHECKS
 from inference.cli import app
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -17,6 +18,13 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 def test_it_is_short() -> None:
     assert len(README.split()) <= 1500
+
+
+def test_it_names_every_notebook_and_counts_the_checks() -> None:
+    names = {each.stem for each in (Path(__file__).parents[2] / "notebooks").glob("*.ipynb")}
+    assert {name for name in names if f"`{name}`" not in README} == set()
+    pages = (README, (Path(__file__).parents[2] / "docs" / "pairs.md").read_text(encoding="utf-8"))
+    assert [f"makes {len(CHECKS)} checks" in page for page in pages] == [True, True]
 
 
 def blocks(language: str) -> list[str]:

@@ -7,8 +7,6 @@ from inference.engines.numpyro.devices import device_name
 from inference.engines.numpyro.evaluation import (
     ask,
     critic_scores,
-    decode,
-    draw,
     encode,
     guide_log_probs,
     log_evidence,
@@ -31,7 +29,7 @@ from inference.engines.numpyro.pairs import on_arrays
 from inference.engines.numpyro.parameters import parameters, params, rebuild
 from inference.engines.numpyro.posterior_scores import guide_draws, prior_draws, score_draws
 from inference.engines.numpyro.precision import precision
-from inference.engines.numpyro.simulation import simulate
+from inference.engines.numpyro.simulation import decode, draw, simulate
 from inference.engines.numpyro.svi import attach, loss
 from inference.engines.numpyro.tempering import Tempering
 from inference.engines.numpyro.training import Trainer

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from inference.engines.numpyro.compilation import Compiled
 from inference.engines.numpyro.pairs import evaluating, parts
+from inference.engines.numpyro.sequential import completed
 from inference.engines.numpyro.traces import run
 from inference.program.completion import Completed, law_to_complete
 from inference.program.distributions import parts_of, ranks_of
@@ -39,7 +40,7 @@ def complete(
         law = law_to_complete(run(parts(pair)[0], random.PRNGKey(rng_seed), batch).sites)
         values = jnp.asarray(batch[0], jnp.result_type(float))
         many = jnp.broadcast_to(values, (num_particles, *values.shape))
-        found = law.complete(key, many, jnp.broadcast_to(held, many.shape), temperature)
+        found = completed(law, key, many, jnp.broadcast_to(held, many.shape), temperature)
         return *found, ranks_of(parts_of(law)[0])
 
     with evaluating(pair):

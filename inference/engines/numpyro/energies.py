@@ -68,11 +68,12 @@ class Energies(Passes):
 
         made = drawn_noise(pair, "numpyro", draw)
         check_noise(self.structure, self.args[0], made.sites)
+        ((name, site),) = made.sites.items()
 
         def log_prob(values: Array) -> Array:
-            return density(run(model, key, (values,), params=params).sites["x"])
+            return density(run(model, key, (values,), params=params).sites[name])
 
-        return lax.stop_gradient(made.sites["x"]["value"]), log_prob
+        return lax.stop_gradient(site["value"]), log_prob
 
     def _sites(self, values: Mapping[str, Array], *, frozen: bool = False) -> dict[str, Any]:
         """The sites of a run of the model at some values."""

@@ -24,7 +24,7 @@ from inference.engines.numpyro.parameters import nested
 from inference.engines.numpyro.program import NumPyroProgram
 from inference.engines.numpyro.traces import run
 from inference.program.angles import counted_once
-from inference.program.distributions import says, unwrapped
+from inference.program.distributions import unwrapped
 from inference.program.draws import Draws
 from inference.program.guide_means import guide_means
 from inference.program.structure import Structure
@@ -155,21 +155,6 @@ def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(pair.log_evidence(*map(jnp.asarray, batch)))
 
 
-def draw(
-    pair: Any, size: int, rng_seed: int, *given: NDArray[Any]
-) -> tuple[NDArray[Any] | None, NDArray[Any]]:
-    """`size` rows from the model: the likelihood's means and the draws of `x`, given the rest.
-
-    There are no means where that of `x` depends on its own draw.
-    """
-    args = (None, *map(jnp.asarray, given))
-    with evaluating(pair):
-        made = run(parts(pair)[0], random.PRNGKey(rng_seed), args, size=size)
-    x = made.sites["x"]
-    known = None if says(x["fn"], "sequential") else np.asarray(made.returned)
-    return known, np.asarray(x["value"])
-
-
 def encode(
     pair: Any, *batch: NDArray[Any], rng_seed: int, num_draws: int
 ) -> dict[str, NDArray[Any]]:
@@ -216,19 +201,3 @@ def ask(pair: Any, ability: str, *batch: NDArray[Any], rng_seed: int = 0) -> NDA
                 if hasattr(part, ability):
                     return np.asarray(getattr(part, ability)(site["value"]))
     return None
-
-
-def decode(
-    pair: Any,
-    latents: Mapping[str, NDArray[Any]],
-    rng_seed: int = 0,
-    *given: NDArray[Any],
-    size: int,
-) -> NDArray[Any]:
-    """The likelihood's mean of `size` rows at given latents; of a sequential `x` a draw."""
-    values: dict[str, Any] = {name: jnp.asarray(value) for name, value in latents.items()}
-    key, args = random.PRNGKey(rng_seed), (None, *map(jnp.asarray, given))
-    with evaluating(pair):
-        made = run(parts(pair)[0], key, args, values=values, size=size)
-    x = made.sites.get("x")
-    return np.asarray(x["value"] if x and says(x["fn"], "sequential") else made.returned)

@@ -12,8 +12,8 @@ import numpy as np
 from jax import random
 from numpyro.distributions import constraints
 from numpyro.handlers import seed
-from numpyro.infer.autoguide import AutoGuide
 
+from inference.engines.numpyro.autoguides import Untouched
 from inference.engines.numpyro.compilation import Compiled, traced
 from inference.engines.numpyro.constants import Constants
 from inference.engines.numpyro.copies import untouched_parts
@@ -28,7 +28,7 @@ from inference.engines.numpyro.site_records import (
     in_numpy,
 )
 from inference.engines.numpyro.traces import Run, run
-from inference.program.batches import Batch
+from inference.program.batches import Batch, whole
 from inference.program.records import (
     Array,
     Recorded,
@@ -149,11 +149,8 @@ class Recorder:
                 )
                 for name, site in kept["sites"].items()
             },
-            parameters=tuple(
-                public
-                for name in kept["asked"]
-                for public in public_names(flatten({name: self.values[name]}))
-            ),
+            parameters=self._named(kept["asked"]),
+            lent=frozenset(self._named(kept["lent"])),
             computed=found["computed"],
             returned=found["returned"],
             warnings=heard.warnings,
@@ -165,6 +162,11 @@ class Recorder:
                 for now, was in zip(*map(jax.tree.leaves, (state, params[name])), strict=True)
             ),
         )
+
+    def _named(self, sites: tuple[str, ...]) -> tuple[str, ...]:
+        """Public names of the parameters at parameter sites."""
+        values = ({name: self.values[name]} for name in sites)
+        return tuple(public for each in values for public in public_names(flatten(each)))
 
     def given(self, batch: tuple[Any, ...]) -> Arrays:
         """What a compiled function takes of a batch: nothing where its data are compiled in."""
@@ -184,6 +186,7 @@ class Recorder:
             traced, returned = made.trace, made.returned
             kept["sites"] = describe(traced, {}, full, can_draw=False).guide
             kept["lines"], kept["steps"], kept["noisy"] = lines.found, lines.steps, lines.noisy
+            kept["lent"] = tuple(lines.lent)
             kept["names"] = {n: distribution_name(traced[n]["fn"]) for n in kept["sites"]}
             kept["asked"] = tuple(n for n, site in traced.items() if site["type"] == "param")
             return {
@@ -215,8 +218,8 @@ class Recorder:
                 return made.parameters
 
             with jax.enable_x64(False):
-                if part == "guide" and isinstance(self.functions[1], AutoGuide):
-                    # What it makes for its first run would be a compiled function's, and lost.
+                if part == "guide" and isinstance(whole(self.functions[1]), Untouched):
+                    # What these make for their first run would be a compiled function's, and lost.
                     seed(self.functions[1], random.PRNGKey(rng_seed))(*_as_jax(batch))
                 compiled = Compiled(begun, options=quickly())
                 found = jax.device_get(compiled(arrays, self.values, held))

@@ -11,15 +11,23 @@ from numpyro.primitives import Messenger
 
 from inference.engines.numpyro.discrete import counted
 from inference.program.distributions import support_of
-from inference.program.records import calling_line
+from inference.program.records import calling_line, is_lent
 
 
 class Lines(Messenger):
-    """Notes where each sample statement is, which are in a scan, and whether there is noise."""
+    """Notes where each sample statement is, which are in a scan, and whether there is noise.
+
+    Attributes:
+        found: site to line.
+        lent: names of parameters that the library asked for; see `Recorded`.
+        steps: names of sites in a scan.
+        noisy: whether random numbers were drawn that no sample statement shows.
+    """
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         super().__init__(fn)
         self.found: dict[str, str] = {}
+        self.lent = set[str]()
         self.steps = set[str]()
         self.noisy = False
 
@@ -27,6 +35,8 @@ class Lines(Messenger):
         """Note where a statement is, and noise."""
         if msg["type"] == "sample":
             self.found[msg["name"]] = calling_line()
+        if msg["type"] == "param" and is_lent():
+            self.lent.add(msg["name"])
         self.noisy |= msg["type"] == "prng_key"
 
     def postprocess_message(self, msg: Any) -> None:

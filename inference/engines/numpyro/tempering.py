@@ -20,7 +20,12 @@ from inference.engines.numpyro.energies import chain
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.traces import run
 from inference.program.distributions import innermost
-from inference.program.energies import check_one_kernel, check_tempered, log_constant
+from inference.program.energies import (
+    check_one_kernel,
+    check_tempered,
+    log_constant,
+    shape_of_bits,
+)
 
 _AT_ONCE = 2000  # temperatures of one call
 
@@ -35,7 +40,7 @@ class Tempering:
         self.pair = pair
         self.values = pair.values if isinstance(pair, StoredPair) else {}
         self.model = parts(pair.wrapped if isinstance(pair, StoredPair) else pair)[0]
-        self.name, self.factorial = "", False
+        self.name, self.factorial, self.bits = "", False, None
         jax.eval_shape(self._law, self.values)
         self._compiled: dict[str, Any] = {}  # by the kind of base
 
@@ -148,7 +153,7 @@ class Tempering:
             made = run(self.model, random.PRNGKey(0), (None,), params=values, size=1)
         self.name = check_one_kernel({n: innermost(s["fn"]) for n, s in made.sites.items()})
         law = innermost(made.sites[self.name]["fn"])
-        self.factorial = bool(getattr(law, "factorial", False))
+        self.factorial, self.bits = bool(getattr(law, "factorial", False)), shape_of_bits(law)
         return law
 
     def _called(self, function: Any) -> NDArray[Any]:

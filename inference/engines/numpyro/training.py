@@ -15,9 +15,9 @@ from jax import lax, random
 from numpy.typing import NDArray
 from numpyro.handlers import block, seed
 from numpyro.infer import SVI
-from numpyro.infer.autoguide import AutoGuide
 
 from inference.engines.funsor_backend import use_in_funsor
+from inference.engines.numpyro.autoguides import unprepared
 from inference.engines.numpyro.averages import svi_of
 from inference.engines.numpyro.compilation import Compiled
 from inference.engines.numpyro.constants import Constants, Held
@@ -70,7 +70,7 @@ class Trainer(Validation):
         self.minibatches = Minibatches(settings)
         self.svi_state: Any = None
         self.scales: dict[Any, float] = {}
-        self._prepared = False  # whether the guide was made ready by a look at the data
+        self._prepared: list[Any] = []  # autoguides that were made ready by a look at the data
         self._lifts = True  # whether real numbers among the arguments can be traced
         self._rows: Any = None  # the order of the epoch that is under way
         self.constants = Constants(whole=settings.full_batch or not settings.arrays)
@@ -90,9 +90,9 @@ class Trainer(Validation):
         batch = Batch.of(batch)
         arrays, guide = self._batch(batch.arrays), parts(self.pair)[1]
         args, kwargs = batch.form.fill(arrays, self._convert)
-        if isinstance(guide, AutoGuide) and guide.prototype_trace is None:
-            # It draws its starting point from the first key that it sees: let that be SVI.init's.
-            self._prepared = True
+        if new := unprepared(guide):
+            # They draw their starting points from the first key seen: let that be SVI.init's.
+            self._prepared += new
             with block():
                 seed(guide, random.split(random.PRNGKey(self.settings.seed), 3)[2])(*args, **kwargs)
         return inspect(*self._functions(batch.form), arrays, {})
@@ -112,10 +112,9 @@ class Trainer(Validation):
         """The first state, and what was asked for it with which arguments."""
         use_in_funsor("jax", "numpyro")
         svi, args, kwargs = self._svi_on(None, batch.form, self._batch(batch.arrays))
-        if self._prepared:
+        for guide in self._prepared:
             # It prepares itself again from the same key, as in upstream's own first run, and what
             # it draws after that is then drawn from the same keys too.
-            guide: Any = parts(self.pair)[1]
             guide.prototype_trace = None
         state = svi.init(random.PRNGKey(self.settings.seed), *args, **kwargs)
         return state, svi, args, kwargs

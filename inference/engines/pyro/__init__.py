@@ -7,8 +7,6 @@ from inference.engines.pyro.devices import device_name
 from inference.engines.pyro.evaluation import (
     ask,
     critic_scores,
-    decode,
-    draw,
     encode,
     guide_log_probs,
     log_evidence,
@@ -31,7 +29,7 @@ from inference.engines.pyro.pairs import on_arrays
 from inference.engines.pyro.parameters import parameters, params, rebuild
 from inference.engines.pyro.posterior_scores import guide_draws, prior_draws, score_draws
 from inference.engines.pyro.precision import precision
-from inference.engines.pyro.simulation import simulate
+from inference.engines.pyro.simulation import decode, draw, simulate
 from inference.engines.pyro.svi import attach, loss
 from inference.engines.pyro.tempering import Tempering
 from inference.engines.pyro.training import Trainer

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inference.engines.pyro.evaluation import repeatable, tensors
 from inference.engines.pyro.pairs import parts
+from inference.engines.pyro.sequential import completed
 from inference.engines.pyro.traces import run
 from inference.program.completion import Completed, law_to_complete
 from inference.program.distributions import parts_of, ranks_of
@@ -38,6 +39,6 @@ def complete(
         law = law_to_complete(run(parts(pair)[0], args).sites)
         many = args[0].expand(num_particles, *args[0].shape)
         fixed = torch.tensor(held, device=many.device).expand(many.shape)
-        drawn, log_weight = law.complete(many.clone(), fixed, temperature)
+        drawn, log_weight = completed(law, many.clone(), fixed, temperature)
         ranks = np.asarray(torch.as_tensor(ranks_of(parts_of(law)[0])).cpu())
         return Completed(drawn.cpu().numpy(), log_weight.cpu().numpy(), ranks)

@@ -65,11 +65,12 @@ class Energies(Passes):
 
         made = drawn_noise(pair, "pyro", lambda: alone(None, size=rows))
         check_noise(self.structure, self.args[0], made.sites)
+        ((name, site),) = made.sites.items()
 
         def log_prob(values: Tensor) -> Tensor:
-            return density(alone(values).sites["x"])
+            return density(alone(values).sites[name])
 
-        return made.sites["x"]["value"], log_prob
+        return site["value"], log_prob
 
     def _at(self, values: Mapping[str, Tensor]) -> dict[str, Any]:
         """The sites of a run of the model at some values."""

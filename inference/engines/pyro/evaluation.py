@@ -27,7 +27,7 @@ from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.traces import proposing, run
 from inference.engines.thread_lock import ALONE
 from inference.program.angles import angles, counted_once
-from inference.program.distributions import says, unwrapped
+from inference.program.distributions import unwrapped
 from inference.program.draws import Draws
 from inference.program.guide_means import guide_means
 from inference.program.program import OWNED
@@ -199,20 +199,6 @@ def log_evidence(pair: Any, *batch: NDArray[Any]) -> NDArray[Any]:
         return pair.log_evidence(*tensors(pair, batch)).cpu().numpy()
 
 
-def draw(
-    pair: Any, size: int, rng_seed: int, *given: NDArray[Any]
-) -> tuple[NDArray[Any] | None, NDArray[Any]]:
-    """`size` rows from the model: the likelihood's means and the draws of `x`, given the rest.
-
-    There are no means where that of `x` depends on its own draw.
-    """
-    with repeatable(pair, rng_seed):
-        made = run(parts(pair)[0], (None, *tensors(pair, given)), size=size)
-        x = made.sites["x"]
-        known = None if says(x["fn"], "sequential") else made.returned.cpu().numpy()
-        return known, x["value"].cpu().numpy()
-
-
 @torch.no_grad()
 def encode(
     pair: Any, *batch: NDArray[Any], rng_seed: int, num_draws: int
@@ -254,23 +240,6 @@ def ask(pair: Any, ability: str, *batch: NDArray[Any], rng_seed: int = 0) -> NDA
                 if hasattr(part, ability):
                     return getattr(part, ability)(site["value"]).cpu().numpy()
     return None
-
-
-def decode(
-    pair: Any,
-    latents: Mapping[str, NDArray[Any]],
-    rng_seed: int = 0,
-    *given: NDArray[Any],
-    size: int,
-) -> NDArray[Any]:
-    """The likelihood's mean of `size` rows at given latents; of a sequential `x` a draw."""
-    names, values = list(latents), tensors(pair, tuple(latents.values()))
-    with repeatable(pair, rng_seed):
-        held, args = dict(zip(names, values, strict=True)), (None, *tensors(pair, given))
-        made = run(parts(pair)[0], args, values=held, size=size)
-        x = made.sites.get("x")
-        shown = x["value"] if x and says(x["fn"], "sequential") else made.returned
-        return shown.cpu().numpy()
 
 
 def _seed(*numbers: int) -> int:

@@ -51,20 +51,22 @@ def build_optimiser(
         return _made("optimizer", type(optimiser), parameters, **(own | settings))
     if isinstance(optimiser, PyroOptim):
         own = optimiser.pt_optim_args
-        if isinstance(optimiser, PyroLRScheduler) or optimiser.pt_clip_args:
+        if isinstance(optimiser, PyroLRScheduler):
             raise ArgumentError(
-                "optimizer= is a pyro.optim object with a scheduler or clip_args; pass these as "
-                "schedule= and clip_norm= of fit instead."
+                "optimizer= is a pyro.optim object with a scheduler; pass this as schedule= of fit "
+                "instead."
             )
         constructor: Any = optimiser.pt_optim_constructor
         if not callable(own):
-            return _made("optimizer", constructor, parameters, **(own | settings))
+            made = _made("optimizer", constructor, parameters, **(own | settings))
+            return _clipping(made, optimiser)
         if settings:
             raise ArgumentError(
                 "learning_rate= does not go with optimizer=, a pyro.optim object with arguments "
                 "for each parameter; leave it out."
             )
-        return _made("optimizer", constructor, parameter_groups(optimiser, parameters))
+        made = _made("optimizer", constructor, parameter_groups(optimiser, parameters))
+        return _clipping(made, optimiser)
     constructor = optimiser.func if isinstance(optimiser, functools.partial) else optimiser
     if constructor is torch.optim.LBFGS:
         raise ArgumentError(
@@ -77,6 +79,22 @@ def build_optimiser(
         "optimizer= of a Pyro pair must be a torch.optim class, a functools.partial of one, an "
         f"instance, or a pyro.optim object; got {type(optimiser).__name__}."
     )
+
+
+def _clipping(made: torch.optim.Optimizer, given: PyroOptim) -> torch.optim.Optimizer:
+    """The optimiser, which first clips each parameter's gradient apart, as its `clip_args` say."""
+    clips: dict[torch.Tensor, Any] = {}
+
+    def clip(stepping: torch.optim.Optimizer, *_: Any) -> None:
+        for parameter in (p for group in stepping.param_groups for p in group["params"]):
+            if parameter not in clips:
+                clips[parameter] = given._get_grad_clip(parameter)
+            if clips[parameter] is not None and parameter.grad is not None:
+                clips[parameter](parameter)
+
+    if given.pt_clip_args:
+        made.register_step_pre_hook(clip)
+    return made
 
 
 def _made(name: str, constructor: Callable[..., Any], *args: Any, **settings: Any) -> Any:

@@ -81,10 +81,12 @@ class Recorder:
             made, lines = self._run(part, *given)
             described = describe(made.trace, poutine.Trace(), args, can_draw=False).guide
             nodes, returned = made.sites, made.returned
-            sites = {n: recorded(nodes[n], site, lines) for n, site in described.items()}
+            sites = {n: recorded(nodes[n], site, lines.found) for n, site in described.items()}
         return Recorded(
             sites=sites,
             parameters=self._named(made.trace),
+            lent=frozenset(self._named(made.trace, lines.lent)),
+            noisy=lines.noisy,
             computed={n: v.detach().numpy().copy() for n, v in made.computed.items()},
             returned=returned.detach().numpy().copy() if isinstance(returned, Tensor) else None,
             warnings=heard.warnings,
@@ -110,7 +112,7 @@ class Recorder:
 
     def _run(
         self, part: str, args: tuple[Any, ...], values: Mapping[str, Tensor], size: int | None
-    ) -> tuple[Run, dict[str, str]]:
+    ) -> tuple[Run, Lines]:
         function = self.pair.model if part == "model" else self.pair.guide
         if self._chosen is None:
             self._chosen = self._first()
@@ -119,7 +121,7 @@ class Recorder:
         if part in self._counted:
             self._counted[part].restore()
         with Lines() as lines:
-            return run(function, args, values=chosen | dict(values), size=size), lines.found
+            return run(function, args, values=chosen | dict(values), size=size), lines
 
     def _first(self) -> dict[str, Tensor]:
         """Run the guide, after which the model runs in a step; nothing where it fails.
@@ -135,12 +137,13 @@ class Recorder:
             return first.fewer_rows
         return {}
 
-    def _named(self, run: poutine.Trace) -> tuple[str, ...]:
-        """Public names of the parameters in a trace."""
+    def _named(self, run: poutine.Trace, among: set[str] | None = None) -> tuple[str, ...]:
+        """Public names of the parameters in a trace, or of some of them."""
         stored = self.pair.store["params"]
         names = {id(tensor): name for name, tensor in unconstrained(self.pair).items()}
         asked = (n for n, node in run.nodes.items() if node["type"] == "param")
-        return tuple(names[id(stored[name])] for name in asked if name in stored)
+        known = (n for n in asked if n in stored and (among is None or n in among))
+        return tuple(names[id(stored[name])] for name in known)
 
     def _baselines(self, run: poutine.Trace, again: Callable[[], poutine.Trace]) -> frozenset[str]:
         """Public names of the parameters that the baselines of sites depend on.

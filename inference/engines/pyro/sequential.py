@@ -7,7 +7,46 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from inference.program.completion import check_entry_by_entry
 from inference.program.distributions import entries, ranks_of
+
+
+def completed(
+    law: Any, values: Tensor, held: Tensor, temperature: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Draw what is not held, by the law's own `complete`, or by its conditionals rank by rank.
+
+    Args:
+        law: a sequential law.
+        values: what the held entries are, (..., *event).
+        held: which these are, of the same shape.
+        temperature: of each conditional.
+
+    Returns:
+        The rows, and sum of log p(held entry | entries before it), (...).
+
+    Raises:
+        ObjectiveError: if the law's conditionals do not tell what is asked for.
+    """
+    if hasattr(law, "complete"):
+        return law.complete(values, held, temperature)
+    check_entry_by_entry(law, temperature)
+    ranks = torch.as_tensor(ranks_of(law), device=values.device)
+    given: Any = law.conditionals(torch.where(held, values, 0))
+    inner = len(entries(given).event_shape)
+    ranks = ranks[(..., *(0,) * inner)]
+    kept = held[(..., *(0,) * inner)]
+    rows = torch.where(held, values, 0)
+    log_weight = torch.zeros(values.shape[: values.ndim - ranks.ndim - inner], dtype=values.dtype)
+    for rank in ranks.unique():
+        given = law.conditionals(rows)
+        here = (ranks == rank).expand(kept.shape)
+        drawn = given.sample().to(values.dtype)
+        rows = torch.where(here.reshape(here.shape + (1,) * inner) & ~held, drawn, rows)
+        scores = entries(given).log_prob(torch.where(held, values, drawn))
+        found = torch.where(here & kept, scores, 0)
+        log_weight = log_weight + found.flatten(found.ndim - ranks.ndim).sum(-1)
+    return rows, log_weight
 
 
 class SequentialSite:
@@ -41,7 +80,7 @@ class SequentialSite:
     def complete(self, values: Tensor, held: Tensor) -> Tensor:
         """Rows drawn entry by entry, of which some are held at values."""
         with torch.no_grad():
-            return self.law.complete(values, held)[0]
+            return completed(self.law, values, held)[0]
 
     def features(self, inputs: Tensor) -> Tensor:
         """The hidden states from which the entries are drawn."""

@@ -12,22 +12,54 @@ from numpy.typing import NDArray
 from pyro.distributions import constraints
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine.messenger import Messenger
+from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
 from inference.program.angles import within_a_turn
-from inference.program.records import RecordedSite, calling_line
+from inference.program.records import RecordedSite, calling_line, is_lent
 from inference.program.sites import Plate, Site
 
 
 class Lines(Messenger):
-    """Writes down where each sample statement is."""
+    """Writes down where each sample statement is, and whether there is noise outside of them.
+
+    Attributes:
+        found: site to line.
+        lent: names of parameters that the library asked for; see `Recorded`.
+        noisy: whether random numbers were drawn that no sample statement shows.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.found: dict[str, str] = {}
+        self.lent = set[str]()
+        self.noisy = False
+
+    def __enter__(self) -> Lines:
+        super().__enter__()
+        self._drawn = torch.random.get_rng_state()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._listen()
+        super().__exit__(*error)
 
     def _pyro_sample(self, msg: Any) -> None:
         self.found.setdefault(msg["name"], calling_line())
+        self._listen()
+        # A reparameterisation draws so, and no trace shows it.
+        self.noisy |= bool(msg["infer"].get("_do_not_trace")) and not site_is_subsample(msg)
+
+    def _pyro_post_sample(self, msg: Any) -> None:
+        del msg
+        self._drawn = torch.random.get_rng_state()
+
+    def _pyro_post_param(self, msg: Any) -> None:
+        if is_lent():
+            self.lent.add(msg["name"])
+
+    def _listen(self) -> None:
+        self.noisy |= not torch.equal(self._drawn, torch.random.get_rng_state())
 
 
 def recorded(node: Mapping[str, Any], site: Site, lines: Mapping[str, str]) -> RecordedSite:

@@ -15,7 +15,12 @@ from inference.engines.pyro.evaluation import repeatable, tensors
 from inference.engines.pyro.pairs import parts
 from inference.engines.pyro.traces import run
 from inference.program.distributions import innermost
-from inference.program.energies import check_one_kernel, check_tempered, log_constant
+from inference.program.energies import (
+    check_one_kernel,
+    check_tempered,
+    log_constant,
+    shape_of_bits,
+)
 
 
 class Tempering:
@@ -31,7 +36,7 @@ class Tempering:
             sites = run(parts(pair)[0], (None,), size=1).sites
         self.name = check_one_kernel({n: innermost(s["fn"]) for n, s in sites.items()})
         law: Any = innermost(sites[self.name]["fn"])
-        self.factorial = bool(getattr(law, "factorial", False))
+        self.factorial, self.bits = bool(getattr(law, "factorial", False)), shape_of_bits(law)
         self.law = law.expand(torch.Size()) if law.batch_shape == (1,) else law
 
     def log_partition(self) -> float:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pyro
 from pyro import poutine
-from pyro.distributions import Unit
+from pyro.distributions import Delta, MaskedDistribution, Unit
 from pyro.poutine.guide import GuideMessenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
@@ -153,7 +153,8 @@ def with_particles(
 def samples(trace: poutine.Trace) -> list[tuple[str, Any]]:
     """The sample sites of a trace, without the index draws of subsampled plates.
 
-    Nor are values that the program only computes, to Pyro observed draws of a masked Delta.
+    Nor are values that the program only computes, to Pyro observed draws of a masked Delta: by
+    `pyro.deterministic`, or by a reparameterisation of what was a latent.
     """
     return [
         (name, site)
@@ -190,7 +191,7 @@ def rows_in(*traces: poutine.Trace) -> dict[str, Tensor]:
 
 
 def computed(trace: poutine.Trace) -> dict[str, Tensor]:
-    """What the program computed in `pyro.deterministic` statements, by their names."""
+    """What the program only computed, such as in `pyro.deterministic` statements, by name."""
     return {
         name: cast(Tensor, site["value"])
         for name, site in trace.nodes.items()
@@ -199,7 +200,12 @@ def computed(trace: poutine.Trace) -> dict[str, Tensor]:
 
 
 def _is_computed(site: Any) -> bool:
-    return bool(site["infer"].get("_deterministic", False))
+    fn = site["fn"]
+    if site["infer"].get("_deterministic", False) or not site["is_observed"]:
+        return bool(site["infer"].get("_deterministic", False))
+    return (
+        isinstance(fn, MaskedDistribution) and fn._mask is False and isinstance(fn.base_dist, Delta)
+    )
 
 
 def plain_scale(scale: Any) -> Any:

@@ -318,14 +318,6 @@ def data_that_are_not_drawn() -> Any:
     return half, guide
 
 
-@mistake("returns-a-point", "end the model with such a return")
-def returns_nothing() -> Any:
-    def silent(x: Tensor | None = None, *, size: int = 1) -> None:
-        drawing()(x, size=size)
-
-    return silent, guide
-
-
 @mistake("returns-a-point", "shape (5, 1)")
 def returns_a_column() -> Any:
     def column(x: Tensor | None = None, *, size: int = 1) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pyro
@@ -211,3 +212,16 @@ def test_a_program_of_all_rows_is_a_limit_and_says_no_equal_digits():
     report = check_pair((schools, schools_guide), X)
     assert not report.failed, report
     assert [each.check for each in report.limits] == ["other-batch-sizes"]
+
+
+def test_what_torch_warns_of_is_a_note_and_what_the_program_warns_of_an_error():
+    def copied(z: Tensor) -> Tensor:
+        return z @ torch.tensor(weight().detach()) + 0 * weight().sum()  # "To copy construct ..."
+
+    def own(z: Tensor) -> Tensor:
+        warnings.warn("beware.", stacklevel=1)
+        return z @ weight()
+
+    for mean, level, words in ((copied, "note", "To copy construct"), (own, "error", "beware")):
+        ((found, said),) = levels((generative(mean), guide), "no-warnings", X)
+        assert (found, words in said) == (level, True)

@@ -233,3 +233,18 @@ def test_a_model_that_draws_and_returns_another_of_its_sites_is_told_which_objec
         fit(pair, (X, X[:, 0]), objective="mmd", steps=1, progress=False)
     for objective in ("mmd:draw=sample", "infovae"):
         fit(pair, (X, X[:, 0]), objective=objective, steps=1, progress=False)
+
+
+def test_a_model_that_draws_and_returns_nothing_is_told_which_objectives_take_it():
+    """As most programs of both libraries, which return nothing."""
+
+    def silent(x: Tensor | None = None, *, size: int = 1) -> None:
+        with pyro.plate("data", size if x is None else len(x)):
+            pyro.sample("x", dist.Normal(prior() @ weight(), 1.0).to_event(1), obs=x)
+
+    report = check_pair((silent, guide), X)
+    assert not report.failed, report
+    assert [each.check for each in report.limits] == ["returns-a-point"]
+    with pytest.raises(ObjectiveError, match=r"mean of the likelihood.*draw='sample'"):
+        fit((silent, guide), X, objective="mmd", steps=1, progress=False)
+    assert fit((silent, guide), X, steps=1, progress=False).sample(4).shape == (4, 3)

@@ -404,6 +404,14 @@ def test_print_keeps_legend_and_columns(reader: Reader) -> None:
     ground = "return getComputedStyle(document.body).backgroundColor"
     reader.js("document.documentElement.dataset.theme = 'dark'")
     assert reader.js(ground) == "rgb(255, 255, 255)"  # dark ink on paper, whatever was chosen
+    content = known()
+    wide = [replace(each, name=f"log_likelihood:num_particles={n}000") for n, each in
+            enumerate(content.columns, 1)]  # fmt: skip
+    reader.emulate("light", width=660)  # a sheet, less its margins
+    reader.open(replace(content, columns=tuple(wide)))
+    reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    table = "document.querySelector('#ranking table')"
+    assert reader.js(f"return {table}.offsetWidth <= {table}.parentElement.clientWidth")
     reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 

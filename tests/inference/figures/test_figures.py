@@ -121,6 +121,8 @@ def test_what_cannot_be_drawn_is_explained(run: Run) -> None:
         figures.learning_curve([])
     with pytest.raises(ArgumentError, match=r"runs must be .* with one run or more, got none"):
         figures.sample_rows({})
+    with pytest.raises(ArgumentError, match=r"Write {'a label': run} for one run"):
+        figures.overview(run, load("digits").test)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="steps must be at least 2, the two ends; got 1"):
         figures.interpolations(run, steps=1)
     with pytest.raises(ArgumentError, match="latents must be a whole number of at least 1"):
@@ -129,3 +131,12 @@ def test_what_cannot_be_drawn_is_explained(run: Run) -> None:
         figures.interpolations(run, (np.zeros((2, 2)), np.zeros((1, 2))))
     with pytest.raises(ArgumentError, match="prior must be one of normal, uniform, got 'cauchy'"):
         figures.interpolations(run, prior="cauchy")  # pyright: ignore[reportArgumentType]
+
+
+def test_a_learning_curve_takes_the_run_with_its_unit(run: Run) -> None:
+    (axes,) = figures.learning_curve(run).axes
+    assert axes.get_ylabel() == run.unit
+    (of_rows,) = figures.learning_curve(run.rows, run.unit).axes
+    assert len(axes.lines) == 2
+    for one, other in zip(axes.lines, of_rows.lines, strict=True):
+        np.testing.assert_array_equal(one.get_xydata(), other.get_xydata())

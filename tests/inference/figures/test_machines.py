@@ -9,9 +9,10 @@ import pytest
 import small_rbm as small
 from rows import ENGINES
 
-from inference import figures, fit
-from inference.errors import ArgumentError, ObjectiveError
+from inference import figures, fit, log_partition, simulation_based_calibration
+from inference.errors import ArgumentError, ObjectiveError, PairError
 from ppl_models import create
+from ppl_models.datasets import load
 
 X = (np.random.default_rng(0).random((30, 9)) < 0.4).astype(np.float32)
 MEAN = np.linspace(0.2, 0.8, 8)  # of small machines' data
@@ -119,3 +120,31 @@ def test_temperature_curves_are_slopes_of_the_log_constant(engine: str) -> None:
         figures.temperatures(pair, base="nowhere")
     with pytest.raises(ArgumentError, match="num_temperatures"):
         figures.temperatures(pair, num_temperatures=0)
+
+
+@each_engine
+def test_a_model_that_takes_more_than_x_is_refused_in_a_sentence(engine: str) -> None:
+    """Its law cannot be asked without what it takes besides."""
+    pair = create("random_effects", engine=engine)
+    data = load("eight_schools")
+    found = fit(pair, data, steps=1, progress=False)
+    rows = data.arrays("test")
+    for ask in (
+        lambda: figures.chains(found),
+        lambda: figures.temperatures(found),
+        lambda: figures.free_energies(found, rows, rows),
+        lambda: log_partition(found),
+        lambda: simulation_based_calibration(found),
+    ):
+        with pytest.raises(
+            PairError, match=r"fails without data at .*takes standard errors.*`given`"
+        ):
+            ask()
+
+
+def test_no_latent_no_manifold_and_no_path() -> None:
+    found = run("pyro")
+    with pytest.raises(ArgumentError, match="does not say that it has one"):
+        figures.latent_manifold(found)
+    with pytest.raises(ArgumentError, match="Where it has none, nothing lies between"):
+        figures.interpolations(found)

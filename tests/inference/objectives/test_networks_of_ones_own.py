@@ -99,7 +99,7 @@ def noise(engine: str, kind: str) -> Any:
         ("other columns", "noise must be of the data's shape"),
         ("real numbers", "noise is of real numbers"),
         ("a constant that nobody knows", "density integrates to one"),
-        ("latents", "noise must come from a pair whose only site is 'x'"),
+        ("latents", "noise must come from a pair whose only site is that of the data"),
     ],
 )
 def test_noise_that_tells_nothing_is_refused(engine: str, kind: str, words: str) -> None:

@@ -83,6 +83,10 @@ def test_the_page_shows_an_objective_that_is_right() -> None:
     exec(source, names)
     halfway = names["Halfway"]
     assert check_objective(halfway(num_particles=2)) == ["pyro: gaussian", "numpyro: gaussian"]
+    with pytest.raises(ArgumentError, match=r"is the class Halfway; pass .*Halfway.example\(\)"):
+        check_objective(halfway)
+    with pytest.raises(ArgumentError, match="must be one that derives from"):
+        check_objective("elbo")  # pyright: ignore[reportArgumentType]
     pair = small_pairs()["gaussian"]
     one = fit(pair, X, objective=halfway(num_particles=1), steps=1, progress=False)
     elbo = fit(pair, X, objective="iwae:num_particles=1", steps=1, progress=False)
@@ -224,6 +228,7 @@ def test_a_plugin_is_an_objective_like_the_others(install: Install) -> None:
     [
         ("import acme_is_missing", "halved", "acme_half:Halved", "failed with ModuleNotFoundError"),
         ("raise RuntimeError('no')", "halved", "acme_half:Halved", "failed with RuntimeError: no"),
+        ("raise SystemExit(0)", "halved", "acme_half:Halved", "failed with SystemExit: 0"),
         ("Halved = 3", "halved", "acme_half:Halved", "is no class that derives from inference.obj"),
         (SOURCE, "half", "acme_half:Halved", "class in small letters, 'halved'; change the entry"),
         (SOURCE, "elbo", "acme_half:Halved", "there is an objective of that name"),

@@ -11,7 +11,7 @@ from placing import place
 from rows import ENGINES
 
 from inference import active_units
-from inference.errors import ArgumentError
+from inference.errors import ArgumentError, ObjectiveError
 from ppl_models import create
 
 
@@ -68,3 +68,37 @@ def test_active_units_refuses_what_has_no_variance() -> None:
             active_units(pair, np.zeros((rows, 6), np.float32), num_draws=draws)
     with pytest.raises(ArgumentError, match="threshold"):
         active_units(pair, np.zeros((5, 6), np.float32), threshold=-1)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_all_data_share_tells_no_datum_from_another(engine: str) -> None:
+    """Three centres of different means are no three units; three cells of a datum are."""
+    library: Any = importlib.import_module(engine)
+    normal = library.distributions.Normal
+    x = np.random.default_rng(0).normal(size=20).astype(np.float32)
+    centres = x[:3] * 10
+
+    def shared(x: Any) -> None:
+        with library.plate("clusters", 3):
+            library.sample("centre", normal(10 * x[:3], 1.0))
+
+    def guide(x: Any) -> None:
+        shared(x)
+        with library.plate("time", 3, dim=-2), library.plate("data", len(x), dim=-1):
+            library.sample("z", normal(x + 0 * x[:3, None], 1.0))
+
+    def model(x: Any) -> None:
+        shared(x)
+        with library.plate("time", 3, dim=-2), library.plate("data", len(x), dim=-1):
+            z = library.sample("z", normal(0 * x + 0 * x[:3, None], 1.0))
+            library.sample("x", normal(z, 1.0), obs=x + 0 * x[:3, None])
+
+    def likelihood(x: Any) -> None:
+        shared(x)
+        with library.plate("data", len(x)):
+            library.sample("x", normal(x, 1.0), obs=x)
+
+    assert centres.var() > 1
+    assert active_units((model, guide), x) == {"z": 3}
+    with pytest.raises(ObjectiveError, match=r"latent 'centre' is one that all data share"):
+        active_units((likelihood, shared), x)

@@ -96,6 +96,42 @@ def test_probabilities_that_are_clamped_are_the_same_in_float32():
     assert not report.failed
 
 
+WIDE = "probabilities of 'y' in the model come nearer to 0 or 1 than float32 tells apart"
+TRIALS = np.array([3.0, 5.0, 4.0, 6.0], np.float32)
+
+
+def wide_on_pyro(y):
+    z = pyro.sample("z", dist.Normal(0.0, 30.0))
+    with pyro.plate("data", len(y)):
+        pyro.sample("y", dist.Binomial(9, z.sigmoid()), obs=y)
+
+
+def guide_far_off(y):
+    pyro.sample("z", dist.Normal(pyro.param("mean", torch.tensor(24.0)), 0.1))
+
+
+def wide_on_numpyro(y):
+    z = numpyro.sample("z", npdist.Normal(0.0, 30.0))
+    with numpyro.plate("data", len(y)):
+        numpyro.sample("y", npdist.Binomial(9, jax.nn.sigmoid(z)), obs=y)
+
+
+def numpyro_guide_far_off(y):
+    numpyro.sample("z", npdist.Normal(numpyro.param("mean", 24.0), 0.1))
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [(wide_on_pyro, guide_far_off), (wide_on_numpyro, numpyro_guide_far_off)],
+    ids=["pyro", "numpyro"],
+)
+def test_probabilities_of_one_at_the_start_are_noted(pair):
+    """Wide priors of a logit begin there, as in the mortality example; training leads away."""
+    report = check_pair(pair, TRIALS)
+    assert not report.failed, report
+    assert any(WIDE in note.message for note in report.notes), report
+
+
 def left(x):
     """Counts its dimensions from the left, so that its particles go one by one."""
     with pyro.plate("data", len(x)):

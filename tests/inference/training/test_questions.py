@@ -13,11 +13,13 @@ from inference import (
     NVIL,
     InfoVAE,
     explain,
+    fit,
     load_run,
     log_likelihood,
     valid_objectives,
 )
-from inference.errors import ZooError
+from inference.errors import DataError, ZooError
+from ppl_models import create
 from ppl_models.datasets import observed_pixels
 
 NAN = float("nan")
@@ -123,3 +125,9 @@ def test_a_validation_bound_without_a_value_does_not_stop_a_run(engine, reports,
         run = quick(bare(engine), binary(), steps=60, valid=binary(5, seed=2), patience=2)
     assert run.status == "stopped early"
     assert [row["valid_bound"] for row in run.rows] == [-np.inf] * 3 + [-8.0, -7.0, -7.5, -7.6]
+
+
+def test_a_list_of_sequences_is_told_to_be_one_array() -> None:
+    pair = create("deep_markov", engine="pyro", data_dim=2, length=3)
+    with pytest.raises(DataError, match=r"padded with zeros, beside their lengths: \(x, lengths\)"):
+        fit(pair, [np.zeros((2, 2)), np.zeros((3, 2))], steps=1, progress=False)

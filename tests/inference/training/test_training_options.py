@@ -179,13 +179,9 @@ def refused_on_pyro() -> dict[str, tuple[dict[str, Any], str]]:
             {"optimizer": optim.Adam(lambda name: {"lr": 0.1}), "learning_rate": 0.1},
             "arguments for each parameter; leave it out",
         ),
-        "clip_args": (
-            {"optimizer": optim.Adam({"lr": 0.1}, {"clip_norm": 1.0})},
-            "pass these as schedule= and clip_norm=",
-        ),
         "pyro scheduler": (
             {"optimizer": optim.ExponentialLR(exponential)},
-            "pass these as schedule= and clip_norm=",
+            "pass this as schedule=",
         ),
         "groups": ({"optimizer": torch.optim.SGD(groups, lr=0.1)}, "some parameter groups"),
         "bound schedule": (
@@ -201,7 +197,6 @@ def refused_on_pyro() -> dict[str, tuple[dict[str, Any], str]]:
     "case",
     [
         "per parameter",
-        "clip_args",
         "pyro scheduler",
         "groups",
         "bound schedule",
