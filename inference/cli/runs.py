@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from inference.cli.output import say_json
 from inference.cli.tables import print_facts
 from inference.cli.text import console
 
@@ -12,7 +13,15 @@ if TYPE_CHECKING:
     from inference.training.run import Run
 
 
-def run_facts(run: Run) -> dict[str, Any]:
+def say_run(run: Run, *, as_json: bool) -> None:
+    """Print how a training went, as values or as a table with the command that scores it."""
+    if as_json:
+        say_json(_facts(run))
+    else:
+        _print(run)
+
+
+def _facts(run: Run) -> dict[str, Any]:
     """How a training went, as JSON has it; losses are in the objective's own unit."""
     last = run.rows[-1] if run.rows else {}
     return {
@@ -29,7 +38,7 @@ def run_facts(run: Run) -> dict[str, Any]:
     }
 
 
-def print_run(run: Run) -> None:
+def _print(run: Run) -> None:
     """Print how a training went, and the command that scores it."""
     last = run.rows[-1] if run.rows else {}
     # The value of an objective that is no bound on a likelihood is shown as the loss that it is.

@@ -19,8 +19,8 @@ from inference.cli.data import (
 )
 from inference.cli.ending import INTERRUPTED, interruptible
 from inference.cli.names import data_names, model_name, objective_names
-from inference.cli.output import json_option, notes, say_json
-from inference.cli.runs import print_run, run_facts
+from inference.cli.output import json_option, notes
+from inference.cli.runs import say_run
 from inference.cli.settings import hyperparameters, parse_settings
 from inference.cli.text import answering, known_words, plain_warnings, resume_command
 from inference.errors import ArgumentError
@@ -168,7 +168,7 @@ def train(
             out=where,
             resume=resume,
         )
-    say_json(run_facts(run)) if as_json else print_run(run)
+    say_run(run, as_json=as_json)
     if run.status == "interrupted" and run.folder is not None:
         notes(as_json).print(f"Go on with: {resume_command(context, run.folder)}", soft_wrap=True)
         raise typer.Exit(INTERRUPTED)
