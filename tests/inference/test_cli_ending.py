@@ -11,6 +11,8 @@ import pytest
 SCRIPT = """
 import os, signal, sys
 from inference.cli.ending import interruptible
+for number in (signal.SIGHUP, signal.SIGTERM):  # a child of what nohup started ignores SIGHUP
+    signal.signal(number, signal.SIG_DFL)
 for number in map(int, sys.argv[2:]):
     signal.signal(number, signal.SIG_IGN)
 with interruptible(lambda: "All."), interruptible(lambda: "Half of it is kept in 'runs'."):
@@ -21,16 +23,8 @@ print("went on")
 
 def ended(number: int, *ignored: int) -> tuple[int, str, str]:
     words = [sys.executable, "-c", SCRIPT, str(number), *map(str, ignored)]
-    # A child of what nohup started ignores SIGHUP from the start.
-    child = subprocess.run(
-        words, capture_output=True, text=True, preexec_fn=usual, timeout=60, check=False
-    )
+    child = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     return child.returncode, child.stdout, child.stderr
-
-
-def usual() -> None:
-    for number in (signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
