@@ -202,7 +202,7 @@ class Run:
             )
         return self._engine.decode(self.pair, latents, seed, *given, size=len(rows))
 
-    def decode(self, *given: ArrayLike, **latents: ArrayLike) -> NDArray[Any]:
+    def decode(self, /, *given: ArrayLike, **latents: ArrayLike) -> NDArray[Any]:
         """The likelihood's mean at given latents, by site name, each with N rows or shared by all.
 
         Of a sequential site, whose mean depends on its own draw, it is a draw. Latents that are
