@@ -37,10 +37,8 @@ def real_numbers(name: str, values: Any) -> NDArray[Any]:
     if array.dtype.kind == "O" and all(_is_number(entry) for entry in array.ravel()):
         array = _floats(name, array)  # such as columns of several types, all of them numbers
     if array.dtype.kind not in "biuf" or isinstance(values, (bytes, bytearray)):
-        raise ValueError(
-            f"{name} must hold real numbers, got {shown(values)} of {array.dtype}; code it as "
-            "numbers."
-        )
+        came = array.dtype if hasattr(values, "dtype") else shown(values)
+        raise ValueError(f"{name} must hold real numbers, got {came}; code it as numbers.")
     return array
 
 
