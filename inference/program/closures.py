@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Callable, Iterable
 from types import FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from inference.program.batches import Leading, OnArrays
 
+T = TypeVar("T")
 _DEEPEST = 2  # containers in containers
 # Packages whose classes hold no network of a pair's.
 _NO_NETWORKS = ("builtins", "abc", "typing", "torch", "pyro", "jax", "flax", "numpyro", "optax")
@@ -102,3 +104,33 @@ def reached_from(value: Any, libraries: tuple[str, ...]) -> list[Any]:
     if isinstance(value, (type, ModuleType)) or not hasattr(value, "__dict__"):
         return []
     return list(held_by(value).values()) + [type(value).__call__] * callable(value)
+
+
+def all_reached(
+    values: Iterable[Any],
+    kind: type[T],
+    libraries: tuple[str, ...],
+    inside: Callable[[T], list[Any]] = lambda _: [],
+) -> list[T]:
+    """The objects of a kind that values are, hold or close over, at any depth.
+
+    Args:
+        values: where to begin.
+        kind: the class.
+        libraries: packages whose functions are not looked into.
+        inside: where to look on in an object of the kind.
+    """
+    waiting = list(values)
+    found: dict[int, T] = {}
+    seen: set[int] = set()
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, kind):
+            found[id(part)] = part
+            waiting += inside(part)
+        else:
+            waiting += reached_from(part, libraries)
+    return list(found.values())

@@ -92,13 +92,13 @@ def checked_latents(
         _check_given(pair, given)
     every = {name: value.shape for name, value in latents.items()}
     first = rows = possible[0]
-    drawn = _drawn(backend, pair, rows, given)
+    x, drawn = _drawn(backend, pair, rows, given)
     for other in possible[1:]:
         if _fits(every, drawn):
             break
-        rows, drawn = other, _drawn(backend, pair, other, given)
+        rows, (x, drawn) = other, _drawn(backend, pair, other, given)
     if not _fits(every, drawn):
-        rows, drawn = first, _drawn(backend, pair, first, given)
+        rows, (x, drawn) = first, _drawn(backend, pair, first, given)
     for name, value in latents.items():
         if name not in drawn:
             raise ArgumentError(
@@ -110,15 +110,14 @@ def checked_latents(
             )
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise DataError(f"{name} holds NaN or infinite values, at which there is no mean.")
-    sites = _sites(backend, pair, rows, given)
+    sites = _sites(backend, pair, (x, *given))
     return rows, {n: _as_drawn(n, v, drawn[n].dtype, sites.get(n)) for n, v in latents.items()}
 
 
-def _sites(backend: Engine, pair: Any, rows: int, given: Arrays) -> Mapping[str, Site]:
+def _sites(backend: Engine, pair: Any, batch: Arrays) -> Mapping[str, Site]:
     """The model's latents as the engine describes them; none where it cannot look at them."""
     try:
-        x, _ = backend.simulate(pair, rows, 0, None, *given)
-        return {site.name: site for site in backend.structure(pair, (x, *given)).latents}
+        return {site.name: site for site in backend.structure(pair, batch).latents}
     except Exception:  # a guide that takes other data than the model draws
         return {}
 
@@ -154,10 +153,12 @@ def _as_drawn(
     return value.astype(dtype) if whole or dtype.kind == "f" else value
 
 
-def _drawn(backend: Engine, pair: Any, rows: int, given: Arrays) -> Mapping[str, NDArray[Any]]:
-    """The model's own draw of all but x, of so many rows."""
+def _drawn(
+    backend: Engine, pair: Any, rows: int, given: Arrays
+) -> tuple[NDArray[Any], Mapping[str, NDArray[Any]]]:
+    """The model's own draw of x and of all else, of so many rows."""
     question = f"draws {rows} rows"
-    return asking(lambda: backend.simulate(pair, rows, 0, None, *given), question)[1]
+    return asking(lambda: backend.simulate(pair, rows, 0, None, *given), question)
 
 
 def _fits(shapes: Mapping[str, tuple[int, ...]], drawn: Mapping[str, NDArray[Any]]) -> bool:

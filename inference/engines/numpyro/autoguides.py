@@ -7,27 +7,17 @@ from typing import Any
 
 from numpyro.infer.autoguide import AutoGuide
 
-from inference.program.closures import reached_from
-
-_LIBRARIES = ("numpyro", "jax", "flax", "optax")
+from inference.engines.numpyro.pairs import LIBRARIES
+from inference.program.closures import all_reached
 
 
 def autoguides(guide: Callable[..., Any]) -> list[AutoGuide]:
     """The autoguides that a guide is, lists, wraps in handlers, holds or closes over."""
-    waiting: list[Any] = [guide]
-    found: dict[int, AutoGuide] = {}
-    seen: set[int] = set()
-    while waiting:
-        part = waiting.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        if isinstance(part, AutoGuide):
-            found[id(part)] = part
-            waiting += [v for v in vars(part).values() if callable(v) or type(v) is list]
-        else:
-            waiting += reached_from(part, _LIBRARIES)
-    return list(found.values())
+
+    def listed(found: AutoGuide) -> list[Any]:
+        return [v for v in vars(found).values() if callable(v) or type(v) is list]
+
+    return all_reached([guide], AutoGuide, LIBRARIES, listed)
 
 
 def unprepared(guide: Callable[..., Any]) -> list[AutoGuide]:

@@ -15,7 +15,7 @@ from inference.engines.numpyro.pickling import register
 from inference.engines.thread_lock import ALONE
 from inference.program.batches import Form
 from inference.program.batches import on_arrays as of_arrays
-from inference.program.closures import objects_of, reached_from
+from inference.program.closures import all_reached, objects_of
 
 register()  # of whatever a pair holds
 
@@ -83,7 +83,7 @@ def as_array(value: Any) -> Any:
     return jax.numpy.asarray(value) if isinstance(value, np.ndarray) else value
 
 
-_LIBRARIES = ("numpyro", "jax", "flax", "optax")
+LIBRARIES = ("numpyro", "jax", "flax", "optax")
 _MODES = ("use_running_average", "deterministic")  # of batch normalisation and dropout in flax
 
 
@@ -112,16 +112,4 @@ def evaluating(pair: Any) -> Iterator[None]:
 
 def _networks(pair: Any) -> list[nnx.Module]:
     """The networks that a pair holds, or its functions close over, at any depth."""
-    waiting: list[Any] = list(objects_of(pair).values())
-    found: dict[int, nnx.Module] = {}
-    seen: set[int] = set()
-    while waiting:
-        part = waiting.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        if isinstance(part, nnx.Module):
-            found[id(part)] = part
-        else:
-            waiting += reached_from(part, _LIBRARIES)
-    return list(found.values())
+    return all_reached(objects_of(pair).values(), nnx.Module, LIBRARIES)

@@ -113,7 +113,7 @@ class Trainer(Validation):
         use_in_funsor("jax", "numpyro")
         svi, args, kwargs = self._svi_on(None, batch.form, self._batch(batch.arrays))
         for guide in self._prepared:
-            # It prepares itself again from the same key, as in upstream's own first run, and what
+            # Each prepares itself again from the same key, as in upstream's own first run, and what
             # it draws after that is then drawn from the same keys too.
             guide.prototype_trace = None
         state = svi.init(random.PRNGKey(self.settings.seed), *args, **kwargs)
