@@ -11,7 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from rich.text import Text
@@ -19,9 +19,6 @@ from tqdm import tqdm
 
 from inference.cli.streams import RoomyConsole
 from inference.errors import ArgumentError, ZooError
-
-if TYPE_CHECKING:
-    pass
 
 # Nothing that a user or a spec contains is read as markup or as the name of an emoji.
 console = RoomyConsole(markup=False, emoji=False, highlight=False)

@@ -55,18 +55,19 @@ def likelihood_sites(structure: Structure, noise_scale: float | None) -> list[st
     Raises:
         ObjectiveError: if that noise has no mean to lie around.
     """
-    for site in structure.observed:
-        if noise_scale is not None and site.argument == 0 and site.sequential:
+    counted = [site for site in structure.observed if not site.training_only]
+    if noise_scale is None:
+        return [site.name for site in counted]
+    # Where none observes the data as they are, it is one that observes what is made of them.
+    first = 0 if any(site.argument == 0 for site in counted) else None
+    for site in counted:
+        if site.argument == first and site.sequential:
             raise ObjectiveError(
                 f"{WHAT} with noise_scale= puts noise around the mean that the model returns, but "
                 f"{site.name!r} is drawn entry by entry and its mean depends on its own draw. "
                 "Leave out noise_scale=, so that the site's own density counts."
             )
-    return [
-        site.name
-        for site in structure.observed
-        if not site.training_only and (site.argument != 0 or noise_scale is None)
-    ]
+    return [site.name for site in counted if site.argument != first]
 
 
 def refused_support(name: str, support: Any) -> ObjectiveError:

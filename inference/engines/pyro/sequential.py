@@ -37,7 +37,7 @@ def completed(
     ranks = ranks[(..., *(0,) * inner)]
     kept = held[(..., *(0,) * inner)]
     rows = torch.where(held, values, 0)
-    log_weight = torch.zeros(values.shape[: values.ndim - ranks.ndim - inner], dtype=values.dtype)
+    log_weight: Any = 0.0
     for rank in ranks.unique():
         given = law.conditionals(rows)
         here = (ranks == rank).expand(kept.shape)

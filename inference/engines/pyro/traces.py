@@ -201,11 +201,9 @@ def computed(trace: poutine.Trace) -> dict[str, Tensor]:
 
 def _is_computed(site: Any) -> bool:
     fn = site["fn"]
-    if site["infer"].get("_deterministic", False) or not site["is_observed"]:
-        return bool(site["infer"].get("_deterministic", False))
-    return (
-        isinstance(fn, MaskedDistribution) and fn._mask is False and isinstance(fn.base_dist, Delta)
-    )
+    masked = isinstance(fn, MaskedDistribution) and fn._mask is False
+    reformed = site["is_observed"] and masked and isinstance(fn.base_dist, Delta)
+    return reformed or bool(site["infer"].get("_deterministic", False))
 
 
 def plain_scale(scale: Any) -> Any:

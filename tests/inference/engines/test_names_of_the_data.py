@@ -97,6 +97,15 @@ def test_evaluations_that_simulate(pair):
     assert abs(both.gap) < 2
 
 
+def of_doubled(model):
+    """The same, of data that are halved before they are observed: no site has them as they are."""
+
+    def halved(obs=None, *, size=1):
+        return model(None if obs is None else obs / 2, size=size)
+
+    return halved
+
+
 def returning(obs=None, *, size=1):
     with pyro.plate("data", size if obs is None else len(obs)):
         x = pyro.sample("x", dist.Normal(0.0, 2.0))
@@ -119,9 +128,10 @@ def test_noise_of_an_evaluation_takes_the_place_of_the_datas_own(pair):
     pyro.clear_param_store()
     obs = np.float32([[1.0], [4.0]])
     settings = {"num_chains": 40, "num_temperatures": 200}
-    found = annealed_importance_sampling(pair, obs, noise_scale=2.0, **settings)
     truth = stats.norm(1, np.sqrt(40)).logpdf(obs[:, 0])
-    np.testing.assert_allclose(found.per_datum, truth, atol=0.15)
+    for each in (pair, (of_doubled(pair[0]), pair[1])):
+        found = annealed_importance_sampling(each, obs, noise_scale=2.0, **settings)
+        np.testing.assert_allclose(found.per_datum, truth, atol=0.15)
 
 
 def columns(obs=None, *, size=1):
