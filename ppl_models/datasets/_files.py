@@ -7,14 +7,16 @@ import hashlib
 import os
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ppl_models._download import cache_folder, hash_kind, reason, retrieve
 from ppl_models._shown import shown
-from ppl_models.datasets._formats import unpacked
 
 VARIABLE = "PPL_DATA"
+_LARGEST = 2**33  # bytes of a file
 
 
 @dataclass(frozen=True)
@@ -71,20 +73,21 @@ def find(file: PublishedFile) -> Path:
     """
     places = _user_places(file)
     for place in places:
-        if place.is_file():
+        if is_file(place):
             if file.checked and hash_of(file, place) != file.sha256:
                 raise ValueError(
                     f"{place} has the SHA-256 {hash_of(file, place)}, and sha256={file.sha256!r} "
                     "was asked for; give the other one, or replace the file."
                 )
             return place
-    return _retrieve(file, searched=list(dict.fromkeys(str(place.parent) for place in places)))
+    searched = list(dict.fromkeys(str(place.parent) for place in places))
+    return _retrieve(file, searched=searched, beside=occupied(places))
 
 
 def held(file: PublishedFile) -> Path | None:
     """Where the file is on this machine, the user's folder first; None where it is not."""
     places = [*_user_places(file), cache_folder() / file.folder / file.name]
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if is_file(place)), None)
 
 
 def hash_of(file: PublishedFile, path: Path) -> str | None:
@@ -92,32 +95,91 @@ def hash_of(file: PublishedFile, path: Path) -> str | None:
     packed, published = path.suffix == ".gz", file.name.endswith(".gz")
     if published and not packed:
         return None  # packing it again gives other bytes
-    content = path.read_bytes()
-    if packed and not published:
-        try:
-            content = unpacked(content)
-        except (EOFError, gzip.BadGzipFile, zlib.error):
-            return "of no whole gzip file"
-    if file.sha256 is not None and file.sha256.startswith("md5:"):
-        return f"md5:{hashlib.md5(content, usedforsecurity=False).hexdigest()}"
-    return hashlib.sha256(content).hexdigest()
+    if path.stat().st_size > _LARGEST:
+        return f"not computed, as it has {path.stat().st_size:,} bytes"
+    kind = "md5" if file.sha256 is not None and file.sha256.startswith("md5:") else "sha256"
+    try:
+        with gzip.open(path) if packed and not published else path.open("rb") as content:
+            found = hashlib.file_digest(_Bounded(content), lambda: hashlib.new(kind)).hexdigest()
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        return "of no whole gzip file"
+    return f"md5:{found}" if kind == "md5" else found
+
+
+class _Bounded:
+    """A file to be read a part at a time, and no further than any data set goes."""
+
+    def __init__(self, content: Any) -> None:
+        self._content, self._left = content, _LARGEST
+
+    def readable(self) -> bool:
+        """Whether it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read the next part into a buffer; its size.
+
+        Raises:
+            gzip.BadGzipFile: if there is too much.
+        """
+        size = self._content.readinto(buffer)
+        self._left -= size
+        if self._left < 0:
+            raise gzip.BadGzipFile(f"it holds more than {_LARGEST:,} bytes")
+        return size
 
 
 def _user_places(file: PublishedFile) -> list[Path]:
-    root = os.environ.get(VARIABLE)
-    if not root:
+    folder = user_folder()
+    if folder is None:
         return []
     plain = file.name.removesuffix(".gz")
     # The published form first: it is the one whose hash is known.
     names = dict.fromkeys((file.name, plain, f"{plain}.gz"))
-    folder = Path(root).expanduser()
     folders = (folder / file.folder,) if file.of_its_own else (folder / file.folder, folder)
     return [place / name for place in folders for name in names]
 
 
-def _retrieve(file: PublishedFile, *, searched: list[str]) -> Path:
+def user_folder() -> Path | None:
+    """The folder that `PPL_DATA` names; None where it is not set.
+
+    Raises:
+        ValueError: if it names the home of a user who is not known.
+    """
+    root = os.environ.get(VARIABLE)
+    try:
+        return Path(root).expanduser() if root else None
+    except RuntimeError as error:
+        raise ValueError(
+            f"The environment variable {VARIABLE} is {root!r}, and there is no such user; name the "
+            "folder by its whole path."
+        ) from error
+
+
+def is_file(place: Path) -> bool:
+    """Whether a file is there; False also where nobody may look, or no name is so long."""
+    try:
+        return place.is_file()
+    except OSError:
+        return False
+
+
+def occupied(places: Sequence[Path]) -> str:
+    """What is said of places where there is something else than a file; empty if there is not."""
+    odd = next((place for place in places if os.path.lexists(place) and not is_file(place)), None)
+    if odd is None:
+        return ""
+    what = (
+        "a link to nothing that can be read" if odd.is_symlink() and not os.path.exists(odd)
+        else "a folder, a pipe or a device"
+    )  # fmt: skip
+    return f" ({odd} is {what}, and no file)"
+
+
+def _retrieve(file: PublishedFile, *, searched: list[str], beside: str) -> Path:
     """The file from the cache, where its hash is right, or else from the first URL that has it."""
     looked = f"in {' and '.join(searched)}" if searched else f"in ${VARIABLE} (not set)"
+    looked += beside
     if file.sha256 is None:
         raise FileNotFoundError(
             f"{file.name} was not found {looked}, and it is not downloaded by itself: no SHA-256 "

@@ -7,12 +7,11 @@ import io
 import math
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_LARGEST = 2**29  # bytes of a file of a data set
+LARGEST = 2**29  # bytes of a file of a data set
 REMEDY = "Fetch the file anew, or remove it so that the published one is downloaded."
 
 
@@ -20,8 +19,14 @@ def read_bytes(path: Path) -> bytes:
     """The file's content, decompressed where its name ends in `.gz`.
 
     Raises:
-        ValueError: if the gzip stream is cut short or damaged, or holds more than any data set.
+        ValueError: if the gzip stream is cut short or damaged, or there is more than any data set
+            has.
     """
+    if path.stat().st_size > LARGEST:
+        raise ValueError(
+            f"{path} has {path.stat().st_size:,} bytes, and a file of this kind at most "
+            f"{LARGEST:,}. {REMEDY}"
+        )
     content = path.read_bytes()
     if path.suffix != ".gz":
         return content
@@ -30,7 +35,7 @@ def read_bytes(path: Path) -> bytes:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(
             f"{path} should be a whole gzip file, but its {len(content)} bytes, which begin with "
-            f"{_hex(content[:4])}, do not decompress ({error}). {REMEDY}"
+            f"{hex_of(content[:4])}, do not decompress ({error}). {REMEDY}"
         ) from error
 
 
@@ -41,9 +46,9 @@ def unpacked(content: bytes) -> bytes:
         EOFError, gzip.BadGzipFile, zlib.error: if it is cut short, damaged, or too long.
     """
     with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-        found = stream.read(_LARGEST + 1)
-    if len(found) > _LARGEST:
-        raise gzip.BadGzipFile(f"it holds more than {_LARGEST:,} bytes")
+        found = stream.read(LARGEST + 1)
+    if len(found) > LARGEST:
+        raise gzip.BadGzipFile(f"it holds more than {LARGEST:,} bytes")
     return found
 
 
@@ -65,8 +70,8 @@ def read_idx(path: Path, *, axes: int) -> NDArray[np.uint8]:
     header = 4 + 4 * axes
     if content[:4] != magic or len(content) < header:
         raise ValueError(
-            f"{path} should begin with {_hex(magic)} and have an IDX header of {header} bytes; it "
-            f"begins with {_hex(content[:4])} and has {len(content)} bytes. {REMEDY}"
+            f"{path} should begin with {hex_of(magic)} and have an IDX header of {header} bytes; "
+            f"it begins with {hex_of(content[:4])} and has {len(content)} bytes. {REMEDY}"
         )
     shape = tuple(np.frombuffer(content, dtype=">u4", count=axes, offset=4).tolist())
     expected = header + math.prod(shape)
@@ -120,31 +125,6 @@ def read_amat(path: Path, *, columns: int) -> NDArray[np.uint8]:
     return digits
 
 
-def read_mat(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    """Arrays by name from a MATLAB file of version 5.
-
-    Args:
-        path: the file, gzipped where its name ends in `.gz`.
-        names: of the arrays.
-
-    Raises:
-        ValueError: if the file is none, or lacks a name.
-    """
-    from scipy.io import loadmat
-
-    content = read_bytes(path)
-    try:
-        held = loadmat(io.BytesIO(content), variable_names=list(names))
-    except Exception as error:  # scipy raises what it stumbles over
-        raise ValueError(
-            f"{path} should be a MATLAB file of version 5, but its {len(content)} bytes, which "
-            f"begin with {_hex(content[:4])}, cannot be read ({error}). {REMEDY}"
-        ) from error
-    missing = [name for name in names if name not in held]
-    if missing:
-        raise ValueError(f"{path} should hold {', '.join(map(repr, missing))}. {REMEDY}")
-    return {name: held[name] for name in names}
-
-
-def _hex(content: bytes) -> str:
+def hex_of(content: bytes) -> str:
+    """Bytes as a message shows them."""
     return content.hex(" ") or "nothing"

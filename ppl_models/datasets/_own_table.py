@@ -17,7 +17,7 @@ from ppl_models.datasets._dataset import SPLITS
 Splits = dict[str, NDArray[Any]]
 _MOST_COLUMNS = 50_000
 _DIGITS = re.compile("[+-]?[0-9]+")
-_LARGEST = 2**30  # bytes of a first line
+_LARGEST = 2**24  # bytes of a first line
 
 
 def has_suffix(path: Path, suffix: str) -> bool:
@@ -31,7 +31,7 @@ def table(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
 
     try:
         if has_suffix(path, ".csv"):
-            _check_width(path)
+            _check_width_of(path)
         frame = _csv(path) if has_suffix(path, ".csv") else pd.read_parquet(path)
     except ImportError as error:
         raise ValueError(
@@ -42,7 +42,7 @@ def table(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
         why = str(error).strip().partition("\n")[0].rstrip(".")
         remedy = " Save it as UTF-8." if isinstance(error, UnicodeError) else ""
         raise ValueError(f"{path} cannot be read: {why or 'it is too large'}.{remedy}") from error
-    _check_head(path, [str(name) for name in frame], frame)
+    check_head(path, [str(name) for name in frame], frame)
     split = frame.pop("split") if "split" in frame else pd.Series("train", index=frame.index)
     label = frame.pop("label") if "label" in frame else None
     for name in frame.columns[[dtype.kind == "O" for dtype in frame.dtypes]]:
@@ -58,7 +58,7 @@ def table(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
         )
     if words or frame.shape[1] == 0:
         raise ValueError(
-            f"{path}: column {shown(words[0])} holds no numbers{_first_word(frame[bad[0]])}; "
+            f"{path}: column {shown(words[0])} holds no numbers{first_word(frame[bad[0]])}; "
             "leave it out, or write numbers in its place." if words
             else f"{path} has no columns of numbers."
         )  # fmt: skip
@@ -110,7 +110,7 @@ def _long_numbers(column: Any) -> Any:
     return column.map(lambda each: float(str(each)), na_action="ignore").astype("float64")
 
 
-def _first_word(column: Any) -> str:
+def first_word(column: Any) -> str:
     """Which entry of a column is no number."""
     import pandas as pd
 
@@ -120,17 +120,27 @@ def _first_word(column: Any) -> str:
     return f": row {row + 1} says {shown(column.iloc[row])}" if bad.any() else ""
 
 
-def _check_width(path: Path) -> None:
-    """Check that a csv file has no more columns than pandas reads in a while.
+def _check_width_of(path: Path) -> None:
+    with path.open("rb") as file:
+        check_width(file)
+
+
+def check_width(file: Any) -> None:
+    """Check that a csv file is text, of no more columns than pandas reads in a while.
 
     The first row says so too: entries without a name above them are names of the rows to pandas.
 
+    Args:
+        file: open for reading, at its beginning.
+
     Raises:
-        ValueError: if it has.
+        ValueError: if it is not.
     """
-    with path.open("rb") as file:
-        lines = filter(bytes.strip, iter(partial(file.readline, _LARGEST), b""))
-        columns = max((line.count(b",") + 1 for line in islice(lines, 2)), default=0)
+    lines = filter(bytes.strip, iter(partial(file.readline, _LARGEST), b""))
+    first = list(islice(lines, 2))
+    if any(b"\0" in line and not line.startswith((b"\xff\xfe", b"\xfe\xff")) for line in first[:1]):
+        raise ValueError("it has bytes of zero in its first line, and is no text")
+    columns = max((line.count(b",") + 1 for line in first), default=0)
     if columns > _MOST_COLUMNS:
         raise ValueError(
             f"it has {columns:,} columns, and csv of more than {_MOST_COLUMNS:,} takes hours; save "
@@ -138,7 +148,7 @@ def _check_width(path: Path) -> None:
         )
 
 
-def _check_head(path: Path, names: list[str], frame: Any) -> None:
+def check_head(path: Path, names: list[str], frame: Any) -> None:
     """The first line names every column, and none is the index that pandas writes beside the data.
 
     Raises:

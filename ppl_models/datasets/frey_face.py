@@ -7,7 +7,8 @@ import numpy as np
 from ppl_models._shown import shown
 from ppl_models.datasets._dataset import Dataset
 from ppl_models.datasets._files import PublishedFile, find
-from ppl_models.datasets._formats import REMEDY, read_mat
+from ppl_models.datasets._formats import REMEDY
+from ppl_models.datasets._matlab import read_mat
 
 _SHAPE = (28, 20)
 _ROWS, FOLDS = 1965, 10

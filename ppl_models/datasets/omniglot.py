@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ppl_models.datasets._binarisation import check_binarisation, check_seed, from_grey
 from ppl_models.datasets._dataset import Dataset
 from ppl_models.datasets._files import PublishedFile, find, pinned
-from ppl_models.datasets._formats import REMEDY, read_mat
+from ppl_models.datasets._formats import REMEDY
+from ppl_models.datasets._matlab import read_mat, real_entries
 
 _SHAPE, _VALID = (28, 28), 1345
 FILES = (
@@ -76,7 +77,7 @@ def load(
 
 def _upright(images: NDArray[Any], where: str) -> NDArray[np.float32]:
     """Images (784, N), column by column, as rows (N, 784), row by row."""
-    real = images.dtype.kind == "f" and images.ndim == 2
+    real = images.dtype.kind == "f" and images.ndim == 2 and images.size
     if not real or len(images) != 784 or not (images.min() >= 0 and images.max() <= 1):
         raise ValueError(
             f"{where} should hold real numbers in [0, 1] of shape (784, N); it holds "
@@ -88,7 +89,8 @@ def _upright(images: NDArray[Any], where: str) -> NDArray[np.float32]:
 
 def _alphabets(target: NDArray[Any], rows: int, where: str) -> NDArray[np.int64]:
     """The place of the one in each column."""
-    if target.ndim != 2 or target.shape[1] != rows or not (target.sum(0) == 1).all():
+    shaped = real_entries(target) and target.ndim == 2 and target.shape[1] == rows
+    if not shaped or not np.isin(target, (0, 1)).all() or not (target.sum(0) == 1).all():
         raise ValueError(
             f"{where} should hold a one among zeros for each of {rows} images; its shape is "
             f"{target.shape}. {REMEDY}"

@@ -105,7 +105,7 @@ def test_a_few_bytes_that_stand_for_all_of_memory(tmp_path, monkeypatch):
 
     from ppl_models.datasets import _formats
 
-    monkeypatch.setattr(_formats, "_LARGEST", 1000)
+    monkeypatch.setattr(_formats, "LARGEST", 1000)
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(1001)))
     (tmp_path / "data.gz").write_bytes(gzip.compress(bytes(1000)))
     assert _formats.read_bytes(tmp_path / "data.gz") == bytes(1000)

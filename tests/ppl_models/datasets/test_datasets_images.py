@@ -98,7 +98,12 @@ def test_silhouettes_are_upright_zeros_and_ones(folder: Path) -> None:
         (omniglot, "omniglot", {"data": np.zeros((784, 2)), "target": np.eye(50)[:, :2]}, "1345"),
         (silhouettes, "caltech_silhouettes", {"val_data": np.full((3, 784), 2)}, "zeros and ones"),
         (silhouettes, "caltech_silhouettes", {"test_labels": np.ones((3, 1))}, "3 classes"),
-        (silhouettes, "caltech_silhouettes", {"test_labels": np.zeros((4, 1))}, "class from 1 on"),
+        (
+            silhouettes,
+            "caltech_silhouettes",
+            {"test_labels": np.zeros((4, 1))},
+            "class from 1 to 101",
+        ),
     ],
 )
 def test_other_contents_are_refused(
