@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from inference.cli.text import complain, unwritten
 
 INTERRUPTED = 130  # what a shell calls a command that ended with Ctrl-C
+_COMPUTING = ("train", "evaluate", "compare", "demo", "reproduce", "check", "certify")
 _SIGNALS = ("SIGTERM", "SIGHUP")  # of schedulers that take a machine back, of a closed terminal
 
 
@@ -75,6 +76,20 @@ class Commands(TyperGroup):
         """Run a command; an end of one that keeps nothing is said, too."""
         with interruptible(lambda: "Nothing of this command was kept."):
             return super().invoke(ctx)
+
+    def resolve_command(self, ctx: Any, args: Any) -> Any:
+        """Which command it is; one that computes is refused in a folder that is gone.
+
+        There the library of linear algebra that torch brings ends the process.
+        """
+        found = super().resolve_command(ctx, args)
+        if found[0] in _COMPUTING:
+            try:
+                os.getcwd()
+            except OSError as error:
+                complain("the current folder was removed; go to another one, as by cd.")
+                raise typer.Exit(2) from error
+        return found
 
     def main(self, *args: Any, **settings: Any) -> Any:
         """Run a command and leave with its exit code."""

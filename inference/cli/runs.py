@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.cli.output import say_json
 from inference.cli.tables import print_facts
-from inference.cli.text import console
+from inference.cli.text import as_argument, console, shell_words
 
 if TYPE_CHECKING:
     from inference.training.run import Run
@@ -57,5 +57,5 @@ def _print(run: Run) -> None:
             "folder": str(run.folder),
         }
     )
-    command = shlex.join(["ppl-zoo", "evaluate", str(run.folder)])
+    command = shell_words("ppl-zoo", "evaluate", as_argument(Path(str(run.folder))))
     console.print(f"Score it with: {command}", soft_wrap=True)

@@ -101,7 +101,28 @@ def resume_command(context: typer.Context, folder: Path) -> str:
                 words.append(parameter.opts[0])
             if item is not True:
                 words.append(str(item))
-    return shlex.join([*words, "--out", str(folder), "--resume"])
+    return shell_words(*words, "--out", as_argument(folder), "--resume")
+
+
+def as_argument(path: Path) -> str:
+    """A path that no command takes for an option."""
+    return f"./{path}" if str(path).startswith("-") else str(path)
+
+
+def shell_words(*words: str) -> str:
+    """A command as a shell takes it, in one line; control characters of file names are escaped."""
+    return " ".join(map(_shell_word, words))
+
+
+def _shell_word(word: str) -> str:
+    if word.isprintable():
+        return shlex.quote(word)
+    codes = word.encode("utf-8", "surrogateescape")
+    plain = (
+        chr(code) if 32 <= code < 127 and chr(code) not in "'\\" else f"\\x{code:02x}"
+        for code in codes
+    )
+    return f"$'{''.join(plain)}'"
 
 
 def unwritten(error: Exception) -> bool:

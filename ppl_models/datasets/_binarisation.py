@@ -37,15 +37,15 @@ def check_binarisation(dataset: str, binarisation: str | None, accepted: Sequenc
     )
 
 
-def check_seed(seed: int) -> int:
-    """Return `seed` as an int if it is a whole number of at least 0.
+def check_seed(seed: int, name: str = "seed") -> int:
+    """Return `seed` as an int if it is a whole number of at least 0; `name` is the argument's.
 
     Raises:
         ValueError: if it is not.
     """
     whole = isinstance(seed, Integral) and not isinstance(seed, (bool, np.timedelta64))
     if not whole or seed < 0:
-        raise ValueError(f"seed must be a whole number of at least 0, got {shown(seed)}.")
+        raise ValueError(f"{name} must be a whole number of at least 0, got {shown(seed)}.")
     return int(seed)
 
 

@@ -54,7 +54,8 @@ def load(
     """
     place = _found(path)
     splits, labels, shape = _arrays(place) if has_suffix(place, ".npz") else table(place)
-    splits, labels, drawn = _with_all_splits(place, splits, labels, check_seed(split_seed))
+    seed, split_seed = check_seed(seed), check_seed(split_seed, "split_seed")
+    splits, labels, drawn = _with_all_splits(place, splits, labels, split_seed)
     kind = _usual(splits) if binarisation == "usual" else binarisation
     if kind not in ("static", "real", "dynamic", "threshold", None):
         raise ValueError(
@@ -80,7 +81,7 @@ def _dataset(
     """The data set of what a file holds."""
     common: dict[str, Any] = {"name": place.name, "labels": labels, "image_shape": shape}
     if kind in ("dynamic", "threshold"):
-        found = from_grey(grey=splits, binarisation=kind, seed=check_seed(seed), **common)
+        found = from_grey(grey=splits, binarisation=kind, seed=seed, **common)
         held = {split: getattr(found, split) for split in SPLITS}
         drawn_by = found.seed
     else:

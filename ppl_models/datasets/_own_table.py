@@ -43,6 +43,9 @@ def table(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
         remedy = " Save it as UTF-8." if isinstance(error, UnicodeError) else ""
         raise ValueError(f"{path} cannot be read: {why or 'it is too large'}.{remedy}") from error
     check_head(path, [str(name) for name in frame], frame)
+    for name in ("split", "label"):
+        if name in frame and f"{name}.1" in frame:
+            raise ValueError(f"{path} has two columns {name!r}; leave one out, or rename it.")
     split = frame.pop("split") if "split" in frame else pd.Series("train", index=frame.index)
     label = frame.pop("label") if "label" in frame else None
     for name in frame.columns[[dtype.kind == "O" for dtype in frame.dtypes]]:
@@ -75,9 +78,10 @@ def table(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
             f"{path}: the column split must say train, valid or test, and train of some rows; got "
             f"{', '.join(wrong) or 'no train'}."
         )
-    rows = {
-        each: frame[split == each].to_numpy(np.float32) for each in SPLITS if each in set(split)
-    }
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+        rows = {
+            each: frame[split == each].to_numpy(np.float32) for each in SPLITS if each in set(split)
+        }
     if label is None:
         return rows, {}, (frame.shape[1],)
     return rows, {each: np.asarray(label[split == each]) for each in rows}, (frame.shape[1],)

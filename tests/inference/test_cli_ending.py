@@ -5,8 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from inference.cli.text import as_argument, shell_words
 
 SCRIPT = """
 import os, signal, sys
@@ -36,3 +39,69 @@ def test_a_signal_is_said_once_and_ends_the_process(number: int) -> None:
 
 def test_what_is_ignored_stays_so() -> None:
     assert ended(signal.SIGHUP, signal.SIGHUP) == (0, "went on\n", "")
+
+
+EARLY = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "inference.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+from ppl_models._command import main
+main()
+"""
+
+
+def test_ctrl_c_while_the_command_is_imported_is_no_traceback() -> None:
+    child = subprocess.run(
+        [sys.executable, "-c", EARLY], capture_output=True, text=True, timeout=60
+    )
+    assert (child.returncode, child.stderr) == (130, "error: interrupted.\n")
+
+
+LATE = """
+import os, pkgutil, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from ppl_models import _command
+pkgutil.resolve_name = lambda name: lambda: sys.exit(0)
+try:
+    _command.main()
+finally:
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_ctrl_c_after_the_end_of_a_command_changes_nothing() -> None:
+    child = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=60)
+    assert (child.returncode, child.stderr) == (0, "")
+
+
+def test_python_without_docstrings_is_said() -> None:
+    words = [sys.executable, "-OO", "-c", "from ppl_models._command import main; main()"]
+    child = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert child.returncode == 2
+    assert child.stderr.startswith("error: ppl-zoo reads docstrings")
+
+
+def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')\n"
+        "from inference.cli import main\n"
+        "sys.argv = ['ppl-zoo', 'train', 'vae']\nmain()"
+    )
+    words = [sys.executable, "-c", script]
+    child = subprocess.run(words, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert child.returncode == 2
+    assert child.stderr == "error: the current folder was removed; go to another one, as by cd.\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["-dash", "a b", "tab\there", "two\nlines", "quo'te\\", "\udcff", "é"]
+)
+def test_a_printed_command_is_one_line_that_a_shell_takes(name: str) -> None:
+    line = shell_words("printf", "%s", as_argument(Path(name)))
+    assert line.isprintable()
+    found = subprocess.run(["bash", "-c", line], capture_output=True)
+    assert found.stdout.decode("utf-8", "surrogateescape").removeprefix("./") == name

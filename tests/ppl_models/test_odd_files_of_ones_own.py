@@ -67,6 +67,7 @@ FILES = {
     "labels below 0": (lambda p: npz(p, train=ROWS, train_labels=[-1] * 40), "class numbers"),
     "fewer labels": (lambda p: npz(p, train=ROWS, train_labels=[1] * 39), "shape \\(40,\\)"),
     "half a label": (lambda p: csv(p, "a,label\n" + "1,0.5\n" * 40), "class numbers"),
+    "two labels": (lambda p: csv(p, "label,label,a\n" + "1,0,1\n" * 40), "two columns 'label'"),
     "no names": (lambda p: csv(p, "1,0,1\n" * 40), "name the columns"),
     "semicolons": (lambda p: csv(p, "a;b\n" + "1;0\n" * 40), "columns apart by ';'"),
     "tabs": (lambda p: csv(p, "a\tb\n" + "1\t0\n" * 40), "must by commas"),
@@ -113,3 +114,10 @@ def test_a_row_of_a_million_entries_is_not_read(tmp_path: Path) -> None:
     path = csv(tmp_path, "a,b\n\n" + "1," * 100_000 + "1\n")
     with pytest.raises(ValueError, match=r"rows.csv cannot be read: it has 100,001 columns"):
         load(path)
+
+
+def test_seeds_are_named_and_never_ignored(tmp_path: Path) -> None:
+    path = npz(tmp_path, train=ROWS)
+    for option in ("seed", "split_seed"):
+        with pytest.raises(ValueError, match=f"^{option} must be a whole number"):
+            load(path, **{option: 1.5})
