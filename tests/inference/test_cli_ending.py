@@ -105,3 +105,25 @@ def test_a_printed_command_is_one_line_that_a_shell_takes(name: str) -> None:
     assert line.isprintable()
     found = subprocess.run(["bash", "-c", line], capture_output=True)
     assert found.stdout.decode("utf-8", "surrogateescape").removeprefix("./") == name
+
+
+FULL = """
+import resource, sys
+from inference.cli.streams import make_usable
+make_usable()
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    print("x" * 5000, flush=True)
+except OSError:
+    sys.stderr.write("said")
+"""
+
+
+@pytest.mark.parametrize("flags", [[], ["-u"]])
+def test_an_output_that_is_cut_is_an_error_also_where_nothing_is_buffered(
+    flags: list[str], tmp_path: Path
+) -> None:
+    with (tmp_path / "out").open("wb") as out:
+        words = [sys.executable, *flags, "-c", FULL]
+        child = subprocess.run(words, stdout=out, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert child.stderr.startswith("said")
