@@ -113,7 +113,8 @@ from inference.cli.streams import make_usable
 make_usable()
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    print("x" * 5000, flush=True)
+    sys.stdout.write("x" * 5000)  # in one piece
+    sys.stdout.flush()
 except OSError:
     sys.stderr.write("said")
 """
