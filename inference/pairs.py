@@ -117,7 +117,7 @@ def fitted_on(
         )
     as_given(x, name)
     batch = rows_of(found.pair, x, name, found.engine)
-    inner = found.backend.on_arrays(found.pair, batch.form)
+    inner = found.backend.on_arrays(found.pair, batch.form, batch.arrays)
     return Fitted(found.engine, found.backend, inner, batch.arrays)
 
 

@@ -71,6 +71,7 @@ class Structure(Likelihood):
         """
         self.check_draws(objective)
         self._check_unsteered(objective)
+        self.check_drawn_by_model(objective)
         for site in self.proposals:
             if site.point:
                 raise ObjectiveError(
@@ -145,6 +146,7 @@ class Structure(Likelihood):
                 "observes the pair's first argument as it is; pass it to a sample statement with "
                 "obs=."
             )
+        self.check_drawn_by_model(objective)
         chained = next((site for site in self.model.values() if site.kernel), None)
         if chained is not None and not up_to_a_constant:
             raise ObjectiveError(

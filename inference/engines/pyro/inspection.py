@@ -41,6 +41,7 @@ from inference.program.containers import mapped
 from inference.program.distributions import (
     any_order,
     comes_with_rows,
+    flatness,
     innermost,
     is_discrete,
     one_order,
@@ -68,22 +69,36 @@ def inspect(
         return inspect(model, guide, tensors, kwargs)
 
     found = look(model, guide, args, kwargs)[0]
-    return replace(found, on=on, varying=_varying(guide, args, kwargs, set(found.guide)))
+    return replace(found, on=on, **_over_draws(guide, args, kwargs, found))
 
 
-def _varying(
-    guide: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], known: set[str]
-) -> frozenset[str]:
-    """Sites that not all of some draws of the guide have: a branch that a draw decides."""
-    runs = [known]
+def _over_draws(
+    guide: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], found: Structure
+) -> dict[str, frozenset[str]]:
+    """What some draws of the guide, of the same rows, say of its sites.
+
+    `varying` are those that not all have: a branch that a draw decides. `fixed` are points that
+    have the same value in all.
+    """
+    runs, values = [set(found.guide)], dict[str, Tensor]()
+    fixed, rows = {name for name, site in found.guide.items() if site.point}, dict[str, Tensor]()
     with quietly(), untouched(guide):
         own, named = arguments(args, kwargs)
         for rng_seed in range(_DRAWS):
             torch.manual_seed(7 + rng_seed)
-            drawn = run(proposing(guide), own, named)
+            drawn = run(proposing(guide), own, named, values=rows)
             forget(transforms_of([drawn.trace]))
+            rows = drawn.rows
             runs.append(set(drawn.proposals))
-    return frozenset(set.union(*runs) - set.intersection(*runs))
+            now = {name: drawn.proposals[name]["value"] for name in fixed & runs[-1]}
+            fixed = {n for n, value in now.items() if n not in values or _same(value, values[n])}
+            values = now
+    varying = frozenset(set.union(*runs) - set.intersection(*runs))
+    return {"varying": varying, "fixed": frozenset(fixed)}
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.equal(one, other)
 
 
 def look(
@@ -219,6 +234,7 @@ def _site(
         is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),
         point=isinstance(innermost(site["fn"]), Delta) or says(site["fn"], "point"),
         angle=is_angle(site["fn"]),
+        flat=flatness(site["fn"], site["mask"]),
     )
 
 
