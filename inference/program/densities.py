@@ -73,7 +73,7 @@ def miscounted(site: Site, part: str, of_data: Iterable[Plate]) -> str:
     # Rows that became a part of the event, each of which meets the whole batch.
     rows = {plate.dim for plate in site.plates if site.value_shape[:1] == (plate.size,)}
     again = site.argument is not None and not value and bool(rows & set(repeated))
-    if (outside and repeated or again) and not constant:
+    if ((outside and repeated) or again) and not constant:
         whole = site.density_shape + site.event_shape
         return repeated_value(
             site.name, site.value_shape, site.batch_shape, site.event_shape, whole
