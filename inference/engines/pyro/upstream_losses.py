@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pyro
 from pyro.infer import TraceTailAdaptive_ELBO
+from pyro.infer.elbo import ELBO
 
+from inference.engines.pyro.isolation import random_states, untouched
 from inference.errors import ObjectiveError
 
 
@@ -35,6 +38,9 @@ def stated(objective: Any, *, judged: bool) -> Any:
     `TraceTailAdaptive_ELBO` works out its gradient alone. The copy's loss is what has that
     gradient, the mean of -log w under the weights of the order; its steps are the same.
 
+    One that compiles itself keeps the first pair that it saw. It is copied without what it has
+    compiled, and where a run is resumed it compiles before the first step: see `_Compiled`.
+
     Args:
         objective: that is trained with.
         judged: whether it is also asked for a bound on validation data, which it has not.
@@ -42,6 +48,12 @@ def stated(objective: Any, *, judged: bool) -> Any:
     Raises:
         ObjectiveError: if it is.
     """
+    if isinstance(objective, ELBO) and type(objective).__name__.startswith("Jit"):
+        twin = copy.copy(objective)
+        for name in _COMPILED:
+            vars(twin).pop(name, None)
+        twin.__class__ = type(type(objective).__name__, (_Compiled, type(objective)), {})
+        return twin
     if type(objective) is not TraceTailAdaptive_ELBO:
         return objective
     if judged:
@@ -52,6 +64,32 @@ def stated(objective: Any, *, judged: bool) -> Any:
     twin = copy.copy(objective)
     twin.__class__ = _TailAdaptive
     return twin
+
+
+_COMPILED = ("_loss_and_surrogate_loss", "_differentiable_loss", "_jit_loss_and_surrogate_loss")
+
+
+class _Compiled:
+    """What a loss that compiles itself does besides, in the first step of a run.
+
+    To compile it runs the pair, which draws random numbers. In a run that is resumed they were
+    drawn by its very first step, and are not drawn again.
+
+    Attributes:
+        resumed: whether steps were taken before.
+    """
+
+    resumed = False
+
+    def loss_and_grads(self, model: Any, guide: Any, *args: Any, **kwargs: Any) -> Any:
+        step: Any = super()
+        if self.resumed:
+            self.resumed = False
+            with random_states(), untouched(model, guide):
+                step.loss_and_grads(model, guide, *args, **kwargs)
+            for leaf in pyro.get_param_store()._params.values():
+                leaf.grad = None
+        return step.loss_and_grads(model, guide, *args, **kwargs)
 
 
 class _TailAdaptive(TraceTailAdaptive_ELBO):
