@@ -137,8 +137,8 @@ def _compares_numbers(single: Recorded, double: Recorded) -> bool:
     return any(
         run.site.observed
         and np.shape(run.value) == np.shape(other.value)
-        and np.asarray(run.value).dtype.kind in "biu"
-        and not np.array_equal(run.value, other.value)
+        and np.array_equal(run.value, np.round(run.value))
+        and not np.array_equal(run.value, np.round(other.value))
         for run, other in pairs
     )
 

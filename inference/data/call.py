@@ -19,6 +19,11 @@ from inference.program.containers import is_container, mapped
 _MOST_AXES = 64  # of an array of numpy's
 
 
+# What becomes of arguments whose arrays have no rows in common.
+_WHOLE = {"data": "to hand all on whole in every step, pass a list with one batch, [(...)]"}
+_ASKED = "the library's own Predictive takes others, with run.pair at run.params"
+
+
 def leaves_of(value: Any) -> Iterator[Any]:
     """All that is in a value and its containers."""
     if not is_container(value):
@@ -63,8 +68,7 @@ def rows_of(pair: Any, data: Any, name: str, engine: str | None = None) -> Batch
             raise DataError(
                 f"{name} must have equally many rows, got {sorted(set(lengths))}: most have "
                 f"{batch.rows}, and argument {place} is {what}, which cannot be cut with them. "
-                "Pass arrays of the same length; to hand all of them on whole in every step, pass "
-                "a list with one batch, [(...)]."
+                f"Pass arrays of the same length; {_WHOLE.get(name, _ASKED)}."
             )
     cut = batch.cut()
     for array in cut.arrays:
@@ -210,7 +214,7 @@ def _signature(pair: Any) -> inspect.Signature | None:
 def as_called(pair: Any, given: tuple[Any, ...]) -> Any:
     """What `f(*given)` is about: arguments by position, or a dictionary of arguments by name.
 
-    A dictionary alone is the only argument where the model has no arguments of such names.
+    A dictionary alone is the only argument where the model has no argument of such a name.
     """
     if len(given) != 1 or not isinstance(given[0], dict):
         return given
@@ -219,7 +223,7 @@ def as_called(pair: Any, given: tuple[Any, ...]) -> Any:
         return given[0]
     known = signature.parameters
     any_name = any(each.kind is each.VAR_KEYWORD for each in known.values())
-    return given[0] if any_name or set(given[0]) <= set(known) else given
+    return given[0] if any_name or set(given[0]) & set(known) else given
 
 
 def named_apart(

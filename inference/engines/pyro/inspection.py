@@ -46,7 +46,6 @@ from inference.program.distributions import (
     one_order,
     says,
     sequential_part,
-    support_of,
 )
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw
@@ -174,7 +173,7 @@ def _site(
     args: tuple[Any, ...],
     factor: tuple[str, ...] | None = None,
 ) -> Site:
-    support = support_of(site["fn"])
+    support = discrete.support(site["fn"])
     while (base := getattr(support, "base_constraint", None)) is not None:
         support = base
     given = site["infer"].get("given", site["value"])  # without what was filled in: see `filling`

@@ -43,12 +43,15 @@ def children_left_out(pair: StoredPair, unused: set[str]) -> set[str]:
     The object is the one that model or guide is a method of: `pyro.module("name", self)`.
     """
     named = {id(tensor): name for name, tensor in unconstrained(pair).items()}
+    keys = {id(tensor): key for key, tensor in pair.store["params"].items()}
+    owners = [getattr(part, "__self__", None) for part in parts(pair.wrapped)]
     found = set[str]()
-    for owner in (getattr(part, "__self__", None) for part in parts(pair.wrapped)):
+    for owner in (pair.wrapped, *owners):
         if not isinstance(owner, torch.nn.Module):
             continue
-        within = {name: named.get(id(tensor), "") for name, tensor in owner.named_parameters()}
-        if len({public.removesuffix("." + name) for name, public in within.items()}) != 1:
+        within = {f"$$${name}": keys.get(id(t), "") for name, t in owner.named_parameters()}
+        whole = all(key.endswith(name) for name, key in within.items())
+        if not whole or len({key.removesuffix(name) for name, key in within.items()}) != 1:
             continue
         for child in owner.children():
             own = {named[id(tensor)] for tensor in child.parameters()}

@@ -14,6 +14,7 @@ from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
+from inference.engines.pyro import discrete
 from inference.program.angles import within_a_turn
 from inference.program.records import RecordedSite, calling_line, is_lent
 from inference.program.sites import Site
@@ -68,7 +69,7 @@ def recorded(node: Mapping[str, Any], site: Site, lines: Mapping[str, str]) -> R
     while hasattr(base, "base_dist"):
         base = base.base_dist
     try:
-        named, support = dict(base.arg_constraints), fn.support
+        named, support = dict(base.arg_constraints), discrete.support(fn)
     except (NotImplementedError, AttributeError):
         named, support = {}, None
     invalid = tuple(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from typing import Any
 
 import pyro
 from pyro.infer import TraceTailAdaptive_ELBO
 from pyro.infer.elbo import ELBO
 
+from inference.arguments import called
 from inference.engines.pyro.isolation import random_states, untouched
 from inference.errors import ObjectiveError
+from inference.program.batches import Form
 
 
 def check_gradient(objective: Any, loss: Any) -> None:
@@ -25,6 +28,38 @@ def check_gradient(objective: Any, loss: Any) -> None:
             f"{type(loss).__name__} without a gradient, so that nothing would be trained. Pass the "
             "loss object itself, such as Trace_ELBO(), or its differentiable_loss."
         )
+
+
+def loss_and_grads(objective: Any, model: Any, guide: Any, *args: Any, **kwargs: Any) -> float:
+    """A loss of Pyro's, or a function in place of one, with the parameters' gradients."""
+    if isinstance(objective, ELBO):
+        of_pyro: Any = objective
+        return number(of_pyro.loss_and_grads(model, guide, *args, **kwargs))
+    loss = called("objective", objective, model, guide, *args, **kwargs)
+    check_gradient(objective, loss)
+    loss.backward()
+    return loss.item()
+
+
+def without_own_arguments(form: Form, model: Any, guide: Any) -> Form:
+    """A call without the arguments by name that are for a loss function alone.
+
+    `svi.step(x, approximation=q)` hands q to the loss, and the loss may keep it from the pair.
+    """
+    known = [_named(function) for function in (model, guide)]
+    if not form.kwargs or None in known:
+        return form
+    taken = set[str]().union(*(names for names in known if names is not None))
+    return Form(form.args, {n: v for n, v in form.kwargs.items() if n in taken})
+
+
+def _named(function: Any) -> set[str] | None:
+    """The arguments that a function can be given by name; None where that may be any."""
+    try:
+        known = inspect.signature(getattr(function, "forward", function)).parameters
+    except (TypeError, ValueError):
+        return None
+    return None if any(p.kind is p.VAR_KEYWORD for p in known.values()) else set(known)
 
 
 def number(loss: Any) -> float:
