@@ -10,7 +10,6 @@ from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
 from inference.program.densities import miscounted, outside_plates, repeated_value
 from inference.program.obs_masks import drawn_in_part
-from inference.program.records import RecordedSite
 from inference.program.sites import Plate, without_ones
 
 
@@ -158,7 +157,7 @@ def plate_dimensions_agree(context: Context) -> Iterator[Mistake]:
     for run in (context.prior, context.guide):
         for name, recorded in run.sites.items():
             shape = recorded.site.batch_shape
-            if _fills_plates(recorded):
+            if recorded.fills_plates:
                 continue
             for plate in recorded.site.plates:
                 if -plate.dim > len(shape) or shape[plate.dim] not in (plate.size,):
@@ -182,7 +181,7 @@ def values_fill_their_sites(context: Context) -> Iterator[Mistake]:
             continue
         if without_ones(came) == without_ones(expected):  # a plate of one adds none
             continue
-        if came == recorded.shape_of_any_length or _fills_plates(recorded):
+        if came == recorded.shape_of_any_length or recorded.fills_plates:
             continue
         yield Mistake(
             repeated_value(
@@ -195,23 +194,6 @@ def values_fill_their_sites(context: Context) -> Iterator[Mistake]:
             name,
             recorded.line,
         )
-
-
-def _fills_plates(recorded: RecordedSite) -> bool:
-    """Whether data fill the plates around them, though their distribution has no such dimensions.
-
-    Under `plate("data")`, which has no size, Pyro leaves a distribution as it is.
-    """
-    shape, sizes = recorded.log_prob.shape, {p.dim: p.size for p in recorded.site.plates}
-    own = (1,) * (len(shape) - len(recorded.site.batch_shape)) + recorded.site.batch_shape
-    return (
-        recorded.site.observed
-        and recorded.value.shape == shape + recorded.site.event_shape
-        and all(
-            size in (own[dim], sizes.get(dim))
-            for dim, size in zip(range(-len(shape), 0), shape, strict=True)
-        )
-    )
 
 
 def _few(names: Iterable[str]) -> str:
@@ -230,7 +212,7 @@ def densities_fill_their_sites(context: Context) -> Iterator[Mistake]:
         for name, recorded in run.sites.items():
             shape = recorded.log_prob.shape
             fits = _stripped(shape) == _stripped(recorded.site.batch_shape)
-            if not (fits or _fills_plates(recorded)):
+            if not (fits or recorded.fills_plates):
                 yield Mistake(
                     f"log_prob of {name!r} has shape {shape}, but its batch shape is "
                     f"{recorded.site.batch_shape}: value and parameters broadcast against each "

@@ -237,7 +237,7 @@ class Trainer:
                 buffer.copy_(torch.from_numpy(np.array(values.pop(OWNED + name))))
         set_values(self.pair, values, owned=True)
         self.averages.restore(arrays)
-        self.objective.resumed = True
+        upstream_losses.resume(self.objective)
         for name, side in self.sides.items():
             side.restore({k.removeprefix(name): v for k, v in arrays.items() if k.startswith(name)})
         torch.set_rng_state(torch.from_numpy(np.array(arrays["random"])))

@@ -73,8 +73,9 @@ def stated(objective: Any, *, judged: bool) -> Any:
     `TraceTailAdaptive_ELBO` works out its gradient alone. The copy's loss is what has that
     gradient, the mean of -log w under the weights of the order; its steps are the same.
 
-    One that compiles itself keeps the first pair that it saw. It is copied without what it has
-    compiled, and where a run is resumed it compiles before the first step: see `_Compiled`.
+    One that compiles itself, or finds out how many plates there are, keeps what it found of the
+    first pair that it saw. It is copied without what it has compiled, and where a run is resumed it
+    finds out before the first step: see `_FindsOut`.
 
     Args:
         objective: that is trained with.
@@ -83,14 +84,14 @@ def stated(objective: Any, *, judged: bool) -> Any:
     Raises:
         ObjectiveError: if it is.
     """
-    if isinstance(objective, ELBO) and type(objective).__name__.startswith("Jit"):
+    if type(objective) is not TraceTailAdaptive_ELBO:
+        if not isinstance(objective, ELBO):
+            return objective
         twin = copy.copy(objective)
         for name in _COMPILED:
             vars(twin).pop(name, None)
-        twin.__class__ = type(type(objective).__name__, (_Compiled, type(objective)), {})
+        twin.__class__ = type(type(objective).__name__, (_FindsOut, type(objective)), {})
         return twin
-    if type(objective) is not TraceTailAdaptive_ELBO:
-        return objective
     if judged:
         raise ObjectiveError(
             "TraceTailAdaptive_ELBO has a gradient and no loss, so that it cannot judge validation "
@@ -101,14 +102,21 @@ def stated(objective: Any, *, judged: bool) -> Any:
     return twin
 
 
+def resume(objective: Any) -> None:
+    """Tell a loss that `stated` gave that steps were taken before."""
+    if isinstance(objective, _FindsOut):
+        objective.resumed = True
+
+
 _COMPILED = ("_loss_and_surrogate_loss", "_differentiable_loss", "_jit_loss_and_surrogate_loss")
 
 
-class _Compiled:
-    """What a loss that compiles itself does besides, in the first step of a run.
+class _FindsOut:
+    """What a loss finds out in the first step of a run, of a run that is resumed.
 
-    To compile it runs the pair, which draws random numbers. In a run that is resumed they were
-    drawn by its very first step, and are not drawn again.
+    To compile itself, or to see how many plates there are, it runs the pair, which draws random
+    numbers. In a run that is resumed they were drawn by its very first step, and are not drawn
+    again.
 
     Attributes:
         resumed: whether steps were taken before.
@@ -127,7 +135,7 @@ class _Compiled:
         return step.loss_and_grads(model, guide, *args, **kwargs)
 
 
-class _TailAdaptive(TraceTailAdaptive_ELBO):
+class _TailAdaptive(_FindsOut, TraceTailAdaptive_ELBO):
     def _differentiable_loss_particle(self, model_trace: Any, guide_trace: Any) -> tuple[Any, Any]:
         _, surrogate = super()._differentiable_loss_particle(model_trace, guide_trace)
         return surrogate.item(), surrogate

@@ -11,7 +11,7 @@ import torch
 from numpy.testing import assert_allclose
 from pyro import poutine
 from pyro.contrib.mue.missingdatahmm import MissingDataDiscreteHMM
-from pyro.infer import SVI, JitTrace_ELBO, JitTraceMeanField_ELBO, Trace_ELBO
+from pyro.infer import SVI, JitTrace_ELBO, JitTraceMeanField_ELBO, Trace_ELBO, TraceEnum_ELBO
 from pyro.infer.autoguide import AutoNormal
 from pyro.optim import Adam
 from torch import nn
@@ -145,9 +145,9 @@ def mean_of(x):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
-@pytest.mark.parametrize("loss", [JitTrace_ELBO, JitTraceMeanField_ELBO])
-def test_losses_that_compile_themselves(loss, tmp_path):
-    """They draw numbers as they compile, once a run; and one object may serve several runs."""
+@pytest.mark.parametrize("loss", [JitTrace_ELBO, JitTraceMeanField_ELBO, TraceEnum_ELBO])
+def test_losses_that_find_something_out_in_the_first_step(loss, tmp_path):
+    """To compile, or to count plates, they draw numbers, once a run; one may serve several runs."""
 
     def fitted(objective, steps, **more):
         def model(x):
