@@ -85,23 +85,6 @@ class RecordedSite:
         """The site's term of the log density, in nats."""
         return float(self.log_prob.astype(np.float64).sum())
 
-    @property
-    def fills_plates(self) -> bool:
-        """Whether data fill the plates around them, though their law has no such dimensions.
-
-        Under `plate("data")`, which has no size, Pyro leaves a distribution as it is.
-        """
-        shape, sizes = self.log_prob.shape, {p.dim: p.size for p in self.site.plates}
-        own = (1,) * (len(shape) - len(self.site.batch_shape)) + self.site.batch_shape
-        return (
-            self.site.observed
-            and self.value.shape == shape + self.site.event_shape
-            and all(
-                size in (own[dim], sizes.get(dim))
-                for dim, size in zip(range(-len(shape), 0), shape, strict=True)
-            )
-        )
-
     def axis(self, plates: Mapping[str, Plate]) -> int | None:
         """The dimension, counted from the right, of the first of the plates around the site."""
         dims = [plate.dim for plate in self.site.plates if plate.name in plates]
