@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpyro
+import numpyro.distributions as npdist
 import pyro
 import pyro.distributions as dist
 import pytest
 import torch
+from numpyro.infer.autoguide import AutoNormal as NumPyroAutoNormal
 from pyro import poutine
 from pyro.infer import config_enumerate
 from pyro.infer.autoguide import AutoDiagonalNormal, AutoNormal
@@ -197,3 +200,15 @@ def test_rows_that_know_their_place() -> None:
     assert [each.check for each in report.limits] == checks
     summed = series(lambda x, slope: slope * x.cumsum(0))
     assert check_pair(summed, X[:, 0], checks=checks).failed
+
+
+def test_advice_on_angles_is_a_note() -> None:
+    def direction(x: Any) -> None:
+        mean = numpyro.sample("mean", npdist.VonMises(0.0, 2.0))
+        with numpyro.plate("data", len(x)):
+            numpyro.sample("x", npdist.VonMises(mean, 3.0), obs=x)
+
+    pair = (direction, NumPyroAutoNormal(direction))
+    report = check_pair(pair, X[:, 0], checks=["no-warnings"])
+    assert not report.failed
+    assert "circular" in str(report.notes)
