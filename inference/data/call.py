@@ -18,6 +18,11 @@ from inference.program.batches import Batch, plain_form, split
 from inference.program.containers import is_container, mapped
 
 
+# What becomes of arguments whose arrays have no rows in common.
+_WHOLE = {"data": "to hand all on whole in every step, pass a list with one batch, [(...)]"}
+_ASKED = "the library's own Predictive takes others, with run.pair at run.params"
+
+
 def leaves_of(value: Any) -> Iterator[Any]:
     """All that is in a value and its containers."""
     if not is_container(value):
@@ -68,8 +73,7 @@ def rows_of(pair: Any, data: Any, name: str, engine: str | None = None) -> Batch
             raise DataError(
                 f"{name} must have equally many rows, got {sorted(set(lengths))}: most have "
                 f"{batch.rows}, and argument {place} is {what}, which cannot be cut with them. "
-                "Pass arrays of the same length; to hand all of them on whole in every step, pass "
-                "a list with one batch, [(...)]."
+                f"Pass arrays of the same length; {_WHOLE.get(name, _ASKED)}."
             )
     cut = batch.cut()
     for array in cut.arrays:
@@ -165,6 +169,24 @@ def is_table(value: Any) -> bool:
     return len(set(rows)) == 1 and flat
 
 
+def are_calls(pair: Any, rows: list[Any]) -> bool:
+    """Whether rows of numbers are what a model is called with, which takes no table of them."""
+    if not all(isinstance(row, tuple) for row in rows):
+        return False
+    signature = _signature(pair)
+    if signature is None:
+        return False
+
+    def takes(*args: Any) -> bool:
+        try:
+            signature.bind(*args)
+        except TypeError:
+            return False
+        return True
+
+    return all(takes(*row) for row in rows) and not takes(rows)
+
+
 def _entries(row: Any) -> Any:
     return row if isinstance(row, (list, tuple)) else (row,)
 
@@ -174,6 +196,31 @@ def unpacked(batch: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(batch) == 1 and isinstance(batch[0], tuple) and any(map(is_array, batch[0])):
         return batch[0]
     return batch
+
+
+def _signature(pair: Any) -> inspect.Signature | None:
+    """What the model of a pair, or of a fitted one, is called with, where that can be told."""
+    pair = getattr(pair, "wrapped", pair)
+    model = pair[0] if isinstance(pair, tuple) else getattr(pair, "model", None)
+    try:
+        return inspect.signature(getattr(model, "forward", model))  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError):
+        return None
+
+
+def as_called(pair: Any, given: tuple[Any, ...]) -> Any:
+    """What `f(*given)` is about: arguments by position, or a dictionary of arguments by name.
+
+    A dictionary alone is the only argument where the model has no argument of such a name.
+    """
+    if len(given) != 1 or not isinstance(given[0], dict):
+        return given
+    signature = _signature(pair)
+    if signature is None:
+        return given[0]
+    known = signature.parameters
+    any_name = any(each.kind is each.VAR_KEYWORD for each in known.values())
+    return given[0] if any_name or set(given[0]) & set(known) else given
 
 
 def named_apart(

@@ -242,18 +242,20 @@ def seen_on(backend: Engine, pair: Any, arrays: Arrays) -> tuple[Structure, Arra
             return structure(arrays), arrays
         except Exception:
             raise error from error.__cause__
-    if len(few[0]) < len(arrays[0]) and not _has_weights(found):
+    if len(few[0]) < len(arrays[0]) and not _has_weights(found, len(few[0])):
         with contextlib.suppress(Exception):  # an autoguide has the plates that it began with
             whole = structure(arrays)
-            if _has_weights(whole):
+            if _has_weights(whole, len(arrays[0])):
                 return whole, arrays
     return found, few
 
 
-def _has_weights(structure: Structure) -> bool:
+def _has_weights(structure: Structure, rows: int) -> bool:
     try:
         structure.check_match()
         structure.check_likelihood("log_likelihood")
+        if not is_one_datum(structure, rows):
+            check_rows(structure, rows, "log_likelihood")
     except ZooError:
         return False
     return True

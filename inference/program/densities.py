@@ -83,3 +83,20 @@ def miscounted(site: Site, part: str, of_data: Iterable[Plate]) -> str:
         outside = [dim for dim in outside if dim == -len(value)]  # where the rows are
     wrong = [dim for dim in outside if density[dim] in sizes and len(value) > 1]
     return outside_plates(site.name, part, site.density_shape, wrong[0]) if wrong else ""
+
+
+def fills_plates(site: Site, value: tuple[int, ...], density: tuple[int, ...]) -> bool:
+    """Whether data fill the plates around them, though their law has no such dimensions.
+
+    Under `plate("data")`, which has no size, Pyro leaves a distribution as it is.
+
+    Args:
+        site: the site.
+        value: the shape of what it observes.
+        density: the shape of its log density.
+    """
+    sizes = {plate.dim: plate.size for plate in site.plates}
+    own = (1,) * (len(density) - len(site.batch_shape)) + site.batch_shape
+    dims = zip(range(-len(density), 0), density, strict=True)
+    fill = all(size in (own[dim], sizes.get(dim)) for dim, size in dims)
+    return site.observed and value == density + site.event_shape and fill

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -47,7 +47,6 @@ from inference.program.distributions import (
     one_order,
     says,
     sequential_part,
-    support_of,
 )
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw
@@ -161,11 +160,11 @@ def describe(
             model_trace.compute_log_prob()
             guide_trace.compute_log_prob()
     model = {name: _site(name, site, args, known.get(name)) for name, site in samples(model_trace)}
-    plates = {plate.name: plate for site in model.values() for plate in site.plates}
     guide = {name: _site(name, site, args) for name, site in samples(guide_trace)}
+    sizes = _sizes((*model.values(), *guide.values()))
     return Structure(
-        model=model,
-        guide={name: _sized(site, plates) for name, site in guide.items()},
+        model={name: _sized(site, sizes) for name, site in model.items()},
+        guide={name: _sized(site, sizes) for name, site in guide.items()},
         can_draw=can_draw,
         kept=kept,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
@@ -189,7 +188,7 @@ def _site(
     args: tuple[Any, ...],
     factor: tuple[str, ...] | None = None,
 ) -> Site:
-    support = support_of(site["fn"])
+    support = discrete.support(site["fn"])
     while (base := getattr(support, "base_constraint", None)) is not None:
         support = base
     given = site["infer"].get("given", site["value"])  # without what was filled in: see `filling`
@@ -238,9 +237,22 @@ def _site(
     )
 
 
-def _sized(site: Site, known: Mapping[str, Plate]) -> Site:
-    """A guide's site whose plates without a size, as `EasyGuide` makes them, have the model's."""
-    plates = (known.get(p.name, p) if p.size < 0 else p for p in site.plates)
+def _sizes(sites: Sequence[Site]) -> dict[str, Plate]:
+    """Plates by name; of one without a size, as in `plate("data")`, that of its largest site."""
+    stated = {p.name: p for site in sites for p in site.plates if p.size >= 0}
+    read: dict[str, Plate] = {}
+    for site in sites:
+        shape = site.batch_shape if site.density_shape is None else site.density_shape
+        for plate in site.plates:
+            if plate.size < 0 and len(shape) >= -plate.dim:
+                size = max(shape[plate.dim], read.get(plate.name, plate).size)
+                read[plate.name] = replace(plate, size=size, full_size=size)
+    return read | stated
+
+
+def _sized(site: Site, sizes: Mapping[str, Plate]) -> Site:
+    """A site whose plates without a size, as `EasyGuide` makes them, too, have that of others."""
+    plates = (sizes.get(p.name, p) if p.size < 0 else p for p in site.plates)
     return replace(site, plates=frozenset(plates))
 
 
