@@ -17,7 +17,6 @@ from inference.errors import DataError
 from inference.program.batches import Batch, plain_form, split
 from inference.program.containers import is_container, mapped
 
-
 # What becomes of arguments whose arrays have no rows in common.
 _WHOLE = {"data": "to hand all on whole in every step, pass a list with one batch, [(...)]"}
 _ASKED = "the library's own Predictive takes others, with run.pair at run.params"
