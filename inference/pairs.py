@@ -113,11 +113,12 @@ def fitted_on(
     if _has_no_rows(x):
         raise ObjectiveError(
             f"{name} holds no array, and without an argument that has a row for each datum there "
-            "are no weights per datum. Write the model as a function of an array of its data."
+            "are no weights per datum. Write the model as a function of an array of its data; the "
+            "library's own Predictive draws from run.pair, at run.params, as it is."
         )
     as_given(x, name)
     batch = rows_of(found.pair, x, name, found.engine)
-    inner = found.backend.on_arrays(found.pair, batch.form)
+    inner = found.backend.on_arrays(found.pair, batch.form, batch.arrays)
     return Fitted(found.engine, found.backend, inner, batch.arrays)
 
 

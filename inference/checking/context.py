@@ -182,7 +182,8 @@ class Context(Runs):
         axis = run.axis(self.data_plates)
         if axis is None:
             return None
-        whole = np.broadcast_to(run.log_prob, run.site.batch_shape).astype(np.float64)
+        shape = np.broadcast_shapes(run.log_prob.shape, run.site.batch_shape)
+        whole = np.broadcast_to(run.log_prob, shape).astype(np.float64)
         whole = whole / self.subsampling(run.site)
         return np.moveaxis(whole, axis, 0).reshape(whole.shape[axis], -1).sum(1)
 

@@ -220,11 +220,22 @@ def model_observes(context: Context) -> Iterator[Mistake]:
             "bounds on the likelihood are refused.",
             level="limit",
         )
+    elif set(context.prior.sites) <= set(context.guide.sites) and not _has_arrays(context):
+        yield Mistake(
+            "no site of the model is observed, and it is given no arrays: what the guide comes "
+            "near to is the model's own density. The library's own losses, such as Trace_ELBO, "
+            "train it; bounds on the likelihood are refused.",
+            level="limit",
+        )
     else:
         yield Mistake(
             "no site of the model is observed, so that there is no likelihood; pass the data to a "
             "sample statement with obs=."
         )
+
+
+def _has_arrays(context: Context) -> bool:
+    return any(isinstance(array, np.ndarray) and array.ndim for array in context.batch)
 
 
 @check(needs=("runs-together", "model-observes"))

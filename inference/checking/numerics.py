@@ -19,6 +19,11 @@ _CLAMPS_APART = [
 ]
 
 
+def _undefined(run: Recorded) -> bool:
+    """Whether a log density is NaN, or infinite where nothing is impossible."""
+    return any((~(site.log_prob < np.inf)).any() for site in run.sites.values())
+
+
 def _infinite(run: Recorded, part: str, at: str) -> Iterator[Mistake]:
     for name, recorded in run.sites.items():
         if not np.isfinite(recorded.log_prob).all():
@@ -40,6 +45,9 @@ def finite_log_q(context: Context) -> Iterator[Mistake]:
 @check(needs=("runs-together",))
 def finite_log_p(context: Context) -> Iterator[Mistake]:
     """Log p is finite at the guide's draws."""
+    summed = {site.name for site in context.structure.latents} - set(context.structure.guide)
+    if summed & context.structure.marked_for_enumeration and not _undefined(context.model):
+        raise Skip("states that TraceEnum_ELBO sums over are drawn here, and may be impossible.")
     yield from _infinite(context.model, "model", "at the guide's draw")
 
 
@@ -47,9 +55,21 @@ def finite_log_p(context: Context) -> Iterator[Mistake]:
 def finite_at_prior_draws(context: Context) -> Iterator[Mistake]:
     """Log p is finite at draws from the prior."""
     for mistake in _infinite(context.prior, "model", "at a draw from the prior"):
+        run = context.prior.sites[mistake.site or ""]
         # Data that are computed of the latents have no density at other latents' draws.
-        if mistake.site not in {n for n, run in context.prior.sites.items() if run.site.point}:
-            yield mistake
+        if run.site.point:
+            continue
+        hard = run.distribution == "Unit" or run.distribution.startswith("Extended")
+        if hard and not _undefined(context.prior):
+            yield Mistake(
+                f"the log density of {mistake.site!r} in the model is -inf at a draw from the "
+                "prior: a hard constraint, which a guide has to begin within.",
+                mistake.site,
+                run.line,
+                level="note",
+            )
+            continue
+        yield mistake
 
 
 @check(needs=("guide-runs",))
@@ -79,6 +99,8 @@ def float32_is_enough(context: Context) -> Iterator[Mistake]:
             double = context.probe.record(part, context.batch, context.latents, double=True)
         except Exception as error:
             raise Skip(f"the pair does not run in float64 ({type(error).__name__}).") from error
+        if _compares_numbers(single, double):
+            raise Skip("the program compares real numbers, which round to others in float64.")
         for name, run in single.sites.items():
             if name not in double.sites:
                 continue
@@ -107,6 +129,18 @@ def float32_is_enough(context: Context) -> Iterator[Mistake]:
                     name,
                     run.line,
                 )
+
+
+def _compares_numbers(single: Recorded, double: Recorded) -> bool:
+    """Whether what is observed depends on the precision: `obs=(x == MISSING)` does."""
+    pairs = ((run, double.sites[n]) for n, run in single.sites.items() if n in double.sites)
+    return any(
+        run.site.observed
+        and np.shape(run.value) == np.shape(other.value)
+        and np.array_equal(run.value, np.round(run.value))
+        and not np.array_equal(run.value, np.round(other.value))
+        for run, other in pairs
+    )
 
 
 def _draws_besides(context: Context, part: str, run: RecordedSite, name: str) -> bool:
@@ -194,7 +228,10 @@ def no_warnings(context: Context) -> Iterator[Mistake]:
     """The libraries warn of nothing."""
     for part, run in context.runs:
         for text in run.warnings:
-            if "deprecat" not in text.lower():  # what is old works as before
+            if "circular sample site" in text:  # NumPyro's advice where a guide takes angles
+                said = f"running the {part} makes the library advise: {text.splitlines()[0]}"
+                yield Mistake(said, level="note")
+            elif "deprecat" not in text.lower():  # what is old works as before
                 yield Mistake(f"running the {part} warns: {text.splitlines()[0]} Mend the cause.")
         for text in run.asides:
             if "deprecat" not in text.lower():

@@ -1,4 +1,4 @@
-"""Checks of parameters: there are some, they are found, and each has a gradient that is right."""
+"""Checks of parameters: there are some, they are found, and each has a gradient."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import numpy as np
 
 from inference.checking.branches import used_elsewhere
 from inference.checking.context import Context
-from inference.checking.definition import Mistake, Skip, check
-from inference.checking.saturation import saturated_sites
-from inference.program.records import Slopes
+from inference.checking.definition import Mistake, check
 
 _MANY = 3  # names to write out
 
@@ -95,7 +93,7 @@ _GRADIENTS = (
 )
 
 
-def _which(context: Context) -> list[str]:
+def gradients_of(context: Context) -> list[str]:
     """The gradients that the pair has."""
     if context.generates:
         return ["draw"]
@@ -111,7 +109,7 @@ def _which(context: Context) -> list[str]:
 @check(needs=_GRADIENTS)
 def gradients_exist(context: Context) -> Iterator[Mistake]:
     """Gradients of log p and log q can be worked out."""
-    for which in _which(context):
+    for which in gradients_of(context):
         context.slopes(which)
     yield from ()
 
@@ -119,7 +117,7 @@ def gradients_exist(context: Context) -> Iterator[Mistake]:
 @check(needs=("gradients-exist",))
 def gradients_are_finite(context: Context) -> Iterator[Mistake]:
     """Gradients are finite."""
-    for which in _which(context):
+    for which in gradients_of(context):
         bad = [n for n, g in context.slopes(which).gradient.items() if not np.isfinite(g).all()]
         if bad:
             yield Mistake(
@@ -130,15 +128,8 @@ def gradients_are_finite(context: Context) -> Iterator[Mistake]:
 
 
 def _without_gradient(context: Context, part: str) -> list[str]:
-    run = context.guide if part == "guide" else context.model
-    none, own = [], _which(context)
-    if part == "guide" and not {"guide", "path"} & set(own):
-        return []  # no gradient is known that goes through them
-    for name in dict.fromkeys(each for each in run.parameters if each not in run.baselines):
-        slopes = [context.slopes(which).gradient.get(name) for which in own]
-        known = [slope for slope in slopes if slope is not None]
-        if known and not any(slope.any() for slope in known):
-            none.append(name)
+    """Parameters of a part that have no gradient, here or in another call of the program's."""
+    none = without_gradient_here(context, part)
     if none and context.shorter is not None:  # such as a classifier for rows without a label
         with contextlib.suppress(Exception):
             dead = _without_gradient(context.shorter, "model")
@@ -146,6 +137,20 @@ def _without_gradient(context: Context, part: str) -> list[str]:
             return [name for name in none if name in dead]
     used = used_elsewhere(context, none) if none else ()
     return [name for name in none if name not in used]
+
+
+def without_gradient_here(context: Context, part: str) -> list[str]:
+    """Parameters of a part that have no gradient in this call."""
+    run = context.guide if part == "guide" else context.model
+    none, own = [], gradients_of(context)
+    if part == "guide" and not {"guide", "path"} & set(own):
+        return []  # no gradient is known that goes through them
+    for name in dict.fromkeys(each for each in run.parameters if each not in run.baselines):
+        slopes = [context.slopes(which).gradient.get(name) for which in own]
+        known = [slope for slope in slopes if slope is not None]
+        if known and not any(slope.any() for slope in known):
+            none.append(name)
+    return none
 
 
 @check(needs=("gradients-exist",))
@@ -166,6 +171,11 @@ def model_parameters_have_gradients(context: Context) -> Iterator[Mistake]:
         said = "which the library itself asks for where it puts latents into another form."
         yield Mistake(f"the log density does not depend on {_names(lent)}, {said}", level="note")
     unused = [name for name in none if name not in (*frozen, *lent)]
+    left = context.probe.children_left_out(unused) if unused else set[str]()
+    if left and _any_gradient(context):
+        said = "came with an object that is registered whole, of which nothing here calls these."
+        yield Mistake(f"{_names(sorted(left))} {said}", level="note")
+        unused = [name for name in unused if name not in left]
     if unused:
         yield Mistake(
             f"the log density does not depend on the model's {_names(unused)}; use it or remove it."
@@ -203,7 +213,7 @@ def _is_frozen(names: list[str]) -> str:
 
 def _frozen(context: Context, name: str) -> bool:
     """Whether a parameter changes a density, or a draw, that has no gradient by it."""
-    for which in _which(context):
+    for which in gradients_of(context):
         slopes = context.slopes(which, along=frozenset([name]))
         if abs(slopes.difference) > slopes.rounding + 1e-6:
             return True
@@ -211,90 +221,5 @@ def _frozen(context: Context, name: str) -> bool:
 
 
 def _any_gradient(context: Context) -> bool:
-    every = (context.slopes(which).gradient.values() for which in _which(context))
+    every = (context.slopes(which).gradient.values() for which in gradients_of(context))
     return any(slope.any() for slopes in every for slope in slopes)
-
-
-def _agrees(context: Context, which: str, meaning: str) -> Iterator[Mistake]:
-    if which not in _which(context):
-        raise Skip(f"{meaning} has no such gradient: " + _WHY[which])
-    moved = context.moved(which)
-    if not moved:
-        raise Skip(f"{meaning} has no parameters of its own.")
-    drawn = {run.distribution for run in context.guide.sites.values()} & _IN_THE_MEAN
-    if which == "path" and drawn:
-        raise Skip(
-            f"the gradient of a {min(drawn)}'s draw is right in the mean, and not that of one draw "
-            "from one seed, which finite differences follow."
-        )
-    # Those without any gradient have a check of their own.
-    dead = {*_without_gradient(context, "model"), *_without_gradient(context, "guide")}
-    along = frozenset(moved - dead)
-    # The kink of a ReLU inside of the step is bad luck, which does not come twice.
-    slopes = context.slopes(which, along=along)
-    if _met(slopes):
-        return
-    again = context.slopes(which, rng_seed=1, along=along)
-    if not (np.isfinite(slopes.difference) or np.isfinite(again.difference)):
-        raise Skip(f"{meaning} has no finite differences: a small step leaves a support.")
-    if not _met(again):
-        if which != "guide" and (sites := saturated_sites(context)):
-            raise Skip(f"probabilities of {sites[0]!r} lie too near to 0 or 1 to be told apart.")
-        # Solvers of differential equations work out gradients up to a tolerance of their own.
-        nearly = _met(slopes, within=_NEARLY) and _met(again, within=_NEARLY)
-        why = (
-            "a solver's tolerance is too large (rtol=, atol=), or a part of it is cut off."
-            if nearly
-            else "a part of it is cut off."
-        )
-        yield Mistake(
-            f"along one direction of the parameters the gradient of {meaning} is "
-            f"{slopes.along:.6g}, but finite differences give {slopes.difference:.6g}; {why} "
-            "Look for .detach(), .data, no_grad() or stop_gradient.",
-            level="note" if nearly else "error",
-        )
-
-
-_NEARLY = 0.01
-
-
-def _met(slopes: Slopes, within: float = 1e-4) -> bool:
-    """Whether finite differences meet the gradient."""
-    relative = within if slopes.precise else 0.1  # in float32 the step is so long that it curves
-    allowed = slopes.rounding + relative * (slopes.size + abs(slopes.difference)) + 1e-6
-    return abs(slopes.along - slopes.difference) <= allowed
-
-
-_IN_THE_MEAN = frozenset(  # drawn by rejection, or moved along a field that is not the draw's own
-    [
-        *("Beta", "Chi2", "Dirichlet", "FisherSnedecor", "Gamma", "InverseGamma", "StudentT"),
-        *("AVFMultivariateNormal", "GaussianScaleMixture", "MixtureOfDiagNormals"),
-        *("MixtureOfDiagNormalsSharedCovariance", "OMTMultivariateNormal", "VonMises"),
-    ]
-)
-_WHY = {
-    "model": "the model observes nothing.",
-    "guide": "there are no draws, a flow without an inverse, or point masses.",
-    "path": "there are no draws, or some without rsample.",
-}
-
-
-@check(needs=("gradients-are-finite",))
-def gradient_of_log_p(context: Context) -> Iterator[Mistake]:
-    """The gradient of log p is right."""
-    steering = [name for name, run in context.model.sites.items() if run.site.training_only]
-    if steering:
-        raise Skip(f"{steering[0]!r} steers training alone, and may stop a gradient on purpose.")
-    yield from _agrees(context, "model", "log p at fixed latents")
-
-
-@check(needs=("gradients-are-finite",))
-def gradient_of_log_q(context: Context) -> Iterator[Mistake]:
-    """The gradient of log q is right."""
-    yield from _agrees(context, "guide", "log q at fixed latents")
-
-
-@check(needs=("gradients-are-finite",))
-def gradient_through_draws(context: Context) -> Iterator[Mistake]:
-    """The gradient through the guide's draws is right."""
-    yield from _agrees(context, "path", "log p - log q at the guide's draws")

@@ -56,6 +56,16 @@ def _compare(context: Context, index: np.ndarray, how: str, remedy: str) -> Iter
             size = np.abs(expected[np.isfinite(expected)]).max(initial=0) + 1
             if not np.allclose(came, want, _RELATIVE, 1e-4 * size, equal_nan=True):
                 row = int(np.abs(came - want).argmax())
+                if _by_place_alone(context, part, name):
+                    yield Mistake(
+                        f"the log density of {name!r} in the {part} depends on where a row stands, "
+                        "as in a series: that is right for all rows at once. To train it in "
+                        "minibatches, give it the places beside the data.",
+                        name,
+                        run.line,
+                        level="limit",
+                    )
+                    return
                 yield Mistake(
                     f"the log density of {name!r} in the {part} for row {int(index[row])} "
                     f"should be "
@@ -63,6 +73,22 @@ def _compare(context: Context, index: np.ndarray, how: str, remedy: str) -> Iter
                     name,
                     run.line,
                 )
+
+
+def _by_place_alone(context: Context, part: str, name: str) -> bool:
+    """Whether a row's density stays as it is while the other rows become others."""
+    whole = context.model if part == "model" else context.proposed
+    for kept, others in ((context.rows - 1, 0), (0, context.rows - 1)):
+        index = np.full(context.rows, others)
+        index[kept] = kept
+        run = context.probe.record(part, *context.taken(index)).sites.get(name)
+        was = context.per_row(whole.sites[name])
+        now = None if run is None else context.per_row(run)
+        if was is None or now is None or now.shape != was.shape:
+            return False
+        if not np.isclose(now[kept], was[kept], _RELATIVE, equal_nan=True):
+            return False
+    return True
 
 
 @check(needs=("runs-together", "guide-proposes-all", "local-latents-per-row"))

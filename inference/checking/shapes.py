@@ -8,8 +8,9 @@ import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
-from inference.program.densities import miscounted, outside_plates, repeated_value
+from inference.program.densities import fills_plates, miscounted, outside_plates, repeated_value
 from inference.program.obs_masks import drawn_in_part
+from inference.program.records import RecordedSite
 from inference.program.sites import Plate, without_ones
 
 
@@ -157,6 +158,8 @@ def plate_dimensions_agree(context: Context) -> Iterator[Mistake]:
     for run in (context.prior, context.guide):
         for name, recorded in run.sites.items():
             shape = recorded.site.batch_shape
+            if _fills_plates(recorded):
+                continue
             for plate in recorded.site.plates:
                 if -plate.dim > len(shape) or shape[plate.dim] not in (plate.size,):
                     yield Mistake(
@@ -179,7 +182,7 @@ def values_fill_their_sites(context: Context) -> Iterator[Mistake]:
             continue
         if without_ones(came) == without_ones(expected):  # a plate of one adds none
             continue
-        if came == recorded.shape_of_any_length:
+        if came == recorded.shape_of_any_length or _fills_plates(recorded):
             continue
         yield Mistake(
             repeated_value(
@@ -192,6 +195,10 @@ def values_fill_their_sites(context: Context) -> Iterator[Mistake]:
             name,
             recorded.line,
         )
+
+
+def _fills_plates(recorded: RecordedSite) -> bool:
+    return fills_plates(recorded.site, recorded.value.shape, recorded.log_prob.shape)
 
 
 def _few(names: Iterable[str]) -> str:
@@ -209,7 +216,8 @@ def densities_fill_their_sites(context: Context) -> Iterator[Mistake]:
     for _, run in context.runs:
         for name, recorded in run.sites.items():
             shape = recorded.log_prob.shape
-            if _stripped(shape) != _stripped(recorded.site.batch_shape):
+            fits = _stripped(shape) == _stripped(recorded.site.batch_shape)
+            if not (fits or _fills_plates(recorded)):
                 yield Mistake(
                     f"log_prob of {name!r} has shape {shape}, but its batch shape is "
                     f"{recorded.site.batch_shape}: value and parameters broadcast against each "

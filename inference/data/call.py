@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.data.arrays import as_array, as_arrays, is_array
+from inference.data.in_batches import in_batches, is_numbers, together
 from inference.data.pair_arrays import as_scored, check_arrays, is_of_the_zoo, precision_of
 from inference.data.support import check_finite_at_once
 from inference.errors import DataError
 from inference.program.batches import Batch, plain_form, split
 from inference.program.containers import is_container, mapped
 
-_MOST_AXES = 64  # of an array of numpy's
+# What becomes of arguments whose arrays have no rows in common.
+_WHOLE = {"data": "to hand all on whole in every step, pass a list with one batch, [(...)]"}
+_ASKED = "the library's own Predictive takes others, with run.pair at run.params"
 
 
 def leaves_of(value: Any) -> Iterator[Any]:
@@ -44,16 +47,22 @@ def rows_of(pair: Any, data: Any, name: str, engine: str | None = None) -> Batch
         DataError: if nothing in it has rows, or it cannot be told what has.
     """
     real = precision_of(pair, engine)
-    batch = batch_from(pair, (as_array(data, real),) if is_table(data) else data, real)
+    if in_batches(pair, data):
+        batch = together(data, name, lambda item: batch_from(pair, item, real))
+    else:
+        batch = batch_from(pair, (as_array(data, real),) if is_table(data) else data, real)
     lengths = [len(array) for array in batch.arrays if array.ndim]
     alike = len(lengths) == len(batch.arrays) and len(set(lengths)) == 1
     if is_of_the_zoo(pair) or (batch.form.plain and alike):
         check_arrays(pair, batch.arrays, name, engine=engine)
         return batch
     if not lengths:
+        remedy = "pass a list of batches, each a tuple of arguments: [(...), ...]."
+        if name != "data":
+            remedy = "pass an array, or a tuple of arguments with one in it."
         raise DataError(
             f"{name} holds no array with rows, so that there is nothing to take minibatches of; "
-            "pass a list of batches, each a tuple of arguments: [(...), ...]."
+            + remedy
         )
     for place, argument in enumerate(data if isinstance(data, tuple) else ()):
         size = argument.shape[0] if is_array(argument) and np.ndim(argument) else batch.rows
@@ -63,8 +72,7 @@ def rows_of(pair: Any, data: Any, name: str, engine: str | None = None) -> Batch
             raise DataError(
                 f"{name} must have equally many rows, got {sorted(set(lengths))}: most have "
                 f"{batch.rows}, and argument {place} is {what}, which cannot be cut with them. "
-                "Pass arrays of the same length; to hand all of them on whole in every step, pass "
-                "a list with one batch, [(...)]."
+                f"Pass arrays of the same length; {_WHOLE.get(name, _ASKED)}."
             )
     cut = batch.cut()
     for array in cut.arrays:
@@ -92,7 +100,7 @@ def batch_from(pair: Any, item: Any, real: Any) -> Batch:
         arrays = as_scored(pair, as_arrays(tuple(item) if isinstance(item, list) else item, real))
         return Batch(arrays, plain_form(len(arrays)))
     if isinstance(item, list):
-        item = (item,) if _is_numbers(item) else tuple(item)
+        item = (item,) if is_numbers(item) else tuple(item)
     if isinstance(item, dict):
         return arguments_from((), item, real)
     return arguments_from(item if isinstance(item, tuple) else (item,), {}, real)
@@ -136,7 +144,7 @@ def arguments_from(args: tuple[Any, ...], kwargs: dict[str, Any], real: Any) -> 
 
     def whole(value: Any) -> Any:
         alone = len(args) == 1 and not kwargs
-        listed = type(value) is list and _is_numbers(value) and (alone or len(value) == rows)
+        listed = type(value) is list and is_numbers(value) and (alone or len(value) == rows)
         if not listed:
             return value
         try:
@@ -151,21 +159,31 @@ def arguments_from(args: tuple[Any, ...], kwargs: dict[str, Any], real: Any) -> 
     return split(args, {n: mapped(whole(arg), number) for n, arg in kwargs.items()}, take)
 
 
-def _is_numbers(value: Any, depth: int = 0) -> bool:
-    """Whether a list holds nothing but numbers, in lists as deep as arrays have axes."""
-    if isinstance(value, (list, tuple)):
-        within = depth < _MOST_AXES  # a list may hold itself
-        return within and bool(value) and all(_is_numbers(part, depth + 1) for part in value)
-    return isinstance(value, (int, float, np.generic))
-
-
 def is_table(value: Any) -> bool:
     """Whether a list is an array of one or two dimensions: numbers, or rows of one length."""
-    if type(value) is not list or not _is_numbers(value):
+    if type(value) is not list or not is_numbers(value):
         return False
     rows = [len(row) if isinstance(row, (list, tuple)) else -1 for row in value]
     flat = all(not isinstance(entry, (list, tuple)) for row in value for entry in _entries(row))
     return len(set(rows)) == 1 and flat
+
+
+def are_calls(pair: Any, rows: list[Any]) -> bool:
+    """Whether rows of numbers are what a model is called with, which takes no table of them."""
+    if not all(isinstance(row, tuple) for row in rows):
+        return False
+    signature = _signature(pair)
+    if signature is None:
+        return False
+
+    def takes(*args: Any) -> bool:
+        try:
+            signature.bind(*args)
+        except TypeError:
+            return False
+        return True
+
+    return all(takes(*row) for row in rows) and not takes(rows)
 
 
 def _entries(row: Any) -> Any:
@@ -177,6 +195,31 @@ def unpacked(batch: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(batch) == 1 and isinstance(batch[0], tuple) and any(map(is_array, batch[0])):
         return batch[0]
     return batch
+
+
+def _signature(pair: Any) -> inspect.Signature | None:
+    """What the model of a pair, or of a fitted one, is called with, where that can be told."""
+    pair = getattr(pair, "wrapped", pair)
+    model = pair[0] if isinstance(pair, tuple) else getattr(pair, "model", None)
+    try:
+        return inspect.signature(getattr(model, "forward", model))  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError):
+        return None
+
+
+def as_called(pair: Any, given: tuple[Any, ...]) -> Any:
+    """What `f(*given)` is about: arguments by position, or a dictionary of arguments by name.
+
+    A dictionary alone is the only argument where the model has no argument of such a name.
+    """
+    if len(given) != 1 or not isinstance(given[0], dict):
+        return given
+    signature = _signature(pair)
+    if signature is None:
+        return given[0]
+    known = signature.parameters
+    any_name = any(each.kind is each.VAR_KEYWORD for each in known.values())
+    return given[0] if any_name or set(given[0]) & set(known) else given
 
 
 def named_apart(

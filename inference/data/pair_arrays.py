@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from inference.data.arrays import as_array
+from inference.data.in_batches import in_batches, is_numbers, together
 from inference.data.rows import Arrays
 from inference.data.support import check_finite
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, DataError
+from inference.program.batches import Batch, plain_form
 
 
 def is_of_the_zoo(pair: Any) -> bool:
@@ -34,8 +36,17 @@ def scored_arrays(pair: Any, x: Any, engine: str | None = None) -> Arrays:
         DataError: if an array does not hold numbers.
     """
     real = precision_of(pair, engine)
-    parts = enumerate(x if isinstance(x, tuple) else (x,))
-    return as_scored(pair, tuple(as_array(part, real, first=not place) for place, part in parts))
+    parts = x if isinstance(x, tuple) else (x,)
+
+    def read(item: Any) -> Batch:
+        row = tuple(item) if isinstance(item, list) and not is_numbers(item) else item
+        given = enumerate(row if isinstance(row, tuple) else (row,))
+        found = tuple(as_array(part, real, first=not place) for place, part in given)
+        return Batch(found, plain_form(len(found)))
+
+    if len(parts) == 1 and in_batches(pair, parts[0]):
+        return as_scored(pair, together(parts[0], "x", read).arrays)
+    return as_scored(pair, read(parts).arrays)
 
 
 def as_scored(pair: Any, arrays: Arrays) -> Arrays:

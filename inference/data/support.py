@@ -236,6 +236,10 @@ def _is_binary(array: NDArray[Any]) -> bool:
 
 
 def _parts(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """Rows of an array in turn, so few that a comparison of them takes little memory."""
+    """Rows of an array in turn, so few that a comparison of them takes little memory.
+
+    A single number is a row.
+    """
+    array = np.atleast_1d(array)
     rows = max(1, _ENTRIES * len(array) // max(1, array.size))
     return (part for (part,) in cut((array,), rows))

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from inference.data.arrays import array_id, as_arrays, is_array, refuse_mock
-from inference.data.call import batch_from, is_table, leaves_of, rows_of
+from inference.data.call import are_calls, batch_from, is_table, leaves_of, rows_of
 from inference.data.pair_arrays import as_scored, check_arrays, is_of_the_zoo, precision_of
 from inference.data.rows import Arrays
 from inference.data.unpaired import Unpaired
@@ -191,10 +191,11 @@ def _is_one_call(pair: Any, data: Any) -> bool:
     """Whether data are the arguments of one call, and not a sequence of batches.
 
     A tuple is, unless all that it holds are tuples and lists, which are batches. A list is that
-    holds numbers, or rows of them of one length: a table.
+    holds numbers, or rows of them of one length: a table; but tuples of as many numbers as the
+    model cannot do without are batches.
     """
     if is_array(data) or is_table(data):
-        return True
+        return not (isinstance(data, list) and are_calls(pair, data))
     if is_of_the_zoo(pair):
         return isinstance(data, tuple) and any(map(is_array, data))
     if isinstance(data, dict):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import ObjectiveError, PairError
-from inference.likelihood.importance_sampling import check_scored
+from inference.likelihood.conditions import check_scored
 from inference.program.engine import Engine
 from inference.program.per_datum import check_rows
 
@@ -35,7 +35,7 @@ def effective_sample_sizes(
     """
     try:
         check_rows(backend.structure(pair, batch), len(batch[0]), "effective_sample_sizes")
-        check = check_scored("effective_sample_sizes", batch)
+        check = check_scored("effective_sample_sizes", batch, weighed=True)
         weights = backend.log_weights(pair, check, batch, seed)
     except (ObjectiveError, PairError):
         return dict.fromkeys(counts, float("nan"))

@@ -12,7 +12,7 @@ from inference.data.rows import cut
 from inference.data.support import check_support
 from inference.descriptions import shown
 from inference.errors import ArgumentError, DataError
-from inference.likelihood.importance_sampling import check_scored
+from inference.likelihood.conditions import check_scored
 from inference.likelihood.importance_weights import LogSums, weigh
 from inference.pairs import explaining, fitted_on
 from inference.program.engine import Engine
@@ -87,7 +87,7 @@ def classify(
         log_probs = [backend.guide_log_probs(pair, chunk, site) for chunk in chunks]
         return np.exp(np.concatenate(log_probs).astype(np.float64))
     check_rows(structure, len(head[0]), "classify")
-    check = check_scored("classify", (array,))
+    check = check_scored("classify", (array,), weighed=True)
     weights = backend.log_weights(pair, check, head, int(seed))
     scores = []
     for y in range(classes):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import html
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from inference.arguments import check_count, check_one_of, check_positive
 from inference.data.rows import FEW, Arrays, cut, first_rows
 from inference.data.support import check_support
-from inference.errors import ArgumentError, ObjectiveError, PairError, ZooError
+from inference.errors import ArgumentError, PairError, ZooError
+from inference.likelihood.conditions import check_scored
 from inference.likelihood.importance_weights import LogSums, weigh
 from inference.likelihood.partition import check_annealed, check_no_base
 from inference.likelihood.spread import over_data, said_of
@@ -159,7 +159,7 @@ def log_likelihood(
         check_support(structure, arrays, "x")
         found = [backend.log_evidence(pair, *batch) for batch in cut(arrays, chunk_size)]
         return _estimate(np.concatenate(found).astype(np.float64), "exact", 0.0, 0.0)
-    scored = check_scored("log_likelihood", arrays, num_particles)
+    scored = check_scored("log_likelihood", arrays, num_particles, weighed=True)
     if not any(site.plates for site in structure.observed):  # a part may be no series of its own
         structure.check_observed()
         check_rows(structure, len(head[0]), "log_likelihood")
@@ -242,57 +242,20 @@ def seen_on(backend: Engine, pair: Any, arrays: Arrays) -> tuple[Structure, Arra
             return structure(arrays), arrays
         except Exception:
             raise error from error.__cause__
-    if len(few[0]) < len(arrays[0]) and not _has_weights(found):
+    if len(few[0]) < len(arrays[0]) and not _has_weights(found, len(few[0])):
         with contextlib.suppress(Exception):  # an autoguide has the plates that it began with
             whole = structure(arrays)
-            if _has_weights(whole):
+            if _has_weights(whole, len(arrays[0])):
                 return whole, arrays
     return found, few
 
 
-def _has_weights(structure: Structure) -> bool:
+def _has_weights(structure: Structure, rows: int) -> bool:
     try:
         structure.check_match()
         structure.check_likelihood("log_likelihood")
+        if not is_one_datum(structure, rows):
+            check_rows(structure, rows, "log_likelihood")
     except ZooError:
         return False
     return True
-
-
-def check_scored(what: str, arrays: Arrays, num_particles: int = 1) -> Callable[[Structure], None]:
-    """Refuses a structure without weights per datum, and data outside of its supports.
-
-    Args:
-        what: wants the weights; named in errors.
-        arrays: all of the data.
-        num_particles: how many draws are weighed against each other.
-    """
-
-    def check(structure: Structure) -> None:
-        structure.check_match()
-        structure.check_observed()
-        structure.check_takes_all(what)
-        structure.check_likelihood(what)
-        check_spread(structure, what, num_particles)
-        check_support(structure, arrays, "x")
-
-    return check
-
-
-def check_spread(structure: Structure, what: str, num_particles: int) -> None:
-    """Refuse several draws of a guide that is certain of a latent of finitely many values.
-
-    One alone is that of the bound.
-
-    Raises:
-        ObjectiveError: naming the latent.
-    """
-    for site in structure.proposals if num_particles > 1 else ():
-        own = structure.model.get(site.name)
-        if site.point and own is not None and own.normalised and own.discrete:
-            raise ObjectiveError(
-                f"{what} weighs draws of the guide, but the guide's {site.name!r} is one value of "
-                "a discrete latent: all draws are alike, and their mean weight is log p(x, z) at "
-                "it, however many there are. Use bound_parts(pair, x), which says that it is a "
-                "bound."
-            )

@@ -21,6 +21,7 @@ from inference.objectives.requirements import Requirement
 from inference.objectives.spelling import unusual
 from inference.program.batches import leading
 from inference.program.phases import Phase
+from inference.program.structure import NothingDrawnError
 from inference.program.surrogate import Surrogate
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Objective(Surrogate):
         beside: what they are, in words.
         owns: whether the objective has parameters or state of its own.
         turn: the name of the phase that it is made for; None: everybody learns.
+        among_others: whether a batch may draw nothing of what it is for, such as a batch whose
+            labels are known, because an earlier batch of the run does.
     """
 
     needs: ClassVar[tuple[Requirement, ...]]
@@ -71,6 +74,7 @@ class Objective(Surrogate):
     owns: bool = False
     beside: ClassVar[str] = ""
     turn: str | None = None
+    among_others: bool = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -96,7 +100,11 @@ class Objective(Surrogate):
             ObjectiveError: naming the site and what would work.
         """
         for requirement in self.needs:
-            requirement.check(self, structure)
+            try:
+                requirement.check(self, structure)
+            except NothingDrawnError:
+                if not self.among_others:
+                    raise
 
     def check_beside(self, array: NDArray[Any], name: str = "data") -> None:
         """Refuse an array of the objective's own that it would learn something wrong from.
@@ -138,6 +146,12 @@ class Objective(Surrogate):
         """The objective for the steps of the phase of that name; for everybody's of None."""
         twin = copy.copy(self)
         twin.turn = phase
+        return twin
+
+    def for_later_batches(self) -> Self:
+        """The objective for batches after the first, which may draw less than that one."""
+        twin = copy.copy(self)
+        twin.among_others = True
         return twin
 
     def symptom(self, carried: Mapping[str, Any]) -> str:

@@ -7,6 +7,10 @@ over the draws z_s that have no gradient of their own.
 
 The score of a draw is that of its log q as such: scales and masks belong to the costs. Of the
 costs each score sees those that its draw can change, entry by entry in the plates that they share.
+Its own log p(z_s) - log q(z_s) is among these at the value drawn, where KL(q || p) is known, too:
+with the other costs it is nearly constant where the guide is good, so that its noise is less than
+that of the others alone. The divergence takes its place for the model's parameters, and for the
+scores of draws before.
 A draw that the model cannot have made costs infinitely much: the bound says so, and its score is
 left out, since no gradient has the size for it.
 
@@ -70,10 +74,20 @@ def score_terms(
     ]
     total: Any = 0.0
     for name, log_q in draws.cells.scores.items():
-        signal = control(name, possible(program, downstream(program.structure, costs, name)))
+        own = _own_costs(draws, name, weights or {})
+        seen = [*costs, *(Cost(o.side, o.site, program.stop(o.value)) for o in own)]
+        signal = control(name, possible(program, downstream(program.structure, seen, name)))
         term = program.stop(signal) * gradient_only(program, log_q)
         total = total + program.structure.gather(term)
     return total
+
+
+def _own_costs(draws: Draws, name: str, weights: Weights) -> Iterator[Cost]:
+    """What a site's own value costs, entry by entry, where its divergence is among the costs."""
+    if draws.cells is not None and name in draws.divergences:
+        weight = weights.get(name)
+        yield Cost("model", name, _times(weight, draws.cells.log_p_sites[name]))
+        yield Cost("guide", name, -_times(weight, draws.cells.log_q_sites[name]))
 
 
 def _costs(source: Draws | Cells, draws: Draws, weights: Weights) -> Iterator[Cost]:

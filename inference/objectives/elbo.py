@@ -27,9 +27,9 @@ class ELBO(Objective):
     Its gradient goes through the draws where they are reparameterised. A site z_s without a
     reparameterised draw adds the score-function term stop(c_s) * log q(z_s | x), where c_s are the
     terms of log w that the draw can change: those downstream of it, in its own plates. That is
-    unbiased and noisy. With a closed form of KL(q || p) the divergence is not sampled; in a
-    hierarchy that is done only for sites where it is valid (the model's parents of z are drawn
-    before z by the guide).
+    unbiased and noisy. With a closed form of KL(q || p) the divergence is not sampled, but in the
+    score of its own site, where that is less noisy; in a hierarchy it is done only for sites where
+    it is valid (the model's parents of z are drawn before z by the guide).
 
     `beta`, `warmup_steps` and `free_bits` change what is learnt, not what is reported: the value
     is that of the plain ELBO (beta = 1), so that curves can be compared. Latents outside the

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from inference.arguments import check_seed
 from inference.data.rows import FEW, Arrays, Chunk, chunks
 from inference.errors import DivergenceError
-from inference.likelihood.importance_sampling import check_scored, seen_on
+from inference.likelihood.conditions import check_scored
+from inference.likelihood.importance_sampling import seen_on
 from inference.pairs import fitted_on
 from inference.program.draws import Draws
 from inference.program.engine import Engine

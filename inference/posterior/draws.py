@@ -12,7 +12,7 @@ from inference.arguments import check_count, check_seed
 from inference.data.arrays import array_id
 from inference.data.support import check_support
 from inference.descriptions import describe_pair, shown, versions
-from inference.errors import ArgumentError
+from inference.errors import ArgumentError, PairError
 from inference.pairs import explaining, fitted_on
 from inference.posterior.arviz import inference_data
 from inference.program.posterior_scores import check_whole, propose_nothing
@@ -88,8 +88,15 @@ def to_arviz(
     drawn = explaining(
         lambda rows: backend.guide_draws(pair, check, rows, num_draws, seeds[0]), arrays
     )
-    scored = backend.score_draws(pair, arrays, drawn.latents, num_draws, seeds[1])
-    prior, prior_predictive = backend.prior_draws(pair, arrays, num_draws, seeds[2])
+    try:
+        scored = backend.score_draws(pair, arrays, drawn.latents, num_draws, seeds[1])
+        prior, prior_predictive = backend.prior_draws(pair, arrays, num_draws, seeds[2])
+    except (AssertionError, NotImplementedError) as error:
+        raise PairError(
+            f"to_arviz draws data from the model, which fails: {type(error).__name__}"
+            f"{f': {error}' if str(error) else ''}. A distribution may score what it cannot draw, "
+            "such as a series without its duration=; give it that, or a sample()."
+        ) from error
     return inference_data(
         backend.structure(pair, arrays),
         {site: value[None] for site, value in drawn.latents.items()},

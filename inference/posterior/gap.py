@@ -18,7 +18,8 @@ from inference.likelihood.annealing import (
     AnnealedEstimate,
     annealed_importance_sampling,
 )
-from inference.likelihood.importance_sampling import Estimate, check_scored, log_likelihood
+from inference.likelihood.conditions import check_scored
+from inference.likelihood.importance_sampling import Estimate, log_likelihood
 from inference.likelihood.spread import over_draws
 from inference.objectives import RLOO, STL
 from inference.pairs import explaining
@@ -213,7 +214,7 @@ def _label(reference: Any, num_draws: int) -> str:
 
 def _freed(backend: Engine, pair: Any, arrays: Arrays) -> FreedGuide:
     """The engine's guide with parameters of its own for each datum."""
-    check = check_scored("gap_decomposition", arrays)
+    check = check_scored("gap_decomposition", arrays, weighed=True)
     head = first_rows(arrays)
     return explaining(lambda rows: backend.FreedGuide(pair, check, rows), head)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.data.call import unpacked
+from inference.data.call import as_called, unpacked
 from inference.data.rows import Arrays
 from inference.pairs import explaining, fitted_on
 from inference.program.engine import Engine
@@ -42,8 +42,7 @@ def latent_means_at(
     fitted: Any, given: tuple[Any, ...], seed: int, what: str
 ) -> dict[str, NDArray[Any]]:
     """The same, given whatever the pair takes: numbers, dictionaries, arguments by name."""
-    given = unpacked(given)
-    found = fitted_on(fitted, given[0] if len(given) == 1 else given)
+    found = fitted_on(fitted, as_called(getattr(fitted, "pair", fitted), unpacked(given)))
     return latent_means(found.backend, found.pair, found.arrays, seed, what)
 
 

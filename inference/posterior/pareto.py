@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count
 from inference.errors import DivergenceError
-from inference.likelihood.importance_sampling import check_spread
+from inference.likelihood.conditions import check_points, check_spread
 from inference.pairs import explaining
 from inference.posterior.chunks import chunked, looked_at, understood
 from inference.posterior.psis import pareto_shapes
@@ -105,6 +105,7 @@ def psis_k_hat(
     backend, pair, arrays = understood(pair, x, seed=seed, engine=engine)
     head, check, structure = looked_at(backend, pair, arrays, "psis_k_hat")
     check_spread(structure, "psis_k_hat", num_particles)
+    check_points(structure, "psis_k_hat")
     densities = explaining(lambda rows: backend.site_densities(pair, check, rows, int(seed)), head)
     shapes = []
     for _, draws in chunked(arrays, num_particles, chunk_size, densities, head):

@@ -14,7 +14,7 @@ from inference.data.arrays import as_array
 from inference.data.rows import Arrays, slices
 from inference.descriptions import shown
 from inference.errors import ArgumentError, DataError, ObjectiveError
-from inference.likelihood.importance_sampling import check_scored
+from inference.likelihood.conditions import check_scored
 from inference.pairs import explaining
 from inference.posterior.chunks import passed, understood
 from inference.program.posterior_scores import check_whole

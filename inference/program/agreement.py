@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from inference.errors import PairError
+from inference.errors import ObjectiveError, PairError
 from inference.program.densities import miscounted
 from inference.program.layout import Layout
 from inference.program.scales import scale_shape
@@ -114,6 +114,20 @@ class Agreement(Layout):
             for site in sites.values():
                 if said := miscounted(site, part, of_data):
                     raise PairError(said)
+
+    def check_drawn_by_model(self, objective: str) -> None:
+        """Check that the model can draw its latents.
+
+        Raises:
+            ObjectiveError: naming the first whose prior is no distribution.
+        """
+        for site in self.latents:
+            if site.flat == "improper":
+                raise ObjectiveError(
+                    f"{objective} needs draws of the model's latents, but the prior of "
+                    f"{site.name!r} is improper (ImproperUniform), and nothing can be drawn from "
+                    "it. Give it a distribution, or use ELBO(), which only scores it."
+                )
 
     def check_scales(self) -> Self:
         """Check that scales fit their sites, and return the structure.

@@ -37,7 +37,10 @@ class Form:
     @property
     def plain(self) -> bool:
         """Whether the arrays are the arguments by position, and there are no others."""
-        return not self.kwargs and self.args == tuple(map(Slot, range(len(self.args))))
+        slots = map(Slot, range(len(self.args)))
+        return not self.kwargs and all(
+            type(arg) is Slot and arg == slot for arg, slot in zip(self.args, slots, strict=True)
+        )
 
     def fill(
         self, arrays: tuple[Any, ...], convert: Callable[[Any], Any] = lambda array: array

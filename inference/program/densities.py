@@ -22,6 +22,19 @@ def repeated_value(name: str, came: Shape, batch: Shape, event: Shape, whole: Sh
     )
 
 
+def does_not_fit(site: Site) -> str:
+    """What is said of an observed value that does not broadcast with its distribution, if so."""
+    whole, value = site.batch_shape + site.event_shape, site.value_shape or ()
+    pairs = zip(whole[::-1], value[::-1], strict=False)
+    if all(one == other or 1 in (one, other) for one, other in pairs):
+        return ""
+    return (
+        f"{site.name!r} is given a value of shape {value}, but its distribution has batch shape "
+        f"{site.batch_shape} and event shape {site.event_shape}; give the plates around it the "
+        "sizes of the batch, and the distribution one event for each row."
+    )
+
+
 def outside_plates(name: str, part: str, batch: Shape, dim: int) -> str:
     """What is said of a batch dimension that no plate covers."""
     return (
@@ -36,15 +49,18 @@ def miscounted(site: Site, part: str, of_data: Iterable[Plate]) -> str:
 
     Batch dimensions outside of all plates are summed, which is right where each entry has a value
     of its own, as in a matrix of weights. It is wrong where one value meets several of them, and
-    where the rows of the data lie in such a dimension, with their plate around another one.
+    where the rows of the data lie in such a dimension, with their plate around another one, or in
+    the event. What does not broadcast at all is said, too.
 
     Args:
         site: the site.
         part: `"model"` or `"guide"`.
         of_data: the plates around all observed sites.
     """
-    if site.density_shape is None or site.value_shape is None:
+    if site.value_shape is None:
         return ""
+    if site.density_shape is None:
+        return does_not_fit(site) if site.observed else ""
     events = len(site.event_shape)
     value = site.value_shape[: len(site.value_shape) - events]
     rank = max(len(site.density_shape), len(value))
@@ -54,7 +70,10 @@ def miscounted(site: Site, part: str, of_data: Iterable[Plate]) -> str:
     outside = [dim for dim in dims if density[dim] > 1 and dim not in covered]
     repeated = [dim for dim in dims if density[dim] > 1 and own[dim] == 1]
     constant = site.observed and math.prod(site.value_shape) == 1  # obs=torch.tensor(1.0)
-    if outside and repeated and not constant:
+    # Rows that became a part of the event, each of which meets the whole batch.
+    rows = {plate.dim for plate in site.plates if site.value_shape[:1] == (plate.size,)}
+    again = site.argument is not None and not value and bool(rows & set(repeated))
+    if ((outside and repeated) or again) and not constant:
         whole = site.density_shape + site.event_shape
         return repeated_value(
             site.name, site.value_shape, site.batch_shape, site.event_shape, whole
@@ -64,3 +83,20 @@ def miscounted(site: Site, part: str, of_data: Iterable[Plate]) -> str:
         outside = [dim for dim in outside if dim == -len(value)]  # where the rows are
     wrong = [dim for dim in outside if density[dim] in sizes and len(value) > 1]
     return outside_plates(site.name, part, site.density_shape, wrong[0]) if wrong else ""
+
+
+def fills_plates(site: Site, value: tuple[int, ...], density: tuple[int, ...]) -> bool:
+    """Whether data fill the plates around them, though their law has no such dimensions.
+
+    Under `plate("data")`, which has no size, Pyro leaves a distribution as it is.
+
+    Args:
+        site: the site.
+        value: the shape of what it observes.
+        density: the shape of its log density.
+    """
+    sizes = {plate.dim: plate.size for plate in site.plates}
+    own = (1,) * (len(density) - len(site.batch_shape)) + site.batch_shape
+    dims = zip(range(-len(density), 0), density, strict=True)
+    fill = all(size in (own[dim], sizes.get(dim)) for dim, size in dims)
+    return site.observed and value == density + site.event_shape and fill

@@ -75,6 +75,20 @@ def ranks_of(law: Any) -> Any:
     return np.ascontiguousarray(ranks) if isinstance(ranks, (list, np.ndarray)) else ranks
 
 
+def flatness(fn: Any, mask: Any = None) -> str:
+    """Why a law has a density of one everywhere, as `Site.flat` says it; empty if it has not.
+
+    Args:
+        fn: the distribution.
+        mask: that of handlers around it, where the library keeps it apart.
+    """
+    parts = list(unwrapped(fn))
+    if any(type(part).__name__ == "ImproperUniform" for part in parts):
+        return "improper"
+    masks = [mask, *(vars(part).get("_mask") for part in parts if hasattr(part, "__dict__"))]
+    return "masked" if any(each is False for each in masks) else ""
+
+
 def support_of(fn: Any) -> Any:
     """The constraint on a distribution's values; None where it does not say."""
     try:

@@ -50,8 +50,8 @@ class Engine(Protocol):
 
     # pairs and their parameters
 
-    def on_arrays(self, pair: Any, form: Form) -> Any:
-        """The pair as one whose model and guide take the arrays of a batch alone."""
+    def on_arrays(self, pair: Any, form: Form, rows: Rows = ()) -> Any:
+        """The pair on a batch's arrays alone; looks at it on `rows` leave no trace in functions."""
         ...
 
     def precision(self, pair: Any) -> type[np.floating[Any]]:

@@ -228,6 +228,13 @@ class Probe(Protocol):
         """Parameters that a part of the pair uses only where gradients are switched off."""
         ...
 
+    def children_left_out(self, unused: Collection[str]) -> set[str]:
+        """Those of some unused parameters that came with an object which is registered whole.
+
+        The pair's functions are methods of it, and use nothing of the parts that these belong to.
+        """
+        ...
+
     def networks_used(self, names: Collection[str]) -> tuple[set[str], set[str]]:
         """Of networks that the pair holds those that it uses with gradients, and without."""
         ...

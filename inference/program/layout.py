@@ -26,6 +26,7 @@ class Layout:
         kept: how many arrays at the end of a batch the pair is not given: see `Objective.keeps`.
         varying: sites that the guide has in some draws on these rows and not in others.
         outside: latents that no importance weight is of: see `nested`.
+        fixed: points of the guide that are at the same values in all draws on these rows.
         rows: how many rows the arrays have that it was found on; 1 where there are none.
         on: the structure of the same pair on other rows, given as arrays; None while a step is
             being compiled.
@@ -38,6 +39,7 @@ class Layout:
     kept: int = 0
     varying: frozenset[str] = frozenset()
     outside: frozenset[str] = frozenset()
+    fixed: frozenset[str] = frozenset()
     rows: int = 1
     on: Callable[[tuple[Any, ...]], Any] | None = field(default=None, repr=False, compare=False)
 

@@ -270,6 +270,7 @@ class Likelihood(Agreement):
         """
         self.check_apart(what)
         self.check_weights(what)
+        self._check_proper(what)
         if self.odd_scale is not None:
             name, why = self.odd_scale
             raise ObjectiveError(
@@ -277,3 +278,20 @@ class Likelihood(Agreement):
                 f"its sites share, but site {name!r} {why}. Take the scale out of the program, or "
                 "put all sites of a datum, in model and guide, under it."
             )
+
+    def _check_proper(self, what: str) -> None:
+        """Check that no latent has a density of one everywhere, beside a guide that has another.
+
+        Unless a site that observes no argument may give it one, as those of `SplitReparam` do.
+        """
+        if any(site.argument is None and site.factor is None for site in self.observed):
+            return
+        for site in self.weighed:
+            guide = self.guide.get(site.name)
+            if site.flat and not site.observed and not (guide is not None and guide.flat):
+                kind = "improper" if site.flat == "improper" else "masked away"
+                raise ObjectiveError(
+                    f"{what} is about the likelihood of a datum, but the prior of latent "
+                    f"{site.name!r} is {kind}: over all its values it has no integral, and p(x) "
+                    "none over x. Give it a distribution; ELBO() trains the pair as it is."
+                )

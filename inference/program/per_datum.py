@@ -28,10 +28,10 @@ def check_rows(structure: Structure, rows: int, what: str) -> None:
     sizes = (f"{plate.name!r} of size {_cells(structure, plate)}" for plate in plates)
     named = ", ".join(sizes) or "no plate"
     raise ObjectiveError(
-        f"{what} needs a weight for each of {rows} rows, but around all sites there is {named}. "
-        "Open one plate('data', len(x)) around the sites of one datum, and make the dimensions "
-        "within a datum part of the event with .to_event(). (Where all rows are one datum, such as "
-        "a series, log_likelihood takes a plate('data', 1).)"
+        f"{what} needs a weight for each row, but around all sites of {rows} rows there is "
+        f"{named}. Open one plate('data', len(x)) around the sites of one datum, and make the "
+        "dimensions within a datum part of the event with .to_event(). (Where all rows are one "
+        "datum, such as a series, log_likelihood takes a plate('data', 1).)"
     )
 
 

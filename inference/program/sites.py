@@ -92,6 +92,8 @@ class Site:
         direct: what of a guide's point or factor is computed of parameters themselves, and not only
             of draws before it, among `"value"` and `"density"`: such a guide tells its parameters'
             part through draws from that through log q no longer apart.
+        flat: why its density is one everywhere: `"improper"`, of a law that cannot be drawn from
+            either, or `"masked"`, all of it; empty of other sites.
     """
 
     name: str
@@ -130,6 +132,7 @@ class Site:
     angle: bool = False
     stepwise: bool = False
     direct: frozenset[str] = frozenset()
+    flat: str = ""
 
     @property
     def whole_shape(self) -> tuple[int, ...]:

@@ -11,6 +11,10 @@ from inference.errors import ObjectiveError
 from inference.program.likelihood import Likelihood
 
 
+class NothingDrawnError(ObjectiveError):
+    """A batch draws nothing of what an objective is for, which other batches of its run may."""
+
+
 @dataclass(frozen=True)
 class Structure(Likelihood):
     """The sites of a model and its guide, with checks of what is asked of them.
@@ -43,7 +47,7 @@ class Structure(Likelihood):
         self.check_local(objective)
         scored = [site for site in self.proposals if not site.reparameterised]
         if not scored:
-            raise ObjectiveError(
+            raise NothingDrawnError(
                 f"{objective} is for discrete draws, but every draw of the guide is "
                 "reparameterised. Use ELBO(), which goes through the draws."
             )
@@ -71,6 +75,7 @@ class Structure(Likelihood):
         """
         self.check_draws(objective)
         self._check_unsteered(objective)
+        self.check_drawn_by_model(objective)
         for site in self.proposals:
             if site.point:
                 raise ObjectiveError(
@@ -106,7 +111,7 @@ class Structure(Likelihood):
                 if known
                 else "CD(), which learns a density up to a constant without a guide"
             )
-            raise ObjectiveError(
+            raise NothingDrawnError(
                 f"{objective} is about the guide's draws, and this guide draws nothing; use "
                 f"{remedy}."
             )
@@ -145,6 +150,7 @@ class Structure(Likelihood):
                 "observes the pair's first argument as it is; pass it to a sample statement with "
                 "obs=."
             )
+        self.check_drawn_by_model(objective)
         chained = next((site for site in self.model.values() if site.kernel), None)
         if chained is not None and not up_to_a_constant:
             raise ObjectiveError(

@@ -55,9 +55,14 @@ def begin(
         check_support(structure, settings.valid, "the validation data", strict=False)
     if isinstance(source, BatchSource):
         looks = {_kind(first): structure}
-        source.check = partial(_check_batch, trainer, objective, looks)
+        source.check = partial(_check_batch, trainer, for_later_batches(objective), looks)
     trainer.start(first)
     return source, structure
+
+
+def for_later_batches(objective: Any) -> Any:
+    """A loss as it is asked about batches of which the first was found to be right."""
+    return objective.for_later_batches() if isinstance(objective, Objective) else objective
 
 
 def _require(objective: Any, structure: Structure) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_flag, check_seed
 from inference.data.arrays import as_array
-from inference.data.call import unpacked
+from inference.data.call import as_called, unpacked
 from inference.data.pair_arrays import check_arrays, is_of_the_zoo, precision_of, scored_arrays
 from inference.data.support import check_askable
 from inference.engines import load_engine
@@ -235,10 +235,9 @@ class Run:
         from inference.posterior.draws import to_arviz
 
         attrs = {"objective": self.spec["objective"], "trained_on": self.spec["data"]["id"]}
-        engine, given = self.spec["pair"]["engine"], unpacked(x)
-        named: Any = given[0] if len(given) == 1 and isinstance(given[0], dict) else given
+        engine, given = self.spec["pair"]["engine"], as_called(self.pair, unpacked(x))
         return to_arviz(
-            self.pair, named, num_draws=num_draws, seed=seed, engine=engine, attrs=attrs
+            self.pair, given, num_draws=num_draws, seed=seed, engine=engine, attrs=attrs
         )
 
     def critic(self, *batch: ArrayLike) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from inference.program.structure import Structure
 from inference.program.trainer import Settings, Trainer
 from inference.training.checkpoints import Checkpoint
 from inference.training.diagnosis import culprit
-from inference.training.first_batch import begin
+from inference.training.first_batch import begin, for_later_batches
 from inference.training.folder import RunFolder
 from inference.training.loop import Loop
 from inference.training.run import Run
@@ -50,7 +50,8 @@ class Task:
         show: bool | str,
     ) -> Run:
         """Train until the budget is spent, from a checkpoint if there is one."""
-        trainer = load_engine(self.engine).Trainer(self.pair, self.objective, self.settings)
+        trained = for_later_batches(self.objective)  # the first is asked about in `begin`
+        trainer = load_engine(self.engine).Trainer(self.pair, trained, self.settings)
         state = State() if checkpoint is None else State.from_dict(checkpoint.progress)
         with trainer.running():
             source, structure = begin(

@@ -3,6 +3,7 @@
 from inference.engines.numpyro.annealing import Annealer
 from inference.engines.numpyro.checking import Probe
 from inference.engines.numpyro.completion import complete
+from inference.engines.numpyro.copies import on_arrays
 from inference.engines.numpyro.devices import device_name
 from inference.engines.numpyro.evaluation import (
     ask,
@@ -25,7 +26,6 @@ from inference.engines.numpyro.gradients import (
 from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.latent_completion import complete_with_latents
 from inference.engines.numpyro.mcmc import nuts
-from inference.engines.numpyro.pairs import on_arrays
 from inference.engines.numpyro.parameters import parameters, params, rebuild
 from inference.engines.numpyro.posterior_scores import guide_draws, prior_draws, score_draws
 from inference.engines.numpyro.precision import precision

@@ -181,6 +181,11 @@ class Probe(Recorder):
         del part
         return set()
 
+    def children_left_out(self, unused: Collection[str]) -> set[str]:
+        """None: what a NumPyro program registers is a network, not the object of its methods."""
+        del unused
+        return set()
+
     def networks_used(self, names: Collection[str]) -> tuple[set[str], set[str]]:
         """Of networks that the pair holds those that it uses with gradients, and without."""
         return set(names), set()

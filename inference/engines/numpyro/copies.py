@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from jax import random
+from numpyro.handlers import block, seed
+
 from inference.engines.numpyro.autoguides import Untouched, unprepared
-from inference.engines.numpyro.pairs import parts
-from inference.program.batches import OnArrays, whole
+from inference.engines.numpyro.pairs import as_array, parts
+from inference.engines.numpyro.pairs import on_arrays as on_these
+from inference.program.batches import Form, OnArrays, whole
 
 
 def untouched_parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -23,3 +27,22 @@ def untouched_parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     twin = Untouched(whole(guide), new)
     on = guide if isinstance(guide, OnArrays) else None
     return model, twin if on is None else OnArrays(twin, on.form, on.convert)
+
+
+def on_arrays(pair: Any, form: Form, rows: tuple[Any, ...] = ()) -> Any:
+    """The pair as one whose model and guide take the arrays of a batch alone.
+
+    Args:
+        pair: the pair.
+        form: how the arrays make up what model and guide take.
+        rows: all rows that it is then asked about. What runs on them make of an autoguide among
+            bare functions, which has not run yet, is kept apart.
+    """
+    pair = on_these(pair, form)
+    if not rows or not isinstance(pair, tuple):
+        return pair
+    twin = untouched_parts(pair)
+    if twin != pair:
+        with block():
+            seed(twin[1], random.PRNGKey(0))(*map(as_array, rows))
+    return twin

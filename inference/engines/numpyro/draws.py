@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.divergences import divergence
@@ -95,7 +95,13 @@ def sum_of(terms: Iterable[Array]) -> Array:
 def _exact(frames: Frames, guide_trace: Trace, model_trace: Trace) -> dict[str, Array]:
     """KL(q || p) by site, where it is valid and known."""
     names = frames.structure.closed_form_sites()
-    known = ((name, divergence(guide_trace[name], model_trace[name])) for name in names)
+    scored = {site.name for site in scored_sites(frames)}
+
+    def held(site: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Without a gradient by q where the score has it."""
+        return {**site, "fn": lax.stop_gradient(site["fn"])} if site["name"] in scored else site
+
+    known = ((name, divergence(held(guide_trace[name]), model_trace[name])) for name in names)
     return {name: value for name, value in known if value is not None}
 
 

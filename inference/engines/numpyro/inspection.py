@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -26,12 +27,21 @@ from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.points import direct_parts
 from inference.engines.numpyro.scans import stepwise
-from inference.engines.numpyro.traces import Trace, samples, scale_of, traces
+from inference.engines.numpyro.traces import (
+    Trace,
+    parameters_in,
+    rows_in,
+    run,
+    samples,
+    scale_of,
+    traces,
+)
 from inference.program.angles import is_angle
 from inference.program.batches import kept_of, rows_among
 from inference.program.distributions import (
     any_order,
     comes_with_rows,
+    flatness,
     innermost,
     is_discrete,
     one_order,
@@ -64,7 +74,23 @@ def inspect(
     draws, kept = can_draw(model), kept_of(model)
     found = describe(*both, args, can_draw=draws, factors=factors, kwargs=kwargs, kept=kept)
     found = found.with_stepwise(stepwise(guide, both[0], args, kwargs))
-    return replace(found, on=on).with_direct(direct)
+    fixed = _fixed(guide, both[0], args, kwargs)
+    return replace(found, on=on, fixed=fixed).with_direct(direct)
+
+
+def _fixed(
+    guide: Callable[..., Any], guide_trace: Trace, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> frozenset[str]:
+    """Points of a guide that have the same values in two draws of the same rows."""
+    points = {n for n, s in samples(guide_trace) if isinstance(innermost(s["fn"]), Delta)}
+    if not points:
+        return frozenset()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        held = parameters_in(guide_trace) | rows_in(guide_trace)
+        again = run(guide, random.PRNGKey(1), args, kwargs, params=held).proposals
+    pairs = {n: (guide_trace[n]["value"], again[n]["value"]) for n in points & set(again)}
+    return frozenset(n for n, (one, other) in pairs.items() if bool(jnp.array_equal(one, other)))
 
 
 def describe(
@@ -172,6 +198,7 @@ def _site(
         is_nan=missing and _is_nan(site),
         point=isinstance(innermost(site["fn"]), Delta) or says(site["fn"], "point"),
         angle=is_angle(site["fn"]),
+        flat=flatness(site["fn"]),
     )
 
 

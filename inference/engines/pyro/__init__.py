@@ -3,6 +3,7 @@
 from inference.engines.pyro.annealing import Annealer
 from inference.engines.pyro.checking import Probe
 from inference.engines.pyro.completion import complete
+from inference.engines.pyro.copies import on_arrays
 from inference.engines.pyro.devices import device_name
 from inference.engines.pyro.evaluation import (
     ask,
@@ -25,7 +26,6 @@ from inference.engines.pyro.gradients import (
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.latent_completion import complete_with_latents
 from inference.engines.pyro.mcmc import nuts
-from inference.engines.pyro.pairs import on_arrays
 from inference.engines.pyro.parameters import parameters, params, rebuild
 from inference.engines.pyro.posterior_scores import guide_draws, prior_draws, score_draws
 from inference.engines.pyro.precision import precision

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from inference.engines.pyro.evaluation import log_evidence
 from inference.engines.pyro.factors import sources
 from inference.engines.pyro.inspection import describe, inspect
-from inference.engines.pyro.parameters import unconstrained
+from inference.engines.pyro.parameters import children_left_out, unconstrained
 from inference.engines.pyro.particles import obstacle, vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.records import Recorder, held_at, tensors
@@ -155,6 +155,10 @@ class Probe(Recorder):
         """Parameters that a part of the pair uses only where gradients are switched off."""
         uses = self._uses(part, {id(t): n for n, t in unconstrained(self.pair).items()})
         return uses.off - uses.on
+
+    def children_left_out(self, unused: Collection[str]) -> set[str]:
+        """See `inference.program.instruments.Probe.children_left_out`."""
+        return children_left_out(self.pair, set(unused))
 
     def networks_used(self, names: Collection[str]) -> tuple[set[str], set[str]]:
         """Of networks that the pair holds those that it uses with gradients, and without."""

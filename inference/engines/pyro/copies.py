@@ -6,13 +6,16 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import pyro
 import torch
 from pyro.contrib.easyguide import EasyGuide
 from pyro.infer.autoguide.guides import AutoGuide
 
+from inference.engines.pyro.isolation import random_states
 from inference.engines.pyro.pair_networks import networks
-from inference.engines.pyro.pairs import StoredPair, parts
-from inference.program.batches import OnArrays, whole
+from inference.engines.pyro.pairs import StoredPair, as_tensor, parts
+from inference.engines.pyro.pairs import on_arrays as on_these
+from inference.program.batches import Form, OnArrays, whole
 
 
 def untouched_parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -27,6 +30,27 @@ def untouched_parts(pair: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
         on = guide if isinstance(guide, OnArrays) else None
         return model, twin if on is None else OnArrays(twin, on.form, on.convert)
     return model, guide
+
+
+def on_arrays(pair: Any, form: Form, rows: tuple[Any, ...] = ()) -> Any:
+    """The pair as one whose model and guide take the arrays of a batch alone.
+
+    Args:
+        pair: the pair.
+        form: how the arrays make up what model and guide take.
+        rows: all rows that it is then asked about. What runs on them make of bare functions,
+            parameters in Pyro's store and an autoguide that has not run yet, is kept apart.
+    """
+    known: Any = pyro.get_param_store().get_state()
+    pair = on_these(pair, form)
+    if not rows or not isinstance(pair, tuple):
+        return pair
+    twin = StoredPair(untouched_parts(pair), {key: dict(held) for key, held in known.items()})
+    if twin.wrapped != pair:
+        with random_states(), torch.no_grad(), pyro.validation_enabled(False):
+            torch.manual_seed(0)
+            twin.guide(*map(as_tensor, rows))
+    return twin
 
 
 def _copy(value: Any, memo: dict[int, Any] | None = None) -> Any:

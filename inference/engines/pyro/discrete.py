@@ -6,8 +6,11 @@ from typing import Any
 
 import pyro.distributions as dist
 import torch
+from pyro.distributions import constraints
 from pyro.distributions.util import scale_and_mask
 from torch import Tensor
+
+from inference.program.distributions import support_of
 
 _WRAPPERS = (
     torch.distributions.Independent,
@@ -28,6 +31,16 @@ def family(fn: Any) -> tuple[str, int]:
     ):
         return "one-hot", int(base.event_shape[-1])
     return "", 0
+
+
+def support(fn: Any) -> Any:
+    """The constraint on a distribution's values; None where it does not say.
+
+    Torch scores counts of any total under a multinomial, and Pyro's own programs rely on it.
+    """
+    if isinstance(_base(fn), torch.distributions.Multinomial):
+        return constraints.independent(constraints.nonnegative_integer, 1)
+    return support_of(fn)
 
 
 def logits(fn: Any) -> Tensor:

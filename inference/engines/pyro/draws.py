@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
+from pyro.distributions.util import detach
 from torch import Tensor
 
 from inference.engines.pyro import discrete
@@ -66,8 +67,13 @@ def _exact(
 ) -> dict[str, Tensor]:
     """KL(q || p) by site, where it is valid and known."""
     names = frames.structure.closed_form_sites()
-    known = ((name, divergence(guide_sites[name], model_sites[name])) for name in names)
+    known = ((name, divergence(_held(guide_sites[name]), model_sites[name])) for name in names)
     return {name: value for name, value in known if value is not None}
+
+
+def _held(site: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A guide's site for its divergence: without a gradient by q where the score has it."""
+    return site if site["fn"].has_rsample else {**site, "fn": detach(site["fn"])}
 
 
 class Lazy(Mapping[str, Tensor]):

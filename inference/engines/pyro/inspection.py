@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -41,12 +41,12 @@ from inference.program.containers import mapped
 from inference.program.distributions import (
     any_order,
     comes_with_rows,
+    flatness,
     innermost,
     is_discrete,
     one_order,
     says,
     sequential_part,
-    support_of,
 )
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw
@@ -68,22 +68,36 @@ def inspect(
         return inspect(model, guide, tensors, kwargs)
 
     found = look(model, guide, args, kwargs)[0]
-    return replace(found, on=on, varying=_varying(guide, args, kwargs, set(found.guide)))
+    return replace(found, on=on, **_over_draws(guide, args, kwargs, found))
 
 
-def _varying(
-    guide: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], known: set[str]
-) -> frozenset[str]:
-    """Sites that not all of some draws of the guide have: a branch that a draw decides."""
-    runs = [known]
+def _over_draws(
+    guide: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], found: Structure
+) -> dict[str, frozenset[str]]:
+    """What some draws of the guide, of the same rows, say of its sites.
+
+    `varying` are those that not all have: a branch that a draw decides. `fixed` are points that
+    have the same value in all.
+    """
+    runs, values = [set(found.guide)], dict[str, Tensor]()
+    fixed, rows = {name for name, site in found.guide.items() if site.point}, dict[str, Tensor]()
     with quietly(), untouched(guide):
         own, named = arguments(args, kwargs)
         for rng_seed in range(_DRAWS):
             torch.manual_seed(7 + rng_seed)
-            drawn = run(proposing(guide), own, named)
+            drawn = run(proposing(guide), own, named, values=rows)
             forget(transforms_of([drawn.trace]))
+            rows = drawn.rows
             runs.append(set(drawn.proposals))
-    return frozenset(set.union(*runs) - set.intersection(*runs))
+            now = {name: drawn.proposals[name]["value"] for name in fixed & runs[-1]}
+            fixed = {n for n, value in now.items() if n not in values or _same(value, values[n])}
+            values = now
+    varying = frozenset(set.union(*runs) - set.intersection(*runs))
+    return {"varying": varying, "fixed": frozenset(fixed)}
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.equal(one, other)
 
 
 def look(
@@ -146,11 +160,11 @@ def describe(
             model_trace.compute_log_prob()
             guide_trace.compute_log_prob()
     model = {name: _site(name, site, args, known.get(name)) for name, site in samples(model_trace)}
-    plates = {plate.name: plate for site in model.values() for plate in site.plates}
     guide = {name: _site(name, site, args) for name, site in samples(guide_trace)}
+    sizes = _sizes((*model.values(), *guide.values()))
     return Structure(
-        model=model,
-        guide={name: _sized(site, plates) for name, site in guide.items()},
+        model={name: _sized(site, sizes) for name, site in model.items()},
+        guide={name: _sized(site, sizes) for name, site in guide.items()},
         can_draw=can_draw,
         kept=kept,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
@@ -174,7 +188,7 @@ def _site(
     args: tuple[Any, ...],
     factor: tuple[str, ...] | None = None,
 ) -> Site:
-    support = support_of(site["fn"])
+    support = discrete.support(site["fn"])
     while (base := getattr(support, "base_constraint", None)) is not None:
         support = base
     given = site["infer"].get("given", site["value"])  # without what was filled in: see `filling`
@@ -219,12 +233,26 @@ def _site(
         is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),
         point=isinstance(innermost(site["fn"]), Delta) or says(site["fn"], "point"),
         angle=is_angle(site["fn"]),
+        flat=flatness(site["fn"], site["mask"]),
     )
 
 
-def _sized(site: Site, known: Mapping[str, Plate]) -> Site:
-    """A guide's site whose plates without a size, as `EasyGuide` makes them, have the model's."""
-    plates = (known.get(p.name, p) if p.size < 0 else p for p in site.plates)
+def _sizes(sites: Sequence[Site]) -> dict[str, Plate]:
+    """Plates by name; of one without a size, as in `plate("data")`, that of its largest site."""
+    stated = {p.name: p for site in sites for p in site.plates if p.size >= 0}
+    read: dict[str, Plate] = {}
+    for site in sites:
+        shape = site.batch_shape if site.density_shape is None else site.density_shape
+        for plate in site.plates:
+            if plate.size < 0 and len(shape) >= -plate.dim:
+                size = max(shape[plate.dim], read.get(plate.name, plate).size)
+                read[plate.name] = replace(plate, size=size, full_size=size)
+    return read | stated
+
+
+def _sized(site: Site, sizes: Mapping[str, Plate]) -> Site:
+    """A site whose plates without a size, as `EasyGuide` makes them, too, have that of others."""
+    plates = (sizes.get(p.name, p) if p.size < 0 else p for p in site.plates)
     return replace(site, plates=frozenset(plates))
 
 

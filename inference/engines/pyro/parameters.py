@@ -15,7 +15,7 @@ from pyro import poutine
 from inference.engines.pyro.copies import isolate
 from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pair_networks import networks
-from inference.engines.pyro.pairs import StoredPair, as_tensor
+from inference.engines.pyro.pairs import StoredPair, as_tensor, parts
 from inference.errors import RunFolderError
 from inference.program.batches import Form, plain_form
 from inference.program.program import OWNED
@@ -35,6 +35,28 @@ def unconstrained(pair: StoredPair) -> dict[str, torch.Tensor]:
         own = {id(tensor): uncompiled(name) for name, tensor in named}
     params = pyro.get_param_store()._params if pair._active else pair.store["params"]
     return {own.get(id(t), public_name(name)): t for name, t in params.items()}
+
+
+def children_left_out(pair: StoredPair, unused: set[str]) -> set[str]:
+    """Unused parameters of an object that is registered whole, by children that are not used.
+
+    The object is the one that model or guide is a method of: `pyro.module("name", self)`.
+    """
+    named = {id(tensor): name for name, tensor in unconstrained(pair).items()}
+    keys = {id(tensor): key for key, tensor in pair.store["params"].items()}
+    owners = [getattr(part, "__self__", None) for part in parts(pair.wrapped)]
+    found = set[str]()
+    for owner in (pair.wrapped, *owners):
+        if not isinstance(owner, torch.nn.Module):
+            continue
+        within = {f"$$${name}": keys.get(id(t), "") for name, t in owner.named_parameters()}
+        whole = all(key.endswith(name) for name, key in within.items())
+        if not whole or len({key.removesuffix(name) for name, key in within.items()}) != 1:
+            continue
+        for child in owner.children():
+            own = {named[id(tensor)] for tensor in child.parameters()}
+            found |= own if own <= unused else set()
+    return found
 
 
 def public_name(name: str) -> str:

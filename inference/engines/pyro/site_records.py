@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,9 +14,10 @@ from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
+from inference.engines.pyro import discrete
 from inference.program.angles import within_a_turn
 from inference.program.records import RecordedSite, calling_line, is_lent
-from inference.program.sites import Plate, Site
+from inference.program.sites import Site
 
 
 class Lines(Messenger):
@@ -69,7 +69,7 @@ def recorded(node: Mapping[str, Any], site: Site, lines: Mapping[str, str]) -> R
     while hasattr(base, "base_dist"):
         base = base.base_dist
     try:
-        named, support = dict(base.arg_constraints), fn.support
+        named, support = dict(base.arg_constraints), discrete.support(fn)
     except (NotImplementedError, AttributeError):
         named, support = {}, None
     invalid = tuple(
@@ -80,9 +80,8 @@ def recorded(node: Mapping[str, Any], site: Site, lines: Mapping[str, str]) -> R
         and not constraint.check(getattr(base, name)).all()
     )
     mask = True if node["mask"] is None else node["mask"]
-    plates = (dataclasses.replace(p, **_size(p, site)) for p in site.plates)
     return RecordedSite(
-        site=dataclasses.replace(site, plates=frozenset(plates)),
+        site=site,
         distribution=_distribution(fn),
         value=node["value"].numpy().copy(),
         log_prob=_scored(node).detach().numpy().copy(),
@@ -92,14 +91,6 @@ def recorded(node: Mapping[str, Any], site: Site, lines: Mapping[str, str]) -> R
         invalid=invalid,
         counted=(_counted(fn) & torch.as_tensor(mask)).numpy().copy(),
     )
-
-
-def _size(plate: Plate, site: Site) -> dict[str, int]:
-    """What a plate takes from the data where the program gives it no size."""
-    if plate.size > 0:
-        return {}
-    size = site.batch_shape[plate.dim]
-    return {"size": size, "full_size": size}
 
 
 def _supported(support: Any, value: Tensor, site: Site) -> NDArray[Any]:

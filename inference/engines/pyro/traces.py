@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import pyro
+import torch
 from pyro import poutine
 from pyro.distributions import Delta, MaskedDistribution, Unit
 from pyro.poutine.guide import GuideMessenger
@@ -176,8 +177,12 @@ def guide_samples(trace: poutine.Trace) -> list[tuple[str, Any]]:
 
 
 def whole_value(site: Mapping[str, Any]) -> Tensor:
-    """A site's value in the full shape of its distribution, batch and event."""
-    return site["value"].expand(site["fn"].batch_shape + site["fn"].event_shape)
+    """A site's value in the full shape of its distribution, batch and event.
+
+    Of a series of any length, whose distribution says 1 for it, the value's length counts.
+    """
+    value, fn = site["value"], site["fn"]
+    return value.expand(torch.broadcast_shapes(value.shape, fn.batch_shape + fn.event_shape))
 
 
 def rows_in(*traces: poutine.Trace) -> dict[str, Tensor]:

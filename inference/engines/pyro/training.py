@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from pyro.infer import elbo as upstream
 
-from inference.arguments import called
+from inference.engines.pyro import upstream_losses
 from inference.engines.pyro.averages import Averages
 from inference.engines.pyro.copies import isolate
 from inference.engines.pyro.devices import find_device
@@ -32,7 +32,6 @@ from inference.engines.pyro.parameters import (
     unconstrained,
 )
 from inference.engines.pyro.svi import bound
-from inference.engines.pyro.upstream_losses import check_gradient, number, stated
 from inference.engines.thread_lock import ALONE
 from inference.errors import ArgumentError
 from inference.program.batches import Batch, Form, leading, on_arrays, plain_form
@@ -48,7 +47,9 @@ class Trainer:
 
     def __init__(self, pair: Any, objective: Any, settings: Settings) -> None:
         self.settings = settings
-        self.objective: Any = stated(objective, judged=bool(settings.valid) and not settings.judge)
+        self.objective: Any = upstream_losses.stated(
+            objective, judged=bool(settings.valid) and not settings.judge
+        )
         if not (isinstance(objective, upstream.ELBO) or callable(objective)) or (
             type(objective).__module__.startswith("numpyro.")
         ):
@@ -167,7 +168,7 @@ class Trainer:
                     continue
                 loss = getattr(self.objective, "loss", self.objective)
                 args, kwargs = form.fill(arrays, self._tensor)
-                total -= number(loss(*self._own(), *args, **kwargs)) / scale
+                total -= upstream_losses.number(loss(*self._own(), *args, **kwargs)) / scale
         return total
 
     def data_scale(self, batch: Batch) -> float:
@@ -180,6 +181,8 @@ class Trainer:
 
     def _functions(self, form: Form) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """Model and guide as functions of a batch's arrays."""
+        if not isinstance(self.objective, (Surrogate, upstream.ELBO)):
+            form = upstream_losses.without_own_arguments(form, *self.own)
         model, guide = self.functions
         return on_arrays(model, form, self._tensor), on_arrays(guide, form, self._tensor)
 
@@ -234,6 +237,7 @@ class Trainer:
                 buffer.copy_(torch.from_numpy(np.array(values.pop(OWNED + name))))
         set_values(self.pair, values, owned=True)
         self.averages.restore(arrays)
+        upstream_losses.resume(self.objective)
         for name, side in self.sides.items():
             side.restore({k.removeprefix(name): v for k, v in arrays.items() if k.startswith(name)})
         torch.set_rng_state(torch.from_numpy(np.array(arrays["random"])))
@@ -278,11 +282,7 @@ class Trainer:
                 raise nothing_to_learn(objective)
         else:
             args, kwargs = form.fill(arrays, self._tensor)
-            if isinstance(objective, upstream.ELBO):
-                upstreams: Any = objective
-                return number(upstreams.loss_and_grads(*self._own(), *args, **kwargs))
-            loss = called("objective", objective, *self._own(), *args, **kwargs)
-            check_gradient(objective, loss)
+            return upstream_losses.loss_and_grads(objective, *self._own(), *args, **kwargs)
         loss.backward()
         return loss.item()
 

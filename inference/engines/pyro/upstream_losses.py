@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from typing import Any
 
+import pyro
 from pyro.infer import TraceTailAdaptive_ELBO
+from pyro.infer.elbo import ELBO
 
+from inference.arguments import called
+from inference.engines.pyro.isolation import random_states, untouched
 from inference.errors import ObjectiveError
+from inference.program.batches import Form
 
 
 def check_gradient(objective: Any, loss: Any) -> None:
@@ -24,6 +30,38 @@ def check_gradient(objective: Any, loss: Any) -> None:
         )
 
 
+def loss_and_grads(objective: Any, model: Any, guide: Any, *args: Any, **kwargs: Any) -> float:
+    """A loss of Pyro's, or a function in place of one, with the parameters' gradients."""
+    if isinstance(objective, ELBO):
+        of_pyro: Any = objective
+        return number(of_pyro.loss_and_grads(model, guide, *args, **kwargs))
+    loss = called("objective", objective, model, guide, *args, **kwargs)
+    check_gradient(objective, loss)
+    loss.backward()
+    return loss.item()
+
+
+def without_own_arguments(form: Form, model: Any, guide: Any) -> Form:
+    """A call without the arguments by name that are for a loss function alone.
+
+    `svi.step(x, approximation=q)` hands q to the loss, and the loss may keep it from the pair.
+    """
+    known = [_named(function) for function in (model, guide)]
+    if not form.kwargs or None in known:
+        return form
+    taken = set[str]().union(*(names for names in known if names is not None))
+    return Form(form.args, {n: v for n, v in form.kwargs.items() if n in taken})
+
+
+def _named(function: Any) -> set[str] | None:
+    """The arguments that a function can be given by name; None where that may be any."""
+    try:
+        known = inspect.signature(getattr(function, "forward", function)).parameters
+    except (TypeError, ValueError):
+        return None
+    return None if any(p.kind is p.VAR_KEYWORD for p in known.values()) else set(known)
+
+
 def number(loss: Any) -> float:
     """A loss as a number; of `ReweightedWakeSleep`'s two the model's, which is the bound."""
     return float(loss[0] if isinstance(loss, tuple) else loss)
@@ -35,6 +73,10 @@ def stated(objective: Any, *, judged: bool) -> Any:
     `TraceTailAdaptive_ELBO` works out its gradient alone. The copy's loss is what has that
     gradient, the mean of -log w under the weights of the order; its steps are the same.
 
+    One that compiles itself, or finds out how many plates there are, keeps what it found of the
+    first pair that it saw. It is copied without what it has compiled, and where a run is resumed it
+    finds out before the first step: see `_FindsOut`.
+
     Args:
         objective: that is trained with.
         judged: whether it is also asked for a bound on validation data, which it has not.
@@ -43,7 +85,13 @@ def stated(objective: Any, *, judged: bool) -> Any:
         ObjectiveError: if it is.
     """
     if type(objective) is not TraceTailAdaptive_ELBO:
-        return objective
+        if not isinstance(objective, ELBO):
+            return objective
+        twin = copy.copy(objective)
+        for name in _COMPILED:
+            vars(twin).pop(name, None)
+        twin.__class__ = type(type(objective).__name__, (_FindsOut, type(objective)), {})
+        return twin
     if judged:
         raise ObjectiveError(
             "TraceTailAdaptive_ELBO has a gradient and no loss, so that it cannot judge validation "
@@ -54,7 +102,40 @@ def stated(objective: Any, *, judged: bool) -> Any:
     return twin
 
 
-class _TailAdaptive(TraceTailAdaptive_ELBO):
+def resume(objective: Any) -> None:
+    """Tell a loss that `stated` gave that steps were taken before."""
+    if isinstance(objective, _FindsOut):
+        objective.resumed = True
+
+
+_COMPILED = ("_loss_and_surrogate_loss", "_differentiable_loss", "_jit_loss_and_surrogate_loss")
+
+
+class _FindsOut:
+    """What a loss finds out in the first step of a run, of a run that is resumed.
+
+    To compile itself, or to see how many plates there are, it runs the pair, which draws random
+    numbers. In a run that is resumed they were drawn by its very first step, and are not drawn
+    again.
+
+    Attributes:
+        resumed: whether steps were taken before.
+    """
+
+    resumed = False
+
+    def loss_and_grads(self, model: Any, guide: Any, *args: Any, **kwargs: Any) -> Any:
+        step: Any = super()
+        if self.resumed:
+            self.resumed = False
+            with random_states(), untouched(model, guide):
+                step.loss_and_grads(model, guide, *args, **kwargs)
+            for leaf in pyro.get_param_store()._params.values():
+                leaf.grad = None
+        return step.loss_and_grads(model, guide, *args, **kwargs)
+
+
+class _TailAdaptive(_FindsOut, TraceTailAdaptive_ELBO):
     def _differentiable_loss_particle(self, model_trace: Any, guide_trace: Any) -> tuple[Any, Any]:
         _, surrogate = super()._differentiable_loss_particle(model_trace, guide_trace)
         return surrogate.item(), surrogate

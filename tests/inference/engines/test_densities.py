@@ -95,6 +95,16 @@ def one_row_for_all(w: Words, x: Any) -> None:
     w.sample("x", zeros(N, D), obs=x[:1])
 
 
+def rows_in_the_event(w: Words, x: Any) -> None:
+    with w.plate("data", N):
+        w.sample("x", zeros(N, N, D), events=2, obs=x)
+
+
+def one_row_too_many(w: Words, x: Any) -> None:
+    with w.plate("data", N + 1):
+        w.sample("x", zeros(N + 1, D), events=1, obs=x)
+
+
 def one_for_five(w: Words, x: Any) -> None:
     w.sample("z", zeros(5))
     with w.plate("data", N):
@@ -112,6 +122,8 @@ WRONG: dict[str, tuple[Any, Any, np.ndarray, str]] = {
     "local-columns": (data_of_local_columns, local_columns, LINE, "batch-dimensions-in-plates"),
     "plate-around-columns": (plate_around_columns, nothing, SQUARE, "batch-dimensions-in-plates"),
     "one-row-for-all": (one_row_for_all, nothing, TABLE, "values-fill-their-sites"),
+    "rows-in-the-event": (rows_in_the_event, nothing, TABLE, "values-fill-their-sites"),
+    "one-row-too-many": (one_row_too_many, nothing, TABLE, ""),
     "one-for-five": (one_for_five, one, LINE, ""),
 }
 
@@ -165,6 +177,11 @@ def ensemble(w: Words, x: Any) -> None:
         w.sample("x", zeros(4, 1), obs=x)
 
 
+def as_many_models_as_rows(w: Words, x: Any) -> None:
+    with w.plate("models", N, dim=-2), w.plate("data", N, dim=-1):
+        w.sample("x", zeros(N, 1), obs=x)
+
+
 def density(x: np.ndarray) -> float:
     return float(norm.logpdf(x.astype(np.float64)).sum())
 
@@ -175,6 +192,7 @@ RIGHT: dict[str, tuple[Any, Any, np.ndarray, Any]] = {
     "constant": (constant_response, nothing, LINE, density(LINE) + 5 * norm.logpdf(1.0)),
     "rows-on-the-left": (rows_on_the_left, nothing, TABLE, density(TABLE)),
     "ensemble": (ensemble, nothing, LINE, 4 * density(LINE)),
+    "as-many-models": (as_many_models_as_rows, nothing, LINE, N * density(LINE)),
 }
 
 

@@ -142,7 +142,7 @@ def test_rows_that_have_no_weight_of_their_own(module, plates, estimate):
 
     found = "'data' of size 2, 'units' of size 4" if plates else "no plate"
     name = estimate.__name__.replace("annealed_importance_", "annealed importance ")
-    match = f"for each of 2 rows, but around all sites there is {found}. Open one"
+    match = f"for each row, but around all sites of 2 rows there is {found}. Open one"
     with pytest.raises(ObjectiveError, match=f"^{name} needs a weight {match}"):
         estimate((model, guide), module.REAL)
 
@@ -172,7 +172,7 @@ def test_classes_of_rows_that_have_no_weight_of_their_own(module):
                 engine.sample("x", module.dist.Normal(x * 0 + y, 1.0), obs=x)
 
     pair = (lambda x: program(x, observed=True), lambda x: program(x, observed=False))
-    with pytest.raises(ObjectiveError, match=r"^classify needs a weight for each of 2 rows, but"):
+    with pytest.raises(ObjectiveError, match=r"^classify needs a weight for each row, but"):
         classify(pair, module.REAL, method="iw", num_particles=3, engine=engine.__name__)
     backend, batch = load_engine(engine.__name__), (np.asarray(module.REAL),)
     assert np.isnan(effective_sample_sizes(backend, pair, batch, [2], seed=0)[2])

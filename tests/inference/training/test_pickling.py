@@ -19,6 +19,8 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
+from jax.example_libraries import stax
+from numpyro.infer.autoguide import AutoIAFNormal
 from rows import ENGINES
 
 from inference import compare, fit, log_likelihood
@@ -83,6 +85,23 @@ def test_a_run_of_functions_of_a_module_is_pickled(engine: str) -> None:
     model = {"pyro": pyro_model, "numpyro": numpyro_model}[engine]
     run = fit((model, guide), X, steps=2, progress=False, engine=engine)
     assert_same(run, pickle.loads(pickle.dumps(run)), engine)
+
+
+def shared(x: Any) -> None:
+    loc = numpyro.sample("loc", npdist.Normal(jax.numpy.zeros(4), 1.0).to_event(1))
+    with numpyro.plate("data", len(x)):
+        numpyro.sample("x", npdist.Normal(loc, 1.0).to_event(1), obs=x)
+
+
+def test_a_flow_of_numpyro_s_autoguides_is_pickled() -> None:
+    """AutoIAFNormal keeps a layer of stax, lambdas without names."""
+    importlib.import_module("inference.engines.numpyro")
+    flow = AutoIAFNormal(shared, hidden_dims=[5])
+    for way in WAYS.values():
+        twin = way(flow)
+        assert twin is not flow
+        assert twin._nonlinearity is stax.Elu
+        assert (twin.model, twin._hidden_dims) == (shared, [5])
 
 
 @pytest.mark.parametrize("engine", ENGINES)

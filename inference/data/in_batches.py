@@ -1,0 +1,92 @@
+"""One set of rows that is given in batches: a list of them, or a data loader."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from inference.data.arrays import is_array
+from inference.errors import DataError
+from inference.program.batches import Batch
+
+_MOST_AXES = 64  # of an array of numpy's
+
+
+def in_batches(pair: Any, data: Any) -> bool:
+    """Whether data are batches of one set, and not the arguments of one call.
+
+    Arrays in a list are batches where they differ in length, or where the model takes fewer
+    arguments; otherwise they are arguments, as loaders make a list of a tuple.
+
+    Args:
+        pair: the pair that is to score them.
+        data: what was given.
+    """
+    if is_array(data) or isinstance(data, (tuple, dict, str, bytes)) or is_numbers(data):
+        return False
+    if not isinstance(data, list):
+        return isinstance(data, Iterable)
+    if all(isinstance(item, (tuple, list, dict)) for item in data):
+        return bool(data)
+    if not all(is_array(item) and len(item.shape) for item in data):
+        return False
+    return len({int(item.shape[0]) for item in data}) > 1 or not _takes(pair, len(data))
+
+
+def together(data: Iterable[Any], name: str, read: Callable[[Any], Batch]) -> Batch:
+    """Batches behind each other as one.
+
+    Args:
+        data: the batches.
+        name: what to call them in a message.
+        read: the arguments in a batch.
+
+    Raises:
+        DataError: if they are no set of rows, or there may be no end of them.
+    """
+    try:
+        len(data)  # pyright: ignore[reportArgumentType]
+    except TypeError:
+        raise DataError(
+            f"{name} ({type(data).__name__}) does not say how many batches it has, which may be "
+            "without end; pass its rows as an array, a tuple of arrays, or a list of batches."
+        ) from None
+    batches = [read(item) for item in data]
+    if not batches:
+        raise DataError(f"{name} is empty: there is no batch in it. Pass some rows.")
+    first = batches[0]
+    shapes = [[np.shape(array)[1:] for array in batch.arrays] for batch in batches]
+    whole = first.arrays and all(np.ndim(array) for batch in batches for array in batch.arrays)
+    alike = all(batch.form == first.form for batch in batches)
+    if not (whole and alike and shapes == shapes[:1] * len(shapes)):
+        raise DataError(
+            f"{name} comes in {len(batches)} batches that cannot be put behind each other as one "
+            "set of rows: their arguments are not all arrays with a row for each datum, or differ "
+            "in shape. Pass arrays with a row for each datum."
+        )
+    columns = zip(*(batch.arrays for batch in batches), strict=True)
+    return Batch(tuple(np.concatenate(parts) for parts in columns), first.form)
+
+
+def is_numbers(value: Any, depth: int = 0) -> bool:
+    """Whether a list holds nothing but numbers, in lists as deep as arrays have axes."""
+    if isinstance(value, (list, tuple)):
+        within = depth < _MOST_AXES  # a list may hold itself
+        return within and bool(value) and all(is_numbers(part, depth + 1) for part in value)
+    return isinstance(value, (int, float, np.generic))
+
+
+def _takes(pair: Any, count: int) -> bool:
+    """Whether a pair's model takes so many arguments by position, as far as that is known."""
+    pair = getattr(pair, "wrapped", pair)  # of a fitted one, whose own model takes anything
+    model = pair[0] if isinstance(pair, tuple) else getattr(pair, "model", None)
+    try:
+        inspect.signature(model).bind(*range(count))  # pyright: ignore[reportArgumentType]
+    except ValueError:
+        return True
+    except TypeError:
+        return not callable(model)
+    return True
