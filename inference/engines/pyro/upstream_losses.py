@@ -7,7 +7,12 @@ import inspect
 from typing import Any
 
 import pyro
-from pyro.infer import TraceTailAdaptive_ELBO
+from pyro.infer import (
+    JitTrace_ELBO,
+    JitTraceMeanField_ELBO,
+    TraceEnum_ELBO,
+    TraceTailAdaptive_ELBO,
+)
 from pyro.infer.elbo import ELBO
 
 from inference.arguments import called
@@ -85,7 +90,9 @@ def stated(objective: Any, *, judged: bool) -> Any:
         ObjectiveError: if it is.
     """
     if type(objective) is not TraceTailAdaptive_ELBO:
-        if not isinstance(objective, ELBO):
+        # The others keep nothing, or, as TraceGraph_ELBO, baselines that no step may see twice.
+        finds_out = isinstance(objective, (TraceEnum_ELBO, JitTrace_ELBO, JitTraceMeanField_ELBO))
+        if not finds_out:
             return objective
         twin = copy.copy(objective)
         for name in _COMPILED:
