@@ -7,12 +7,7 @@ import inspect
 from typing import Any
 
 import pyro
-from pyro.infer import (
-    JitTrace_ELBO,
-    JitTraceMeanField_ELBO,
-    TraceEnum_ELBO,
-    TraceTailAdaptive_ELBO,
-)
+from pyro.infer import TraceTailAdaptive_ELBO
 from pyro.infer.elbo import ELBO
 
 from inference.arguments import called
@@ -90,9 +85,7 @@ def stated(objective: Any, *, judged: bool) -> Any:
         ObjectiveError: if it is.
     """
     if type(objective) is not TraceTailAdaptive_ELBO:
-        # The others keep nothing, or, as TraceGraph_ELBO, baselines that no step may see twice.
-        finds_out = isinstance(objective, (TraceEnum_ELBO, JitTrace_ELBO, JitTraceMeanField_ELBO))
-        if not finds_out:
+        if not isinstance(objective, ELBO):
             return objective
         twin = copy.copy(objective)
         for name in _COMPILED:
@@ -123,7 +116,7 @@ class _FindsOut:
 
     To compile itself, or to see how many plates there are, it runs the pair, which draws random
     numbers. In a run that is resumed they were drawn by its very first step, and are not drawn
-    again.
+    again; and what `TraceGraph_ELBO` keeps in the store, averages of costs, has seen no step more.
 
     Attributes:
         resumed: whether steps were taken before.
@@ -135,9 +128,10 @@ class _FindsOut:
         step: Any = super()
         if self.resumed:
             self.resumed = False
-            with random_states(), untouched(model, guide):
+            store = pyro.get_param_store()
+            with random_states(), untouched(model, guide), store.scope(store.get_state()):
                 step.loss_and_grads(model, guide, *args, **kwargs)
-            for leaf in pyro.get_param_store()._params.values():
+            for leaf in store._params.values():
                 leaf.grad = None
         return step.loss_and_grads(model, guide, *args, **kwargs)
 
