@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from inference.data.support import check_finite_at_once
 from inference.errors import DataError
 from inference.program.batches import Batch, plain_form, split
 from inference.program.containers import is_container, mapped
+from inference.program.signatures import model_signature, names_taken, takes
 
 # What becomes of arguments whose arrays have no rows in common.
 _WHOLE = {"data": "to hand all on whole in every step, pass a list with one batch, [(...)]"}
@@ -172,18 +172,10 @@ def are_calls(pair: Any, rows: list[Any]) -> bool:
     """Whether rows of numbers are what a model is called with, which takes no table of them."""
     if not all(isinstance(row, tuple) for row in rows):
         return False
-    signature = _signature(pair)
+    signature = model_signature(pair)
     if signature is None:
         return False
-
-    def takes(*args: Any) -> bool:
-        try:
-            signature.bind(*args)
-        except TypeError:
-            return False
-        return True
-
-    return all(takes(*row) for row in rows) and not takes(rows)
+    return all(takes(signature, *row) for row in rows) and not takes(signature, rows)
 
 
 def _entries(row: Any) -> Any:
@@ -197,16 +189,6 @@ def unpacked(batch: tuple[Any, ...]) -> tuple[Any, ...]:
     return batch
 
 
-def _signature(pair: Any) -> inspect.Signature | None:
-    """What the model of a pair, or of a fitted one, is called with, where that can be told."""
-    pair = getattr(pair, "wrapped", pair)
-    model = pair[0] if isinstance(pair, tuple) else getattr(pair, "model", None)
-    try:
-        return inspect.signature(getattr(model, "forward", model))  # pyright: ignore[reportArgumentType]
-    except (TypeError, ValueError):
-        return None
-
-
 def as_called(pair: Any, given: tuple[Any, ...]) -> Any:
     """What `f(*given)` is about: arguments by position, or a dictionary of arguments by name.
 
@@ -214,12 +196,9 @@ def as_called(pair: Any, given: tuple[Any, ...]) -> Any:
     """
     if len(given) != 1 or not isinstance(given[0], dict):
         return given
-    signature = _signature(pair)
-    if signature is None:
-        return given[0]
-    known = signature.parameters
-    any_name = any(each.kind is each.VAR_KEYWORD for each in known.values())
-    return given[0] if any_name or set(given[0]) & set(known) else given
+    signature = model_signature(pair)
+    known = None if signature is None else names_taken(signature)
+    return given[0] if known is None or set(given[0]) & known else given
 
 
 def named_apart(
@@ -231,11 +210,7 @@ def named_apart(
     """
     given = unpacked(batch)
     if len(given) == 1 and isinstance(given[0], dict) and given[0] and not named:
-        model = pair[0] if isinstance(pair, tuple) else getattr(pair, "model", None)
-        try:
-            known = inspect.signature(model).parameters  # pyright: ignore[reportArgumentType]
-        except (TypeError, ValueError):
-            return given, named
-        if set(given[0]) <= set(known):
+        signature = model_signature(pair)
+        if signature is not None and set(given[0]) <= set(signature.parameters):
             return (), dict(given[0])
     return given, named

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from inference.data.arrays import is_array
 from inference.errors import DataError
 from inference.program.batches import Batch
+from inference.program.signatures import model_signature, takes
 
 _MOST_AXES = 64  # of an array of numpy's
 
@@ -33,7 +33,9 @@ def in_batches(pair: Any, data: Any) -> bool:
         return bool(data)
     if not all(is_array(item) and len(item.shape) for item in data):
         return False
-    return len({int(item.shape[0]) for item in data}) > 1 or not _takes(pair, len(data))
+    signature = model_signature(pair)
+    fits = signature is None or takes(signature, *data)
+    return len({int(item.shape[0]) for item in data}) > 1 or not fits
 
 
 def together(data: Iterable[Any], name: str, read: Callable[[Any], Batch]) -> Batch:
@@ -77,16 +79,3 @@ def is_numbers(value: Any, depth: int = 0) -> bool:
         within = depth < _MOST_AXES  # a list may hold itself
         return within and bool(value) and all(is_numbers(part, depth + 1) for part in value)
     return isinstance(value, (int, float, np.generic))
-
-
-def _takes(pair: Any, count: int) -> bool:
-    """Whether a pair's model takes so many arguments by position, as far as that is known."""
-    pair = getattr(pair, "wrapped", pair)  # of a fitted one, whose own model takes anything
-    model = pair[0] if isinstance(pair, tuple) else getattr(pair, "model", None)
-    try:
-        inspect.signature(model).bind(*range(count))  # pyright: ignore[reportArgumentType]
-    except ValueError:
-        return True
-    except TypeError:
-        return not callable(model)
-    return True

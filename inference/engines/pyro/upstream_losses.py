@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from typing import Any
 
 import pyro
@@ -14,6 +13,7 @@ from inference.arguments import called
 from inference.engines.pyro.isolation import random_states, untouched
 from inference.errors import ObjectiveError
 from inference.program.batches import Form
+from inference.program.signatures import names_taken, signature_of
 
 
 def check_gradient(objective: Any, loss: Any) -> None:
@@ -46,20 +46,14 @@ def without_own_arguments(form: Form, model: Any, guide: Any) -> Form:
 
     `svi.step(x, approximation=q)` hands q to the loss, and the loss may keep it from the pair.
     """
-    known = [_named(function) for function in (model, guide)]
-    if not form.kwargs or None in known:
-        return form
-    taken = set[str]().union(*(names for names in known if names is not None))
+    taken = set[str]()
+    for function in (model, guide):
+        signature = signature_of(function)
+        names = None if signature is None else names_taken(signature)
+        if names is None:
+            return form
+        taken |= names
     return Form(form.args, {n: v for n, v in form.kwargs.items() if n in taken})
-
-
-def _named(function: Any) -> set[str] | None:
-    """The arguments that a function can be given by name; None where that may be any."""
-    try:
-        known = inspect.signature(getattr(function, "forward", function)).parameters
-    except (TypeError, ValueError):
-        return None
-    return None if any(p.kind is p.VAR_KEYWORD for p in known.values()) else set(known)
 
 
 def number(loss: Any) -> float:
