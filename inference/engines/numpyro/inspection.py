@@ -34,6 +34,7 @@ from inference.engines.numpyro.traces import (
     run,
     samples,
     scale_of,
+    state_kept,
     traces,
 )
 from inference.program.angles import is_angle
@@ -116,17 +117,20 @@ def describe(
         if site["type"] == "plate"
     }
     missing = any(map(_has_nan, args))
-    return Structure(
-        model={
+    with state_kept(guide_trace, model_trace):
+        model = {
             name: _site(
                 name, site, full, args, known.get(name), missing=missing, scales=of_model.get(name)
             )
             for name, site in samples(model_trace)
-        },
-        guide={
+        }
+        guide = {
             name: _site(name, site, full, args, missing=missing, scales=of_guide.get(name))
             for name, site in samples(guide_trace)
-        },
+        }
+    return Structure(
+        model=model,
+        guide=guide,
         can_draw=can_draw,
         kept=kept,
         labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),

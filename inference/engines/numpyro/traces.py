@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array, random
 from numpyro import handlers
@@ -150,6 +152,24 @@ def without_observations(guide_trace: Trace) -> Trace:
         for name, site in guide_trace.items()
         if site["type"] != "sample" or not site["is_observed"] or isinstance(site["fn"], Unit)
     }
+
+
+@contextlib.contextmanager
+def state_kept(*traces: Trace) -> Iterator[None]:
+    """Leave the networks' state as it was, whatever densities are worked out meanwhile.
+
+    A law whose density is a network's, such as a flow's with batch norm, writes its new state down
+    whenever it is scored: only a step's own score may do so.
+    """
+    sites = [site for trace in traces for site in trace.values() if site["type"] == "mutable"]
+    held = [site["value"] for site in sites if isinstance(site["value"], dict)]
+    before: list[dict[Any, Any]] = jax.tree.map(lambda leaf: leaf, held)
+    try:
+        yield
+    finally:
+        for state, old in zip(held, before, strict=True):
+            state.clear()
+            state.update(old)
 
 
 def samples(trace: Trace) -> list[tuple[str, Mapping[str, Any]]]:
