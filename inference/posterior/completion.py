@@ -29,7 +29,7 @@ def complete(
     """Draw the entries of data that are not observed given those that are.
 
     Where the density of x has a kernel, as undirected models have, a chain for each row begins at x
-    and takes steps in which the observed entries keep their values: block Gibbs of
+    and takes steps in which the observed entries keep their values: Gibbs or Langevin steps of
     p(x_rest | x_observed), whose draws are exact once the chain has forgotten where it began.
     Where it is a latent h whose density has a kernel, as in a deep belief net or a deep Boltzmann
     machine, the chain is of p(x_rest, h | x_observed) and begins at x and a draw of the guide: the
@@ -97,10 +97,12 @@ def _by_chains(
     if latent:
         return found.backend.complete_with_latents(found.pair, found.arrays, held, steps, seed)
     chains = tempering(found)
-    if not chains.factorial:
+    if not chains.holds:
         raise ObjectiveError(
-            "complete() holds entries of the data while a kernel draws the others, but that of "
-            f"{chains.name!r} does not draw entries of x independently of each other. Give its "
-            "class factorial = True, if a step of it draws them so given what else it draws."
+            "complete() holds entries of the data while a kernel draws the others, which that of "
+            f"{chains.name!r} does not say it can. Give its class factorial = True, if a step "
+            "draws entries independently of each other given what else it draws; else let its "
+            "transition(value, key, held=None) take the entries that stay, and draw the others "
+            "given them."
         )
     return chains.complete(found.arrays[0], held, steps, seed)

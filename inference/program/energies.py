@@ -8,9 +8,11 @@ from typing import Any, Protocol, TypeVar
 
 from inference.errors import ObjectiveError, ZooError
 from inference.program.distributions import innermost, says, support_of
+from inference.program.signatures import signature_of
 from inference.program.structure import Structure
 
 T = TypeVar("T")
+Step = Callable[[Any, Any], Any]
 
 
 class OfEnergies(Protocol):
@@ -126,6 +128,29 @@ def log_constant(name: str, law: Any) -> Any:
             "Give its class one, a sum over its states, or use method='ais'."
         )
     return law.log_partition()
+
+
+def can_hold(law: Any) -> bool:
+    """Whether entries of a law's values can stay while its kernel draws the others."""
+    return bool(getattr(law, "factorial", False)) or _takes_held(law)
+
+
+def step_around(law: Any, held: Any, where: Callable[[Any, Any, Any], Any]) -> Step:
+    """A step of a law's kernel, (value, key) to a value, in which the entries that are held stay.
+
+    Args:
+        law: one that can; see `can_hold`.
+        held: which entries.
+        where: the library's choice by entry.
+    """
+    if _takes_held(law):
+        return lambda value, key: law.transition(value, key, held=held)
+    return lambda value, key: where(held, value, law.transition(value, key))
+
+
+def _takes_held(law: Any) -> bool:
+    found = signature_of(getattr(law, "transition", None))
+    return found is not None and "held" in found.parameters
 
 
 def shape_of_bits(law: Any) -> tuple[int, ...] | None:

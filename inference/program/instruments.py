@@ -69,13 +69,14 @@ class Tempering(Protocol):
 
     Attributes:
         name: the site.
-        factorial: whether a step of its kernel draws the entries independently, given whatever
-            else it draws (`factorial = True` on the class); then some can be held at values.
+        holds: whether some entries can be held at values while its kernel draws the others: a step
+            draws them independently, given whatever else it draws (`factorial = True` on the
+            class), or `transition` takes `held=`.
         bits: the event's shape, where every entry is 0 or 1; None where it is not so.
     """
 
     name: str
-    factorial: bool
+    holds: bool
     bits: tuple[int, ...] | None
 
     def log_partition(self) -> float:

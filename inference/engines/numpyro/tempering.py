@@ -21,10 +21,12 @@ from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.traces import run
 from inference.program.distributions import innermost
 from inference.program.energies import (
+    can_hold,
     check_one_kernel,
     check_tempered,
     log_constant,
     shape_of_bits,
+    step_around,
 )
 
 _AT_ONCE = 2000  # temperatures of one call
@@ -40,7 +42,7 @@ class Tempering:
         self.pair = pair
         self.values = pair.values if isinstance(pair, StoredPair) else {}
         self.model = parts(pair.wrapped if isinstance(pair, StoredPair) else pair)[0]
-        self.name, self.factorial, self.bits = "", False, None
+        self.name, self.holds, self.bits = "", False, None
         jax.eval_shape(self._law, self.values)
         self._compiled: dict[str, Any] = {}  # by the kind of base
 
@@ -80,13 +82,12 @@ class Tempering:
         key = random.PRNGKey(rng_seed)
 
         def clamped(values: Any) -> Array:
-            law = self._law(values)
+            step = step_around(self._law(values), jnp.asarray(held), jnp.where)
 
-            def step(number: Any, now: Array) -> Array:
-                moved = law.transition(now, random.fold_in(key, number))
-                return jnp.where(held, value, moved)
+            def numbered(number: Any, now: Array) -> Array:
+                return step(now, random.fold_in(key, number))
 
-            return lax.fori_loop(0, steps, step, jnp.asarray(value))
+            return lax.fori_loop(0, steps, numbered, jnp.asarray(value))
 
         return self._called(clamped)
 
@@ -153,7 +154,7 @@ class Tempering:
             made = run(self.model, random.PRNGKey(0), (None,), params=values, size=1)
         self.name = check_one_kernel({n: innermost(s["fn"]) for n, s in made.sites.items()})
         law = innermost(made.sites[self.name]["fn"])
-        self.factorial, self.bits = bool(getattr(law, "factorial", False)), shape_of_bits(law)
+        self.holds, self.bits = can_hold(law), shape_of_bits(law)
         return law
 
     def _called(self, function: Any) -> NDArray[Any]:

@@ -16,10 +16,12 @@ from inference.engines.pyro.pairs import parts
 from inference.engines.pyro.traces import run
 from inference.program.distributions import innermost
 from inference.program.energies import (
+    can_hold,
     check_one_kernel,
     check_tempered,
     log_constant,
     shape_of_bits,
+    step_around,
 )
 
 
@@ -36,7 +38,7 @@ class Tempering:
             sites = run(parts(pair)[0], (None,), size=1).sites
         self.name = check_one_kernel({n: innermost(s["fn"]) for n, s in sites.items()})
         law: Any = innermost(sites[self.name]["fn"])
-        self.factorial, self.bits = bool(getattr(law, "factorial", False)), shape_of_bits(law)
+        self.holds, self.bits = can_hold(law), shape_of_bits(law)
         self.law = law.expand(torch.Size()) if law.batch_shape == (1,) else law
 
     def log_partition(self) -> float:
@@ -70,10 +72,10 @@ class Tempering:
     ) -> NDArray[Any]:
         """See `inference.program.instruments.Tempering`."""
         with repeatable(self.pair, rng_seed):
-            start = now = self._tensor(value)
-            mask = torch.tensor(held, device=start.device)
+            now = self._tensor(value)
+            step = step_around(self.law, torch.tensor(held, device=now.device), torch.where)
             for _ in range(steps):
-                now = torch.where(mask, start, self.law.transition(now, None))
+                now = step(now, None)
             return now.cpu().numpy()
 
     def log_density(self, value: NDArray[Any]) -> NDArray[np.float64]:

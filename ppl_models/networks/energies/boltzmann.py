@@ -79,19 +79,23 @@ class Boltzmann(EnergyLaw):
         noise = -torch.log(-torch.log(uniform(scores, key).clamp(min=1e-30)))
         return self.hidden_states()[(scores + noise).argmax(-1)]
 
-    def transition(self, value: Tensor, key: Any = None) -> Tensor:
+    def transition(self, value: Tensor, key: Any = None, held: Tensor | None = None) -> Tensor:
         """A step of Gibbs sampling: h given v, then each of v given h and all others.
 
         Args:
             value: v, (..., D).
             key: a generator of torch's, or None for the one of all.
+            held: which of v stay, of booleans; none without it.
         """
         pull = self.visible + self.hidden_draw(value, key) @ self.weight.T
         lateral = self.among_visible + self.among_visible.T
         noise, value = uniform(pull, key), value.clone()
         for unit in range(value.shape[-1]):
             chance = (pull[..., unit] + value @ lateral[unit]).sigmoid()
-            value[..., unit] = (noise[..., unit] < chance).to(value.dtype)
+            drawn = (noise[..., unit] < chance).to(value.dtype)
+            if held is not None:
+                drawn = torch.where(held[..., unit], value[..., unit], drawn)
+            value[..., unit] = drawn
         return value
 
     def reconstruct(self, value: Tensor) -> Tensor:

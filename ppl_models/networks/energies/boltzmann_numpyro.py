@@ -72,7 +72,7 @@ class Boltzmann(EnergyLaw):
         """Hidden units given the visible: one of all their states."""
         return self.hidden_states()[random.categorical(key, self.hidden_scores(value))]
 
-    def transition(self, value: Any, key: Any) -> Array:
+    def transition(self, value: Any, key: Any, held: Array | None = None) -> Array:
         """A step of Gibbs sampling: h given v, then each of v given h and all others."""
         up, down = random.split(key)
         value = jnp.asarray(value)
@@ -82,7 +82,10 @@ class Boltzmann(EnergyLaw):
 
         def unit(place: Any, value: Array) -> Array:
             chance = sigmoid(pull[..., place] + value @ lateral[place])
-            return value.at[..., place].set((noise[..., place] < chance).astype(value.dtype))
+            drawn = (noise[..., place] < chance).astype(value.dtype)
+            if held is not None:
+                drawn = jnp.where(held[..., place], value[..., place], drawn)
+            return value.at[..., place].set(drawn)
 
         return lax.fori_loop(0, value.shape[-1], unit, value)
 

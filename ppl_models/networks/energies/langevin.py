@@ -66,20 +66,22 @@ class LangevinEnergy(EnergyLaw):
         return isinstance(self.coupling, float) and self.coupling == 0
 
     @torch.no_grad()
-    def transition(self, value: Tensor, key: Any = None) -> Tensor:
+    def transition(self, value: Tensor, key: Any = None, held: Tensor | None = None) -> Tensor:
         """A Langevin step with a Metropolis decision.
 
         Args:
             value: x, (..., D).
             key: a generator of torch's, or None for the one of all.
+            held: which entries stay, of booleans; none without it.
         """
+        free = 1.0 if held is None else (~held).to(value.dtype)
         size, half = self.step_size, 0.5 * self.step_size**2
         own = {"generator": key, "dtype": value.dtype, "device": value.device}
         here, slope = self._slope(value)
-        noise = torch.randn(value.shape, **own)
-        moved = value + half * slope + size * noise
+        noise = free * torch.randn(value.shape, **own)
+        moved = value + half * free * slope + size * noise
         there, back = self._slope(moved)
-        returning = (value - moved - half * back) / size
+        returning = (value - moved - half * free * back) / size
         log_ratio = there - here + 0.5 * (noise**2 - returning**2).sum(-1)
         chance = torch.rand(log_ratio.shape, **own)
         return torch.where((chance.log() < log_ratio)[..., None], moved, value)

@@ -51,16 +51,17 @@ class LangevinEnergy(EnergyLaw):
     def _is_base(self) -> bool:
         return isinstance(self.coupling, float) and self.coupling == 0
 
-    def transition(self, value: Any, key: Any) -> Array:
-        """A Langevin step with a Metropolis decision."""
+    def transition(self, value: Any, key: Any, held: Array | None = None) -> Array:
+        """A Langevin step with a Metropolis decision, in which the entries that are held stay."""
+        free = 1.0 if held is None else (~held).astype(jnp.result_type(value))
         of_noise, of_chance = random.split(key)
         size, half = self.step_size, 0.5 * self.step_size**2
         value = jnp.asarray(value)
         here, slope = self._slope(value)
-        noise = random.normal(of_noise, value.shape, value.dtype)
-        moved = value + half * slope + size * noise
+        noise = free * random.normal(of_noise, value.shape, value.dtype)
+        moved = value + half * free * slope + size * noise
         there, back = self._slope(moved)
-        returning = (value - moved - half * back) / size
+        returning = (value - moved - half * free * back) / size
         log_ratio = there - here + 0.5 * (noise**2 - returning**2).sum(-1)
         chance = random.uniform(of_chance, log_ratio.shape, log_ratio.dtype)
         return jnp.where((jnp.log(chance) < log_ratio)[..., None], moved, value)
