@@ -116,7 +116,7 @@ def test_langevin_steps_leave_it_invariant(engine: str, size: float) -> None:
 def test_the_rest_is_drawn_given_what_is_observed(engine: str) -> None:
     """One entry given the other, 3,000 chains: moments at 5 standard errors."""
     count = 3000
-    x, held = np.tile(np.float32([[1.5, 0.0]]), (count, 1)), np.array([True, False])
+    x, held = np.tile(np.array([[1.5, 0.0]], np.float32), (count, 1)), np.array([True, False])
     drawn = complete(quadratic(engine, step_size=0.8), x, held, steps=60)
     assert (drawn[:, 0] == 1.5).all()
     spread = 1 / np.sqrt(PRECISION[1, 1])
