@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from inference.data.arrays import as_array, as_arrays, is_array
 from inference.data.in_batches import in_batches, is_numbers, together
-from inference.data.pair_arrays import as_scored, check_arrays, is_of_the_zoo, precision_of
+from inference.data.pair_arrays import (
+    as_scored,
+    check_arrays,
+    is_empty,
+    is_of_the_zoo,
+    precision_of,
+)
 from inference.data.support import check_finite_at_once
 from inference.errors import DataError
 from inference.program.batches import Batch, plain_form, split
@@ -76,7 +82,7 @@ def rows_of(pair: Any, data: Any, name: str, engine: str | None = None) -> Batch
             )
     cut = batch.cut()
     for array in cut.arrays:
-        if array.size == 0:
+        if is_empty(array, first=all(each.size == 0 for each in cut.arrays)):
             raise DataError(f"{name} is empty: an array has shape {array.shape}; pass some rows.")
     check_finite_at_once(pair, batch, name, engine)
     return cut
