@@ -244,9 +244,7 @@ def seen_on(backend: Engine, pair: Any, arrays: Arrays) -> tuple[Structure, Arra
             raise error from error.__cause__
     if len(few[0]) < len(arrays[0]) and not _has_weights(found, len(few[0])):
         with contextlib.suppress(Exception):  # an autoguide has the plates that it began with
-            whole = structure(arrays)
-            if _has_weights(whole, len(arrays[0])):
-                return whole, arrays
+            return structure(arrays), arrays
     return found, few
 
 

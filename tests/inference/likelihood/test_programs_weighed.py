@@ -158,3 +158,18 @@ def test_what_is_observed_beside_the_plate_is_named():
     x = torch.tensor([0.4, 1.1, 0.7])
     refused = valid_objectives((known, WIDE(known)), x).refused["IWAE"]
     assert "'w' is observed outside of the plate 'data'" in refused
+
+
+def test_a_shared_latent_is_named_where_the_guide_is_made_for_all_rows():
+    """On two rows alone its draws are of another shape than the model's, which is no mistake."""
+
+    def model(x):
+        w = pyro.sample("w", dist.Gamma(1.0, 1.0))
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Gamma(1.0, 1.0))
+            pyro.sample("x", dist.Poisson(w * z), obs=x)
+
+    x = np.array([1, 0, 3, 2, 1], np.float32)
+    run = fit((model, AutoNormal(model)), x, **STEADY)
+    with pytest.raises(ObjectiveError, match="latent 'w', outside of the data's plate 'data'"):
+        log_likelihood(run, x, num_particles=3)
