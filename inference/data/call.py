@@ -189,8 +189,8 @@ def _entries(row: Any) -> Any:
 
 
 def unpacked(batch: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arrays of `f(*batch)`, of which `f((x, y))` is another way to write `f(x, y)`."""
-    if len(batch) == 1 and isinstance(batch[0], tuple) and any(map(is_array, batch[0])):
+    """The arguments of `f(*batch)`, of which `f((x, y))` is another way to write `f(x, y)`."""
+    if len(batch) == 1 and isinstance(batch[0], tuple) and any(map(is_array, leaves_of(batch[0]))):
         return batch[0]
     return batch
 
