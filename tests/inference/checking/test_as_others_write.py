@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as npdist
@@ -150,7 +151,26 @@ def never_back(x: Tensor) -> None:
 
 def test_states_that_are_summed_over_may_be_impossible() -> None:
     guide = AutoDiagonalNormal(poutine.block(never_back, expose=["seen"]))
-    report = check_pair((never_back, guide), np.ones((4, 3), np.float32), checks=["finite-log-p"])
+    checks = ["finite-log-p", "finite-at-prior-draws"]
+    report = check_pair((never_back, guide), np.ones((4, 3), np.float32), checks=checks)
+    assert not report.failed
+
+
+def honest_or_not(x: Any) -> None:
+    """A rater who tells the truth gives the class that it is; other answers are impossible."""
+    with numpyro.plate("items", len(x)):
+        of = numpyro.sample(
+            "of", npdist.Categorical(np.ones(9) / 9), infer={"enumerate": "parallel"}
+        )
+        honest = numpyro.sample("honest", npdist.Bernoulli(0.9), infer={"enumerate": "parallel"})
+        truth = of[..., None] == np.arange(9)
+        probs = jnp.where(honest[..., None] == 1, truth, numpyro.param("guess", np.ones(9) / 9))
+        numpyro.sample("x", npdist.Categorical(probs), obs=x)
+
+
+def test_answers_that_no_prior_draw_gives_are_summed_over() -> None:
+    checks = ["finite-log-p", "finite-at-prior-draws"]
+    report = check_pair((honest_or_not, lambda x: None), np.arange(8), checks=checks)
     assert not report.failed
 
 
@@ -212,3 +232,22 @@ def test_advice_on_angles_is_a_note() -> None:
     report = check_pair(pair, X[:, 0], checks=["no-warnings"])
     assert not report.failed
     assert "circular" in str(report.notes)
+
+
+def test_a_latent_without_entries_needs_no_gradient() -> None:
+    """The weights of no covariates, as in a forecast of a series by itself."""
+
+    def model(x: Tensor, covariates: Tensor) -> None:
+        weights = pyro.sample(
+            "weights", dist.Normal(torch.zeros(covariates.shape[1]), 1.0).to_event(1)
+        )
+        with pyro.plate("data", len(x)):
+            pyro.sample("x", dist.Normal((covariates * weights).sum(-1), 1.0), obs=x)
+
+    def guide(x: Tensor, covariates: Tensor) -> None:
+        mean = pyro.param("mean", torch.zeros(covariates.shape[1]))
+        pyro.sample("weights", dist.Normal(mean, 1.0).to_event(1))
+
+    assert not check_pair((model, guide), X[:, 0], X[:, :0]).failed
+    report = check_pair((model, guide), X[:, :0], X[:, 0], checks=["batch"])
+    assert [each.check for each in report.failed] == ["batch"]
