@@ -222,6 +222,33 @@ def test_rows_that_know_their_place() -> None:
     assert check_pair(summed, X[:, 0], checks=checks).failed
 
 
+def walk(level: Any) -> Any:
+    def model(x: Tensor) -> None:
+        with pyro.plate("time", len(x)):
+            steps = pyro.sample("steps", dist.Normal(0.0, 1.0))
+            pyro.sample("x", dist.Normal(level(x, steps), 1.0), obs=x)
+
+    return model, AutoNormal(model)
+
+
+@pytest.mark.parametrize(
+    ("level", "right"),
+    [
+        (lambda x, steps: steps.cumsum(-1), True),
+        (lambda x, steps: steps + x.cumsum(-1), False),
+        (lambda x, steps: steps - steps.mean(-1, keepdim=True), False),
+    ],
+    ids=["walk", "sum of data", "mean"],
+)
+def test_a_walk_goes_on_from_the_latents_before(level: Any, right: bool) -> None:
+    """With a parameter for each step it is of all rows at once, and no row has a weight."""
+    checks = ["rows-change-places", "rows-alone", "rows-count-once-each"]
+    report = check_pair(walk(level), X[:, 0], checks=checks)
+    assert [each.check for each in report.limits] == (checks if right else [])
+    assert ("rows-alone" in [each.check for each in report.failed]) is not right
+    assert ("random walk" in str(report.limits)) is right
+
+
 def test_advice_on_angles_is_a_note() -> None:
     def direction(x: Any) -> None:
         mean = numpyro.sample("mean", npdist.VonMises(0.0, 2.0))
