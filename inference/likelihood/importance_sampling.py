@@ -166,9 +166,8 @@ def log_likelihood(
         check_rows(structure, len(head[0]), "log_likelihood")
     scored(structure)
     whole = is_one_datum(structure, len(head[0]))
-    if whole:
-        head = arrays
-    else:
+    head = arrays if whole else head
+    if not whole:
         check_rows(structure, len(head[0]), "log_likelihood")
         check_rows_apart(backend, pair, head, structure, "log_likelihood")
     weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, int(seed)), head)
