@@ -158,14 +158,17 @@ def test_states_that_are_summed_over_may_be_impossible() -> None:
 
 def honest_or_not(x: Any) -> None:
     """A rater who tells the truth gives the class that it is; other answers are impossible."""
+    ninths: Any = np.ones(9) / 9
+    honest_or_guessing: Any = npdist.Bernoulli(0.9)
+    summed = {"enumerate": "parallel"}
     with numpyro.plate("items", len(x)):
-        of = numpyro.sample(
-            "of", npdist.Categorical(np.ones(9) / 9), infer={"enumerate": "parallel"}
-        )
-        honest = numpyro.sample("honest", npdist.Bernoulli(0.9), infer={"enumerate": "parallel"})
-        truth = of[..., None] == np.arange(9)
-        probs = jnp.where(honest[..., None] == 1, truth, numpyro.param("guess", np.ones(9) / 9))
-        numpyro.sample("x", npdist.Categorical(probs), obs=x)
+        truth: Any = npdist.Categorical(ninths)
+        of: Any = numpyro.sample("of", truth, infer=summed)
+        honest: Any = numpyro.sample("honest", honest_or_guessing, infer=summed)
+        guess: Any = numpyro.param("guess", ninths)
+        probs: Any = jnp.where(honest[..., None] == 1, of[..., None] == np.arange(9), guess)
+        said: Any = npdist.Categorical(probs)
+        numpyro.sample("x", said, obs=x)
 
 
 def test_answers_that_no_prior_draw_gives_are_summed_over() -> None:
