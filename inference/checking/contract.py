@@ -9,6 +9,7 @@ import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
+from inference.data.pair_arrays import is_empty, is_of_the_zoo
 from inference.errors import ArgumentError
 from inference.pairs import check_pair_type
 
@@ -56,7 +57,7 @@ def batch(context: Context) -> Iterator[Mistake]:
             yield Mistake(
                 f"array {position} of the batch holds {array.dtype}, not numbers; convert it."
             )
-        elif array.size == 0:
+        elif is_empty(array, first=array is arrays[0] or is_of_the_zoo(context.pair)):
             yield Mistake(
                 f"array {position} of the batch is empty, shape {array.shape}; pass rows."
             )

@@ -18,6 +18,8 @@ _CLAMPS_APART = [
     for least in ("eps", "tiny")
 ]
 
+_IMPOSSIBLE = "states that TraceEnum_ELBO sums over are drawn here, and may be impossible."
+
 
 def _undefined(run: Recorded) -> bool:
     """Whether a log density is NaN, or infinite where nothing is impossible."""
@@ -47,7 +49,7 @@ def finite_log_p(context: Context) -> Iterator[Mistake]:
     """Log p is finite at the guide's draws."""
     summed = {site.name for site in context.structure.latents} - set(context.structure.guide)
     if summed & context.structure.marked_for_enumeration and not _undefined(context.model):
-        raise Skip("states that TraceEnum_ELBO sums over are drawn here, and may be impossible.")
+        raise Skip(_IMPOSSIBLE)
     yield from _infinite(context.model, "model", "at the guide's draw")
 
 
@@ -60,6 +62,9 @@ def finite_at_prior_draws(context: Context) -> Iterator[Mistake]:
         if run.site.point:
             continue
         hard = run.distribution == "Unit" or run.distribution.startswith("Extended")
+        marked = any(each.site.enumerated for each in context.prior.sites.values())
+        if marked and not _undefined(context.prior):
+            raise Skip(_IMPOSSIBLE)
         if hard and not _undefined(context.prior):
             yield Mistake(
                 f"the log density of {mistake.site!r} in the model is -inf at a draw from the "

@@ -147,7 +147,7 @@ def without_gradient_here(context: Context, part: str) -> list[str]:
         return []  # no gradient is known that goes through them
     for name in dict.fromkeys(each for each in run.parameters if each not in run.baselines):
         slopes = [context.slopes(which).gradient.get(name) for which in own]
-        known = [slope for slope in slopes if slope is not None]
+        known = [slope for slope in slopes if slope is not None and slope.size]  # of none: nothing
         if known and not any(slope.any() for slope in known):
             none.append(name)
     return none

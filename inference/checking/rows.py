@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
-from inference.program.records import Recorded
+from inference.program.records import Recorded, RecordedSite
 
 _RELATIVE = 1e-3  # float32, and sums in another order
 
@@ -56,6 +57,9 @@ def _compare(context: Context, index: np.ndarray, how: str, remedy: str) -> Iter
             size = np.abs(expected[np.isfinite(expected)]).max(initial=0) + 1
             if not np.allclose(came, want, _RELATIVE, 1e-4 * size, equal_nan=True):
                 row = int(np.abs(came - want).argmax())
+                if part == "model" and _walks(context, name):
+                    yield _is_walk(name, run.line)
+                    return
                 if _by_place_alone(context, part, name):
                     yield Mistake(
                         f"the log density of {name!r} in the {part} depends on where a row stands, "
@@ -82,13 +86,50 @@ def _by_place_alone(context: Context, part: str, name: str) -> bool:
         index = np.full(context.rows, others)
         index[kept] = kept
         run = context.probe.record(part, *context.taken(index)).sites.get(name)
-        was = context.per_row(whole.sites[name])
-        now = None if run is None else context.per_row(run)
-        if was is None or now is None or now.shape != was.shape:
-            return False
-        if not np.isclose(now[kept], was[kept], _RELATIVE, equal_nan=True):
+        if not _stays(context, kept, whole.sites[name], run):
             return False
     return True
+
+
+def _stays(context: Context, row: int, whole: RecordedSite, run: RecordedSite | None) -> bool:
+    """Whether a row's density is what it was."""
+    was, now = context.per_row(whole), None if run is None else context.per_row(run)
+    if was is None or now is None or now.shape != was.shape:
+        return False
+    return bool(np.isclose(now[row], was[row], _RELATIVE, equal_nan=True))
+
+
+def _walks(context: Context, name: str) -> bool:
+    """Whether a site goes on from the latents of the rows before, as a random walk does.
+
+    Of a program with parameters for each row, which are trained on all rows at once: others' data
+    change no density of a row, nor do latents of rows after it.
+    """
+    if not context.bound_to_rows("guide"):
+        return False
+    first, last = np.full(context.rows, context.rows - 1), np.zeros(context.rows, int)
+    first[0], last[-1] = 0, context.rows - 1  # all others become like the last, like the first
+    of_others = context.taken(last)[0], context.latents
+
+    def stays(row: int, batch: Any, latents: Any) -> bool:
+        run = context.probe.record("model", batch, latents).sites.get(name)
+        return _stays(context, row, context.model.sites[name], run)
+
+    if not (stays(-1, *of_others) and stays(0, *context.taken(first))):
+        return False
+    return not stays(-1, *context.taken(last))
+
+
+def _is_walk(name: str, line: str) -> Mistake:
+    return Mistake(
+        f"the log density of {name!r} in the model goes on from the latents of the rows before, as "
+        "in a random walk. That is right for all rows at once and a bound of all of them, such as "
+        "ELBO()'s; no row has a weight of its own, as IWAE() and log_likelihood take it. Draw such "
+        "latents in one event, outside of the data's plate, and these are refused.",
+        name,
+        line,
+        level="limit",
+    )
 
 
 @check(needs=("runs-together", "guide-proposes-all", "local-latents-per-row"))
@@ -136,13 +177,17 @@ def rows_count_once_each(context: Context) -> Iterator[Mistake]:
             sum(run.sites[n].total / context.subsampling(run.sites[n].site) for n in counted)
             for run in (whole, double)
         )
-        local = sum(
+        again = sum(
             whole.sites[name].total / context.subsampling(whole.sites[name].site) for name in local
         )
-        if not np.isclose(twice, once + local, _RELATIVE, 1e-3, equal_nan=True):
+        if not np.isclose(twice, once + again, _RELATIVE, 1e-3, equal_nan=True):
+            walks = [n for n in local if part == "model" and _walks(context, n)]
+            if walks:
+                yield _is_walk(walks[0], whole.sites[walks[0]].line)
+                continue
             yield Mistake(
                 f"the {part}'s log density of the same {context.rows} rows twice should be "
-                f"{once + local:.6g}, got {twice:.6g}; sum over rows, do not average, and let "
+                f"{once + again:.6g}, got {twice:.6g}; sum over rows, do not average, and let "
                 "no scale depend on len(x) but for a plate's own."
             )
 

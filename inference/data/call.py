@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from inference.data.arrays import as_array, as_arrays, is_array
 from inference.data.in_batches import in_batches, is_numbers, together
-from inference.data.pair_arrays import as_scored, check_arrays, is_of_the_zoo, precision_of
+from inference.data.pair_arrays import (
+    as_scored,
+    check_arrays,
+    is_empty,
+    is_of_the_zoo,
+    precision_of,
+)
 from inference.data.support import check_finite_at_once
 from inference.errors import DataError
 from inference.program.batches import Batch, plain_form, split
@@ -76,7 +82,7 @@ def rows_of(pair: Any, data: Any, name: str, engine: str | None = None) -> Batch
             )
     cut = batch.cut()
     for array in cut.arrays:
-        if array.size == 0:
+        if is_empty(array, first=all(each.size == 0 for each in cut.arrays)):
             raise DataError(f"{name} is empty: an array has shape {array.shape}; pass some rows.")
     check_finite_at_once(pair, batch, name, engine)
     return cut
@@ -183,8 +189,8 @@ def _entries(row: Any) -> Any:
 
 
 def unpacked(batch: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arrays of `f(*batch)`, of which `f((x, y))` is another way to write `f(x, y)`."""
-    if len(batch) == 1 and isinstance(batch[0], tuple) and any(map(is_array, batch[0])):
+    """The arguments of `f(*batch)`, of which `f((x, y))` is another way to write `f(x, y)`."""
+    if len(batch) == 1 and isinstance(batch[0], tuple) and any(map(is_array, leaves_of(batch[0]))):
         return batch[0]
     return batch
 

@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.data.arrays import as_array
 from inference.data.in_batches import in_batches, is_numbers, together
@@ -19,6 +20,15 @@ from inference.program.batches import Batch, plain_form
 def is_of_the_zoo(pair: Any) -> bool:
     """Whether a pair says itself what its data look like: arrays, with a row for each datum."""
     return hasattr(pair, "data_shape")
+
+
+def is_empty(array: NDArray[Any], *, first: bool) -> bool:
+    """Whether an array has nothing to score or to go by.
+
+    What a program of one's own takes beside its data may have no columns: a forecast without
+    covariates is given `zeros((T, 0))`.
+    """
+    return array.size == 0 and (first or array.shape[:1] == (0,))
 
 
 def precision_of(pair: Any, engine: str | None = None) -> Any:
@@ -123,8 +133,8 @@ def check_arrays(pair: Any, arrays: Arrays, name: str, *, engine: str | None = N
             f"the arrays of {name} must have equally many rows, got {sorted(rows)}; pass arrays of "
             "the same length."
         )
-    for array in arrays:
-        if array.size == 0:
+    for place, array in enumerate(arrays):
+        if is_empty(array, first=not place or is_of_the_zoo(pair)):
             raise DataError(
                 f"{name} is empty: it has shape {array.shape}; pass at least one row and column."
             )

@@ -14,6 +14,7 @@ from inference.arguments import check_count, check_one_of, check_positive, check
 from inference.data.rows import chunks, first_rows
 from inference.data.support import check_support
 from inference.likelihood.annealing_chains import Part, Seeds, forward, step_sizes, temperatures
+from inference.likelihood.coupling import check_rows_apart
 from inference.likelihood.importance_sampling import Estimate
 from inference.likelihood.spread import over_data
 from inference.pairs import explaining, fitted_on
@@ -110,6 +111,7 @@ def annealed_importance_sampling(
     )
     if noise_scale is None:
         check_support(annealer.structure, arrays, "x")
+        check_rows_apart(backend, pair, head, annealer.structure, "annealed importance sampling")
     betas = temperatures(num_temperatures, schedule)
     parts = []
     for number, chunk in enumerate(chunks(arrays, chunk_size, num_chains)):

@@ -16,6 +16,7 @@ from inference.data.rows import FEW, Arrays, cut, first_rows
 from inference.data.support import check_support
 from inference.errors import ArgumentError, PairError, ZooError
 from inference.likelihood.conditions import check_scored
+from inference.likelihood.coupling import check_rows_apart
 from inference.likelihood.importance_weights import LogSums, weigh
 from inference.likelihood.partition import check_annealed, check_no_base
 from inference.likelihood.spread import over_data, said_of
@@ -165,10 +166,10 @@ def log_likelihood(
         check_rows(structure, len(head[0]), "log_likelihood")
     scored(structure)
     whole = is_one_datum(structure, len(head[0]))
-    if whole:
-        head = arrays
-    else:
+    head = arrays if whole else head
+    if not whole:
         check_rows(structure, len(head[0]), "log_likelihood")
+        check_rows_apart(backend, pair, head, structure, "log_likelihood")
     weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, int(seed)), head)
     least = len(head[0]) if whole or len(head[0]) > FEW else 0  # made for all rows or none
     most = 1 if scores else num_particles
@@ -244,9 +245,7 @@ def seen_on(backend: Engine, pair: Any, arrays: Arrays) -> tuple[Structure, Arra
             raise error from error.__cause__
     if len(few[0]) < len(arrays[0]) and not _has_weights(found, len(few[0])):
         with contextlib.suppress(Exception):  # an autoguide has the plates that it began with
-            whole = structure(arrays)
-            if _has_weights(whole, len(arrays[0])):
-                return whole, arrays
+            return structure(arrays), arrays
     return found, few
 
 

@@ -13,6 +13,7 @@ from inference.arguments import check_seed
 from inference.data.rows import FEW, Arrays, Chunk, chunks
 from inference.errors import DivergenceError
 from inference.likelihood.conditions import check_scored
+from inference.likelihood.coupling import check_rows_apart
 from inference.likelihood.importance_sampling import seen_on
 from inference.pairs import fitted_on
 from inference.program.draws import Draws
@@ -59,6 +60,7 @@ def looked_at(
     check = check_scored(what, arrays)
     structure, head = seen_on(backend, pair, arrays)
     check_rows(structure, len(head[0]), what)
+    check_rows_apart(backend, pair, head, structure, what)
     return head, check, structure
 
 

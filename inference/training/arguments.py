@@ -52,9 +52,12 @@ def check_arguments(
     usable = isinstance(objective, str) or callable(objective) or has(objective, "loss")
     usable = usable and not (answers_anything(objective) or has(objective, "guide"))
     if isinstance(objective, type) or not usable:
+        # Trace_ELBO()(model, guide) is a network of its own, with both inside.
+        bound = " Pass the loss without the pair, such as Trace_ELBO()."
         raise ArgumentError(
             "objective must be an objective such as ELBO(), its string form such as 'elbo', or one "
             f"of the engine's own loss objects; got {shown(objective)}."
+            + (bound if "ELBO" in type(objective).__name__ and has(objective, "guide") else "")
         )
     if device is not None and (not isinstance(device, str) or not device):
         raise ArgumentError(f"device must be a name such as 'cpu' or 'cuda', got {shown(device)}.")

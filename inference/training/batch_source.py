@@ -71,7 +71,8 @@ class BatchSource:
         batches = self.read(self.batches)
         batch = self._next(batches)
         if batch is None:
-            raise DataError("the iterable of batches is empty; it must yield at least one.")
+            hint = " For a model without arguments, [()] is one." if self.batches == () else ""
+            raise DataError(f"the iterable of batches is empty; it must yield at least one.{hint}")
         if isinstance(self.batches, Iterator):
             self._opened = _chain(batch, batches)
         elif self.streams is not None and before is not None:

@@ -70,7 +70,7 @@ class Frames:
         for name, value in values.items():
             site = self.structure.guide.get(name) or self.structure.model[name]
             beyond = value.shape[1 + len(site.batch_shape + site.event_shape) :]  # of integers
-            shaped[name] = value.reshape(-1, *self.structure.padded_shape(site), *beyond)
+            shaped[name] = value.reshape(len(value), *self.structure.padded_shape(site), *beyond)
         return shaped
 
     def unpadded(self, name: str, value: Array) -> Array:

@@ -7,8 +7,10 @@ import importlib
 from typing import Any
 
 import jax
+from jax import random
 from jax.example_libraries import stax
-from numpyro.infer.autoguide import AutoIAFNormal
+from numpyro.infer import Trace_ELBO
+from numpyro.infer.autoguide import AutoIAFNormal, AutoLaplaceApproximation
 
 
 def register() -> None:
@@ -20,6 +22,7 @@ def register() -> None:
     for kind in (type(jax.jit(lambda: 0)), jax.custom_jvp, jax.custom_vjp):
         copyreg.pickle(kind, _by_name)
     copyreg.pickle(AutoIAFNormal, _autoguide)
+    copyreg.pickle(AutoLaplaceApproximation, _laplace)
 
 
 def _by_name(function: Any) -> Any:
@@ -56,3 +59,31 @@ def _autoguide(guide: Any) -> Any:
         for attribute, value in guide.__getstate__().items()
     }
     return copyreg.__newobj__, (type(guide),), state  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _laplace(guide: Any) -> Any:
+    """The same where the loss, and the curvature if none was given, are local functions."""
+    state = dict(guide.__getstate__())
+    if getattr(state.get("_hessian_fn"), "__module__", "") == AutoLaplaceApproximation.__module__:
+        state["_hessian_fn"] = _hessian
+    if "_loss_fn" in state and not isinstance(state["_loss_fn"], _MapLoss):
+        loss = state["_loss_fn"]
+        names = loss.__code__.co_freevars
+        held = {n: cell.cell_contents for n, cell in zip(names, loss.__closure__, strict=True)}
+        state["_loss_fn"] = _MapLoss(guide, held["args"], held["kwargs"])
+    return copyreg.__newobj__, (type(guide),), state  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _hessian(function: Any, point: Any) -> Any:
+    return jax.hessian(function)(point)
+
+
+class _MapLoss:
+    """The loss whose curvature is a Laplace approximation's, on what the guide was made on."""
+
+    def __init__(self, guide: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.guide, self.args, self.kwargs = guide, args, kwargs
+
+    def __call__(self, params: dict[str, Any]) -> Any:
+        loss = Trace_ELBO().loss
+        return loss(random.key(0), params, self.guide.model, self.guide, *self.args, **self.kwargs)

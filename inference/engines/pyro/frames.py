@@ -93,10 +93,13 @@ class Frames:
     def padded(self, name: str, value: Tensor) -> Tensor:
         """(K, *batch, *event) with as many batch dimensions as the deepest site has."""
         site = self.structure.guide.get(name) or self.structure.model[name]
-        shape = self.structure.padded_shape(site)
         more = 1 if site.family == "categorical" and value.is_floating_point() else 0
         beyond = value.shape[len(value.shape) - more :]  # the logits of integers
-        return value.reshape(-1, *shape, *beyond)
+        shape = (*self.structure.padded_shape(site), *beyond)
+        if value.numel():
+            return value.reshape(-1, *shape)
+        # A latent without entries, such as the weights of no covariates, does not say how many.
+        return value.reshape(value.shape[0] if value.dim() > len(shape) else 1, *shape)
 
     def unpadded(self, name: str, value: Tensor) -> Tensor:
         """The only particle of a value, (*batch, *event) as its site has it."""

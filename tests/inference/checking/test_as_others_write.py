@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as npdist
@@ -150,7 +151,29 @@ def never_back(x: Tensor) -> None:
 
 def test_states_that_are_summed_over_may_be_impossible() -> None:
     guide = AutoDiagonalNormal(poutine.block(never_back, expose=["seen"]))
-    report = check_pair((never_back, guide), np.ones((4, 3), np.float32), checks=["finite-log-p"])
+    checks = ["finite-log-p", "finite-at-prior-draws"]
+    report = check_pair((never_back, guide), np.ones((4, 3), np.float32), checks=checks)
+    assert not report.failed
+
+
+def honest_or_not(x: Any) -> None:
+    """A rater who tells the truth gives the class that it is; other answers are impossible."""
+    ninths: Any = np.ones(9) / 9
+    honest_or_guessing: Any = npdist.Bernoulli(0.9)
+    summed = {"enumerate": "parallel"}
+    with numpyro.plate("items", len(x)):
+        truth: Any = npdist.Categorical(ninths)
+        of: Any = numpyro.sample("of", truth, infer=summed)
+        honest: Any = numpyro.sample("honest", honest_or_guessing, infer=summed)
+        guess: Any = numpyro.param("guess", ninths)
+        probs: Any = jnp.where(honest[..., None] == 1, of[..., None] == np.arange(9), guess)
+        said: Any = npdist.Categorical(probs)
+        numpyro.sample("x", said, obs=x)
+
+
+def test_answers_that_no_prior_draw_gives_are_summed_over() -> None:
+    checks = ["finite-log-p", "finite-at-prior-draws"]
+    report = check_pair((honest_or_not, lambda x: None), np.arange(8), checks=checks)
     assert not report.failed
 
 
@@ -202,6 +225,33 @@ def test_rows_that_know_their_place() -> None:
     assert check_pair(summed, X[:, 0], checks=checks).failed
 
 
+def walk(level: Any) -> Any:
+    def model(x: Tensor) -> None:
+        with pyro.plate("time", len(x)):
+            steps = pyro.sample("steps", dist.Normal(0.0, 1.0))
+            pyro.sample("x", dist.Normal(level(x, steps), 1.0), obs=x)
+
+    return model, AutoNormal(model)
+
+
+@pytest.mark.parametrize(
+    ("level", "right"),
+    [
+        (lambda x, steps: steps.cumsum(-1), True),
+        (lambda x, steps: steps + x.cumsum(-1), False),
+        (lambda x, steps: steps - steps.mean(-1, keepdim=True), False),
+    ],
+    ids=["walk", "sum of data", "mean"],
+)
+def test_a_walk_goes_on_from_the_latents_before(level: Any, right: bool) -> None:
+    """With a parameter for each step it is of all rows at once, and no row has a weight."""
+    checks = ["rows-change-places", "rows-alone", "rows-count-once-each"]
+    report = check_pair(walk(level), X[:, 0], checks=checks)
+    assert [each.check for each in report.limits] == (checks if right else [])
+    assert ("rows-alone" in [each.check for each in report.failed]) is not right
+    assert ("random walk" in str(report.limits)) is right
+
+
 def test_advice_on_angles_is_a_note() -> None:
     def direction(x: Any) -> None:
         mean = numpyro.sample("mean", npdist.VonMises(0.0, 2.0))
@@ -212,3 +262,22 @@ def test_advice_on_angles_is_a_note() -> None:
     report = check_pair(pair, X[:, 0], checks=["no-warnings"])
     assert not report.failed
     assert "circular" in str(report.notes)
+
+
+def test_a_latent_without_entries_needs_no_gradient() -> None:
+    """The weights of no covariates, as in a forecast of a series by itself."""
+
+    def model(x: Tensor, covariates: Tensor) -> None:
+        weights = pyro.sample(
+            "weights", dist.Normal(torch.zeros(covariates.shape[1]), 1.0).to_event(1)
+        )
+        with pyro.plate("data", len(x)):
+            pyro.sample("x", dist.Normal((covariates * weights).sum(-1), 1.0), obs=x)
+
+    def guide(x: Tensor, covariates: Tensor) -> None:
+        mean = pyro.param("mean", torch.zeros(covariates.shape[1]))
+        pyro.sample("weights", dist.Normal(mean, 1.0).to_event(1))
+
+    assert not check_pair((model, guide), X[:, 0], X[:, :0]).failed
+    report = check_pair((model, guide), X[:, :0], X[:, 0], checks=["batch"])
+    assert [each.check for each in report.failed] == ["batch"]

@@ -14,6 +14,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from numpyro.infer.autoguide import AutoNormal as NumPyroAutoNormal
 from pyro import poutine
 from pyro.infer.autoguide import AutoNormal
 from pyro.infer.reparam import SplitReparam
@@ -21,6 +22,7 @@ from scipy import integrate, stats
 
 from inference import (
     active_units,
+    annealed_importance_sampling,
     bound_parts,
     check_pair,
     fit,
@@ -158,3 +160,55 @@ def test_what_is_observed_beside_the_plate_is_named():
     x = torch.tensor([0.4, 1.1, 0.7])
     refused = valid_objectives((known, WIDE(known)), x).refused["IWAE"]
     assert "'w' is observed outside of the plate 'data'" in refused
+
+
+def test_a_shared_latent_is_named_where_the_guide_is_made_for_all_rows():
+    """On two rows alone its draws are of another shape than the model's, which is no mistake."""
+
+    def model(x):
+        w = pyro.sample("w", dist.Gamma(1.0, 1.0))
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Gamma(1.0, 1.0))
+            pyro.sample("x", dist.Poisson(w * z), obs=x)
+
+    x = np.array([1, 0, 3, 2, 1], np.float32)
+    run = fit((model, AutoNormal(model)), x, **STEADY)
+    with pytest.raises(ObjectiveError, match="latent 'w', outside of the data's plate 'data'"):
+        log_likelihood(run, x, num_particles=3)
+
+
+def steps_in_pyro(level):
+    def model(x):
+        with pyro.plate("time", len(x)):
+            steps = pyro.sample("steps", dist.Normal(0.0, 1.0).expand([2]).to_event(1))
+            pyro.sample("x", dist.Normal(level(steps), 1.0).to_event(1), obs=x)
+
+    return model, AutoNormal(model)
+
+
+def steps_in_numpyro(level):
+    def model(x):
+        with numpyro.plate("time", len(x)):
+            steps = numpyro.sample("steps", npdist.Normal(0.0, 1.0).expand([2]).to_event(1))
+            numpyro.sample("x", npdist.Normal(level(steps), 1.0).to_event(1), obs=x)
+
+    return model, NumPyroAutoNormal(model)
+
+
+ESTIMATES = {
+    "iw": lambda run, x: log_likelihood(run, x, num_particles=3),
+    "k-hat": lambda run, x: psis_k_hat(run, x),
+    "ais": lambda run, x: annealed_importance_sampling(run, x, num_chains=2, num_temperatures=3),
+}
+
+
+@pytest.mark.parametrize("steps", [steps_in_pyro, steps_in_numpyro])
+def test_rows_that_hang_together_by_their_latents_have_no_weights(steps):
+    """A walk's last row is a sum of all latents; that of each row's own entries is none."""
+    x = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    walk, apart = (fit(steps(lambda z, a=a: z.cumsum(a)), [(x,)], **STEADY) for a in (-2, -1))
+    for name, ask in ESTIMATES.items():
+        with pytest.raises(ObjectiveError, match="changes with the latents of other rows"):
+            ask(walk, x)
+        if name == "iw":
+            assert np.isfinite(ask(apart, x).per_datum).all()

@@ -208,3 +208,20 @@ def test_latents_of_a_pair_that_takes_more_than_arrays():
     run = fit((annealed, annealed_guide), [given], **settings)
     for found in (run.latents(given), run.latents(x, 0.3, {"z": 2})):
         assert_allclose(found["z"], 0.25 * x, rtol=1e-4)
+
+
+def test_arguments_in_a_tuple_whose_arrays_are_in_dictionaries():
+    """`f((a, b))` is `f(a, b)` wherever the arrays are: `fit` and `log_likelihood` take it so."""
+    x = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    given = ({"x": x}, {"factor": 0.3})
+
+    def model(data, settings):
+        annealed(data["x"], settings["factor"], {"z": 2})
+
+    def guide(data, settings):
+        annealed_guide(data["x"], settings["factor"])
+
+    run = fit((model, guide), [given], steps=1, learning_rate=1e-6, progress=False)
+    for found in (run.latents(given), run.latents(*given)):
+        assert_allclose(found["z"], 0.25 * x, rtol=1e-4)
+    assert run.to_arviz(given, num_draws=2).posterior["z"].shape == (1, 2, 5, 2)

@@ -140,9 +140,10 @@ def test_rows_that_have_no_weight_of_their_own(module, plates, estimate):
     def guide(x):
         within(x, lambda normal: engine.sample("z", normal(x * 0)))
 
-    found = "'data' of size 2, 'units' of size 4" if plates else "no plate"
+    rows = 2 if estimate is annealed_importance_sampling else len(module.REAL)
+    found = f"'data' of size {rows}, 'units' of size 4" if plates else "no plate"
     name = estimate.__name__.replace("annealed_importance_", "annealed importance ")
-    match = f"for each row, but around all sites of 2 rows there is {found}. Open one"
+    match = f"for each row, but around all sites of {rows} rows there is {found}. Open one"
     with pytest.raises(ObjectiveError, match=f"^{name} needs a weight {match}"):
         estimate((model, guide), module.REAL)
 

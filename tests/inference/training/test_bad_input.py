@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pyro.infer import Trace_ELBO
 from resealed import reseal
 from tiny_runs import BATCH, ROWS, WIDTH, assert_same_run, bare, binary, grey_dataset, quick, vae
 
@@ -263,6 +264,14 @@ def test_an_empty_iterable(engine):
     for empty in ([], iter(())):
         with pytest.raises(DataError, match="iterable of batches is empty; it must yield"):
             quick(vae(engine), empty, steps=1)
+    with pytest.raises(DataError, match=r"without arguments, \[\(\)\] is one"):
+        quick(bare(engine), (), steps=1)
+
+
+def test_a_loss_with_the_pair_in_it():
+    model, guide = bare("pyro")
+    with pytest.raises(ArgumentError, match=r"without the pair, such as Trace_ELBO\(\)"):
+        quick((model, guide), binary(), steps=1, objective=Trace_ELBO()(model, guide))
 
 
 BATCHES = {

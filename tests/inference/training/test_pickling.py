@@ -20,7 +20,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 from jax.example_libraries import stax
-from numpyro.infer.autoguide import AutoIAFNormal
+from numpyro.infer.autoguide import AutoIAFNormal, AutoLaplaceApproximation
 from rows import ENGINES
 
 from inference import compare, fit, log_likelihood
@@ -102,6 +102,19 @@ def test_a_flow_of_numpyro_s_autoguides_is_pickled() -> None:
         assert twin is not flow
         assert twin._nonlinearity is stax.Elu
         assert (twin.model, twin._hidden_dims) == (shared, [5])
+
+
+def test_a_laplace_approximation_is_pickled_with_what_it_is_made_on() -> None:
+    """Its covariance is the inverse of the prior's precision and one for each of 6 rows."""
+    approximation = AutoLaplaceApproximation(shared)
+    optimizer, loss = numpyro.optim.Adam(0.01), numpyro.infer.Trace_ELBO()
+    svi = numpyro.infer.SVI(shared, approximation, optimizer, loss)
+    params = svi.get_params(svi.init(jax.random.PRNGKey(0), X))
+    for way in WAYS.values():
+        twin = way(way(approximation))
+        assert twin is not approximation
+        covariance = twin.get_posterior(params).covariance_matrix
+        np.testing.assert_allclose(covariance, np.eye(4) / 7, atol=1e-6)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
