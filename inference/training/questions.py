@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from inference.arguments import check_count, check_seed
 from inference.data.pair_arrays import check_arrays, is_of_the_zoo
 from inference.data.rows import slices
+from inference.descriptions import first_line
 from inference.errors import ArgumentError, DataError, PairError, ZooError
 from inference.program.engine import Engine
 from inference.program.records import raising_line
@@ -182,10 +183,9 @@ def asking(question: Callable[[], T], what: str) -> T:
         raise
     except Exception as error:
         where = raising_line(error)
-        lines = str(error).strip().splitlines() or ["no message"]
         raise PairError(
             f"the model fails when it {what}{f' at {where}' if where else ''}: "
-            f"{type(error).__name__}: {lines[0].rstrip('.')}. To draw, a "
+            f"{type(error).__name__}: {first_line(error)}. To draw, a "
             "model takes x=None and size=; what it takes beside x is given after the number of "
             "rows, as in run.sample(size, y)."
         ) from error

@@ -34,16 +34,68 @@ def test_folders_that_are_none(out):
         )
 
 
-def test_a_metric_that_ends_the_process_is_a_row(tmp_path):
-    def leaves(run, x):
-        sys.exit(3)
+def asked(out, measure, pair=None):
+    return compare(
+        {"a": pair or ppca(0)}, {"ELBO": ELBO()}, rows(20), budget={"steps": 1}, test=rows(20),
+        metrics={"m": measure}, out=out, progress=False,
+    ).results[0]  # fmt: skip
 
-    found = compare(
-        {"a": ppca(0)}, {"ELBO": ELBO()}, rows(20), budget={"steps": 1}, test=rows(20),
-        metrics={"leaves": leaves}, out=tmp_path / "c", progress=False,
-    )  # fmt: skip
-    assert found.results[0].failed
-    assert found.results[0].why == "SystemExit: 3"
+
+class SilentError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("it cannot say it")
+
+
+ENDS = {
+    SystemExit(3): "SystemExit: 3",
+    SilentError(): "SilentError: it does not say what",
+    ValueError("x" * 10**7): f"ValueError: {'x' * 2000}...",
+    StopIteration(): "StopIteration",
+}
+
+
+@pytest.mark.parametrize("error", ENDS, ids=lambda e: type(e).__name__)
+def test_whatever_a_metric_or_a_pair_raises_is_a_row(error, tmp_path):
+    def fails(*_):
+        raise error
+
+    for number, result in enumerate(
+        (asked(tmp_path / "metric", fails), asked(tmp_path / "pair", lambda run, x: 1.0, fails))
+    ):
+        assert result.failed, number
+        assert result.why == ENDS[error], number
+
+
+def test_a_metric_that_was_mended_is_asked_again(tmp_path):
+    """As in a notebook: the function has the name that it had, and another body."""
+
+    def measure(run, x):
+        return 1.0
+
+    first = measure
+
+    def measure(run, x):
+        return 2.0
+
+    assert asked(tmp_path / "c", first).figures["m"].value == 1.0
+    assert asked(tmp_path / "c", measure).figures["m"].value == 2.0
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), OSError(28, "No space left"), RuntimeError("CUDA out of memory.")]
+)
+def test_what_the_machine_lacked_is_tried_again(error, tmp_path):
+    lacking = tmp_path / "lacking"
+    lacking.touch()
+
+    def measure(run, x):
+        if lacking.exists():
+            raise error
+        return 1.0
+
+    assert asked(tmp_path / "c", measure).failed
+    lacking.unlink()
+    assert asked(tmp_path / "c", measure).figures["m"].value == 1.0
 
 
 def test_workers_end_with_who_called_them(tmp_path):
