@@ -28,7 +28,7 @@ from inference.training.loading import load_run
 from inference.training.reading import MEGABYTE, read_regular, sealed, unsealed
 from inference.training.run import Run
 from inference.training.spec import fingerprint
-from inference.training.writing import write_whole
+from inference.training.writing import write_whole, writing_into
 
 _LONGEST_NAME = 40  # characters of a label in the name of a folder
 _JUDGE_DRAWS = 16
@@ -251,11 +251,12 @@ def _question(metric: Metric) -> str:
 
 def _keep(cell: Cell, result: Result) -> None:
     path = cell.result_path
-    path.parent.mkdir(parents=True, exist_ok=True)
     plain = asdict(result)
     for figure in plain["figures"].values():
         figure |= {key: None for key, v in figure.items() if isinstance(v, float) and math.isnan(v)}
-    write_whole(path, sealed(plain))
+    with writing_into(path.parents[1]):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, sealed(plain))
 
 
 def folder_name(pair: str, objective: str, seed: int) -> str:
