@@ -132,7 +132,9 @@ def finished(cell: Cell, metrics: Mapping[str, Metric]) -> Result | None:
         result = Result(figures=figures, **plain)
     except (OSError, ValueError, TypeError, AttributeError, KeyError):
         return None  # not there, or half of it: it is found again
-    return result if result.asked and result.asked == _asked(cell, metrics) else None
+    if result.key != cell.key or not result.asked:  # another cell's, put in its place
+        return None
+    return result if result.asked == _asked(cell, metrics) else None
 
 
 def complete(cell: Cell, data: Any, x: tuple[Any, ...], metrics: Mapping[str, Metric]) -> Result:
