@@ -34,28 +34,7 @@ def table(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
     """Splits, labels and the shape of a row of a csv or parquet file."""
     import pandas as pd
 
-    try:
-        if has_suffix(path, ".csv"):
-            _check_width_of(path)
-            frame = _csv(path)
-        else:
-            _check_rows_of(path)
-            frame = pd.read_parquet(path)
-    except ImportError as error:
-        raise ValueError(
-            f"{path} is parquet, which pandas reads by pyarrow: pip install pyarrow, or save it as "
-            "csv or npz."
-        ) from error
-    except _UNREADABLE as error:
-        why = str(error).strip().partition("\n")[0].rstrip(".")
-        remedy = " Save it as UTF-8." if isinstance(error, UnicodeError) else ""
-        raise ValueError(f"{path} cannot be read: {why or 'it is too large'}.{remedy}") from error
-    kept = [str(name) for name in frame.index.names if name is not None]
-    if kept:
-        raise ValueError(
-            f"{path}: {kept[0]!r} is the table's index and no column; frame.reset_index() makes it "
-            "one, and frame.reset_index(drop=True) leaves it out."
-        )
+    frame = _frame(path)
     check_head(path, [str(name) for name in frame], frame)
     for name in ("split", "label"):
         if name in frame and f"{name}.1" in frame:
@@ -99,6 +78,39 @@ def table(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
     if label is None:
         return rows, {}, (frame.shape[1],)
     return rows, {each: np.asarray(label[split == each]) for each in rows}, (frame.shape[1],)
+
+
+def _frame(path: Path) -> Any:
+    """The table of a file.
+
+    Raises:
+        ValueError: if it cannot be read, or has columns that are no columns.
+    """
+    import pandas as pd
+
+    try:
+        if has_suffix(path, ".csv"):
+            _check_width_of(path)
+            frame = _csv(path)
+        else:
+            _check_rows_of(path)
+            frame = pd.read_parquet(path)
+    except ImportError as error:
+        raise ValueError(
+            f"{path} is parquet, which pandas reads by pyarrow: pip install pyarrow, or save it as "
+            "csv or npz."
+        ) from error
+    except _UNREADABLE as error:
+        why = str(error).strip().partition("\n")[0].rstrip(".")
+        remedy = " Save it as UTF-8." if isinstance(error, UnicodeError) else ""
+        raise ValueError(f"{path} cannot be read: {why or 'it is too large'}.{remedy}") from error
+    kept = [str(name) for name in frame.index.names if name is not None]
+    if kept:
+        raise ValueError(
+            f"{path}: {kept[0]!r} is the table's index and no column; frame.reset_index() makes it "
+            "one, and frame.reset_index(drop=True) leaves it out."
+        )
+    return frame
 
 
 def check_unpacked(path: Path, size: int, remedy: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -12,7 +13,7 @@ import pytest
 from grid import ppca, rows
 
 from inference import ELBO, compare
-from inference.errors import ZooError
+from inference.errors import RunFolderError, ZooError
 from inference.training.lock import FolderLock
 
 
@@ -72,13 +73,36 @@ def test_a_metric_that_was_mended_is_asked_again(tmp_path):
     def measure(run, x):
         return 1.0
 
-    first = measure
-
-    def measure(run, x):
+    def mended(run, x):
         return 2.0
 
-    assert asked(tmp_path / "c", first).figures["m"].value == 1.0
-    assert asked(tmp_path / "c", measure).figures["m"].value == 2.0
+    mended.__name__, mended.__qualname__ = measure.__name__, measure.__qualname__
+    assert asked(tmp_path / "c", measure).figures["m"].value == 1.0
+    assert asked(tmp_path / "c", mended).figures["m"].value == 2.0
+
+
+def test_what_is_copied_into_anothers_place_is_not_taken_for_it(tmp_path):
+    def compared():
+        return compare(
+            {"a": ppca}, {"ELBO": ELBO(), "IWAE": "iwae:num_particles=2"}, rows(20), seeds=2,
+            budget={"steps": 1}, test=rows(20), metrics={"m": lambda run, x: float(run.step)},
+            out=tmp_path / "c", progress=False,
+        )  # fmt: skip
+
+    found = compared()
+    before = [(each.key, each.figures) for each in found.results]
+    first, *others = sorted((tmp_path / "c" / "results").glob("*.json"))
+    for other in others:
+        shutil.copy(first, other)
+    assert [(each.key, each.figures) for each in compared().results] == before
+    first, *others = sorted((tmp_path / "c" / "runs").iterdir())
+    for other, what in zip(others, ("seed was 0", "objective was 'elbo'"), strict=False):
+        shutil.rmtree(other)
+        shutil.copytree(first, other)
+        cell = next(each for each in found.cells if each.run_folder.name == other.name)
+        with pytest.raises(RunFolderError, match=f"holds another run than .*{what}"):
+            found.run(*cell.key)
+    assert found.run(*found.cells[0].key).step == 1
 
 
 @pytest.mark.parametrize(
