@@ -58,7 +58,8 @@ def check_command(
     from inference.data.drawn_rows import drawn_rows
 
     dataset = load_data(data, data_options(binarisation, None))
-    x, *given = drawn_rows(dataset.arrays("train"), rows, seed=rows_seed)
+    with answering():
+        x, *given = drawn_rows(dataset.arrays("train"), rows, seed=rows_seed)
     if dataset.dynamic:  # the rows hold probabilities, which training draws from in each step
         x = (np.random.default_rng(0).random(x.shape) < x).astype(np.float32)
     batch = (x, *given)
