@@ -65,6 +65,7 @@ def shown(value: Any) -> str:
     return " ".join(_Short().repr(value).split())
 
 
+_MOST_WORDS = 2000  # letters of an error's text, which may quote all of the data
 _NOBODYS = "_a_name_that_nobody_gave"
 
 
@@ -88,10 +89,30 @@ def answers_anything(value: Any) -> bool:
         return False
 
 
+def words_of(error: BaseException) -> str:
+    """All that an error says, as far as it can say it, and in no more than a page."""
+    try:
+        words = str(error)
+    except Exception:  # an error of the user's, which hides none of what went wrong before
+        return "it does not say what"
+    return words if len(words) <= _MOST_WORDS else f"{words[:_MOST_WORDS]}..."
+
+
+def raised(error: BaseException) -> str:
+    """An error's type and all that it says."""
+    kind, words = type(error).__name__, words_of(error)
+    return f"{kind}: {words}" if words.strip() else kind
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line without a full stop."""
+    lines = words_of(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else "no message"
+
+
 def said(error: BaseException) -> str:
     """What an error says, in one line without a full stop; its type where it says nothing."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    return first_line(error) if words_of(error).strip() else type(error).__name__
 
 
 def name_of(value: Any) -> str:

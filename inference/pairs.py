@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from inference.data.call import arguments_from, rows_of
 from inference.data.pair_arrays import check_arrays, is_of_the_zoo, precision_of, scored_arrays
 from inference.data.rows import Arrays
-from inference.descriptions import answers_anything, has, shown
+from inference.descriptions import answers_anything, first_line, has, raised, shown
 from inference.engines import ENGINES, check_engine, engine_name, load_engine
 from inference.errors import ArgumentError, DataError, ObjectiveError, PairError, ZooError
 from inference.program.batches import Batch
@@ -234,8 +234,8 @@ def check_pair_type(pair: Any) -> None:
         remedy = " It has whatever attribute it is asked for, as a mock has, and so no model."
     elif _is_run(pair):
         remedy = " Pass its pair: run.pair."
-    elif (raised := _raises(pair)) is not None:
-        remedy = f" Asked for its model and guide, it raises {type(raised).__name__}: {raised}."
+    elif (error := _raises(pair)) is not None:
+        remedy = f" Asked for its model and guide, it raises {raised(error)}."
     elif hasattr(pair, "model") and hasattr(pair, "guide"):
         return
     elif isinstance(pair, (str, os.PathLike)):
@@ -262,11 +262,6 @@ def _raises(pair: Any) -> Exception | None:
     return None
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else "no message"
-
-
 def explaining(run: Callable[[Any], T], batch: Batch | tuple[Any, ...]) -> T:
     """Run a pair for the first time.
 
@@ -287,7 +282,7 @@ def explaining(run: Callable[[Any], T], batch: Batch | tuple[Any, ...]) -> T:
         where = raising_line(error)
         raise PairError(
             f"the pair fails {given}{f' at {where}' if where else ''}: {type(error).__name__}: "
-            f"{_first_line(error)}. {remedy}"
+            f"{first_line(error)}. {remedy}"
         ) from error
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -60,11 +62,12 @@ def certify(
     from inference.estimators.certificate.workers import as_frame
     from inference.estimators.certificate.workers import certify as measure
 
-    with answering():
+    with answering(OSError):
         labels = known_words("--objective", objective, _labels())
         known = known_words("--case", case, [*CASES, *PROGRAMS, *ENERGIES])
         engines = known_words("--engine", engine, list(ENGINES))
         counts, sizes = whole_numbers("--particles", particles), whole_numbers("--rows", rows)
+        _check_writable(out, write)
     ours = _own(known, labels=labels, engines=engines, counts=counts, sizes=sizes, part=subsampled)
     theirs = _of_the_libraries(known, engines, counts) if upstream else []
     chosen = [*ours, *theirs]
@@ -89,11 +92,26 @@ def certify(
     if write is not None:
         with answering(OSError):
             record.write(write, certificate.markdown(), time.monotonic() - started)
-    failed = certificate.failed()
-    if failed:
+    if failed := certificate.failed():
         notes(as_json).print(f"FAILED: {len(failed)} beyond the limit.")
         notes(as_json).print("\n".join(failed))
         raise typer.Exit(1)
+
+
+def _check_writable(*paths: Path | None) -> None:
+    """Fail as writing files at the end would, before time is spent on what is to be written.
+
+    Raises:
+        OSError: if one cannot be written.
+    """
+    for path in filter(None, paths):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        there = os.path.lexists(path)
+        if path.is_file() or not path.exists():
+            path.open("ab").close()
+        if not there:
+            path.unlink()
 
 
 def _labels() -> list[str]:

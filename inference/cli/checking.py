@@ -16,7 +16,7 @@ from inference.cli.output import json_option, say_json
 from inference.cli.pairs import pair_maker
 from inference.cli.settings import parse_settings
 from inference.cli.text import answering, console
-from inference.descriptions import shown
+from inference.descriptions import raised, shown
 from inference.errors import ArgumentError
 
 _BATCH = 100  # rows of a minibatch, as of `ppl-zoo train`
@@ -58,7 +58,8 @@ def check_command(
     from inference.data.drawn_rows import drawn_rows
 
     dataset = load_data(data, data_options(binarisation, None))
-    x, *given = drawn_rows(dataset.arrays("train"), rows, seed=rows_seed)
+    with answering():
+        x, *given = drawn_rows(dataset.arrays("train"), rows, seed=rows_seed)
     if dataset.dynamic:  # the rows hold probabilities, which training draws from in each step
         x = (np.random.default_rng(0).random(x.shape) < x).astype(np.float32)
     batch = (x, *given)
@@ -104,8 +105,7 @@ def _found(place: str) -> Any:
 
         where = "" if isinstance(error, SyntaxError) else raising_line(error)  # it says so itself
         raise ArgumentError(
-            f"{path} cannot be imported: {type(error).__name__}: {error}"
-            f"{f' ({where})' if where else ''}."
+            f"{path} cannot be imported: {raised(error)}{f' ({where})' if where else ''}."
         ) from error
     finally:
         sys.path.remove(str(file.parent))

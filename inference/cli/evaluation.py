@@ -92,9 +92,9 @@ def evaluate(
             )
         if until is not None and method not in ("iw", None):
             raise ArgumentError("--until is for --method iw only; leave one of the two out.")
-    arrays = dataset.arrays(split)
-    thinned = tuple(array[::every] for array in arrays)
-    x = drawn_rows(thinned, rows, seed=rows_seed)
+        arrays = dataset.arrays(split)
+        thinned = tuple(array[::every] for array in arrays)
+        x = drawn_rows(thinned, rows, seed=rows_seed)
     with answering(), plain_warnings(), interruptible(lambda: "No figure was kept."):
         fitted = load_run(run)
         method = method or _usual_method(fitted.pair, x)

@@ -15,7 +15,7 @@ from typing import Any
 from inference.comparison.chains import holds_chains, read_chains, sampled, training_arrays
 from inference.comparison.metric import Figure, Metric
 from inference.data.rows import first_rows
-from inference.descriptions import describe_pair
+from inference.descriptions import describe_pair, name_of, raised, words_of
 from inference.engines import engine_name, load_engine
 from inference.errors import RunFolderError, ZooError
 from inference.objectives import ELBO, VIMCO, Objective
@@ -28,7 +28,7 @@ from inference.training.loading import load_run
 from inference.training.reading import MEGABYTE, read_regular, sealed, unsealed
 from inference.training.run import Run
 from inference.training.spec import fingerprint
-from inference.training.writing import write_whole
+from inference.training.writing import write_whole, writing_into
 
 _LONGEST_NAME = 40  # characters of a label in the name of a folder
 _JUDGE_DRAWS = 16
@@ -132,7 +132,9 @@ def finished(cell: Cell, metrics: Mapping[str, Metric]) -> Result | None:
         result = Result(figures=figures, **plain)
     except (OSError, ValueError, TypeError, AttributeError, KeyError):
         return None  # not there, or half of it: it is found again
-    return result if result.asked and result.asked == _asked(cell, metrics) else None
+    if result.key != cell.key or not result.asked:  # another cell's, put in its place
+        return None
+    return result if result.asked == _asked(cell, metrics) else None
 
 
 def complete(cell: Cell, data: Any, x: tuple[Any, ...], metrics: Mapping[str, Metric]) -> Result:
@@ -144,7 +146,7 @@ def complete(cell: Cell, data: Any, x: tuple[Any, ...], metrics: Mapping[str, Me
         x: the rows to score.
         metrics: what to ask.
     """
-    engine = ""
+    engine, asked = "", _asked(cell, metrics)
     try:
         pair = cell.build()
         engine = engine_name(pair)
@@ -165,10 +167,12 @@ def complete(cell: Cell, data: Any, x: tuple[Any, ...], metrics: Mapping[str, Me
     except RunFolderError:
         raise  # the folder is not ours, or the disk is full: no cell's fault
     except (Exception, SystemExit) as error:  # a metric that ends the process ends its cell
-        why = str(error) if isinstance(error, ZooError) else f"{type(error).__name__}: {error}"
+        why = words_of(error) if isinstance(error, ZooError) else raised(error)
         reached = getattr(getattr(error, "run", None), "step", 0)
         end = {"status": "failed", "step": reached, "figures": {}, "why": why}
-    result = Result(*cell.key, engine=engine, asked=_asked(cell, metrics), **end)
+        if isinstance(error, (MemoryError, OSError)) or "out of memory" in why.lower():
+            asked = ""  # what a machine lacked it may have the next time: it is tried again
+    result = Result(*cell.key, engine=engine, asked=asked, **end)
     _keep(cell, result)
     return result
 
@@ -225,7 +229,8 @@ def _judge(cell: Cell, pair: Any, engine: str, data: Any) -> Objective | None:
 
 def _asked(cell: Cell, metrics: Mapping[str, Metric]) -> str:
     """A hash of everything that the result depends on."""
-    with contextlib.suppress(Exception):  # a pair that cannot be built is a result by itself
+    # A pair that cannot be built is a result by itself.
+    with contextlib.suppress(Exception, SystemExit):
         pair = cell.build()
         everything = {
             "pair": describe_pair(pair, engine_name(pair)),
@@ -234,19 +239,26 @@ def _asked(cell: Cell, metrics: Mapping[str, Metric]) -> str:
             "settings": {key: fingerprint(value) for key, value in cell.settings.items()},
             "budget": dict(cell.budget),
             "data": cell.data_id,
-            "metrics": {name: repr(metric) for name, metric in metrics.items()},
+            "metrics": {name: _question(metric) for name, metric in metrics.items()},
         }
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
     return ""
 
 
+def _question(metric: Metric) -> str:
+    """A metric, and of a function of the user's what it does: its name stays when it is mended."""
+    own = name_of(metric.measure).startswith("inference.")
+    return repr(metric) if own else f"{metric!r} {fingerprint(metric.measure)}"
+
+
 def _keep(cell: Cell, result: Result) -> None:
     path = cell.result_path
-    path.parent.mkdir(parents=True, exist_ok=True)
     plain = asdict(result)
     for figure in plain["figures"].values():
         figure |= {key: None for key, v in figure.items() if isinstance(v, float) and math.isnan(v)}
-    write_whole(path, sealed(plain))
+    with writing_into(path.parents[1]):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, sealed(plain))
 
 
 def folder_name(pair: str, objective: str, seed: int) -> str:

@@ -17,11 +17,13 @@ from inference.comparison.chains import Chains, read_chains
 from inference.comparison.metric import Metric
 from inference.comparison.ranking import Summary, summaries
 from inference.data.rows import first_rows
-from inference.descriptions import has, shown
-from inference.errors import ArgumentError
+from inference.descriptions import describe_pair, has, plain, shown
+from inference.errors import ArgumentError, RunFolderError
+from inference.objectives import describe_objective
 from inference.tables import PrintedTable
 from inference.training.loading import load_run
 from inference.training.run import Run
+from inference.training.spec import difference
 
 if TYPE_CHECKING:
     from arviz import InferenceData
@@ -108,13 +110,17 @@ class Comparison:
 
         Raises:
             ArgumentError: if there is no such run, or it failed.
+            RunFolderError: if its folder is damaged, or holds another run.
         """
         for cell, result in zip(self.cells, self.results, strict=True):
             same = _same((cell.pair, cell.objective, cell.seed), pair, objective, seed)
             if same and not result.failed and cell.fits:
                 head = first_rows(self.x)
                 fitted = cell.build()
-                return load_run(cell.run_folder, pair=fitted, batch=head, objective=cell.learning)
+                found = load_run(cell.run_folder, pair=fitted, batch=head, objective=cell.learning)
+                if result.asked:  # gathered runs are what their folders say
+                    _check_of(cell, fitted, found)
+                return found
         known = ", ".join(f"{r.pair!r} {r.objective!r} {r.seed}" for r in self.results)
         raise ArgumentError(
             f"there is no finished run of pair {shown(pair)}, objective {shown(objective)}"
@@ -246,3 +252,24 @@ def _reports(estimators: Any) -> Mapping[str, EstimatorReport]:
 def _value(result: Result, name: str) -> float | None:
     figure = result.figures.get(name)
     return None if figure is None else figure.value
+
+
+def _check_of(cell: Cell, pair: Any, run: Run) -> None:
+    """Check that a run is the cell's, and none that was put in its place.
+
+    Raises:
+        RunFolderError: saying what it is.
+    """
+    engine = run.spec["pair"]["engine"]
+    asked = {
+        "pair": plain(describe_pair(pair, engine)),
+        "objective": describe_objective(cell.learning),
+        "training": {"seed": cell.seed},
+    }
+    held = {**run.spec, "training": {"seed": run.spec["training"]["seed"]}}
+    changed = difference({key: held[key] for key in asked}, asked)
+    if changed:
+        raise RunFolderError(
+            f"{cell.run_folder} holds another run than this comparison's: {changed}. Put the "
+            "folder back as it was, from a copy, or compare in another folder."
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from inference.errors import ArgumentError, DataError
 
 def is_array(value: Any) -> bool:
     """Whether something is an array or a table by itself, and not a collection of them."""
+    if isinstance(value, ModuleType):  # numpy has a function for each of these names
+        return False
     return has(value, "shape", "dtype") or has(value, "shape", "to_numpy")
 
 

@@ -75,7 +75,7 @@ def engine_name(pair: Any, data: Any = None) -> str:
 
 def _agreed(said: Iterable[set[str]]) -> set[str]:
     """The engines that fit all parts; one that says nothing fits all."""
-    return set.intersection(*(engines or set(ENGINES) for engines in said))
+    return set.intersection(set(ENGINES), *(engines or set(ENGINES) for engines in said))
 
 
 def _started(parts: Any, data: Any) -> set[str]:
@@ -83,7 +83,7 @@ def _started(parts: Any, data: Any) -> set[str]:
     from inference.engines.first_statement import library_of
 
     example = _example(data)
-    if example is None:
+    if example is None or len(parts) != 2:
         return set()
     with ALONE:
         return library_of(parts[0], *example) or library_of(parts[1], *example)

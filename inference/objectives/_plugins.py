@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from inference.descriptions import raised
+
 GROUP = "ppl_models.objectives"
 
 
@@ -80,7 +82,7 @@ def _class(entry: EntryPoint, base: type) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever a package of somebody else's does
-        raise ValueError(f"{entry.value} failed with {type(error).__name__}: {error}") from error
+        raise ValueError(f"{entry.value} failed with {raised(error)}") from error
     if not (inspect.isclass(kind) and issubclass(kind, base)) or inspect.isabstract(kind):
         raise ValueError(
             f"{entry.value} is no class that derives from inference.objectives.Objective and has "
@@ -97,6 +99,6 @@ def _class(entry: EntryPoint, base: type) -> Any:
     except Exception as error:
         raise ValueError(
             f"{entry.value} has no example: with usual = {dict(given.usual)!r} it fails with "
-            f"{type(error).__name__}: {str(error).rstrip('.')}"
+            f"{raised(error).rstrip('.')}"
         ) from error
     return kind

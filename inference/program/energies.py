@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from inference.descriptions import first_line
 from inference.errors import ObjectiveError, ZooError
 from inference.program.distributions import innermost, says, support_of
 from inference.program.signatures import signature_of
@@ -187,7 +188,7 @@ def drawn_noise(pair: Any, engine: str, draw: Callable[[], T]) -> T:
     except ZooError:
         raise
     except Exception as error:
-        said = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
+        said = first_line(error)
         raise ObjectiveError(
             "noise must be a pair whose model draws rows when it is called as model(None), but "
             f"this one fails: {type(error).__name__}: {said}. Fit a model of the data alone, such "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from inference.descriptions import first_line
 from inference.errors import ObjectiveError, ZooError
 from inference.program.records import raising_line, remedy_of
 
@@ -72,7 +73,7 @@ def run_network(
         if "out of memory" in str(error).lower():
             raise
         where = raising_line(error)
-        said = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
+        said = first_line(error)
         remedy = remedy_of(error, "Give it a network that takes arrays of these shapes.")
         raise ObjectiveError(
             f"the {name}, a {type(module).__name__}, fails on inputs of shape {shapes}"

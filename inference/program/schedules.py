@@ -8,7 +8,7 @@ import numbers
 from collections.abc import Callable
 from typing import Any
 
-from inference.descriptions import has, shown
+from inference.descriptions import has, raised, shown
 from inference.errors import ArgumentError
 
 SCHEDULES = ("constant", "cosine")
@@ -48,7 +48,7 @@ def multiplier(schedule: Any, total_steps: int | None, cosine: Callable[[Any], A
             except (TypeError, AttributeError, NotImplementedError) as error:
                 raise ArgumentError(
                     "schedule must be a function from the step to a factor on the learning rate, "
-                    f"of this engine; at step {step} it raised {type(error).__name__}: {error}."
+                    f"of this engine; at step {step} it raised {raised(error)}."
                 ) from error
             check_factor(factor, step)
         return schedule

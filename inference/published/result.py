@@ -128,8 +128,13 @@ def append(path: Path, results: list[Result]) -> None:
             for each in results:
                 if each not in there:
                     table.writerow({k: "" if v is None else v for k, v in asdict(each).items()})
-            with path.open("a", encoding="utf-8") as file:
-                file.write(text.getvalue())
+            before = path.stat().st_size if path.exists() else 0
+            try:
+                with path.open("a", encoding="utf-8") as file:
+                    file.write(text.getvalue())
+            except OSError:  # of a full disk: half a line would be no result
+                os.truncate(path, before)
+                raise
     except OSError as error:
         raise ArgumentError(
             f"results={str(path)!r} cannot be written: {error.strerror}."
@@ -147,7 +152,11 @@ def read_results(path: Path = RESULTS) -> list[Result]:
     found, number = [], 1
     try:
         text = read_regular(path, _LARGEST, links=True).decode()
-        for line in csv.DictReader(io.StringIO(text, newline="")):
+        lines = csv.DictReader(io.StringIO(text, newline=""))
+        columns = [each.name for each in fields(Result)]
+        if text and lines.fieldnames != columns:
+            raise ValueError(f"the columns are not {','.join(columns)}")
+        for line in lines:
             number += 1
             found.append(_result(line))
     except (OSError, csv.Error, KeyError, TypeError, ValueError) as error:

@@ -11,6 +11,7 @@ final name is complete. One process at a time writes (`inference.training.lock`)
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -36,6 +37,8 @@ from inference.training.status import Stand, content_of, stand_in
 
 _KEEP = 2
 _BOUND = ("pair", "objective", "data", "training")  # of a spec; a budget may grow
+# What the system says of a path that leads nowhere.
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 _TRIES = 5  # to read while another process writes and drops checkpoints
 
 
@@ -248,18 +251,18 @@ class RunFolder:
             for part in ("pair", "data", "training", "budget"):
                 if not isinstance(spec.get(part, {}), dict):
                     raise ValueError(f"its entry {part!r} is not right")
-        except (FileNotFoundError, NotADirectoryError) as error:
+        except OSError as error:
+            if error.errno not in _NOT_THERE:
+                raise RunFolderError(
+                    f"{self.spec_path} cannot be read: {error.strerror or error}. It may be whole: "
+                    "read it as the user who wrote it, or have it made readable."
+                ) from error
             if self._mine is not None:
                 raise writing.gone(self.path) from error
             raise RunFolderError(
                 f"{self.path} is no run folder: it has no spec.json. Name the out= of a run."
             ) from error
-        except PermissionError as error:
-            raise RunFolderError(
-                f"{self.spec_path} cannot be read: {error.strerror}. It may be whole: read it as "
-                "the user who wrote it, or have it made readable."
-            ) from error
-        except (OSError, ValueError) as error:
+        except ValueError as error:
             raise RunFolderError(
                 f"{self.spec_path} is damaged ({error}). Restore it from a copy, or choose another "
                 "folder and fit again; the checkpoints beside it are as they were."

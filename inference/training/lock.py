@@ -108,16 +108,21 @@ class FolderLock:
 
 def _owner(folder: Path) -> dict[str, Any]:
     try:
-        return dictionary(read_regular(folder / OWNER, MEGABYTE), OWNER)
+        found = dictionary(read_regular(folder / OWNER, MEGABYTE), OWNER)
     except (OSError, ValueError):
         return {}
+    pid, host = found.get("pid"), found.get("host")
+    ours = isinstance(pid, int) and isinstance(host, str) and host.isprintable()
+    return found if ours else {}
 
 
 def _taken(folder: Path, owner: dict[str, Any]) -> str:
-    who = "another process"
+    who, gone = "another process", ""
     if owner:
         who = f"process {owner.get('pid')} on {owner.get('host')}"
+    if owner and owner.get("host") != socket.gethostname():
+        gone = f" If it ended without a word, and for certain, delete {OWNER} in the folder."
     return (
         f"out={str(folder)!r} is in use: {who} writes into it. Wait until it has ended and call "
-        "again (fit with resume=True), or choose another folder."
+        f"again (fit with resume=True), or choose another folder.{gone}"
     )

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.descriptions import raised
 from inference.errors import DataError, DivergenceError, RunFolderError, warn_user
 from inference.program.trainer import Trainer
 from inference.training.checkpoints import Checkpoint
@@ -160,10 +161,11 @@ class Loop:
             return
         kept = self._written(self.good)
         with contextlib.suppress(RunFolderError):
-            self._say(state.status, f"{type(error).__name__}: {error}")
+            self._say(state.status, raised(error))
         step = self.good.progress["step"]
         place = f", and its checkpoint in {self.folder.path}" if kept and self.folder else ""
-        error.add_note(f"The state at step {step} is in this error's .run{place}.")
+        with contextlib.suppress(Exception):  # one of the user's may take none
+            error.add_note(f"The state at step {step} is in this error's .run{place}.")
 
     def _row(self, bar: Progress) -> dict[str, float]:
         """A row of the history for the steps since the last; validates."""

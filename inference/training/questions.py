@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.arguments import check_count, check_seed
+from inference.data.arrays import as_array
 from inference.data.pair_arrays import check_arrays, is_of_the_zoo
 from inference.data.rows import slices
+from inference.descriptions import first_line, shown
 from inference.errors import ArgumentError, DataError, PairError, ZooError
 from inference.program.engine import Engine
 from inference.program.records import raising_line
@@ -25,6 +27,29 @@ _BOUNDED = re.compile(  # supports of single numbers; sums of several are rounde
     "(integer|softplus)?(positive|nonnegative)|(integer)?(greaterthan(eq)?|lessthan)"
     "|(integer|halfopen|unit)?interval"
 )
+
+
+def read_named(values: Iterable[Any], real: Any, names: Sequence[str] = ()) -> Arrays:
+    """Arrays of numbers, such as latents or what the model takes besides x.
+
+    Args:
+        values: what holds them.
+        real: the type of real numbers.
+        names: what to call them in a message; without names they are counted.
+
+    Raises:
+        DataError: if one does not hold numbers.
+    """
+    found = []
+    for place, value in enumerate(values):
+        name = names[place] if names else f"argument {place + 1} besides x"
+        if isinstance(value, (str, bytes)):
+            raise DataError(f"{name} must be an array of real numbers, got {shown(value)}.")
+        try:
+            found.append(as_array(value, real, first=not place))
+        except DataError as error:
+            raise DataError(f"{name}{str(error).removeprefix('data')}") from error
+    return tuple(found)
 
 
 def check_draws(pair: Any, size: Any, seed: Any, given: Arrays) -> int:
@@ -182,10 +207,9 @@ def asking(question: Callable[[], T], what: str) -> T:
         raise
     except Exception as error:
         where = raising_line(error)
-        lines = str(error).strip().splitlines() or ["no message"]
         raise PairError(
             f"the model fails when it {what}{f' at {where}' if where else ''}: "
-            f"{type(error).__name__}: {lines[0].rstrip('.')}. To draw, a "
+            f"{type(error).__name__}: {first_line(error)}. To draw, a "
             "model takes x=None and size=; what it takes beside x is given after the number of "
             "rows, as in run.sample(size, y)."
         ) from error

@@ -35,10 +35,11 @@ def read_regular(
     if not links:
         flags |= getattr(os, "O_NOFOLLOW", 0)
     descriptor = os.open(path, flags)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):  # a folder could not be opened as a file
+        os.close(descriptor)
+        raise ValueError(f"{path.name} is no regular file")
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise ValueError(f"{path.name} is no regular file")
         if found.st_size > at_most:
             size = f"{found.st_size / MEGABYTE:.0f} MB"
             raise ValueError(f"{path.name} has {size}, where such files have at most "

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_flag, check_seed
-from inference.data.arrays import as_array
 from inference.data.call import as_called, unpacked
 from inference.data.pair_arrays import check_arrays, is_of_the_zoo, precision_of, scored_arrays
 from inference.data.support import check_askable
@@ -20,7 +19,7 @@ from inference.errors import ArgumentError
 from inference.pairs import as_given, explaining
 from inference.posterior.latent_means import are_arrays, latent_means, latent_means_at
 from inference.program.engine import Engine
-from inference.training.questions import asking, check_draws, checked_latents
+from inference.training.questions import asking, check_draws, checked_latents, read_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,7 +215,7 @@ class Run:
             ArgumentError: if the model has no latent of a name.
             DataError: if one has another shape than the model's draws, or lies where it draws none.
         """
-        arrays = dict(zip(latents, self._read(tuple(latents.values())), strict=True))
+        arrays = dict(zip(latents, self._read(tuple(latents.values()), *latents), strict=True))
         beside = self._read(given)
         size, values = checked_latents(self._engine, self.pair, arrays, beside)
         decode = self._engine.decode
@@ -294,6 +293,6 @@ class Run:
     def _scored(self, x: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
         return scored_arrays(self.pair, as_given(unpacked(x), "x"), self.spec["pair"]["engine"])
 
-    def _read(self, values: tuple[ArrayLike, ...]) -> tuple[NDArray[Any], ...]:
+    def _read(self, values: tuple[ArrayLike, ...], *names: str) -> tuple[NDArray[Any], ...]:
         real = precision_of(self.pair, self.spec["pair"]["engine"])
-        return tuple(as_array(value, real, first=not place) for place, value in enumerate(values))
+        return read_named(values, real, names)

@@ -26,9 +26,12 @@ def writing_into(folder: Path) -> Iterator[None]:
     except RunFolderError:
         raise
     except OSError as error:
+        named = error.filename2 or error.filename
+        place = Path(os.fsdecode(named)) if isinstance(named, (str, bytes)) else folder
+        which = f" ({place.name})" if folder in place.parents else ""
         raise RunFolderError(
-            f"out={str(folder)!r} cannot be written: {error.strerror or error}. Choose a folder "
-            "that you may write to, with space left."
+            f"out={str(folder)!r} cannot be written: {error.strerror or error}{which}. Choose a "
+            "folder that you may write to, with space left."
         ) from error
 
 

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from ppl_models._shown import check_word, shown
 from ppl_models.datasets._binarisation import check_seed, from_grey
 from ppl_models.datasets._dataset import SPLITS, Dataset
-from ppl_models.datasets._own_table import Splits, has_suffix, table
+from ppl_models.datasets._own_table import Splits, check_unpacked, has_suffix, table
 
 SUFFIXES = (".npz", ".csv", ".parquet")
 _HELD_OUT = 10  # a missing split is one row in so many
-_LARGEST, _DENSEST = 2**30, 200  # bytes that a file may unpack to, or so many times its own
 _EXAMPLES = "np.savez('rows.npz', train=x, test=y) writes one that is right"
 
 
@@ -154,15 +153,14 @@ def _unpacked(path: Path) -> Splits:
     try:
         with zipfile.ZipFile(path) as packed:
             size = sum(each.file_size for each in packed.infolist())
-        if size > max(_LARGEST, _DENSEST * path.stat().st_size):
-            raise ValueError(
-                f"it unpacks to {size / 1e9:.1f} GB, {_DENSEST} times its size and more; save it "
-                "by np.savez, unpacked, if that is right"
-            )
+            names = packed.namelist()
+        if len(set(names)) < len(names):
+            raise ValueError("it holds an array more than once")
+        check_unpacked(path, size, "save it by np.savez, unpacked")
         with np.load(path, allow_pickle=False) as held:
             found = {name: held[name] for name in held.files}
-    except (OSError, EOFError, ValueError, MemoryError, NotImplementedError, RuntimeError,
-            zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
+    except (OSError, EOFError, ValueError, TypeError, MemoryError, NotImplementedError,
+            RuntimeError, zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
         why = str(error)
         why = "it holds objects of Python" if "pickled" in why or "Object arrays" in why else why
         why = why.partition("\n")[0].rstrip(".") or "it is empty"

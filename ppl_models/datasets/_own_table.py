@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from functools import partial
 from itertools import islice
@@ -18,6 +19,10 @@ Splits = dict[str, NDArray[Any]]
 _MOST_COLUMNS = 50_000
 _DIGITS = re.compile("[+-]?[0-9]+")
 _LARGEST = 2**24  # bytes of a first line
+_UNPACKED, _DENSEST = 2**30, 200  # bytes that a file may unpack to, or so many times its own
+# Parquet of types that no table has, of damaged parts, and whatever its library makes of them.
+_UNREADABLE = (OSError, ValueError, TypeError, LookupError, NotImplementedError, MemoryError)
+_UNREADABLE += (OverflowError, RecursionError)
 
 
 def has_suffix(path: Path, suffix: str) -> bool:
@@ -29,19 +34,7 @@ def table(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
     """Splits, labels and the shape of a row of a csv or parquet file."""
     import pandas as pd
 
-    try:
-        if has_suffix(path, ".csv"):
-            _check_width_of(path)
-        frame = _csv(path) if has_suffix(path, ".csv") else pd.read_parquet(path)
-    except ImportError as error:
-        raise ValueError(
-            f"{path} is parquet, which pandas reads by pyarrow: pip install pyarrow, or save it as "
-            "csv or npz."
-        ) from error
-    except (OSError, ValueError, MemoryError, OverflowError) as error:
-        why = str(error).strip().partition("\n")[0].rstrip(".")
-        remedy = " Save it as UTF-8." if isinstance(error, UnicodeError) else ""
-        raise ValueError(f"{path} cannot be read: {why or 'it is too large'}.{remedy}") from error
+    frame = _frame(path)
     check_head(path, [str(name) for name in frame], frame)
     for name in ("split", "label"):
         if name in frame and f"{name}.1" in frame:
@@ -85,6 +78,66 @@ def table(path: Path) -> tuple[Splits, Splits, tuple[int, ...]]:
     if label is None:
         return rows, {}, (frame.shape[1],)
     return rows, {each: np.asarray(label[split == each]) for each in rows}, (frame.shape[1],)
+
+
+def _frame(path: Path) -> Any:
+    """The table of a file.
+
+    Raises:
+        ValueError: if it cannot be read, or has columns that are no columns.
+    """
+    import pandas as pd
+
+    try:
+        if has_suffix(path, ".csv"):
+            _check_width_of(path)
+            frame = _csv(path)
+        else:
+            _check_rows_of(path)
+            frame = pd.read_parquet(path)
+    except ImportError as error:
+        raise ValueError(
+            f"{path} is parquet, which pandas reads by pyarrow: pip install pyarrow, or save it as "
+            "csv or npz."
+        ) from error
+    except _UNREADABLE as error:
+        why = str(error).strip().partition("\n")[0].rstrip(".")
+        remedy = " Save it as UTF-8." if isinstance(error, UnicodeError) else ""
+        raise ValueError(f"{path} cannot be read: {why or 'it is too large'}.{remedy}") from error
+    kept = [str(name) for name in frame.index.names if name is not None]
+    if kept:
+        raise ValueError(
+            f"{path}: {kept[0]!r} is the table's index and no column; frame.reset_index() makes it "
+            "one, and frame.reset_index(drop=True) leaves it out."
+        )
+    return frame
+
+
+def check_unpacked(path: Path, size: int, remedy: str) -> None:
+    """Refuse a file that unpacks to what memory does not hold.
+
+    Raises:
+        ValueError: if it does.
+    """
+    if size > max(_UNPACKED, _DENSEST * path.stat().st_size):
+        raise ValueError(
+            f"it unpacks to {size / 1e9:.1f} GB, {_DENSEST} times its size and more; {remedy}, if "
+            "that is right"
+        )
+
+
+def _check_rows_of(path: Path) -> None:
+    """Refuse parquet whose rows memory does not hold, before they are unpacked.
+
+    Raises:
+        ValueError: if it is so.
+    """
+    try:
+        found = importlib.import_module("pyarrow.parquet").read_metadata(path)
+    except ImportError:  # pandas says so, or reads it by another library
+        return
+    size = int(found.num_rows) * max(int(found.num_columns), 1) * np.dtype(float).itemsize
+    check_unpacked(path, size, "save it without compression, or fewer rows")
 
 
 def _csv(path: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import keyword
 import re
 import tomllib
@@ -95,9 +96,15 @@ def write(files: dict[Path, str]) -> None:
     for path in files:
         if path.exists():
             raise ValueError(f"{path} exists; choose another name or folder, or remove it.")
-    for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    try:
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    except OSError:
+        for path in files:  # none was there before
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise
 
 
 def _check_name(name: str) -> None:

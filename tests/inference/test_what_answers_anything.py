@@ -17,6 +17,7 @@ from inference import (
     ArgumentError,
     DataError,
     ZooError,
+    check_pair,
     fit,
     frechet_distance,
     gap_decomposition,
@@ -83,6 +84,11 @@ def test_a_mock_is_told_what_it_is() -> None:
         fit(PAIR, MagicMock(), steps=1)
     with pytest.raises(ArgumentError, match="it raises RuntimeError: not open"):
         fit(Raising(), X, steps=1)
+
+
+def test_a_report_says_that_a_tuple_is_empty_and_that_a_module_is_no_batch() -> None:
+    assert "got a tuple of ()" in check_pair((), X).failed[0].message
+    assert "holds object, not numbers" in check_pair(PAIR, np).failed[0].message
 
 
 def test_a_list_that_cannot_be_gone_through_is_refused() -> None:

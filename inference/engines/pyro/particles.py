@@ -14,6 +14,7 @@ from pyro import poutine
 from pyro.distributions.util import scale_and_mask
 from torch import Tensor
 
+from inference.descriptions import first_line
 from inference.engines.pyro.isolation import (
     Kept,
     arguments,
@@ -102,8 +103,8 @@ def _difference(
                 both = trace_pair(model, guide, args, kwargs, count, structure.nesting)
             together = [_densities(part, trace) for part, trace in zip(_PARTS, both, strict=True)]
         except Exception as error:  # whatever a program raises on one more dimension
-            said = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
-            why = f"with a dimension for {count} of them it raised {type(error).__name__}: {said}"
+            kind, said = type(error).__name__, first_line(error)
+            why = f"with a dimension for {count} of them it raised {kind}: {said}"
             return Obstacle(why, None, raising_line(error))
         wrong = _misshapen(both, together, count, structure, lines.found)
         if wrong is not None:

@@ -116,6 +116,35 @@ def test_an_error_in_a_step_keeps_the_last_good_state(
     assert_same_run(resumed, quick(bare(engine), binary(), steps=20))
 
 
+class CurtError(Exception):
+    def add_note(self, note: str) -> None:
+        raise AttributeError("it takes no notes")
+
+
+class SilentError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("it cannot say it")
+
+
+@pytest.mark.parametrize("error", [CurtError(), SilentError(), ValueError("x" * 10**7)])
+def test_an_error_that_cannot_be_written_down_is_still_what_is_raised(
+    error, engine, tmp_path, reports
+):
+    path = tmp_path / "run"
+
+    def advance(self, step, loss):
+        if step > 12:
+            raise error
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Progress, "advance", advance)
+        with pytest.raises(type(error)) as caught:
+            quick(bare(engine), binary(), steps=100, out=path, checkpoint_seconds=0.0)
+    assert caught.value is error
+    kept = loaded(engine, path)
+    assert (kept.step, kept.status) == (12, "failed")
+
+
 @pytest.mark.parametrize("trouble", [errno.ENOSPC, errno.EACCES, errno.EROFS])
 def test_a_disk_that_fills_up(trouble, engine, tmp_path, reports, monkeypatch):
     real = writing.write_whole

@@ -92,6 +92,10 @@ def test_a_run_that_another_began_meanwhile_is_not_overwritten(tmp_path):
 def test_signs_of_life_from_another_machine(tmp_path):
     owner = tmp_path / OWNER
     owner.write_text(json.dumps({"pid": 7, "host": "another"}))
+    with pytest.raises(RunFolderError, match=r"process 7 on another writes .* delete \.owner"):
+        FolderLock(tmp_path).acquire()
+    later = time.time() + 36_000  # of a machine whose clock goes before
+    os.utime(owner, (later, later))
     with pytest.raises(RunFolderError, match="process 7 on another writes into it"):
         FolderLock(tmp_path).acquire()
     long_ago = time.time() - 3600
@@ -101,3 +105,7 @@ def test_signs_of_life_from_another_machine(tmp_path):
     assert lock.held
     lock.release()
     assert not owner.exists()
+    for word in ({"pid": {"a": 1}, "host": [5]}, {"pid": 7, "host": "a\x1b[31mb"}, [1], {}):
+        owner.write_text(json.dumps(word))  # which no fit of ours wrote
+        lock.acquire()
+        lock.release()

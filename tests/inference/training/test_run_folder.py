@@ -283,6 +283,15 @@ def test_a_damaged_spec_is_refused(damage, tmp_path):
         folder.read_spec()
 
 
+def test_what_cannot_be_written_is_named(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.create({"pair": {}})
+    (tmp_path / "history.csv").mkdir()
+    with pytest.raises(RunFolderError, match=r"cannot be written: Is a directory \(history\.csv\)"):
+        folder.write_history("x")
+    folder.close()
+
+
 def test_a_folder_without_a_run_is_named(tmp_path):
     with pytest.raises(RunFolderError, match=r"is no run folder: it has no spec\.json"):
         RunFolder(tmp_path).read_spec()

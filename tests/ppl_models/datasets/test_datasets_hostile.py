@@ -7,8 +7,11 @@ import struct
 import subprocess
 import sys
 import tarfile
+import warnings
+import zipfile
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -254,3 +257,56 @@ def test_what_stands_in_a_files_place_is_said(folder: Path, monkeypatch: Any) ->
     monkeypatch.setenv("PPL_DATA", "/" + "x" * 5000)
     with pytest.raises(FileNotFoundError, match=r"rows\.mat was not found"):
         find(file)
+
+
+def test_parquet_that_unpacks_to_all_of_memory(tmp_path: Path, monkeypatch: Any) -> None:
+    """As a column of one value, a milliard times; without pyarrow its library is a stand-in."""
+    path = tmp_path / "rows.parquet"
+    path.write_bytes(b"PAR1")
+    said = SimpleNamespace(num_rows=10**9, num_columns=2)
+    parquet = SimpleNamespace(read_metadata=lambda path: said)
+    monkeypatch.setitem(sys.modules, "pyarrow", SimpleNamespace(parquet=parquet))
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", parquet)
+    monkeypatch.setattr(pd, "read_parquet", lambda path: pd.DataFrame(np.eye(20)))
+    with pytest.raises(ValueError, match=r"it unpacks to 16\.0 GB"):
+        load(str(path))
+    said.num_rows = 20
+    assert load(str(path)).train.shape == (16, 20)
+
+
+@pytest.mark.parametrize("error", [NotImplementedError("a list"), TypeError("x"), KeyError("y")])
+def test_parquet_that_its_library_cannot_read(error: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    path = tmp_path / "rows.parquet"
+    path.write_bytes(b"PAR1")
+
+    def fails(path: Path) -> None:
+        raise error
+
+    monkeypatch.setattr(pd, "read_parquet", fails)
+    with pytest.raises(ValueError, match=r"rows\.parquet cannot be read"):
+        load(str(path))
+
+
+def test_a_column_that_is_the_index_is_not_lost(tmp_path: Path, monkeypatch: Any) -> None:
+    path = tmp_path / "rows.parquet"
+    path.write_bytes(b"PAR1")
+    frame = pd.DataFrame(np.eye(20), columns=list("abcdefghijklmnopqrst"))
+    monkeypatch.setattr(pd, "read_parquet", lambda path: frame.set_index("a"))
+    with pytest.raises(ValueError, match=r"'a' is the table's index .* frame\.reset_index"):
+        load(str(path))
+    monkeypatch.setattr(pd, "read_parquet", lambda path: frame[::-1].copy())  # numbers of rows
+    assert load(str(path)).train.shape == (16, 20)
+
+
+def test_npz_of_odd_headers_and_of_two_arrays_of_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "rows.npz"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("train.npy", header("(True, True)") + bytes(8))
+    with pytest.raises(ValueError, match="cannot be read as npz"):
+        load(str(path))
+    with zipfile.ZipFile(path, "w") as packed, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for table in (np.eye(20), np.ones((20, 20))):
+            packed.writestr("train.npy", npy(table))
+    with pytest.raises(ValueError, match="it holds an array more than once"):
+        load(str(path))
