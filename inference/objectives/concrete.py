@@ -47,6 +47,7 @@ class Concrete(Objective):
     """
 
     needs = (BERNOULLI_OR_ONE_HOT,)
+    relaxes = "everywhere"
     estimates = Estimates(L_1, L_1, biased=Rule("relaxed draws"))
     certified: ClassVar = {"": {"temperature": 0.5}, "hard": {"temperature": 0.5, "hard": True}}
 

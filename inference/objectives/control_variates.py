@@ -67,6 +67,7 @@ class REBAR(SiteBySite):
     """
 
     owns = True
+    relaxes = "inside"
 
     def __init__(self, temperature: float = 0.5, num_particles: int = 1) -> None:
         self.temperature = check_number("temperature", temperature, positive=True)
