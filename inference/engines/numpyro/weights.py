@@ -43,9 +43,8 @@ class Weights(Passes):
         weights = lax.stop_gradient(weigh(log_w))
         model_weight, factor = split_weights(*weights, Ops)
         values = {site.name: result["values"][site.name] for site in self.structure.proposals}
-        log_p, log_q_through = jax.vmap(self._scores_of_leaves)(
-            keys, values, factor, result["masks"]
-        )
+        masks = result["masks"] if through_draws_only else {}
+        log_p, log_q_through = jax.vmap(self._scores_of_leaves)(keys, values, factor, masks)
         if through_draws_only:
             term = _weighed(model_weight, log_p - log_q_through)
         else:

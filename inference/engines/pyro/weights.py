@@ -68,7 +68,7 @@ class Weights(Passes):
             name: scaled(site["value"], cell, self.structure.guide[name], False)
             for name, site in proposed.items()
         }
-        for name, site in proposed.items():  # a masked draw is in no weight by its log q
+        for name, site in proposed.items() if again else ():  # no weight has log q of a masked draw
             if (scored := discrete.scored_entries(site)) is not None:
                 copies[name] = torch.where(scored, copies[name], site["value"])
         steer = Steer(values=self.rows | copies)

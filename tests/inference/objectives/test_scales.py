@@ -165,11 +165,14 @@ def masked(engine: str, *, of_law: bool) -> Any:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("objective", [DReG(4), PIWAE(2, 4)], ids=repr)
 @pytest.mark.parametrize("of_law", [True, False], ids=["mask of the law", "mask by a handler"])
-def test_draws_that_a_mask_leaves_out_are_reparameterised_once(of_law: bool, engine: str) -> None:
+def test_draws_that_a_mask_leaves_out_are_reparameterised_once(
+    of_law: bool, objective: Objective, engine: str
+) -> None:
     """Such a draw has no log q in its weight, so that DReG's square is not for it: IWAE is right.
 
-    Six comparisons in all; with 4.8 errors they fail together once in 10^5 runs.
+    Sixteen comparisons in all; with 5 errors they fail together once in 10^5 runs.
     """
     repeats = 4_000 if engine == "numpyro" else 1_000
     ours, plain = (
@@ -177,7 +180,7 @@ def test_draws_that_a_mask_leaves_out_are_reparameterised_once(of_law: bool, eng
     )
     for name in "as":
         error = math.hypot(ours[name].std(), plain[name].std()) / math.sqrt(repeats)
-        assert abs(ours[name].mean() - plain[name].mean()) < 4.8 * error
+        assert abs(ours[name].mean() - plain[name].mean()) < 5 * error
 
 
 def around_global(engine: str) -> Any:
