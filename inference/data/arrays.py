@@ -194,6 +194,11 @@ def _refuse_words(part: Any) -> None:
     if isinstance(part, bytearray):  # which numpy takes for whole numbers
         raise DataError("data must be arrays of real numbers, got bytes; pass numpy.frombuffer.")
     refuse_mock("data", part)
+    if has(part, "tensors", "__getitem__"):  # numpy would look at its items, with an axis more
+        raise DataError(
+            f"data is a {type(part).__name__}; pass what is in its .tensors, in the order of the "
+            "model's arguments."
+        )
     if isinstance(part, dict):
         raise DataError(
             f"data is a dictionary of {', '.join(map(repr, part)) or 'nothing'}; pass its arrays "

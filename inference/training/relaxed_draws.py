@@ -24,6 +24,7 @@ from inference.program.structure import Structure
 
 _POINTS = 129  # on the way
 _CLOSER = 2  # times that a step which no slope explains is looked into: a steep slope is no jump
+_KEPT = 0.5  # share of a jump that is there at a closer look; of an end like that of log b, less is
 _NATS, _SHARE = 0.02, 0.005  # of a datum's density, and of its range, that may be left unexplained
 _ROUNDING = 3e-6  # of the density
 
@@ -43,7 +44,7 @@ class _Jumps(Objective):
         self.site, self.ends, self.span = site, ends, span
 
     def surrogate(self, program: Program) -> Any:
-        """One more than its number, with a gradient of zero; zero where there is none."""
+        """Zero, or one more than its number and, of its height h, h / (1 + h); no gradient."""
         draws = program.draw(1)
         ops, drawn = program.ops, program.stop(draws.values[self.site])  # (1, *batch, *event)
         if program.structure.guide[self.site].family == "bernoulli":
@@ -66,8 +67,9 @@ class _Jumps(Objective):
         limit = _NATS + _SHARE * abs(f - f[:1]).max() + _ROUNDING * abs(f).max()
         quiet = abs(still - still[:1]).max() < _NATS
         unexplained = ops.where((missed > limit) & quiet, missed, 0.0).sum(1)
-        worst = unexplained.argmax() + (1 if self.ends else 2)
-        return ops.where(unexplained.sum() > 0, worst, 0) + 0 * program.total(draws.elbo[0])
+        worst, height = unexplained.argmax() + (1 if self.ends else 2), unexplained.max()
+        told = ops.where(height > 0, worst + height / (1 + height), 0.0)
+        return told + 0 * program.total(draws.elbo[0])
 
 
 def _beside(way: Any, value: Any) -> Any:
@@ -77,15 +79,16 @@ def _beside(way: Any, value: Any) -> Any:
 
 def _jumps(backend: Engine, pair: Any, rows: Rows, site: str, *, ends: bool) -> bool:
     """Whether a step is left that no slope explains, however closely it is looked at."""
-    low, high = 0.0, 1.0
+    low, high, least = 0.0, 1.0, 0.0
     for _ in range(1 + _CLOSER):
         probe = _Jumps(site, ends=ends or (low, high) != (0, 1), span=(low, high))
         fixed = backend.snapshot(pair, rows, 0)
         found = backend.gradient_moments(fixed, probe, rows, blocks=1, block_size=1)
-        step = -round(float(found.losses[0]))
-        if not step:
+        step, share = divmod(-float(found.losses[0]), 1)
+        height = share / (1 - share)
+        if not step or height < least:
             return False
-        width = (high - low) / (_POINTS - 1)
+        width, least = (high - low) / (_POINTS - 1), max(least, _KEPT * height)
         low, high = low + (step - 1) * width, low + step * width
     return True
 

@@ -113,6 +113,10 @@ REFUSED = {
         r"column 'kind' does not; .*\.cat\.codes",
     ),
     "tensor without numbers": (lambda: torch.empty(24, 6, device="meta"), "device 'meta'"),
+    "set of tensors": (
+        lambda: torch.utils.data.TensorDataset(torch.tensor(X)),
+        r"TensorDataset(; pass what is in its \.tensors|\.$)",
+    ),
 }
 TIMES = pd.date_range("2020", periods=3, tz="UTC")
 RECORDS = np.array([(1, 2.0), (3, 4.0)], dtype=[("a", int), ("b", float)])
