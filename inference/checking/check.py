@@ -9,7 +9,7 @@ from inference.arguments import check_count, listed
 from inference.checking.checks import CHECKS, run, with_needs
 from inference.checking.context import Context
 from inference.checking.report import Finding, Report
-from inference.data.call import named_apart
+from inference.data.call import first_of_batches, named_apart
 from inference.descriptions import shown
 from inference.engines import check_engine
 from inference.errors import ArgumentError
@@ -33,7 +33,8 @@ def check_pair(
 
     Args:
         pair: a pair, a run, or a `(model, guide)` tuple of any Pyro or NumPyro program.
-        *batch: what model and guide take, some rows of each array; or a tuple of them.
+        *batch: what model and guide take, some rows of each array; or a tuple of them. Of a loader
+            the first batch is looked at.
         checks: names of the checks to make, with those that they need; all without it.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
         rows: how many rows the data have of which the batch are some, where they are known: then
@@ -51,7 +52,7 @@ def check_pair(
         check_engine(engine)
     names = _names(checks)
     inner, own = as_pair(pair)
-    given, named = named_apart(inner, batch, named)
+    given, named = named_apart(inner, first_of_batches(inner, batch), named)
     context = Context(inner, given, engine or own, rows, named)
     findings = list(run(with_needs(names), context))
     if "objectives" in names:

@@ -9,6 +9,7 @@ import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
+from inference.data.call import no_batch
 from inference.data.pair_arrays import is_empty, is_of_the_zoo
 from inference.errors import ArgumentError
 from inference.pairs import check_pair_type
@@ -44,6 +45,12 @@ def engine(context: Context) -> Iterator[Mistake]:
 def batch(context: Context) -> Iterator[Mistake]:
     """The batch has rows, as many in each array, and finite numbers."""
     arrays = [a for a in context.batch if isinstance(a, np.ndarray)]
+    for given in context.batch:
+        if remedy := no_batch(given):
+            yield Mistake(
+                f"the batch is a {type(given).__name__}{remedy}, some rows of each array."
+            )
+            return
     if not arrays:
         raise Skip("model and guide are called without arrays.")
     rows = {len(a) for a in arrays if a.ndim}

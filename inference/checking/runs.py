@@ -13,7 +13,7 @@ import numpy as np
 from inference.data.arrays import as_array, is_array
 from inference.data.pair_arrays import is_of_the_zoo, precision_of
 from inference.engines import engine_name, load_engine
-from inference.errors import ArgumentError, PairError
+from inference.errors import ArgumentError, DataError, PairError
 from inference.objectives.validity import Validity, valid_for
 from inference.program.batches import Form, split
 from inference.program.containers import is_container
@@ -289,10 +289,10 @@ def _is_of_numbers(value: Any) -> bool:
 
 
 def _array(value: Any, real: Any) -> Any:
-    """Arrays in numpy, their real numbers as `real`; everything else as it is."""
-    if hasattr(value, "detach") and hasattr(value, "layout"):
-        return as_array(value, real, first=False)
-    if not hasattr(value, "shape"):
+    """Arrays in numpy, as `fit` takes them; everything else as it is."""
+    if not (hasattr(value, "shape") or (hasattr(value, "detach") and hasattr(value, "layout"))):
         return value
-    array = np.asarray(value)
-    return array.astype(real) if array.dtype in (np.float32, np.float64) else array
+    try:
+        return as_array(value, real, first=False)
+    except DataError:  # which a check says of what is no numbers
+        return np.asarray(value)

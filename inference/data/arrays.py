@@ -50,14 +50,36 @@ def as_array(part: Any, real: Any = np.float32, *, first: bool = True) -> NDArra
             "it, for example with numpy.asarray."
         ) from error
     if array.dtype.kind not in "biuf":
-        raise DataError(
-            f"data must hold real numbers, got dtype {array.dtype}; convert it, for example "
-            "with .astype('float32')."
-        )
+        raise DataError(f"data must hold real numbers, got dtype {array.dtype}; {_remedy(array)}.")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
-        if array.dtype.kind in ("bf" if first else "f"):
+        if array.dtype.kind in ("bf" if first else "f") or _beyond_32_bits(array):
             array = array.astype(real)
     return np.asarray(array, order="C")  # no reversed rows, which torch does not take
+
+
+def _beyond_32_bits(array: NDArray[Any]) -> bool:
+    """Whether whole numbers are so large that they can be no index, but a quantity.
+
+    Where whole numbers have 32 bits, as in jax, 2 ** 32 + 5 would be taken for 5.
+    """
+    if array.dtype.kind not in "iu" or array.itemsize < 8 or not array.size:
+        return False
+    held = np.iinfo(f"{array.dtype.kind}4")
+    return bool(array.min() < held.min or array.max() > held.max)
+
+
+def _remedy(array: NDArray[Any]) -> str:
+    """What makes numbers of an array of something else, as the end of a sentence."""
+    if array.dtype.kind == "c":
+        return "pass what the model is of, such as x.real, or both parts as columns"
+    if array.dtype.kind in "mM":
+        since = "x" if array.dtype.kind == "m" else "(x - x.min())"
+        return f"count time in a unit that you choose: {since} / numpy.timedelta64(1, 'D')"
+    if array.dtype.names is not None:
+        return "pass its fields as columns: numpy.column_stack([x[name] for name in x.dtype.names])"
+    if array.dtype.kind == "O" and any(hasattr(each, "__len__") for each in array.flat):
+        return "its entries are arrays or words; pass numpy.stack(list(x)) of equal rows of numbers"
+    return "convert it, for example with .astype('float32')"
 
 
 def observed_entries(observed: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -124,13 +146,18 @@ def _of_table(table: Any) -> NDArray[Any]:
     array = np.asarray(table.to_numpy())
     if array.dtype.kind != "O":
         return array
+    if hasattr(table, "convert_dtypes"):  # numbers that are kept as objects
+        table = table.convert_dtypes()
     columns = table.dtypes if hasattr(table, "columns") else None
     kinds = [(table.name, table.dtype)] if columns is None else columns.items()
-    bad = [str(name) for name, dtype in kinds if getattr(dtype, "kind", "O") not in "biuf"]
+    bad = {name: str(dtype) for name, dtype in kinds if getattr(dtype, "kind", "O") not in "biuf"}
     if bad:
+        of = "column itself" if columns is None else f"column {', '.join(map(repr, bad))}"
         raise DataError(
-            f"data must hold real numbers, but the table's column {', '.join(map(repr, bad))} "
-            "does not; drop it, or code it in numbers, for example with .cat.codes."
+            f"data must hold real numbers, but the table's {of} does not; drop it, or code it in "
+            f"numbers. It holds {', '.join(dict.fromkeys(bad.values()))}: of categories pass "
+            ".cat.codes, of times (t - t.min()) / pandas.Timedelta('1D'), of numbers in text "
+            "pandas.to_numeric(t)."
         )
     return np.asarray(table.to_numpy(dtype=np.float64, na_value=np.nan))
 
@@ -170,6 +197,11 @@ def _refuse_words(part: Any) -> None:
     if isinstance(part, bytearray):  # which numpy takes for whole numbers
         raise DataError("data must be arrays of real numbers, got bytes; pass numpy.frombuffer.")
     refuse_mock("data", part)
+    if has(part, "tensors", "__getitem__"):  # numpy would look at its items, with an axis more
+        raise DataError(
+            f"data is a {type(part).__name__}; pass what is in its .tensors, in the order of the "
+            "model's arguments."
+        )
     if isinstance(part, dict):
         raise DataError(
             f"data is a dictionary of {', '.join(map(repr, part)) or 'nothing'}; pass its arrays "

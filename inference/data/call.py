@@ -18,6 +18,7 @@ from inference.data.pair_arrays import (
     precision_of,
 )
 from inference.data.support import check_finite_at_once
+from inference.descriptions import has
 from inference.errors import DataError
 from inference.program.batches import Batch, plain_form, split
 from inference.program.containers import is_container, mapped
@@ -205,6 +206,29 @@ def as_called(pair: Any, given: tuple[Any, ...]) -> Any:
     signature = model_signature(pair)
     known = None if signature is None else names_taken(signature)
     return given[0] if known is None or set(given[0]) & known else given
+
+
+def first_of_batches(pair: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What `f(*given)` is called with; of a loader, or of a zoo pair's batches, the first of them.
+
+    A list may be the argument of a program of one's own, and what has no end is left alone.
+    """
+    data = given[0] if len(given) == 1 else None
+    of_batches = is_of_the_zoo(pair) or not isinstance(data, list)
+    if data is None or not (of_batches and has(data, "__len__") and in_batches(pair, data)):
+        return given
+    first = next(iter(data), None)
+    several = isinstance(first, (list, tuple)) and not is_numbers(first)
+    return given if first is None else (tuple(first) if several else (first,))
+
+
+def no_batch(given: Any) -> str:
+    """What to pass in place of something that holds rows and is none; empty where it is none."""
+    if isinstance(given, Iterator):
+        return ", which gives its batches once; pass one of them"
+    if has(given, "train", "valid"):
+        return "; pass one of its splits, such as data.train[:8]"
+    return "; pass what is in its .tensors" if has(given, "tensors", "__getitem__") else ""
 
 
 def named_apart(

@@ -63,13 +63,21 @@ def check_points(structure: Structure, what: str) -> None:
     Raises:
         ObjectiveError: naming the latent.
     """
-    for name in sorted(structure.fixed):
-        own = structure.model.get(name)
-        if own is not None and own.normalised and not (own.point or own.discrete):
-            raise ObjectiveError(
-                f"{what} weighs draws of the guide, but the guide's {name!r} is one value (Delta) "
-                "of a latent that has a density: log p(x, z) at a point is neither log p(x) nor a "
-                "bound on it, and may be above. Give the latent a distribution in the guide, such "
-                "as AutoNormal's, or use annealed_importance_sampling(pair, x), which needs no "
-                "guide."
-            )
+    for name in points_of_density(structure):
+        raise ObjectiveError(
+            f"{what} weighs draws of the guide, but the guide's {name!r} is one value (Delta) "
+            "of a latent that has a density: log p(x, z) at a point is neither log p(x) nor a "
+            "bound on it, and may be above. Give the latent a distribution in the guide, such "
+            "as AutoNormal's, or use annealed_importance_sampling(pair, x), which needs no "
+            "guide."
+        )
+
+
+def points_of_density(structure: Structure) -> list[str]:
+    """The latents with a density of which the guide is certain, in the order of the alphabet."""
+    owned = ((name, structure.model.get(name)) for name in sorted(structure.fixed))
+    return [
+        name
+        for name, own in owned
+        if own is not None and own.normalised and not (own.point or own.discrete)
+    ]

@@ -7,7 +7,7 @@ import inspect
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,8 @@ class Objective(Surrogate):
         unit: of the value; anything else than the usual one is no bound on a likelihood.
         keeps: how many arrays at the end of a batch are the objective's, and not given to the pair.
         beside: what they are, in words.
+        relaxes: where it takes slopes of log p by relaxed draws: only `"inside"` of the way between
+            their values, `"everywhere"`, or not at all.
         owns: whether the objective has parameters or state of its own.
         turn: the name of the phase that it is made for; None: everybody learns.
         among_others: whether a batch may draw nothing of what it is for, such as a batch whose
@@ -70,6 +72,7 @@ class Objective(Surrogate):
     multi_sample_guide: ClassVar[bool] = False  # read by numpyro.infer.SVI
     constant_cancels: ClassVar[bool] = False
     nests: ClassVar[bool] = False
+    relaxes: ClassVar[Literal["", "inside", "everywhere"]] = ""
     unit: str = "nats per datum"
     owns: bool = False
     beside: ClassVar[str] = ""

@@ -28,7 +28,8 @@ class Concrete(Objective):
     s (straight-through): biased too, but model and guide see discrete values in training.
 
     What is reported while training is the relaxed bound, unless `hard`; in evaluation it is the
-    ELBO of discrete draws. Sites with a reparameterised draw are left as they are.
+    ELBO of discrete draws. Sites with a reparameterised draw are left as they are. The model has to
+    follow a draw between its values: `fit` refuses where(b > 0.5, one, other) and an index by b.
 
     Args:
         temperature: T.
@@ -47,6 +48,7 @@ class Concrete(Objective):
     """
 
     needs = (BERNOULLI_OR_ONE_HOT,)
+    relaxes = "everywhere"
     estimates = Estimates(L_1, L_1, biased=Rule("relaxed draws"))
     certified: ClassVar = {"": {"temperature": 0.5}, "hard": {"temperature": 0.5, "hard": True}}
 

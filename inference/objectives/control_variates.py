@@ -51,7 +51,9 @@ class REBAR(SiteBySite):
     their noise, so that f(s(z)) and f(s(z~)) are one evaluation of the model. In a guide with
     several discrete sites each has its own control variate, for which the sites drawn before it
     are held and those after it are relaxed: 1 + S evaluations of the model for S such sites. Sites
-    with a reparameterised draw keep their pathwise gradient.
+    with a reparameterised draw keep their pathwise gradient. The model has to follow a draw between
+    its values: where(b > 0.5, one, other) jumps there, and `fit` refuses it; b * one + (1 - b) *
+    other does not.
 
     The objective owns the scales: see `Objective.attach`.
 
@@ -67,6 +69,7 @@ class REBAR(SiteBySite):
     """
 
     owns = True
+    relaxes = "inside"
 
     def __init__(self, temperature: float = 0.5, num_particles: int = 1) -> None:
         self.temperature = check_number("temperature", temperature, positive=True)

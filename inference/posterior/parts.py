@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inference.arguments import check_count
+from inference.likelihood.conditions import points_of_density
 from inference.likelihood.spread import over_draws
 from inference.pairs import draws_nothing, explaining
 from inference.posterior.chunks import chunked, looked_at, understood
@@ -27,16 +28,27 @@ class BoundParts:
         kl: E_q[log q(z | ...) - log p(z | ...)] by latent; what an auxiliary draw of the guide's
             costs is E_q[log q].
         closed_form: the latents whose divergence was not sampled, but for what it depends on.
+        points: the latents with a density of which the guide is certain, as `AutoDelta` is. What
+            they cost is -log p(z | ...), which is no divergence, and `elbo` is log p(x, z) at
+            them, which is no bound: it grows with the unit in which z is measured.
     """
 
     elbo: SampledEstimate
     reconstruction: SampledEstimate
     kl: Mapping[str, SampledEstimate]
     closed_form: frozenset[str]
+    points: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        costs = "".join(f" - KL[{name}] {part.mean:.3f}" for name, part in self.kl.items())
-        return f"ELBO {self.elbo.mean:.3f} = {self.reconstruction.mean:.3f}{costs} nats per datum"
+        costs = "".join(
+            f" - {'cost' if name in self.points else 'KL'}[{name}] {part.mean:.3f}"
+            for name, part in self.kl.items()
+        )
+        what, certain = "ELBO", ", ".join(sorted(self.points))
+        if self.points:
+            what = "log p(x, z)"
+            costs += f" (no bound on log p(x): the guide has one value of {certain})"
+        return f"{what} {self.elbo.mean:.3f} = {self.reconstruction.mean:.3f}{costs} nats per datum"
 
 
 def bound_parts(
@@ -104,7 +116,8 @@ def bound_parts(
         for key in found[0]
     }
     elbo, reconstruction = joined.pop("elbo"), joined.pop("reconstruction")
-    return BoundParts(elbo, reconstruction, {key[1]: part for key, part in joined.items()}, known)
+    kl = {key[1]: part for key, part in joined.items()}
+    return BoundParts(elbo, reconstruction, kl, known, frozenset(points_of_density(structure)))
 
 
 def _error(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -129,6 +129,35 @@ class Agreement(Layout):
                     "it. Give it a distribution, or use ELBO(), which only scores it."
                 )
 
+    def check_one_set(self, objective: str, otherwise: str) -> None:
+        """Check that the sites which observe data have a plate in common, where they have any.
+
+        Args:
+            objective: that needs it; named in the error.
+            otherwise: what to do else, as the end of a sentence.
+
+        Raises:
+            ObjectiveError: naming a site outside of another's plate.
+        """
+        placed = [site for site in self.observed if site.plates]
+        beside = [site for site in self.observed if not site.plates]
+        apart = [site for site in placed[1:] if not site.plates & placed[0].plates]
+        if apart:
+            one, other = placed[0], apart[0]
+            raise ObjectiveError(
+                f"{objective} weighs particles per datum, but {one.name!r} is observed in the "
+                f"plate {plates_in_words(one.plates)} and {other.name!r} in "
+                f"{plates_in_words(other.plates)}: two sets of data, of which no row is one of "
+                f"both. Where their rows belong together, put both in one plate; or {otherwise}."
+            )
+        if placed and beside:
+            raise ObjectiveError(
+                f"{objective} weighs particles per datum, but {beside[0].name!r} is observed "
+                f"outside of the plate {plates_in_words(placed[0].plates)} of "
+                f"{placed[0].name!r}, so that its density is of all data at once. Put it inside, "
+                f"or {otherwise}. A value that is known, and no datum, needs no sample statement."
+            )
+
     def check_scales(self) -> Self:
         """Check that scales fit their sites, and return the structure.
 

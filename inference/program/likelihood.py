@@ -120,7 +120,7 @@ class Likelihood(Agreement):
             return
         for site in self.weighed:
             if math.prod(site.batch_shape) > 1:
-                self._check_none_beside(objective)
+                self.check_one_set(objective, self._without_weights)
                 raise ObjectiveError(
                     f"{objective} weighs particles per datum, but site {site.name!r} has batch "
                     f"shape {site.batch_shape} and the data lie in no plate. Open a "
@@ -161,19 +161,6 @@ class Likelihood(Agreement):
                 f"{self.rows} rows would be weighed as one. Put the data in plate('data', len(x)) "
                 "around the sites of one datum; or, if all rows are one, such as a series, in "
                 "plate('data', 1). ELBO(), which needs no weights, takes the pair as it is."
-            )
-
-    def _check_none_beside(self, objective: str) -> None:
-        """Check that no site is observed outside of the plate that others are observed in."""
-        placed = [site for site in self.observed if site.plates]
-        beside = [site for site in self.observed if not site.plates]
-        if placed and beside:
-            raise ObjectiveError(
-                f"{objective} weighs particles per datum, but {beside[0].name!r} is observed "
-                f"outside of the plate {plates_in_words(placed[0].plates)} of "
-                f"{placed[0].name!r}, so that its density is of all data at once. Put it inside, "
-                f"or {self._without_weights}. A value that is known, and no datum, needs no sample "
-                "statement."
             )
 
     def check_takes_all(self, what: str) -> None:

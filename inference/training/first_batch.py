@@ -16,6 +16,7 @@ from inference.program.structure import Structure
 from inference.program.trainer import Settings, Trainer
 from inference.training.batch_source import BatchSource
 from inference.training.global_latents import check_wholes, counted
+from inference.training.relaxed_draws import check_follows
 from inference.training.row_order import warn_of_cut_rows
 from inference.training.sources import ArraySource
 
@@ -42,6 +43,7 @@ def begin(
     first = source.first()
     structure = explaining(trainer.inspect, first)
     _require(objective, structure)
+    check_follows(pair, engine, objective, structure, first)
     if settings.judge is not None:
         settings.judge.require(structure)
     if isinstance(source, BatchSource):

@@ -94,6 +94,21 @@ def mask_of(fn: Any) -> Any:
     return mask
 
 
+def scored_entries(fn: Any) -> Any:
+    """Which entries of a draw its density counts, in a shape that broadcasts over the draw.
+
+    None where no mask is wrapped around the distribution.
+    """
+    found: Any = None
+    while isinstance(fn, _WRAPPERS):
+        if isinstance(fn, dist.MaskedDistribution):
+            mask = jnp.asarray(fn._mask)
+            mask = mask.reshape(mask.shape + (1,) * len(fn.event_shape))
+            found = mask if found is None else found & mask
+        fn = fn.base_dist
+    return found
+
+
 def counted(fn: Any) -> Array:
     """Where the density of a value counts: masks, of which one within an event counts in part."""
     if isinstance(fn, dist.MaskedDistribution):

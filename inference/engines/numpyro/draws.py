@@ -52,6 +52,11 @@ def particle(
         if site["is_observed"]
     ]
     latents = [*samples(guide_trace), *samples(model_trace)]
+    masks = {
+        name: discrete.scored_entries(site["fn"])
+        for name, site in guide.items()
+        if not site["is_observed"]
+    }
     return {
         "log_p": {n: frames.per_datum(value, model[n]) for n, value in log_p.items()},
         "log_q": {n: frames.per_datum(value, guide[n]) for n, value in log_q.items()},
@@ -59,6 +64,7 @@ def particle(
         "cells": cells,
         "scale": scale,
         "values": {name: s["value"] for name, s in latents if not s["is_observed"]},
+        "masks": {name: mask for name, mask in masks.items() if mask is not None},
         "logits": {
             name: discrete.logits(site["fn"])
             for name, site in samples(guide_trace)

@@ -43,7 +43,8 @@ class Weights(Passes):
         weights = lax.stop_gradient(weigh(log_w))
         model_weight, factor = split_weights(*weights, Ops)
         values = {site.name: result["values"][site.name] for site in self.structure.proposals}
-        log_p, log_q_through = jax.vmap(self._scores_of_leaves)(keys, values, factor)
+        masks = result["masks"] if through_draws_only else {}
+        log_p, log_q_through = jax.vmap(self._scores_of_leaves)(keys, values, factor, masks)
         if through_draws_only:
             term = _weighed(model_weight, log_p - log_q_through)
         else:
@@ -52,14 +53,18 @@ class Weights(Passes):
         return log_w, term - lax.stop_gradient(term)
 
     def _scores_of_leaves(
-        self, key: Array, values: dict[str, Array], factor: Array
+        self, key: Array, values: dict[str, Array], factor: Array, masks: dict[str, Array]
     ) -> tuple[Array, Array]:
-        """log p and log q at copies of a draw; the guide's parameters have no gradient."""
+        """log p and log q at copies of a draw; the guide's parameters have no gradient.
+
+        A draw that is masked is in no weight by its log q, and keeps the gradient that it has.
+        """
         sites = {site.name: site for site in self.structure.proposals}
         scaled = {
             name: _scaled(value, self.structure.spread(factor[None], sites[name])[0])
             for name, value in values.items()
         }
+        scaled |= {n: jnp.where(mask, scaled[n], values[n]) for n, mask in masks.items()}
         steer = functools.partial(Steer, values=scaled)
         params = dict(self.params)
         held = lax.stop_gradient(params)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyro.distributions as dist
@@ -86,6 +87,26 @@ def relaxed_log_prob(fn: Any, value: Tensor) -> Tensor:
     if family(fn)[0] == "bernoulli":
         return taken - torch.nn.functional.softplus(alpha)
     return taken.sum(-1)
+
+
+def scored_entries(site: Mapping[str, Any]) -> Tensor | None:
+    """Which entries of a draw its density counts, in a shape that broadcasts over the draw.
+
+    None where neither a handler nor the distribution itself masks any.
+    """
+    masks, fn = [(site["mask"], site["fn"])], site["fn"]
+    while isinstance(fn, _WRAPPERS):
+        if isinstance(fn, dist.MaskedDistribution):
+            masks.append((fn._mask, fn))
+        fn = fn.base_dist
+    found = None
+    for mask, of in masks:
+        if mask is None or mask is True:
+            continue
+        mask = torch.as_tensor(mask, device=site["value"].device)
+        mask = mask.reshape(mask.shape + (1,) * len(of.event_shape))
+        found = mask if found is None else found & mask
+    return found
 
 
 def unmasked(fn: Any) -> Any:

@@ -11,6 +11,7 @@ import pyro
 import torch
 from torch import Tensor
 
+from inference.engines.pyro import discrete
 from inference.engines.pyro.handlers import Steer
 from inference.engines.pyro.ops import Ops
 from inference.engines.pyro.passes import Passes
@@ -67,6 +68,9 @@ class Weights(Passes):
             name: scaled(site["value"], cell, self.structure.guide[name], False)
             for name, site in proposed.items()
         }
+        for name, site in proposed.items() if again else ():  # no weight has log q of a masked draw
+            if (scored := discrete.scored_entries(site)) is not None:
+                copies[name] = torch.where(scored, copies[name], site["value"])
         steer = Steer(values=self.rows | copies)
         model_sites = self.model_sites(num_particles, steer)
         self.frames.note_scale(model_sites, guide_sites)

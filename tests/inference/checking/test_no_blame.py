@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -10,13 +11,17 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import rarer_mistakes  # noqa: F401  # adds to the table
+import scipy.sparse
 import torch
 from mistakes import MISTAKES, X, generative, guide, heads, model, observe, prior, weight
 from rarer_mistakes import ROWS, by_row, exact, mean_of_all
 from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
 
 from inference import check_pair, fit
 from inference.errors import ObjectiveError
+from ppl_models import create
+from ppl_models.datasets import load
 
 
 def closed_over() -> None:
@@ -248,3 +253,36 @@ def test_a_model_that_draws_and_returns_nothing_is_told_which_objectives_take_it
     with pytest.raises(ObjectiveError, match=r"mean of the likelihood.*draw='sample'"):
         fit((silent, guide), X, objective="mmd", steps=1, progress=False)
     assert fit((silent, guide), X, steps=1, progress=False).sample(4).shape == (4, 3)
+
+
+HELD = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+AS_OTHERS_HOLD_THEM = {
+    "loader": lambda: DataLoader(TensorDataset(torch.tensor(HELD)), batch_size=4),
+    "batches": lambda: [HELD[:4], HELD[4:]],
+    "sparse matrix": lambda: scipy.sparse.csr_matrix(HELD),
+}
+NO_BATCH = {
+    "generator": (lambda: (part for part in [HELD]), "gives its batches once; pass one of them"),
+    "dataset": (lambda: load("digits"), r"a Dataset; pass one of its splits"),
+    "tensors": (lambda: TensorDataset(torch.tensor(HELD)), r"pass what is in its \.tensors"),
+}
+
+
+@pytest.fixture(scope="module")
+def ppca() -> Any:
+    return create("ppca", engine="pyro", data_dim=4, latent_dim=2, seed=0)
+
+
+@pytest.mark.parametrize("kind", AS_OTHERS_HOLD_THEM)
+def test_a_pair_is_looked_at_on_the_rows_of_what_holds_them(kind: str, ppca: Any) -> None:
+    report = check_pair(ppca, AS_OTHERS_HOLD_THEM[kind](), checks=["runs-together"])
+    assert {each.outcome for each in report.findings} == {"passed"}
+
+
+@pytest.mark.parametrize("kind", NO_BATCH)
+def test_what_is_no_batch_is_not_blamed_on_the_pair(kind: str, ppca: Any) -> None:
+    made, words = NO_BATCH[kind]
+    report = check_pair(ppca, made(), checks=["runs-together"])
+    (wrong,) = (each for each in report.findings if each.outcome == "failed")
+    assert wrong.check == "batch"
+    assert re.search(words, wrong.message)

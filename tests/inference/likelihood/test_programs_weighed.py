@@ -212,3 +212,17 @@ def test_rows_that_hang_together_by_their_latents_have_no_weights(steps):
             ask(walk, x)
         if name == "iw":
             assert np.isfinite(ask(apart, x).per_datum).all()
+
+
+def test_two_sets_of_data_are_named_with_their_plates():
+    def model(x, y):
+        with pyro.plate("one", len(x)):
+            z = pyro.sample("z", dist.Normal(0 * x, 1.0))
+            pyro.sample("x", dist.Normal(z, 1.0), obs=x)
+        with pyro.plate("two", len(y)):
+            pyro.sample("y", dist.Normal(0 * y, 1.0), obs=y)
+
+    x = torch.tensor([0.4, 1.1, 0.7])
+    refused = valid_objectives((model, WIDE(poutine.block(model, hide=["y"]))), (x, x)).refused
+    assert "'x' is observed in the plate 'one'" in refused["IWAE"]
+    assert "'y' in 'two'" in refused["IWAE"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import linear_pairs as lp
@@ -10,8 +11,9 @@ import pyro
 import pyro.distributions as pdist
 import pytest
 import torch
-from rows import ROWS
-from scipy.stats import multivariate_normal
+from plated import Words
+from rows import ENGINES, ROWS
+from scipy.stats import multivariate_normal, norm
 
 from inference import bound_parts, gap_decomposition, psis_k_hat
 from inference.errors import ArgumentError
@@ -98,3 +100,26 @@ def test_labels_are_taken() -> None:
     assert str(parts).startswith("ELBO ")
     with pytest.raises(ArgumentError, match=r"num_particles must be .* at least 2, got 1"):
         bound_parts(pair, batch, num_particles=1)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_a_guide_of_points_costs_is_no_divergence_and_the_sum_no_bound(engine: str) -> None:
+    """log p(x, z) at z = 0 is above log p(x), by as much as the prior is narrow."""
+    words = Words(engine)
+
+    def model(x: Any) -> None:
+        with words.plate("data", len(x)):
+            z = words.sample("z", words.dist.Normal(0 * x, 0.01))
+            words.sample("x", words.dist.Normal(z, 1.0), obs=x)
+
+    def point(x: Any) -> None:
+        with words.plate("data", len(x)):
+            words.sample("z", words.dist.Delta(0 * x))
+
+    x = np.array([0.4, -1.1], dtype=np.float32)
+    parts = bound_parts(SimpleNamespace(engine=engine, model=model, guide=point), x)
+    joint = norm.logpdf(x) + norm.logpdf(0, scale=0.01)
+    np.testing.assert_allclose(parts.elbo.per_datum, joint, rtol=1e-5)
+    assert parts.points == {"z"}
+    assert str(parts).startswith("log p(x, z) 2.4")
+    assert "- cost[z] -3.686 (no bound on log p(x): the guide has one value of z)" in str(parts)

@@ -113,7 +113,74 @@ REFUSED = {
         r"column 'kind' does not; .*\.cat\.codes",
     ),
     "tensor without numbers": (lambda: torch.empty(24, 6, device="meta"), "device 'meta'"),
+    "set of tensors": (
+        lambda: torch.utils.data.TensorDataset(torch.tensor(X)),
+        r"TensorDataset(; pass what is in its \.tensors|\.$)",
+    ),
 }
+TIMES = pd.date_range("2020", periods=3, tz="UTC")
+RECORDS = np.array([(1, 2.0), (3, 4.0)], dtype=[("a", int), ("b", float)])
+APART = np.array([np.ones(2), np.zeros(2), None], dtype=object)[:2]
+REMEDIES = {
+    "complex": (X + 1j, r"x\.real", lambda x: x.real),
+    "times": (
+        TIMES.tz_localize(None).to_numpy(),
+        r"\(x - x\.min\(\)\) / numpy\.timedelta64",
+        lambda x: (x - x.min()) / np.timedelta64(1, "D"),
+    ),
+    "times with a zone": (
+        pd.Series(TIMES),
+        r"\(t - t\.min\(\)\) / pandas\.Timedelta\('1D'\)",
+        lambda t: (t - t.min()) / pd.Timedelta("1D"),
+    ),
+    "spans of time": (
+        np.array([1, 2], dtype="m8[h]"),
+        r"x / numpy\.timedelta64",
+        lambda x: x / np.timedelta64(1, "D"),
+    ),
+    "fields": (
+        RECORDS,
+        r"column_stack\(\[x\[name\] for",
+        lambda x: np.column_stack([x[name] for name in x.dtype.names]),
+    ),
+    "rows as objects": (APART, r"numpy\.stack\(list\(x\)\)", lambda x: np.stack(list(x))),
+    "numbers as objects": (
+        np.array([[1, None]], dtype=object),
+        r"\.astype\('float32'\)",
+        lambda x: x.astype("float32"),
+    ),
+    "numbers in text": (
+        pd.Series(["1.5", "2"], dtype="string"),
+        r"pandas\.to_numeric\(t\)",
+        pd.to_numeric,
+    ),
+    "categories": (pd.Series(list("ab"), dtype="category"), r"\.cat\.codes", lambda t: t.cat.codes),
+}
+
+
+@pytest.mark.parametrize("kind", REMEDIES)
+def test_the_remedy_of_what_holds_no_numbers_works(kind):
+    given, words, remedy = REMEDIES[kind]
+    with pytest.raises(DataError, match=words):
+        as_array(given)
+    assert np.isfinite(as_array(remedy(given)).reshape(-1)[0])
+
+
+@pytest.mark.parametrize("missing", [None, pd.NA])
+def test_numbers_that_a_table_keeps_as_objects(missing):
+    table = pd.DataFrame({"a": pd.Series([1, missing], dtype=object), "b": [2.5, 3]})
+    np.testing.assert_array_equal(as_array(table), [[1, 2.5], [np.nan, 3]])
+
+
+@pytest.mark.parametrize("kind", ["int64", "uint64"])
+def test_whole_numbers_beyond_32_bits_are_quantities(kind, engine):
+    """Of 2 ** 32 + 5 jax kept 5, in silence."""
+    large = np.full((4, 6), 2**32 + 5, dtype=kind)
+    pair = functions(engine)
+    found, right = (log_likelihood(pair, x, 3).mean for x in (large, large.astype(np.float32)))
+    assert found == right < -1e18
+    labels = np.arange(4) + 2**31 - 4
+    assert as_array(labels).dtype == labels.dtype  # these fit
 
 
 @pytest.mark.parametrize("kind", REFUSED)
