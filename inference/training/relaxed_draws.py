@@ -27,6 +27,7 @@ _CLOSER = 2  # times that a step which no slope explains is looked into: a steep
 _KEPT = 0.5  # share of a jump that is there at a closer look; of an end like that of log b, less is
 _NATS, _SHARE = 0.02, 0.005  # of a datum's density, and of its range, that may be left unexplained
 _ROUNDING = 3e-6  # of the density
+_NUMBERS = 2**15  # of the data, which are scored at all points at once
 
 
 class _Jumps(Objective):
@@ -77,6 +78,13 @@ def _beside(way: Any, value: Any) -> Any:
     return way.reshape(-1, *(1 for _ in value.shape[1:]))
 
 
+def _some_rows(arrays: Rows) -> Rows:
+    """As many rows as the memory takes at all points."""
+    count, numbers = len(arrays[0]), sum(array.size for array in arrays)
+    most = max(1, _NUMBERS * count // max(numbers, 1))
+    return arrays if most >= count else tuple(array[:most] for array in arrays)
+
+
 def _jumps(backend: Engine, pair: Any, rows: Rows, site: str, *, ends: bool) -> bool:
     """Whether a step is left that no slope explains, however closely it is looked at."""
     low, high, least = 0.0, 1.0, 0.0
@@ -111,13 +119,13 @@ def check_follows(
     relaxes = getattr(objective, "relaxes", "")
     if not relaxes or not first.form.plain:
         return
-    backend = load_engine(engine)
+    backend, rows = load_engine(engine), _some_rows(first.arrays)
     for site in structure.proposals:
         if site.reparameterised:
             continue
         ends = relaxes == "everywhere"
         try:
-            jumps = _jumps(backend, pair, first.arrays, site.name, ends=ends)
+            jumps = _jumps(backend, pair, rows, site.name, ends=ends)
         except Exception:  # whatever a program raises; training says so in better words
             return
         if jumps:
