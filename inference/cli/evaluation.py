@@ -23,6 +23,8 @@ from inference.cli.text import answering, plain_warnings
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from inference.likelihood.importance_sampling import Estimate
@@ -30,11 +32,23 @@ if TYPE_CHECKING:
 
 _RECONSTRUCTED = 12  # columns of the figure
 
+some_particles = Annotated[
+    int | None,
+    typer.Option(min=1, help="Draws from the guide per datum.", show_default="1000"),
+]
+some_chains = Annotated[
+    int | None, typer.Option(min=1, help="Annealed chains per datum.", show_default="16")
+]
+some_temperatures = Annotated[
+    int | None,
+    typer.Option(min=1, help="Distributions from the prior to the posterior.", show_default="1000"),
+]
+
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="The folder of a run.")],
     *,
-    particles: Annotated[int, typer.Option(min=1, help="Draws from the guide per datum.")] = 1000,
+    particles: some_particles = None,
     until: Annotated[
         float | None,
         typer.Option(help="Stop at this Monte Carlo error of the mean, nats; --particles at most."),
@@ -47,10 +61,8 @@ def evaluate(
             show_default="iw; ais for a density known up to a constant",
         ),
     ] = None,
-    chains: Annotated[int, typer.Option(min=1, help="Annealed chains per datum.")] = 16,
-    temperatures: Annotated[
-        int, typer.Option(min=1, help="Distributions from the prior to the posterior.")
-    ] = 1000,
+    chains: some_chains = None,
+    temperatures: some_temperatures = None,
     noise_scale: Annotated[
         float | None,
         typer.Option(help="Score by Gaussian noise around the model's mean (annealed only)."),
@@ -82,7 +94,6 @@ def evaluate(
         check_data(dataset, recorded, split)
         if figures is not None:
             figures.mkdir(parents=True, exist_ok=True)
-    from inference.likelihood.importance_sampling import log_likelihood
     from inference.training.loading import load_run
 
     with answering():
@@ -97,15 +108,18 @@ def evaluate(
         x = drawn_rows(thinned, rows, seed=rows_seed)
     with answering(), plain_warnings(), interruptible(lambda: "No figure was kept."):
         fitted = load_run(run)
-        method = method or _usual_method(fitted.pair, x)
         begun = time.perf_counter()
-        annealed = {"num_chains": chains, "num_temperatures": temperatures, "seed": seed}
-        if method in ("ais", "raise"):
-            found = _annealed(fitted.pair, x, method, noise_scale, annealed)
-        else:
-            found = log_likelihood(
-                fitted.pair, x, num_particles=particles, method=method, until=until, seed=seed
-            )
+        settings = {"num_chains": chains, "num_temperatures": temperatures}
+        found = _scored(
+            fitted.pair,
+            x,
+            method,
+            settings,
+            particles,
+            noise_scale=noise_scale,
+            until=until,
+            seed=seed,
+        )
         spent = time.perf_counter() - begun
     of_each = "" if every == 1 else f" (each {every}th of {len(arrays[0]):,})"
     facts = {
@@ -127,33 +141,48 @@ def evaluate(
             _save_figures(fitted, x, figures, seed, notes(as_json))
 
 
-def _usual_method(pair: Any, x: tuple[Any, ...]) -> Literal["iw", "ais"]:
-    """Importance weights, which need a density that integrates to one; else annealed chains."""
-    from inference.likelihood.unnormalised import up_to_a_constant
-
-    return "ais" if up_to_a_constant(pair, x) else "iw"
-
-
-def _annealed(
+def _scored(
     pair: Any,
     x: tuple[Any, ...],
-    method: Literal["ais", "raise"],
+    method: Literal["iw", "exact", "ais", "raise"] | None,
+    annealed: Mapping[str, int | None],
+    particles: int | None,
+    *,
     noise_scale: float | None,
-    settings: dict[str, Any],
+    until: float | None,
+    seed: int,
 ) -> Estimate:
-    """By chains from the prior to the posterior, or of a density known up to a constant."""
+    """The likelihood by a method, or by that which the pair's density takes.
+
+    Raises:
+        ArgumentError: naming an option that the method has no use for.
+    """
     from inference.likelihood.annealing import annealed_importance_sampling
     from inference.likelihood.importance_sampling import log_likelihood
     from inference.likelihood.unnormalised import up_to_a_constant
 
-    if method == "ais" and not up_to_a_constant(pair, x):
-        return annealed_importance_sampling(pair, x, noise_scale=noise_scale, **settings)
+    constant = up_to_a_constant(pair, x) if method in (None, "ais") else False
+    method = method or ("ais" if constant else "iw")
+    settings: Any = {name: value for name, value in annealed.items() if value is not None}
+    if settings and method not in ("ais", "raise"):
+        option = "--" + next(iter(settings)).removeprefix("num_")
+        raise ArgumentError(
+            f"{option} is for --method ais or raise, and this run is scored by {method}; leave it "
+            "out, or add one of the two."
+        )
+    if particles is not None and method == "exact":
+        raise ArgumentError("--particles is for --method iw only; leave one of the two out.")
+    if method in ("ais", "raise"):
+        settings = {"num_chains": 16, "num_temperatures": 1000} | settings
+    if method == "ais" and not constant:
+        return annealed_importance_sampling(pair, x, noise_scale=noise_scale, seed=seed, **settings)
     if noise_scale is not None:
         raise ArgumentError(
             "--noise-scale is for models without a likelihood, and this one has a density known up "
             "to a constant; leave it out."
         )
-    return log_likelihood(pair, x, method=method, **settings)
+    count = 1000 if particles is None else particles
+    return log_likelihood(pair, x, count, method=method, until=until, seed=seed, **settings)
 
 
 def _in_words(found: Estimate, dimensions: int, *, grey: bool) -> dict[str, str]:
