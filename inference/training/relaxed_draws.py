@@ -133,6 +133,6 @@ def check_follows(
                 f"{objective!r} takes slopes at draws of {site.name!r} between 0 and 1, but there "
                 "the model's density jumps, as where(b > 0.5, one, other), a mask or an index "
                 "make it, so that the slopes say nothing of the other value. Write it as "
-                "b * one + (1 - b) * other, or use DisARM(), RLOO(num_particles=5) or NVIL(), "
-                "which need no slope."
+                "b * one + (1 - b) * other, or use RLOO(num_particles=5) or NVIL(), which "
+                "need no slope."
             )

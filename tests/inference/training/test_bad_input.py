@@ -36,8 +36,8 @@ def with_value(value: float) -> np.ndarray:
 ARRAYS = {
     "object": (lambda: binary().astype(object), "real numbers, got dtype object", "convert it"),
     "text": (lambda: binary().astype(str), "real numbers, got dtype <U", "convert it"),
-    "complex": (lambda: binary().astype(complex), "got dtype complex128", "convert"),
-    "dates": (lambda: np.zeros((4, WIDTH), "M8[s]"), "got dtype datetime64", "convert"),
+    "complex": (lambda: binary().astype(complex), "got dtype complex128", "x.real"),
+    "dates": (lambda: np.zeros((4, WIDTH), "M8[s]"), "got dtype datetime64", "timedelta64"),
     "images": (lambda: binary().reshape(ROWS, 2, 3), f"shape \\(N, {WIDTH}\\)", "flatten each row"),
     "wide": (lambda: np.zeros((ROWS, 784)), r"\(N, 6\).*got \(24, 784\)", "data_dim="),
     "no columns": (lambda: np.zeros((ROWS, 0)), "is empty: it has shape \\(24, 0\\)", "column"),
