@@ -135,7 +135,7 @@ def test_a_draw_that_is_itself_a_probability_has_steep_ends_and_no_jump() -> Non
 )
 def test_fit_refuses_what_takes_slopes(engine: str, objective: Any) -> None:
     made = pair(engine, JUMPING["a comparison"][0])
-    with pytest.raises(ObjectiveError, match=r"draws of 'b'.*jumps.*b \* one.*DisARM\(\)"):
+    with pytest.raises(ObjectiveError, match=r"draws of 'b'.*jumps.*b \* one.*RLOO\("):
         fit(made, X, objective=objective, steps=1, progress=False)
 
 
