@@ -170,8 +170,10 @@ def _scored(
             f"{option} is for --method ais or raise, and this run is scored by {method}; leave it "
             "out, or add one of the two."
         )
-    if particles is not None and method == "exact":
-        raise ArgumentError("--particles is for --method iw only; leave one of the two out.")
+    if particles is not None and (method == "exact" or (method == "ais" and not constant)):
+        raise ArgumentError(
+            f"--particles is for --method iw, and {method} draws none; leave one of the two out."
+        )
     if method in ("ais", "raise"):
         settings = {"num_chains": 16, "num_temperatures": 1000} | settings
     if method == "ais" and not constant:

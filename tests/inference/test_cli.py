@@ -317,6 +317,7 @@ def test_evaluate_by_annealing(runs):
     assert report["mean log-likelihood"] == f"{expected.mean:.3f} nats per datum"
     for option in ("--noise-scale", "--chains", "--temperatures"):
         assert f"{option} is for --method ais" in refuse("evaluate", folder, option, 1)
+    assert "and ais draws none" in refuse("evaluate", folder, "--particles", 2, "--method", "ais")
     for command in (("evaluate", folder), ("check", "vae", "--data", "digits")):
         for option, words in (("--rows", "rows must be at most"), ("--rows-seed", "seed must be")):
             assert words in refuse(*command, "--rows", 2, option, 10**400)
