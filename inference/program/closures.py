@@ -5,13 +5,19 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterable
-from types import FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, NoneType
 from typing import Any, TypeVar
+
+import numpy as np
 
 from inference.program.batches import Leading, OnArrays
 
 T = TypeVar("T")
 _DEEPEST = 2  # containers in containers
+# Of what a program reaches most is of these, which lead nowhere.
+_LEAVES = frozenset(
+    {NoneType, bool, int, float, complex, str, bytes, np.ndarray, BuiltinFunctionType}
+)
 # Packages whose classes hold no network of a pair's.
 _NO_NETWORKS = ("builtins", "abc", "typing", "torch", "pyro", "jax", "flax", "numpyro", "optax")
 
@@ -83,6 +89,10 @@ def reached_from(value: Any, libraries: tuple[str, ...]) -> list[Any]:
             `functools.partial`, a list, tuple or dictionary, or any object (what it holds).
         libraries: packages whose functions are not looked into.
     """
+    return [each for each in _held(value, libraries) if type(each) not in _LEAVES]
+
+
+def _held(value: Any, libraries: tuple[str, ...]) -> Iterable[Any]:
     if isinstance(value, (OnArrays, Leading)):  # and not who converts arrays, a whole trainer
         return [value.function]
     if isinstance(value, (classmethod, staticmethod)):
@@ -98,9 +108,9 @@ def reached_from(value: Any, libraries: tuple[str, ...]) -> list[Any]:
             return []
         return [*closed_over(value).values(), *named_in(value).values()]
     if isinstance(value, (list, tuple)):
-        return list(value)
+        return value
     if isinstance(value, dict):
-        return list(value.values())
+        return value.values()
     if isinstance(value, (type, ModuleType)) or not hasattr(value, "__dict__"):
         return []
     return list(held_by(value).values()) + [type(value).__call__] * callable(value)

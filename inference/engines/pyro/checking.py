@@ -19,6 +19,7 @@ from inference.engines.pyro.inspection import describe, inspect
 from inference.engines.pyro.parameters import children_left_out, unconstrained
 from inference.engines.pyro.particles import obstacle, vectorises
 from inference.engines.pyro.program import PyroProgram
+from inference.engines.pyro.random_state import seed_all
 from inference.engines.pyro.records import Recorder, held_at, tensors
 from inference.engines.pyro.site_records import log_prob_sum
 from inference.engines.pyro.traces import Run
@@ -245,7 +246,7 @@ class Probe(Recorder):
         self, which: str, values: Mapping[str, Array], rng_seed: int, *, double: bool
     ) -> Tensor:
         args = tensors(self.batch, double=double)
-        torch.manual_seed(rng_seed)
+        seed_all(rng_seed)
         if which == "draw":
             return _shown(self._run("model", args, {}, None)[0])
         if which != "path":

@@ -15,6 +15,7 @@ from inference.engines.pyro.isolation import random_states
 from inference.engines.pyro.pair_networks import networks
 from inference.engines.pyro.pairs import StoredPair, as_tensor, parts
 from inference.engines.pyro.pairs import on_arrays as on_these
+from inference.engines.pyro.random_state import seed_all
 from inference.program.batches import Form, OnArrays, whole
 
 
@@ -48,7 +49,7 @@ def on_arrays(pair: Any, form: Form, rows: tuple[Any, ...] = ()) -> Any:
     twin = StoredPair(untouched_parts(pair), {key: dict(held) for key, held in known.items()})
     if twin.wrapped != pair:
         with random_states(), torch.no_grad(), pyro.validation_enabled(False):
-            torch.manual_seed(0)
+            seed_all(0)
             twin.guide(*map(as_tensor, rows))
     return twin
 

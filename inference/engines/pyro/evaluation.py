@@ -24,6 +24,7 @@ from inference.engines.pyro.ops import Ops
 from inference.engines.pyro.pairs import evaluating, parts
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
+from inference.engines.pyro.random_state import seed_all
 from inference.engines.pyro.traces import proposing, run
 from inference.engines.thread_lock import ALONE
 from inference.program.angles import angles, counted_once
@@ -256,7 +257,7 @@ def repeatable(pair: Any, rng_seed: int) -> Iterator[None]:
         untouched(*parts(pair)),
         pyro.validation_enabled(False),
     ):
-        torch.manual_seed(rng_seed)
+        seed_all(rng_seed)
         yield
 
 

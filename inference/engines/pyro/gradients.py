@@ -20,6 +20,7 @@ from inference.engines.pyro.inspection import inspect
 from inference.engines.pyro.pairs import StoredPair, parts
 from inference.engines.pyro.parameters import drop_owned, set_values, stored_values, unconstrained
 from inference.engines.pyro.program import PyroProgram
+from inference.engines.pyro.random_state import seed_all
 from inference.engines.pyro.vectorisation import CannotVectoriseError, many_gradients
 from inference.program.moments import GradientMoments, welford
 from inference.program.program import OWNED
@@ -54,7 +55,7 @@ def gradients(
     collected: dict[str, list[NDArray[np.float64]]] = {}
     losses = []
     with stored.scope(), torch.random.fork_rng(), pyro.validation_enabled(False):
-        torch.manual_seed(seed)
+        seed_all(seed)
         _loss(objective, stored, args, theirs=theirs)  # brings all parameters into being
         start = stored_values(stored, owned=True)
         for name, value in (values or {}).items():
@@ -168,7 +169,7 @@ def gradient_moments(
     args = tensors(pair, batch)
     means, squares, losses, seconds = [], [], [], []
     with pair.scope(), torch.random.fork_rng(), pyro.validation_enabled(False):
-        torch.manual_seed(seed)
+        seed_all(seed)
         start = stored_values(pair)
         with torch.no_grad():  # brings what the objective owns into being, and moves no state of it
             loss_of(pair.model, pair.guide, *args)

@@ -26,6 +26,7 @@ from inference.engines.pyro.isolation import (
 )
 from inference.engines.pyro.ops import Ops
 from inference.engines.pyro.points import direct_parts
+from inference.engines.pyro.random_state import seed_all
 from inference.engines.pyro.traces import (
     PARTICLES,
     guide_samples,
@@ -84,7 +85,7 @@ def _over_draws(
     with quietly(), untouched(guide):
         own, named = arguments(args, kwargs)
         for rng_seed in range(_DRAWS):
-            torch.manual_seed(7 + rng_seed)
+            seed_all(7 + rng_seed)
             drawn = run(proposing(guide), own, named, values=rows)
             forget(transforms_of([drawn.trace]))
             rows = drawn.rows

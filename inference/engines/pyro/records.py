@@ -18,6 +18,7 @@ from inference.engines.pyro.inspection import describe, shapes_of
 from inference.engines.pyro.isolation import random_states, untouched
 from inference.engines.pyro.pairs import StoredPair, as_tensor, evaluating
 from inference.engines.pyro.parameters import unconstrained
+from inference.engines.pyro.random_state import seed_all
 from inference.engines.pyro.site_records import Lines, recorded
 from inference.engines.pyro.traces import Run, run, samples
 from inference.program.records import (
@@ -108,7 +109,7 @@ class Recorder:
                         raise
                     self._run(part, *given)
             self._begun.add(part)
-            torch.manual_seed(rng_seed)
+            seed_all(rng_seed)
 
     def _run(
         self, part: str, args: tuple[Any, ...], values: Mapping[str, Tensor], size: int | None
@@ -180,7 +181,7 @@ class Recorder:
             pyro.validation_enabled(False),
             in_double(self.pair) if double else contextlib.nullcontext(),
         ):
-            torch.manual_seed(rng_seed)
+            seed_all(rng_seed)
             yield
 
 

@@ -31,6 +31,7 @@ from inference.engines.pyro.parameters import (
     stored_values,
     unconstrained,
 )
+from inference.engines.pyro.random_state import seed_all
 from inference.engines.pyro.svi import bound
 from inference.engines.thread_lock import ALONE
 from inference.errors import ArgumentError
@@ -88,7 +89,7 @@ class Trainer:
             pyro.validation_enabled(False),
             distribution_checks_off(),
         ):
-            torch.manual_seed(self.settings.seed)
+            seed_all(self.settings.seed)
             yield
 
     def inspect(self, batch: Batch | tuple[Any, ...]) -> Structure:
@@ -157,7 +158,7 @@ class Trainer:
         """The judge's bound summed over the validation set, from a fixed seed."""
         total = 0.0
         with random_states(), torch.no_grad(), self._evaluating():
-            torch.manual_seed(self.settings.seed)
+            seed_all(self.settings.seed)
             for first in range(0, len(self.valid[0]), rows):
                 arrays = tuple(array[first : first + rows] for array in self.valid)
                 form = self.settings.valid_form or plain_form(len(arrays))
