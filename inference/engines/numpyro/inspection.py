@@ -27,6 +27,7 @@ from inference.engines.numpyro.factors import sources
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.points import direct_parts
 from inference.engines.numpyro.scans import stepwise
+from inference.engines.numpyro.sketch import sketched
 from inference.engines.numpyro.traces import (
     Trace,
     parameters_in,
@@ -64,15 +65,20 @@ def inspect(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> Structure:
-    """Run the pair once and describe its sites."""
-    both = traces(random.PRNGKey(0), {}, model, guide, args, kwargs)
-    factors = sources(model, both[1], args, kwargs)
-    direct = direct_parts(guide, both[0], args, kwargs)
+    """Run the pair once, or trace it where no value matters, and describe its sites."""
+    draws, kept = can_draw(model), kept_of(model)
 
     def on(rows: tuple[Any, ...]) -> Structure:
         return inspect(model, guide, tuple(map(jnp.asarray, rows)), kwargs)
 
-    draws, kept = can_draw(model), kept_of(model)
+    def of(guide_trace: Trace, model_trace: Trace, given: tuple[Any, ...]) -> Structure:
+        return describe(guide_trace, model_trace, given, can_draw=draws, kept=kept)
+
+    if not kwargs and (sketch := sketched(model, guide, args, of)):
+        return replace(sketch, on=on)
+    both = traces(random.PRNGKey(0), {}, model, guide, args, kwargs)
+    factors = sources(model, both[1], args, kwargs)
+    direct = direct_parts(guide, both[0], args, kwargs)
     found = describe(*both, args, can_draw=draws, factors=factors, kwargs=kwargs, kept=kept)
     found = found.with_stepwise(stepwise(guide, both[0], args, kwargs))
     fixed = _fixed(guide, both[0], args, kwargs)

@@ -12,6 +12,7 @@ from numpyro.handlers import block
 
 from inference.engines.numpyro.keys import as_key, as_numpy, as_tree, is_key, kind_of
 from inference.engines.numpyro.pairs import StoredPair, as_array, parts
+from inference.engines.numpyro.sketch import only
 from inference.engines.numpyro.traces import parameters_in, run, traces
 from inference.errors import ArgumentError, RunFolderError
 from inference.program.batches import Form, plain_form
@@ -97,9 +98,13 @@ def rebuild(
     form = plain_form(len(batch)) if form is None else form
     if batch or not form.plain:
         args, kwargs = form.fill(tuple(map(jax.numpy.asarray, batch)), as_array)
-        both = traces(jax.random.PRNGKey(0), {}, *parts(pair), args, kwargs)
-        template = parameters_in(*both)
-        return stored(pair, values, template)
+
+        def first(key: Any, given: Any) -> dict[str, Any]:
+            return parameters_in(*traces(key, {}, *parts(pair), *given))
+
+        asked = jax.random.PRNGKey(0), (args, kwargs)
+        found = only(first, parts(pair), *asked)
+        return stored(pair, values, first(*asked) if found is None else found)
     inner = pair.wrapped if isinstance(pair, StoredPair) else pair
     return StoredPair(inner, nested(values))
 

@@ -27,6 +27,7 @@ from inference.engines.numpyro.minibatches import Minibatches
 from inference.engines.numpyro.optimisers import optimiser_of
 from inference.engines.numpyro.pairs import parts
 from inference.engines.numpyro.parameters import check_learns
+from inference.engines.numpyro.sketch import is_traced, only
 from inference.engines.numpyro.svi import attach
 from inference.engines.numpyro.validation import Validation
 from inference.engines.thread_lock import ALONE
@@ -116,7 +117,11 @@ class Trainer(Validation):
             # Each prepares itself again from the same key, as in upstream's own first run, and what
             # it draws after that is then drawn from the same keys too.
             guide.prototype_trace = None
-        state = svi.init(random.PRNGKey(self.settings.seed), *args, **kwargs)
+        key = random.PRNGKey(self.settings.seed)
+        state = None if kwargs else only(svi.init, (svi.model, svi.guide), key, *args)
+        known: Any = svi.constrain_fn  # a partial, of the transforms by name
+        if state is None or is_traced(known.args):
+            state = svi.init(key, *args, **kwargs)
         return state, svi, args, kwargs
 
     def run(self, start: int, stop: int) -> NDArray[np.float64]:

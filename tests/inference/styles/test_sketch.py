@@ -1,0 +1,119 @@
+"""A look that works out no number says of a pair what running it says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+from jax import random
+from numpyro.infer import SVI
+from numpyro.optim import Adam
+from numpyro_corpus import PROGRAMS
+from numpyro_corpus.registry import arguments
+from rows import ROWS
+
+from inference import ELBO
+from inference.engines.numpyro import inspection
+from inference.engines.numpyro.sketch import only, sketched
+from inference.program.structure import Structure
+from ppl_models import create
+
+# The last row of each model.
+ZOO = {row.model: name for name, row in ROWS.items() if "numpyro" in row.engines}.values()
+
+
+def look(both: Any, batch: tuple[Any, ...], kwargs: dict[str, Any], values: bool) -> Structure:
+    arrays = tuple(jnp.asarray(a) if isinstance(a, np.ndarray) else a for a in batch)
+    with pytest.MonkeyPatch.context() as patch:
+        if values:
+            patch.setattr(inspection, "sketched", lambda *_: None)
+        return inspection.inspect(*both, arrays, kwargs)
+
+
+def told(structure: Structure) -> Any:
+    """What a structure says, with whether limits are known in place of the functions."""
+    parts = [
+        {name: replace(site, inside=None) for name, site in sites.items()}
+        for sites in (structure.model, structure.guide)
+    ]
+    limits = [
+        s.inside is None for part in (structure.model, structure.guide) for s in part.values()
+    ]
+    return replace(structure, model=parts[0], guide=parts[1]), *map(list, parts), limits
+
+
+def assert_same_state(both: Any, batch: tuple[Any, ...]) -> None:
+    """The first state of SVI, with nothing else worked out, is what running all of it gives."""
+    svi, key = SVI(*both, Adam(0.1), ELBO()), random.PRNGKey(3)
+    given = tuple(map(jnp.asarray, batch))
+    one, other = only(svi.init, both, key, *given), svi.init(key, *given)
+    assert one is not None
+    assert jax.tree.structure(one) == jax.tree.structure(other)
+    for mine, theirs in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        assert jax.typeof(mine) == jax.typeof(theirs)
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_pairs_of_the_zoo(name: str) -> None:
+    row = ROWS[name]
+    pair = create(row.model, engine="numpyro", **row.hyperparameters)
+    both = pair.model, pair.guide
+    one, other = (look(both, row.batch(5), {}, values) for values in (False, True))
+    assert told(one) == told(other)
+    assert_same_state(both, row.batch(5))
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=str)
+def test_programs_of_others(program: Any) -> None:
+    args, kwargs = arguments(program.batches()[0])
+    one, other = (look(program.make(), args, kwargs, values) for values in (False, True))
+    assert told(one) == told(other)
+
+
+def test_what_a_run_works_out_of_its_data_stays_the_same() -> None:
+    """Parameters that begin at draws and at the data, and what no output depends on."""
+
+    def model(x: Any) -> None:
+        start = numpyro.sample("rate", dist.Gamma(2.0, 1.0)) + x.mean(0)
+        mean = numpyro.param("mean", start, constraint=dist.constraints.positive)
+        with numpyro.plate("data", len(x)):
+            z = numpyro.sample("z", dist.Normal(0, 1))
+            numpyro.sample("x", dist.Normal(mean + jnp.exp(z)[:, None], 1).to_event(1), obs=x)
+
+    def guide(x: Any) -> None:
+        scale = numpyro.param("scale", lambda key: random.uniform(key, (2,)) + 0.5)
+        numpyro.sample("rate", dist.Gamma(scale[0], scale[1]))
+        with numpyro.plate("data", len(x)):
+            numpyro.sample("z", dist.Normal(0, 1))
+
+    x = np.random.default_rng(0).gamma(2.0, size=(5, 3)).astype(np.float32)
+    assert_same_state((model, guide), (x,))
+
+
+def test_values_that_decide_are_worked_out() -> None:
+    def branches(x: Any) -> None:
+        law = dist.Normal(0, 1) if x.sum() > 0 else dist.Laplace(0, 1)
+        with numpyro.plate("data", len(x)):
+            numpyro.sample("x", law, obs=x)
+
+    def limits(x: Any) -> None:
+        with numpyro.plate("data", len(x)):
+            numpyro.sample("x", dist.Uniform(0.0, 2 * x.max()), obs=x)
+
+    def nothing(x: Any) -> None:
+        del x
+
+    x = jnp.arange(1.0, 4.0)
+    for program in (branches, limits):
+        assert sketched(program, nothing, (x,), lambda *_: True) is None
+    assert look((branches, nothing), (x,), {}, values=False).model["x"].support == "real"
+    inside = look((limits, nothing), (x,), {}, values=False).model["x"].inside
+    assert inside is not None
+    assert inside(np.array([5.0, 7.0])).tolist() == [True, False]
