@@ -23,7 +23,7 @@ from numpyro.distributions import (
 
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.computed_scales import Scales, described
-from inference.engines.numpyro.factors import sources
+from inference.engines.numpyro.factors import is_factor, sources
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.points import direct_parts
 from inference.engines.numpyro.scans import stepwise
@@ -187,7 +187,8 @@ def _site(
         scale=_described(site, full, scales),
         value_shape=tuple(jnp.shape(site["value"])),
         density_shape=_density_shape(site),
-        normalised=says(site["fn"], "normalised", usual=True) and not factor,
+        normalised=says(site["fn"], "normalised", usual=True)
+        and not (factor and is_factor(site["fn"])),
         sequential=says(site["fn"], "sequential", usual=False),
         conditional=sequential_part(site["fn"]) is not None,
         one_order=one_order(site["fn"]),
@@ -196,7 +197,8 @@ def _site(
         kernel=hasattr(innermost(site["fn"]), "transition"),
         full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         predicts=hasattr(innermost(site["fn"]), "predict"),
-        factor=factor,
+        factor=factor if is_factor(site["fn"]) else None,
+        made_of=None if is_factor(site["fn"]) else factor,
         discrete=is_discrete(support),
         by_row=comes_with_rows(support),
         is_nan=missing and _is_nan(site),

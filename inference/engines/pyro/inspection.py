@@ -16,7 +16,7 @@ from torch import Tensor
 
 from inference.engines.pyro import discrete
 from inference.engines.pyro.dataflow import parents_of
-from inference.engines.pyro.factors import sources
+from inference.engines.pyro.factors import is_factor, sources
 from inference.engines.pyro.isolation import (
     arguments,
     forget,
@@ -218,7 +218,8 @@ def _site(
         scale=plain_scale(site["scale"]),
         value_shape=tuple(site["value"].shape),
         density_shape=density_shape,
-        normalised=says(site["fn"], "normalised", usual=True) and not factor,
+        normalised=says(site["fn"], "normalised", usual=True)
+        and not (factor and is_factor(site["fn"])),
         sequential=says(site["fn"], "sequential", usual=False),
         conditional=sequential_part(site["fn"]) is not None,
         one_order=one_order(site["fn"]),
@@ -227,7 +228,8 @@ def _site(
         kernel=hasattr(innermost(site["fn"]), "transition"),
         full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         predicts=hasattr(innermost(site["fn"]), "predict"),
-        factor=factor,
+        factor=factor if is_factor(site["fn"]) else None,
+        made_of=None if is_factor(site["fn"]) else factor,
         discrete=is_discrete(support),
         by_row=comes_with_rows(support),
         is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),
