@@ -21,6 +21,7 @@ from numpyro.distributions import (
     TransformedDistribution,
 )
 
+from inference.descriptions import has
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.computed_scales import Scales, described
 from inference.engines.numpyro.factors import is_factor, sources
@@ -133,14 +134,14 @@ def describe(
         guide=guide,
         can_draw=can_draw,
         kept=kept,
-        labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
+        labelled=any(has(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
         rows=rows_among(args, kwargs or {}),
     ).check_scales()
 
 
 def _has_nan(arg: Any) -> bool:
     """Whether an array has missing values, as far as it is known and not being compiled for."""
-    known = hasattr(arg, "dtype") and not isinstance(arg, Tracer)
+    known = has(arg, "dtype") and not isinstance(arg, Tracer)
     return known and jnp.issubdtype(arg.dtype, jnp.floating) and bool(np.isnan(arg).any())
 
 

@@ -14,6 +14,7 @@ from pyro import poutine
 from pyro.distributions import Delta
 from torch import Tensor
 
+from inference.descriptions import has
 from inference.engines.pyro import discrete
 from inference.engines.pyro.dataflow import parents_of
 from inference.engines.pyro.factors import is_factor, sources
@@ -124,7 +125,9 @@ def look(
 
 def shapes_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """What a structure depends on of arguments: the shapes of arrays, everything else as it is."""
-    return mapped([*args, *kwargs.values()], lambda arg: getattr(arg, "shape", arg)), sorted(kwargs)
+    return mapped(
+        [*args, *kwargs.values()], lambda arg: arg.shape if has(arg, "shape") else arg
+    ), sorted(kwargs)
 
 
 def with_parents(
@@ -167,7 +170,7 @@ def describe(
         guide={name: _sized(site, sizes) for name, site in guide.items()},
         can_draw=can_draw,
         kept=kept,
-        labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
+        labelled=any(has(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
         rows=rows_among(args, kwargs or {}),
     ).check_scales()
 
