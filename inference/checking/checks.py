@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from inference.checking import (
     bounds,
     contract,
+    data_matter,
     draws,
     global_latents,
     gradients,
@@ -37,8 +38,8 @@ _IN_ORDER = (
     contract.guide_observes_nothing,
     contract.latent_is_not_observed,
     contract.model_observes,
-    contract.data_matter,
-    contract.guide_sees_data,
+    data_matter.data_matter,
+    data_matter.guide_sees_data,
     shapes.same_event_shapes,
     shapes.same_batch_shapes,
     shapes.same_plates,

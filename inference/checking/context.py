@@ -97,6 +97,11 @@ class Context(Runs):
             return "the guide draws the latents of all rows at once."
         return self.fixed_rows.get(part, "")
 
+    @property
+    def does_nothing(self) -> bool:
+        """Whether neither part has a site, such as a loss of labels on a batch without them."""
+        return not self.prior.sites and not self.guide.sites
+
     @cached_property
     def joint(self) -> str:
         """A latent outside of the data's plate with an entry for each row; empty without one.

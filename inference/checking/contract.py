@@ -221,7 +221,14 @@ def model_observes(context: Context) -> Iterator[Mistake]:
     """The model observes data."""
     if any(run.site.observed for run in context.prior.sites.values()):
         return
-    if context.generates:
+    if context.does_nothing:
+        yield Mistake(
+            "on this batch neither model nor guide has a site, so that it trains nothing. That is "
+            "right where a term has its say on other batches, such as those with labels: pass one "
+            "of these.",
+            level="limit",
+        )
+    elif context.generates:
         yield Mistake(
             "no site of the model is observed, so that there is no likelihood. It draws data, "
             "which objectives that compare draws take, MMD and Adversarial or a loss of your own; "
@@ -244,49 +251,3 @@ def model_observes(context: Context) -> Iterator[Mistake]:
 
 def _has_arrays(context: Context) -> bool:
     return any(isinstance(array, np.ndarray) and array.ndim for array in context.batch)
-
-
-@check(needs=("runs-together", "model-observes"))
-def data_matter(context: Context) -> Iterator[Mistake]:
-    """The model's log density depends on the data."""
-    if not context.batch or context.rows < 2:
-        raise Skip("it takes a batch of two rows or more.")
-    other = tuple(
-        np.roll(a, 1, axis=0) if isinstance(a, np.ndarray) and a.ndim else a for a in context.batch
-    )
-    if all(np.array_equal(a, b) for a, b in zip(other, context.batch, strict=True)):
-        raise Skip("all rows of the batch are equal.")
-    seen = context.probe.record("model", other, context.latents)
-    pairs = [(run, seen.sites[n]) for n, run in context.model.sites.items() if n in seen.sites]
-    same = all(
-        np.array_equal(a.value, b.value) and np.array_equal(a.log_prob, b.log_prob)
-        for a, b in pairs
-        if a.site.observed
-    )
-    if same:
-        name = next(n for n, run in context.model.sites.items() if run.site.observed)
-        yield Mistake(
-            f"what the model observes stays as it is when the rows of the batch change places, so "
-            f"it is not the data; give {name!r} obs= the batch.",
-            name,
-            context.line(name),
-        )
-
-
-@check(needs=("runs-together",))
-def guide_sees_data(context: Context) -> Iterator[Mistake]:
-    """The guide depends on the data."""
-    if not context.latents or context.rows < 2:
-        raise Skip("there are no latents, or one row only.")
-    if not context.holds_draws:
-        raise Skip("the guide has no density of given values: a point, or a flow without inverse.")
-    backwards = np.arange(context.rows)[::-1]
-    other, _ = context.taken(backwards)
-    seen = context.probe.record("guide", other, context.latents).total
-    here = context.proposed.total
-    if np.isclose(seen, here, rtol=1e-7, atol=0):
-        raise Skip(
-            "the guide proposes the same for any data. That is right for latents of the whole data "
-            "set and for one parameter per datum, and wrong for an amortised guide."
-        )
-    yield from ()

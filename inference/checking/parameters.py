@@ -95,6 +95,8 @@ _GRADIENTS = (
 
 def gradients_of(context: Context) -> list[str]:
     """The gradients that the pair has."""
+    if context.does_nothing:
+        return []
     if context.generates:
         return ["draw"]
     proposals = context.structure.proposals
@@ -130,10 +132,10 @@ def gradients_are_finite(context: Context) -> Iterator[Mistake]:
 def _without_gradient(context: Context, part: str) -> list[str]:
     """Parameters of a part that have no gradient, here or in another call of the program's."""
     none = without_gradient_here(context, part)
-    if none and context.shorter is not None:  # such as a classifier for rows without a label
+    shorter = context.shorter if none else None
+    if shorter is not None and not shorter.does_nothing:  # a classifier of rows without a label
         with contextlib.suppress(Exception):
-            dead = _without_gradient(context.shorter, "model")
-            dead += _without_gradient(context.shorter, "guide")
+            dead = _without_gradient(shorter, "model") + _without_gradient(shorter, "guide")
             return [name for name in none if name in dead]
     used = used_elsewhere(context, none) if none else ()
     return [name for name in none if name not in used]

@@ -12,6 +12,7 @@ import numpy as np
 
 from inference.data.arrays import as_array, is_array
 from inference.data.pair_arrays import is_of_the_zoo, precision_of
+from inference.descriptions import has
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, DataError, PairError
 from inference.objectives.validity import Validity, valid_for
@@ -290,7 +291,7 @@ def _is_of_numbers(value: Any) -> bool:
 
 def _array(value: Any, real: Any) -> Any:
     """Arrays in numpy, as `fit` takes them; everything else as it is."""
-    if not (hasattr(value, "shape") or (hasattr(value, "detach") and hasattr(value, "layout"))):
+    if not (has(value, "shape") or has(value, "detach", "layout")):
         return value
     try:
         return as_array(value, real, first=False)

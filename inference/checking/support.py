@@ -12,7 +12,7 @@ from inference.program.records import RecordedSite
 
 
 def _range(run: RecordedSite) -> str:
-    return f"from {run.value.min():.4g} to {run.value.max():.4g}"
+    return f"from {np.nanmin(run.value):.4g} to {np.nanmax(run.value):.4g}"
 
 
 @check(needs=("model-observes",))
@@ -36,7 +36,11 @@ def whole_numbers_where_counted(context: Context) -> Iterator[Mistake]:
     """Discrete likelihoods observe whole numbers."""
     for name, run in context.prior.sites.items():
         discrete = run.site.family in ("bernoulli", "categorical") or run.distribution in _COUNTS
-        if run.site.observed and discrete and not np.array_equal(run.value, np.rint(run.value)):
+        if (
+            run.site.observed
+            and discrete
+            and not np.array_equal(run.value, np.rint(run.value), equal_nan=True)
+        ):
             grey = run.site.family == "bernoulli" and 0 <= run.value.min() <= run.value.max() <= 1
             said = f"{name!r} is {run.distribution} but observes fractions, {_range(run)}; "
             yield Mistake(

@@ -33,7 +33,8 @@ def latent_means(
     """
     settings = {"rng_seed": seed, "num_draws": num_draws}
     found = explaining(lambda rows: backend.encode(pair, *rows, **settings), arrays)
-    if any(np.shape(mean)[:1] != (len(arrays[0]),) for mean in found.values()):
+    rows = np.shape(arrays[0])[:1]  # a single number has none
+    if any(np.shape(mean)[:1] != rows for mean in found.values()):
         backend.structure(pair, arrays).check_takes_all(what)
     return found
 

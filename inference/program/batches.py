@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.descriptions import has
 from inference.errors import ObjectiveError
 from inference.program.containers import Slot, content, direct_slots, key_of, mapped
 
@@ -282,7 +283,9 @@ def rows_among(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
         args: by position.
         kwargs: by name.
     """
-    return split(args, kwargs, lambda value: value if getattr(value, "shape", ()) else None).rows
+    return split(
+        args, kwargs, lambda value: value if has(value, "shape") and value.shape else None
+    ).rows
 
 
 def _moves(value: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from inference.descriptions import has
 from inference.errors import DataError
 
 _DEEPEST = 100  # levels of containers that are looked into; one may hold itself
@@ -89,9 +90,9 @@ def content(value: Any, seen: set[int]) -> Iterator[bytes]:
     if id(value) in seen:
         return
     seen.add(id(value))
-    if hasattr(value, "detach"):
+    if has(value, "detach"):
         value = value.detach().cpu().numpy()
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
+    if has(value, "shape", "dtype"):
         array = np.asarray(value)
         yield f"{array.shape}{array.dtype}".encode()
         yield repr(array.tolist()).encode() if array.dtype.kind == "O" else array.tobytes()

@@ -89,6 +89,28 @@ def flatness(fn: Any, mask: Any = None) -> str:
     return "masked" if any(each is False for each in masks) else ""
 
 
+def counting(fn: Any, *, mask: Any = True) -> Any:
+    """Where masks let the entries of a value count, in the shape that they have before any event.
+
+    Args:
+        fn: the distribution.
+        mask: that of handlers around it, where the library keeps it apart.
+    """
+    within, wraps = 0, []
+    while type(fn).__name__ in ("Independent", "ExpandedDistribution", "MaskedDistribution"):
+        wraps.append(fn)
+        fn = fn.base_dist
+    found: Any = True
+    for law in reversed(wraps):
+        within += getattr(law, "reinterpreted_batch_ndims", 0)
+        found = found & _before_events(getattr(law, "_mask", True), within)
+    return found & _before_events(mask, within)
+
+
+def _before_events(mask: Any, within: int) -> Any:
+    return mask[(..., *[None] * within)] if getattr(mask, "ndim", 0) else mask
+
+
 def support_of(fn: Any) -> Any:
     """The constraint on a distribution's values; None where it does not say."""
     try:

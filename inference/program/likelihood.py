@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inference.errors import ObjectiveError
 from inference.program.agreement import Agreement, plates_in_words
-from inference.program.sites import Plate
+from inference.program.sites import LATENTS, Plate
 
 UNNORMALISED = (
     "CD(), PseudoLikelihood(), NCE() and, of real data, ScoreMatching() learn such a density as it "
@@ -269,10 +269,12 @@ class Likelihood(Agreement):
     def _check_proper(self, what: str) -> None:
         """Check that no latent has a density of one everywhere, beside a guide that has another.
 
-        Unless a site that observes no argument may give it one, as those of `SplitReparam` do.
+        Unless a site that observes what is made of latents gives it one, as `SplitReparam` does.
         """
-        if any(site.argument is None and site.factor is None for site in self.observed):
-            return
+        for site in self.observed:
+            made = (LATENTS,) if site.made_of is None else site.made_of
+            if site.argument is None and site.factor is None and LATENTS in made:
+                return
         for site in self.weighed:
             guide = self.guide.get(site.name)
             if site.flat and not site.observed and not (guide is not None and guide.flat):

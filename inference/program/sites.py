@@ -79,6 +79,8 @@ class Site:
             entries given those that are held.
         factor: of a `factor` statement what its value is computed from, among `DATA`, `LATENTS` and
             `PARAMETERS`; empty for a constant, which only weighs the rows; None at other sites.
+        made_of: the same of an observed value that is no argument, where the prior of a latent is
+            flat, which such a value may score; None if it is not known.
         discrete: whether its support says that its values are discrete.
         by_row: whether the support comes with the rows, such as totals of a Binomial, so that
             `inside` is about these rows only.
@@ -125,6 +127,7 @@ class Site:
     full_conditionals: bool = False
     predicts: bool = False
     factor: tuple[str, ...] | None = None
+    made_of: tuple[str, ...] | None = None
     discrete: bool = False
     by_row: bool = False
     is_nan: bool = False

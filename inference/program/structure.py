@@ -277,10 +277,14 @@ def can_draw(model: Callable[..., Any]) -> bool:
         model = inner
     model = getattr(model, "forward", model)  # a network's own call takes anything
     try:
-        inspect.signature(model).bind_partial(None, size=1)  # data may be called size as well
+        signature = inspect.signature(model)
+        signature.bind_partial(None, size=1)  # data may be called size as well
     except (TypeError, ValueError):
         return False
-    return True
+    # By **kwargs it may be meant for another; then a model that draws has its data optional.
+    first = next(iter(signature.parameters.values()))
+    required = first.kind is first.POSITIONAL_OR_KEYWORD and first.default is first.empty
+    return "size" in signature.parameters or not required
 
 
 def data_arguments(seen: Iterable[int | None]) -> set[int]:

@@ -22,6 +22,7 @@ from jax import random
 from jax.core import Tracer, eval_jaxpr
 from jax.interpreters import partial_eval
 
+from inference.descriptions import has
 from inference.engines.numpyro.handlers import Steer
 from inference.engines.numpyro.traces import (
     Trace,
@@ -64,8 +65,8 @@ def computed_scales(
     ]
     if not any(wanted):
         return {}, {}
-    numbers = {n for n, arg in enumerate(args) if hasattr(arg, "dtype")}
-    named = {n for n, arg in kwargs.items() if hasattr(arg, "dtype")}
+    numbers = {n for n, arg in enumerate(args) if has(arg, "dtype")}
+    named = {n for n, arg in kwargs.items() if has(arg, "dtype")}
     given = {
         "batch": [arg for n, arg in enumerate(args) if n in numbers],
         "named": {n: kwargs[n] for n in sorted(named)},

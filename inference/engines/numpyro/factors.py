@@ -1,4 +1,4 @@
-"""What the factor statements of a NumPyro model depend on."""
+"""What the factor statements of a NumPyro model depend on, and data that it makes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jax import random
 from numpyro.distributions import Unit
 
 from inference.engines.numpyro.traces import Trace, run
-from inference.program.distributions import unwrapped
+from inference.program.distributions import flatness, unwrapped
 from inference.program.sites import DATA, LATENTS, PARAMETERS
 from inference.program.structure import data_arguments
 
@@ -30,20 +30,24 @@ def sources(
 ) -> dict[str, tuple[str, ...]]:
     """By factor statement of a model, what its value is computed from; one more run if it has any.
 
-    The run is written out as a jaxpr, in which the factors are followed back to data, latents and
-    parameters. Factors that upstream's reparameterisations put in place of a prior are left out.
+    So is what observes no argument, where the prior of a latent is flat. The run is written out as
+    a jaxpr, in which values are followed back to data, latents and parameters. Factors that
+    upstream's reparameterisations put in place of a prior are left out.
     """
     sites = {name: site for name, site in model_trace.items() if site["type"] == "sample"}
-    every = [name for name, site in sites.items() if is_factor(site["fn"])]
+    factors = [name for name, site in sites.items() if is_factor(site["fn"])]
+    seen = {
+        name: next((i for i, arg in enumerate(args) if arg is site["value"]), None)
+        for name, site in sites.items()
+        if site["is_observed"] and name not in factors
+    }
+    flat = any(flatness(site["fn"]) for site in sites.values() if not site["is_observed"])
+    every = [*factors, *(name for name in seen if flat and seen[name] is None)]
     if not every:
         return {}
-    seen = [
-        next((i for i, arg in enumerate(args) if arg is site["value"]), None)
-        for name, site in sites.items()
-        if site["is_observed"] and name not in every
-    ]
+    data = data_arguments(seen.values())
     given = {
-        DATA: {i: jnp.asarray(args[i]) for i in data_arguments(seen) if _is_array(args, i)},
+        DATA: {i: jnp.asarray(args[i]) for i in data if _is_array(args, i)},
         LATENTS: {n: site["value"] for n, site in sites.items() if not site["is_observed"]},
         PARAMETERS: {n: s["value"] for n, s in model_trace.items() if s["type"] == "param"},
     }
@@ -53,7 +57,7 @@ def sources(
         substituted = rest | given[PARAMETERS] | given[LATENTS]
         own = [given[DATA].get(position, arg) for position, arg in enumerate(args)]
         found = run(model, random.PRNGKey(0), own, kwargs, params=substituted).trace
-        return [jnp.asarray(_value(found[name]["fn"])) for name in every]
+        return [jnp.asarray(_value(found[name])) for name in every]
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -64,9 +68,9 @@ def sources(
     return {name: () if _replaces_a_prior(name, sites) else known[name] for name in every}
 
 
-def _value(fn: Any) -> Any:
-    units = (part for part in unwrapped(fn) if isinstance(part, Unit))
-    return next(units).log_factor
+def _value(site: Any) -> Any:
+    units = (part.log_factor for part in unwrapped(site["fn"]) if isinstance(part, Unit))
+    return next(units, site["value"])
 
 
 def _is_array(args: tuple[Any, ...], position: int) -> bool:

@@ -21,9 +21,10 @@ from numpyro.distributions import (
     TransformedDistribution,
 )
 
+from inference.descriptions import has
 from inference.engines.numpyro import discrete
 from inference.engines.numpyro.computed_scales import Scales, described
-from inference.engines.numpyro.factors import sources
+from inference.engines.numpyro.factors import is_factor, sources
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.points import direct_parts
 from inference.engines.numpyro.scans import stepwise
@@ -139,14 +140,14 @@ def describe(
         guide=guide,
         can_draw=can_draw,
         kept=kept,
-        labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
+        labelled=any(has(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
         rows=rows_among(args, kwargs or {}),
     ).check_scales()
 
 
 def _has_nan(arg: Any) -> bool:
     """Whether an array has missing values, as far as it is known and not being compiled for."""
-    known = hasattr(arg, "dtype") and not isinstance(arg, Tracer)
+    known = has(arg, "dtype") and not isinstance(arg, Tracer)
     return known and jnp.issubdtype(arg.dtype, jnp.floating) and bool(np.isnan(arg).any())
 
 
@@ -193,7 +194,8 @@ def _site(
         scale=_described(site, full, scales),
         value_shape=tuple(jnp.shape(site["value"])),
         density_shape=_density_shape(site),
-        normalised=says(site["fn"], "normalised", usual=True) and not factor,
+        normalised=says(site["fn"], "normalised", usual=True)
+        and not (factor and is_factor(site["fn"])),
         sequential=says(site["fn"], "sequential", usual=False),
         conditional=sequential_part(site["fn"]) is not None,
         one_order=one_order(site["fn"]),
@@ -202,7 +204,8 @@ def _site(
         kernel=hasattr(innermost(site["fn"]), "transition"),
         full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         predicts=hasattr(innermost(site["fn"]), "predict"),
-        factor=factor,
+        factor=factor if is_factor(site["fn"]) else None,
+        made_of=None if is_factor(site["fn"]) else factor,
         discrete=is_discrete(support),
         by_row=comes_with_rows(support),
         is_nan=missing and _is_nan(site),

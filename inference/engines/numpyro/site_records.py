@@ -10,7 +10,7 @@ import numpy as np
 from numpyro.primitives import Messenger
 
 from inference.engines.numpyro.discrete import counted
-from inference.program.distributions import support_of
+from inference.program.distributions import counting, support_of
 from inference.program.records import calling_line, is_lent
 
 
@@ -62,20 +62,26 @@ def arrays_of(run: Mapping[str, Any]) -> dict[str, Any]:
         "value": run["value"],
         "log_prob": _scored(run),
         "scale": 1.0 if run["scale"] is None else jnp.mean(run["scale"]),
-        "supported": _meets(support, run["value"]),
+        "supported": _meets(support, run["value"], counts=counting(fn)),
         "counted": counted(fn),
         "fits": fits,
     }
 
 
-def _meets(constraint: Any, value: Any) -> Any:
-    """Whether a value meets a constraint; True where nothing is known of it."""
+def _meets(constraint: Any, value: Any, *, counts: Any = True) -> Any:
+    """Whether a value meets a constraint where it counts; True where nothing is known of it."""
+    while (base := getattr(constraint, "base_constraint", None)) is not None:
+        constraint = base
     if constraint is None:
         return True
     try:
-        return jnp.all(constraint(value))
+        found = constraint(value)
     except (ValueError, NotImplementedError):  # it depends on other arguments
         return True
+    try:
+        return jnp.all(found | ~jnp.asarray(counts))
+    except (ValueError, TypeError):  # of other shapes, which have checks of their own
+        return jnp.all(found)
 
 
 def in_numpy(found: dict[str, Any]) -> dict[str, Any]:

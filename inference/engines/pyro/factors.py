@@ -1,4 +1,4 @@
-"""What the factor statements of a Pyro model depend on."""
+"""What the factor statements of a Pyro model depend on, and data that it makes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from inference.engines.pyro.traces import run
-from inference.program.distributions import unwrapped
+from inference.program.distributions import flatness, unwrapped
 from inference.program.sites import DATA, LATENTS, PARAMETERS
 from inference.program.structure import data_arguments
 
@@ -35,17 +35,21 @@ def sources(
 ) -> dict[str, tuple[str, ...]]:
     """By factor statement of a model, what its value is computed from; one more run if it has any.
 
-    The run is followed operation by operation, from data, latents and parameters to the factors.
+    So is what observes no argument, where the prior of a latent is flat. The run is followed
+    operation by operation, from data, latents and parameters.
     """
     sites = {n: s for n, s in model_trace.nodes.items() if s["type"] == "sample"}
-    names = [name for name, site in sites.items() if is_factor(site["fn"])]
+    factors = [name for name, site in sites.items() if is_factor(site["fn"])]
+    observed = {n: s for n, s in sites.items() if s["is_observed"] and n not in factors}
+    given = {
+        name: next((i for i, arg in enumerate(args) if arg is site["value"]), None)
+        for name, site in observed.items()
+    }
+    flat = any(flatness(s["fn"], s["mask"]) for s in sites.values() if not s["is_observed"])
+    names = [*factors, *(name for name in given if flat and given[name] is None)]
     if not names:
         return {}
-    seen = [
-        next((i for i, arg in enumerate(args) if arg is site["value"]), None)
-        for name, site in sites.items()
-        if site["is_observed"] and name not in names
-    ]
+    seen = given.values()
     flow = _Flow()
     for position in data_arguments(seen):
         flow.mark(args[position : position + 1], {DATA})
@@ -54,11 +58,12 @@ def sources(
             flow.mark(site["value"], {LATENTS})
     with flow:
         found = run(model, args, kwargs, replay=model_trace).trace
-    return {name: tuple(sorted(flow.of(_value(found.nodes[name]["fn"])))) for name in names}
+    return {name: tuple(sorted(flow.of(_value(found.nodes[name])))) for name in names}
 
 
-def _value(fn: Any) -> Any:
-    return next(part.log_factor for part in unwrapped(fn) if isinstance(part, dist.Unit))
+def _value(site: Any) -> Any:
+    units = (part.log_factor for part in unwrapped(site["fn"]) if isinstance(part, dist.Unit))
+    return next(units, site["value"])
 
 
 class _Flow(TorchDispatchMode):

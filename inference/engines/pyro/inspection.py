@@ -14,9 +14,10 @@ from pyro import poutine
 from pyro.distributions import Delta
 from torch import Tensor
 
+from inference.descriptions import has
 from inference.engines.pyro import discrete
 from inference.engines.pyro.dataflow import parents_of
-from inference.engines.pyro.factors import sources
+from inference.engines.pyro.factors import is_factor, sources
 from inference.engines.pyro.isolation import (
     arguments,
     forget,
@@ -125,7 +126,9 @@ def look(
 
 def shapes_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """What a structure depends on of arguments: the shapes of arrays, everything else as it is."""
-    return mapped([*args, *kwargs.values()], lambda arg: getattr(arg, "shape", arg)), sorted(kwargs)
+    return mapped(
+        [*args, *kwargs.values()], lambda arg: arg.shape if has(arg, "shape") else arg
+    ), sorted(kwargs)
 
 
 def with_parents(
@@ -168,7 +171,7 @@ def describe(
         guide={name: _sized(site, sizes) for name, site in guide.items()},
         can_draw=can_draw,
         kept=kept,
-        labelled=any(hasattr(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
+        labelled=any(has(arg, "dtype") and not Ops.is_real(arg) for arg in args[1:]),
         rows=rows_among(args, kwargs or {}),
     ).check_scales()
 
@@ -219,7 +222,8 @@ def _site(
         scale=plain_scale(site["scale"]),
         value_shape=tuple(site["value"].shape),
         density_shape=density_shape,
-        normalised=says(site["fn"], "normalised", usual=True) and not factor,
+        normalised=says(site["fn"], "normalised", usual=True)
+        and not (factor and is_factor(site["fn"])),
         sequential=says(site["fn"], "sequential", usual=False),
         conditional=sequential_part(site["fn"]) is not None,
         one_order=one_order(site["fn"]),
@@ -228,7 +232,8 @@ def _site(
         kernel=hasattr(innermost(site["fn"]), "transition"),
         full_conditionals=hasattr(innermost(site["fn"]), "log_conditionals"),
         predicts=hasattr(innermost(site["fn"]), "predict"),
-        factor=factor,
+        factor=factor if is_factor(site["fn"]) else None,
+        made_of=None if is_factor(site["fn"]) else factor,
         discrete=is_discrete(support),
         by_row=comes_with_rows(support),
         is_nan="log_prob" in site and bool(site["log_prob"].isnan().any()),

@@ -158,7 +158,17 @@ def set_values(
     # Folders of earlier versions hold no frozen parameters, which then stay as the pair has them.
     for name in frozen(pair).keys() - values.keys():
         del own[name]
-    if {n: tuple(t.shape) for n, t in own.items()} != {n: v.shape for n, v in values.items()}:
+    shapes = {n: tuple(t.shape) for n, t in own.items()}
+    late = [n for n in values if n not in own]
+    if late and shapes == {n: v.shape for n, v in values.items() if n not in late}:
+        shown = ", ".join(map(repr, late[:3])) + (f" and {len(late) - 3} more" if late[3:] else "")
+        raise RunFolderError(
+            f"the checkpoint holds parameters that this pair has not made when it is run once: "
+            f"{shown}. If the pair makes them later, such as those of rows that it draws itself, "
+            "no run of it can be taken up: make all of them in every run, ahead of what chooses "
+            "between them. If it is another pair than the one that was saved, pass that one."
+        )
+    if shapes != {n: v.shape for n, v in values.items()}:
         raise RunFolderError(
             "the checkpoint holds other parameters than this pair; resume with the pair that wrote "
             "it, or choose another out=."

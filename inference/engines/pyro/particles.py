@@ -14,7 +14,7 @@ from pyro import poutine
 from pyro.distributions.util import scale_and_mask
 from torch import Tensor
 
-from inference.descriptions import first_line
+from inference.descriptions import first_line, has
 from inference.engines.pyro.isolation import (
     Kept,
     arguments,
@@ -160,7 +160,7 @@ def _misshapen(
 
 def _count(args: tuple[Any, ...], structure: Structure) -> int:
     """A number of particles that no other dimension has."""
-    taken = {size for arg in args for size in getattr(arg, "shape", ())}
+    taken = {size for arg in args if has(arg, "shape") for size in arg.shape}
     for site in (*structure.model.values(), *structure.guide.values()):
         taken |= {*site.batch_shape, *site.event_shape}
     return next((count for count in _COUNTS if count not in taken), _COUNTS[-1] + 2)

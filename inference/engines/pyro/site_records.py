@@ -16,6 +16,7 @@ from torch import Tensor
 
 from inference.engines.pyro import discrete
 from inference.program.angles import within_a_turn
+from inference.program.distributions import counting
 from inference.program.records import RecordedSite, calling_line, is_lent
 from inference.program.sites import Site
 
@@ -87,17 +88,28 @@ def recorded(node: Mapping[str, Any], site: Site, lines: Mapping[str, str]) -> R
         log_prob=_scored(node).detach().numpy().copy(),
         scale=float(torch.as_tensor(node["scale"]).double().mean()),
         line=lines.get(site.name, ""),
-        supported=_supported(support, node["value"], site),
+        supported=_supported(support, node["value"], site, counting(fn, mask=mask)),
         invalid=invalid,
         counted=(_counted(fn) & torch.as_tensor(mask)).numpy().copy(),
     )
 
 
-def _supported(support: Any, value: Tensor, site: Site) -> NDArray[Any]:
-    """Whether a value lies in the support; a drawn angle within a turn, though it has any here."""
+def _supported(support: Any, value: Tensor, site: Site, counts: Any) -> NDArray[Any]:
+    """Whether a value lies in the support; a drawn angle within a turn, though it has any here.
+
+    What is masked away may be anything, such as NaN where a series has ended.
+    """
     if site.angle and not site.observed:
         return within_a_turn(value).numpy()
-    return np.array(True) if support is None else support.check(value).numpy()
+    while (base := getattr(support, "base_constraint", None)) is not None:
+        support = base
+    if support is None:
+        return np.array(True)
+    found, counted = support.check(value), torch.as_tensor(counts)
+    try:
+        return (found | ~counted).numpy()
+    except RuntimeError:  # of other shapes, which have checks of their own
+        return found.numpy()
 
 
 def _scored(node: Mapping[str, Any]) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from pyro import poutine
 from pyro.distributions import Delta, MaskedDistribution, Unit
 from pyro.poutine.guide import GuideMessenger
+from pyro.poutine.uncondition_messenger import UnconditionMessenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
@@ -104,7 +105,7 @@ def run(
     part = with_particles(part, num_particles, nesting)
     with ALONE:
         if blind:
-            part = poutine.uncondition(part)
+            part = Blind()(part)
         if replay is not None:
             part = poutine.replay(part, trace=replay)
         named = dict(kwargs or {})
@@ -209,6 +210,17 @@ def _is_computed(site: Any) -> bool:
     masked = isinstance(fn, MaskedDistribution) and fn._mask is False
     reformed = site["is_observed"] and masked and isinstance(fn.base_dist, Delta)
     return reformed or bool(site["infer"].get("_deterministic", False))
+
+
+class Blind(UnconditionMessenger):
+    """Has what a program observes drawn, but for values that it computes.
+
+    Their Delta takes the whole value for one event, so that a draw of it in a plate repeats it.
+    """
+
+    def _pyro_sample(self, msg: Any) -> None:
+        if not _is_computed(msg):
+            super()._pyro_sample(msg)
 
 
 def plain_scale(scale: Any) -> Any:

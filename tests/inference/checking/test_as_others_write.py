@@ -32,16 +32,17 @@ class Classifier(nn.Module):
         self.label, self.decode = nn.Linear(3, 2), nn.Linear(2, 3)
         self.apart = apart
 
-    def model(self, x: Tensor, y: Tensor) -> None:
+    def model(self, x: Tensor, y: Tensor | None = None) -> None:
         if self.apart:
             pyro.module("label", self.label)
             pyro.module("decode", self.decode)
         else:
             pyro.module("whole", self)
         with pyro.plate("data"):
-            pyro.sample("y", dist.OneHotCategorical(logits=self.label(x)), obs=y)
+            if y is not None:
+                pyro.sample("y", dist.OneHotCategorical(logits=self.label(x)), obs=y)
 
-    def guide(self, x: Tensor, y: Tensor) -> None:
+    def guide(self, x: Tensor, y: Tensor | None = None) -> None:
         pass
 
 
@@ -77,6 +78,14 @@ class Conditional(nn.Module):
         with pyro.plate("data"):
             mean = self.proposal(torch.cat([x, seen], -1))
             pyro.sample("z", dist.Normal(mean, 0.5).to_event(1))
+
+
+def test_a_batch_without_labels_teaches_their_classifier_nothing() -> None:
+    part = Classifier()
+    report = check_pair((part.model, part.guide), X)
+    assert not report.failed, report
+    assert [each.check for each in report.limits] == ["model-observes"]
+    assert "pass one of these" in report.limits[0].message
 
 
 def test_a_network_that_one_call_holds_and_another_trains() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyro
 import pyro.distributions as dist
+import pytest
 import torch
 from pyro import poutine
 from pyro.infer.autoguide import AutoNormal
@@ -62,3 +63,27 @@ def test_frequencies_of_a_series_in_parts():
     config = {"walk": DiscreteCosineReparam(dim=-1), "walk_dct": SplitReparam([2, 4], -1)}
     model = poutine.reparam(series, config=config)
     assert check_pair((model, AutoNormal(model)), DATA[:, 0]).failed == []
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_a_model_with_keywords_of_its_own_draws_where_its_data_are_optional(optional):
+    """As `air.py`, whose `**kwargs` are the prior's; a wrapper hands `size=` on."""
+
+    def draws(x=None, *, size=1):
+        with pyro.plate("rows", size if x is None else len(x)):
+            z = pyro.sample("z", dist.Normal(torch.zeros(2), 1.0).to_event(1))
+            return pyro.sample("x", dist.Normal(z, 1.0).to_event(1), obs=x)
+
+    def scores(x, **prior):
+        with pyro.plate("rows", x.size(0)):
+            z = pyro.sample("z", dist.Normal(torch.zeros(2), **{"scale": 1.0, **prior}).to_event(1))
+            pyro.sample("x", dist.Normal(z, 1.0).to_event(1), obs=x)
+
+    def guide(x, **prior):
+        with pyro.plate("rows", len(x)):
+            pyro.sample("z", dist.Normal(x * pyro.param("slope", torch.ones(2)), 0.7).to_event(1))
+
+    model = (lambda *data, **named: draws(*data, **named)) if optional else scores
+    report = check_pair((model, guide), DATA, checks=["model-draws"])
+    assert not report.failed
+    assert ("model-draws" in [each.check for each in report.passed]) == optional

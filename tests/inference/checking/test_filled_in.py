@@ -13,11 +13,12 @@ import pytest
 import torch
 from numpyro import distributions as ndist
 from numpyro.infer.autoguide import AutoNormal as NumPyroNormal
+from plated import Words
 from pyro import distributions as pdist
 from pyro.infer.autoguide import AutoNormal as PyroNormal
 
 from inference import check_pair, fit
-from inference.engines import engine_name
+from inference.engines import ENGINES, engine_name
 from inference.objectives import ELBO, RLOO, Objective
 
 X = np.random.default_rng(0).normal(size=12).astype(np.float32)
@@ -81,3 +82,34 @@ def test_a_step_that_leaves_a_support_is_no_missing_gradient() -> None:
     x = np.random.default_rng(1).normal(size=(9, 2)).astype(np.float32)
     report = check_pair((model, NumPyroNormal(model)), x, checks=["gradient-of-log-q"])
     assert not report.failed
+
+
+@pytest.mark.parametrize("masked", ["each", "rows", "", "after the fact"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_gaps_that_a_mask_leaves_out_need_no_support(masked: str, engine: str) -> None:
+    """As in NumPyro's example of many series, of which some end before the others."""
+    words = Words(engine)
+    given = np.exp(X[:4, None] * np.ones(3)).astype(np.float32)
+    given[1:3] = np.nan
+
+    def model(x: Any) -> None:
+        counts = words.array(~np.isnan(given))
+        z = words.sample("z", words.dist.Normal(0.0, 1.0))
+        law = words.dist.LogNormal(z + words.array(np.zeros((4, 3))), 1.0)
+        with words.plate("data", 4):
+            if masked == "each":
+                law = law.mask(counts).to_event(1)
+            else:
+                law = law.to_event(1)
+                law = law.mask(counts[:, 0]) if masked == "rows" else law
+            words.sample("x", law, obs=x)
+
+    def guide(x: Any) -> None:
+        mean = words.library.param("mean", words.array(np.float32(0)))
+        words.sample("z", words.dist.Normal(mean, 1.0))
+
+    if masked == "after the fact":
+        given = np.where(np.isnan(given), -1, given)
+    report = check_pair((model, guide), given, checks=["data-in-support"])
+    blamed = [each.check for each in report.failed]
+    assert ("data-in-support" in blamed or "batch" in blamed) == (masked not in ("each", "rows"))

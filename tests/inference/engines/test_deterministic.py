@@ -30,10 +30,7 @@ def pair(engine: str, *, computes: bool) -> tuple[Any, Any]:
     array: Any = torch.tensor if engine == "pyro" else jnp.asarray
 
     def noted(name: str, value: Any) -> Any:
-        if not computes:
-            return value
-        kind = {"event_dim": 1} if engine == "pyro" else {}
-        return lib.deterministic(name, value, **kind)
+        return lib.deterministic(name, value) if computes else value
 
     def model(x: Any) -> None:
         w = lib.param("w", array(np.array([[0.5, -0.4, 1.0], [0.2, 0.3, -1.0]], "f4")))

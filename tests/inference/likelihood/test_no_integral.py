@@ -32,7 +32,7 @@ def exact(prior: float = 1.0) -> Any:
     return (-0.5 * (X**2 / variance + np.log(2 * np.pi * variance))).mean()
 
 
-def gaussian(engine: str, prior: str = "normal", guide: str = "normal") -> Any:
+def gaussian(engine: str, prior: str = "normal", guide: str = "normal", *, sees: str = "x") -> Any:
     """z_n ~ N(0, 1),  x_n ~ N(z_n, 0.01), with priors and guides of several kinds."""
     words = Words(engine)
 
@@ -46,7 +46,10 @@ def gaussian(engine: str, prior: str = "normal", guide: str = "normal") -> Any:
         rows = size if x is None else len(x)
         with words.plate("data", rows):
             z = words.sample("z", law(rows))
-            words.sample("x", words.dist.Normal(z[..., None], NOISE).to_event(1), obs=x)
+            if sees == "z too":
+                words.sample("scored", words.dist.Normal(words.array(np.zeros(rows)), 1.0), obs=z)
+            seen = x if x is None or sees != "2 x / 2" else 2 * x / 2
+            words.sample("x", words.dist.Normal(z[..., None], NOISE).to_event(1), obs=seen)
         return z[..., None]
 
     def by_hand(x: Any) -> None:
@@ -99,6 +102,16 @@ def test_a_prior_without_an_integral_has_no_likelihood(prior: str, said: str, en
             assert "'z' is improper (ImproperUniform)" in found.refused[name]
     run = fit(pair, X, objective="elbo", steps=2, seed=0, progress=False)
     assert np.isfinite(run.history["loss"]).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_observed_gives_a_prior_its_density_where_it_is_the_latent(engine: str) -> None:
+    """And not where it is made of the data alone, of which a likelihood was reported."""
+    pair = gaussian(engine, prior="masked", sees="2 x / 2")
+    with pytest.raises(ObjectiveError, match=r"prior of latent 'z' is masked away"):
+        log_likelihood(pair, X, num_particles=10)
+    pair = gaussian(engine, prior="masked", sees="z too")
+    np.testing.assert_allclose(log_likelihood(pair, X, num_particles=2).mean, exact(), atol=1e-4)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

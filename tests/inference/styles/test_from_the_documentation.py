@@ -16,7 +16,7 @@ from pyro.optim import Adam  # pyright: ignore[reportAttributeAccessIssue]
 from torch.distributions import constraints
 
 from inference import check_pair, fit, log_likelihood
-from inference.errors import ArgumentError, ObjectiveError
+from inference.errors import ArgumentError, ObjectiveError, RunFolderError
 
 TOSSES = [torch.tensor(1.0)] * 6 + [torch.tensor(0.0)] * 4
 
@@ -85,6 +85,36 @@ def test_parameters_of_a_later_batch_have_their_own_settings():
     run = fit(pair, batches, objective=Trace_ELBO(), optimizer=optimizer, steps=2, progress=False)
     assert run.parameters["late"] == pytest.approx(0.5, rel=1e-3)
     assert run.parameters["m"] < 0.01
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_parameters_of_rows_that_the_guide_draws_are_made_ahead_to_be_resumed(early, tmp_path):
+    """SVI Part II sketches a guide with parameters for each row of a plate that it goes through."""
+
+    def coins(x: torch.Tensor) -> None:
+        for i in pyro.plate("rows", len(x)):
+            z = pyro.sample(f"z{i}", dist.Normal(0.0, 1.0))
+            pyro.sample(f"x{i}", dist.Normal(z, 1.0), obs=x[int(i)])
+
+    def by_row(x: torch.Tensor) -> None:
+        if early:
+            for i in range(len(x)):
+                pyro.param(f"mean{i}", torch.zeros(()))
+        for i in pyro.plate("rows", len(x), subsample_size=2):
+            mean = pyro.param(f"mean{i}", torch.zeros(()))
+            pyro.sample(f"z{i}", dist.Normal(mean, 1.0))
+
+    settings: Any = {"objective": Trace_ELBO(), "seed": 0, "progress": False}
+    data = [(torch.arange(6.0),)]
+    pair: Any = (coins, by_row)
+    fit(pair, data, steps=4, out=tmp_path / "run", **settings)
+    if not early:
+        with pytest.raises(RunFolderError, match=r"'mean\d'.*make all of them in every run"):
+            fit(pair, data, steps=8, out=tmp_path / "run", resume=True, **settings)
+        return
+    resumed = fit(pair, data, steps=8, out=tmp_path / "run", resume=True, **settings)
+    whole = fit(pair, data, steps=8, **settings)
+    assert resumed.parameters == whole.parameters
 
 
 def test_a_number_is_no_loss():

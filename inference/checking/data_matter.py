@@ -1,0 +1,76 @@
+"""Checks that model and guide follow the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from inference.checking.context import Context
+from inference.checking.definition import Mistake, Skip, check
+
+
+@check(needs=("runs-together", "model-observes"))
+def data_matter(context: Context) -> Iterator[Mistake]:
+    """The model's log density depends on the data."""
+    if not context.batch or context.rows < 2:
+        raise Skip("it takes a batch of two rows or more.")
+    others = list(_rearranged(context.batch, context.rows))
+    if not others:
+        raise Skip("all rows of the batch are equal.")
+    if all(_sees_the_same(context, other) for other in others):
+        name = next(n for n, run in context.model.sites.items() if run.site.observed)
+        yield Mistake(
+            f"what the model observes stays as it is when the rows of the batch change places, so "
+            f"it is not the data; give {name!r} obs= the batch.",
+            name,
+            context.line(name),
+        )
+
+
+def _rearranged(batch: Sequence[Any], rows: int) -> Iterator[tuple[Any, ...]]:
+    """Batches of the same rows at other places, and of the same single numbers.
+
+    One may look the same to a model that takes some of the rows, which another does not.
+    """
+    singles = [n for n, a in enumerate(batch) if isinstance(a, np.ndarray) and not a.ndim]
+    for shift in sorted({1, 2, 3, rows // 2, rows - 1} & set(range(1, rows))):
+        other = list(batch)
+        for n, array in enumerate(batch):
+            if isinstance(array, np.ndarray) and array.ndim:
+                other[n] = np.roll(array, shift, axis=0)
+        for n, place in enumerate(singles):
+            other[place] = batch[singles[(n + shift) % len(singles)]]
+        if not all(np.array_equal(a, b) for a, b in zip(other, batch, strict=True)):
+            yield tuple(other)
+
+
+def _sees_the_same(context: Context, other: tuple[Any, ...]) -> bool:
+    """Whether the model observes the same with the same density."""
+    seen = context.probe.record("model", other, context.latents)
+    pairs = [(run, seen.sites[n]) for n, run in context.model.sites.items() if n in seen.sites]
+    return all(
+        np.array_equal(a.value, b.value) and np.array_equal(a.log_prob, b.log_prob)
+        for a, b in pairs
+        if a.site.observed
+    )
+
+
+@check(needs=("runs-together",))
+def guide_sees_data(context: Context) -> Iterator[Mistake]:
+    """The guide depends on the data."""
+    if not context.latents or context.rows < 2:
+        raise Skip("there are no latents, or one row only.")
+    if not context.holds_draws:
+        raise Skip("the guide has no density of given values: a point, or a flow without inverse.")
+    backwards = np.arange(context.rows)[::-1]
+    other, _ = context.taken(backwards)
+    seen = context.probe.record("guide", other, context.latents).total
+    here = context.proposed.total
+    if np.isclose(seen, here, rtol=1e-7, atol=0):
+        raise Skip(
+            "the guide proposes the same for any data. That is right for latents of the whole data "
+            "set and for one parameter per datum, and wrong for an amortised guide."
+        )
+    yield from ()
