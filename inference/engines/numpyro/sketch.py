@@ -20,7 +20,7 @@ from numpyro.distributions import Delta
 from inference.engines.numpyro.autoguides import autoguides
 from inference.engines.numpyro.factors import is_factor
 from inference.engines.numpyro.traces import Trace, samples, scale_of, traces
-from inference.program.distributions import support_of, unwrapped
+from inference.program.distributions import flatness, support_of, unwrapped
 
 T = TypeVar("T")
 
@@ -117,11 +117,16 @@ def _complete(arg: Any) -> bool:
 
 
 def _check(site: Any) -> None:
-    """Refuse a site of which values are told: points, factors, steps of a scan, limits, scales."""
+    """Refuse a site of which values or sources are told: points, factors, steps of a scan, ..."""
     fn = site["fn"]
-    known = not any(isinstance(part, Delta) for part in unwrapped(fn)) and not is_factor(fn)
-    in_scan = bool(site.get("_control_flow_done"))
-    if not known or in_scan or isinstance(scale_of(site), Tracer) or is_traced(support_of(fn)):
+    if (
+        any(isinstance(part, Delta) for part in unwrapped(fn))
+        or is_factor(fn)
+        or flatness(fn)
+        or site.get("_control_flow_done")
+        or isinstance(scale_of(site), Tracer)
+        or is_traced(support_of(fn))
+    ):
         raise _ValuesNeededError
 
 
