@@ -13,7 +13,11 @@ from torch import Tensor, nn
 from ppl_models._pyro_pair import PyroPair
 from ppl_models.networks.arguments import check_choice, check_network, check_seed, check_size
 from ppl_models.networks.latent_variables.latents import normal
-from ppl_models.networks.latent_variables.pseudo_inputs import mixture_means, pseudo_inputs
+from ppl_models.networks.latent_variables.pseudo_inputs import (
+    check_examples,
+    mixture_means,
+    pseudo_inputs,
+)
 from ppl_models.networks.mlp import MLP
 from ppl_models.networks.observations.likelihoods import Likelihood
 from ppl_models.networks.start_values import start_at_mean
@@ -47,6 +51,8 @@ class VampPrior(PyroPair):
         levels: as of `vae`.
         prior: `"vampprior"`, `"mixture"` or `"normal"`.
         components: K.
+        examples: rows of the training data at which the pseudo-inputs begin, shape (components,
+            data_dim); about the mean of the data when None, where they are slow to part.
         data_mean: mean of the training data, shape (data_dim,), about which decoder and
             pseudo-inputs begin.
         seed: seed of the initial weights.
@@ -64,6 +70,7 @@ class VampPrior(PyroPair):
         levels: int = 256,
         prior: str = "vampprior",
         components: int = 500,
+        examples: ArrayLike | None = None,
         data_mean: ArrayLike | None = None,
         seed: int = 0,
     ) -> None:
@@ -72,6 +79,7 @@ class VampPrior(PyroPair):
         self.latent_dim = check_size("latent_dim", latent_dim)
         self.components = check_size("components", components)
         self.kind = check_choice("prior", prior, ("vampprior", "mixture", "normal"))
+        check_examples(self.kind, examples)
         hidden = check_network(hidden, activation)
         random = torch.Generator().manual_seed(check_seed(seed))
         self.likelihood = Likelihood(
@@ -83,7 +91,7 @@ class VampPrior(PyroPair):
         self.decoder = MLP(up, activation, random)
         start_at_mean(self.decoder, data_mean, data_dim, likelihood)
         if self.kind == "vampprior":
-            start = pseudo_inputs((components, data_dim), data_mean, likelihood, seed)
+            start = pseudo_inputs((components, data_dim), examples, data_mean, likelihood, seed)
             self.pseudo_inputs = nn.Parameter(torch.as_tensor(start))
         if self.kind == "mixture":
             start = mixture_means((components, latent_dim), seed)

@@ -15,7 +15,11 @@ from numpyro.contrib.module import nnx_module
 from ppl_models._array_pair_numpyro import ArrayPair
 from ppl_models.networks.arguments import check_choice, check_network, check_seed, check_size
 from ppl_models.networks.latent_variables.latents_numpyro import normal
-from ppl_models.networks.latent_variables.pseudo_inputs import mixture_means, pseudo_inputs
+from ppl_models.networks.latent_variables.pseudo_inputs import (
+    check_examples,
+    mixture_means,
+    pseudo_inputs,
+)
 from ppl_models.networks.mlp_numpyro import MLP
 from ppl_models.networks.observations.likelihoods_numpyro import Likelihood
 from ppl_models.networks.start_values import start_at_mean
@@ -38,6 +42,7 @@ class VampPrior(ArrayPair):
         levels: int = 256,
         prior: str = "vampprior",
         components: int = 500,
+        examples: ArrayLike | None = None,
         data_mean: ArrayLike | None = None,
         seed: int = 0,
     ) -> None:
@@ -45,6 +50,7 @@ class VampPrior(ArrayPair):
         self.latent_dim = check_size("latent_dim", latent_dim)
         self.components = check_size("components", components)
         self.kind = check_choice("prior", prior, ("vampprior", "mixture", "normal"))
+        check_examples(self.kind, examples)
         hidden = check_network(hidden, activation)
         random = nnx.Rngs(check_seed(seed))
         self.likelihood = Likelihood(
@@ -57,7 +63,7 @@ class VampPrior(ArrayPair):
         start_at_mean(self.decoder, data_mean, data_dim, likelihood)
         self.initial = {}
         if self.kind == "vampprior":
-            start = pseudo_inputs((components, data_dim), data_mean, likelihood, seed)
+            start = pseudo_inputs((components, data_dim), examples, data_mean, likelihood, seed)
             self.initial["pseudo_inputs"] = jnp.asarray(start)
         if self.kind == "mixture":
             start = mixture_means((components, latent_dim), seed)

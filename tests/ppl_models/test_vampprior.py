@@ -82,6 +82,17 @@ def test_one_component_of_all_data_has_the_best_prior(engine: str) -> None:
     assert losses[0].mean() < losses[1].mean() - 5 * error
 
 
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_pseudo_inputs_begin_at_rows_of_data(engine: str, likelihood: str) -> None:
+    pair = create("vampprior", engine=engine, likelihood=likelihood, examples=X[:3], **SMALL)
+    start = pair.get_weights()["pseudo_inputs"]
+    if likelihood == "bernoulli":
+        np.testing.assert_allclose(expit(start), 0.1 + 0.8 * X[:3], rtol=1e-6)
+    else:
+        np.testing.assert_array_equal(start, X[:3])
+
+
 def test_pseudo_inputs_learn() -> None:
     pair = create("vampprior", engine="numpyro", **SMALL)
     before = pair.get_weights()["pseudo_inputs"]
@@ -95,3 +106,18 @@ def test_arguments_are_explained(engine: str) -> None:
         create("vampprior", engine=engine, prior="vamp")
     with pytest.raises(ValueError, match="components must be a whole number"):
         create("vampprior", engine=engine, components=0)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"examples": X}, r"examples must have shape \(3, 6\), one row .* got \(5, 6\)"),
+        ({"examples": 255 * X[:3]}, "examples must lie in .* scale the data first"),
+        ({"examples": np.nan * X[:3]}, "examples has values that are not finite"),
+        ({"examples": X[:3], "prior": "normal"}, "examples are where .* got prior='normal'"),
+    ],
+)
+def test_rows_that_are_no_pseudo_inputs(engine: str, wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        create("vampprior", engine=engine, **SMALL, **wrong)
