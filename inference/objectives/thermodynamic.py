@@ -33,9 +33,9 @@ class TVO(Objective):
         grad E_b[log w] = E_b[grad log w] + Cov_b(log w, grad log(q^(1 - b) p^b)),
 
     which goes through no draw: latents of any kind will do. (Of a masked draw, which w leaves out,
-    the last term has q w^b, as it is drawn from q all the same.) For the model it is the exact gradient
-    of the value. For the guide it is consistent, with a bias that falls as 1/K: at b = 0 the
-    ELBO's gradient times 1 - 1/K.
+    the last term has q w^b, as it is drawn from q all the same.) For the model it is the exact
+    gradient of the value. For the guide it is consistent, with a bias that falls as 1/K: at b = 0
+    the ELBO's gradient times 1 - 1/K.
 
     Args:
         num_particles: K, the number of draws per datum, at least 2.
