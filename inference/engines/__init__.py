@@ -85,8 +85,11 @@ def _started(parts: Any, data: Any) -> set[str]:
     example = _example(data)
     if example is None or len(parts) != 2:
         return set()
+    args, named = example
+    calls = [example] if args or not named else [example, ((named,), {})]
     with ALONE:
-        return library_of(parts[0], *example) or library_of(parts[1], *example)
+        found = (library_of(part, *call) for call in calls for part in parts)
+        return next(filter(None, found), set())
 
 
 def _example(data: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
