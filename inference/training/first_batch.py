@@ -63,6 +63,8 @@ def begin(
         looks = {_kind(first): structure}
         look = partial(_inspected, pair, engine, trainer, asked)
         source.check = partial(_check_batch, look, for_later_batches(objective), looks)
+        for batch in source.kinds():
+            source.check(batch)
     trainer.start(first)
     return source, structure
 
