@@ -86,10 +86,12 @@ def _started(parts: Any, data: Any) -> set[str]:
     if example is None or len(parts) != 2:
         return set()
     args, named = example
-    calls = [example] if args or not named else [example, ((named,), {})]
+    ways: list[tuple[tuple[Any, ...], dict[str, Any]]] = [example]
+    if named and not args:  # or the dictionary is the only argument
+        ways.append(((named,), {}))
     with ALONE:
-        found = (library_of(part, *call) for call in calls for part in parts)
-        return next(filter(None, found), set())
+        found = (library_of(part, *way) for way in ways for part in parts)
+        return next(filter(None, found), set[str]())
 
 
 def _example(data: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:

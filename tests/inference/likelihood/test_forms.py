@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpyro
@@ -250,16 +250,17 @@ def test_a_lone_dictionary_is_of_names_or_the_only_argument(engine: str) -> None
         with words.plate("data", len(x)):
             words.sample("z", words.dist.Normal(a * x + s, 1.0))
 
-    rows = X[:, 0]
+    rows, given = X[:, 0], cast(Any, {"x": X[:, 0]})
     named = (lambda x: of(x), lambda x: by(x))
     single = (lambda batch: of(batch["x"]), lambda batch: by(batch["x"]))
     expected = log_likelihood((of, by), rows, 10, engine=engine).per_datum
     for pair in (named, single):
-        run = fit(pair, {"x": rows}, steps=1, learning_rate=1e-9, progress=False, engine=engine)
-        assert fit(pair, [{"x": rows}], steps=1, progress=False, engine=engine).step == 1
-        assert run.latents({"x": rows})["z"].shape == (6,)
+        run = fit(pair, given, steps=1, learning_rate=1e-9, progress=False, engine=engine)
+        assert fit(pair, [given], steps=1, progress=False, engine=engine).step == 1
+        assert run.latents(given)["z"].shape == (6,)
         for fitted in (pair, run):
-            found = log_likelihood(fitted, {"x": rows}, 10, engine=engine).per_datum
+            found = log_likelihood(fitted, given, 10, engine=engine).per_datum
             np.testing.assert_allclose(found, expected, rtol=1e-4)
-        assert to_arviz(run, {"x": rows}, num_draws=2).posterior["z"].shape == (1, 2, 6)
-        assert "IWAE" in valid_objectives(pair, {"x": rows}, engine=engine).valid
+        posterior = cast(Any, to_arviz(run, given, num_draws=2)).posterior
+        assert posterior["z"].shape == (1, 2, 6)
+        assert "IWAE" in valid_objectives(pair, given, engine=engine).valid
