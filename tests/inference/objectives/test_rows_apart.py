@@ -185,3 +185,25 @@ def test_as_one_datum_the_score_is_right(engine: str) -> None:
         grads, _ = load_engine(engine).gradients(program.pair(engine), RLOO(2), batch, draws)
         found.append(deviations(grads, program.gradient).max())
     assert found[0] < 4.5 < found[1]
+
+
+def test_batch_normalisation_is_noise_in_training() -> None:
+    """It ties rows by statistics of which it keeps running averages."""
+    import torch
+    from torch import nn
+
+    words, decoder = Words("pyro"), nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    x = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
+
+    def model(x: Any) -> None:
+        words.library.module("decoder", decoder)
+        with words.plate("data", len(x)):
+            z = words.sample("z", words.dist.Normal(torch.zeros(2), 1.0).to_event(1))
+            words.sample("x", words.dist.Normal(decoder(z), 1.0).to_event(1), obs=x)
+
+    def guide(x: Any) -> None:
+        a, s = words.params("as")
+        with words.plate("data", len(x)):
+            words.sample("z", words.dist.Normal(a * x[:, :2] + s, 1.0).to_event(1))
+
+    assert "IWAE" in valid_objectives((model, guide), x, engine="pyro").valid
