@@ -2,8 +2,8 @@
 
 A fitted pair is what `fit` returns, that run's `pair`, or a `(model, guide)` tuple of functions.
 Data are an array, a tuple of arguments where model and guide take more than one, or a dictionary
-of arguments by name. Every evaluator
-begins here, so that all of them take the same and refuse the same in the same words.
+of arguments by name; one without such names is the only argument. Every evaluator begins here, so
+that all of them take the same and refuse the same in the same words.
 """
 
 from __future__ import annotations

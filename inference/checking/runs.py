@@ -15,6 +15,7 @@ from inference.data.pair_arrays import is_of_the_zoo, precision_of
 from inference.descriptions import has
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, DataError, PairError
+from inference.objectives.rows_apart import looked_at
 from inference.objectives.validity import Validity, valid_for
 from inference.program.batches import Form, split
 from inference.program.containers import is_container
@@ -125,7 +126,8 @@ class Runs:
     @cached_property
     def validity(self) -> Validity:
         """Which objectives train the pair, and why the others do not."""
-        return valid_for(self.structure)
+        backend = load_engine(self.engine)
+        return valid_for(looked_at(backend, self.pair, self.batch, self.structure))
 
     def packs(self, name: str) -> bool:
         """Whether the guide computes a latent of a draw of all its entries, outside of the plates.

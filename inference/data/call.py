@@ -93,7 +93,8 @@ def batch_from(pair: Any, item: Any, real: Any) -> Batch:
     """What model and guide are called with, from what a data loader yields.
 
     A tuple holds arguments by position, and so does a list, as loaders make it of a tuple; a
-    dictionary holds arguments by name; anything else is the only argument.
+    dictionary holds arguments by name, if the model has such names; anything else is the only
+    argument.
 
     Args:
         pair: the pair that is to score it.
@@ -108,6 +109,7 @@ def batch_from(pair: Any, item: Any, real: Any) -> Batch:
         return Batch(arrays, plain_form(len(arrays)))
     if isinstance(item, list):
         item = (item,) if is_numbers(item) else tuple(item)
+    item = alone(pair, item)
     if isinstance(item, dict):
         return arguments_from((), item, real)
     return arguments_from(item if isinstance(item, tuple) else (item,), {}, real)
@@ -206,6 +208,11 @@ def as_called(pair: Any, given: tuple[Any, ...]) -> Any:
     signature = model_signature(pair)
     known = None if signature is None else names_taken(signature)
     return given[0] if known is None or set(given[0]) & known else given
+
+
+def alone(pair: Any, data: Any) -> Any:
+    """Data as they are; a dictionary without a name of the model's arguments as its only one."""
+    return as_called(pair, (data,)) if isinstance(data, dict) and data else data
 
 
 def first_of_batches(pair: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:

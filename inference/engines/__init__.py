@@ -85,8 +85,13 @@ def _started(parts: Any, data: Any) -> set[str]:
     example = _example(data)
     if example is None or len(parts) != 2:
         return set()
+    args, named = example
+    ways: list[tuple[tuple[Any, ...], dict[str, Any]]] = [example]
+    if named and not args:  # or the dictionary is the only argument
+        ways.append(((named,), {}))
     with ALONE:
-        return library_of(parts[0], *example) or library_of(parts[1], *example)
+        found = (library_of(part, *way) for way in ways for part in parts)
+        return next(filter(None, found), set[str]())
 
 
 def _example(data: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:

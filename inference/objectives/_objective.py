@@ -18,6 +18,7 @@ from inference.objectives._beside import check_finite
 from inference.objectives.estimates import Estimates
 from inference.objectives.registry import what_fits
 from inference.objectives.requirements import Requirement
+from inference.objectives.rows_apart import check_rows_apart
 from inference.objectives.spelling import unusual
 from inference.program.batches import leading
 from inference.program.phases import Phase
@@ -51,6 +52,7 @@ class Objective(Surrogate):
         constant_cancels: whether, learning by the score of draws, it needs log p only up to a
             constant that all draws share.
         nests: whether data are weighed given one draw of global latents.
+        scores_rows: whether draws without a pathwise gradient are scored by what their rows cost.
         unit: of the value; anything else than the usual one is no bound on a likelihood.
         keeps: how many arrays at the end of a batch are the objective's, and not given to the pair.
         beside: what they are, in words.
@@ -72,6 +74,7 @@ class Objective(Surrogate):
     multi_sample_guide: ClassVar[bool] = False  # read by numpyro.infer.SVI
     constant_cancels: ClassVar[bool] = False
     nests: ClassVar[bool] = False
+    scores_rows: ClassVar[bool] = True
     relaxes: ClassVar[Literal["", "inside", "everywhere"]] = ""
     unit: str = "nats per datum"
     owns: bool = False
@@ -184,6 +187,7 @@ class Objective(Surrogate):
         """
         self.check(seen)
         seen.check_same_in_all_draws(self.draws_per_datum(seen))
+        check_rows_apart(self, seen)
 
     def seen(self, structure: Structure) -> Structure:
         """The structure as the objective looks at it: which latents its weights are of."""

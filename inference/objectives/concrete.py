@@ -48,6 +48,7 @@ class Concrete(Objective):
     """
 
     needs = (BERNOULLI_OR_ONE_HOT,)
+    scores_rows = False
     relaxes = "everywhere"
     estimates = Estimates(L_1, L_1, biased=Rule("relaxed draws"))
     certified: ClassVar = {"": {"temperature": 0.5}, "hard": {"temperature": 0.5, "hard": True}}

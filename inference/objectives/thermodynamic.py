@@ -32,9 +32,10 @@ class TVO(Objective):
 
         grad E_b[log w] = E_b[grad log w] + Cov_b(log w, grad log(q^(1 - b) p^b)),
 
-    which goes through no draw: latents of any kind will do. For the model it is the exact gradient
-    of the value. For the guide it is consistent, with a bias that falls as 1/K: at b = 0 the
-    ELBO's gradient times 1 - 1/K.
+    which goes through no draw: latents of any kind will do. (Of a masked draw, which w leaves out,
+    the last term has q w^b, as it is drawn from q all the same.) For the model it is the exact
+    gradient of the value. For the guide it is consistent, with a bias that falls as 1/K: at b = 0
+    the ELBO's gradient times 1 - 1/K.
 
     Args:
         num_particles: K, the number of draws per datum, at least 2.
@@ -93,4 +94,7 @@ class TVO(Objective):
         by_model = (widths * weights * (1 + betas * apart)).sum(1)
         by_guide = (widths * weights * ((1 - betas) * apart - 1)).sum(1)
         learnt = weighed(program, by_model, draws.log_p) + weighed(program, by_guide, draws.log_q)
+        if draws.log_q_left_out is not None:  # a masked draw is none of log w, and drawn from q
+            pull = (widths * weights * apart).sum(1)
+            learnt = learnt + weighed(program, pull, draws.log_q_left_out)
         return program.total((widths * means).sum(0) + gradient_only(program, learnt.sum(0)))

@@ -11,6 +11,7 @@ from typing import Any
 from inference.data.call import named_apart
 from inference.errors import PairError
 from inference.objectives.registry import refusals
+from inference.objectives.rows_apart import looked_at
 from inference.pairs import as_pair, called_with, explaining, fitted
 from inference.program.batches import Form
 from inference.program.structure import Structure
@@ -85,7 +86,7 @@ def valid_objectives(pair: Any, *batch: Any, engine: str | None = None, **named:
             raise
         said = "No batch was given: pass some rows of data, as in valid_objectives(pair, x[:10])."
         raise PairError(f"{error} {said}") from error
-    return valid_for(seen)
+    return valid_for(looked_at(given.backend, given.pair, given.arrays, seen))
 
 
 def valid_for(structure: Structure) -> Validity:

@@ -86,6 +86,7 @@ class WakeSleep(Objective):
     """
 
     needs = (OBSERVED, LOCAL, SCORABLE, DREAMS)
+    scores_rows = False
     estimates = Estimates(L_1, Rule("sleep"))
 
     def surrogate(self, program: Program) -> Any:

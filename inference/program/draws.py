@@ -40,6 +40,8 @@ class Draws:
         logits: the guide's logits at sites of a discrete family, shaped as their values (with one
             more dimension where these are integers).
         cells: where a draw is scored, the log densities before the sum over a datum: see `Cells`.
+        unmasked: the guide's log density at the sites that a mask leaves out in part, without the
+            mask, each (K, N).
     """
 
     log_p_sites: Mapping[str, Any]
@@ -49,6 +51,7 @@ class Draws:
     values: Mapping[str, Any] = field(default_factory=dict)
     logits: Mapping[str, Any] = field(default_factory=dict)
     cells: Cells | None = None
+    unmasked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def log_p(self) -> Any:
@@ -86,6 +89,16 @@ class Draws:
         log_p = sum(self.log_p_sites[k] for k in self.log_p_sites if k not in self.divergences)
         log_q = sum(self.log_q_sites[k] for k in self.log_q_sites if k not in self.divergences)
         return log_p - log_q - sum(self.divergences.values())
+
+    @property
+    def log_q_left_out(self) -> Any | None:
+        """What masks leave out of log q, by which draws are made all the same; (K, N).
+
+        None where nothing is masked.
+        """
+        if not self.unmasked:
+            return None
+        return sum(whole - self.log_q_sites[name] for name, whole in self.unmasked.items())
 
     @property
     def log_q_scored(self) -> Any | None:

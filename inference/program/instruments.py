@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inference.program.draws import Draws
 from inference.program.obstacles import Obstacle
 from inference.program.records import Array, Parameter, Recorded, Slopes
+from inference.program.sites import Site
 from inference.program.structure import Structure
 
 Rows = tuple[NDArray[Any], ...]
@@ -171,6 +172,15 @@ class Probe(Protocol):
         fresh: bool = False,
     ) -> Recorded:
         """Run the model or the guide once."""
+        ...
+
+    def may_mix_rows(self, latents: Iterable[Site], rows: int) -> bool:
+        """Whether a latent of one row may change the model's density of another, at a glance.
+
+        Args:
+            latents: the model's.
+            rows: how many rows there are.
+        """
         ...
 
     def anew(self) -> Probe:

@@ -27,6 +27,8 @@ class Layout:
         varying: sites that the guide has in some draws on these rows and not in others.
         outside: latents that no importance weight is of: see `nested`.
         fixed: points of the guide that are at the same values in all draws on these rows.
+        coupled: whether a row's density changes with the latents of others, where that was looked
+            at: see `inference.program.coupling`.
         rows: how many rows the arrays have that it was found on; 1 where there are none.
         on: the structure of the same pair on other rows, given as arrays; None while a step is
             being compiled.
@@ -40,6 +42,7 @@ class Layout:
     varying: frozenset[str] = frozenset()
     outside: frozenset[str] = frozenset()
     fixed: frozenset[str] = frozenset()
+    coupled: bool = False
     rows: int = 1
     on: Callable[[tuple[Any, ...]], Any] | None = field(default=None, repr=False, compare=False)
 

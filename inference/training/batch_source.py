@@ -83,6 +83,17 @@ class BatchSource:
         self.rows = batch.rows
         return batch
 
+    def kinds(self) -> Iterator[Batch]:
+        """A batch of each kind, as with labels and without, where all can be seen: a list's."""
+        seen = set[Any]()
+        for item in self.batches if isinstance(self.batches, list) else ():
+            named = item if isinstance(item, dict) else {}
+            parts = item if isinstance(item, (list, tuple)) else named.values()
+            kind = tuple(map(str, named)), tuple(map(type, parts))
+            if kind not in seen:
+                seen.add(kind)
+                yield from self.read([item])
+
     def _say_what_cannot_be_repeated(self, batch: Batch) -> None:
         """Warn where batches have a state that cannot be written down."""
         if getattr(self.batches, "persistent_workers", False):

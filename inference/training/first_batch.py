@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from inference.data.pair_arrays import is_of_the_zoo
 from inference.data.support import check_support
 from inference.data.training_data import TrainingData
+from inference.engines import load_engine
 from inference.errors import PairError, warn_user
 from inference.objectives import Objective
+from inference.objectives.rows_apart import looked_at
 from inference.pairs import explaining
 from inference.program.batches import Batch
 from inference.program.structure import Structure
@@ -41,7 +44,8 @@ def begin(
             prepared.batches, pair, engine, seed=settings.seed, kept=kept, repeatable=repeatable
         )
     first = source.first()
-    structure = explaining(trainer.inspect, first)
+    asked = (objective, settings.judge)
+    structure = _inspected(pair, engine, trainer, asked, first)
     _require(objective, structure)
     check_follows(pair, engine, objective, structure, first)
     if settings.judge is not None:
@@ -57,9 +61,25 @@ def begin(
         check_support(structure, settings.valid, "the validation data", strict=False)
     if isinstance(source, BatchSource):
         looks = {_kind(first): structure}
-        source.check = partial(_check_batch, trainer, for_later_batches(objective), looks)
+        look = partial(_inspected, pair, engine, trainer, asked)
+        source.check = partial(_check_batch, look, for_later_batches(objective), looks)
+        for batch in source.kinds():
+            source.check(batch)
     trainer.start(first)
     return source, structure
+
+
+def _inspected(
+    pair: Any, engine: str, trainer: Trainer, objectives: tuple[Any, ...], batch: Batch
+) -> Structure:
+    """Sites and plates on a batch, and whether its rows hang together, where that matters."""
+    structure = explaining(trainer.inspect, batch)
+    asked = [each for each in objectives if isinstance(each, Objective)]
+    backend, form = load_engine(engine), batch.form
+    if is_of_the_zoo(pair) or not asked:
+        return structure
+    inner = pair if form.plain else backend.on_arrays(pair, form, batch.arrays)
+    return looked_at(backend, inner, batch.arrays, structure, asked)
 
 
 def for_later_batches(objective: Any) -> Any:
@@ -85,11 +105,11 @@ def _kind(batch: Batch) -> Any:
 
 
 def _check_batch(
-    trainer: Trainer, objective: Any, looks: dict[Any, Structure], batch: Batch
+    look: Callable[[Batch], Structure], objective: Any, looks: dict[Any, Structure], batch: Batch
 ) -> None:
     """Check that the sites of a batch can score it; batches of another kind are looked at."""
     kind = _kind(batch)
     if kind not in looks:
-        looks[kind] = explaining(trainer.inspect, batch)
+        looks[kind] = look(batch)
         _require(objective, looks[kind])
     check_support(looks[kind], batch.arrays, "a batch", binarise=True)

@@ -63,8 +63,8 @@ def fit(
             name, or an iterable of batches, each of which is one of these. Arguments are whatever
             the programs take: arrays that have a row for each datum, also within dictionaries,
             are cut into minibatches; numbers, None, strings and the like are passed on as they
-            are. Batches are passed on whole; `()` is a batch without arguments, and `({...},)` one
-            with a dictionary as its only argument.
+            are. A dictionary without a name of the model's arguments is its only argument, as
+            `({...},)` is in any case. Batches are passed on whole; `()` is one without arguments.
         objective: an objective, its string form such as `"iwae:num_particles=5"`, or one of the
             engine's own loss objects.
         epochs: passes over the data. One of `epochs`, `steps` and `seconds` is needed; the first

@@ -52,19 +52,25 @@ def particle(
         if site["is_observed"]
     ]
     latents = [*samples(guide_trace), *samples(model_trace)]
-    masks = {
-        name: discrete.scored_entries(site["fn"])
+    found = (
+        (name, discrete.scored_entries(site["fn"]))
         for name, site in guide.items()
         if not site["is_observed"]
-    }
+    )
+    masks = {name: mask for name, mask in found if mask is not None}
     return {
         "log_p": {n: frames.per_datum(value, model[n]) for n, value in log_p.items()},
         "log_q": {n: frames.per_datum(value, guide[n]) for n, value in log_q.items()},
         "divergences": {n: frames.per_datum(value, guide[n]) for n, value in exact.items()},
         "cells": cells,
+        "unmasked": {
+            name: frames.per_datum(density({**site, "fn": discrete.unmasked(site["fn"])}), site)
+            for name, site in guide.items()
+            if name in masks
+        },
         "scale": scale,
         "values": {name: s["value"] for name, s in latents if not s["is_observed"]},
-        "masks": {name: mask for name, mask in masks.items() if mask is not None},
+        "masks": masks,
         "logits": {
             name: discrete.logits(site["fn"])
             for name, site in samples(guide_trace)
@@ -85,6 +91,7 @@ def draws_of(frames: Frames, found: Mapping[str, Any]) -> Draws:
         values=frames.padded(found["values"]),
         logits=frames.padded(found["logits"]),
         cells=Cells(**found["cells"], gather=frames.structure.gather) if found["cells"] else None,
+        unmasked=found["unmasked"],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -17,10 +17,12 @@ from inference.engines.numpyro.autoguides import Untouched
 from inference.engines.numpyro.compilation import Compiled, traced
 from inference.engines.numpyro.constants import Constants
 from inference.engines.numpyro.copies import untouched_parts
+from inference.engines.numpyro.frames import density
 from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.keys import is_key
 from inference.engines.numpyro.pairs import StoredPair, evaluating
 from inference.engines.numpyro.parameters import flatten, public_names
+from inference.engines.numpyro.row_mixing import may_mix
 from inference.engines.numpyro.site_records import (
     Lines,
     arrays_of,
@@ -35,6 +37,7 @@ from inference.program.records import (
     RecordedSite,
     hearing,
 )
+from inference.program.sites import Site
 
 Arrays = dict[int, Any]
 
@@ -162,6 +165,21 @@ class Recorder:
                 for now, was in zip(*map(jax.tree.leaves, (state, params[name])), strict=True)
             ),
         )
+
+    def may_mix_rows(self, latents: Iterable[Site], rows: int) -> bool:
+        """Whether a latent of one row may change the model's density of another."""
+        kinds = {site.name: jnp.int32 if site.discrete else jnp.float32 for site in latents}
+        held = {s.name: jnp.zeros(s.batch_shape + s.event_shape, kinds[s.name]) for s in latents}
+
+        def densities(held: dict[str, Any]) -> list[Any]:
+            made, _ = self._run("model", _as_jax(self.batch), self.values, held, 0)
+            return [density(site) for site in made.sites.values()]
+
+        try:
+            with evaluating(self.pair):
+                return may_mix(densities, held, rows)
+        except Exception:  # one that needs numbers, or whatever it is: not known
+            return True
 
     def _named(self, sites: tuple[str, ...]) -> tuple[str, ...]:
         """Public names of the parameters at parameter sites."""

@@ -39,6 +39,11 @@ def draws_of(
     of_model, of_guide = Lazy(model_sites, density), Lazy(guide_sites, density)
     weighed_model, weighed_guide = without(model_sites, outside), without(guide_sites, outside)
     scored = {n: s for n, s in proposed.items() if not s["fn"].has_rsample and n not in outside}
+    masked = {
+        n: site
+        for n, site in proposed.items()
+        if n not in outside and discrete.scored_entries(site) is not None
+    }
     cells = None
     if scored:
         cells = Cells(
@@ -59,7 +64,13 @@ def draws_of(
             lambda site: frames.padded(site["name"], discrete.logits(site["fn"])),
         ),
         cells=cells,
+        unmasked=Lazy(masked, lambda site: frames.log_prob(_unmasked(site))),
     )
+
+
+def _unmasked(site: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A site without the masks of handlers and of its distribution."""
+    return {**site, "fn": discrete.unmasked(site["fn"]), "mask": None}
 
 
 def _exact(
@@ -112,6 +123,7 @@ def one_after_another(each: list[Draws]) -> Draws:
         values=_stacked_late([draws.values for draws in each]),
         logits=_stacked_late([draws.logits for draws in each]),
         cells=_stacked_cells([draws.cells for draws in each]),
+        unmasked=_stacked_late([draws.unmasked for draws in each]),
     )
 
 

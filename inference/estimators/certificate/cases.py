@@ -74,6 +74,12 @@ class Case:
         """log q(z | x) at (N, D) data and (N, J, ...) latents, shape (N, J)."""
         return score(self.guide, values, {"x": x[:, None], **latents})
 
+    def log_drawn(
+        self, values: Arrays, x: NDArray[Any], latents: Mapping[str, NDArray[Any]]
+    ) -> NDArray[np.float64]:
+        """The log density by which latents are drawn, (N, J): log q, with what masks leave out."""
+        return self.log_q(values, x, latents)
+
     def log_w(self, values: Arrays, known: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
         """log p(x, z) - log q(z | x) at known values, with the data on the last axis."""
         return score(self.model, values, known) - score(self.guide, values, known)

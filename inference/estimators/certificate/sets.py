@@ -22,21 +22,22 @@ _CELLS = 2**15  # of the grid on which weights are added up
 def thermodynamic(case: Case, values: Arrays, x: Array, num_particles: int, betas: Array) -> Arrays:
     """E of the covariance estimator of K draws, summed over the partitions.
 
-        sum_j (b_j+1 - b_j) sum_k w~_k [ grad log w_k + (log w_k - m) grad log(q^(1 - b) p^b)_k ]
+        sum_j (b_j+1 - b_j) sum_k w~_k [ grad log w_k + (log w_k - m) grad log(q w^b)_k ]
 
-    with w~ the normalised w^b_j and m = sum_k w~_k log w_k, at fixed draws.
+    with w~ the normalised w^b_j and m = sum_k w~_k log w_k, at fixed draws. The q of the last term
+    is what is drawn from, whatever a mask leaves out of w.
     """
     log_mass, log_w, latents = exact.weights(case, values, x)
-    by_model, by_guide = np.zeros_like(log_w), np.zeros_like(log_w)
+    by_weight, by_draw = np.zeros_like(log_w), np.zeros_like(log_w)
     for beta, width in zip(betas, np.diff(betas), strict=False):
         for n in range(len(x)):
             share, pull = _covariance(np.exp(log_mass[n]), log_w[n], beta, num_particles)
-            by_model[n] += width * (share + beta * pull)
-            by_guide[n] += width * ((1 - beta) * pull - share)
+            by_weight[n] += width * (share + beta * pull)
+            by_draw[n] += width * pull
 
     def weighed(moved: Arrays) -> float:
-        log_p, log_q = case.log_p(moved, x, latents), case.log_q(moved, x, latents)
-        return float((by_model * log_p + by_guide * log_q).sum())
+        log_w = case.log_p(moved, x, latents) - case.log_q(moved, x, latents)
+        return float((by_weight * log_w + by_draw * case.log_drawn(moved, x, latents)).sum())
 
     return exact.gradient(weighed, values)
 

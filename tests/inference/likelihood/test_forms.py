@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpyro
@@ -14,6 +14,7 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
+from plated import Words
 from rows import ENGINES
 from scipy.stats import norm
 
@@ -231,3 +232,35 @@ def test_data_that_are_none_are_refused(runs: Mapping[str, Any]) -> None:
         log_likelihood(runs["pyro"], X, engine="numpyro")
     with pytest.raises(DataError, match=r"batch must have shape \(N, 4\)"):
         valid_objectives(runs["pyro"], X[:, :3])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_lone_dictionary_is_of_names_or_the_only_argument(engine: str) -> None:
+    """By name where the model has the names, of a run as of its functions; else as it is."""
+    words = Words(engine)
+
+    def of(x: Any) -> None:
+        (w,) = words.params("w")
+        with words.plate("data", len(x)):
+            z = words.sample("z", words.dist.Normal(0 * x, 1.0))
+            words.sample("x", words.dist.Normal(w * z, 1.0), obs=x)
+
+    def by(x: Any) -> None:
+        a, s = words.params("as")
+        with words.plate("data", len(x)):
+            words.sample("z", words.dist.Normal(a * x + s, 1.0))
+
+    rows, given = X[:, 0], cast(Any, {"x": X[:, 0]})
+    named = (lambda x: of(x), lambda x: by(x))
+    single = (lambda batch: of(batch["x"]), lambda batch: by(batch["x"]))
+    expected = log_likelihood((of, by), rows, 10, engine=engine).per_datum
+    for pair in (named, single):
+        run = fit(pair, given, steps=1, learning_rate=1e-9, progress=False, engine=engine)
+        assert fit(pair, [given], steps=1, progress=False, engine=engine).step == 1
+        assert run.latents(given)["z"].shape == (6,)
+        for fitted in (pair, run):
+            found = log_likelihood(fitted, given, 10, engine=engine).per_datum
+            np.testing.assert_allclose(found, expected, rtol=1e-4)
+        posterior = cast(Any, to_arviz(run, given, num_draws=2)).posterior
+        assert posterior["z"].shape == (1, 2, 6)
+        assert "IWAE" in valid_objectives(pair, given, engine=engine).valid

@@ -14,7 +14,8 @@ from pyro.infer import SVI, TraceEnum_ELBO, config_enumerate
 from pyro.optim import Adam  # pyright: ignore[reportAttributeAccessIssue]
 from torch import nn
 
-from inference import ELBO, fit, valid_objectives
+from inference import ELBO, IWAE, fit, valid_objectives
+from inference.errors import ObjectiveError
 from inference.objectives import Enumerated
 
 X = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
@@ -95,3 +96,12 @@ def test_data_alone_are_no_labels():
             numpyro.sample("z", ndist.Normal(x, numpyro.param("scale", 1.0)))
 
     assert "Enumerated" in valid_objectives((model, guide), Y[:, 0].numpy()).refused
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_kind_of_batch_that_comes_later_is_refused_before_training(order):
+    """Where labels are given every draw is reparameterised, which `IWAE` needs."""
+    pyro.clear_param_store()
+    with pytest.raises(ObjectiveError, match="draw of 'y' is not reparameterised") as refused:
+        fit(pair(), BATCHES[::order], objective=IWAE(2), steps=4, progress=False)
+    assert not hasattr(refused.value, "run")

@@ -51,6 +51,12 @@ class Weighted(Case):
         """The guide's terms relative to the scale outside, (N, J)."""
         return self._terms(self.guide, values, {"x": x[:, None], **latents}, (-1, 1))
 
+    def log_drawn(
+        self, values: Arrays, x: NDArray[Any], latents: Mapping[str, NDArray[Any]]
+    ) -> Array:
+        """The guide's terms without masks, (N, J)."""
+        return dataclasses.replace(self, masks={}).log_q(values, x, latents)
+
     def log_w(self, values: Arrays, known: Mapping[str, NDArray[Any]]) -> Array:
         """Terms of model less guide, with the data on the last axis."""
         model, guide = (

@@ -35,7 +35,7 @@ CHOSEN = {
     "scaled, Gaussian": ("IWAE",),
     "annealed, Bernoulli": ("ELBO",),
     "annealed, Gaussian": ("DReG",),
-    "masked": ("RLOO",),
+    "masked": ("RLOO", "TVO"),
     "nested plates": ("ELBO",),
     "nested plates, scale within": ("WakeSleep",),
     "global, Gaussian": ("IWAE",),
