@@ -14,7 +14,9 @@ from scipy.stats import norm
 
 from inference import DivergenceError, bound_parts, log_likelihood
 from inference.comparison.metrics import METRICS
+from inference.errors import ObjectiveError
 from inference.objectives import ELBO
+from ppl_models import create
 
 X = np.array([0.4, -1.1, 2.0, 0.7], dtype=np.float32)
 LOST = (1, 3)
@@ -101,3 +103,13 @@ def test_a_weight_that_is_no_number_is_refused_with_its_row(engine: str) -> None
     assert np.isfinite(log_likelihood(both, X[:1], num_particles=3).mean)
     with pytest.raises(DivergenceError, match="a draw of the guide is not a number for row 1 of x"):
         log_likelihood(both, X, num_particles=3)
+
+
+def test_a_chain_without_a_kernel_of_its_copies_is_told_what_there_is() -> None:
+    """It was sent to methods that refused it, which sent it back."""
+    chain = create("denoising_autoencoder", engine="pyro", data_dim=4, hidden=[3], burn_in=2)
+    with pytest.raises(
+        ObjectiveError, match=r"'c'.*nothing estimates log p\(x\); parzen"
+    ) as caught:
+        log_likelihood(chain, np.zeros((3, 4), np.float32))
+    assert "'ais'" not in str(caught.value)
