@@ -171,6 +171,9 @@ def fitting(
     """
     if inherited:
         return {key: value for key, value in offered.items() if key not in ("data_size", "length")}
+    if "symbols" in accepted and "length" in accepted and "length" not in offered:
+        # Each row of a table is a sequence of symbols, one a step.
+        offered = {**offered, "data_dim": 1, "length": offered["data_dim"]}
     return {key: value for key, value in offered.items() if key in accepted}
 
 

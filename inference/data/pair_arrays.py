@@ -102,6 +102,8 @@ def _other_size(pair: Any, shape: tuple[int, ...], came: tuple[int, ...]) -> str
             )
         return f"a row has {number}, not {len(came)}{one}"
     made = getattr(pair, "hyperparameters", {})
+    if "image_shape" in made and "data_dim" not in made:
+        return f"build the pair with an image_shape=(height, width) of {came[-1]} pixels"
     sizes = []
     for own, other in zip(shape, came, strict=True):
         named = [name for name in ("data_dim", "length") if made.get(name) == own]

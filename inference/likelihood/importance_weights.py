@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.data.rows import Arrays, slices
-from inference.errors import PairError
+from inference.errors import DivergenceError, PairError
 
 Array = NDArray[Any]
 
@@ -86,6 +86,7 @@ def weigh(
 
     Raises:
         PairError: if the model observes other rows than it is given.
+        DivergenceError: if a weight is not a number, naming the first such row.
     """
     for number, part in enumerate(slices(len(arrays[0]), rows)):
         batch = tuple(array[part] for array in arrays)
@@ -101,5 +102,25 @@ def weigh(
                     "data: what it observes is not cut with them. Hand it over as an argument of "
                     "model and guide, in place of a closure or a handler that holds all of it."
                 )
+            _check_numbers(found[0], part.start)
             sums.add(part.start, found)
     sums.count += num_particles
+
+
+def _check_numbers(found: Array, first: int) -> None:
+    """Refuse sums of weights that are not numbers, as where an overflow took one from another.
+
+    Args:
+        found: of the data from a row on, or one for all of them.
+        first: that row.
+
+    Raises:
+        DivergenceError: naming the first row.
+    """
+    wrong = np.isnan(found)
+    if wrong.any():
+        raise DivergenceError(
+            "the weight p(x, z) / q(z | x) of a draw of the guide is not a number for row "
+            f"{first + int(np.argmax(wrong))} of x. Check the pair's parameters, and where a scale "
+            "or rate overflows: check_pair(pair, x) names the site."
+        )

@@ -19,7 +19,7 @@ def note(program: Program, name: str, value: Any) -> None:
 
 def look(program: Program, drawn: Any, term: Any) -> None:
     """Note for `symptom` whether something is not finite."""
-    bad_draws, bad_scores = (_not_finite(part.sum(), program) for part in (drawn, term))
+    bad_draws, bad_scores = (not_finite(part.sum(), program) for part in (drawn, term))
     kind = program.ops.where(bad_draws > 0, _BAD_DRAWS, bad_scores * _BAD_SCORES)
     note(program, "trouble", kind)
 
@@ -34,6 +34,6 @@ def symptom(carried: Mapping[str, Any]) -> str:
     return ""
 
 
-def _not_finite(number: Any, program: Program) -> Any:
+def not_finite(number: Any, program: Program) -> Any:
     """1 if it is NaN or infinite, else 0."""
     return program.ops.where(number - number == 0, 0.0, 1.0)

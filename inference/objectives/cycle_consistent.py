@@ -180,6 +180,12 @@ class CycleConsistent(Objective):
                 f"{('M', *site.value_shape[1:])}, got {('M', *y.shape[1:])}; pass such rows, or "
                 "build the pair for these."
             )
+        if self.identity and x.shape[1:] != y.shape[1:]:
+            raise DataError(
+                f"identity={self.identity:g} keeps rows that are of the target's domain already, "
+                "which only domains of equally many columns have: x has rows of shape "
+                f"{tuple(x.shape[1:])}, y of {tuple(y.shape[1:])}; leave identity out."
+            )
 
         def to_x(rows: Any) -> Any:
             return program.generate(len(rows), values={site.name: rows}).x

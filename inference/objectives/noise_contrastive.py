@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from inference.arguments import check_count
 from inference.descriptions import shown
 from inference.errors import ArgumentError, ObjectiveError
 from inference.objectives._objective import Objective
+from inference.objectives._soundness import not_finite, note
 from inference.objectives.requirements import ENERGY
 
 if TYPE_CHECKING:
@@ -82,11 +84,26 @@ class NCE(Objective):
         drawn, log_q = self._noise(program, x, binary=site.support == "boolean")
         constant = program.parameter("log_constant", np.zeros((), np.float32))
         shift = constant - math.log(self.ratio)
-        of_data = draws.log_p[0] + shift - log_q(x)
+        of_data = draws.log_p[0] + shift - self._possible(program, log_q(x))
         of_noise = program.log_joint({site.name: drawn}) + shift - log_q(drawn)
         softplus = program.ops.softplus
         told = -softplus(-of_data) - self.ratio * softplus(of_noise).mean()
         return program.total(told)
+
+    def symptom(self, carried: Mapping[str, Any]) -> str:
+        """Whether data lie where the noise has no density."""
+        if not carried.get("impossible", 0.0):
+            return ""
+        return (
+            "the noise has no density at some rows of the data, which must lie within its support: "
+            "fit its pair to data of their range, or leave noise= out"
+        )
+
+    def _possible(self, program: Program, log_q: Any) -> Any:
+        """The noise's log densities of data, having noted for `symptom` whether there are any."""
+        if self.noise != "marginals":
+            note(program, "impossible", not_finite(log_q.sum(), program))
+        return log_q
 
     def _noise(self, program: Program, x: Any, *, binary: bool) -> tuple[Any, Any]:
         """Noise, (nu N, ...), and the function to its log density."""

@@ -14,6 +14,12 @@ UNNORMALISED = (
     "is, and log_likelihood scores it with method='ais' or 'raise'; log_partition(pair) is the "
     "constant."
 )
+WITHOUT_KERNEL = (
+    "PseudoLikelihood(), NCE() and, of real data, ScoreMatching() learn such a density of data, "
+    "and Denoising() a chain of corrupted copies. As the distribution has no kernel, "
+    "transition(value, key), nothing estimates log p(x); parzen_log_likelihood and "
+    "sample_quality compare what run.sample(size) draws with data."
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class Likelihood(Agreement):
                     f"the distribution of site {site.name!r} says normalised = False: its log_prob "
                     "is known up to a constant, which the parameters may change, so that nothing "
                     "made of it is a likelihood or a bound on one. "
-                    f"{UNNORMALISED}{'' if site.kernel else ' ' + will_do}"
+                    f"{UNNORMALISED if site.kernel else f'{WITHOUT_KERNEL} {will_do}'}"
                 )
             raise ObjectiveError(
                 f"the model's factor {site.name!r} changes with {' and '.join(site.factor)}, so "

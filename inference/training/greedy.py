@@ -62,7 +62,7 @@ def to_classifier(runs: Any, *, classes: int, seed: int = 0) -> Any:
 
     Its hidden units compute the codes, h = s(W' x + c) layer by layer, and only the weights to the
     classes are new: learning by labels goes on from what was learnt without (Hinton &
-    Salakhutdinov 2006, Science). All layers learn; `freeze=` of `fit` holds those named.
+    Salakhutdinov 2006, Science). All layers learn.
 
     Args:
         runs: runs of restricted Boltzmann machines, the one that has learnt the data first, each

@@ -50,6 +50,10 @@ class DLGM(LadderPair):
     shares the decoders between the layers with the model, so that an objective with a loss of its
     own for the guide, such as RWS, moves them by that loss too.
 
+    Scales are exp of what a network makes of draws. Where it is not bounded, linear or of an
+    activation such as relu, they can overflow at the start with the bottom-up guide, so that `fit`
+    says that the loss diverges; tanh and sigmoid bound them, and the ladder trains either.
+
     Args:
         data_dim: columns of x.
         latent_dims: sizes of z1 (next to the data), z2, ...; two or more.

@@ -231,12 +231,7 @@ def check_positive(name: str, value: float) -> float:
             f"{name} must be at least {_SMALLEST_NUMBER}, the smallest number in single precision, "
             f"got {shown(value)}, which is zero there."
         )
-    return _as_float(value)
-
-
-def _as_float(value: float) -> float:
-    """A whole number beyond 32 bits, which jax does not take, as a float; others as they are."""
-    return float(value) if isinstance(value, int) and abs(value) >= 2**31 else value
+    return float(value)  # of a whole number torch would make a tensor of whole numbers
 
 
 def check_flag(name: str, value: bool) -> bool:  # noqa: FBT001
@@ -270,7 +265,7 @@ def check_not_negative(name: str, value: float) -> float:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not 0 <= value <= _LARGEST_NUMBER:
         raise ValueError(f"{name} must be finite and not negative, got {shown(value)}.")
-    return _as_float(value)
+    return float(value)  # of a whole number torch would make a tensor of whole numbers
 
 
 def check_likelihood(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from scipy.io import savemat
 from typer.testing import CliRunner
 
-from inference import load_run
+from inference import load_run, log_likelihood
 from inference.cli import app
 from inference.comparison.commands import _OPTIONS, train_command
 
@@ -124,3 +125,17 @@ def test_the_data_decide_how_long_and_how_many_rows_are(
     succeed("train", model, "--engine", "pyro", "--data", data, *own, "--steps", 1, "--out", run)
     made = load_run(run).pair.hyperparameters
     assert {name: made[name] for name in decided} == decided
+
+
+def test_a_table_of_symbols_has_a_step_in_each_column(tmp_path: Path) -> None:
+    """Of what a pair takes a symbol at a time, such as `hmm`; log p is over all columns."""
+    table, run = tmp_path / "rows.csv", tmp_path / "run"
+    symbols = np.random.default_rng(0).integers(0, 3, (30, 5))
+    np.savetxt(table, symbols, "%d", ",", header="a,b,c,d,e", comments="")
+    asked = ["--engine", "pyro", "--set", "states=2", "--set", "symbols=3", "--steps", 1]
+    succeed("train", "hmm", *asked, "--data", table, "--out", run)
+    made = load_run(run).pair
+    assert made.data_shape == (5,)
+    rows = np.array(list(itertools.product(range(3), repeat=5)), dtype=np.float32)
+    exact = log_likelihood(made, rows, method="exact")
+    assert np.exp(exact.per_datum).sum() == pytest.approx(1, abs=1e-5)

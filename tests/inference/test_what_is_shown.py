@@ -98,6 +98,12 @@ def test_sequences_of_another_length_name_the_hyperparameter() -> None:
         log_likelihood(pair, np.zeros((2, 4)))
 
 
+def test_images_of_another_size_name_the_hyperparameter_that_the_pair_has() -> None:
+    pair = create("conv_generator", engine="pyro", image_shape=(4, 4), latent_dim=2, channels=1)
+    with pytest.raises(DataError, match=r"an image_shape=\(height, width\) of 9 pixels"):
+        log_likelihood(pair, np.zeros((2, 9)))
+
+
 @pytest.mark.parametrize("columns", [1, 3, 7])
 def test_a_table_fits_80_columns(columns: int) -> None:
     found = table(columns)

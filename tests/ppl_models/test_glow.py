@@ -54,7 +54,8 @@ def test_the_first_minibatch_normalises_the_channels_and_is_kept(tmp_path: Any) 
     assert pair.flow.steps[0].scale.norms[0].seen == 0  # the pair itself is as it was
 
 
-def test_grey_levels_have_a_guide() -> None:
+def test_grey_levels_have_a_guide(tmp_path: Any) -> None:
+    """Several particles go at once in the first step, too, so that a resumed run takes the same."""
     x = np.random.default_rng(0).integers(0, 5, size=(6, 16)).astype(np.float32) / 4
     pair = create(
         "glow",
@@ -65,8 +66,13 @@ def test_grey_levels_have_a_guide() -> None:
         levels=5,
         noise_hidden=(4,),
     )
-    run = fit(pair, x, objective="iwae:num_particles=3", steps=2, progress=False)
+    settings: Any = {"objective": "iwae:num_particles=3", "progress": False}
+    run = fit(pair, x, steps=3, **settings)
     assert np.isfinite(run.rows[-1]["loss"])
+    fit(pair, x, steps=1, out=tmp_path, **settings)
+    again = fit(pair, x, steps=3, out=tmp_path, resume=True, **settings)
+    for name, value in run.parameters.items():
+        np.testing.assert_array_equal(value, again.parameters[name])
     np.testing.assert_allclose(run.reconstruct(x), x, atol=1e-6)
 
 

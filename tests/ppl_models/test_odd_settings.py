@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
+from rows import ROWS
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save
 
+from inference.engines import load_engine
 from ppl_models import create
 from ppl_models._pretrained import FOLDER
 from ppl_models.datasets import load, observed_pixels
@@ -45,6 +48,25 @@ def test_settings_of_pairs(name: str) -> None:
 
 def test_a_large_whole_number_is_a_number() -> None:
     assert create("bayesian_regression", engine="pyro", spread=2**64)
+
+
+def test_a_whole_number_is_as_good_as_a_real_one() -> None:
+    """Every setting that is a real number, of every pair: its draws are those of the same float."""
+    for row in ROWS.values():
+        usual = inspect.signature(type(create(row.model, engine="pyro", **row.hyperparameters)))
+        reals = [name for name, each in usual.parameters.items() if each.annotation == "float"]
+        given = row.batch(3)[1:]
+        for name in set(reals) - {"margin"}:  # which is below a half
+            draws = [
+                load_engine("pyro").draw(
+                    create(row.model, engine="pyro", **{**row.hyperparameters, name: one}),
+                    3,
+                    0,
+                    *given,
+                )[1]
+                for one in (1, 1.0)
+            ]
+            np.testing.assert_array_equal(*draws, err_msg=f"{row.model} {name}")
 
 
 @pytest.mark.parametrize(

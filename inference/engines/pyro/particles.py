@@ -74,18 +74,46 @@ def obstacle(
     little meanwhile, because much that is wrong cannot be seen of layers that begin at zero.
     """
     pair = model, guide
-    with quietly(), untouched(*pair):
+    with quietly(), untouched(*pair) as kept:
         own, named = arguments(args, kwargs)
-        found: Obstacle | None = None
-        with _moved(pair) as moved:
-            if moved:
-                found = _difference(pair, own, named, structure)
-                if found is None:
-                    return None
-        still = _difference(pair, own, named, structure)
-        if still is not None or not moved:
-            return still
-        return found if found is not None and found.site is not None else None
+        found = _looked_at(pair, own, named, structure)
+        if found is None or not _begin(pair, own, named, kept):
+            return found
+        # What the first minibatch decides, such as where channels start, is no reason: a run that
+        # is resumed has it behind itself, and takes the same steps as one that never stopped.
+        return _looked_at(pair, own, named, structure)
+
+
+def _looked_at(
+    pair: tuple[Callable[..., Any], Callable[..., Any]],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    structure: Structure,
+) -> Obstacle | None:
+    """The same for networks as they are."""
+    found: Obstacle | None = None
+    with _moved(pair) as moved:
+        if moved:
+            found = _difference(pair, args, kwargs, structure)
+            if found is None:
+                return None
+    still = _difference(pair, args, kwargs, structure)
+    if still is not None or not moved:
+        return still
+    return found if found is not None and found.site is not None else None
+
+
+def _begin(
+    pair: tuple[Callable[..., Any], Callable[..., Any]],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    kept: Kept,
+) -> bool:
+    """Score the pair's own draws once, and whether that changed what its networks keep."""
+    before = kept.state()
+    for part, trace in zip(_PARTS, trace_pair(*pair, args, kwargs), strict=True):
+        _densities(part, trace)
+    return not all(map(_same, before, kept.state()))
 
 
 def _difference(

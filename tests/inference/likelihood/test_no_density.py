@@ -12,9 +12,11 @@ from plated import Words
 from rows import ENGINES
 from scipy.stats import norm
 
-from inference import bound_parts, log_likelihood
+from inference import DivergenceError, bound_parts, log_likelihood
 from inference.comparison.metrics import METRICS
+from inference.errors import ObjectiveError
 from inference.objectives import ELBO
+from ppl_models import create
 
 X = np.array([0.4, -1.1, 2.0, 0.7], dtype=np.float32)
 LOST = (1, 3)
@@ -80,3 +82,34 @@ def test_a_comparison_says_why_it_has_no_figure(metric: str, engine: str) -> Non
     figure = METRICS[metric](run, (X,))
     assert figure.value is None
     assert figure.note == "it came to -inf (no density in 2 of 4 rows: 1, 3)"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_weight_that_is_no_number_is_refused_with_its_row(engine: str) -> None:
+    """A scale that overflowed, exp of a large number, in the lost rows."""
+    words = Words(engine)
+    scales = np.array([1, np.inf, 1, np.inf], dtype=np.float32)
+
+    def model(x: Any) -> None:
+        with words.plate("data", len(x)):
+            words.sample("z", words.dist.Normal(0 * x, 1.0))
+            words.sample("x", words.dist.Normal(0 * x, 1.0), obs=x)
+
+    def guide(x: Any) -> None:
+        with words.plate("data", len(x)):
+            words.sample("z", words.dist.Normal(0 * x, words.array(scales[: len(x)])))
+
+    both: Any = SimpleNamespace(engine=engine, model=model, guide=guide)
+    assert np.isfinite(log_likelihood(both, X[:1], num_particles=3).mean)
+    with pytest.raises(DivergenceError, match="a draw of the guide is not a number for row 1 of x"):
+        log_likelihood(both, X, num_particles=3)
+
+
+def test_a_chain_without_a_kernel_of_its_copies_is_told_what_there_is() -> None:
+    """It was sent to methods that refused it, which sent it back."""
+    chain = create("denoising_autoencoder", engine="pyro", data_dim=4, hidden=[3], burn_in=2)
+    with pytest.raises(
+        ObjectiveError, match=r"'c'.*nothing estimates log p\(x\); parzen"
+    ) as caught:
+        log_likelihood(chain, np.zeros((3, 4), np.float32))
+    assert "'ais'" not in str(caught.value)

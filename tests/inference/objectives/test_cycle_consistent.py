@@ -190,6 +190,10 @@ def test_what_does_not_go_together_is_refused(engine: str) -> None:
     assert CycleConsistent("wasserstein", critic_x=object(), critic_y=object()).loss.name
     with pytest.raises(ValueError, match="critic_y must be 'mlp' or a network"):
         CycleConsistent(critic_y="linear")
+    wider = create("cycle_gan", engine=engine, data_dim=2, other_dim=3, hidden=())
+    both, identity = Unpaired(np.ones((4, 2)), np.ones((4, 3))), CycleConsistent(identity=1.0)
+    with pytest.raises(DataError, match=r"identity=1 keeps rows.*equally many columns"):
+        fit(wider, both, objective=identity, steps=1, progress=False)
     reason = valid_objectives(pair(engine), domains(4, 4).x).refused["CycleConsistent"]
     assert "rows of the other domain, y, as the last array" in reason
 

@@ -108,6 +108,18 @@ def test_noise_that_tells_nothing_is_refused(engine: str, kind: str, words: str)
         fit(pair, X, objective=NCE(noise=noise(engine, kind)), steps=1, progress=False)
 
 
+@each_engine
+def test_noise_that_cannot_be_at_the_data_is_said_to_be_the_trouble(engine: str) -> None:
+    """A flow of the interval from -0.05 to 1.05, and data that leave it or do not."""
+    settings: Any = {"engine": engine, "data_dim": 6, "hidden": [3]}
+    law = create("flow", **settings, length=1, preprocess="logit")
+    pair, objective = create("energy_network", **settings), NCE(2, noise=law)
+    inside = np.clip(X, 0.1, 0.9)
+    assert fit(pair, inside, objective=objective, steps=1, progress=False).step == 1
+    with pytest.raises(ZooError, match="the noise has no density at some rows of the data"):
+        fit(pair, 3 * inside, objective=objective, steps=1, progress=False)
+
+
 def test_noise_is_an_instance() -> None:
     for value in (type(noise("pyro", "latents")), 3, None, X):
         with pytest.raises(ZooError, match="noise must be 'marginals' or a fitted pair"):
