@@ -28,12 +28,15 @@ from ppl_models import create
 ZOO = {row.model: name for name, row in ROWS.items() if "numpyro" in row.engines}.values()
 
 
-def look(both: Any, batch: tuple[Any, ...], kwargs: dict[str, Any], values: bool) -> Structure:
+def look(
+    both: Any, batch: tuple[Any, ...], kwargs: dict[str, Any] | None = None, *, values: bool
+) -> Structure:
     arrays = tuple(jnp.asarray(a) if isinstance(a, np.ndarray) else a for a in batch)
     with pytest.MonkeyPatch.context() as patch:
         if values:
             patch.setattr(inspection, "sketched", lambda *_: None)
-        return inspection.inspect(*both, arrays, kwargs)
+        model, guide = both
+        return inspection.inspect(model, guide, arrays, kwargs or {})
 
 
 def told(structure: Structure) -> Any:
@@ -50,7 +53,8 @@ def told(structure: Structure) -> Any:
 
 def assert_same_state(both: Any, batch: tuple[Any, ...]) -> None:
     """The first state of SVI, with nothing else worked out, is what running all of it gives."""
-    svi, key = SVI(*both, Adam(0.1), ELBO()), random.PRNGKey(3)
+    model, guide = both
+    svi, key = SVI(model, guide, Adam(0.1), ELBO()), random.PRNGKey(3)
     given = tuple(map(jnp.asarray, batch))
     one, other = only(svi.init, both, key, *given), svi.init(key, *given)
     assert one is not None
@@ -65,7 +69,7 @@ def test_pairs_of_the_zoo(name: str) -> None:
     row = ROWS[name]
     pair = create(row.model, engine="numpyro", **row.hyperparameters)
     both = pair.model, pair.guide
-    one, other = (look(both, row.batch(5), {}, values) for values in (False, True))
+    one, other = (look(both, row.batch(5), values=values) for values in (False, True))
     assert told(one) == told(other)
     assert_same_state(both, row.batch(5))
 
@@ -73,7 +77,7 @@ def test_pairs_of_the_zoo(name: str) -> None:
 @pytest.mark.parametrize("program", PROGRAMS, ids=str)
 def test_programs_of_others(program: Any) -> None:
     args, kwargs = arguments(program.batches()[0])
-    one, other = (look(program.make(), args, kwargs, values) for values in (False, True))
+    one, other = (look(program.make(), args, kwargs, values=values) for values in (False, True))
     assert told(one) == told(other)
 
 
@@ -81,14 +85,14 @@ def test_what_a_run_works_out_of_its_data_stays_the_same() -> None:
     """Parameters that begin at draws and at the data, and what no output depends on."""
 
     def model(x: Any) -> None:
-        start = numpyro.sample("rate", dist.Gamma(2.0, 1.0)) + x.mean(0)
-        mean = numpyro.param("mean", start, constraint=dist.constraints.positive)
+        start: Any = numpyro.sample("rate", dist.Gamma(2.0, 1.0)) + x.mean(0)
+        mean: Any = numpyro.param("mean", start, constraint=dist.constraints.positive)
         with numpyro.plate("data", len(x)):
-            z = numpyro.sample("z", dist.Normal(0, 1))
+            z: Any = numpyro.sample("z", dist.Normal(0, 1))
             numpyro.sample("x", dist.Normal(mean + jnp.exp(z)[:, None], 1).to_event(1), obs=x)
 
     def guide(x: Any) -> None:
-        scale = numpyro.param("scale", lambda key: random.uniform(key, (2,)) + 0.5)
+        scale: Any = numpyro.param("scale", lambda key: random.uniform(key, (2,)) + 0.5)
         numpyro.sample("rate", dist.Gamma(scale[0], scale[1]))
         with numpyro.plate("data", len(x)):
             numpyro.sample("z", dist.Normal(0, 1))
@@ -113,7 +117,7 @@ def test_values_that_decide_are_worked_out() -> None:
     x = jnp.arange(1.0, 4.0)
     for program in (branches, limits):
         assert sketched(program, nothing, (x,), lambda *_: True) is None
-    assert look((branches, nothing), (x,), {}, values=False).model["x"].support == "real"
-    inside = look((limits, nothing), (x,), {}, values=False).model["x"].inside
+    assert look((branches, nothing), (x,), values=False).model["x"].support == "real"
+    inside = look((limits, nothing), (x,), values=False).model["x"].inside
     assert inside is not None
     assert inside(np.array([5.0, 7.0])).tolist() == [True, False]
