@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,9 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import random
 from numpyro.distributions import constraints
-from numpyro.handlers import seed
 
-from inference.engines.numpyro.autoguides import Untouched
 from inference.engines.numpyro.compilation import Compiled, traced
 from inference.engines.numpyro.constants import Constants
 from inference.engines.numpyro.copies import untouched_parts
@@ -29,8 +28,9 @@ from inference.engines.numpyro.site_records import (
     distribution_name,
     in_numpy,
 )
+from inference.engines.numpyro.sketch import keeps_nothing
 from inference.engines.numpyro.traces import Run, run
-from inference.program.batches import Batch, whole
+from inference.program.batches import Batch
 from inference.program.records import (
     Array,
     Recorded,
@@ -236,9 +236,11 @@ class Recorder:
                 return made.parameters
 
             with jax.enable_x64(False):
-                if part == "guide" and isinstance(whole(self.functions[1]), Untouched):
-                    # What these make for their first run would be a compiled function's, and lost.
-                    seed(self.functions[1], random.PRNGKey(rng_seed))(*_as_jax(batch))
+                if not keeps_nothing(self.functions[0 if part == "model" else 1]):
+                    # What it makes in its first run, as autoguides do, and keeps, would be a
+                    # compiled function's, and lost.
+                    with contextlib.suppress(Exception):  # which the run below meets, too
+                        self._run(part, _as_jax(batch), self.values, held, rng_seed)
                 compiled = Compiled(begun, options=quickly())
                 found = jax.device_get(compiled(arrays, self.values, held))
             for name, value in found.items():

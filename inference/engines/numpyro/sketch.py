@@ -2,6 +2,10 @@
 
 An operation that is run by itself is compiled by itself, which takes 10 ms for each new shape. The
 shapes, laws and plates of most pairs need none, and their first parameters only a few.
+
+This is for the zoo's own pairs. A program of one's own may keep what it works out once, such as a
+mask of ones, in an attribute or under `functools.lru_cache`; what it worked out while it was traced
+would be of no use to any other run, so that its first run is one that works out numbers.
 """
 
 from __future__ import annotations
@@ -17,10 +21,12 @@ from jax.core import Tracer
 from jax.extend import core
 from numpyro.distributions import Delta
 
-from inference.engines.numpyro.autoguides import autoguides
 from inference.engines.numpyro.factors import is_factor
+from inference.engines.numpyro.pairs import StoredPair
 from inference.engines.numpyro.traces import Trace, samples, scale_of, traces
+from inference.program.batches import Leading, OnArrays
 from inference.program.distributions import flatness, support_of, unwrapped
+from inference.program.posterior_scores import propose_nothing
 
 T = TypeVar("T")
 
@@ -44,10 +50,9 @@ def sketched(
         found: takes the two traces and the arguments as they were traced.
 
     Returns:
-        None where values decide, as a program may that branches on its data: it has to be run.
-        Autoguides are run, too, as they keep what their first run has made.
+        None where it has to be run: where values decide, or the pair may keep something.
     """
-    if not all(map(_complete, args)) or _remember(model, guide):
+    if not (all(map(_complete, args)) and keeps_nothing(model) and keeps_nothing(guide)):
         return None
     kept: list[T] = []
 
@@ -79,7 +84,7 @@ def only(
         None where it has to be run as it is: see `sketched`.
     """
     leaves = jax.tree.leaves(args)
-    if not all(isinstance(leaf, Array) for leaf in leaves) or _remember(*pair):
+    if not (all(isinstance(leaf, Array) for leaf in leaves) and all(map(keeps_nothing, pair))):
         return None
     try:
         traced, made = jax.make_jaxpr(function, return_shape=True)(*args)
@@ -104,9 +109,17 @@ def _is_variable(atom: Any) -> bool:
     return not isinstance(atom, core.Literal)
 
 
-def _remember(*parts: Callable[..., Any]) -> bool:
-    """Whether there are autoguides, which keep arrays of their first run."""
-    return any(map(autoguides, parts))
+def keeps_nothing(part: Callable[..., Any]) -> bool:
+    """Whether a model or a guide is of a pair of the zoo, without a network of the user's."""
+    part = getattr(part, "unattached", part)
+    while isinstance(part, (OnArrays, Leading)):
+        part = part.function
+    owner = getattr(part, "__self__", None)
+    while isinstance(owner, StoredPair):
+        owner = owner.wrapped
+    settings = getattr(owner, "hyperparameters", {}).values()
+    zoo = type(owner).__module__.startswith("ppl_models.")
+    return part is propose_nothing or (zoo and not any(map(callable, settings)))
 
 
 def _complete(arg: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +15,10 @@ import pytest
 from jax import random
 from numpyro.infer import SVI
 from numpyro.optim import Adam
-from numpyro_corpus import PROGRAMS
-from numpyro_corpus.registry import arguments
 from rows import ROWS
 
-from inference import ELBO
-from inference.engines.numpyro import inspection
+from inference import ELBO, check_pair, fit, log_likelihood, to_arviz
+from inference.engines.numpyro import inspection, sketch
 from inference.engines.numpyro.sketch import only, sketched
 from inference.program.structure import Structure
 from ppl_models import create
@@ -74,13 +73,13 @@ def test_pairs_of_the_zoo(name: str) -> None:
     assert_same_state(both, row.batch(5))
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=str)
-def test_programs_of_others(program: Any) -> None:
-    args, kwargs = arguments(program.batches()[0])
-    one, other = (look(program.make(), args, kwargs, values=values) for values in (False, True))
-    assert told(one) == told(other)
+@pytest.fixture
+def as_the_zoo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs of this file keep nothing."""
+    monkeypatch.setattr(sketch, "keeps_nothing", lambda _: True)
 
 
+@pytest.mark.usefixtures("as_the_zoo")
 def test_what_a_run_works_out_of_its_data_stays_the_same() -> None:
     """Parameters that begin at draws and at the data, and what no output depends on."""
 
@@ -101,6 +100,7 @@ def test_what_a_run_works_out_of_its_data_stays_the_same() -> None:
     assert_same_state((model, guide), (x,))
 
 
+@pytest.mark.usefixtures("as_the_zoo")
 def test_values_that_decide_are_worked_out() -> None:
     def branches(x: Any) -> None:
         law = dist.Normal(0, 1) if x.sum() > 0 else dist.Laplace(0, 1)
@@ -121,3 +121,50 @@ def test_values_that_decide_are_worked_out() -> None:
     inside = look((limits, nothing), (x,), values=False).model["x"].inside
     assert inside is not None
     assert inside(np.array([5.0, 7.0])).tolist() == [True, False]
+
+
+class InAnAttribute:
+    """A mask of ones that is made when it is first asked for."""
+
+    made: Any = None
+
+    def __call__(self) -> Any:
+        if self.made is None:
+            self.made = jnp.tril(jnp.ones((3, 3)))
+        return self.made
+
+
+def in_a_cache() -> Any:
+    return functools.lru_cache(lambda: jnp.tril(jnp.ones((3, 3))))
+
+
+@pytest.mark.parametrize("keep", [InAnAttribute, in_a_cache])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda pair, x: fit(pair, x, steps=2, progress=False),
+        log_likelihood,
+        check_pair,
+        to_arviz,
+    ],
+    ids=["fit", "log_likelihood", "check_pair", "to_arviz"],
+)
+def test_what_a_program_keeps_is_of_use_to_its_next_run(ask: Any, keep: Any) -> None:
+    """Upstream runs it once before anything is compiled, so that such programs work there."""
+    mask = keep()
+
+    def model(x: Any) -> None:
+        w: Any = numpyro.param("w", jnp.ones(3))
+        with numpyro.plate("data", len(x)):
+            z: Any = numpyro.sample("z", dist.Normal(jnp.zeros(3), 1).to_event(1))
+            numpyro.sample("x", dist.Normal(z @ mask() * w, 1).to_event(1), obs=x)
+
+    def guide(x: Any) -> None:
+        s: Any = numpyro.param("s", jnp.ones(3))
+        with numpyro.plate("data", len(x)):
+            numpyro.sample("z", dist.Normal(x @ mask() * s, 1).to_event(1))
+
+    x = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    found = ask((model, guide), x)
+    assert not getattr(found, "failed", ())
+    assert fit((model, guide), x, steps=2, progress=False).rows[-1]["step"] == 2
