@@ -120,8 +120,7 @@ class Runs:
 
     def structure_site(self, part: str, name: str) -> Site | None:
         """A site of the model or the guide as objectives see it, where that run has it."""
-        sites = self.structure.guide if part == "guide" else self.structure.model
-        return sites.get(name)
+        return (self.structure.guide if part == "guide" else self.structure.model).get(name)
 
     @cached_property
     def validity(self) -> Validity:
@@ -283,12 +282,12 @@ def _as_taken(call: Form, *, zoo: bool) -> Form:
 
 def _is_of_numbers(value: Any) -> bool:
     """Whether a list or a tuple can be an array, of any dimensions."""
-    if isinstance(value, (list, tuple)):
-        try:
-            return np.asarray(value).dtype.kind in "biuf" and not any(map(is_array, value))
-        except ValueError:  # rows of unequal length
-            return False
-    return False
+    if not isinstance(value, (list, tuple)):
+        return False
+    try:
+        return np.asarray(value).dtype.kind in "biuf" and not any(map(is_array, value))
+    except ValueError:  # rows of unequal length
+        return False
 
 
 def _array(value: Any, real: Any) -> Any:

@@ -294,8 +294,7 @@ class Trainer:
         params = unconstrained(self.pair)
         new = [name for name in params if name not in self.names]
         known = {id(params[name]) for name in self.names if name in params}
-        trained = [params[name] for name in new if not name.startswith(AVERAGE)]
-        trained = [each for each in distinct(trained) if id(each) not in known]
-        if trained:
+        mine = (params[name] for name in new if not name.startswith(AVERAGE))
+        if trained := [each for each in distinct(mine) if id(each) not in known]:
             self.sides[""].adopt(trained)
         self.names += new
