@@ -9,6 +9,7 @@ import numpy as np
 
 from inference.program.engine import Engine
 from inference.program.records import RecordedSite
+from inference.program.sites import Plate, Site
 from inference.program.structure import Structure
 
 WHY = (
@@ -46,7 +47,8 @@ def rows_hang_together(
     if training and first.learning:
         return False
     one = {site.name: np.asarray(first.sites[site.name].value) for site in structure.latents}
-    inside = [s for s in structure.latents if any(own.dim == plate.dim for own in s.plates)]
+    # By its name: a plate of a mixture's components may lie along the same dimension.
+    inside = [site for site in structure.latents if _within(site, plate)]
     densities = probe.record("model", rows, one).sites
     # Discrete draws may be the same by chance, and so may be what the model makes of them.
     draws = _DRAWS if any(site.discrete for site in inside) else 1
@@ -56,7 +58,7 @@ def rows_hang_together(
         axes = {site.name: plate.dim - len(site.event_shape) for site in inside}
         mixed = one | {n: _spliced(one[n], other[n], axis) for n, axis in axes.items()}
         others, both = (probe.record("model", rows, at).sites for at in (other, mixed))
-        if _differ(densities, others, both, plate.dim):
+        if _differ(densities, others, both, plate):
             return True
     return False
 
@@ -65,14 +67,18 @@ def _differ(
     one: Mapping[str, RecordedSite],
     other: Mapping[str, RecordedSite],
     mixed: Mapping[str, RecordedSite],
-    dim: int,
+    plate: Plate,
 ) -> bool:
     """Whether a row has another density among others than among its own."""
     return any(
-        not _close(site.log_prob, _spliced(one[name].log_prob, other[name].log_prob, dim))
+        not _close(site.log_prob, _spliced(one[name].log_prob, other[name].log_prob, plate.dim))
         for name, site in mixed.items()
-        if any(own.dim == dim for own in site.site.plates)
+        if _within(site.site, plate)
     )
+
+
+def _within(site: Site, plate: Plate) -> bool:
+    return any(own.name == plate.name for own in site.plates)
 
 
 def _spliced(one: Any, other: Any, axis: int) -> Any:
