@@ -27,13 +27,7 @@ def check_rows_apart(
     Raises:
         ObjectiveError: saying what can be asked of such a pair.
     """
-    if is_of_the_zoo(pair):
-        return
-    try:
-        together = rows_hang_together(backend, pair, rows, structure)
-    except Exception:  # whatever it is, the evaluation itself meets it, and names it
-        return
-    if together:
+    if not is_of_the_zoo(pair) and rows_hang_together(backend, pair, rows, structure):
         raise ObjectiveError(
             f"{what} takes a weight of each row's own, but {WHY}; of the pair as it is, "
             "to_arviz(pair, x) has draws, and the bound of all rows is the loss that fit reports."

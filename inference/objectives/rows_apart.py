@@ -41,10 +41,7 @@ def looked_at(
     asked = objectives is None or any(takes_rows_apart(each, structure) for each in objectives)
     if is_of_the_zoo(pair) or not asked:
         return structure
-    try:
-        together = rows_hang_together(backend, pair, rows, structure, training=True)
-    except Exception:  # whatever it is, training itself meets it, and names it
-        return structure
+    together = rows_hang_together(backend, pair, rows, structure, training=True)
     return replace(structure, coupled=True) if together else structure
 
 

