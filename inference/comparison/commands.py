@@ -19,8 +19,8 @@ _FROM_DATA = ("data_dim", "seed", "data_mean", "image_shape", "condition_dim", "
 def train_command(spec: dict[str, Any], folder: Path | None) -> str | None:
     """The `ppl-zoo train` command of a run's spec; None where only Python can say it.
 
-    That is so for pairs that are not the zoo's, data that are no data set of the zoo's, and
-    optimisers, schedules and networks that have no name.
+    That is so for pairs that are not the zoo's or were given tables of numbers, data that are no
+    data set of the zoo's, and optimisers, schedules and networks that have no name.
     """
     pair, training = spec["pair"], spec["training"]
     known, data = _CLASS.fullmatch(pair.get("class") or ""), _DATA.fullmatch(spec["data"]["id"])
@@ -31,6 +31,8 @@ def train_command(spec: dict[str, Any], folder: Path | None) -> str | None:
     if pair.get("pretrained"):
         words += ["--pretrained", pair["pretrained"].rpartition("#")[0]]
     hyperparameters = pair["hyperparameters"] or {}
+    if any(map(is_table, hyperparameters.values())):
+        return None
     for key, value in hyperparameters.items():
         if key not in _FROM_DATA and value is not None:
             text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
@@ -45,6 +47,11 @@ def train_command(spec: dict[str, Any], folder: Path | None) -> str | None:
     for key, value in {**options, **spec["budget"]}.items():
         words += [] if value is None else [f"--{key.replace('_', '-')}", str(value)]
     return shlex.join([*words, *([] if folder is None else ["--out", str(folder)])])
+
+
+def is_table(value: Any) -> bool:
+    """Whether a setting is an array of rows, such as of data, which no name or option says."""
+    return isinstance(value, list) and any(isinstance(row, list) for row in value)
 
 
 def _is_one(value: Any) -> bool:

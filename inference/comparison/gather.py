@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.comparison.cells import Cell, Result
+from inference.comparison.commands import is_table
 from inference.comparison.comparison import Comparison
 from inference.comparison.evaluation_rows import scored_id, scored_rows
 from inference.comparison.metrics import chosen
@@ -104,7 +105,8 @@ def _labels(runs: Sequence[Run]) -> list[tuple[str, str]]:
     for run in runs:
         kind = (run.spec["pair"].get("class") or "functions").rpartition(":")[2]
         settings = run.spec["pair"].get("hyperparameters") or {}
-        own = {key: value for key, value in settings.items() if key not in ("seed", "data_mean")}
+        told = {k: v for k, v in settings.items() if not is_table(v)}
+        own = {key: value for key, value in told.items() if key not in ("seed", "data_mean")}
         parts = {"engine": run.spec["pair"]["engine"], **own}
         training = {k: v for k, v in run.spec["training"].items() if k != "seed"}
         budget = {key: value for key, value in run.spec["budget"].items() if value is not None}

@@ -181,3 +181,8 @@ def test_a_run_that_no_command_can_repeat_has_none(tmp_path):
     assert train_command(run.spec, None) is None
     scheduled = fit(pair, load("digits"), steps=1, schedule=lambda step: 1.0, progress=False)
     assert train_command(scheduled.spec, None) is None
+    begun = create(
+        "vampprior", engine="pyro", data_dim=64, latent_dim=2, hidden=(8,), components=3,
+        examples=rows[:3],
+    )  # fmt: skip
+    assert train_command(fit(begun, load("digits"), steps=1, progress=False).spec, None) is None
