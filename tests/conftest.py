@@ -23,6 +23,14 @@ def _resident() -> int:
 
 
 @pytest.fixture(scope="module", autouse=True)
+def _parameters():
+    """Leave no parameters in Pyro's store, whose names those of the next file may share."""
+    yield
+    if "pyro" in sys.modules:
+        sys.modules["pyro"].clear_param_store()
+
+
+@pytest.fixture(scope="module", autouse=True)
 def _memory():
     """Forget what was compiled for tests that are done, where it has become much."""
     yield

@@ -10,7 +10,6 @@ from scipy.stats import chi2
 
 from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
-from inference.engines import load_engine
 from inference.errors import ObjectiveError
 
 _UNITS = 10  # all of whose states are summed
@@ -28,7 +27,7 @@ def kernel_leaves_density(context: Context) -> Iterator[Mistake]:
     if any(site.sequential for site in sites):
         raise Skip("steps are drawn given those before them, which a kernel holds.")
     try:
-        tempered = load_engine(context.engine).Tempering(context.pair)
+        tempered = context.probe.tempering()
     except ObjectiveError as error:
         raise Skip(str(error)) from error
     site = context.structure.model[tempered.name]

@@ -187,6 +187,10 @@ class Probe(Protocol):
         """A probe that has run nothing."""
         ...
 
+    def tempering(self) -> Tempering:
+        """What moves by the kernel of the copy that is run here."""
+        ...
+
     def structure(self) -> Structure:
         """Sites and plates of model and guide, as objectives see them."""
         ...

@@ -29,6 +29,7 @@ from inference.engines.numpyro.site_records import (
     in_numpy,
 )
 from inference.engines.numpyro.sketch import keeps_nothing
+from inference.engines.numpyro.tempering import Tempering
 from inference.engines.numpyro.traces import Run, run
 from inference.program.batches import Batch
 from inference.program.records import (
@@ -84,6 +85,10 @@ class Recorder:
         self.constants = Constants(whole=True)
         self._compiled: dict[str, tuple[Any, dict[str, Any]]] = {}
         self._asked: dict[str, set[str]] = {}
+
+    def tempering(self) -> Tempering:
+        """What moves by the kernel of the copy that is run here."""
+        return Tempering(self.pair)
 
     def record(
         self,

@@ -20,6 +20,7 @@ from inference.engines.pyro.pairs import StoredPair, as_tensor, evaluating
 from inference.engines.pyro.parameters import unconstrained
 from inference.engines.pyro.random_state import seed_all
 from inference.engines.pyro.site_records import Lines, recorded
+from inference.engines.pyro.tempering import Tempering
 from inference.engines.pyro.traces import Run, run, samples
 from inference.program.records import (
     Array,
@@ -53,6 +54,10 @@ class Recorder:
         """Always: here runs are quick, and tell it."""
         del latents, rows
         return True
+
+    def tempering(self) -> Tempering:
+        """What moves by the kernel of the copy that is run here."""
+        return Tempering(self.pair)
 
     def record(
         self,

@@ -6,7 +6,9 @@ import itertools
 from typing import Any
 
 import numpy as np
+import pyro
 import pytest
+import torch
 from own_energies import UNITS, ising
 
 from inference import CD, check_pair, fit, log_likelihood, log_partition
@@ -23,6 +25,15 @@ def test_its_kernel_is_checked_without_temperatures(engine: str, slope: float) -
     report = check_pair(ising(engine, slope), STATES, checks=["kernel-leaves-density"])
     assert bool(report.failed) is (slope != 1), report
     assert not report.skipped, report
+
+
+def test_values_of_another_model_are_not_its_own() -> None:
+    """Parameters of the same name, that somebody trained in the same session by Pyro's own SVI."""
+    with pyro.get_param_store().scope():
+        pyro.param("bias", torch.ones(4))
+        report = check_pair(ising("pyro"), STATES, checks=["kernel-leaves-density"])
+        assert not report.failed, report
+        assert list(pyro.get_param_store()) == ["bias"]
 
 
 @both
