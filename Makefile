@@ -4,7 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # TORCH_FLAGS="--index-url <PyTorch's index of CPU wheels>".
 TORCH_FLAGS ?=
 BIN := .venv/bin
-WORKERS ?= 2
+# As many as there are cores, of 2 to 4: each may take 4 GB of memory.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(max(2, min(4, os.cpu_count() or 2)))")
 # A worker takes the files that lie together, and those of another only when it has no more: tests of
 # one file share what is compiled, and what is trained once for several of them.
 SPREAD := -n $(WORKERS) --dist worksteal
