@@ -90,7 +90,8 @@ def as_dataset(
     """Arrays as a dataset of xarray's, with ArviZ's notes on it.
 
     Args:
-        values: by name, (C, S, *shape) where they are draws.
+        values: by name, (C, S, *shape) where they are draws; one with the name of a dimension, such
+            as `draw`, is called `draw_site`.
         dims: names of the dimensions of `shape`.
         coords: values along some of the dimensions.
         attrs: notes.
@@ -102,8 +103,14 @@ def as_dataset(
     of_values = {name: dims[name] for name in values if name in dims}
     used = {dim for names in of_values.values() for dim in names}
     near = {dim: value for dim, value in coords.items() if dim in used}
+    # A variable of a dimension's name is taken for its coordinates, and is lost without a word.
+    own = {n: f"{n}_site" if n in {"chain", "draw", *used} else n for n in values}
     return az.dict_to_dataset(
-        dict(values), coords=near, dims=of_values, attrs=dict(attrs), **leading
+        {own[name]: value for name, value in values.items()},
+        coords=near,
+        dims={own[name]: names for name, names in of_values.items()},
+        attrs=dict(attrs),
+        **leading,
     )
 
 

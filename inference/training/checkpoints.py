@@ -29,6 +29,7 @@ from inference.training.reading import MEGABYTE, dictionary, read_regular, seale
 Arrays = dict[str, NDArray[Any]]
 MANIFEST = "manifest.json"
 _TENSORS = ("state.safetensors", "values.safetensors", "best.safetensors")
+_RESERVED = "__metadata__"  # what no tensor of such a file may be called
 _NEEDED = ("state.safetensors", "values.safetensors", "progress.json")
 _LARGEST = {"progress.json": 256 * MEGABYTE, MANIFEST: MEGABYTE}
 _LARGEST_ARRAYS = 2**40
@@ -148,7 +149,7 @@ def _said_size(path: Path) -> int:
     if not 0 < header <= min(len(beginning) - 8, _LARGEST_HEADER):
         raise ValueError(f"{path.name} has no header, or one of {header} bytes")
     said = dictionary(beginning[8 : 8 + header], path.name)
-    ends = [_end(each) for name, each in said.items() if name != "__metadata__"]
+    ends = [_end(each) for name, each in said.items() if name != _RESERVED]
     if None in ends:
         raise ValueError(f"the header of {path.name} says no sizes")
     return 8 + header + max((end for end in ends if end is not None), default=0)
@@ -167,7 +168,10 @@ def _arrays(content: bytes, name: str) -> Arrays:
     header = int.from_bytes(content[:8], "little")
     if header > min(len(content), _LARGEST_HEADER):
         raise ValueError(f"the header of {name} has {header} bytes")
-    return load_tensors(content)
+    return {
+        n.removesuffix("$") if n.startswith(_RESERVED) else n: array
+        for n, array in load_tensors(content).items()
+    }
 
 
 def _infinite(arrays: Arrays) -> list[str]:
@@ -182,4 +186,7 @@ def _as_float(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _contiguous(arrays: Arrays) -> Arrays:
-    return {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    return {
+        f"{name}$" if name.startswith(_RESERVED) else name: np.asarray(array, order="C")
+        for name, array in arrays.items()
+    }

@@ -10,7 +10,7 @@ from inference.arguments import check_path
 from inference.data.call import batch_from
 from inference.data.pair_arrays import precision_of
 from inference.engines import load_engine
-from inference.errors import ArgumentError, RunFolderError
+from inference.errors import ArgumentError, PairError, RunFolderError
 from inference.objectives import parse_objective
 from inference.pairs import check_pair_type, explaining
 from inference.program.batches import Batch
@@ -68,7 +68,16 @@ def load_run(
     kept = {name: array for name, array in values.items() if not is_owned(name)}
     real = precision_of(untrained, spec["pair"]["engine"])
     rows = Batch(()) if _is_none(batch) else batch_from(untrained, batch, real)
-    fitted = explaining(lambda some: engine.rebuild(untrained, kept, some.arrays, some.form), rows)
+    try:
+        fitted = explaining(lambda b: engine.rebuild(untrained, kept, b.arrays, b.form), rows)
+    except PairError as error:
+        if rows.arrays or error.__cause__ is None:
+            raise
+        raise RunFolderError(
+            f"the pair of {folder.path} cannot be run without data, and functions have parameters "
+            "only once they have run: pass some rows such as those that it was fitted on, "
+            "load_run(folder, pair=..., batch=x[:10])."
+        ) from error
     if objective is None:
         with contextlib.suppress(ArgumentError):  # a loss of the libraries, or a critic of yours
             objective = parse_objective(spec["objective"])

@@ -230,6 +230,27 @@ def test_a_datum_is_a_cell_of_the_plates_that_all_share(engine: str) -> None:
     assert abs(made).max() < 0.06
 
 
+def test_a_site_with_the_name_of_a_dimension_is_kept() -> None:
+    """ArviZ takes such a variable for a coordinate, and leaves out the group."""
+
+    def model(x):
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("draw", pdist.Normal(torch.zeros(3), 1.0).to_event(1))
+            first = pyro.sample("draw_dim_0", pdist.Normal(z[:, 0], 1.0))
+            pyro.sample("chain", pdist.Normal(first, 1.0), obs=x)
+
+    def guide(x):
+        with pyro.plate("data", len(x)):
+            pyro.sample("draw", pdist.Normal(torch.zeros(3), 0.1).to_event(1))
+            pyro.sample("draw_dim_0", pdist.Normal(x / 2, 0.1))
+
+    data: Any = to_arviz((model, guide), X[:, 0], num_draws=5)
+    assert data.posterior["draw_site"].dims == ("chain", "draw", "data", "draw_dim_0")
+    assert data.posterior["draw_dim_0_site"].dims == ("chain", "draw", "data")
+    for group in (data.observed_data, data.log_likelihood, data.posterior_predictive):
+        assert list(group) == ["chain_site"]
+
+
 @pytest.mark.parametrize("name", [n for n in sorted(ROWS) if "pyro" in ROWS[n].engines])
 def test_pairs_of_the_zoo_with_all_that_they_take(name: str) -> None:
     """On Pyro, where nothing has to be compiled."""
