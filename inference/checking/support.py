@@ -136,6 +136,14 @@ def arguments_in_range(context: Context) -> Iterator[Mistake]:
                     name,
                     recorded.line,
                 )
+            if recorded.scale < 0:
+                yield Mistake(
+                    f"the log density of {name!r} in the {part} is scaled by {recorded.scale:.4g}, "
+                    "which turns it round, so that training would make it unlikely; pass a scale "
+                    "above 0, or leave entries out with mask=.",
+                    name,
+                    recorded.line,
+                )
 
 
 @check(needs=("runs-together", "data-in-support"))

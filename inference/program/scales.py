@@ -45,6 +45,12 @@ def scale_shape(scale: Any) -> tuple[int, ...]:
     return scale.shape if isinstance(scale, TracedScale) else np.shape(scale)
 
 
+def least_of(scale: Any) -> float:
+    """The smallest entry of a scale, NaN if there is one; 0 of one that has no value yet."""
+    known = not isinstance(scale, TracedScale) and np.size(scale)
+    return float(np.min(scale)) if known else 0.0
+
+
 def varies_within(scale: Any, shared_dims: Collection[int]) -> bool:
     """Whether a scale differs between entries of one datum.
 
