@@ -169,10 +169,10 @@ class Context(Runs):
     def _data_of_its_own(self, run: Recorded, rows: int) -> str:
         """What is observed in as many rows as ever where fewer come: no argument holds it."""
         for name, each in run.sites.items():
-            axis, value = each.axis(self.data_plates), each.value
-            place = value.ndim - len(each.site.event_shape) + (axis or 0)
-            if each.site.observed and axis is not None and 0 <= place < value.ndim:
-                if value.shape[place] == self.rows != rows:
+            axis = each.axis(self.data_plates)
+            if axis is not None and each.site.observed:
+                batch = each.value.shape[: each.value.ndim - len(each.site.event_shape)]
+                if len(batch) >= -axis and batch[axis] == self.rows != rows:
                     return name
         return ""
 

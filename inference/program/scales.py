@@ -47,8 +47,9 @@ def scale_shape(scale: Any) -> tuple[int, ...]:
 
 def least_of(scale: Any) -> float:
     """The smallest entry of a scale, NaN if there is one; 0 of one that has no value yet."""
-    known = not isinstance(scale, TracedScale) and np.size(scale)
-    return float(np.min(scale)) if known else 0.0
+    if isinstance(scale, TracedScale) or not np.size(scale):
+        return 0.0
+    return float(np.min(scale))
 
 
 def varies_within(scale: Any, shared_dims: Collection[int]) -> bool:

@@ -32,10 +32,9 @@ def change_on_pyro() -> Any:
     @config_enumerate
     def model(counts: Tensor) -> None:
         change = pyro.sample("change", dist.Categorical(torch.ones(len(counts))))
-        with pyro.plate("rates", 2):
-            early, late = pyro.sample("rate", dist.Gamma(1.0, 0.3)).unbind(-1)
+        rates = pyro.sample("rate", dist.HalfNormal(torch.full((2,), 5.0)).to_event(1))
         with pyro.plate("time", len(counts)):
-            rate = torch.where(torch.arange(len(counts)) < change, early, late)
+            rate = torch.where(torch.arange(len(counts)) < change, rates[0], rates[1])
             pyro.sample("counts", dist.Poisson(rate), obs=counts)
 
     return model, AutoNormal(poutine.block(model, expose=["rate"]))
@@ -45,9 +44,9 @@ def change_on_numpyro() -> Any:
     def model(counts: Any) -> None:
         law = npdist.Categorical(jnp.ones(len(counts)) / len(counts))
         change = numpyro.sample("change", law, infer={"enumerate": "parallel"})
-        early, late = numpyro.sample("rate", npdist.Gamma(1.0, 0.3).expand([2]).to_event(1))
+        rates = jnp.asarray(numpyro.sample("rate", npdist.Gamma(jnp.ones(2), 0.3).to_event(1)))
         with numpyro.plate("time", len(counts)):
-            rate = jnp.where(jnp.arange(len(counts)) < change, early, late)
+            rate = jnp.where(jnp.arange(len(counts)) < change, rates[0], rates[1])
             numpyro.sample("counts", npdist.Poisson(rate), obs=counts)
 
     return model, NumPyroAutoNormal(handlers.block(model, expose=["rate"]))
