@@ -32,7 +32,8 @@ def change_on_pyro() -> Any:
     @config_enumerate
     def model(counts: Tensor) -> None:
         change = pyro.sample("change", dist.Categorical(torch.ones(len(counts))))
-        rates = pyro.sample("rate", dist.HalfNormal(torch.full((2,), 5.0)).to_event(1))
+        law: Any = dist.Gamma(torch.ones(2), 0.3).to_event(1)
+        rates = pyro.sample("rate", law)
         with pyro.plate("time", len(counts)):
             rate = torch.where(torch.arange(len(counts)) < change, rates[0], rates[1])
             pyro.sample("counts", dist.Poisson(rate), obs=counts)
