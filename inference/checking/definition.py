@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from inference.checking.context import Context
 from inference.checking.report import Level
 from inference.descriptions import first_line
-from inference.program.records import remedy_of
+from inference.program.remedies import remedy_of
 
 
 class Skip(Exception):  # noqa: N818  (it is no error)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as npdist
+import pandas
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -43,9 +44,10 @@ def change_on_pyro() -> Any:
 
 def change_on_numpyro() -> Any:
     def model(counts: Any) -> None:
-        law = npdist.Categorical(jnp.ones(len(counts)) / len(counts))
+        law: Any = npdist.Categorical(jnp.ones(len(counts)) / len(counts))
         change = numpyro.sample("change", law, infer={"enumerate": "parallel"})
-        rates = jnp.asarray(numpyro.sample("rate", npdist.Gamma(jnp.ones(2), 0.3).to_event(1)))
+        rate: Any = npdist.Gamma(jnp.ones(2), 0.3).to_event(1)
+        rates = jnp.asarray(numpyro.sample("rate", rate))
         with numpyro.plate("time", len(counts)):
             rate = jnp.where(jnp.arange(len(counts)) < change, rates[0], rates[1])
             numpyro.sample("counts", npdist.Poisson(rate), obs=counts)
@@ -159,3 +161,54 @@ def test_weights_below_zero(pair: Any) -> None:
     assert any("'x'" in each.message and "scale" in each.message for each in report.failed)
     with pytest.raises(PairError, match="scale"):
         fit(pair, (Y, -np.abs(Y)), steps=1, progress=False)
+
+
+def opens_twice(x: Tensor) -> None:
+    for name in ("first", "second"):
+        with pyro.plate("data", len(x)):
+            pyro.sample(name, dist.Normal(0.0, 1.0), obs=x)
+
+
+def numpyro_draws_twice(x: Any) -> None:
+    numpyro.sample("x", npdist.Normal(0, 1), obs=x)
+    numpyro.sample("x", npdist.Normal(0, 1), obs=x)
+
+
+def by_column(table: Any) -> None:
+    slope = pyro.sample("slope", dist.Normal(0.0, 1.0))
+    with pyro.plate("data", len(table["x"])):
+        pyro.sample("y", dist.Normal(slope * table["x"], 1.0), obs=table["y"])
+
+
+def by_column_on_numpyro(table: Any) -> None:
+    slope = numpyro.sample("slope", npdist.Normal(0, 1))
+    numpyro.sample("y", npdist.Normal(slope * table["x"], 1.0), obs=table["y"])
+
+
+def nothing(*given: Any) -> None:
+    del given
+
+
+TABLE = pandas.DataFrame({"x": X[:, 0], "y": Y})
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "remedy"),
+    [
+        (opens_twice, Y, "made once and kept"),
+        (numpyro_draws_twice, Y, "a name of its own"),
+        (by_column, TABLE, "pass a dictionary of arrays"),
+        (by_column_on_numpyro, TABLE, "pass a dictionary of arrays"),
+    ],
+)
+def test_what_to_do_about_what_the_libraries_say(model: Any, data: Any, remedy: str) -> None:
+    engine = "numpyro" if "numpyro" in model.__name__ else "pyro"
+    with pytest.raises(PairError, match=remedy):
+        fit((model, nothing), data, engine=engine, steps=1, progress=False)
+
+
+def test_a_table_as_a_dictionary_of_its_columns() -> None:
+    """What the remedy says: the same as of arrays that are made by hand."""
+    columns = {name: TABLE[name].to_numpy() for name in TABLE}
+    run = fit((by_column, AutoNormal(by_column)), [(columns,)], steps=2, progress=False)
+    assert np.isfinite(run.history["loss"]).all()
