@@ -88,7 +88,8 @@ def miscounted(site: Site, part: str, of_data: Iterable[Plate]) -> str:
 def fills_plates(site: Site, value: tuple[int, ...], density: tuple[int, ...]) -> bool:
     """Whether data fill the plates around them, though their law has no such dimensions.
 
-    Under `plate("data")`, which has no size, Pyro leaves a distribution as it is.
+    Under `plate("data")`, which has no size, Pyro leaves a distribution as it is. Outside of all
+    plates NumPyro counts each entry of the data by itself, under one law for all.
 
     Args:
         site: the site.
@@ -99,4 +100,5 @@ def fills_plates(site: Site, value: tuple[int, ...], density: tuple[int, ...]) -
     own = (1,) * (len(density) - len(site.batch_shape)) + site.batch_shape
     dims = zip(range(-len(density), 0), density, strict=True)
     fill = all(size in (own[dim], sizes.get(dim)) for dim, size in dims)
-    return site.observed and value == density + site.event_shape and fill
+    alike = fill or not site.plates
+    return site.observed and value == density + site.event_shape and alike

@@ -91,6 +91,32 @@ def test_programs_of_all_rows_at_once(make: Callable[[], Any], batch: tuple[Any,
     assert not check_pair(make(), *batch, checks=checks).failed
 
 
+def one_law_on_pyro(y: Tensor) -> None:
+    mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
+    pyro.sample("y", dist.Normal(mean, 1.0), obs=y)
+
+
+def one_law_on_numpyro(y: Any) -> None:
+    mean = numpyro.sample("mean", npdist.Normal(0, 1))
+    numpyro.sample("y", npdist.Normal(mean, 1.0), obs=y)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (one_law_on_pyro, AutoNormal(one_law_on_pyro)),
+        (one_law_on_numpyro, NumPyroAutoNormal(one_law_on_numpyro)),
+    ],
+    ids=["pyro", "numpyro"],
+)
+def test_one_law_for_all_entries_of_the_data(pair: Any) -> None:
+    """As regressions begin, without a plate: entries are counted one by one, which is right."""
+    checks = ["values-fill-their-sites", "densities-fill-their-sites", "data-in-plate"]
+    report = check_pair(pair, Y, checks=checks)
+    assert not report.failed, report
+    assert "open a plate('data', len(x))" in report.limits[0].message
+
+
 def forgets_on_pyro(x: Tensor, y: Tensor | None = None) -> Tensor:
     del y
     return line(x)
