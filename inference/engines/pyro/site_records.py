@@ -14,10 +14,10 @@ from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
-from inference.descriptions import first_line
 from inference.engines.pyro import discrete
 from inference.errors import PairError
 from inference.program.angles import within_a_turn
+from inference.program.densities import unscored
 from inference.program.distributions import counting
 from inference.program.records import RecordedSite, calling_line, is_lent
 from inference.program.sites import Site
@@ -131,11 +131,8 @@ def _unscored(
     came = f"a value of shape {tuple(value.shape)}"
     if not supported.all():
         came += f" from {value.min().item():g} to {value.max().item():g}, outside of its support"
-    shapes = f"batch shape {tuple(fn.batch_shape)} and event shape {tuple(fn.event_shape)}"
-    return PairError(
-        f"the log density of {name!r}{f' ({line})' if line else ''}, {_distribution(fn)} of "
-        f"{shapes}, fails at {came}: {type(error).__name__}: {first_line(error)}"
-    )
+    shapes = tuple(fn.batch_shape), tuple(fn.event_shape)
+    return PairError(unscored(name, line, _distribution(fn), shapes, came, error))
 
 
 def _counted(fn: Any) -> Tensor:

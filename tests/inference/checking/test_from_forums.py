@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as npdist
-import pandas
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -158,6 +158,41 @@ def test_a_class_too_many_is_said_of_its_site() -> None:
     assert all(each in found.message for each in said), found
 
 
+def transposed(x: Any) -> None:
+    mean = numpyro.sample("mean", npdist.Normal(0, 1))
+    with numpyro.plate("data", 6, dim=-2), numpyro.plate("column", 2):
+        numpyro.sample("x", npdist.Normal(mean, 1.0), obs=x.T)
+
+
+def test_a_value_that_does_not_fit_is_said_of_its_site() -> None:
+    report = check_pair((transposed, lambda x: None), X, checks=["model-runs"])
+    (found,) = (each for each in report.failed if each.check == "model-runs")
+    assert "'x' (test_from_forums.py:" in found.message, found
+    assert "a value of shape (2, 6)" in found.message, found
+
+
+def some_rows_on_pyro(x: Tensor, *, follows: bool = True) -> None:
+    mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
+    with pyro.plate("data", len(x), subsample_size=2) as rows:
+        pyro.sample("x", dist.Normal(mean, 1.0), obs=x[rows] if follows else x[:2])
+
+
+def some_rows_on_numpyro(x: Any, *, follows: bool = True) -> None:
+    mean = numpyro.sample("mean", npdist.Normal(0, 1))
+    with numpyro.plate("data", len(x), subsample_size=2) as rows:
+        numpyro.sample("x", npdist.Normal(mean, 1.0), obs=x[rows] if follows else x[:2])
+
+
+@pytest.mark.parametrize("model", [some_rows_on_pyro, some_rows_on_numpyro])
+def test_rows_that_a_plate_draws_are_those_that_are_observed(model: Any) -> None:
+    auto = AutoNormal if model is some_rows_on_pyro else NumPyroAutoNormal
+    assert not check_pair((model, auto(model)), Y, checks=["data-matter"]).failed
+    wrong = partial(model, follows=False)
+    report = check_pair((wrong, auto(wrong)), Y, checks=["data-matter"])
+    assert [each.site for each in report.failed] == ["x"], report
+    assert "observes the same in all runs" in report.failed[0].message
+
+
 def weighed_on_pyro(x: Tensor, weight: Tensor) -> None:
     mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
     with pyro.plate("data", len(x)), poutine.scale(scale=weight):
@@ -187,54 +222,3 @@ def test_weights_below_zero(pair: Any) -> None:
     assert any("'x'" in each.message and "scale" in each.message for each in report.failed)
     with pytest.raises(PairError, match="scale"):
         fit(pair, (Y, -np.abs(Y)), steps=1, progress=False)
-
-
-def opens_twice(x: Tensor) -> None:
-    for name in ("first", "second"):
-        with pyro.plate("data", len(x)):
-            pyro.sample(name, dist.Normal(0.0, 1.0), obs=x)
-
-
-def numpyro_draws_twice(x: Any) -> None:
-    numpyro.sample("x", npdist.Normal(0, 1), obs=x)
-    numpyro.sample("x", npdist.Normal(0, 1), obs=x)
-
-
-def by_column(table: Any) -> None:
-    slope = pyro.sample("slope", dist.Normal(0.0, 1.0))
-    with pyro.plate("data", len(table["x"])):
-        pyro.sample("y", dist.Normal(slope * table["x"], 1.0), obs=table["y"])
-
-
-def by_column_on_numpyro(table: Any) -> None:
-    slope = numpyro.sample("slope", npdist.Normal(0, 1))
-    numpyro.sample("y", npdist.Normal(slope * table["x"], 1.0), obs=table["y"])
-
-
-def nothing(*given: Any) -> None:
-    del given
-
-
-TABLE = pandas.DataFrame({"x": X[:, 0], "y": Y})
-
-
-@pytest.mark.parametrize(
-    ("model", "data", "remedy"),
-    [
-        (opens_twice, Y, "made once and kept"),
-        (numpyro_draws_twice, Y, "a name of its own"),
-        (by_column, TABLE, "pass a dictionary of arrays"),
-        (by_column_on_numpyro, TABLE, "pass a dictionary of arrays"),
-    ],
-)
-def test_what_to_do_about_what_the_libraries_say(model: Any, data: Any, remedy: str) -> None:
-    engine = "numpyro" if "numpyro" in model.__name__ else "pyro"
-    with pytest.raises(PairError, match=remedy):
-        fit((model, nothing), data, engine=engine, steps=1, progress=False)
-
-
-def test_a_table_as_a_dictionary_of_its_columns() -> None:
-    """What the remedy says: the same as of arrays that are made by hand."""
-    columns = {name: TABLE[name].to_numpy() for name in TABLE}
-    run = fit((by_column, AutoNormal(by_column)), [(columns,)], steps=2, progress=False)
-    assert np.isfinite(run.history["loss"]).all()
