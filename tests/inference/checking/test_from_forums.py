@@ -222,3 +222,22 @@ def test_weights_below_zero(pair: Any) -> None:
     assert any("'x'" in each.message and "scale" in each.message for each in report.failed)
     with pytest.raises(PairError, match="scale"):
         fit(pair, (Y, -np.abs(Y)), steps=1, progress=False)
+
+
+def spread(x: Tensor) -> None:
+    scale = pyro.sample("scale", dist.HalfNormal(1.0))
+    with pyro.plate("data", len(x)):
+        pyro.sample("x", dist.Normal(0.0, scale), obs=x)
+
+
+@pytest.mark.parametrize(("at", "level"), [(0.2, "failed"), (6.0, "noted")])
+def test_a_guide_over_all_numbers_for_a_scale(at: float, level: str) -> None:
+    """By 9 draws of Normal(at, 0.5): all of them are above 0 with probability .02 and 1."""
+
+    def guide(x: Tensor) -> None:
+        del x
+        pyro.sample("scale", dist.Normal(pyro.param("at", torch.tensor(at)), 0.5))
+
+    report = check_pair((spread, guide), Y, checks=["draws-in-support"])
+    found = [each for each in report.findings if each.check == "draws-in-support"]
+    assert [(each.site, each.outcome) for each in found] == [("scale", level)]
