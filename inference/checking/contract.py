@@ -229,7 +229,16 @@ def model_observes(context: Context) -> Iterator[Mistake]:
             "of these.",
             level="limit",
         )
-    elif context.generates and not (forgotten := _left_to_the_data(context)):
+    elif forgotten := _left_to_the_data(context):
+        name = forgotten[0]
+        yield Mistake(
+            f"no site of the model is observed: {name!r} is drawn, although arrays are given. If "
+            f"they are data of {name!r}, give it obs=, or condition() its very name. A model that "
+            "only draws, for objectives that compare draws, is model(x=None, *, size=1).",
+            name,
+            context.line(name),
+        )
+    elif context.generates:
         yield Mistake(
             "no site of the model is observed, so that there is no likelihood. It draws data, "
             "which objectives that compare draws take, MMD and Adversarial or a loss of your own; "
@@ -242,15 +251,6 @@ def model_observes(context: Context) -> Iterator[Mistake]:
             "near to is the model's own density. The library's own losses, such as Trace_ELBO, "
             "train it; bounds on the likelihood are refused.",
             level="limit",
-        )
-    elif context.generates:
-        name = forgotten[0]
-        yield Mistake(
-            f"no site of the model is observed: {name!r} is drawn, although arrays are given. If "
-            f"they are data of {name!r}, give it obs=, or condition() its very name. A model that "
-            "only draws, for objectives that compare draws, is model(x=None, *, size=1).",
-            name,
-            context.line(name),
         )
     else:
         yield Mistake(
@@ -267,7 +267,7 @@ def _left_to_the_data(context: Context) -> list[str]:
     """
     pair = context.pair
     model = pair[0] if isinstance(pair, tuple) else pair.model
-    if can_draw(model) or not _has_arrays(context):
+    if not context.generates or can_draw(model) or not _has_arrays(context):
         return []
     shown = context.prior.returned
     return [
