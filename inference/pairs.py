@@ -24,7 +24,8 @@ from inference.errors import ArgumentError, DataError, ObjectiveError, PairError
 from inference.program.batches import Batch
 from inference.program.engine import Engine
 from inference.program.instruments import Tempering
-from inference.program.records import raising_line, remedy_of
+from inference.program.records import raising_line
+from inference.program.remedies import remedy_of
 from inference.program.structure import Structure
 
 T = TypeVar("T")

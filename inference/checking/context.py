@@ -10,7 +10,7 @@ import numpy as np
 
 from inference.checking.runs import Runs
 from inference.data.call import leaves_of
-from inference.program.records import Array, RecordedSite
+from inference.program.records import Array, Recorded, RecordedSite
 from inference.program.sites import Plate, Site
 
 
@@ -87,7 +87,9 @@ class Context(Runs):
             if self.rows in self.parameters[name].value.shape:
                 return f"parameter {name!r} has as many entries as the batch has rows."
         if self.joint:
-            return f"the model draws {self.joint!r} with an entry for each row, and at once."
+            return (
+                f"the model draws {self.joint!r} of as many entries, or values, as there are rows."
+            )
         placed = [each.axis(self.data_plates) is not None for each in run.sites.values()]
         whole = any(
             each.site.auxiliary and not local
@@ -106,14 +108,15 @@ class Context(Runs):
     def joint(self) -> str:
         """A latent outside of the data's plate with an entry for each row; empty without one.
 
-        Such as the values of a Gaussian process or of a random walk: rows hang together by it.
+        Such as the values of a Gaussian process or of a random walk: rows hang together by it. Or
+        one that says a row, such as the one where a series changes.
         """
         drawn = {
-            name: np.shape(run.value)
+            name: _extent(run)
             for name, run in self.prior.sites.items()
             if not run.site.observed and run.axis(self.data_plates) is None
         }
-        found = [name for name, shape in drawn.items() if 1 < self.rows in shape]
+        found = [name for name, extent in drawn.items() if 1 < self.rows in extent]
         if not found or not self.data_plates:
             return ""
         batch, _ = self.taken(np.arange(self.rows - 1))
@@ -121,7 +124,7 @@ class Context(Runs):
             fewer = self.probe.record("model", batch).sites
         except Exception:  # it does not run on fewer, such as a part of a matrix of neighbours
             return found[0]
-        follows = (n for n in found if n not in fewer or np.shape(fewer[n].value) != drawn[n])
+        follows = (n for n in found if n not in fewer or _extent(fewer[n]) != drawn[n])
         return next(follows, "")
 
     @cached_property
@@ -144,7 +147,7 @@ class Context(Runs):
             try:
                 run = self.probe.record(part, batch, latents)
             except Exception as error:
-                raised.append(type(error).__name__)
+                raised.append(type(error).__name__.strip("_"))
                 continue
             kept = {
                 plate.name
@@ -154,8 +157,23 @@ class Context(Runs):
             }
             if kept:
                 return f"{said}: {min(kept)!r} still has {self.rows} rows where {len(index)} come."
-        if len(raised) == 2:
+            if own := self._data_of_its_own(run, len(index)):
+                return (
+                    f"the {part} holds the data of {own!r} itself: {self.rows} rows are observed "
+                    f"where {len(index)} come."
+                )
+        if len(raised) == 2 or "LinAlgError" in raised[:1]:  # a matrix of one row has no inverse
             return f"{said}: with other rows than these {self.rows}, {raised[0]} is raised."
+        return ""
+
+    def _data_of_its_own(self, run: Recorded, rows: int) -> str:
+        """What is observed in as many rows as ever where fewer come: no argument holds it."""
+        for name, each in run.sites.items():
+            axis = each.axis(self.data_plates)
+            if axis is not None and each.site.observed:
+                batch = each.value.shape[: each.value.ndim - len(each.site.event_shape)]
+                if len(batch) >= -axis and batch[axis] == self.rows != rows:
+                    return name
         return ""
 
     def taken(self, index: Array) -> tuple[tuple[Any, ...], dict[str, Array]]:
@@ -196,3 +214,8 @@ class Context(Runs):
         """How many rows of the whole one of the site's stands for, by the data's plates."""
         plates = (plate for plate in site.plates if plate.name in self.data_plates)
         return float(np.prod([plate.full_size / plate.size for plate in plates]))
+
+
+def _extent(run: RecordedSite) -> tuple[int, ...]:
+    """The shape of a value, and how many values a discrete one may have."""
+    return (*np.shape(run.value), run.site.cardinality or 0)

@@ -13,6 +13,7 @@ from inference.data.call import no_batch
 from inference.data.pair_arrays import is_empty, is_of_the_zoo
 from inference.errors import ArgumentError
 from inference.pairs import check_pair_type
+from inference.program.structure import can_draw
 
 
 @check()
@@ -228,6 +229,15 @@ def model_observes(context: Context) -> Iterator[Mistake]:
             "of these.",
             level="limit",
         )
+    elif forgotten := _left_to_the_data(context):
+        name = forgotten[0]
+        yield Mistake(
+            f"no site of the model is observed: {name!r} is drawn, although arrays are given. If "
+            f"they are data of {name!r}, give it obs=, or condition() its very name. A model that "
+            "only draws, for objectives that compare draws, is model(x=None, *, size=1).",
+            name,
+            context.line(name),
+        )
     elif context.generates:
         yield Mistake(
             "no site of the model is observed, so that there is no likelihood. It draws data, "
@@ -247,6 +257,25 @@ def model_observes(context: Context) -> Iterator[Mistake]:
             "no site of the model is observed, so that there is no likelihood; pass the data to a "
             "sample statement with obs=."
         )
+
+
+def _left_to_the_data(context: Context) -> list[str]:
+    """What a model of given arrays draws and the guide does not propose, or the model returns.
+
+    None of a model that takes size=, which may be there to draw, or that returns what a network
+    makes of its draws.
+    """
+    pair = context.pair
+    model = pair[0] if isinstance(pair, tuple) else pair.model
+    if not context.generates or can_draw(model) or not _has_arrays(context):
+        return []
+    shown = context.prior.returned
+    return [
+        name
+        for name, run in context.prior.sites.items()
+        if name not in context.guide.sites
+        or (shown is not None and np.array_equal(run.value, shown))
+    ]
 
 
 def _has_arrays(context: Context) -> bool:

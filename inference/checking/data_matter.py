@@ -27,6 +27,47 @@ def data_matter(context: Context) -> Iterator[Mistake]:
             name,
             context.line(name),
         )
+        return
+    for name in _the_same_in_each_run(context):
+        yield Mistake(
+            f"the plate around {name!r} takes some of the {context.rows} rows, others in each run, "
+            f"but {name!r} observes the same in all runs; take the rows that the plate gives, as "
+            "in `with plate(...) as rows: ... obs=x[rows]`, or subsample(x, event_dim=0).",
+            name,
+            context.line(name),
+        )
+
+
+def _the_same_in_each_run(context: Context) -> Iterator[str]:
+    """What is observed in a plate that draws its rows out of the batch, and does not follow it.
+
+    It is the first of the rows in each run. A guide may have drawn the rows, which then stay.
+    """
+    found: dict[str, int] = {}
+    for name, run in context.prior.sites.items():
+        drawn = (p for p in run.site.plates if p.size != p.full_size == context.rows)
+        size = next((plate.size for plate in drawn), 0)
+        if run.site.observed and size and len(np.unique(run.value)) > 1:
+            found[name] = size
+    arrays = [a for a in context.batch if isinstance(a, np.ndarray)]
+    given = {len(a) for a in arrays if a.dtype.kind in "iu" and a.ndim}  # it may be told its rows
+    found = {
+        name: size
+        for name, size in found.items()
+        if size not in given
+        and any(np.array_equal(context.prior.sites[name].value, a[:size]) for a in arrays if a.ndim)
+    }
+    for rng_seed in range(1, 9 if found else 1):
+        run = context.probe.record(
+            "model", context.batch, context.instead_of_the_prior, rng_seed=rng_seed
+        )
+        for name in list(found):
+            same = name in run.sites and np.array_equal(
+                run.sites[name].value, context.prior.sites[name].value
+            )
+            if not same:
+                del found[name]
+    yield from found
 
 
 def _rearranged(batch: Sequence[Any], rows: int) -> Iterator[tuple[Any, ...]]:

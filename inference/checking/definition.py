@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from inference.checking.context import Context
 from inference.checking.report import Level
 from inference.descriptions import first_line
-from inference.program.records import remedy_of
+from inference.program.remedies import remedy_of
 
 
 class Skip(Exception):  # noqa: N818  (it is no error)
@@ -83,5 +83,7 @@ def in_words(error: BaseException) -> str:
     """An exception of the pair's as a sentence."""
     while error.__cause__ is not None and not type(error).__module__.startswith("inference"):
         error = error.__cause__  # Pyro wraps what happened into a listing of shapes
+    if type(error).__module__.startswith("inference"):
+        return f"{first_line(error)}. {remedy_of(error, '')}".strip()
     to_do = remedy_of(error, "Mend the line that raised it.")
     return f"it raised {type(error).__name__}: {first_line(error)}. {to_do}"

@@ -185,11 +185,40 @@ def rows_count_once_each(context: Context) -> Iterator[Mistake]:
             if walks:
                 yield _is_walk(walks[0], whole.sites[walks[0]].line)
                 continue
+            shared = _shared_that_follow(context, whole, double) if part == "model" else []
+            if shared:
+                yield Mistake(
+                    f"the prior of {shared[0]!r}, which all rows share, depends on the rows. That "
+                    "is right for all rows at once; in minibatches it would be another prior in "
+                    "each.",
+                    shared[0],
+                    whole.sites[shared[0]].line,
+                    level="limit",
+                )
+                continue
             yield Mistake(
                 f"the {part}'s log density of the same {context.rows} rows twice should be "
                 f"{once + again:.6g}, got {twice:.6g}; sum over rows, do not average, and let "
                 "no scale depend on len(x) but for a plate's own."
             )
+
+
+def _shared_that_follow(context: Context, once: Recorded, twice: Recorded) -> list[str]:
+    """Latents of all rows whose density is another where rows come twice; none if rows' are, too.
+
+    Such as weights with a prior made of the design, or a place in a series.
+    """
+    follow = []
+    for name, run in once.sites.items():
+        local = run.axis(context.data_plates) is not None
+        scale = [context.subsampling(each.sites[name].site) for each in (once, twice)]
+        was, now = run.total / scale[0], twice.sites[name].total / scale[1]
+        if np.isclose(now, was * (1 + local), _RELATIVE, 1e-3, equal_nan=True):
+            continue
+        if local or run.site.observed:
+            return []
+        follow.append(name)
+    return follow
 
 
 @check(needs=("runs-together",))

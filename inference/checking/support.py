@@ -61,21 +61,58 @@ _COUNTS = ("Poisson", "Binomial", "NegativeBinomial", "Geometric", "BinomialLogi
 @check(needs=("runs-together",))
 def draws_in_support(context: Context) -> Iterator[Mistake]:
     """The guide's draws lie in the support of the model's distribution."""
+    wider = []
     for name, run in context.model.sites.items():
         other = context.guide.sites.get(name)
-        if other is not None and not run.site.observed and not run.supported.all():
-            same = "such as a LogNormal or Gamma for positive latents"
-            support = repr(run.site.support)
-            if run.site.angle:
-                same = "such as a VonMises: on the line z and z + 2 pi count as different values"
-                support = "[-pi, pi]"
-            yield Mistake(
-                f"the guide ({other.distribution}) draws values {_range(other)} of {name!r}, but "
-                f"its support in the model ({run.distribution}) is {support}; choose a guide with "
-                f"the same support, {same}.",
-                name,
-                other.line,
-            )
+        if other is None or run.site.observed:
+            continue
+        if not run.supported.all():
+            yield _drawn_outside(name, run, other)
+        elif _is_wider(run, other):
+            wider.append(name)
+    for rng_seed in range(1, _MORE_DRAWS if wider else 1):
+        guide = context.probe.record("guide", context.batch, rng_seed=rng_seed)
+        held = {**context.latents, **guide.drawn}
+        model = context.probe.record("model", context.batch, held).sites
+        for name in [n for n in wider if n in model and not model[n].supported.all()]:
+            wider.remove(name)
+            yield _drawn_outside(name, model[name], guide.sites[name])
+    for name in wider:
+        run, other = context.model.sites[name], context.guide.sites[name]
+        yield Mistake(
+            f"the guide ({other.distribution}) may draw any real number for {name!r}, but its "
+            f"support in the model ({run.distribution}) is {run.site.support!r}: a draw outside, "
+            "where log p is -inf, is but unlikely yet. A guide with the same support, such as a "
+            "LogNormal for positive latents, has none.",
+            name,
+            other.line,
+            level="note",
+        )
+
+
+_MORE_DRAWS = 9
+_REAL = ("real", "realvector")
+
+
+def _is_wider(run: RecordedSite, other: RecordedSite) -> bool:
+    """Whether a guide draws any real number, and the model has a part of them."""
+    unknown = ("", "nonetype", "dependent")
+    narrow = run.site.support not in (*_REAL, *unknown) and not run.site.family
+    return narrow and not run.site.point and not other.site.point and other.site.support in _REAL
+
+
+def _drawn_outside(name: str, run: RecordedSite, other: RecordedSite) -> Mistake:
+    same, support = "such as a LogNormal or Gamma for positive latents", repr(run.site.support)
+    if run.site.angle:
+        same = "such as a VonMises: on the line z and z + 2 pi count as different values"
+        support = "[-pi, pi]"
+    return Mistake(
+        f"the guide ({other.distribution}) draws values {_range(other)} of {name!r}, but its "
+        f"support in the model ({run.distribution}) is {support}; choose a guide with the same "
+        f"support, {same}.",
+        name,
+        other.line,
+    )
 
 
 @check(needs=("runs-together",))
@@ -83,14 +120,13 @@ def guide_covers_support(context: Context) -> Iterator[Mistake]:
     """The guide can draw whatever the model can."""
     if any(run.site.observed and run.site.point for run in context.model.sites.values()):
         raise Skip("the data are computed of the latents, which may then lie in a part of all.")
-    continuous = ("real", "realvector")
     for name, run in context.model.sites.items():
         other = context.guide.sites.get(name)
         if other is None or run.site.observed or other.distribution == "Delta":
             continue
         ours, theirs = run.site.support, other.site.support
-        narrow = theirs not in continuous and not other.site.family
-        if ours in continuous and narrow:
+        narrow = theirs not in _REAL and not other.site.family
+        if ours in _REAL and narrow:
             yield Mistake(
                 f"{name!r} is {run.distribution} in the model and may be any real number, but the "
                 f"guide ({other.distribution}) only draws from {theirs!r}; its posterior cannot be "
@@ -133,6 +169,14 @@ def arguments_in_range(context: Context) -> Iterator[Mistake]:
                     f"{recorded.distribution} of {name!r} in the {part} has {argument} outside of "
                     "its constraint; pass a network's output through exp or softplus for a scale, "
                     "through sigmoid or softmax for probabilities, or give logits=.",
+                    name,
+                    recorded.line,
+                )
+            if recorded.scale < 0:
+                yield Mistake(
+                    f"the log density of {name!r} in the {part} is scaled by {recorded.scale:.4g}, "
+                    "which turns it round, so that training would make it unlikely; pass a scale "
+                    "above 0, or leave entries out with mask=.",
                     name,
                     recorded.line,
                 )

@@ -147,7 +147,8 @@ def arguments_from(args: tuple[Any, ...], kwargs: dict[str, Any], real: Any) -> 
     def take(value: Any) -> NDArray[Any] | None:
         if not is_array(value):
             return None
-        if value is not first and getattr(value.dtype, "kind", "") in ("O", "U", "S"):
+        kind = getattr(getattr(value, "dtype", None), "kind", "")  # a table has several
+        if value is not first and kind in ("O", "U", "S"):
             return None  # names, objects: only the program knows what they mean
         return as_array(value, real, first=value is first)
 

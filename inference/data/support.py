@@ -166,7 +166,7 @@ def _first_unscored(pair: Any, arrays: Arrays, engine: str | None, first: int) -
     try:
         parts = (rows[part] for part in slices(len(rows), _ROWS))
         wrong = [part for part in parts if unscored(part)]
-        if not wrong:
+        if not wrong or not unscored(slice(None)):  # it may fill in entries by their place
             return None
         low, high = 0, len(wrong[0])  # the first `low` are right, the first `high` are not
         while high - low > 1:

@@ -9,7 +9,7 @@ from typing import Self
 from inference.errors import ObjectiveError, PairError
 from inference.program.densities import miscounted
 from inference.program.layout import Layout
-from inference.program.scales import scale_shape
+from inference.program.scales import least_of, scale_shape
 from inference.program.sites import Plate, Site, without_ones
 
 
@@ -162,9 +162,17 @@ class Agreement(Layout):
         """Check that scales fit their sites, and return the structure.
 
         Raises:
-            PairError: naming the first site whose scale has other rows than its log density.
+            PairError: naming the first site whose scale has other rows than its log density, or
+                turns it round.
         """
         for site in (*self.model.values(), *self.guide.values()):
+            least = least_of(site.scale)
+            if not least >= 0:
+                raise PairError(
+                    f"site {site.name!r} has a scale of {least:g}, which turns its log density "
+                    "round, so that training would make it unlikely; pass a scale above 0, or "
+                    "leave entries out with mask=."
+                )
             density, shape = site.density_shape, scale_shape(site.scale)
             if density is None or not shape:
                 continue

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from inference.descriptions import first_line
+
 if TYPE_CHECKING:
     from inference.program.sites import Plate, Site
 
@@ -19,6 +21,26 @@ def repeated_value(name: str, came: Shape, batch: Shape, event: Shape, whole: Sh
         f"{batch} and event shape {event}: the value "
         f"is repeated over shape {whole} without a word. Give both the same shape; often "
         "one of them needs .squeeze(-1) or [:, None], or the distribution .to_event(1)."
+    )
+
+
+def unscored(
+    name: str, line: str, law: str, shapes: tuple[Shape, Shape], came: str, error: Exception
+) -> str:
+    """What is said where a density fails: the libraries name neither the site nor the line.
+
+    Args:
+        name: the site's.
+        line: where it is; empty if that is not known.
+        law: the name of its distribution.
+        shapes: of the distribution's batch and event.
+        came: the value, in words.
+        error: what was raised.
+    """
+    batch, event = shapes
+    return (
+        f"the log density of {name!r}{f' ({line})' if line else ''}, {law} of batch shape {batch} "
+        f"and event shape {event}, fails at {came}: {type(error).__name__}: {first_line(error)}"
     )
 
 
@@ -88,7 +110,8 @@ def miscounted(site: Site, part: str, of_data: Iterable[Plate]) -> str:
 def fills_plates(site: Site, value: tuple[int, ...], density: tuple[int, ...]) -> bool:
     """Whether data fill the plates around them, though their law has no such dimensions.
 
-    Under `plate("data")`, which has no size, Pyro leaves a distribution as it is.
+    Under `plate("data")`, which has no size, Pyro leaves a distribution as it is. Outside of all
+    plates NumPyro counts each entry of the data by itself, under one law for all.
 
     Args:
         site: the site.
@@ -99,4 +122,5 @@ def fills_plates(site: Site, value: tuple[int, ...], density: tuple[int, ...]) -
     own = (1,) * (len(density) - len(site.batch_shape)) + site.batch_shape
     dims = zip(range(-len(density), 0), density, strict=True)
     fill = all(size in (own[dim], sizes.get(dim)) for dim, size in dims)
-    return site.observed and value == density + site.event_shape and fill
+    alike = fill or not site.plates
+    return site.observed and value == density + site.event_shape and alike

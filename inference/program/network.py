@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from inference.descriptions import first_line
 from inference.errors import ObjectiveError, ZooError
-from inference.program.records import raising_line, remedy_of
+from inference.program.records import raising_line
+from inference.program.remedies import remedy_of
 
 _ITS_OWN = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError)
 """What a network raises that was not made for its inputs; running out of memory is another."""

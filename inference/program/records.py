@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import linecache
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -259,27 +259,23 @@ def hearing() -> Iterator[Heard]:
 
 def raising_line(error: BaseException) -> str:
     """The innermost line of the user's code that an exception passed through."""
-    found, trace = "", error.__traceback__
+    found = _innermost(error)
+    return _place(*found) if found else ""
+
+
+def raising_text(error: BaseException) -> str:
+    """The text of that line."""
+    found = _innermost(error)
+    return linecache.getline(found[0].f_code.co_filename, found[1]) if found else ""
+
+
+def _innermost(error: BaseException) -> tuple[FrameType, int] | None:
+    found, trace = None, error.__traceback__
     while trace is not None:
         if _is_user(trace.tb_frame):
-            found = _place(trace.tb_frame, trace.tb_lineno)
+            found = trace.tb_frame, trace.tb_lineno
         trace = trace.tb_next
     return found
-
-
-def remedy_of(error: BaseException, otherwise: str) -> str:
-    """What to do about an exception of a pair's: whole numbers in a network are seen by the words.
-
-    Args:
-        error: what was raised.
-        otherwise: what to do about anything else.
-    """
-    if "dtype" in str(error) and re.search(r"\b(Long|Int|Short|Byte|Bool)\b", str(error)):
-        return (
-            "Whole numbers stay whole numbers, as a likelihood of counts wants them; where a "
-            "network takes them, write x.float(), or pass the data as float32."
-        )
-    return otherwise
 
 
 def _is_user(frame: FrameType) -> bool:

@@ -45,6 +45,13 @@ def scale_shape(scale: Any) -> tuple[int, ...]:
     return scale.shape if isinstance(scale, TracedScale) else np.shape(scale)
 
 
+def least_of(scale: Any) -> float:
+    """The smallest entry of a scale, NaN if there is one; 0 of one that has no value yet."""
+    if isinstance(scale, TracedScale) or not np.size(scale):
+        return 0.0
+    return float(np.min(scale))
+
+
 def varies_within(scale: Any, shared_dims: Collection[int]) -> bool:
     """Whether a scale differs between entries of one datum.
 

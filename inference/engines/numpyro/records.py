@@ -213,7 +213,7 @@ class Recorder:
             kept["names"] = {n: distribution_name(traced[n]["fn"]) for n in kept["sites"]}
             kept["asked"] = tuple(n for n, site in traced.items() if site["type"] == "param")
             return {
-                "sites": {n: arrays_of(traced[n]) for n in kept["sites"]},
+                "sites": {n: arrays_of(traced[n], lines.found.get(n, "")) for n in kept["sites"]},
                 "computed": made.computed,
                 "returned": returned if isinstance(returned, jax.Array) else None,
                 "state": {n: s["value"] for n, s in traced.items() if s["type"] == "mutable"},

@@ -10,6 +10,8 @@ import numpy as np
 from numpyro.primitives import Messenger
 
 from inference.engines.numpyro.discrete import counted
+from inference.errors import PairError
+from inference.program.densities import unscored
 from inference.program.distributions import counting, support_of
 from inference.program.records import calling_line, is_lent
 
@@ -47,8 +49,12 @@ class Lines(Messenger):
                 self.steps |= set(getattr(rest[0], "trace", ()))
 
 
-def arrays_of(run: Mapping[str, Any]) -> dict[str, Any]:
-    """What is recorded of a site, as far as it is arrays."""
+def arrays_of(run: Mapping[str, Any], line: str = "") -> dict[str, Any]:
+    """What is recorded of a site, as far as it is arrays.
+
+    Raises:
+        PairError: naming the site and its line, if it has no density of its value.
+    """
     fn = base = run["fn"]
     while hasattr(base, "base_dist"):
         base = base.base_dist
@@ -58,9 +64,15 @@ def arrays_of(run: Mapping[str, Any]) -> dict[str, Any]:
         if base.__dict__.get(name) is not None
     }
     support = support_of(fn)
+    try:
+        log_prob = _scored(run)
+    except Exception as error:
+        shapes, came = (fn.batch_shape, fn.event_shape), f"a value of shape {run['value'].shape}"
+        said = unscored(run["name"], line, distribution_name(fn), shapes, came, error)
+        raise PairError(said) from error
     return {
         "value": run["value"],
-        "log_prob": _scored(run),
+        "log_prob": log_prob,
         "scale": 1.0 if run["scale"] is None else jnp.mean(run["scale"]),
         "supported": _meets(support, run["value"], counts=counting(fn)),
         "counted": counted(fn),

@@ -15,7 +15,9 @@ from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
 from inference.engines.pyro import discrete
+from inference.errors import PairError
 from inference.program.angles import within_a_turn
+from inference.program.densities import unscored
 from inference.program.distributions import counting
 from inference.program.records import RecordedSite, calling_line, is_lent
 from inference.program.sites import Site
@@ -81,14 +83,19 @@ def recorded(node: Mapping[str, Any], site: Site, lines: Mapping[str, str]) -> R
         and not constraint.check(getattr(base, name)).all()
     )
     mask = True if node["mask"] is None else node["mask"]
+    supported = _supported(support, node["value"], site, counting(fn, mask=mask))
+    try:
+        log_prob = _scored(node)
+    except Exception as error:
+        raise _unscored(node, lines.get(site.name, ""), supported, error) from error
     return RecordedSite(
         site=site,
         distribution=_distribution(fn),
         value=node["value"].numpy().copy(),
-        log_prob=_scored(node).detach().numpy().copy(),
+        log_prob=log_prob.detach().numpy().copy(),
         scale=float(torch.as_tensor(node["scale"]).double().mean()),
         line=lines.get(site.name, ""),
-        supported=_supported(support, node["value"], site, counting(fn, mask=mask)),
+        supported=supported,
         invalid=invalid,
         counted=(_counted(fn) & torch.as_tensor(mask)).numpy().copy(),
     )
@@ -114,6 +121,18 @@ def _supported(support: Any, value: Tensor, site: Site, counts: Any) -> NDArray[
 
 def _scored(node: Mapping[str, Any]) -> Tensor:
     return scale_and_mask(node["fn"].log_prob(node["value"]), node["scale"], node["mask"])
+
+
+def _unscored(
+    node: Mapping[str, Any], line: str, supported: NDArray[Any], error: Exception
+) -> PairError:
+    """What raises inside of a distribution names neither the site nor the line of the program."""
+    fn, value, name = node["fn"], node["value"], node["name"]
+    came = f"a value of shape {tuple(value.shape)}"
+    if not supported.all():
+        came += f" from {value.min().item():g} to {value.max().item():g}, outside of its support"
+    shapes = tuple(fn.batch_shape), tuple(fn.event_shape)
+    return PairError(unscored(name, line, _distribution(fn), shapes, came, error))
 
 
 def _counted(fn: Any) -> Tensor:
