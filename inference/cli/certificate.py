@@ -14,6 +14,7 @@ import typer
 from inference.cli.ending import interruptible
 from inference.cli.output import json_option, notes, say_json
 from inference.cli.text import answering, console, known_words, progress_bar, whole_numbers
+from inference.errors import ArgumentError
 
 if TYPE_CHECKING:
     from inference.estimators.certificate.certify import Setting
@@ -68,6 +69,7 @@ def certify(
         engines = known_words("--engine", engine, list(ENGINES))
         counts, sizes = whole_numbers("--particles", particles), whole_numbers("--rows", rows)
         _check_writable(out, write)
+        _check_text(write)
     ours = _own(known, labels=labels, engines=engines, counts=counts, sizes=sizes, part=subsampled)
     theirs = _of_the_libraries(known, engines, counts) if upstream else []
     chosen = [*ours, *theirs]
@@ -112,6 +114,22 @@ def _check_writable(*paths: Path | None) -> None:
             path.open("ab").close()
         if not there:
             path.unlink()
+
+
+def _check_text(path: Path | None) -> None:
+    """Fail before time is spent on what is to be put between other text, where there is none.
+
+    Raises:
+        ArgumentError: naming the file.
+    """
+    try:
+        if path is not None and path.is_file():
+            path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise ArgumentError(
+            f"--write {path}: the file holds no text, of which sections could be replaced; name "
+            "another one."
+        ) from error
 
 
 def _labels() -> list[str]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from inference.cli.ending import interruptible
 from inference.cli.output import json_option, notes, say_json
 from inference.cli.tables import counted, fits, listing, print_rows
-from inference.cli.text import answering, console, plain_warnings
+from inference.cli.text import answering, console, did_you_mean, plain_warnings
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -138,7 +138,8 @@ def results_command(
 def _chosen(name: str, known: dict[str, Row]) -> Row:
     if name not in known:
         raise ArgumentError(
-            f"there is no row {name!r}; `ppl-zoo reproduce` without a name lists all."
+            f"there is no row {name!r}; {did_you_mean(name, known)}`ppl-zoo reproduce` without a "
+            "name lists all."
         )
     return known[name]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import errno
 import re
 import shlex
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,18 @@ def known_words(option: str, words: Sequence[str] | None, known: Sequence[str]) 
     """
     for word in words or ():
         if word not in known:
-            raise ArgumentError(f"{option} {word!r}: expected one of {', '.join(known)}.")
+            listed = ", ".join(repr(each) if "," in each else each for each in known)
+            raise ArgumentError(
+                f"{option} {word!r}: {did_you_mean(word, known)}expected one of {listed}."
+            )
     return list(words or known)
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """The known word that is nearest to one that is not known, as a question; empty if none is."""
+    by_small = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(word.lower(), by_small, n=1, cutoff=0.6)
+    return f"did you mean {by_small[near[0]]!r}? " if near else ""
 
 
 def whole_numbers(option: str, text: str) -> list[int]:

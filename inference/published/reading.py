@@ -39,7 +39,12 @@ def read_rows(folder: Path = FOLDER) -> dict[str, Row]:
     """
     if not folder.is_dir():
         raise ArgumentError(f"rows={str(folder)!r} is no folder of rows, such as {FOLDER}.")
-    return {path.stem: read_row(path) for path in sorted(folder.glob("*.toml"))}
+    rows = {path.stem: read_row(path) for path in sorted(folder.glob("*.toml"))}
+    if not rows:
+        raise ArgumentError(
+            f"rows={str(folder)!r} holds no row, which is a file NAME.toml as in {FOLDER}."
+        )
+    return rows
 
 
 def read_row(path: Path) -> Row:
