@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 from inference.arguments import check_flag, check_path
@@ -171,8 +172,17 @@ def fit(
     )
     asked = budget, plain(patience), _report_every(settings), _ROWS_PER_VALIDATION
     task = Task(pair, name, objective, prepared, settings, spec, *asked)
-    with interruptible() as stop, open_run(out, spec, resume=resume) as (folder, checkpoint):
-        return task.train(folder, checkpoint, stop, checkpoint_seconds, show=progress)
+    try:
+        with interruptible() as stop, open_run(out, spec, resume=resume) as (folder, checkpoint):
+            return task.train(folder, checkpoint, stop, checkpoint_seconds, show=progress)
+    except FrozenInstanceError as error:
+        raise _thrown(error) from None
+
+
+def _thrown(error: FrozenInstanceError) -> BaseException:
+    """What a step raised, where that is a frozen dataclass, whose traceback contextlib cannot set."""
+    context = error.__context__
+    return context if context is not None and "'__traceback__'" in str(error) else error
 
 
 def _total_steps(
