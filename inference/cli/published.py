@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from inference.cli.ending import interruptible
-from inference.cli.output import json_option, notes, say_json
+from inference.cli.output import check_writable, json_option, notes, say_json
 from inference.cli.tables import counted, fits, listing, print_rows
 from inference.cli.text import answering, console, did_you_mean, plain_warnings
 from inference.errors import ArgumentError
@@ -63,11 +63,13 @@ def reproduce_command(
             _list(known, as_json=as_json)
             return
         row = _chosen(name, known)
+    where = results or (RESULTS if FOLDER.is_symlink() else out / "results.csv")
+    with answering(OSError):
+        check_writable(where)
 
     def make(data: Any, seed: int) -> Any:
         return pair_maker(f"row {row.name!r}", row.model, row.engine, row.options, data)(seed)
 
-    where = results or (RESULTS if FOLDER.is_symlink() else out / "results.csv")
     kept = interruptible(lambda: f"What was done is kept in {out}; the same command goes on there.")
     with answering(ValueError, TypeError, OSError), plain_warnings(), kept:
         module = find_place(row.model).module(row.engine)

@@ -24,6 +24,7 @@ from inference.errors import ArgumentError, ZooError
 # Nothing that a user or a spec contains is read as markup or as the name of an emoji.
 console = RoomyConsole(markup=False, emoji=False, highlight=False)
 _SECONDS_BETWEEN_LINES = 60.0
+_DIGITS = 18  # Python refuses to read thousands of them
 _errors = RoomyConsole(markup=False, emoji=False, highlight=False, stderr=True)
 
 _UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
@@ -65,10 +66,15 @@ def whole_numbers(option: str, text: str) -> list[int]:
     Raises:
         ArgumentError: if one of them is not a positive whole number.
     """
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+    found = [whole_number(part.strip()) for part in text.split(",")]
+    if not all(found):
         raise ArgumentError(f"{option} {text!r}: expected positive whole numbers, as in 1,2,5.")
-    return [int(part) for part in parts]
+    return [number for number in found if number]
+
+
+def whole_number(text: str) -> int | None:
+    """The number that digits say; None if they say none, or one that nothing is counted by."""
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else None
 
 
 @contextlib.contextmanager

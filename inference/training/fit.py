@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import FrozenInstanceError
 from typing import Any
 
 from inference.arguments import check_flag, check_path
@@ -16,7 +15,7 @@ from inference.program.trainer import Settings
 from inference.training.arguments import check_arguments, check_judge
 from inference.training.resumption import open_run
 from inference.training.run import Run
-from inference.training.signals import interruptible
+from inference.training.signals import interruptible, raising_as_it_is
 from inference.training.spec import run_spec
 from inference.training.task import Task
 
@@ -172,17 +171,8 @@ def fit(
     )
     asked = budget, plain(patience), _report_every(settings), _ROWS_PER_VALIDATION
     task = Task(pair, name, objective, prepared, settings, spec, *asked)
-    try:
-        with interruptible() as stop, open_run(out, spec, resume=resume) as (folder, checkpoint):
-            return task.train(folder, checkpoint, stop, checkpoint_seconds, show=progress)
-    except FrozenInstanceError as error:
-        raise _thrown(error) from None
-
-
-def _thrown(error: FrozenInstanceError) -> BaseException:
-    """What a step raised, where that is a frozen dataclass, whose traceback contextlib cannot set."""
-    context = error.__context__
-    return context if context is not None and "'__traceback__'" in str(error) else error
+    with raising_as_it_is(), interruptible() as stop, open_run(out, spec, resume=resume) as kept:
+        return task.train(*kept, stop, checkpoint_seconds, show=progress)
 
 
 def _total_steps(

@@ -101,6 +101,11 @@ def test_certify_asks_for_room_before_it_computes(option: str, tmp_path: Path) -
         (["reproduce", "bound-stl-mnist"], "did you mean 'bounds-stl-mnist'?"),
         (["certify", "--case", "annealed, bernouli"], "did you mean 'annealed, Bernoulli'?"),
         (["certify", "--objective", "x"], "Concrete, 'Concrete, hard', REBAR"),
+        (["train", "vae", "--labels", "9" * 5000], "--labels must be all or a count such as 100"),
+        (["certify", "--particles", "9" * 5000], "expected positive whole numbers, as in 1,2,5."),
+        (["report", "none", "--out", "."], ". cannot be used: Is a directory"),
+        (["report", "none", "--out", "/dev/null/x"], "cannot be used: Not a directory"),
+        (["reproduce", "bounds-stl-mnist", "--results", "/"], "/ cannot be used: Is a directory"),
         (["lst"], "`ppl-zoo --help` lists the commands."),
     ],
 )
