@@ -24,6 +24,7 @@ from inference.errors import ArgumentError, ZooError
 # Nothing that a user or a spec contains is read as markup or as the name of an emoji.
 console = RoomyConsole(markup=False, emoji=False, highlight=False)
 _SECONDS_BETWEEN_LINES = 60.0
+_FEW = 3  # words to choose from
 _DIGITS = 18  # Python refuses to read thousands of them
 _errors = RoomyConsole(markup=False, emoji=False, highlight=False, stderr=True)
 
@@ -54,8 +55,11 @@ def known_words(option: str, words: Sequence[str] | None, known: Sequence[str]) 
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
-    """The known word that is nearest to one that is not known, as a question; empty if none is."""
-    by_small = {each.lower(): each for each in known}
+    """The known word that is nearest to one that is not known, as a question; empty if none is.
+
+    A few words speak for themselves.
+    """
+    by_small = {each.lower(): each for each in known} if len(known) > _FEW else {}
     near = difflib.get_close_matches(word.lower(), by_small, n=1, cutoff=0.6)
     return f"did you mean {by_small[near[0]]!r}? " if near else ""
 
