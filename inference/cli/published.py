@@ -58,7 +58,7 @@ def reproduce_command(
     from ppl_models.datasets import load
 
     with answering():
-        known = read_rows(rows or FOLDER)
+        known = _some(read_rows(rows or FOLDER), rows)
         if name is None:
             _list(known, as_json=as_json)
             return
@@ -135,6 +135,14 @@ def results_command(
                 console.print(f"Rows without a figure yet: {', '.join(left)}.", soft_wrap=True)
     if stale and found:
         raise typer.Exit(1)
+
+
+def _some(known: dict[str, Row], folder: Path | None) -> dict[str, Row]:
+    if not known:
+        raise ArgumentError(
+            f"--rows {folder} holds no row, which is a file NAME.toml as in benchmarks/published."
+        )
+    return known
 
 
 def _chosen(name: str, known: dict[str, Row]) -> Row:

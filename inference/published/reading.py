@@ -39,12 +39,7 @@ def read_rows(folder: Path = FOLDER) -> dict[str, Row]:
     """
     if not folder.is_dir():
         raise ArgumentError(f"rows={str(folder)!r} is no folder of rows, such as {FOLDER}.")
-    rows = {path.stem: read_row(path) for path in sorted(folder.glob("*.toml"))}
-    if not rows:
-        raise ArgumentError(
-            f"rows={str(folder)!r} holds no row, which is a file NAME.toml as in {FOLDER}."
-        )
-    return rows
+    return {path.stem: read_row(path) for path in sorted(folder.glob("*.toml"))}
 
 
 def read_row(path: Path) -> Row:
