@@ -73,6 +73,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "pairs": {"a": VAE},
         "objectives": {"e": "elbo"},
         "data": X,
+        "test": X[:4],
         "budget": {"steps": 1},
         "progress": False,
     },

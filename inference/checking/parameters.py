@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -132,6 +133,7 @@ def gradients_are_finite(context: Context) -> Iterator[Mistake]:
 def _without_gradient(context: Context, part: str) -> list[str]:
     """Parameters of a part that have no gradient, here or in another call of the program's."""
     none = without_gradient_here(context, part)
+    none = [name for name in none if name not in _alive_far_off(context)] if none else []
     shorter = context.shorter if none else None
     if shorter is not None and not shorter.does_nothing:  # a classifier of rows without a label
         with contextlib.suppress(Exception):
@@ -139,6 +141,16 @@ def _without_gradient(context: Context, part: str) -> list[str]:
             return [name for name in none if name in dead]
     used = used_elsewhere(context, none) if none else ()
     return [name for name in none if name not in used]
+
+
+def _alive_far_off(context: Context) -> set[str]:
+    """Parameters with a gradient at other values: what rectified units let through is by chance."""
+    found = set[str]()
+    for seed, which in itertools.product(range(3), gradients_of(context)):
+        with contextlib.suppress(Exception):  # so far from where they begin nothing need be defined
+            gradient = context.slopes(which, seed, shift=1.0).gradient
+            found |= {name for name, slope in gradient.items() if slope is not None and slope.any()}
+    return found
 
 
 def without_gradient_here(context: Context, part: str) -> list[str]:

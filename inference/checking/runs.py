@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Mapping
 from functools import cached_property
@@ -248,11 +249,10 @@ class Runs:
         key = which, rng_seed, along, *how.values()
         if key not in self._slopes:
             given, how = (which, self.latents, along), {"rng_seed": rng_seed, **how}
-            try:
-                found = self.probe.slopes(*given, **how)
-            except Exception:  # a program with float32 written into it
-                found = self.probe.slopes(*given, **how, double=False)
-            self._slopes[key] = found
+            with contextlib.suppress(Exception):  # float32 is written into it, or jax keeps some
+                self._slopes[key] = self.probe.slopes(*given, **how)
+            if key not in self._slopes:
+                self._slopes[key] = self.probe.slopes(*given, **how, double=False)
         return self._slopes[key]
 
 

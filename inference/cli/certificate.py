@@ -14,6 +14,7 @@ import typer
 from inference.cli.ending import interruptible
 from inference.cli.output import json_option, notes, say_json
 from inference.cli.text import answering, console, known_words, progress_bar, whole_numbers
+from inference.errors import ArgumentError
 
 if TYPE_CHECKING:
     from inference.estimators.certificate.certify import Setting
@@ -67,7 +68,7 @@ def certify(
         known = known_words("--case", case, [*CASES, *PROGRAMS, *ENERGIES])
         engines = known_words("--engine", engine, list(ENGINES))
         counts, sizes = whole_numbers("--particles", particles), whole_numbers("--rows", rows)
-        _check_writable(out, write)
+        _check_files(out, write)
     ours = _own(known, labels=labels, engines=engines, counts=counts, sizes=sizes, part=subsampled)
     theirs = _of_the_libraries(known, engines, counts) if upstream else []
     chosen = [*ours, *theirs]
@@ -98,13 +99,14 @@ def certify(
         raise typer.Exit(1)
 
 
-def _check_writable(*paths: Path | None) -> None:
+def _check_files(out: Path | None, write: Path | None) -> None:
     """Fail as writing files at the end would, before time is spent on what is to be written.
 
     Raises:
         OSError: if one cannot be written.
+        ArgumentError: if sections are to be put between what is no text.
     """
-    for path in filter(None, paths):
+    for path in filter(None, (out, write)):
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         there = os.path.lexists(path)
@@ -112,6 +114,14 @@ def _check_writable(*paths: Path | None) -> None:
             path.open("ab").close()
         if not there:
             path.unlink()
+    try:
+        if write is not None and write.is_file():
+            write.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise ArgumentError(
+            f"--write {write}: the file holds no text, of which sections could be replaced; name "
+            "another one."
+        ) from error
 
 
 def _labels() -> list[str]:

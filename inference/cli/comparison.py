@@ -15,7 +15,7 @@ from inference.cli.data import (
     load_data,
 )
 from inference.cli.ending import interruptible
-from inference.cli.output import json_option, say_json
+from inference.cli.output import check_writable, json_option, say_json
 from inference.cli.pairs import pair_maker
 from inference.cli.tables import fits
 from inference.cli.text import answering, console, plain_warnings
@@ -72,6 +72,8 @@ def compare_command(
         if spec is None:
             raise ArgumentError("name a TOML file; `ppl-zoo compare --example` prints one.")
         asked = read_spec(spec)
+    with answering(OSError):
+        check_writable(report)
     given = {"out": out, "workers": workers, "executor": executor}
     _compare(asked, report, {"out": f"runs/{spec.stem}"}, given, as_json=as_json)
 
@@ -112,7 +114,8 @@ def report_command(
     from inference.comparison.gather import gather
     from inference.training.folder import RunFolder
 
-    with answering():
+    with answering(OSError):
+        check_writable(out)
         recorded = str(RunFolder(runs[0]).read_spec().get("data", {}).get("id"))
     dataset = data_of_run(recorded, data)
     kept = interruptible(lambda: "No report was written.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inference.cli.text import answering
+from inference.cli.text import answering, whole_number
 from inference.descriptions import shown
 from inference.errors import ArgumentError
 from inference.literals import literal
@@ -187,13 +187,14 @@ def second_argument(
     """
     options: dict[str, int | str] = {}
     if labels is not None:
-        if labels != "all" and not labels.isdecimal():
+        count = whole_number(labels)
+        if labels != "all" and count is None:
             raise ArgumentError(
                 f"--labels must be all or a count such as 100; got {shown(labels)}."
             )
-        options = {"labels": "all"}
-        if labels != "all":
-            options = {"labels": int(labels), "label_seed": label_seed}
+        options = (
+            {"labels": "all"} if count is None else {"labels": count, "label_seed": label_seed}
+        )
     if quadrants is not None:
         options["quadrants"] = quadrants
     return options

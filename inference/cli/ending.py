@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -82,6 +83,7 @@ class Commands(TyperGroup):
 
         There the library of linear algebra that torch brings ends the process.
         """
+        _refuse_empty(args)
         found = super().resolve_command(ctx, args)
         if found[0] in _COMPUTING:
             try:
@@ -98,20 +100,50 @@ class Commands(TyperGroup):
             code = super().main(*args, **settings)
             sys.stdout.flush()
         except OSError as error:
-            if not unwritten(error):
-                raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
-            complain(
-                "the standard output, or a file of the command, cannot be written: "
-                f"{error.strerror}; make room, and give the command again."
-            )
-            code = 1
+            code = _said(error)
         except Exception as error:
             # The classes of these errors have moved between releases; this method has not.
             message = getattr(error, "format_message", None)
             if message is None:
                 raise
-            hyperparameter = "extra argument" in message() and "=" in message()
-            complain(message() + ". Write --set KEY=VALUE." * hyperparameter)
+            said = message()
+            hyperparameter = "extra argument" in said and "=" in said
+            unknown = said.startswith("No such command")
+            complain(
+                said
+                + ". Write --set KEY=VALUE." * hyperparameter
+                + " `ppl-zoo --help` lists the commands." * unknown
+            )
             code = 2
         sys.exit(code or 0)
+
+
+def _refuse_empty(words: Sequence[str]) -> None:
+    """Refuse words without a letter, which as a path would be the current folder."""
+    options = [word for word in words if re.fullmatch(r"--[a-z-]+=", word)]
+    if options or "" in words:
+        what = f"{options[0][:-1]} is given no value" if options else "a word is empty"
+        complain(
+            f"{what}, as where a variable of the shell is not set; give it a value, or leave it "
+            "out. The current folder is a dot."
+        )
+        raise typer.Exit(2)
+
+
+def _said(error: OSError) -> int:
+    """The exit code of a command that the operating system stopped, after a sentence about it.
+
+    Raises:
+        OSError: if it is about no file.
+    """
+    if unwritten(error):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
+        complain(
+            "the standard output, or a file of the command, cannot be written: "
+            f"{error.strerror}; make room, and give the command again."
+        )
+        return 1
+    if error.filename is None or not error.strerror:
+        raise error
+    complain(f"{error.filename} cannot be used: {error.strerror}; choose another path.")
+    return 2

@@ -17,10 +17,11 @@ from inference.cli.data import (
     refuse_first,
 )
 from inference.cli.ending import interruptible
+from inference.cli.no_likelihood import in_words, other_figures
 from inference.cli.output import json_option, notes, say_json
 from inference.cli.tables import print_facts
 from inference.cli.text import answering, plain_warnings
-from inference.errors import ArgumentError
+from inference.errors import ArgumentError, ObjectiveError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +83,10 @@ def evaluate(
     ] = None,
     as_json: json_option = False,
 ) -> None:
-    """Score a run by the log-likelihood of held-out data, in nats per datum."""
+    """Score a run by the log-likelihood of held-out data, in nats per datum.
+
+    Where a pair has none, what else can be said of it is printed, and why.
+    """
     from inference.data.drawn_rows import drawn_rows, said_rows
     from inference.training.folder import RunFolder
 
@@ -110,8 +114,8 @@ def evaluate(
         fitted = load_run(run)
         begun = time.perf_counter()
         settings = {"num_chains": chains, "num_temperatures": temperatures}
-        found = _scored(
-            fitted.pair,
+        values, words, missing = _measured(
+            fitted,
             x,
             method,
             settings,
@@ -119,6 +123,7 @@ def evaluate(
             noise_scale=noise_scale,
             until=until,
             seed=seed,
+            grey=dataset.binarisation is None,
         )
         spent = time.perf_counter() - begun
     of_each = "" if every == 1 else f" (each {every}th of {len(arrays[0]):,})"
@@ -127,18 +132,47 @@ def evaluate(
         "engine": fitted.spec["pair"]["engine"],
         "data": str(dataset.data_id(split)),
         "rows": said_rows(rows, rows_seed, len(thinned[0])) + of_each,
-        "method": found.method,
     }
-    dimensions, grey = math.prod(x[0].shape[1:]), dataset.binarisation is None
     if as_json:
         drawn = {"count": len(x[0]), "rows_seed": None if rows is None else rows_seed}
-        say_json(facts | drawn | _in_numbers(found, dimensions, grey=grey) | {"seconds": spent})
+        say_json(facts | drawn | values | {"seconds": spent})
     else:
-        words = _in_words(found, dimensions, grey=grey)
         print_facts(facts | words | {"seconds": f"{spent:.1f}"})
+    if missing:
+        notes(as_json).print(f"No log-likelihood: {missing}", soft_wrap=True)
     if figures is not None:
         with answering(OSError):
             _save_figures(fitted, x, figures, seed, notes(as_json))
+
+
+def _measured(
+    run: Run,
+    x: tuple[Any, ...],
+    method: Literal["iw", "exact", "ais", "raise"] | None,
+    annealed: Mapping[str, int | None],
+    particles: int | None,
+    *,
+    noise_scale: float | None,
+    until: float | None,
+    seed: int,
+    grey: bool,
+) -> tuple[dict[str, Any], dict[str, str], str]:
+    """Figures as values and as words, and why the likelihood is not among them; empty if it is.
+
+    Raises:
+        ObjectiveError: if there is none, and an option asked for it in so many words.
+    """
+    rest = {"noise_scale": noise_scale, "until": until}
+    try:
+        found = _scored(run.pair, x, method, annealed, particles, seed=seed, **rest)
+    except ObjectiveError as error:
+        if any(option is not None for option in (method, *rest.values(), *annealed.values())):
+            raise
+        others = other_figures(run, x, particles=particles or 100, seed=seed)
+        return {"mean": None, "why": str(error), "others": others}, in_words(others), str(error)
+    dimensions, how = math.prod(x[0].shape[1:]), {"method": found.method}
+    words = how | _in_words(found, dimensions, grey=grey)
+    return how | _in_numbers(found, dimensions, grey=grey), words, ""
 
 
 def _scored(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -46,3 +49,25 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return str(value)
+
+
+def check_writable(*paths: Path | None) -> None:
+    """Fail as writing files at the end would, before time is spent on what is to be written.
+
+    Folders that are missing will be made.
+
+    Raises:
+        OSError: if one cannot be written.
+    """
+    for path in filter(None, paths):
+        folder = path.parent
+        while not folder.exists():
+            folder = folder.parent
+        refused = (
+            (path.is_dir(), errno.EISDIR),
+            (not folder.is_dir(), errno.ENOTDIR),
+            (not os.access(folder, os.W_OK | os.X_OK), errno.EACCES),
+        )
+        for found, number in refused:
+            if found:
+                raise OSError(number, os.strerror(number), str(path))

@@ -9,9 +9,9 @@ import typer
 from rich.table import Table
 
 from inference.cli.ending import interruptible
-from inference.cli.output import json_option, notes, say_json
+from inference.cli.output import check_writable, json_option, notes, say_json
 from inference.cli.tables import counted, fits, listing, print_rows
-from inference.cli.text import answering, console, plain_warnings
+from inference.cli.text import answering, console, did_you_mean, plain_warnings
 from inference.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -58,16 +58,18 @@ def reproduce_command(
     from ppl_models.datasets import load
 
     with answering():
-        known = read_rows(rows or FOLDER)
+        known = _some(read_rows(rows or FOLDER), rows)
         if name is None:
             _list(known, as_json=as_json)
             return
         row = _chosen(name, known)
+    where = results or (RESULTS if FOLDER.is_symlink() else out / "results.csv")
+    with answering(OSError):
+        check_writable(where)
 
     def make(data: Any, seed: int) -> Any:
         return pair_maker(f"row {row.name!r}", row.model, row.engine, row.options, data)(seed)
 
-    where = results or (RESULTS if FOLDER.is_symlink() else out / "results.csv")
     kept = interruptible(lambda: f"What was done is kept in {out}; the same command goes on there.")
     with answering(ValueError, TypeError, OSError), plain_warnings(), kept:
         module = find_place(row.model).module(row.engine)
@@ -135,10 +137,19 @@ def results_command(
         raise typer.Exit(1)
 
 
+def _some(known: dict[str, Row], folder: Path | None) -> dict[str, Row]:
+    if not known:
+        raise ArgumentError(
+            f"--rows {folder} holds no row, which is a file NAME.toml as in benchmarks/published."
+        )
+    return known
+
+
 def _chosen(name: str, known: dict[str, Row]) -> Row:
     if name not in known:
         raise ArgumentError(
-            f"there is no row {name!r}; `ppl-zoo reproduce` without a name lists all."
+            f"there is no row {name!r}; {did_you_mean(name, known)}`ppl-zoo reproduce` without a "
+            "name lists all."
         )
     return known[name]
 

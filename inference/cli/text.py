@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import errno
 import re
 import shlex
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from inference.errors import ArgumentError, ZooError
 # Nothing that a user or a spec contains is read as markup or as the name of an emoji.
 console = RoomyConsole(markup=False, emoji=False, highlight=False)
 _SECONDS_BETWEEN_LINES = 60.0
+_FEW = 3  # words to choose from
+_DIGITS = 18  # Python refuses to read thousands of them
 _errors = RoomyConsole(markup=False, emoji=False, highlight=False, stderr=True)
 
 _UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
@@ -44,8 +47,21 @@ def known_words(option: str, words: Sequence[str] | None, known: Sequence[str]) 
     """
     for word in words or ():
         if word not in known:
-            raise ArgumentError(f"{option} {word!r}: expected one of {', '.join(known)}.")
+            listed = ", ".join(repr(each) if "," in each else each for each in known)
+            raise ArgumentError(
+                f"{option} {word!r}: {did_you_mean(word, known)}expected one of {listed}."
+            )
     return list(words or known)
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """The known word that is nearest to one that is not known, as a question; empty if none is.
+
+    A few words speak for themselves.
+    """
+    by_small = {each.lower(): each for each in known} if len(known) > _FEW else {}
+    near = difflib.get_close_matches(word.lower(), by_small, n=1, cutoff=0.6)
+    return f"did you mean {by_small[near[0]]!r}? " if near else ""
 
 
 def whole_numbers(option: str, text: str) -> list[int]:
@@ -54,10 +70,15 @@ def whole_numbers(option: str, text: str) -> list[int]:
     Raises:
         ArgumentError: if one of them is not a positive whole number.
     """
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+    found = [whole_number(part.strip()) for part in text.split(",")]
+    if not all(found):
         raise ArgumentError(f"{option} {text!r}: expected positive whole numbers, as in 1,2,5.")
-    return [int(part) for part in parts]
+    return [number for number in found if number]
+
+
+def whole_number(text: str) -> int | None:
+    """The number that digits say; None if they say none, or one that nothing is counted by."""
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else None
 
 
 @contextlib.contextmanager

@@ -63,7 +63,7 @@ class BatchSource:
         self._opened: Iterator[Batch] | None = None
         self._under_way: Iterator[Batch] | None = None
         self._used_up = False
-        self._refused: DataError | None = None
+        self._refused: Exception | None = None  # what came in place of the next batch
 
     def first(self) -> Batch:
         """The first batch; of an iterator it is put back."""
@@ -133,6 +133,7 @@ class BatchSource:
             self.streams.restore(plain["began"])
 
     repeats = False
+    intact = True
 
     def suspects(self) -> list[Batch]:
         """The last batch."""
@@ -157,16 +158,21 @@ class BatchSource:
                     self.check(batch)
                     self._note(batch)
                     self._say_what_counts_by_batch(state.position)
-            except DataError as error:
+            except Exception as error:  # of the caller's own code, too
                 if not losses:
                     raise
                 self._refused = error  # after the losses before it have been accounted for
                 break
+            except BaseException:  # such as the end of the process, which cannot wait
+                self.intact = not losses
+                raise
             if batch is None:
                 self._end(state)
                 break
             self._last = batch
+            self.intact = False
             loss = trainer.run_batch(batch, state.step)
+            self.intact = True
             rows.append(batch.rows)
             # The whole that a subsample stands for is the same however many rows it has.
             losses.append(loss / (rows[-1] * trainer.data_scale(batch)))

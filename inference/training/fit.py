@@ -15,7 +15,7 @@ from inference.program.trainer import Settings
 from inference.training.arguments import check_arguments, check_judge
 from inference.training.resumption import open_run
 from inference.training.run import Run
-from inference.training.signals import interruptible
+from inference.training.signals import interruptible, raising_as_it_is
 from inference.training.spec import run_spec
 from inference.training.task import Task
 
@@ -171,8 +171,8 @@ def fit(
     )
     asked = budget, plain(patience), _report_every(settings), _ROWS_PER_VALIDATION
     task = Task(pair, name, objective, prepared, settings, spec, *asked)
-    with interruptible() as stop, open_run(out, spec, resume=resume) as (folder, checkpoint):
-        return task.train(folder, checkpoint, stop, checkpoint_seconds, show=progress)
+    with raising_as_it_is(), interruptible() as stop, open_run(out, spec, resume=resume) as kept:
+        return task.train(*kept, stop, checkpoint_seconds, show=progress)
 
 
 def _total_steps(

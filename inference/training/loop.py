@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.descriptions import raised
-from inference.errors import DataError, DivergenceError, RunFolderError, warn_user
+from inference.errors import DivergenceError, RunFolderError, warn_user
 from inference.program.trainer import Trainer
 from inference.training.checkpoints import Checkpoint
 from inference.training.folder import RunFolder
@@ -83,8 +83,9 @@ class Loop:
                 count = int(min(limit - state.step, pace.chunk()))
                 try:
                     taken = pace.time(lambda n=count: self.source.advance(self.trainer, state, n))
-                except DataError:
-                    self._save()
+                except BaseException:
+                    if self.source.intact:
+                        self._remember()
                     raise
                 state.seconds = before + time.monotonic() - begun
                 if len(taken.losses):

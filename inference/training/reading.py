@@ -29,8 +29,9 @@ def read_regular(
         ValueError: if it is something else, or larger.
         OSError: if it cannot be read.
     """
+    name = path.name or str(path)
     if path.is_symlink() and not links:
-        raise ValueError(f"{path.name} is a link, which a run never writes")
+        raise ValueError(f"{name} is a link, which a run never writes")
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
     if not links:
         flags |= getattr(os, "O_NOFOLLOW", 0)
@@ -38,11 +39,11 @@ def read_regular(
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):  # a folder could not be opened as a file
         os.close(descriptor)
-        raise ValueError(f"{path.name} is no regular file")
+        raise ValueError(f"{name} is no regular file")
     with os.fdopen(descriptor, "rb") as file:
         if found.st_size > at_most:
             size = f"{found.st_size / MEGABYTE:.0f} MB"
-            raise ValueError(f"{path.name} has {size}, where such files have at most "
+            raise ValueError(f"{name} has {size}, where such files have at most "
                              f"{at_most / MEGABYTE:.0f} MB")  # fmt: skip
         return file.read() if first is None else file.read(first)
 

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import FrozenInstanceError
 from types import FrameType
 from typing import Any
 
@@ -67,3 +68,18 @@ def interruptible() -> Iterator[Stop]:
         restore()
         if stop.number not in (None, signal.SIGINT):
             os.kill(os.getpid(), stop.number)
+
+
+class raising_as_it_is:  # noqa: N801
+    """Raise what the body raised also where that is a frozen dataclass.
+
+    The managers of contextlib within set its traceback, which fails; this one is no such manager.
+    """
+
+    def __enter__(self) -> None:
+        """Begin the body."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        """End it."""
+        if isinstance(error, FrozenInstanceError) and "'__traceback__'" in str(error):
+            raise error.__context__ or error from None

@@ -52,6 +52,11 @@ class Source(Protocol):
         ...
 
     @property
+    def intact(self) -> bool:
+        """Whether no step is under way, so that what is raised leaves a good state behind."""
+        ...
+
+    @property
     def repeats(self) -> bool:
         """Whether the trainer alone can take the same steps again."""
         ...
@@ -101,6 +106,7 @@ class ArraySource:
         return {}
 
     repeats = True
+    intact = False
 
     def suspects(self) -> list[Batch]:
         """The data, some batches of them."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from inference import load_run
+from inference import bound_parts, drawn_rows, load_run
 from inference.cli import app
 from inference.errors import ArgumentError
 from ppl_models.datasets import load
@@ -44,3 +45,27 @@ def test_annealed_scores_of_a_density_known_up_to_a_constant(tmp_path: Path) -> 
         found[method] = float(line.split("nats")[0].strip(" │").split()[-1])
     assert found["ais"] == pytest.approx(found["exact"], abs=0.05)
     assert found["raise"] == pytest.approx(found["exact"], abs=0.05)
+
+
+def test_a_run_without_a_likelihood_is_scored_by_what_there_is(tmp_path: Path) -> None:
+    """A point of a discrete latent has a bound and no likelihood; globals have neither."""
+    run = tmp_path / "points"
+    succeed("train", "vqvae", *SMALL, "--set", "hidden=4", "--out", run)
+    words = ["evaluate", run, "--rows", 8, "--particles", 5, "--json"]
+    found = json.loads(succeed(*words).partition("\n}")[0] + "}")
+    x = drawn_rows(load("digits").test, 8)
+    expected = bound_parts(load_run(run), x, num_particles=5).elbo.mean
+    assert found["mean"] is None
+    assert "one value of a discrete latent" in found["why"]
+    assert found["others"]["bound"]["mean"] == pytest.approx(expected, rel=1e-5)
+    assert {"mmd", "training_bound", "validation_bound"} <= found["others"].keys()
+    refused = CliRunner().invoke(app, [*map(str, words), "--method", "iw"])
+    assert refused.exit_code == 2
+
+    run = tmp_path / "globals"
+    small = ["--data", "ring", *SMALL[2:], "--set", "components=2"]
+    succeed("train", "bayesian_mixture", *small, "--out", run)
+    said = succeed("evaluate", run, "--rows", 8)
+    assert "No log-likelihood: log_likelihood scores one datum at a time" in said
+    assert "squared MMD of draws and rows" in said
+    assert "ELBO on these rows" not in said

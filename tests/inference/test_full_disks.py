@@ -15,6 +15,7 @@ from inference import RunFolderError, load_run
 from inference.cli import app
 from inference.comparison.cells import Cell, _keep, lost
 from inference.errors import ArgumentError
+from inference.estimators.certificate import record
 from inference.published.result import append, read_results
 from ppl_models.scaffold.files import write
 
@@ -60,6 +61,16 @@ def test_a_new_model_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_certificate_that_does_not_fit_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "certificate.md"
+    record.write(path, {record.NOISE: "noisy"}, 60)
+    before = path.read_text()
+    with room_for(len(before)), pytest.raises(OSError, match="File too large"):
+        record.write(path, {record.NOISE: "x" * 1000}, 60)
+    assert path.read_text() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_what_has_other_columns_is_no_file_of_results(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     for text in ("x", "x,y\n1,2\n", "row,model\n"):
@@ -75,6 +86,37 @@ def test_certify_asks_for_room_before_it_computes(option: str, tmp_path: Path) -
         answer = CliRunner().invoke(app, ["certify", "--draws", "1000", option, str(path)])
         assert answer.exit_code == 2
         assert f"{path} cannot be used: " in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["reproduce", "--rows", "n" * 300], "File name too long; choose another path."),
+        (["docs", "--clone", "n" * 300], "File name too long; choose another path."),
+        (["docs", "--out", ""], "a word is empty, as where a variable of the shell is not set"),
+        (["new", "mine", "--into="], "--into is given no value, as where a variable"),
+        (["data", "show", ""], "give it a value, or leave it out. The current folder is a dot."),
+        (["reproduce", "--rows", "."], "holds no row, which is a file NAME.toml"),
+        (["compare", "/"], "/ is no TOML: / is no regular file"),
+        (["reproduce", "bound-stl-mnist"], "did you mean 'bounds-stl-mnist'?"),
+        (["certify", "--case", "annealed, bernouli"], "did you mean 'annealed, Bernoulli'?"),
+        (["certify", "--objective", "x"], "Concrete, 'Concrete, hard', REBAR"),
+        (["train", "vae", "--labels", "9" * 5000], "--labels must be all or a count such as 100"),
+        (["certify", "--particles", "9" * 5000], "expected positive whole numbers, as in 1,2,5."),
+        (["report", "none", "--out", "."], ". cannot be used: Is a directory"),
+        (["report", "none", "--out", "/dev/null/x"], "cannot be used: Not a directory"),
+        (["reproduce", "bounds-stl-mnist", "--results", "/"], "/ cannot be used: Is a directory"),
+        (["lst"], "`ppl-zoo --help` lists the commands."),
+    ],
+)
+def test_what_a_command_cannot_use_is_a_sentence(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 2
+    assert said in " ".join(answer.stderr.split())
+    assert not list(tmp_path.iterdir())
 
 
 def test_paths_that_lead_nowhere_are_no_run_folders(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 from rows import ENGINES
@@ -73,3 +74,12 @@ def test_arguments() -> None:
         pyramid("pyro", image_shape=(8, 8, 1))
     with pytest.raises(ValueError, match="level must be from 1"):
         pyramid("pyro").level(4)
+
+
+def test_a_compiled_pyramid_does_not_stand_in_the_way_of_the_other_precision() -> None:
+    parts = pyramid("numpyro").shapes.parts
+    kept = jax.jit(parts).trace(X.astype(np.float32))  # alive, with what jax made of its indices
+    with jax.enable_x64(True):
+        found = jax.jit(parts)(X)
+    assert [part.shape for part in found] == [part.shape for part in kept.out_info]
+    assert {str(part.dtype) for part in found} == {"float64"}

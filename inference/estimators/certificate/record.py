@@ -6,8 +6,11 @@ A section that is measured again takes the place of the old one; the others stay
 from __future__ import annotations
 
 import datetime
+import re
 from importlib import metadata
 from pathlib import Path
+
+from inference.training.writing import write_whole
 
 TITLE = "# Certificate"
 OBJECTIVES = "Objectives on every kind of latent"
@@ -39,18 +42,51 @@ def columns_and_rows(section: str) -> tuple[list[str], list[str]]:
 
 
 def write(path: Path, found: dict[str, str], seconds: float) -> None:
-    """Put sections into a file, in place of those of the same title.
+    """Put sections into a file, in place of those of the same title; all else stays as it is.
 
     Args:
         path: the file; made if it is not there.
         found: title to text.
         seconds: how long all of them took to measure.
+
+    Raises:
+        OSError: if it cannot be read or written; it is then as it was.
     """
-    kept = sections(path.read_text()) if path.exists() else {}
+    device = path.exists() and not path.is_file()
+    there = path.read_bytes().decode() if path.exists() and not device else ""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in _MEASURED_WITH)
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     stamp = f"Measured on {today} in {seconds / 60:.0f} minutes with {versions}."
-    kept |= {title: f"{stamp}\n\n{text}" for title, text in found.items()}
-    ordered = [*(t for t in ORDER if t in kept), *(t for t in kept if t not in ORDER)]
-    body = "\n\n".join(f"## {title}\n\n{kept[title]}" for title in ordered)
-    path.write_text(f"{TITLE}\n\n{_INTRODUCTION}\n\n{body}\n")
+    parts = _parts(there if there.strip() else f"{TITLE}\n\n{_INTRODUCTION}\n")
+    for title in sorted(found, key=ORDER.index):
+        place, taken = _place(title, [_title(part) for part in parts])
+        if place and not parts[place - 1].endswith("\n\n"):
+            parts[place - 1] = f"{parts[place - 1].rstrip()}\n\n"
+        follows = "\n" * (place + taken < len(parts))
+        parts[place : place + taken] = [f"## {title}\n\n{stamp}\n\n{found[title]}\n{follows}"]
+    content = "".join(parts).encode()
+    if device:
+        path.write_bytes(content)
+    else:
+        write_whole(path.resolve(), content)  # a link stays one
+
+
+def _parts(text: str) -> list[str]:
+    """A file in pieces that begin at headings of the first two levels; the first may have none."""
+    return [part for part in re.split(r"(?m)^(?=##? )", text) if part]
+
+
+def _title(part: str) -> str:
+    """The title of a section of a certificate; empty if it is another part of the file."""
+    heading = part.partition("\n")[0].strip()
+    title = heading.removeprefix("## ")
+    return title if title in ORDER and heading != title else ""
+
+
+def _place(title: str, titles: list[str]) -> tuple[int, int]:
+    """Where a section goes among parts of these titles, and how many it takes the place of."""
+    if title in titles:
+        return titles.index(title), 1
+    own = [place for place, each in enumerate(titles) if each]
+    later = [p for p in own if ORDER.index(titles[p]) > ORDER.index(title)]
+    return (later[0] if later else own[-1] + 1 if own else len(titles)), 0

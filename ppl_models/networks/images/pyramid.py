@@ -43,13 +43,15 @@ class Pyramid:
         self.shapes = [
             (height * 2**level // factor, width * 2**level // factor) for level in range(levels)
         ]
-        self.parents: list[NDArray[np.int64]] = []
-        self.children: list[NDArray[np.int64]] = []
+        self.parents: list[NDArray[np.int32]] = []
+        self.children: list[NDArray[np.int32]] = []
         for height, width in self.shapes[1:]:
             row, column = np.divmod(np.arange(height * width), width)
             parents = row // 2 * (width // 2) + column // 2
-            self.parents.append(parents)
-            self.children.append(np.argsort(parents, kind="stable").reshape(-1, 4))
+            children = np.argsort(parents, kind="stable").reshape(-1, 4)
+            # Of 64 bits jax would make others, and take them for these in either precision.
+            self.parents.append(parents.astype(np.int32))
+            self.children.append(children.astype(np.int32))
 
     @property
     def sizes(self) -> list[int]:

@@ -286,3 +286,13 @@ def test_what_is_no_batch_is_not_blamed_on_the_pair(kind: str, ppca: Any) -> Non
     (wrong,) = (each for each in report.findings if each.outcome == "failed")
     assert wrong.check == "batch"
     assert re.search(words, wrong.message)
+
+
+def test_rectified_units_that_let_nothing_through_yet_are_no_mistake() -> None:
+    """At these first values none lets the entry before through where it is 1."""
+    pair = create(
+        "recurrent", engine="pyro", data_dim=1, length=3, hidden_dim=2, hidden=[3, 5], seed=428
+    )
+    x = np.zeros((5, 3, 1), np.float32)
+    x[1, 0] = x[3, 1] = x[3, 2] = 1.0
+    assert not check_pair(pair, x).failed

@@ -10,6 +10,8 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +128,15 @@ class SilentError(Exception):
         raise RuntimeError("it cannot say it")
 
 
-@pytest.mark.parametrize("error", [CurtError(), SilentError(), ValueError("x" * 10**7)])
+@dataclass(frozen=True)
+class FrozenError(Exception):
+    where: int = 0
+
+
+LAST_WORDS = [CurtError(), SilentError(), FrozenError(), ValueError("x" * 10**7)]
+
+
+@pytest.mark.parametrize("error", LAST_WORDS, ids=lambda e: type(e).__name__)
 def test_an_error_that_cannot_be_written_down_is_still_what_is_raised(
     error, engine, tmp_path, reports
 ):
@@ -143,6 +153,32 @@ def test_an_error_that_cannot_be_written_down_is_still_what_is_raised(
     assert caught.value is error
     kept = loaded(engine, path)
     assert (kept.step, kept.status) == (12, "failed")
+
+
+class Failing:
+    """Four batches an epoch, of which the third of a later epoch cannot be read."""
+
+    def __init__(self, error: BaseException, *, fails: bool) -> None:
+        self.fails, self.error, self.epochs = fails, error, 0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        self.epochs += 1
+        for number in range(4):
+            if number == 2 and self.epochs > 4 and self.fails:
+                raise self.error
+            yield binary(4, seed=number)
+
+
+@pytest.mark.parametrize(("error", "step"), [(OSError("gone"), 18), (SystemExit(3), 16)], ids=repr)
+def test_batches_that_fail_lose_no_step(error, step, engine, tmp_path, reports):
+    path = tmp_path / "run"
+    with pytest.raises(type(error)) as caught:
+        quick(bare(engine), Failing(error, fails=True), steps=20, out=path, checkpoint_seconds=1e9)
+    run: Any = caught.value
+    assert run.run.step == loaded(engine, path).step == step  # an error waits, an exit does not
+    whole = Failing(error, fails=False)
+    resumed = quick(bare(engine), whole, steps=20, out=path, resume=True)
+    assert_same_run(resumed, quick(bare(engine), whole, steps=20))
 
 
 @pytest.mark.parametrize("trouble", [errno.ENOSPC, errno.EACCES, errno.EROFS])

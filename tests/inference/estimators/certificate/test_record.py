@@ -49,6 +49,27 @@ def test_a_section_takes_the_place_of_its_elder(tmp_path: Path) -> None:
     assert found[record.NOISE].endswith("noisy")
 
 
+def test_what_stands_around_the_sections_stays(tmp_path: Path) -> None:
+    file, link = tmp_path / "notes.md", tmp_path / "link.md"
+    link.symlink_to(file)
+    before = "# Mine\n\nWords.\n\n## Setup\n\n```\n# a comment\n```\n\n\n"
+    after = "# More\n## Objectives of mine\nlast line without an end"
+    old = f"## {record.PROGRAMS}\n\nold\n\n### within\n"
+    file.write_bytes((before + old + after).encode())
+    record.write(link, {record.NOISE: "noisy", record.PROGRAMS: "p", record.BIAS: "b"}, 60)
+    text = file.read_text()
+    assert text.startswith(before + f"## {record.BIAS}\n\nMeasured")
+    assert text.endswith("\n\n" + after)
+    assert "old" not in text
+    assert link.is_symlink()
+    places = [text.index(f"## {title}\n") for title in (record.BIAS, record.PROGRAMS, record.NOISE)]
+    assert places == sorted(places)
+    file.write_bytes(b"\xff\xfe")
+    done = CliRunner().invoke(app, ["certify", "--draws", "1000", "--write", str(file)])
+    assert done.exit_code == 2
+    assert "the file holds no text" in done.output
+
+
 def test_the_command_writes_what_it_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def in_this_process(
         chosen: Sequence[Setting], draws: int, *, workers: int, report: Callable[[int], None]
