@@ -23,7 +23,7 @@ from inference.objectives.spelling import unusual
 from inference.program.batches import leading
 from inference.program.phases import Phase
 from inference.program.structure import NothingDrawnError
-from inference.program.surrogate import Surrogate
+from inference.program.surrogate import Surrogate, nothing_to_learn
 
 if TYPE_CHECKING:
     from inference.program.program import Program
@@ -180,12 +180,14 @@ class Objective(Surrogate):
         return getattr(self, "num_outer", 1) * getattr(self, "num_particles", 1)
 
     def check_draws(self, seen: Structure) -> None:
-        """`check`, and that all draws of a datum have the same sites.
+        """`check`, that there is something to learn, and all draws of a datum have the same sites.
 
         Raises:
             ObjectiveError: naming the site.
         """
         self.check(seen)
+        if not (self.uses_guide or seen.learns):
+            raise nothing_to_learn(self)
         seen.check_same_in_all_draws(self.draws_per_datum(seen))
         check_rows_apart(self, seen)
 
