@@ -47,7 +47,7 @@ def guide_draws(
         for start in range(0, num_draws, most):
             count = min(most, num_draws - start)
             draws = program.draw(count)
-            for site in structure.latents:
+            for site in (s for s in structure.latents if s.name in draws.values):
                 shape = (count, *site.batch_shape, *site.event_shape)
                 drawn = draws.values[site.name].reshape(shape)
                 latents.setdefault(site.name, []).append(drawn.cpu().numpy())
