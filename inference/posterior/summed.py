@@ -64,7 +64,8 @@ def with_left_out(
         return scored.log_p.astype(np.float64)
 
     log_p = np.stack([log_joint(state) for state in range(state_count(structure, sites))])
-    log_posterior = log_p - logsumexp(log_p, axis=0)  # (states, S, N)
+    total: Any = logsumexp(log_p, axis=0)
+    log_posterior = log_p - total  # (states, S, N)
     noise = np.random.default_rng(seed).gumbel(size=log_p.shape)
     chosen = (log_posterior + noise).argmax(0)  # (S, N)
     log_q = drawn.log_q + np.take_along_axis(log_posterior, chosen[None], 0)[0]

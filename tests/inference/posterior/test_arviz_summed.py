@@ -60,7 +60,7 @@ def test_without_a_guide_they_are_drawn_from_the_posterior(engine: str) -> None:
     means = 3 * VALUES["w"] * np.arange(2)[:, None] + np.arange(3)
     log_p = np.log([1 - chance, chance])[:, None, None] + np.log(SHARES)[:, None]
     log_p = log_p - 2 * (X - means[..., None]) ** 2 + norm.logpdf(0.0) + scale  # (2, 3, N)
-    evidence = logsumexp(log_p, axis=(0, 1))
+    evidence: Any = logsumexp(log_p, axis=(0, 1))
     np.testing.assert_allclose(
         found.sample_stats.log_weight.values, np.tile(evidence, (1, DRAWS, 1)), atol=1e-4
     )
@@ -75,7 +75,7 @@ def test_beside_the_guides_draws_they_are_drawn_given_these(engine: str) -> None
     z, k, c = (found.posterior[name].values[0] for name in ("z", "k", "c"))
     assert found.posterior.k.dims == ("chain", "draw", "data")
     each = log_joint(z.astype(float))  # (2, 3, S, N)
-    evidence = logsumexp(each, axis=(0, 1))
+    evidence: Any = logsumexp(each, axis=(0, 1))
     log_w = evidence + norm.logpdf(X, z, 0.5) - norm.logpdf(z, 0.8 * X, 0.6)
     np.testing.assert_allclose(found.sample_stats.log_weight.values[0], log_w, atol=1e-3)
     chances = np.exp(each - evidence)
