@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from inference.data.pair_arrays import is_of_the_zoo
 from inference.engines import load_engine
 from inference.objectives.relaxed_draws import check_follows
 from inference.objectives.rows_apart import looked_at
@@ -35,5 +36,7 @@ def ask_of_values(
     """
     if not rows:
         return
-    objective.require(looked_at(load_engine(engine), pair, rows, structure, [objective]))
+    whose = getattr(pair[0], "__self__", None)  # of a pair of the zoo, whose rows are independent
+    asked = whose if is_of_the_zoo(whose) else pair
+    objective.require(looked_at(load_engine(engine), asked, rows, structure, [objective]))
     check_follows(pair, engine, objective, structure, rows)
