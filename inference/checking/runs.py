@@ -16,8 +16,7 @@ from inference.data.pair_arrays import is_of_the_zoo, precision_of
 from inference.descriptions import has
 from inference.engines import engine_name, load_engine
 from inference.errors import ArgumentError, DataError, PairError
-from inference.objectives.rows_apart import looked_at
-from inference.objectives.validity import Validity, valid_for
+from inference.objectives.validity import Validity, valid_for, whole_look
 from inference.program.batches import Form, split
 from inference.program.containers import is_container
 from inference.program.instruments import Probe
@@ -127,7 +126,7 @@ class Runs:
     def validity(self) -> Validity:
         """Which objectives train the pair, and why the others do not."""
         backend = load_engine(self.engine)
-        return valid_for(looked_at(backend, self.pair, self.batch, self.structure))
+        return valid_for(whole_look(backend, self.pair, self.batch, self.structure))
 
     def packs(self, name: str) -> bool:
         """Whether the guide computes a latent of a draw of all its entries, outside of the plates.

@@ -23,7 +23,7 @@ from inference.objectives.spelling import unusual
 from inference.program.batches import leading
 from inference.program.phases import Phase
 from inference.program.structure import NothingDrawnError
-from inference.program.surrogate import Surrogate
+from inference.program.surrogate import Surrogate, nothing_to_learn
 
 if TYPE_CHECKING:
     from inference.program.program import Program
@@ -74,6 +74,7 @@ class Objective(Surrogate):
     multi_sample_guide: ClassVar[bool] = False  # read by numpyro.infer.SVI
     constant_cancels: ClassVar[bool] = False
     nests: ClassVar[bool] = False
+    asks_of_values: ClassVar[bool] = True  # not of what looks at a pair itself
     scores_rows: ClassVar[bool] = True
     relaxes: ClassVar[Literal["", "inside", "everywhere"]] = ""
     unit: str = "nats per datum"
@@ -95,8 +96,7 @@ class Objective(Surrogate):
     def surrogate(self, program: Program) -> Any:
         """The scalar to maximise, in nats summed over the data.
 
-        Its value is the bound that the objective reports; its gradient is the estimator's.
-        Terms that have a gradient alone are zero in value.
+        Its value is the bound to report, its gradient the estimator's.
         """
 
     def check(self, structure: Structure) -> None:
@@ -180,12 +180,14 @@ class Objective(Surrogate):
         return getattr(self, "num_outer", 1) * getattr(self, "num_particles", 1)
 
     def check_draws(self, seen: Structure) -> None:
-        """`check`, and that all draws of a datum have the same sites.
+        """`check`, that there is something to learn, and all draws of a datum have the same sites.
 
         Raises:
             ObjectiveError: naming the site.
         """
         self.check(seen)
+        if not (self.uses_guide or seen.learns):
+            raise nothing_to_learn(self)
         seen.check_same_in_all_draws(self.draws_per_datum(seen))
         check_rows_apart(self, seen)
 
@@ -223,13 +225,17 @@ class Objective(Surrogate):
             return str(error)
         return None
 
+    def ask_of_values(self, engine: str, pair: Any, rows: Any, structure: Structure) -> None:
+        """Refuse what only values tell: see `inference.objectives.values_asked`."""
+        if self.asks_of_values:
+            from inference.objectives.values_asked import ask_of_values  # which has objectives
+
+            ask_of_values(self, engine, pair, rows, structure)
+
     def perturbation(
         self, latents: Sequence[str], random: np.random.Generator
     ) -> dict[str, NDArray[Any]]:
-        """Values for what the objective owns beside some latents, away from where it starts.
-
-        The mean gradient is to be right under these too: a baseline of zero would hide nothing.
-        """
+        """Values for what the objective owns, under which the mean gradient is to be right too."""
         del latents, random
         return {}
 
@@ -238,8 +244,7 @@ class Objective(Surrogate):
 
             SVI(*objective.attach(pair.model, pair.guide), optim, loss=objective)
 
-        Only objectives with parameters or state of their own need it, such as `NVIL`; for others,
-        and in `pyro.infer.SVI`, it changes nothing.
+        Only objectives with parameters or state of their own need it, such as `NVIL`.
         """
         model = leading(model, self.keeps)
         if not self.owns:

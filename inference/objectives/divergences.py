@@ -28,7 +28,9 @@ class TailAdaptive(Objective):
     where the rank of a draw is its place among the K of the same datum, 1 for the largest weight,
     so that heavy-tailed weights cannot dominate. (Pyro's `TraceTailAdaptive_ELBO` takes the order
     for the rank.) The model's gradient is that of `IWAE(K)`, as is the value; the guide descends an
-    f-divergence that depends on itself, so there is no one function whose gradient this is.
+    f-divergence that depends on itself, so there is no one function whose gradient this is. A draw
+    that a mask leaves out is none of the guide's but of what it is fitted to: it learns as the
+    model does.
 
     Args:
         num_particles: K, at least 2.
@@ -69,7 +71,7 @@ class ChiSquare(Objective):
 
     with both expectations from the same K draws: consistent, and biased at finite K. Such a guide
     covers the posterior. The model ascends the bound of `IWAE(K)`, which is also the value: an
-    upper bound is nothing to maximise.
+    upper bound is nothing to maximise. A draw that a mask leaves out learns as the model does.
 
     Args:
         num_particles: K, at least 2.

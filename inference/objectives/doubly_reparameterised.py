@@ -66,6 +66,7 @@ class DReG(Objective):
 
     Both are unbiased for the gradient of `IWAE(K)`, the value is the same bound, and the guide's
     signal-to-noise ratio does not fall with K as that of `IWAE` does. With K = 1 it is `STL(1)`.
+    Of data of which a mask leaves out a draw after one that counts, the gradient is `IWAE`'s.
 
     Args:
         num_particles: K, the number of draws per datum.
@@ -91,5 +92,7 @@ class DReG(Objective):
             weights = normalised_weights(program, log_w)
             return weights, weights**2
 
-        log_w, term = program.weighted(self.num_particles, weigh, through_draws_only=True)
+        log_w, term = program.weighted(
+            self.num_particles, weigh, through_draws_only=True, exact=True
+        )
         return program.total(program.logmeanexp(log_w) + term.sum(0))

@@ -59,11 +59,11 @@ class Enumerated(Objective):
         """sum_b q(b) log w_b, (states, N) to (N,), summed over the data."""
         structure, ops = program.structure, program.ops
         proposed, summed = self._sites(structure)
-        states = _grid(structure, proposed)
-        count = _count(structure, proposed)
+        states = state_grid(structure, proposed)
+        count = state_count(structure, proposed)
         if not structure.proposals:
-            everything = _values(program, _grid(structure, summed))
-            repeats = _count(structure, summed)
+            everything = _values(program, state_grid(structure, summed))
+            repeats = state_count(structure, summed)
             log_p = program.draw(repeats, values=everything).log_p  # (states, N)
             return program.total(program.logmeanexp(log_p) + math.log(repeats))
         draws = program.draw(count, values=_values(program, states))
@@ -73,7 +73,7 @@ class Enumerated(Objective):
             log_q_discrete = sum(structure.gather(scores[site.name]) for site in proposed)
         inner = draws.log_w  # (states, N)
         if summed:
-            more, repeats = _grid(structure, summed), _count(structure, summed)
+            more, repeats = state_grid(structure, summed), state_count(structure, summed)
             outer, within = np.divmod(np.arange(count * repeats), repeats)
             values = {site.name: draws.values[site.name][outer] for site in structure.proposals}
             values |= _values(program, {name: value[within] for name, value in more.items()})
@@ -117,7 +117,7 @@ class Enumerated(Objective):
             raise ObjectiveError(
                 f"{self!r} is for discrete latents, and the model has none. Use ELBO()."
             )
-        states = _count(structure, proposed) * _count(structure, summed)
+        states = state_count(structure, proposed) * state_count(structure, summed)
         if states > _MOST_STATES:
             names = ", ".join(repr(site.name) for site in (*proposed, *summed))
             raise ObjectiveError(
@@ -132,7 +132,7 @@ class Enumerated(Objective):
     def draws_per_datum(self, structure: Structure) -> int:
         """One draw for each joint state."""
         proposed, summed = self._sites(structure)
-        return _count(structure, proposed) * _count(structure, summed)
+        return state_count(structure, proposed) * state_count(structure, summed)
 
     def _sites(self, structure: Structure) -> tuple[list[Site], list[Site]]:
         """The discrete sites of the guide, and those of the model alone."""
@@ -172,11 +172,12 @@ def _elements(structure: Structure, site: Site) -> int:
     return math.prod(site.batch_shape) // shared * event
 
 
-def _count(structure: Structure, sites: list[Site]) -> int:
+def state_count(structure: Structure, sites: list[Site]) -> int:
+    """How many joint states the discrete sites of a datum have."""
     return math.prod(site.cardinality ** _elements(structure, site) for site in sites)
 
 
-def _grid(structure: Structure, sites: list[Site]) -> dict[str, NDArray[Any]]:
+def state_grid(structure: Structure, sites: list[Site]) -> dict[str, NDArray[Any]]:
     """Every joint state of the sites, (states, *batch, *event) each; the same for all data."""
     sizes = [site.cardinality for site in sites for _ in range(_elements(structure, site))]
     indices = np.stack(np.unravel_index(np.arange(math.prod(sizes)), sizes or (1,)), -1)

@@ -127,6 +127,11 @@ class MMD(Objective):
 
     def surrogate(self, program: Program) -> Any:
         """-MMD^2, or -MMD, times the number of data."""
+        if self.unbiased and len(program.data[0]) < 2:
+            raise ObjectiveError(
+                f"{self!r} compares each row with the others of its batch, and this batch has one "
+                "row; use a larger batch_size, or unbiased=False."
+            )
         return self._value(program, unbiased=self.unbiased)
 
     def bound(self, program: Program) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from inference.data.call import named_apart
@@ -14,6 +14,7 @@ from inference.objectives.registry import refusals
 from inference.objectives.rows_apart import looked_at
 from inference.pairs import as_pair, called_with, explaining, fitted
 from inference.program.batches import Form
+from inference.program.engine import Engine
 from inference.program.structure import Structure
 
 
@@ -86,7 +87,26 @@ def valid_objectives(pair: Any, *batch: Any, engine: str | None = None, **named:
             raise
         said = "No batch was given: pass some rows of data, as in valid_objectives(pair, x[:10])."
         raise PairError(f"{error} {said}") from error
-    return valid_for(looked_at(given.backend, given.pair, given.arrays, seen))
+    return valid_for(whole_look(given.backend, given.pair, given.arrays, seen))
+
+
+def whole_look(backend: Engine, pair: Any, rows: Any, structure: Structure) -> Structure:
+    """The structure with all that any objective asks and a plain look does not tell.
+
+    Args:
+        backend: the engine.
+        pair: the pair.
+        rows: data to look at it on.
+        structure: its sites and plates on them.
+    """
+    found = looked_at(backend, pair, rows, structure)
+    if not structure.can_draw:
+        return found  # only what learns by the model's draws does without the guide
+    try:
+        groups = backend.parameter_groups(backend.snapshot(pair, rows, 0), rows)
+    except Exception:  # whatever it is, who trains the pair meets it next
+        return found
+    return found if {*groups.values()} - {"guide"} else replace(found, learns=False)
 
 
 def valid_for(structure: Structure) -> Validity:

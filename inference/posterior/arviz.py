@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.errors import warn_user
 from inference.posterior.arviz_library import Draws, as_dataset, as_groups
-from inference.program.posterior_scores import ScoredDraws
+from inference.program.posterior_scores import FOLLOWS, ScoredDraws
 from inference.program.sites import Site
 from inference.program.structure import Structure
 
@@ -48,6 +49,11 @@ def inference_data(
         "sample_stats": dict(sample_stats or {}),
     }
     group_dims: dict[str, dict[str, list[str]]] = {"sample_stats": {}}
+    left_out = frozenset[str]() if scored is None else scored.following
+    if left_out:
+        warn_user(
+            f"draws of data at {', '.join(map(repr, sorted(left_out)))} are left out, as {FOLLOWS}."
+        )
     if scored is not None:
         made = {name: grouped(value, chains) for name, value in scored.computed.items()}
         groups["posterior"] = {**made, **posterior}
@@ -59,7 +65,7 @@ def inference_data(
             structure, scored, chains
         )
         groups["posterior_predictive"] = {
-            n: grouped(v, chains) for n, v in scored.predictive.items()
+            n: grouped(v, chains) for n, v in scored.predictive.items() if n not in left_out
         }
         groups["observed_data"] = scored.observed
     if log_weight is not None:
@@ -69,7 +75,8 @@ def inference_data(
         group_dims["sample_stats"]["log_weight"] = [_named(plate.name) for plate in shared]
     if prior is not None:
         for name, part in zip(("prior", "prior_predictive"), prior, strict=True):
-            groups[name] = {site: value[None] for site, value in part.items()}
+            kept = ((site, value) for site, value in part.items() if site not in left_out)
+            groups[name] = {site: value[None] for site, value in kept}
     return as_groups(
         {
             group: as_dataset(

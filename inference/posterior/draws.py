@@ -15,6 +15,7 @@ from inference.descriptions import describe_pair, shown, versions
 from inference.errors import ArgumentError, PairError
 from inference.pairs import explaining, fitted_on
 from inference.posterior.arviz import inference_data
+from inference.posterior.summed import left_to_sums, with_left_out
 from inference.program.posterior_scores import check_whole, propose_nothing
 from inference.program.structure import Structure
 
@@ -33,7 +34,8 @@ def to_arviz(
 ) -> InferenceData:
     """What a fitted pair says about data, as an `arviz.InferenceData`.
 
-    With S draws z ~ q(z | x) of the guide's, as one chain:
+    With S draws z ~ q(z | x) of the guide's, as one chain, and of discrete latents that it leaves
+    out, as `Enumerated` lets it, from their posterior given z:
 
         posterior               the latents, (1, S, *plates, *event), and what the model computes
                                 from them in `deterministic` statements
@@ -80,7 +82,7 @@ def to_arviz(
     seeds = [int(s) for s in np.random.SeedSequence(seed).generate_state(3)]
 
     def check(structure: Structure) -> None:
-        structure.check_match()
+        structure.check_match(summed=[site.name for site in left_to_sums(structure)])
         structure.check_observed()
         check_whole(structure, "to_arviz")
         check_support(structure, arrays, "x")
@@ -88,6 +90,8 @@ def to_arviz(
     drawn = explaining(
         lambda rows: backend.guide_draws(pair, check, rows, num_draws, seeds[0]), arrays
     )
+    structure = backend.structure(pair, arrays)
+    drawn = with_left_out(backend, pair, arrays, structure, drawn, num_draws, seeds[0])
     try:
         scored = backend.score_draws(pair, arrays, drawn.latents, num_draws, seeds[1])
         prior, prior_predictive = backend.prior_draws(pair, arrays, num_draws, seeds[2])
@@ -98,7 +102,7 @@ def to_arviz(
             "such as a series without its duration=; give it that, or a sample()."
         ) from error
     return inference_data(
-        backend.structure(pair, arrays),
+        structure,
         {site: value[None] for site, value in drawn.latents.items()},
         scored,
         log_weight=scored.log_p - drawn.log_q,

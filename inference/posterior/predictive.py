@@ -17,7 +17,7 @@ from inference.errors import ArgumentError, DataError, ObjectiveError
 from inference.likelihood.conditions import check_scored
 from inference.pairs import explaining
 from inference.posterior.chunks import passed, understood
-from inference.program.posterior_scores import check_whole
+from inference.program.posterior_scores import FOLLOWS, check_whole
 
 Statistic = Callable[[NDArray[Any]], ArrayLike]
 
@@ -129,6 +129,10 @@ def predictive_check(
             latents = backend.guide_draws(pair, passed, arrays, count, int(seeds[0])).latents
             found = backend.score_draws(pair, arrays, latents, count, int(seeds[1]))
             data = found.predictive[name]
+        else:
+            found = backend.score_draws(pair, arrays, {}, 1, int(seeds[1]))
+        if name in found.following:
+            raise ObjectiveError(f"predictive_check draws data at {name!r}, but {FOLLOWS}.")
         posterior += [_statistic(statistic, one, observed.shape) for one in _like(data, arrays)]
     return PredictiveCheck(observed, np.stack(posterior), np.stack(prior))
 

@@ -121,12 +121,18 @@ class Program(OfEnergies, Protocol):
         weigh: Callable[[Any], tuple[Any, Any]],
         *,
         through_draws_only: bool,
+        exact: bool = False,
     ) -> tuple[Any, Any]:
         """log w of K draws, without gradient, and a term with weighted gradients; both (K, N).
 
         The term has the value zero. Its gradient is a_k grad log p(x, z_k) for the model and
         b_k grad log w(z_k) for the guide, where (a, b) = weigh(log w). With `through_draws_only`
         the guide's part is taken through the draws alone, as if log q had no parameters.
+
+        A draw that a mask leaves out is none of the weights': its law is a part of what they are
+        weights of, and its parameters have the gradient of the model's. What counted draws before
+        it change by it is then weighed by a, too, and not by b. Where that matters, `exact` takes
+        a_k grad log w(z_k) of such data, with that of log q.
         """
         ...
 

@@ -80,6 +80,10 @@ class Surrogate(ABC):
         """Refuse a pair that the objective does not fit; the structure as it looks at it."""
         ...
 
+    def ask_of_values(self, engine: str, pair: Any, rows: Any, structure: Structure) -> None:
+        """Refuse what only values tell of a pair."""
+        del engine, pair, rows, structure
+
     @abstractmethod
     def check_beside(self, array: NDArray[Any], name: str = "data") -> None:
         """Refuse an array that the objective looks at and the pair is not given."""

@@ -12,6 +12,7 @@ from inference.data.training_data import TrainingData
 from inference.engines import load_engine
 from inference.errors import PairError, warn_user
 from inference.objectives import Objective
+from inference.objectives.relaxed_draws import check_follows
 from inference.objectives.rows_apart import looked_at
 from inference.pairs import explaining
 from inference.program.batches import Batch
@@ -19,7 +20,6 @@ from inference.program.structure import Structure
 from inference.program.trainer import Settings, Trainer
 from inference.training.batch_source import BatchSource
 from inference.training.global_latents import check_wholes, counted
-from inference.training.relaxed_draws import check_follows
 from inference.training.row_order import warn_of_cut_rows
 from inference.training.sources import ArraySource
 
@@ -47,7 +47,8 @@ def begin(
     asked = (objective, settings.judge)
     structure = _inspected(pair, engine, trainer, asked, first)
     _require(objective, structure)
-    check_follows(pair, engine, objective, structure, first)
+    if first.form.plain:
+        check_follows(pair, engine, objective, structure, first.arrays)
     if settings.judge is not None:
         settings.judge.require(structure)
     if isinstance(source, BatchSource):

@@ -22,12 +22,15 @@ class Frames:
     Attributes:
         structure: the sites and plates.
         outside: the scale that stays outside of the weights, as a site has it; the last run's.
+        nil: where it was zero and could be no divisor: there what has that scale counts nothing,
+            and all else as much as its own scale says; None of a plain number.
         counted: by site that is drawn for a part of the rows, for which; the last run's.
     """
 
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
         self.outside: Any = 1.0
+        self.nil: Any = None
         self.counted: dict[str, Any] = {}
 
     def note_scale(self, model_trace: Trace) -> Array | None:
@@ -40,7 +43,10 @@ class Frames:
         self.counted = {n: discrete.mask_of(sites[n]["fn"]) for n in drawn_in_part(sites)}
         weighing = (site for n, site in samples(model_trace) if n in self.structure.unscaled)
         site = next(weighing, None)
-        self.outside = self.structure.scale if site is None else scale_of(site)
+        self.outside, self.nil = self.structure.scale if site is None else scale_of(site), None
+        if isinstance(self.outside, jax.Array):
+            self.nil = self.outside == 0
+            self.outside = jnp.where(self.nil, 1.0, self.outside)
         if jnp.ndim(self.outside) == 0:
             return self.outside if isinstance(self.outside, jax.Array) else None
         framed = self.structure.framed(jnp.asarray(self.outside))
@@ -96,7 +102,7 @@ class Frames:
         if site["name"] in self.counted:
             log_prob = jnp.where(self.counted[site["name"]], log_prob, 0.0)
         if site["name"] in self.structure.unscaled:
-            return log_prob
+            return log_prob if self.nil is None else jnp.where(self.nil, 0.0, log_prob)
         scale = _ratio(scale_of(site), self.outside)
         return log_prob if isinstance(scale, (int, float)) and scale == 1 else scale * log_prob
 

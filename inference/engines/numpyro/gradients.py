@@ -19,7 +19,7 @@ from inference.engines.numpyro.compilation import Compiled
 from inference.engines.numpyro.keys import reseeded
 from inference.engines.numpyro.pairs import StoredPair, parts
 from inference.engines.numpyro.parameters import flatten, nested, public_names
-from inference.engines.numpyro.svi import attach
+from inference.engines.numpyro.svi import asked, attach
 from inference.engines.numpyro.traces import parameters_in, traces
 from inference.program.moments import GradientMoments, welford
 from inference.program.program import OWNED
@@ -71,7 +71,8 @@ def gradients(
         return jax.value_and_grad(loss_of)(params, key)
 
     keys = random.split(random.PRNGKey(seed + 1), repeats)
-    losses, grads = Compiled(lambda keys: lax.map(each, keys))(keys)
+    with asked():  # what it estimates is to be measured
+        losses, grads = Compiled(lambda keys: lax.map(each, keys))(keys)
     named = public_names(flatten(grads))
     arrays = {name: grad.astype(np.float64) for name, grad in named.items()}
     return arrays, np.asarray(losses, dtype=np.float64)

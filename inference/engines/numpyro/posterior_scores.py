@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -16,7 +16,12 @@ from inference.engines.numpyro.inspection import inspect
 from inference.engines.numpyro.pairs import StoredPair, evaluating, parts
 from inference.engines.numpyro.program import NumPyroProgram
 from inference.engines.numpyro.traces import Run, run
-from inference.program.posterior_scores import GuideDraws, ScoredDraws, propose_nothing
+from inference.program.posterior_scores import (
+    GuideDraws,
+    ScoredDraws,
+    following_their_data,
+    propose_nothing,
+)
 from inference.program.structure import Structure, can_draw
 
 Rows = tuple[Any, ...]
@@ -91,10 +96,20 @@ def score_draws(
     with evaluating(pair), numpyro.validation_enabled(False):
         found = jax.device_get(mapped(keys, dict(latents)))
         sites = run(model, keys[0], rows, params=values).sites
+
+        def densities(given: Sequence[Any]) -> dict[str, Array]:
+            held = {name: value[-1] for name, value in latents.items()}
+            again = run(model, keys[0], tuple(given), params=values, values=held).sites
+            return {n: again[n]["fn"].log_prob(sites[n]["value"]) for n in names}
+
+        drawn = {name: jnp.asarray(value[-1]) for name, value in found["predictive"].items()}
+        following = frozenset[str]()
+        if not can_draw(model):
+            following = following_their_data(structure, rows, drawn, densities)
     observed = {
         name: jnp.broadcast_to(sites[name]["value"], sites[name]["fn"].shape()) for name in names
     }
-    return ScoredDraws(**found, observed=jax.device_get(observed))
+    return ScoredDraws(**found, observed=jax.device_get(observed), following=following)
 
 
 def prior_draws(

@@ -28,7 +28,7 @@ from inference.engines.numpyro.optimisers import optimiser_of
 from inference.engines.numpyro.pairs import parts
 from inference.engines.numpyro.parameters import check_learns
 from inference.engines.numpyro.sketch import is_traced, only
-from inference.engines.numpyro.svi import attach
+from inference.engines.numpyro.svi import asked, attach
 from inference.engines.numpyro.validation import Validation
 from inference.engines.thread_lock import ALONE
 from inference.errors import ArgumentError
@@ -83,7 +83,12 @@ class Trainer(Validation):
     def running(self) -> Iterator[None]:
         """Put new arrays on the trainer's device; leave out checks of data that were checked."""
         # NumPyro's own check would also turn a warning about grey pixels into a loss of infinity.
-        with ALONE, jax.default_device(self.device), numpyro.validation_enabled(False):
+        with (
+            ALONE,
+            asked(),
+            jax.default_device(self.device),
+            numpyro.validation_enabled(False),
+        ):
             yield
 
     def inspect(self, batch: Batch | tuple[Any, ...]) -> Structure:

@@ -14,6 +14,7 @@ from inference.engines.numpyro.handlers import Steer
 from inference.engines.numpyro.ops import Ops
 from inference.engines.numpyro.passes import Passes
 from inference.engines.numpyro.traces import samples, traces
+from inference.program.masked_draws import left_out_later
 from inference.program.program import split_weights
 
 
@@ -26,6 +27,7 @@ class Weights(Passes):
         weigh: Callable[[Array], tuple[Array, Array]],
         *,
         through_draws_only: bool,
+        exact: bool = False,
     ) -> tuple[Array, Array]:
         """See `inference.program.program.Program.weighted`.
 
@@ -44,7 +46,12 @@ class Weights(Passes):
         model_weight, factor = split_weights(*weights, Ops)
         values = {site.name: result["values"][site.name] for site in self.structure.proposals}
         masks = result["masks"] if through_draws_only else {}
+        late = self._left_out_later(masks, values) if exact else None
+        if late is not None:
+            factor = jnp.where(late, 1.0, factor)
         log_p, log_q_through = jax.vmap(self._scores_of_leaves)(keys, values, factor, masks)
+        if late is not None:
+            log_q_through = jnp.where(late, log_q, log_q_through)
         if through_draws_only:
             term = _weighed(model_weight, log_p - log_q_through)
         else:
@@ -52,12 +59,21 @@ class Weights(Passes):
         term = jnp.where(jnp.isinf(lax.stop_gradient(term)), 0.0, term)
         return log_w, term - lax.stop_gradient(term)
 
+    def _left_out_later(self, masks: dict[str, Array], values: dict[str, Array]) -> Array | None:
+        """See `left_out_later`."""
+        if not masks or len(self.structure.proposals) < 2:
+            return None
+        whole = {n: jnp.broadcast_to(mask, values[n].shape) for n, mask in masks.items()}
+        counted = {n: part.astype(jnp.float32) for n, part in self.frames.padded(whole).items()}
+        return left_out_later(self.structure, counted)
+
     def _scores_of_leaves(
         self, key: Array, values: dict[str, Array], factor: Array, masks: dict[str, Array]
     ) -> tuple[Array, Array]:
         """log p and log q at copies of a draw; the guide's parameters have no gradient.
 
-        A draw that is masked is in no weight by its log q, and keeps the gradient that it has.
+        A draw that is masked is in no weight by its log q, and keeps the gradient that it has. To
+        the densities of draws that follow from it, it is what a parameter is.
         """
         sites = {site.name: site for site in self.structure.proposals}
         scaled = {
@@ -71,6 +87,13 @@ class Weights(Passes):
         pair = self.model, self.guide, self.args, self.kwargs
         both = traces(key, params, *pair, steer, held)
         self.frames.note_scale(both[1])
+        if masks and len(values) > 1:
+            own = {
+                n: jnp.where(mask, scaled[n], lax.stop_gradient(values[n]))
+                for n, mask in masks.items()
+            }
+            steer = functools.partial(Steer, values=scaled | own)
+            both = traces(key, params, *pair, steer, held)[0], both[1]
         log_q, log_p = (
             sum_of(self.frames.log_prob(site) for _, site in samples(each)) for each in both
         )

@@ -25,12 +25,15 @@ class Frames:
     Attributes:
         structure: the sites and plates.
         outside: the scale that stays outside of the weights; the last run's.
+        nil: where it was zero and could be no divisor: there what has that scale counts nothing,
+            and all else as much as its own scale says; None of a plain number.
         counted: by site that is drawn for a part of the rows, for which; the last run's.
     """
 
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
         self.outside: Any = structure.scale
+        self.nil: Tensor | None = None
         self.counted: dict[str, Any] = {}
         self._shared = structure.shared_plates
 
@@ -48,6 +51,7 @@ class Frames:
         self.counted = {name: model[name]["mask"] for name in drawn_in_part(model)}
         sites = itertools.chain(model.items(), guide.items())
         weighing = [(n, site["scale"]) for n, site in sites if n in self.structure.unscaled]
+        self.nil = None
         if not weighing:
             self.outside = self.structure.scale
             return
@@ -60,6 +64,9 @@ class Frames:
                     "batch. Fit the batches in which all sites of a datum have one scale on their "
                     "own."
                 )
+        if isinstance(self.outside, Tensor):
+            self.nil = self.outside == 0
+            self.outside = torch.where(self.nil, 1.0, self.outside)
 
     def total(self, per_datum: Tensor) -> Tensor:
         """Sum (N,) over the data, times what scales a datum."""
@@ -125,6 +132,8 @@ class Frames:
             scale, outside = site["scale"], self.outside
             if isinstance(outside, Tensor) or outside != 1:
                 scale = scale / outside
+        elif self.nil is not None:
+            log_prob = torch.where(self.nil, 0.0, log_prob)
         if site["name"] in self.counted:
             log_prob = scale_and_mask(log_prob, 1.0, self.counted[site["name"]])
         if site["mask"] is not None or not (isinstance(scale, (int, float)) and scale == 1):

@@ -17,6 +17,7 @@ from pyro.infer import elbo as upstream
 from inference.engines.pyro.copies import isolate
 from inference.engines.pyro.evaluation import repeatable, tensors
 from inference.engines.pyro.inspection import inspect
+from inference.engines.pyro.memory import memory_of
 from inference.engines.pyro.pairs import StoredPair, parts
 from inference.engines.pyro.parameters import drop_owned, set_values, stored_values, unconstrained
 from inference.engines.pyro.program import PyroProgram
@@ -56,6 +57,7 @@ def gradients(
     losses = []
     with stored.scope(), torch.random.fork_rng(), pyro.validation_enabled(False):
         seed_all(seed)
+        memory_of(objective).asked = True  # what it estimates is to be measured
         _loss(objective, stored, args, theirs=theirs)  # brings all parameters into being
         start = stored_values(stored, owned=True)
         for name, value in (values or {}).items():
@@ -166,6 +168,7 @@ def gradient_moments(
         seed: seed of the draws.
     """
     loss_of: Any = copy.copy(objective)  # which owns nothing yet
+    memory_of(loss_of).asked = True
     args = tensors(pair, batch)
     means, squares, losses, seconds = [], [], [], []
     with pair.scope(), torch.random.fork_rng(), pyro.validation_enabled(False):

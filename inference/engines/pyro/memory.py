@@ -52,10 +52,14 @@ class Memory:
         owners: the pairs beside which it owns something, each with a number; programs need not be
             hashable.
         looks: the last ones, the newest first.
+        asked: whether nothing is to be asked of values: `fit` has done so, or a noise is measured.
+        asked_of: the last pair of which it was.
     """
 
     owners: list[tuple[Any, int]] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
+    asked: bool = False
+    asked_of: tuple[Any, Any] | None = None
 
     def owner(self, model: Callable[..., Any], guide: Callable[..., Any]) -> int:
         """A number for what the objective owns beside one pair."""
@@ -70,6 +74,7 @@ class Memory:
         """Forget what is owned beside a pair, so that the pair can be freed."""
         model, guide = whole(model), whole(guide)
         self.owners[:] = [entry for entry in self.owners if entry[0] != (model, guide)]
+        self.asked = False
 
     def look(self, key: Any) -> Look | None:
         """The look that holds for a batch; None if there is none."""
@@ -97,7 +102,7 @@ def share(objective: Any, turns: Iterable[Any]) -> None:
     """Let copies of an objective, one for each of its phases, own the same things."""
     for turn in turns:
         if turn is not objective:
-            _kept(turn, Memory(memory_of(objective).owners))
+            _kept(turn, Memory(memory_of(objective).owners, asked=memory_of(objective).asked))
 
 
 def _kept(objective: Any, memory: Memory) -> Memory:

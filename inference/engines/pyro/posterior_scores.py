@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,12 @@ from inference.engines.pyro.pairs import parts
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.traces import Run, run, whole_value
-from inference.program.posterior_scores import GuideDraws, ScoredDraws, propose_nothing
+from inference.program.posterior_scores import (
+    GuideDraws,
+    ScoredDraws,
+    following_their_data,
+    propose_nothing,
+)
 from inference.program.structure import Structure, can_draw
 
 Rows = tuple[Any, ...]
@@ -47,7 +52,7 @@ def guide_draws(
         for start in range(0, num_draws, most):
             count = min(most, num_draws - start)
             draws = program.draw(count)
-            for site in structure.latents:
+            for site in (s for s in structure.latents if s.name in draws.values):
                 shape = (count, *site.batch_shape, *site.event_shape)
                 drawn = draws.values[site.name].reshape(shape)
                 latents.setdefault(site.name, []).append(drawn.cpu().numpy())
@@ -71,7 +76,8 @@ def score_draws(
     """
     model, args = parts(pair)[0], tensors(pair, batch)
     given = dict(zip(latents, tensors(pair, tuple(latents.values())), strict=True))
-    each, scored = [], {}
+    each, scored = [], dict[str, Any]()
+    values, made = dict[str, torch.Tensor](), dict[str, Any]()
     with repeatable(pair, rng_seed):
         structure = inspect(model, propose_nothing, args, {})
         hidden = structure.training_only
@@ -89,12 +95,23 @@ def score_draws(
                     "log_p": {"": draws.likelihood_weight(hidden)[0]},
                 }
             )
+        following = frozenset[str]()
+        if not can_draw(model):
+
+            def densities(rows: Sequence[Any]) -> dict[str, NDArray[Any]]:
+                sites = run(model, tuple(rows), values=values).sites
+                laws = ((name, sites[name]["fn"]) for name in scored)
+                return {n: fn.log_prob(scored[n]["value"]).cpu().numpy() for n, fn in laws}
+
+            drawn = {name: made[name]["value"] for name in scored}
+            following = following_their_data(structure, args, drawn, densities)
     return ScoredDraws(
         log_likelihood=_stacked([one["log_likelihood"] for one in each]),
         predictive=_stacked([one["predictive"] for one in each]),
         observed={name: whole_value(site).cpu().numpy() for name, site in scored.items()},
         computed=_stacked([one["computed"] for one in each]),
         log_p=_stacked([one["log_p"] for one in each])[""],
+        following=following,
     )
 
 

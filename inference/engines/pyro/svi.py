@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from pyro import poutine
 from torch import Tensor
 
-from inference.engines.pyro.inspection import look, shapes_of, with_parents
-from inference.engines.pyro.isolation import Kept, forget
+from inference.engines.pyro.inspection import inspect, look, shapes_of, with_parents
+from inference.engines.pyro.isolation import Kept, forget, random_states
 from inference.engines.pyro.memory import Look, memory_of
 from inference.engines.pyro.particles import vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.traces import proposing
+from inference.errors import ObjectiveError
 from inference.program.batches import leading
 from inference.program.program import OtherSitesError
 from inference.program.structure import Structure
@@ -28,7 +30,32 @@ def loss(
 ) -> Tensor:
     """The negative surrogate of an objective, for `pyro.infer.SVI`."""
     scalar = partial(scalar_of, objective)
+    memory = memory_of(objective)
+    if not (memory.asked or memory.asked_of == (model, guide)):
+        _ask_of_values(objective, model, guide, args, kwargs)
+        memory.asked_of = model, guide
     return -_of_this_draw(scalar, objective, model, guide, args, kwargs)
+
+
+def _ask_of_values(
+    objective: Any,
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> None:
+    """Ask what only values tell, once, of arrays by position; whoever traces sees nothing of it."""
+    if kwargs or objective.keeps or not all(isinstance(arg, Tensor) for arg in args):
+        return
+    try:
+        with poutine.block(), random_states():
+            rows = tuple(arg.detach().cpu().numpy() for arg in args)
+            found = inspect(model, guide, args, {})
+            objective.ask_of_values("pyro", (model, guide), rows, found)
+    except ObjectiveError:
+        raise
+    except Exception:  # whatever it is, the step meets it next, or does without
+        return
 
 
 def bound(

@@ -60,7 +60,6 @@ class Trainer:
             )
         self.device = find_device(settings.device)
         self.pair = isolate(pair, self.device)
-        # Kept: a method is a new object whenever it is asked for, and losses remember by identity.
         kept = getattr(objective, "keeps", 0)
         self.functions = leading(self.pair.model, kept), leading(self.pair.guide, kept)
         self.own = parts(self.pair.wrapped)
@@ -77,6 +76,7 @@ class Trainer:
         phases = getattr(objective, "phases", ())
         self.turns = [self.objective.during(each.name) for each in phases] or [self.objective]
         self.follows = [each.trains == PAIR for each in phases] or [True]
+        memory_of(self.objective).asked = True  # by `fit`, of the first batch
         share(self.objective, self.turns)
 
     @contextlib.contextmanager

@@ -15,6 +15,7 @@ from inference.engines.pyro import discrete
 from inference.engines.pyro.handlers import Steer
 from inference.engines.pyro.ops import Ops
 from inference.engines.pyro.passes import Passes
+from inference.program.masked_draws import left_out_later
 from inference.program.program import split_weights
 from inference.program.sites import Site
 from inference.program.structure import Structure
@@ -29,6 +30,7 @@ class Weights(Passes):
         weigh: Callable[[Tensor], tuple[Tensor, Tensor]],
         *,
         through_draws_only: bool,
+        exact: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """See `inference.program.program.Program.weighted`.
 
@@ -42,10 +44,15 @@ class Weights(Passes):
             self._scores_of_leaves(start, count, cell, again=through_draws_only)
             for (start, count), cell in zip(passes, cells, strict=True)
         ]
-        log_p, log_q, log_q_through = (torch.cat(parts) for parts in zip(*scores, strict=True))
+        log_p, log_q, log_q_through, late = (
+            torch.cat(parts) for parts in zip(*scores, strict=True)
+        )
         log_w = (log_p - log_q).detach()
         weights = weigh(log_w)
         model_weight, factor = split_weights(weights[0].detach(), weights[1].detach(), Ops)
+        if exact:
+            factor = torch.where(late, 1.0, factor)
+            log_q_through = torch.where(late, log_q, log_q_through)
         for (start, count), cell in zip(passes, cells, strict=True):
             _Filled.apply(factor[start : start + count], cell)
         if through_draws_only:
@@ -57,8 +64,11 @@ class Weights(Passes):
 
     def _scores_of_leaves(
         self, first: int, num_particles: int, cell: _Cell, *, again: bool
-    ) -> tuple[Any, Any, Any]:
-        """log p at copies of the draws, log q at the draws, and log q at the copies (`again`)."""
+    ) -> tuple[Any, Any, Any, Any]:
+        """log p at copies of the draws, log q at the draws, and log q at the copies (`again`).
+
+        Then for which data a draw is masked that comes after one that counts.
+        """
         log_prob = self.frames.log_prob
         plain = Steer(values=self.rows)
         guide_sites = self.guide_sites_of(first, num_particles, plain, again=False)
@@ -68,16 +78,23 @@ class Weights(Passes):
             name: scaled(site["value"], cell, self.structure.guide[name], False)
             for name, site in proposed.items()
         }
+        # To the densities of draws that follow from it, a masked draw is what a parameter is.
+        of_guide, counted = dict(copies), dict[str, Any]()
         for name, site in proposed.items() if again else ():  # no weight has log q of a masked draw
             if (scored := discrete.scored_entries(site)) is not None:
-                copies[name] = torch.where(scored, copies[name], site["value"])
+                value = site["value"]
+                of_guide[name] = torch.where(scored, copies[name], value.detach())
+                copies[name] = torch.where(scored, copies[name], value)
+                counted[name] = self.frames.padded(name, scored.to(value.dtype).expand_as(value))
         steer = Steer(values=self.rows | copies)
         model_sites = self.model_sites(num_particles, steer)
         self.frames.note_scale(model_sites, guide_sites)
-        log_p = sum(map(log_prob, model_sites.values()))
+        log_p: Any = sum(map(log_prob, model_sites.values()))
         log_q = sum(map(log_prob, guide_sites.values()))
+        late = left_out_later(self.structure, counted) if counted else None
+        late = torch.zeros_like(log_p, dtype=torch.bool) if late is None else late
         if not again:
-            return log_p, log_q, log_q
+            return log_p, log_q, log_q, late
         if len(proposed) == 1:
             (name, site), *_ = proposed.items()
             direct = log_prob({**site, "value": site["value"].detach()})
@@ -85,10 +102,10 @@ class Weights(Passes):
         else:
             with _frozen():
                 sites = self.guide_sites_of(
-                    first, num_particles, Steer(values=self.rows | copies), again=True
+                    first, num_particles, Steer(values=self.rows | of_guide), again=True
                 )
             through = sum(map(log_prob, sites.values()))
-        return log_p, log_q, through
+        return log_p, log_q, through, late
 
 
 class _Cell:

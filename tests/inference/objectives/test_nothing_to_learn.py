@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from inference import fit
+import numpy as np
+import pytest
+from plated import Words
+
+from inference import fit, valid_objectives
 from inference.errors import ObjectiveError
 from ppl_models import create
 from ppl_models.datasets import load
@@ -17,6 +21,38 @@ def test_it_is_refused_and_elbo_is_named(engine: str, objective: str) -> None:
     with pytest.raises(ObjectiveError, match=r"nothing to learn.*Use ELBO\(\)"):
         fit(pair, load("eight_schools"), objective=objective, steps=3, progress=False)
     assert fit(pair, load("eight_schools"), objective="elbo", steps=3, progress=False).step == 3
+
+
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+@pytest.mark.parametrize("name", ["random_effects", "bayesian_regression"])
+def test_it_is_not_offered(engine: str, name: str) -> None:
+    pair = create(name, engine=engine)
+    asked = valid_objectives(pair, *(np.repeat(each, 4, axis=0) for each in pair.example()))
+    assert "ELBO" in asked.valid
+    assert not {"MMD", "Adversarial"} & {*asked.valid}
+    assert "nothing to learn" in asked.refused["MMD"]
+
+
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+def test_a_model_of_ones_own_with_one_parameter_is_offered_it(engine: str) -> None:
+    words = Words(engine)
+
+    def model(x: Any = None, *, size: int = 1) -> Any:
+        (w,) = words.params("w")
+        with words.plate("data", size if x is None else len(x)):
+            words.sample("x", words.dist.Normal(w, 1.0), obs=x)
+        return w + 0 * words.array(np.zeros(size if x is None else len(x)))
+
+    asked = valid_objectives((model, lambda x: None), np.ones(4, np.float32), engine=engine)
+    assert "MMD" in asked.valid
+
+
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+def test_one_row_has_nothing_to_be_compared_with(engine: str) -> None:
+    pair = create("mlp_generator", engine=engine, data_dim=2, likelihood="gaussian")
+    data = load("grid").train[:3]
+    with pytest.raises(ObjectiveError, match=r"one row; use a larger batch_size"):
+        fit(pair, data, objective="mmd", batch_size=1, steps=3, progress=False)
 
 
 @pytest.mark.parametrize("engine", ["pyro", "numpyro"])

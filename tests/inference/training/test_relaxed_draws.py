@@ -14,7 +14,7 @@ from inference import fit
 from inference.engines import ENGINES, load_engine
 from inference.errors import ObjectiveError
 from inference.objectives import REBAR, Concrete, DisARM
-from inference.training.relaxed_draws import _jumps
+from inference.objectives.relaxed_draws import _jumps
 
 X = np.array([0.3, -1.0, 0.8], dtype=np.float32)
 Law = Callable[[Any, Any, Any], Any]

@@ -15,9 +15,8 @@ import numpy as np
 
 from inference.engines import load_engine
 from inference.errors import ObjectiveError
-from inference.objectives import Objective
+from inference.objectives._objective import Objective
 from inference.objectives.requirements import BERNOULLI_OR_ONE_HOT
-from inference.program.batches import Batch
 from inference.program.engine import Engine, Rows
 from inference.program.program import Program, Relaxation
 from inference.program.structure import Structure
@@ -40,6 +39,7 @@ class _Jumps(Objective):
     """
 
     needs = (BERNOULLI_OR_ONE_HOT,)
+    asks_of_values = False
 
     def __init__(self, site: str, *, ends: bool, span: tuple[float, float] = (0, 1)) -> None:
         self.site, self.ends, self.span = site, ends, span
@@ -102,7 +102,7 @@ def _jumps(backend: Engine, pair: Any, rows: Rows, site: str, *, ends: bool) -> 
 
 
 def check_follows(
-    pair: Any, engine: str, objective: Any, structure: Structure, first: Batch
+    pair: Any, engine: str, objective: Any, structure: Structure, arrays: Rows
 ) -> None:
     """Check that the model's density has no jump that an objective's relaxed draws cross.
 
@@ -111,15 +111,15 @@ def check_follows(
         engine: whose it is.
         objective: the objective; any other loss is none that relaxes.
         structure: the pair's sites.
-        first: the first batch.
+        arrays: the first batch.
 
     Raises:
         ObjectiveError: naming the draw, and what would do.
     """
     relaxes = getattr(objective, "relaxes", "")
-    if not relaxes or not first.form.plain:
+    if not relaxes or not arrays:
         return
-    backend, rows = load_engine(engine), _some_rows(first.arrays)
+    backend, rows = load_engine(engine), _some_rows(arrays)
     for site in structure.proposals:
         if site.reparameterised:
             continue
