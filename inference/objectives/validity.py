@@ -100,8 +100,10 @@ def whole_look(backend: Engine, pair: Any, rows: Any, structure: Structure) -> S
         structure: its sites and plates on them.
     """
     found = looked_at(backend, pair, rows, structure)
-    if not structure.can_draw:
-        return found  # only what learns by the model's draws does without the guide
+    if not (structure.can_draw and structure.observed):
+        # Only what learns by the model's draws does without the guide. Of a generator without a
+        # likelihood no density has the parameters.
+        return found
     try:
         groups = backend.parameter_groups(backend.snapshot(pair, rows, 0), rows)
     except Exception:  # whatever it is, who trains the pair meets it next

@@ -61,6 +61,8 @@ class Weights(Passes):
 
     def _left_out_later(self, masks: dict[str, Array], values: dict[str, Array]) -> Array | None:
         """See `left_out_later`."""
+        # Of rows that an obs_mask= takes from a site nothing follows.
+        masks = {name: mask for name, mask in masks.items() if name not in self.frames.counted}
         if not masks or len(self.structure.proposals) < 2:
             return None
         whole = {n: jnp.broadcast_to(mask, values[n].shape) for n, mask in masks.items()}

@@ -91,6 +91,8 @@ class Weights(Passes):
         self.frames.note_scale(model_sites, guide_sites)
         log_p: Any = sum(map(log_prob, model_sites.values()))
         log_q = sum(map(log_prob, guide_sites.values()))
+        # Of rows that an obs_mask= takes from a site nothing follows.
+        counted = {name: part for name, part in counted.items() if name not in self.frames.counted}
         late = left_out_later(self.structure, counted) if counted else None
         late = torch.zeros_like(log_p, dtype=torch.bool) if late is None else late
         if not again:
