@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inference.cli.ending import interruptible
-from inference.cli.output import json_option, notes, say_json
+from inference.cli.output import check_writable, json_option, notes, say_json
 from inference.cli.text import answering, console, known_words, progress_bar, whole_numbers
 from inference.errors import ArgumentError
 
@@ -116,6 +116,7 @@ def _check_files(out: Path | None, write: Path | None) -> None:
             path.unlink()
     try:
         if write is not None and write.is_file():
+            check_writable(write.resolve())  # another file takes its place
             write.read_bytes().decode()
     except UnicodeDecodeError as error:
         raise ArgumentError(

@@ -74,7 +74,6 @@ class Objective(Surrogate):
     multi_sample_guide: ClassVar[bool] = False  # read by numpyro.infer.SVI
     constant_cancels: ClassVar[bool] = False
     nests: ClassVar[bool] = False
-    asks_of_values: ClassVar[bool] = True  # not of what looks at a pair itself
     scores_rows: ClassVar[bool] = True
     relaxes: ClassVar[Literal["", "inside", "everywhere"]] = ""
     unit: str = "nats per datum"
@@ -96,7 +95,8 @@ class Objective(Surrogate):
     def surrogate(self, program: Program) -> Any:
         """The scalar to maximise, in nats summed over the data.
 
-        Its value is the bound to report, its gradient the estimator's.
+        Its value is the bound that the objective reports, its gradient the estimator's. Terms that
+        have a gradient alone are zero in value.
         """
 
     def check(self, structure: Structure) -> None:
@@ -227,15 +227,14 @@ class Objective(Surrogate):
 
     def ask_of_values(self, engine: str, pair: Any, rows: Any, structure: Structure) -> None:
         """Refuse what only values tell: see `inference.objectives.values_asked`."""
-        if self.asks_of_values:
-            from inference.objectives.values_asked import ask_of_values  # which has objectives
+        from inference.objectives.values_asked import ask_of_values  # which has objectives
 
-            ask_of_values(self, engine, pair, rows, structure)
+        ask_of_values(self, engine, pair, rows, structure)
 
     def perturbation(
         self, latents: Sequence[str], random: np.random.Generator
     ) -> dict[str, NDArray[Any]]:
-        """Values for what the objective owns, under which the mean gradient is to be right too."""
+        """Values of what it owns, away from where it starts: a zero baseline would hide nothing."""
         del latents, random
         return {}
 
@@ -244,7 +243,8 @@ class Objective(Surrogate):
 
             SVI(*objective.attach(pair.model, pair.guide), optim, loss=objective)
 
-        Only objectives with parameters or state of their own need it, such as `NVIL`.
+        Only objectives with parameters or state of their own need it, such as `NVIL`; for others,
+        and in `pyro.infer.SVI`, it changes nothing.
         """
         model = leading(model, self.keeps)
         if not self.owns:

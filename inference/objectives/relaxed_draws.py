@@ -20,6 +20,7 @@ from inference.objectives.requirements import BERNOULLI_OR_ONE_HOT
 from inference.program.engine import Engine, Rows
 from inference.program.program import Program, Relaxation
 from inference.program.structure import Structure
+from inference.program.surrogate import Surrogate
 
 _POINTS = 129  # on the way
 _CLOSER = 2  # times that a step which no slope explains is looked into: a steep slope is no jump
@@ -39,7 +40,7 @@ class _Jumps(Objective):
     """
 
     needs = (BERNOULLI_OR_ONE_HOT,)
-    asks_of_values = False
+    ask_of_values = Surrogate.ask_of_values  # nothing: it looks at a pair itself
 
     def __init__(self, site: str, *, ends: bool, span: tuple[float, float] = (0, 1)) -> None:
         self.site, self.ends, self.span = site, ends, span

@@ -60,7 +60,7 @@ class Trainer:
             )
         self.device = find_device(settings.device)
         self.pair = isolate(pair, self.device)
-        kept = getattr(objective, "keeps", 0)
+        kept = getattr(objective, "keeps", 0)  # methods are made anew, and losses know identities
         self.functions = leading(self.pair.model, kept), leading(self.pair.guide, kept)
         self.own = parts(self.pair.wrapped)
         self.networks: dict[str, torch.nn.Module] = {}
