@@ -9,14 +9,6 @@ WORKERS ?= $(shell $(PYTHON) -c "import os; print(max(2, min(4, os.cpu_count() o
 # A worker takes the files that lie together, and those of another only when it has no more: tests of
 # one file share what is compiled, and what is trained once for several of them.
 SPREAD := -n $(WORKERS) --dist worksteal
-# One thread a worker, which else would fight for cores; compile quickly, as programs run once (the
-# fusion emitters double the time); and keep what was compiled for the other worker, and for the next
-# time.
-XLA_QUICK := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \
-	--xla_cpu_parallel_codegen_split_count=1
-FRUGAL := OMP_NUM_THREADS=1 XLA_FLAGS="$(XLA_QUICK)" \
-	JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.venv/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
-	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
 .PHONY: demo test lint benchmark certify scoreboard notebooks clean
 
@@ -24,7 +16,7 @@ demo: .venv/.ready
 	$(BIN)/ppl-zoo demo
 
 test: .venv/.ready lint
-	$(FRUGAL) $(BIN)/pytest $(SPREAD) --durations=40
+	$(BIN)/pytest $(SPREAD) --durations=40
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

@@ -9,6 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from exact_operations import compute_by_numpy
+
+# Before jax and torch are imported, here and in what tests start: a worker keeps to one thread, as
+# threads would fight for its core; programs run once, so they are compiled quickly (the fusion
+# emitters double the time, and of where an operation stands in the source nobody reads); and what
+# was compiled is kept for the other worker, and for the next time.
+_FRUGAL = {
+    "OMP_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
+    "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
+    "JAX_INCLUDE_FULL_TRACEBACKS_IN_LOCATIONS": "0",
+    "JAX_TRACEBACK_IN_LOCATIONS_LIMIT": "0",
+    "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parents[1] / ".venv" / "jax"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+for _name, _value in _FRUGAL.items():
+    os.environ.setdefault(_name, _value)
 
 _PROGRAMS = 200  # that share a context; what a context has seen it keeps
 _MOST = 3 * 2**30  # bytes; some thousand tests leave as many compiled programs behind
@@ -67,6 +85,7 @@ def _lower_in_one_context() -> None:
 def pytest_collection_finish() -> None:
     """Leave what is imported and collected out of every garbage collection, and have fewer."""
     _lower_in_one_context()
+    compute_by_numpy()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,24 +26,6 @@ X = (RANDOM.random((24, 6)) < 0.4).astype(np.float32)
 Y = RANDOM.integers(0, 3, 24)
 SMALL: Any = {"data_dim": 6, "latent_dim": 2, "hidden": (5, 4)}
 NORMED: Any = {**SMALL, "hidden": (5,), "normalise": "batch", "classes": 3}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compile_quickly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Without optimisation, and once for the runs that are alike."""
-    settings = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("jax")),
-        "jax_persistent_cache_min_compile_time_secs": 0,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-    }
-    before = {name: getattr(jax.config, name) for name in settings}
-    for name, value in settings.items():
-        jax.config.update(name, value)
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def averages(pair: Any) -> dict[str, np.ndarray]:

@@ -15,7 +15,6 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
-from compiling import quick_compilation
 from numpyro import handlers
 from numpyro.infer import SVI, Trace_ELBO
 from numpyro.infer.autoguide import AutoGuideList, AutoIAFNormal, AutoNormal
@@ -31,12 +30,6 @@ GROUP = np.arange(12) % 3
 X = np.random.default_rng(0).normal(size=12).astype(np.float32)
 STANDING = Adam(0.0)
 Flow = partial(AutoIAFNormal, hidden_dims=[5], num_flows=1)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compile_quickly(tmp_path_factory):
-    with quick_compilation(tmp_path_factory):
-        yield
 
 
 def model(group, x):

@@ -137,13 +137,6 @@ def test_two_particle_bound_is_that_of_quadrature(engine: str) -> None:
     assert abs(exact - lg.elbo(values, x)) > 60 * error  # the test can tell the two apart
 
 
-@pytest.fixture
-def quick_compilation():
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 DISCRETE = examples_for("bernoulli")
 PATHWISE = [
     each
@@ -158,7 +151,6 @@ PATHWISE = [
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.usefixtures("quick_compilation")
 def test_objectives_train_in_upstream_svi(engine: str, program: str, objective: Objective) -> None:
     row = ROWS["vae"]
     if program == "vae":
@@ -268,7 +260,6 @@ def test_where_two_formulas_are_one(one: Objective, other: Objective) -> None:
     ("one", "other"), [(DReG(1), STL(1)), (PIWAE(1, 3), IWAE(3))], ids=["DReG", "PIWAE"]
 )
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.usefixtures("quick_compilation")
 def test_where_two_weightings_are_one(engine: str, one: Objective, other: Objective) -> None:
     assert_same_value(engine, "reparameterised", one, other)
     assert_same_gradients(engine, "reparameterised", one, other)
@@ -289,7 +280,6 @@ def test_where_two_weightings_are_one(engine: str, one: Objective, other: Object
     ids=lambda o: "-" if o is None else describe_objective(o).replace("num_", ""),
 )
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.usefixtures("quick_compilation")
 def test_the_model_learns_by_the_bound_that_is_reported(
     engine: str, one: Objective, model: Objective, guide: Objective | None
 ) -> None:
@@ -311,7 +301,6 @@ def test_what_learns_the_elbo_reports_it(objective: Objective) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.usefixtures("quick_compilation")
 def test_both_phases_are_the_mean_of_the_two(engine: str) -> None:
     both, wake, sleep = (
         under_one_seed(engine, "bernoulli", describe_objective(RWS(3, phase)))[0]
@@ -323,7 +312,6 @@ def test_both_phases_are_the_mean_of_the_two(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.usefixtures("quick_compilation")
 def test_enumeration_is_exact(engine: str) -> None:
     """And has no noise; what the guide leaves out is summed in the model."""
     values, x = tb.parameters(), tb.data(20)

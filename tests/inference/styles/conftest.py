@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pyro
 import pytest
-from compiling import quick_compilation
 
 from inference.training.loop import Loop
 
@@ -31,12 +30,6 @@ def losses(monkeypatch):
 
     monkeypatch.setattr(Loop, "_account", noting)
     return found
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compile_quickly(tmp_path_factory):
-    with quick_compilation(tmp_path_factory):
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,13 +3,6 @@ from __future__ import annotations
 import importlib
 
 import pytest
-from compiling import quick_compilation
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compile_quickly(tmp_path_factory):
-    with quick_compilation(tmp_path_factory):
-        yield
 
 
 @pytest.fixture(params=["pyro", "numpyro"])

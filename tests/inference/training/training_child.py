@@ -22,10 +22,6 @@ def main(engine: str, folder: str, learning: str) -> None:
     fitting._STEPS_BETWEEN_REPORTS = 1
     loop._Pace.chunk = lambda self: 4
     Progress.advance = lambda self, step, loss: time.sleep(0.002)
-    if engine == "numpyro":
-        import jax
-
-        jax.config.update("jax_disable_most_optimizations", True)
     Path(folder).with_suffix(".begun").touch()
     learnt(learning, engine, steps=ENDLESS, out=folder, resume=True, checkpoint_seconds=0.0)
 
