@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -121,6 +122,8 @@ def batches_of(iterable: Iterable[Any], pair: Any, engine: str | None = None) ->
     Raises:
         DataError: if a batch holds arrays that the pair cannot score.
     """
+    if isinstance(iterable, io.IOBase):
+        raise DataError("data is an open file, not what is in it; pass its rows as an array.")
     real = precision_of(pair, engine)
     for item in iterable:
         batch = batch_from(pair, item, real)

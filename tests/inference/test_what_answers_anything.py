@@ -16,6 +16,7 @@ from rich.table import Table
 from inference import (
     ArgumentError,
     DataError,
+    DivergenceError,
     ZooError,
     check_pair,
     fit,
@@ -103,6 +104,24 @@ def test_steps_beyond_single_precision_are_refused() -> None:
     ):
         with pytest.raises(ArgumentError, match="learning_rate must be at most 1e"):
             ask()
+
+
+def test_whole_numbers_beyond_64_bits_are_numbers() -> None:
+    for found in (
+        fit(pair, X, steps=1, clip_norm=10**30, progress=False) for pair in (PAIR, SIBLING)
+    ):
+        assert np.isfinite(found.history["loss"]).all()
+    with pytest.raises(DivergenceError):
+        fit(SIBLING, X, steps=3, learning_rate=10**30, progress=False)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_file_is_no_data(closed: bool) -> None:
+    file = io.StringIO("1 2\n")
+    if closed:
+        file.close()
+    with pytest.raises(DataError, match="data is an open file, not what is in it"):
+        fit(PAIR, file, steps=1, progress=False)  # pyright: ignore[reportArgumentType]
 
 
 def schedules() -> dict[str, tuple[Any, dict[str, Any], str]]:
