@@ -253,5 +253,8 @@ def named_apart(
     if len(given) == 1 and isinstance(given[0], dict) and given[0] and not named:
         signature = model_signature(pair)
         if signature is not None and set(given[0]) <= set(signature.parameters):
+            names = list(signature.parameters)[: len(given[0])]
+            if is_of_the_zoo(pair) and set(names) == set(given[0]):  # its guide may not name them
+                return tuple(given[0][name] for name in names), {}
             return (), dict(given[0])
     return given, named
