@@ -90,9 +90,8 @@ def same_scale(context: Context) -> Iterator[Mistake]:
         if not np.isclose(run.scale, other.scale):
             yield Mistake(
                 f"log p of {name!r} is scaled by {run.scale:.4g} and log q by "
-                f"{other.scale:.4g}, so "
-                "that their difference is no divergence; use the same scale= and the same "
-                "subsample_size= in both.",
+                f"{other.scale:.4g}, so that their difference is no divergence; use the same "
+                "scale= and the same subsample_size= in both.",
                 name,
                 other.line,
             )
