@@ -254,7 +254,9 @@ def called(name: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> 
 
 
 def _in_plain_numbers(name: str, value: Any) -> Any:
-    """A real number of a kind that neither framework knows, such as a fraction, as a float.
+    """A real number of a kind that a framework does not know, such as a fraction, as a float.
+
+    So is a whole number beyond 64 bits.
 
     Raises:
         ArgumentError: if it is too large for single precision, or nearer to zero than that holds.
@@ -269,6 +271,8 @@ def _in_plain_numbers(name: str, value: Any) -> Any:
             f"{name} must be at most {_LARGEST:.3g} in size, the largest number in single "
             f"precision, got {float(value):.3g}."
         )
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return float(value)
     return value if isinstance(value, (int, float, np.generic)) else float(value)
 
 

@@ -130,3 +130,11 @@ def bound_rises_with_particles(context: Context) -> Iterator[Mistake]:
             "accept any leading dimensions, so reshape with x.shape[:-1], and reduce over "
             "negative dims only."
         )
+
+
+@check(needs=("runs-together", "guide-proposes-all"))
+def particles_at_once(context: Context) -> Iterator[Mistake]:
+    """All particles go through the pair at once."""
+    found = context.probe.obstacle(context.structure)
+    if found is not None:
+        yield Mistake(str(found), found.site, found.line, level="note")

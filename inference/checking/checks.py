@@ -51,7 +51,7 @@ _IN_ORDER = (
     shapes.densities_fill_their_sites,
     shapes.data_in_plate,
     shapes.local_latents_per_row,
-    shapes.particles_at_once,
+    bounds.particles_at_once,
     support.data_in_support,
     support.whole_numbers_where_counted,
     support.draws_in_support,

@@ -162,8 +162,26 @@ class Context(Runs):
                     f"the {part} holds the data of {own!r} itself: {self.rows} rows are observed "
                     f"where {len(index)} come."
                 )
+        if part == "model" and raised and (named := self._sized_by_data()):
+            return (
+                f"the model draws {named!r} in as many entries as it works out from the data, and "
+                "in fewer where fewer rows come; an argument of its own would say how many."
+            )
         if len(raised) == 2 or "LinAlgError" in raised[:1]:  # a matrix of one row has no inverse
             return f"{said}: with other rows than these {self.rows}, {raised[0]} is raised."
+        return ""
+
+    def _sized_by_data(self) -> str:
+        """A latent of all rows that is smaller where fewer come, such as one for each label."""
+        try:
+            fewer = self.probe.record("model", self.taken(np.array([self.rows - 1]))[0]).sites
+        except Exception:  # it does not run on one row
+            return ""
+        for name, run in self.prior.sites.items():
+            if run.site.observed or run.axis(self.data_plates) is not None or name not in fewer:
+                continue
+            if np.size(fewer[name].value) < np.size(run.value):
+                return name
         return ""
 
     def _data_of_its_own(self, run: Recorded, rows: int) -> str:

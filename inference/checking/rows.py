@@ -61,14 +61,7 @@ def _compare(context: Context, index: np.ndarray, how: str, remedy: str) -> Iter
                     yield _is_walk(name, run.line)
                     return
                 if _by_place_alone(context, part, name):
-                    yield Mistake(
-                        f"the log density of {name!r} in the {part} depends on where a row stands, "
-                        "as in a series: that is right for all rows at once. To train it in "
-                        "minibatches, give it the places beside the data.",
-                        name,
-                        run.line,
-                        level="limit",
-                    )
+                    yield _by_its_place(part, name, run.line)
                     return
                 yield Mistake(
                     f"the log density of {name!r} in the {part} for row {int(index[row])} "
@@ -77,6 +70,28 @@ def _compare(context: Context, index: np.ndarray, how: str, remedy: str) -> Iter
                     name,
                     run.line,
                 )
+
+
+def _by_its_place(part: str, name: str, line: str) -> Mistake:
+    return Mistake(
+        f"the log density of {name!r} in the {part} depends on where a row stands, as in a series: "
+        "that is right for all rows at once. To train it in minibatches, give it the places beside "
+        "the data.",
+        name,
+        line,
+        level="limit",
+    )
+
+
+def _has_a_place(context: Context, part: str, name: str) -> bool:
+    """Whether a row's density is another at another place, and never for the other rows."""
+    turned = np.roll(np.arange(context.rows), 1)
+    whole = context.model if part == "model" else context.proposed
+    run = context.probe.record(part, *context.taken(turned)).sites.get(name)
+    was, now = context.per_row(whole.sites[name]), None if run is None else context.per_row(run)
+    if was is None or now is None or np.allclose(now, was[turned], _RELATIVE, equal_nan=True):
+        return False
+    return _by_place_alone(context, part, name)
 
 
 def _by_place_alone(context: Context, part: str, name: str) -> bool:
@@ -184,6 +199,10 @@ def rows_count_once_each(context: Context) -> Iterator[Mistake]:
             walks = [n for n in local if part == "model" and _walks(context, n)]
             if walks:
                 yield _is_walk(walks[0], whole.sites[walks[0]].line)
+                continue
+            placed = next((name for name in local if _has_a_place(context, part, name)), "")
+            if placed:
+                yield _by_its_place(part, placed, whole.sites[placed].line)
                 continue
             shared = _shared_that_follow(context, whole, double) if part == "model" else []
             if shared:

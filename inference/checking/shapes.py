@@ -8,7 +8,13 @@ import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
-from inference.program.densities import fills_plates, miscounted, outside_plates, repeated_value
+from inference.program.densities import (
+    fills_plates,
+    miscounted,
+    outside_plates,
+    repeated_factor,
+    repeated_value,
+)
 from inference.program.obs_masks import drawn_in_part
 from inference.program.records import RecordedSite
 from inference.program.sites import Plate, without_ones
@@ -84,9 +90,8 @@ def same_scale(context: Context) -> Iterator[Mistake]:
         if not np.isclose(run.scale, other.scale):
             yield Mistake(
                 f"log p of {name!r} is scaled by {run.scale:.4g} and log q by "
-                f"{other.scale:.4g}, so "
-                "that their difference is no divergence; use the same scale= and the same "
-                "subsample_size= in both.",
+                f"{other.scale:.4g}, so that their difference is no divergence; use the same "
+                "scale= and the same subsample_size= in both.",
                 name,
                 other.line,
             )
@@ -176,13 +181,16 @@ def values_fill_their_sites(context: Context) -> Iterator[Mistake]:
     """Observed values have the shape of their distribution."""
     for name, recorded in context.prior.sites.items():
         came, expected = recorded.value.shape, recorded.shape
-        if came == expected or recorded.value.size == 1:
+        if came in (expected, recorded.shape_of_any_length) or recorded.value.size == 1:
             continue
         if not recorded.site.observed and _stripped(came) == _stripped(expected):
             continue
-        if without_ones(came) == without_ones(expected):  # a plate of one adds none
+        # A plate of one adds none.
+        if without_ones(came) == without_ones(expected) or _fills_plates(recorded):
             continue
-        if came == recorded.shape_of_any_length or _fills_plates(recorded):
+        if recorded.distribution == "Unit":
+            said = repeated_factor(name, came[:-1], recorded.site.batch_shape)
+            yield Mistake(said, name, recorded.line, level="note")
             continue
         yield Mistake(
             repeated_value(
@@ -290,11 +298,3 @@ def local_latents_per_row(context: Context) -> Iterator[Mistake]:
                     name,
                     recorded.line,
                 )
-
-
-@check(needs=("runs-together", "guide-proposes-all"))
-def particles_at_once(context: Context) -> Iterator[Mistake]:
-    """All particles go through the pair at once."""
-    found = context.probe.obstacle(context.structure)
-    if found is not None:
-        yield Mistake(str(found), found.site, found.line, level="note")

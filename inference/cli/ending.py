@@ -37,7 +37,7 @@ def interruptible(kept: Callable[[], str]) -> Iterator[None]:
         came.append(number)
         raise KeyboardInterrupt
 
-    with _noting(note):
+    with _noting(note), _raised_again(came):
         try:
             yield
         except KeyboardInterrupt as error:
@@ -63,6 +63,33 @@ def _noting(note: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _raised_again(came: list[int]) -> Iterator[None]:
+    """Send a signal again whose exception Python dropped, as it does in a callback.
+
+    Such as the one that jax has for garbage collection: a command would go on as if nothing came.
+
+    Args:
+        came: the signals that were noted besides Ctrl-C.
+    """
+    before = sys.unraisablehook
+
+    def hook(dropped: sys.UnraisableHookArgs) -> None:
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+            before(dropped)
+            return
+        number = came.pop() if came else signal.SIGINT
+        later = threading.Timer(0.05, os.kill, (os.getpid(), number))  # when the callback is over
+        later.daemon = True
+        later.start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _ends(handler: Any) -> bool:

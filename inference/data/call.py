@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -121,6 +122,8 @@ def batches_of(iterable: Iterable[Any], pair: Any, engine: str | None = None) ->
     Raises:
         DataError: if a batch holds arrays that the pair cannot score.
     """
+    if isinstance(iterable, io.IOBase):
+        raise DataError("data is an open file, not what is in it; pass its rows as an array.")
     real = precision_of(pair, engine)
     for item in iterable:
         batch = batch_from(pair, item, real)
@@ -250,5 +253,8 @@ def named_apart(
     if len(given) == 1 and isinstance(given[0], dict) and given[0] and not named:
         signature = model_signature(pair)
         if signature is not None and set(given[0]) <= set(signature.parameters):
+            names = list(signature.parameters)[: len(given[0])]
+            if is_of_the_zoo(pair) and set(names) == set(given[0]):  # its guide may not name them
+                return tuple(given[0][name] for name in names), {}
             return (), dict(given[0])
     return given, named

@@ -129,6 +129,8 @@ def _understood(
         rows, form = ((), held_out.arrays), held_out.form
         return TrainingData(*rows, data, False, name, None, valid_form=form)
     named = f" Pass ppl_models.datasets.load({data!r})." if isinstance(data, str) else ""
+    if isinstance(data, dict):
+        named = f" Pass its arrays as a tuple, in the order of the model's arguments: {list(data)}."
     raise DataError(
         "data must be a dataset from ppl_models.datasets.load, a numpy array, a tuple of arrays, "
         f"or an iterable of batches; got {type(data).__name__}.{named}"

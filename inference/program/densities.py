@@ -24,6 +24,15 @@ def repeated_value(name: str, came: Shape, batch: Shape, event: Shape, whole: Sh
     )
 
 
+def repeated_factor(name: str, came: Shape, batch: Shape) -> str:
+    """What is said of a factor that is smaller than the plates around it."""
+    return (
+        f"the factor {name!r} has shape {came} in plates of shape {batch}, each of whose entries "
+        "counts it: right for a term that each row has, such as a normaliser. If it is to count "
+        "once, such as a penalty, move it out of the plates."
+    )
+
+
 def unscored(
     name: str, line: str, law: str, shapes: tuple[Shape, Shape], came: str, error: Exception
 ) -> str:

@@ -7,6 +7,7 @@ import re
 from inference.program.records import raising_text
 
 _TWICE = re.compile(r"Multiple sample sites named|must have unique names")
+_TOO_MANY = re.compile(r"takes .*positional arguments? but \d+ were given")
 _BY_NAME = re.compile(r"""\[\s*\[?\s*["']""")
 
 
@@ -32,5 +33,10 @@ def remedy_of(error: BaseException, otherwise: str) -> str:
         return (
             "A table is handed on as an array of its columns; for a program that takes them by "
             "name pass a dictionary of arrays, {name: table[name].to_numpy() for name in table}."
+        )
+    if isinstance(error, TypeError) and _TOO_MANY.search(said):
+        return (
+            "A tuple holds arguments by position; one that is a single argument goes into another: "
+            "((a, b),)."
         )
     return otherwise

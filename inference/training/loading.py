@@ -54,8 +54,8 @@ def load_run(
     checkpoint = folder.load()
     if checkpoint is None:
         raise RunFolderError(
-            f"{folder.path} has no checkpoint yet: the run ended before the first one. Run it "
-            "again with resume=True."
+            f"{folder.path} has no checkpoint yet: the run has not come to its first one, or "
+            "ended before. Wait for it if it still runs, else run it again with resume=True."
         )
     engine = load_engine(spec["pair"]["engine"])
     if _is_none(batch):

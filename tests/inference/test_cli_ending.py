@@ -41,6 +41,35 @@ def test_what_is_ignored_stays_so() -> None:
     assert ended(signal.SIGHUP, signal.SIGHUP) == (0, "went on\n", "")
 
 
+DROPPED = """
+import gc, os, signal, sys, time
+from inference.cli.ending import interruptible
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def callback(phase, info):
+    if phase == "start":
+        gc.callbacks.remove(callback)
+        os.kill(os.getpid(), int(sys.argv[1]))
+gc.callbacks.append(callback)
+with interruptible(lambda: "Half of it is kept in 'runs'."):
+    gc.collect()
+    time.sleep(10)
+print("went on")
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, -signal.SIGTERM)]
+)
+def test_a_signal_in_a_callback_of_garbage_collection_is_not_lost(number: int, code: int) -> None:
+    """What is raised there Python reports and drops; jax has such a callback."""
+    words = [sys.executable, "-c", DROPPED, str(number)]
+    child = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (child.returncode, child.stdout) == (code, "")
+    assert "error: interrupted. Half of it is kept in 'runs'." in child.stderr
+    assert "Exception ignored" not in child.stderr
+
+
 EARLY = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -14,8 +14,10 @@ import torch
 from rich.table import Table
 
 from inference import (
+    ELBO,
     ArgumentError,
     DataError,
+    DivergenceError,
     ZooError,
     check_pair,
     fit,
@@ -25,6 +27,7 @@ from inference import (
     mmd_test,
     predictive_check,
     results,
+    valid_objectives,
 )
 from inference.cli.output import say_json
 from inference.cli.streams import RoomyConsole, make_usable
@@ -103,6 +106,30 @@ def test_steps_beyond_single_precision_are_refused() -> None:
     ):
         with pytest.raises(ArgumentError, match="learning_rate must be at most 1e"):
             ask()
+
+
+def test_whole_numbers_beyond_64_bits_are_numbers() -> None:
+    for pair in (PAIR, SIBLING):
+        run = fit(pair, X, steps=1, clip_norm=10**30, progress=False)
+        summed = fit(pair, X, objective=ELBO(free_bits=10**30), steps=1, progress=False)
+        assert np.isfinite([*run.history["loss"], *summed.history["loss"]]).all()
+    with pytest.raises(DivergenceError):
+        fit(SIBLING, X, steps=3, learning_rate=10**30, progress=False)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_file_is_no_data(closed: bool) -> None:
+    file = io.StringIO("1 2\n")
+    if closed:
+        file.close()
+    with pytest.raises(DataError, match="data is an open file, not what is in it"):
+        fit(PAIR, file, steps=1, progress=False)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_dictionary_of_a_zoo_pairs_arguments() -> None:
+    assert valid_objectives(PAIR, {"x": X}).valid == valid_objectives(PAIR, X).valid
+    with pytest.raises(DataError, match="Pass its arrays as a tuple, in the order"):
+        fit(PAIR, {"x": X}, steps=1, progress=False)  # pyright: ignore[reportArgumentType]
 
 
 def schedules() -> dict[str, tuple[Any, dict[str, Any], str]]:

@@ -64,7 +64,8 @@ def build_optimiser(
                 "optimizer= of a NumPyro pair must be an optax transformation or constructor, or a "
                 f"numpyro.optim object; got {type(optimiser).__name__}."
             )
-        rate = 1e-3 if learning_rate is None else learning_rate
+        # As a float: a whole number beyond 64 bits is none of jax's.
+        rate = 1e-3 if learning_rate is None else float(learning_rate)
         factor = multiplier(schedule, total_steps, jnp.cos)
         try:
             if factor is not None:
@@ -82,7 +83,7 @@ def build_optimiser(
         optimiser = made
     if clip_norm is None:
         return optimiser
-    clip: Any = optax.clip_by_global_norm(clip_norm)
+    clip: Any = optax.clip_by_global_norm(float(clip_norm))
     return optax.chain(clip, cast(optax.GradientTransformation, optimiser))
 
 

@@ -98,7 +98,7 @@ def score_draws(
         sites = run(model, keys[0], rows, params=values).sites
 
         def densities(given: Sequence[Any]) -> dict[str, Array]:
-            held = {name: value[-1] for name, value in latents.items()}
+            held = {name: jnp.asarray(value[-1]) for name, value in latents.items()}
             again = run(model, keys[0], tuple(given), params=values, values=held).sites
             return {n: again[n]["fn"].log_prob(sites[n]["value"]) for n in names}
 

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from inference.engines.pyro.evaluation import log_evidence
 from inference.engines.pyro.factors import sources
 from inference.engines.pyro.inspection import describe, inspect
-from inference.engines.pyro.parameters import children_left_out, unconstrained
+from inference.engines.pyro.parameters import children_left_out, unconstrained, within
 from inference.engines.pyro.particles import obstacle, vectorises
 from inference.engines.pyro.program import PyroProgram
 from inference.engines.pyro.random_state import seed_all
@@ -126,7 +126,7 @@ class Probe(Recorder):
                 found[by_id[id(leaf)]] = Parameter(
                     value=value.numpy().copy(),
                     constraint=type(constraint).__name__.strip("_").lower(),
-                    inside=bool(constraint.check(value).all()),
+                    inside=within(constraint, value),
                 )
         return found
 

@@ -231,3 +231,11 @@ def _named(
     for number, network in enumerate(found):
         for name, tensor in of(network):
             yield uncompiled(name if whole else f"{number}.{name}"), tensor
+
+
+def within(constraint: Any, value: torch.Tensor) -> bool:
+    """Whether a value keeps a constraint; also where that cannot say, as PyTorch's `stack`."""
+    try:
+        return bool(constraint.check(value).all())
+    except (IndexError, NotImplementedError):
+        return True

@@ -7,12 +7,17 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
 import pytest
 import torch
+from numpyro.contrib.control_flow import scan
+from numpyro.handlers import condition
+from numpyro.infer.autoguide import AutoNormal
 from plated import Words
 from rows import ENGINES
 
-from inference import predictive_check, to_arviz
+from inference import fit, predictive_check, to_arviz
 from inference.errors import ObjectiveError
 
 X = np.tile(np.array([[1, 1, 1], [0, 0, 0]], dtype=np.float32), (3, 1))
@@ -59,3 +64,19 @@ def test_others_stay(engine: str) -> None:
         found: Any = to_arviz(asked, X, num_draws=4, engine=engine)
     assert {"posterior_predictive", "prior_predictive"} <= set(found.groups())
     assert np.isfinite(predictive_check(asked, X, np.mean, 4, engine=engine).posterior).all()
+
+
+def test_latents_in_a_scan_without_size() -> None:
+    """Which indexes what it is given by a step that is traced."""
+
+    def walk(x: Any) -> None:
+        def step(before: Any, _: Any) -> Any:
+            z = numpyro.sample("z", dist.Normal(before, 1.0))
+            numpyro.sample("x", dist.Normal(z, 0.5))
+            return z, None
+
+        with condition(data={"x": x}):
+            scan(step, jnp.zeros(()), None, len(x))
+
+    run = fit((walk, AutoNormal(walk)), [(X[:, 0],)], steps=1, progress=False)
+    assert run.to_arviz(X[:, 0], num_draws=3).posterior["z"].shape == (1, 3, 6)  # pyright: ignore[reportAttributeAccessIssue]
