@@ -1,7 +1,6 @@
 """What an engine is: the names that `load_engine` returns, the same on both engines.
 
-Pairs, optimisers and data are users' objects, and arrays of the engine's own are of either
-framework: these are `Any`. All else is named here.
+Pairs, optimisers and data of users, and arrays of either framework, are `Any`; all else is named.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ class Engine(Protocol):
 
     # How the libraries' own SVI calls its losses, which is not the same.
     loss: Callable[..., Any]
+    means_learn: Callable[[Any, Rows], bool]  # of the data that a model draws, by what is trained
 
     def attach(
         self, objective: Any, model: Callable[..., Any], guide: Callable[..., Any]

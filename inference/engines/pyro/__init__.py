@@ -20,6 +20,7 @@ from inference.engines.pyro.gibbs import gibbs
 from inference.engines.pyro.gradients import (
     gradient_moments,
     gradients,
+    means_learn,
     parameter_groups,
     snapshot,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "loss",
     "nuts",
     "on_arrays",
+    "means_learn",
     "parameter_groups",
     "parameters",
     "params",
