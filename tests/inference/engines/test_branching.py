@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,34 @@ def test_draws_with_other_sites_are_not_compared(objective: str) -> None:
         fit((model, guide), X, objective=objective, steps=40)
     name = objective.split(":")[0].upper()
     assert name in valid_objectives((model, guide), X).refused
+
+
+def by_a_bit(x: Any, *, observes: bool) -> None:
+    """c is there where b is one."""
+    names = ("p", "r") if observes else ("a", "s")
+    first, second = (pyro.param(name, torch.tensor(0.3)) for name in names)
+    with pyro.plate("data", 1):
+        b = pyro.sample("b", pdist.Bernoulli(logits=first))
+        mean = torch.tensor(-0.5)
+        if b.item():
+            mean = pyro.sample("c", pdist.Bernoulli(logits=second)) + 0.2
+        if observes:
+            pyro.sample("x", pdist.Normal(mean, 1.0), obs=x)
+
+
+RELAXED = ["concrete", "rebar", "relax", "muprop", "arm", "disarm", "wakesleep"]
+
+
+@pytest.mark.parametrize("objective", RELAXED)
+def test_a_branch_is_taken_by_values_and_not_by_what_lies_between_them(objective: str) -> None:
+    """A relaxed bit is true; two draws, or a dream, have other sites than the draw looked at."""
+    pair = (partial(by_a_bit, observes=True), partial(by_a_bit, observes=False))
+    x = np.array([0.9], dtype=np.float32)
+    asked = valid_objectives(pair, x)
+    assert {"ELBO", "NVIL"} <= {*asked.valid}
+    assert not {*RELAXED} & {n.lower() for n in asked.valid}
+    with pytest.raises(ObjectiveError, match=r"'c' is drawn in some draws.*ELBO\(\) or NVIL\(\)"):
+        fit(pair, x, objective=objective, steps=2, progress=False)
 
 
 def test_single_draws_train_as_upstream_trains_them() -> None:
