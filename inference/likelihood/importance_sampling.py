@@ -154,9 +154,8 @@ def log_likelihood(
         annealed = Annealed(num_chains, num_temperatures, base)
         return _estimate(*log_likelihoods(given, method, annealed, num_particles, seed, chunk_size))
     check_no_base(base)
-    left = left_to_sums(structure)
+    left, closed = left_to_sums(structure), method == "exact" and hasattr(pair, "log_evidence")
     scores = draws_nothing(structure) or (bool(left) and not structure.proposals)
-    closed = method == "exact" and hasattr(pair, "log_evidence")
     if method == "exact" and not (closed or scores):
         raise ArgumentError(
             "method='exact' needs a pair with log_evidence(x), which this one does not have; use "
@@ -167,9 +166,7 @@ def log_likelihood(
         found = [backend.log_evidence(pair, *batch) for batch in cut(arrays, chunk_size)]
         return _estimate(np.concatenate(found).astype(np.float64), "exact", 0.0, 0.0)
     scored = check_scored("log_likelihood", arrays, num_particles, weighed=True, sums=True)
-    if not any(site.plates for site in structure.observed):  # a part may be no series of its own
-        structure.check_observed()
-        check_rows(structure, len(head[0]), "log_likelihood")
+    _check_plates(structure, len(head[0]))
     scored(structure)
     whole = is_one_datum(structure, len(head[0]))
     head = arrays if whole else head
@@ -187,6 +184,13 @@ def log_likelihood(
         label += f", Monte Carlo error {math.hypot(*errors):.3g} above until={until:g}"
     label += ", all rows as one datum" if whole else ""
     return _estimate(sums.log_means(), label, *errors)
+
+
+def _check_plates(structure: Structure, rows: int) -> None:
+    """Refuse data in no plate before a part of them is looked at, which may be no series."""
+    if not any(site.plates for site in structure.observed):
+        structure.check_observed()
+        check_rows(structure, rows, "log_likelihood")
 
 
 def _estimate(per_datum: NDArray[np.float64], label: str, error: float, bias: float) -> Estimate:

@@ -24,7 +24,7 @@ class Layout:
         can_draw: whether the model draws rows of data: `model(None, size=n)`.
         labelled: whether the pair is given whole numbers besides x.
         kept: how many arrays at the end of a batch the pair is not given: see `Objective.keeps`.
-        varying: sites that the guide has in some draws on these rows and not in others.
+        varying: sites that the guide has in some draws on these rows alone, or of other sizes.
         outside: latents that no importance weight is of: see `nested`.
         fixed: points of the guide that are at the same values in all draws on these rows.
         coupled: whether a row's density changes with the latents of others, where that was looked

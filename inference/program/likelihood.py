@@ -45,8 +45,8 @@ class Likelihood(Agreement):
                 what, remedy = f"draws under {objective}", "Use ELBO() or NVIL()"
             raise ObjectiveError(
                 f"{', '.join(map(repr, sorted(self.varying)))} is drawn in some draws of the guide "
-                f"and not in others, but {what} are compared site by site. {remedy}, or draw every "
-                "site each time, with a mask where it does not count."
+                f"and not in others, or in another size, but {what} are compared site by site. "
+                f"{remedy}, or draw every site each time, with a mask where it does not count."
             )
 
     def check_observed(self, *, likelihood: bool = True) -> None:
