@@ -25,14 +25,10 @@ Named = dict[str, NDArray[Any]]
 
 
 class Engine(Protocol):
-    """Pyro or NumPyro, as everything outside of `inference.engines` knows it.
-
-    What the arguments mean is said at the functions themselves.
-    """
+    """Pyro or NumPyro, as others know it; arguments are explained at the functions themselves."""
 
     # How the libraries' own SVI calls its losses, which is not the same.
     loss: Callable[..., Any]
-    means_learn: Callable[[Any, Rows], bool]  # of the data that a model draws, by what is trained
 
     def attach(
         self, objective: Any, model: Callable[..., Any], guide: Callable[..., Any]
@@ -293,6 +289,10 @@ class Engine(Protocol):
         seed: int = 0,
     ) -> GradientMoments:
         """Moments of the gradients of the objective's loss, by parameter."""
+        ...
+
+    def means_learn(self, pair: Any, batch: Rows) -> bool:
+        """Whether what the model returns, drawing data, changes with what is trained."""
         ...
 
     def parameter_groups(self, pair: Any, batch: Rows) -> dict[str, str]:
