@@ -7,11 +7,17 @@ from collections.abc import Callable
 from inference.data.rows import Arrays
 from inference.data.support import check_support
 from inference.errors import ObjectiveError
+from inference.likelihood.left_out import left_to_sums
 from inference.program.structure import Structure
 
 
 def check_scored(
-    what: str, arrays: Arrays, num_particles: int = 1, *, weighed: bool = False
+    what: str,
+    arrays: Arrays,
+    num_particles: int = 1,
+    *,
+    weighed: bool = False,
+    sums: bool = False,
 ) -> Callable[[Structure], None]:
     """Refuses a structure without weights per datum, and data outside of its supports.
 
@@ -20,10 +26,11 @@ def check_scored(
         arrays: all of the data.
         num_particles: how many draws are weighed against each other.
         weighed: whether a weight is taken for one of log p(x), and not for a term of the bound.
+        sums: whether the discrete latents of a datum that the guide leaves out are summed over.
     """
 
     def check(structure: Structure) -> None:
-        structure.check_match()
+        structure.check_match(summed=[s.name for s in left_to_sums(structure)] if sums else [])
         structure.check_observed()
         structure.check_takes_all(what)
         structure.check_likelihood(what)

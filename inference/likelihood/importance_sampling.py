@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import html
 import math
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from inference.errors import ArgumentError, PairError, ZooError
 from inference.likelihood.conditions import check_scored
 from inference.likelihood.coupling import check_rows_apart
 from inference.likelihood.importance_weights import LogSums, weigh
+from inference.likelihood.left_out import left_to_sums, summed_log_weights
 from inference.likelihood.partition import check_annealed, check_no_base
 from inference.likelihood.spread import over_data, said_of
 from inference.likelihood.unnormalised import Annealed, is_unnormalised, log_likelihoods
@@ -100,6 +102,8 @@ def log_likelihood(
     `Estimate.method` says which K it was, and whether it was enough.
     `"exact"` asks the pair's own `log_evidence(x)`, where it has a closed form. A model without
     latents needs neither: its likelihood is what it scores, and `Estimate.method` is `"exact"`.
+    Discrete latents of few joint states that the guide leaves out, as `Enumerated` lets it, are
+    summed over in p(x, z_k); where the guide draws nothing at all, that sum is `"exact"`.
     Densities that are known up to a constant Z are scored by log f(x) - log Z (with latents, by the
     importance-weighted log f(x)), where Z is summed (`"exact"`) or annealed (`"ais"`: see
     `log_partition`; the likelihood errs upwards), or by `"raise"`, which leads chains from each
@@ -150,7 +154,8 @@ def log_likelihood(
         annealed = Annealed(num_chains, num_temperatures, base)
         return _estimate(*log_likelihoods(given, method, annealed, num_particles, seed, chunk_size))
     check_no_base(base)
-    scores, closed = draws_nothing(structure), method == "exact" and hasattr(pair, "log_evidence")
+    left, closed = left_to_sums(structure), method == "exact" and hasattr(pair, "log_evidence")
+    scores = draws_nothing(structure) or (bool(left) and not structure.proposals)
     if method == "exact" and not (closed or scores):
         raise ArgumentError(
             "method='exact' needs a pair with log_evidence(x), which this one does not have; use "
@@ -160,17 +165,16 @@ def log_likelihood(
         check_support(structure, arrays, "x")
         found = [backend.log_evidence(pair, *batch) for batch in cut(arrays, chunk_size)]
         return _estimate(np.concatenate(found).astype(np.float64), "exact", 0.0, 0.0)
-    scored = check_scored("log_likelihood", arrays, num_particles, weighed=True)
-    if not any(site.plates for site in structure.observed):  # a part may be no series of its own
-        structure.check_observed()
-        check_rows(structure, len(head[0]), "log_likelihood")
+    scored = check_scored("log_likelihood", arrays, num_particles, weighed=True, sums=True)
+    _check_plates(structure, len(head[0]))
     scored(structure)
     whole = is_one_datum(structure, len(head[0]))
     head = arrays if whole else head
     if not whole:
         check_rows(structure, len(head[0]), "log_likelihood")
         check_rows_apart(backend, pair, head, structure, "log_likelihood")
-    weights = explaining(lambda rows: backend.log_weights(pair, scored, rows, int(seed)), head)
+    log_weights = functools.partial(summed_log_weights, backend) if left else backend.log_weights
+    weights = explaining(lambda rows: log_weights(pair, scored, rows, int(seed)), head)
     least = len(head[0]) if whole or len(head[0]) > FEW else 0  # made for all rows or none
     most = 1 if scores else num_particles
     sums = _weighed(weights, arrays, most, chunk_size, until=until, together=least)
@@ -180,6 +184,13 @@ def log_likelihood(
         label += f", Monte Carlo error {math.hypot(*errors):.3g} above until={until:g}"
     label += ", all rows as one datum" if whole else ""
     return _estimate(sums.log_means(), label, *errors)
+
+
+def _check_plates(structure: Structure, rows: int) -> None:
+    """Refuse data in no plate before a part of them is looked at, which may be no series."""
+    if not any(site.plates for site in structure.observed):
+        structure.check_observed()
+        check_rows(structure, rows, "log_likelihood")
 
 
 def _estimate(per_datum: NDArray[np.float64], label: str, error: float, bias: float) -> Estimate:
@@ -251,7 +262,7 @@ def seen_on(backend: Engine, pair: Any, arrays: Arrays) -> tuple[Structure, Arra
 
 def _has_weights(structure: Structure, rows: int) -> bool:
     try:
-        structure.check_match()
+        structure.check_match(summed=[site.name for site in left_to_sums(structure)])
         structure.check_likelihood("log_likelihood")
         if not is_one_datum(structure, rows):
             check_rows(structure, rows, "log_likelihood")

@@ -186,7 +186,7 @@ class Objective(Surrogate):
             ObjectiveError: naming the site.
         """
         self.check(seen)
-        if not (self.uses_guide or seen.learns):
+        if not self.uses_guide and getattr(self, "draw", "") in seen.still:
             raise nothing_to_learn(self)
         seen.check_same_in_all_draws(self.draws_per_datum(seen))
         check_rows_apart(self, seen)

@@ -117,15 +117,24 @@ APART_IN_DENSITY = Requirement(
 """The same for an objective that takes all of the gradient by a point's value."""
 
 
+def _check_dreams(structure: Structure, objective: Any) -> None:
+    structure.check_same_in_all_draws(objective=repr(objective))
+    structure.check_dreams(repr(objective))
+
+
 DREAMS = Requirement(
-    "data as an argument of the guide and latents that the model draws",
-    lambda s, o: s.check_dreams(repr(o)),
+    "data as an argument of the guide and latents that the model draws", _check_dreams
 )
 """Data drawn from the model can be handed to the guide, latents and all."""
 
-BERNOULLI_OR_ONE_HOT = Requirement(
-    "Bernoulli or one-hot draws", lambda s, o: s.check_relaxable(repr(o), ("bernoulli", "one-hot"))
-)
+
+def _check_relaxable(structure: Structure, objective: Any) -> None:
+    # A relaxed draw is neither of the values between which the program branches.
+    structure.check_same_in_all_draws(objective=repr(objective))
+    structure.check_relaxable(repr(objective), ("bernoulli", "one-hot"))
+
+
+BERNOULLI_OR_ONE_HOT = Requirement("Bernoulli or one-hot draws", _check_relaxable)
 """Discrete latents of each datum that have a relaxation."""
 
 

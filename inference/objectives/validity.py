@@ -15,6 +15,7 @@ from inference.objectives.rows_apart import looked_at
 from inference.pairs import as_pair, called_with, explaining, fitted
 from inference.program.batches import Form
 from inference.program.engine import Engine
+from inference.program.program import DRAWS
 from inference.program.structure import Structure
 
 
@@ -105,10 +106,14 @@ def whole_look(backend: Engine, pair: Any, rows: Any, structure: Structure) -> S
         # likelihood no density has the parameters.
         return found
     try:
-        groups = backend.parameter_groups(backend.snapshot(pair, rows, 0), rows)
+        twin = backend.snapshot(pair, rows, 0)
+        groups = backend.parameter_groups(twin, rows)
+        if not {*groups.values()} - {"guide"}:
+            return replace(found, still=frozenset(("", *DRAWS)))
+        learns = backend.means_learn(twin, rows)
     except Exception:  # whatever it is, who trains the pair meets it next
         return found
-    return found if {*groups.values()} - {"guide"} else replace(found, learns=False)
+    return found if learns else replace(found, still=frozenset({"mean"}))
 
 
 def valid_for(structure: Structure) -> Validity:

@@ -13,9 +13,10 @@ from inference.data.arrays import array_id
 from inference.data.support import check_support
 from inference.descriptions import describe_pair, shown, versions
 from inference.errors import ArgumentError, PairError
+from inference.likelihood.left_out import left_to_sums
 from inference.pairs import explaining, fitted_on
 from inference.posterior.arviz import inference_data
-from inference.posterior.summed import left_to_sums, with_left_out
+from inference.posterior.summed import with_left_out
 from inference.program.posterior_scores import check_whole, propose_nothing
 from inference.program.structure import Structure
 

@@ -9,22 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from inference.objectives.enumerated import state_count, state_grid
-from inference.program.discrete_states import MOST_STATES
+from inference.likelihood.left_out import left_to_sums, states_of
 from inference.program.engine import Engine
 from inference.program.posterior_scores import GuideDraws
-from inference.program.sites import Site
 from inference.program.structure import Structure
-
-
-def left_to_sums(structure: Structure) -> list[Site]:
-    """The model's latents of each datum that the guide leaves out and that have few joint states.
-
-    They are what `Enumerated` sums over; none where others are left out, too.
-    """
-    left = [site for site in structure.latents if site.name in structure.left_out]
-    local = bool(structure.shared_plates) and all(site.family for site in left)
-    return left if local and state_count(structure, left) <= MOST_STATES else []
 
 
 def with_left_out(
@@ -53,19 +41,19 @@ def with_left_out(
     sites = left_to_sums(structure)
     if not sites:
         return drawn
-    grid = {  # (states, *batch, *event)
-        site.name: states.reshape(-1, *site.batch_shape, *site.event_shape)
-        for site, states in zip(sites, state_grid(structure, sites).values(), strict=True)
-    }
+    grid = states_of(structure, sites)
 
     def log_joint(state: int) -> NDArray[np.float64]:
         held = {n: np.repeat(values[state : state + 1], num_draws, 0) for n, values in grid.items()}
         scored = backend.score_draws(pair, arrays, {**drawn.latents, **held}, num_draws, seed)
         return scored.log_p.astype(np.float64)
 
-    log_p = np.stack([log_joint(state) for state in range(state_count(structure, sites))])
+    log_p = np.stack([log_joint(state) for state in range(len(grid[sites[0].name]))])
     total: Any = logsumexp(log_p, axis=0)
-    log_posterior = log_p - total  # (states, S, N)
+    # Where no state has any probability, as beside a draw that the model excludes, there is no
+    # posterior: all states are drawn alike there, and the weight is zero.
+    nowhere = total == -np.inf  # (S, N)
+    log_posterior = np.where(nowhere, -np.log(len(log_p)), log_p - np.where(nowhere, 0.0, total))
     noise = np.random.default_rng(seed).gumbel(size=log_p.shape)
     chosen = (log_posterior + noise).argmax(0)  # (S, N)
     log_q = drawn.log_q + np.take_along_axis(log_posterior, chosen[None], 0)[0]

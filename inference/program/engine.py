@@ -1,7 +1,6 @@
 """What an engine is: the names that `load_engine` returns, the same on both engines.
 
-Pairs, optimisers and data are users' objects, and arrays of the engine's own are of either
-framework: these are `Any`. All else is named here.
+Pairs, optimisers and data of users, and arrays of either framework, are `Any`; all else is named.
 """
 
 from __future__ import annotations
@@ -26,10 +25,7 @@ Named = dict[str, NDArray[Any]]
 
 
 class Engine(Protocol):
-    """Pyro or NumPyro, as everything outside of `inference.engines` knows it.
-
-    What the arguments mean is said at the functions themselves.
-    """
+    """Pyro or NumPyro, as others know it; arguments are explained at the functions themselves."""
 
     # How the libraries' own SVI calls its losses, which is not the same.
     loss: Callable[..., Any]
@@ -293,6 +289,10 @@ class Engine(Protocol):
         seed: int = 0,
     ) -> GradientMoments:
         """Moments of the gradients of the objective's loss, by parameter."""
+        ...
+
+    def means_learn(self, pair: Any, batch: Rows) -> bool:
+        """Whether what the model returns, drawing data, changes with what is trained."""
         ...
 
     def parameter_groups(self, pair: Any, batch: Rows) -> dict[str, str]:

@@ -24,12 +24,13 @@ class Layout:
         can_draw: whether the model draws rows of data: `model(None, size=n)`.
         labelled: whether the pair is given whole numbers besides x.
         kept: how many arrays at the end of a batch the pair is not given: see `Objective.keeps`.
-        varying: sites that the guide has in some draws on these rows and not in others.
+        varying: sites that the guide has in some draws on these rows alone, or of other sizes.
         outside: latents that no importance weight is of: see `nested`.
         fixed: points of the guide that are at the same values in all draws on these rows.
         coupled: whether a row's density changes with the latents of others, where that was looked
             at: see `inference.program.coupling`.
-        learns: whether the model has parameters, where that was looked at.
+        still: ways of drawing data (`DRAWS`, or "" of none) under which no parameter changes what
+            an objective without the guide looks at, where that was looked at.
         rows: how many rows the arrays have that it was found on; 1 where there are none.
         on: the structure of the same pair on other rows, given as arrays; None while a step is
             being compiled.
@@ -44,7 +45,7 @@ class Layout:
     outside: frozenset[str] = frozenset()
     fixed: frozenset[str] = frozenset()
     coupled: bool = False
-    learns: bool = True
+    still: frozenset[str] = frozenset()
     rows: int = 1
     on: Callable[[tuple[Any, ...]], Any] | None = field(default=None, repr=False, compare=False)
 

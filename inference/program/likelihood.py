@@ -29,21 +29,24 @@ class Likelihood(Agreement):
     Its attributes are those of `Layout`.
     """
 
-    def check_same_in_all_draws(self, draws: int) -> None:
+    def check_same_in_all_draws(self, draws: int = 1, objective: str = "") -> None:
         """Check that draws that are compared with each other have the same sites.
 
         Args:
             draws: how many of them there are.
+            objective: its name, where it compares, relaxes or dreams draws, however many it takes.
 
         Raises:
             ObjectiveError: naming the sites that only some draws have.
         """
-        if self.varying and draws > 1:
+        if self.varying and (draws > 1 or objective):
+            what, remedy = f"{draws} draws per datum", "Take one draw, num_particles=1"
+            if objective:
+                what, remedy = f"draws under {objective}", "Use ELBO() or NVIL()"
             raise ObjectiveError(
                 f"{', '.join(map(repr, sorted(self.varying)))} is drawn in some draws of the guide "
-                f"and not in others, but {draws} draws per datum are compared site by site. Take "
-                "one draw, num_particles=1, or draw every site each time, with a mask where it "
-                "does not count."
+                f"and not in others, or in another size, but {what} are compared site by site. "
+                f"{remedy}, or draw every site each time, with a mask where it does not count."
             )
 
     def check_observed(self, *, likelihood: bool = True) -> None:

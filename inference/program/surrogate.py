@@ -18,9 +18,11 @@ from inference.program.structure import Structure
 
 def nothing_to_learn(objective: Any) -> ObjectiveError:
     """The refusal of a pair of which nothing that an objective looks at can be trained."""
+    mean = getattr(objective, "draw", "") == "mean"  # a scale, for one, changes the draws alone
+    ways = "another way of drawing, such as draw='sample', " if mean else ""
     return ObjectiveError(
         f"{objective!r} has nothing to learn: what it looks at changes with no parameter of this "
-        "pair. Use ELBO(), which trains the guide too, or give the model parameters."
+        f"pair. Use ELBO(), which trains the guide too, {ways}or give the model parameters."
     )
 
 

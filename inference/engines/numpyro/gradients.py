@@ -19,6 +19,7 @@ from inference.engines.numpyro.compilation import Compiled
 from inference.engines.numpyro.keys import reseeded
 from inference.engines.numpyro.pairs import StoredPair, parts
 from inference.engines.numpyro.parameters import flatten, nested, public_names
+from inference.engines.numpyro.parameters import means_learn as changes
 from inference.engines.numpyro.svi import asked, attach
 from inference.engines.numpyro.traces import parameters_in, traces
 from inference.program.moments import GradientMoments, welford
@@ -102,6 +103,12 @@ def parameter_groups(pair: StoredPair, batch: tuple[NDArray[Any], ...]) -> dict[
         group = within.pop() if len(within) == 1 else "shared"
         owners |= dict.fromkeys(public_names(flatten({name: pair.values[name]})), group)
     return owners
+
+
+def means_learn(pair: StoredPair, batch: tuple[NDArray[Any], ...]) -> bool:
+    """Whether what the model returns, drawing data, changes with what is trained."""
+    args = tuple(map(jnp.asarray, batch))
+    return changes(pair.values, parts(pair)[0], args)
 
 
 def gradient_moments(

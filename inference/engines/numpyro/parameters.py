@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,12 +11,13 @@ import jax
 from numpy.typing import NDArray
 from numpyro.handlers import block
 
+from inference.engines.numpyro.factors import flow
 from inference.engines.numpyro.keys import as_key, as_numpy, as_tree, is_key, kind_of
 from inference.engines.numpyro.pairs import StoredPair, as_array, parts
 from inference.engines.numpyro.sketch import only
 from inference.engines.numpyro.traces import parameters_in, run, traces
 from inference.errors import ArgumentError, RunFolderError
-from inference.program.batches import Form, plain_form
+from inference.program.batches import Form, leading, plain_form
 from inference.program.surrogate import Surrogate, nothing_to_learn
 
 _GENERATOR = "generator"
@@ -153,7 +155,8 @@ def check_learns(
 
     Raises:
         ArgumentError: if neither model nor guide has a parameter.
-        ObjectiveError: if the objective looks at the model alone, and only the guide has any.
+        ObjectiveError: if the objective looks at the model alone, and only the guide has any, or
+            at means that the model returns, and no parameter changes them.
     """
     if not params:
         raise ArgumentError(
@@ -165,3 +168,31 @@ def check_learns(
             sites = run(model, jax.random.PRNGKey(0), args, kwargs).trace.values()
         if not any(site["type"] == "param" for site in sites):
             raise nothing_to_learn(objective)
+        drawing = leading(model, getattr(objective, "keeps", 0))
+        if getattr(objective, "draw", "") == "mean" and not means_learn(params, drawing, args):
+            raise nothing_to_learn(objective)
+
+
+def means_learn(
+    params: Mapping[str, Any], model: Callable[..., Any], args: tuple[Any, ...]
+) -> bool:
+    """Whether what a model returns, drawing data, changes with what is trained.
+
+    Args:
+        params: that.
+        model: the model.
+        args: what it takes by position.
+    """
+
+    def means(params: Mapping[str, Any]) -> Any:
+        key, given = jax.random.PRNGKey(0), (None, *args[1:])
+        return run(model, key, given, params=params, size=len(args[0])).returned
+
+    try:
+        with warnings.catch_warnings(), block():
+            warnings.simplefilter("ignore")
+            jaxpr = jax.make_jaxpr(means)(params).jaxpr
+    except Exception:  # whatever it is, the first step meets it next, and says so
+        return True
+    reached = flow(jaxpr, [{"parameters"} for _ in jaxpr.invars], but=("stop_gradient",))
+    return any(reached) or not reached  # a generator may return nothing of what it computes

@@ -20,6 +20,7 @@ from inference.engines.pyro.gibbs import gibbs
 from inference.engines.pyro.gradients import (
     gradient_moments,
     gradients,
+    means_learn,
     parameter_groups,
     snapshot,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "log_evidence",
     "log_weights",
     "loss",
+    "means_learn",
     "nuts",
     "on_arrays",
     "parameter_groups",

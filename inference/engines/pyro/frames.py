@@ -61,8 +61,8 @@ class Frames:
                 raise OtherSitesError(
                     f"site {name!r} has scale {in_words(plain_scale(scale))} and {first!r} "
                     f"{in_words(plain_scale(self.outside))}, which were equal in an earlier "
-                    "batch. Fit the batches in which all sites of a datum have one scale on their "
-                    "own."
+                    "batch or draw. Fit the batches in which all sites of a datum have one scale "
+                    "on their own; where a draw decides the size of a plate, use ELBO() or NVIL()."
                 )
         if isinstance(self.outside, Tensor):
             self.nil = self.outside == 0

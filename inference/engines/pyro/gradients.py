@@ -134,6 +134,20 @@ def parameter_groups(pair: StoredPair, batch: tuple[NDArray[Any], ...]) -> dict[
     return {name: groups[name] for name in leaves if name in of_model | of_guide}
 
 
+def means_learn(pair: StoredPair, batch: tuple[NDArray[Any], ...]) -> bool:
+    """Whether what the model returns, drawing data, changes with what is trained.
+
+    Args:
+        pair: what `snapshot` made.
+        batch: what model and guide take.
+    """
+    model, guide = parts(pair)
+    args = tensors(pair, batch)
+    with pair.scope(), repeatable(pair, 0), torch.enable_grad():
+        program = PyroProgram(model, guide, args, {}, inspect(model, guide, args, {}))
+        return bool(program.generate(len(args[0])).x.requires_grad)
+
+
 def _trained(pair: StoredPair) -> dict[str, torch.Tensor]:
     return {name: leaf for name, leaf in unconstrained(pair).items() if leaf.requires_grad}
 

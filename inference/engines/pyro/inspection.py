@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -53,7 +54,7 @@ from inference.program.distributions import (
 from inference.program.sites import Plate, Site
 from inference.program.structure import Structure, can_draw
 
-_DRAWS = 3  # more, to see whether they have the same sites
+_SEEDS = (3, 5, 4)  # of more draws, to see whether they have the same sites: far from each other
 
 
 def inspect(
@@ -78,24 +79,26 @@ def _over_draws(
 ) -> dict[str, frozenset[str]]:
     """What some draws of the guide, of the same rows, say of its sites.
 
-    `varying` are those that not all have: a branch that a draw decides. `fixed` are points that
-    have the same value in all.
+    `varying` are those that not all have, or that have another size in some: a branch, or a plate,
+    that a draw decides. `fixed` are points that have the same value in all.
     """
-    runs, values = [set(found.guide)], dict[str, Tensor]()
+    runs, values, shapes = [set(found.guide)], dict[str, Tensor](), set[tuple[str, Any]]()
     fixed, rows = {name for name, site in found.guide.items() if site.point}, dict[str, Tensor]()
     with quietly(), untouched(guide):
         own, named = arguments(args, kwargs)
-        for rng_seed in range(_DRAWS):
-            seed_all(7 + rng_seed)
+        for rng_seed in _SEEDS:
+            seed_all(rng_seed)
             drawn = run(proposing(guide), own, named, values=rows)
             forget(transforms_of([drawn.trace]))
-            rows = drawn.rows
+            rows = drawn.fewer_rows  # others may be of another size in each draw
             runs.append(set(drawn.proposals))
+            shapes |= {(name, site["value"].shape) for name, site in drawn.proposals.items()}
             now = {name: drawn.proposals[name]["value"] for name in fixed & runs[-1]}
             fixed = {n for n, value in now.items() if n not in values or _same(value, values[n])}
             values = now
-    varying = frozenset(set.union(*runs) - set.intersection(*runs))
-    return {"varying": varying, "fixed": frozenset(fixed)}
+    sized = Counter(name for name, _ in shapes)
+    varying = set.union(*runs) - set.intersection(*runs) | {n for n in sized if sized[n] > 1}
+    return {"varying": frozenset(varying), "fixed": frozenset(fixed)}
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

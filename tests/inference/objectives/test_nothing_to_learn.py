@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from plated import Words
 
-from inference import fit, valid_objectives
+from inference import MMD, fit, valid_objectives
 from inference.errors import ObjectiveError
 from ppl_models import create
 from ppl_models.datasets import load
@@ -45,6 +45,37 @@ def test_a_model_of_ones_own_with_one_parameter_is_offered_it(engine: str) -> No
 
     asked = valid_objectives((model, lambda x: None), np.ones(4, np.float32), engine=engine)
     assert "MMD" in asked.valid
+
+
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+def test_means_that_no_parameter_changes_are_refused_and_draws_that_one_changes_are_not(
+    engine: str,
+) -> None:
+    """All that this model learns is the scale of its noise, beside a mean that is a latent."""
+    words = Words(engine)
+
+    def model(x: Any = None, *, size: int = 1) -> Any:
+        (w,) = words.params("w")
+        with words.plate("data", rows := size if x is None else len(x)):
+            z = words.sample("z", words.dist.Normal(words.array(np.zeros(rows)), 1.0))
+            words.sample("x", words.dist.Normal(z, w * w), obs=x)
+        return z
+
+    def guide(x: Any) -> None:
+        (a,) = words.params("a")
+        with words.plate("data", len(x)):
+            words.sample("z", words.dist.Normal(a * x, 1.0))
+
+    x = np.linspace(-1, 1, 4, dtype=np.float32)
+    asked = valid_objectives((model, guide), x, engine=engine)
+    assert "ELBO" in asked.valid
+    for name in ("MMD", "Adversarial"):
+        assert "nothing to learn" in asked.refused[name]
+        with pytest.raises(ObjectiveError, match=r"nothing to learn.*draw='sample'"):
+            fit((model, guide), x, objective=name.lower(), steps=2, progress=False, engine=engine)
+    by_draws = MMD(draw="sample")
+    run = fit((model, guide), x, objective=by_draws, steps=2, progress=False, engine=engine)
+    assert run.parameters["w"] != np.float32(0.7)
 
 
 @pytest.mark.parametrize("engine", ["pyro", "numpyro"])
