@@ -48,11 +48,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:shape requires ndarray:Deprecati
 
 
 # Each run compiles anew, so that the test command trains all programs and asks each one of these;
-# ZOO_CORPUS=all asks all of all.
+# ZOO_CORPUS=all asks all of all. A mistake is found by what is said of the program without it, so
+# that those two ask the same programs.
 TURNS = {
     "trains_under_objectives_offered": 0,
     "evaluates_or_is_refused_by_name": 1,
-    "is_not_blamed": 2,
+    "is_not_blamed": 1,
     "the_mistake_is_found": 1,
 }
 
