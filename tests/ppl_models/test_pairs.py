@@ -34,6 +34,7 @@ OBJECTIVES = {type(objective).__name__: objective for objective in examples()}
 EXECUTED = ("IWAE", "DReG", "NVIL", "RWS", "WakeSleep", "Concrete", "Adversarial")
 COMPILED = ("vae", "sigmoid_belief", "semi_supervised_vae")  # one of each kind of latents
 FIRST = list({row.model: name for name, row in reversed(ROWS.items())}.values())
+SCORED = 6  # rows: the same in all tests, so that what scores them is compiled once
 ALIKE = [name for name, row in ROWS.items() if not row.parity]
 
 
@@ -42,10 +43,16 @@ def build(row: str, engine: str, **more: Any) -> Any:
     return create(ROWS[row].model, engine=engine, **{**ROWS[row].hyperparameters, **more})
 
 
+@functools.cache
+def latents_of(row: str) -> dict[str, np.ndarray]:
+    """One draw for the rows that are scored."""
+    return drawn_latents(build(row, ROWS[row].engines[-1]), ROWS[row].batch(SCORED))
+
+
 @functools.cache  # nothing trains them
 def twins(row: str) -> tuple[Any, Any, tuple[np.ndarray, ...]]:
     """A NumPyro pair moved away from its start, and a Pyro pair with the same parameters."""
-    batch = ROWS[row].batch(7)
+    batch = ROWS[row].batch(SCORED)
     ours = build(row, "numpyro")
     away = np.random.default_rng(1)
     moved = jax.tree.map(
@@ -120,9 +127,8 @@ def test_what_is_drawn_can_be_scored(engine: str, row: str) -> None:
 
 @pytest.mark.parametrize(("engine", "row"), [p for p in PLACES if not ROWS[p[1]].mixes])
 def test_rows_of_a_batch_do_not_see_each_other(engine: str, row: str) -> None:
-    pair, batch = build(row, engine), ROWS[row].batch(6)
-    z = drawn_latents(build(row, ROWS[row].engines[-1]), batch)
-    order = np.random.default_rng(3).permutation(6)
+    pair, batch, z = build(row, engine), ROWS[row].batch(SCORED), latents_of(row)
+    order = np.random.default_rng(3).permutation(SCORED)
 
     def at(rows: Any) -> dict[str, np.ndarray]:
         return {n: v if n in ROWS[row].shared else v[rows] for n, v in z.items()}
@@ -164,9 +170,9 @@ def test_every_parameter_learns_and_comes_back_from_a_folder(
     for name, value in run.parameters.items():
         assert not np.allclose(before[name], value, atol=1e-4), name
         np.testing.assert_array_equal(back.parameters[name], value)
-    z = drawn_latents(build(row, ROWS[row].engines[-1]), batch)
+    scored, z = ROWS[row].batch(SCORED), latents_of(row)
     for one, other in zip(
-        log_densities(run.pair, batch, z), log_densities(back.pair, batch, z), strict=True
+        log_densities(run.pair, scored, z), log_densities(back.pair, scored, z), strict=True
     ):
         np.testing.assert_array_equal(one, other)
 
@@ -205,8 +211,7 @@ def test_every_valid_objective_takes_a_step(engine: str, row: str) -> None:
 
 @pytest.mark.parametrize(("engine", "row"), PLACES)
 def test_the_seed_decides_the_start(engine: str, row: str) -> None:
-    batch = ROWS[row].batch(4)
-    z = drawn_latents(build(row, ROWS[row].engines[-1]), batch)
+    batch, z = ROWS[row].batch(SCORED), latents_of(row)
     scores = []
     for seed in (0, 0, 1):
         log_p, log_q = log_densities(build(row, engine, seed=seed), batch, z)

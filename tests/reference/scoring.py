@@ -1,6 +1,7 @@
 """Scores and gradients of a pair on either engine, at given parameters, for tests.
 
-What NumPyro computes is one compiled program, as compiling each of its steps would take longer.
+What NumPyro computes is one compiled program, as compiling each of its steps would take longer; and
+pairs that differ in the values of their parameters alone share it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 import numpyro
 import torch
 from jax import random
+from jax.extend import core
 from numpy.typing import NDArray
 from numpyro.infer import SVI
 from pyro import poutine
@@ -22,6 +24,39 @@ from inference.engines import load_engine
 
 Arrays = dict[str, NDArray[Any]]
 Batch = tuple[NDArray[Any], ...]
+_programs: dict[str, Any] = {}
+
+
+def compiled(function: Any, *args: Any) -> Any:
+    """What a function of arrays returns; two that trace alike are compiled once.
+
+    Arrays that a function closes over, as a pair's initial parameters, are passed to what is
+    compiled: they are no part of it.
+    """
+    closed, made = jax.make_jaxpr(function, return_shape=True)(*args)
+    leaves, structure = jax.tree.leaves(args), jax.tree.structure(made)
+    if _holds_arrays(closed.jaxpr):
+        return jax.tree.unflatten(structure, jax.jit(core.jaxpr_as_fun(closed))(*leaves))
+
+    def run(consts: list[Any], leaves: list[Any]) -> list[Any]:
+        return core.jaxpr_as_fun(closed.replace(consts=consts))(*leaves)
+
+    program = _programs.setdefault(str(closed.jaxpr), jax.jit(run))
+    return jax.tree.unflatten(structure, program(list(closed.consts), leaves))
+
+
+def _holds_arrays(jaxpr: Any) -> bool:
+    """Whether a function within has arrays of its own, which its text does not show."""
+    inner = [
+        part
+        for equation in jaxpr.eqns
+        for value in equation.params.values()
+        for part in (value if isinstance(value, (tuple, list)) else [value])
+        if isinstance(part, (core.ClosedJaxpr, core.Jaxpr))
+    ]
+    return any(getattr(part, "consts", ()) for part in inner) or any(
+        _holds_arrays(getattr(part, "jaxpr", part)) for part in inner
+    )
 
 
 def kernel_names(values: Arrays) -> Arrays:
@@ -38,7 +73,7 @@ def kernel_names(values: Arrays) -> Arrays:
 def numpyro_site_params(pair: Any, batch: Batch) -> dict[str, Any]:
     """The parameter sites of a NumPyro pair with their initial values."""
     svi = SVI(pair.model, pair.guide, numpyro.optim.Adam(1e-3), ELBO())
-    return jax.jit(lambda key: svi.get_params(svi.init(key, *batch)))(random.PRNGKey(0))
+    return compiled(lambda key: svi.get_params(svi.init(key, *batch)), random.PRNGKey(0))
 
 
 def drawn_latents(pair: Any, batch: Batch, seed: int = 2) -> Arrays:
@@ -53,7 +88,7 @@ def drawn_latents(pair: Any, batch: Batch, seed: int = 2) -> Arrays:
             if site["type"] == "sample" and not (site["is_observed"] or site_is_subsample(site))
         }
 
-    def draw(key: Any) -> dict[str, Any]:
+    def draw(key: Any, *batch: Any) -> dict[str, Any]:
         guide = numpyro.handlers.seed(pair.guide, key)
         trace = numpyro.handlers.trace(guide).get_trace(*batch)
         return {
@@ -62,7 +97,7 @@ def drawn_latents(pair: Any, batch: Batch, seed: int = 2) -> Arrays:
             if site["type"] == "sample" and not site["is_observed"]
         }
 
-    return {name: np.asarray(v) for name, v in jax.jit(draw)(random.PRNGKey(seed)).items()}
+    return {name: np.asarray(v) for name, v in compiled(draw, random.PRNGKey(seed), *batch).items()}
 
 
 def log_densities(pair: Any, batch: Batch, z: Arrays) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -98,7 +133,7 @@ def log_densities(pair: Any, batch: Batch, z: Arrays) -> tuple[NDArray[Any], NDA
             scores.append(sum(sites, np.zeros(len(batch[0]), np.float32)))
         return scores
 
-    log_p, log_q = jax.jit(score)(z, *batch)
+    log_p, log_q = compiled(score, z, *batch)
     return np.asarray(log_p), np.asarray(log_q)
 
 

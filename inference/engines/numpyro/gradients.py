@@ -20,8 +20,9 @@ from inference.engines.numpyro.keys import reseeded
 from inference.engines.numpyro.pairs import StoredPair, parts
 from inference.engines.numpyro.parameters import flatten, nested, public_names
 from inference.engines.numpyro.parameters import means_learn as changes
+from inference.engines.numpyro.sketch import only, sketched
 from inference.engines.numpyro.svi import asked, attach
-from inference.engines.numpyro.traces import parameters_in, traces
+from inference.engines.numpyro.traces import Trace, parameters_in, traces
 from inference.program.moments import GradientMoments, welford
 from inference.program.program import OWNED
 from inference.program.surrogate import Surrogate
@@ -87,19 +88,34 @@ def snapshot(pair: Any, batch: tuple[NDArray[Any], ...], seed: int) -> StoredPai
         batch: what model and guide take.
         seed: of initial values that are drawn, where the pair has not been fitted.
     """
-    arrays = tuple(map(jnp.asarray, batch))
-    both = traces(random.PRNGKey(seed), {}, *parts(pair), arrays, {})
-    values = parameters_in(*both)
+    both, names = parts(pair), list[str]()
+
+    def values_of(key: Any, *arrays: Any) -> dict[str, Any]:
+        found = parameters_in(*traces(key, {}, *both, arrays, {}))
+        names[:] = found
+        return found
+
+    given = (random.PRNGKey(seed), *map(jnp.asarray, batch))
+    found = only(values_of, both, *given)
+    values = values_of(*given) if found is None else jax.tree.map(jnp.asarray, found)
+    values = {name: values[name] for name in names}  # which jax sorts
     return StoredPair(pair.wrapped if isinstance(pair, StoredPair) else pair, values)
 
 
 def parameter_groups(pair: StoredPair, batch: tuple[NDArray[Any], ...]) -> dict[str, str]:
     """Whose each parameter is: `"model"`, `"guide"`, or `"shared"` by both."""
     arrays = tuple(map(jnp.asarray, batch))
-    guide, model = traces(random.PRNGKey(0), {}, *parts(pair), arrays, {})
+    model, guide = parts(pair)
+
+    def sites_of(guide: Trace, model: Trace, _: Any) -> dict[str, set[str]]:
+        return {"model": set(model), "guide": set(guide)}
+
+    sides = sketched(model, guide, arrays, sites_of)
+    if sides is None:
+        sides = sites_of(*traces(random.PRNGKey(0), {}, model, guide, arrays, {}), ())
     owners = {}
     for name in pair.values:
-        within = {side for side, sites in (("model", model), ("guide", guide)) if name in sites}
+        within = {side for side, sites in sides.items() if name in sites}
         group = within.pop() if len(within) == 1 else "shared"
         owners |= dict.fromkeys(public_names(flatten({name: pair.values[name]})), group)
     return owners
