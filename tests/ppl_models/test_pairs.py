@@ -218,7 +218,8 @@ def test_the_seed_decides_the_start(engine: str, row: str) -> None:
         # A guide that is a point has a density at its own value alone.
         scores.append(log_p + np.where(np.isfinite(log_q), log_q, 0))
     np.testing.assert_array_equal(scores[0], scores[1])
-    assert np.all(scores[0] != scores[2])
+    several = slice(4)  # a series of one step, as comes later, has the same start under all seeds
+    assert np.all(scores[0][several] != scores[2][several])
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
