@@ -253,8 +253,16 @@ def named_apart(
     if len(given) == 1 and isinstance(given[0], dict) and given[0] and not named:
         signature = model_signature(pair)
         if signature is not None and set(given[0]) <= set(signature.parameters):
-            names = list(signature.parameters)[: len(given[0])]
-            if is_of_the_zoo(pair) and set(names) == set(given[0]):  # its guide may not name them
-                return tuple(given[0][name] for name in names), {}
-            return (), dict(given[0])
+            placed = by_position(pair, given[0])
+            return (placed, {}) if isinstance(placed, tuple) else ((), dict(placed))
     return given, named
+
+
+def by_position(pair: Any, data: Any) -> Any:
+    """The arguments of a pair of the zoo as a tuple, where they come by name.
+
+    Its guide may call them otherwise than its model does. All else is returned as it is.
+    """
+    signature = model_signature(pair) if isinstance(data, dict) and is_of_the_zoo(pair) else None
+    names = list(signature.parameters)[: len(data)] if signature is not None else []
+    return tuple(data[name] for name in names) if names and {*names} == {*data} else data

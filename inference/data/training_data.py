@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from inference.data.arrays import array_id, as_arrays, is_array, refuse_mock
-from inference.data.call import are_calls, batch_from, is_table, leaves_of, rows_of
+from inference.data.call import are_calls, batch_from, by_position, is_table, leaves_of, rows_of
 from inference.data.pair_arrays import as_scored, check_arrays, is_of_the_zoo, precision_of
 from inference.data.rows import Arrays
 from inference.data.unpaired import Unpaired
@@ -71,6 +71,7 @@ def prepare(
     refuse_mock("data", data)
     refuse_mock("valid", valid)
     own = objective if isinstance(objective, Surrogate) and objective.keeps else None
+    data, valid = by_position(pair, data), by_position(pair, valid)
     check = partial(_check, engine=engine, own=own)
     found = _understood(pair, data, valid, engine, own, check)
     _check_alike(found.arrays, found.valid)
@@ -130,7 +131,7 @@ def _understood(
         return TrainingData(*rows, data, False, name, None, valid_form=form)
     named = f" Pass ppl_models.datasets.load({data!r})." if isinstance(data, str) else ""
     if isinstance(data, dict):
-        named = f" Pass its arrays as a tuple, in the order of the model's arguments: {list(data)}."
+        named = " Name its arrays as the model's arguments are, or pass them as a tuple."
     raise DataError(
         "data must be a dataset from ppl_models.datasets.load, a numpy array, a tuple of arrays, "
         f"or an iterable of batches; got {type(data).__name__}.{named}"

@@ -126,10 +126,19 @@ def test_a_file_is_no_data(closed: bool) -> None:
         fit(PAIR, file, steps=1, progress=False)  # pyright: ignore[reportArgumentType]
 
 
-def test_a_dictionary_of_a_zoo_pairs_arguments() -> None:
-    assert valid_objectives(PAIR, {"x": X}).valid == valid_objectives(PAIR, X).valid
-    with pytest.raises(DataError, match="Pass its arrays as a tuple, in the order"):
-        fit(PAIR, {"x": X}, steps=1, progress=False)  # pyright: ignore[reportArgumentType]
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+def test_a_dictionary_of_a_zoo_pairs_arguments(engine: str) -> None:
+    """In any order: each goes where the model has its name."""
+    y = np.arange(len(X)) % 3
+    sizes: Any = {"data_dim": X.shape[1], "latent_dim": 2, "hidden": (4,), "classes": 3}
+    pair = create("conditional_vae", engine=engine, **sizes)
+    named: Any = {"y": y, "x": X}
+    assert valid_objectives(pair, named).valid == valid_objectives(pair, X, y).valid
+    by_name, by_place = (fit(pair, data, steps=2, progress=False) for data in (named, (X, y)))
+    for name, value in by_place.parameters.items():
+        np.testing.assert_array_equal(by_name.parameters[name], value)
+    with pytest.raises(DataError, match="Name its arrays as the model's arguments are"):
+        fit(pair, {"images": X, "y": y}, steps=1, progress=False)
 
 
 def schedules() -> dict[str, tuple[Any, dict[str, Any], str]]:
