@@ -77,7 +77,7 @@ def assert_sentence(caught: Any, *words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", ["digits", None, 3, {"x": 1}, object()], ids=lambda data: type(data).__name__
+    "data", ["digits", None, 3, {"images": 1}, object()], ids=lambda data: type(data).__name__
 )
 def test_what_is_no_data(data, engine):
     with pytest.raises(DataError) as caught:
