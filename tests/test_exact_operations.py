@@ -65,6 +65,10 @@ def test_results_have_the_bits_of_what_is_compiled(name: str, of: Any, args: Any
     truth = np.asarray(jax.jit(of).lower(*args).compile()(*args))
     assert found[0].dtype == truth.dtype
     np.testing.assert_array_equal(found[0], truth, strict=True)
+    numbers = ~np.isnan(truth)  # the sign of a zero counts, that of a NaN does not
+    np.testing.assert_array_equal(
+        np.signbit(1.0 * found[0])[numbers], np.signbit(1.0 * truth)[numbers]
+    )
 
 
 def operations(jaxpr: Any) -> set[str]:
