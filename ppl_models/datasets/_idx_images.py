@@ -22,9 +22,7 @@ def grey_images(file: PublishedFile, rows: int, shape: tuple[int, int]) -> NDArr
     pixels = read_idx(path, axes=3)
     if pixels.shape != (rows, *shape):
         raise wrong(path, expected=f"bytes of shape {(rows, *shape)}", got=f"shape {pixels.shape}")
-    grey = pixels.reshape(rows, -1).astype(np.float32)
-    grey /= 255
-    return grey
+    return np.divide(pixels.reshape(rows, -1), 255, dtype=np.float32)
 
 
 def labels_of(file: PublishedFile, rows: int) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,27 @@ def expected(objective: Objective, case: Case, x: Array) -> Expected | None:
     return _with_bias(case, x, followed)
 
 
+class _Gradients:
+    """Gradients of Renyi's bounds, of order 1 the ELBO's, which many objectives follow."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[tuple[int, bytes, float, int], tuple[Case, Arrays]] = OrderedDict()
+
+    def of(self, case: Case, x: Array, alpha: float, num_particles: int) -> Arrays:
+        """By all parameters of the case, each worked out once."""
+        key = id(case), x.tobytes(), alpha, num_particles
+        if key not in self._kept:
+            slopes = exact.renyi_gradient(case, case.values, x, alpha, num_particles, case.values)
+            self._kept[key] = case, slopes  # with the case, as another one may get its id
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return self._kept[key][1]
+
+
+_KNOWN = _Gradients(most=64)
+
+
 def _of_bounds(objective: Objective, estimates: Estimates, case: Case, x: Array) -> Arrays:
     if estimates.model == estimates.guide:
         return _of_bound(estimates.model, objective, case, x)
@@ -66,12 +88,10 @@ def _of_bound(bound: Bound, objective: Objective, case: Case, x: Array, of: str 
     names, share = sorted(sides[of]), bound.elbo_share(objective)
     parts = []
     if share > 0:
-        slopes = exact.gradient(lambda moved: exact.elbo(case, moved, x), case.values, names)
-        parts.append((share, slopes))
+        parts.append((share, _KNOWN.of(case, x, 1.0, 1)))
     if share < 1:
         alpha, count = bound.alpha(objective), bound.num_particles(objective)
-        slopes = exact.renyi_gradient(case, case.values, x, alpha, count, names)
-        parts.append((1 - share, slopes))
+        parts.append((1 - share, _KNOWN.of(case, x, alpha, count)))
     weighed = [{name: weight * slopes[name] for name in names} for weight, slopes in parts]
     return {name: np.sum([slopes[name] for slopes in weighed], axis=0) for name in names}
 
@@ -149,7 +169,7 @@ _RULES: dict[str, Callable[[Objective, Case, Array], Arrays]] = {
 
 
 def _with_bias(case: Case, x: Array, gradient: Arrays) -> Expected:
-    elbo = exact.gradient(lambda values: exact.elbo(case, values, x), case.values)
+    elbo = _KNOWN.of(case, x, 1.0, 1)
     names = sorted(case.guide_names)
 
     def flat(arrays: dict[str, Any]) -> Array:

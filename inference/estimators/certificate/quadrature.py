@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -58,6 +59,7 @@ def walk(
     return log_mass, known
 
 
+@functools.lru_cache(maxsize=64)
 def hermite(order: int, dims: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Log masses (M,) and nodes (M, dims) of a standard Gaussian; masses below 1e-18 left out."""
     nodes, masses = np.polynomial.hermite_e.hermegauss(order)
@@ -65,7 +67,10 @@ def hermite(order: int, dims: int) -> tuple[NDArray[np.float64], NDArray[np.floa
     kept = masses > 1e-18
     grids = np.meshgrid(*[nodes[kept]] * dims, indexing="ij")
     log_masses = np.meshgrid(*[np.log(masses[kept])] * dims, indexing="ij")
-    return np.sum(log_masses, axis=0).ravel(), np.stack(grids, axis=-1).reshape(-1, dims)
+    found = np.sum(log_masses, axis=0).ravel(), np.stack(grids, axis=-1).reshape(-1, dims)
+    for array in found:  # whoever asks is given the same
+        array.flags.writeable = False
+    return found
 
 
 def states(site: Site) -> NDArray[Any]:

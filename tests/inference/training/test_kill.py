@@ -34,6 +34,7 @@ def run_until(engine: str, folder: Path, learning: str, moment) -> None:
         while not moment():
             assert child.poll() is None, child.communicate()[1].decode()
             assert time.monotonic() < deadline
+            time.sleep(0.0005)  # the child needs the processor, and the moment may be short
     finally:
         child.kill()
         child.communicate()
