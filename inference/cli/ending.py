@@ -134,15 +134,31 @@ class Commands(TyperGroup):
             if message is None:
                 raise
             said = message()
-            hyperparameter = "extra argument" in said and "=" in said
-            unknown = said.startswith("No such command")
-            complain(
-                said
-                + ". Write --set KEY=VALUE." * hyperparameter
-                + " `ppl-zoo --help` lists the commands." * unknown
-            )
+            ended = said if said.endswith((".", "?")) else f"{said}."
+            complain(f"{ended} {_remedy(said, error)}")
             code = 2
         sys.exit(code or 0)
+
+
+def _remedy(said: str, error: Any) -> str:
+    """What to do about words that the command line has no place for, or one that is missing."""
+    if said.startswith("No such command"):
+        return "`ppl-zoo --help` lists the commands."
+    context = getattr(error, "ctx", None)
+    taken = {option for known in context.command.params for option in known.opts} if context else ()
+    extra = re.search(r"extra arguments?.*\((.*)\)", said)
+    if extra is not None and "=" in extra[1] and "--set" in taken:
+        return "Write --set KEY=VALUE."
+    if extra is not None and "--data" in taken and _names_data(extra[1]):
+        return f"Write --data {extra[1]}."
+    return f"`{context.command_path if context else 'ppl-zoo'} --help` shows what it takes."
+
+
+def _names_data(words: str) -> bool:
+    """Whether these are the name of a data set, or of a file."""
+    from ppl_models.datasets import list_datasets
+
+    return words in list_datasets() or os.path.isfile(words)
 
 
 def _refuse_empty(words: Sequence[str]) -> None:
