@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro
 import numpyro.distributions as numpyro_dist
 import pyro
@@ -16,6 +18,7 @@ from pyro.distributions import constraints
 from torch import Tensor
 
 UNITS = 3
+STATES = np.array(list(itertools.product((0, 1), repeat=UNITS)), np.float32)
 
 
 class Ising(dist.TorchDistribution):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from typing import Any
 
@@ -10,12 +9,11 @@ import numpy as np
 import pyro
 import pytest
 import torch
-from own_energies import UNITS, ising, laws
+from own_energies import STATES, ising, laws
 
 from inference import CD, check_pair, fit, log_likelihood, log_partition
 from inference.errors import ObjectiveError
 
-STATES = np.array(list(itertools.product((0, 1), repeat=UNITS)), np.float32)
 PAIRS = STATES.sum(1) * (STATES.sum(1) - 1) / 2  # of units that are on
 both = pytest.mark.parametrize("engine", ["pyro", "numpyro"])
 
