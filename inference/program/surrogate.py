@@ -92,6 +92,11 @@ class Surrogate(ABC):
         ...
 
     @abstractmethod
+    def check_all_beside(self, array: NDArray[Any]) -> None:
+        """Refuse what it looks at of all training data where nothing can be learnt from that."""
+        ...
+
+    @abstractmethod
     def draws_per_datum(self, structure: Structure) -> int:
         """How many values of the latents are held at a time."""
         ...
