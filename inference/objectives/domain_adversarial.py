@@ -97,7 +97,8 @@ class DomainAdversarial(Objective):
         if self.weight and (array == array[0]).all():
             raise DataError(
                 f"all rows of the data are of domain {int(array.reshape(-1)[0])}, so that a critic "
-                "has nothing to tell apart. Put rows of both domains into the data, or give weight=0.0."
+                "has nothing to tell apart. Put rows of both domains into the data, or give "
+                "weight=0.0."
             )
 
     def surrogate(self, program: Program) -> Any:
