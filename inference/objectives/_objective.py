@@ -124,13 +124,6 @@ class Objective(Surrogate):
         """
         check_finite(array, name, self.beside or "what the objective looks at,")
 
-    def check_all_beside(self, array: NDArray[Any]) -> None:
-        """Refuse an array of all training rows, each right, from which nothing can be learnt.
-
-        Raises:
-            DataError: saying what is missing.
-        """
-
     @classmethod
     def example(cls) -> Self:
         """One with usual settings."""

@@ -91,10 +91,8 @@ class Surrogate(ABC):
         """Refuse an array that the objective looks at and the pair is not given."""
         ...
 
-    @abstractmethod
-    def check_all_beside(self, array: NDArray[Any]) -> None:
-        """Refuse what it looks at of all training data where nothing can be learnt from that."""
-        ...
+    def check_all_beside(self, array: NDArray[Any]) -> None:  # noqa: B027  (most take any)
+        """Refuse what it looks at, of all training rows, where nothing can be learnt from that."""
 
     @abstractmethod
     def draws_per_datum(self, structure: Structure) -> int:
