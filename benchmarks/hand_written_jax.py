@@ -71,6 +71,28 @@ def maf(params: list[Layers], key: Array, batch: Array) -> Array:
     return -(log_volume - 0.5 * (u**2 + math.log(2 * math.pi)).sum(-1)).sum()
 
 
+def made_parameters(width: int, hidden: int) -> Layers:
+    """One masked network width-hidden-width."""
+    init, shapes = jax.nn.initializers.glorot_uniform(), [(width, hidden), (hidden, width)]
+    keys = random.split(random.PRNGKey(0))
+    return [
+        (init(key, shape), jnp.zeros(shape[1])) for key, shape in zip(keys, shapes, strict=True)
+    ]
+
+
+@jax.value_and_grad
+def made(params: Layers, key: Array, batch: Array) -> Array:
+    """Minus the exact log-likelihood of a masked network of bits."""
+    del key
+    width, hidden = params[0][0].shape
+    degree = 1 + np.arange(hidden) * (width - 1) // hidden
+    first = np.float32(degree[None, :] >= np.arange(1, width + 1)[:, None])
+    last = np.float32(np.arange(1, width + 1)[None, :] > degree[:, None])
+    (inner, bias), (outer, shift) = params
+    h = jax.nn.relu(batch @ (inner * first) + bias)
+    return -_log_bernoulli(batch, h @ (outer * last) + shift).sum()
+
+
 @jax.value_and_grad
 def elbo(params: tuple[Layers, Layers], key: Array, batch: Array) -> Array:
     """One draw, the divergence in closed form."""

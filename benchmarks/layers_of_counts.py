@@ -40,10 +40,12 @@ def trained(x: NDArray[Any], steps: int, batch: int, **settings: Any) -> Any:
     ).pair  # fmt: skip
 
 
-def held_out(pair: Any, x: NDArray[Any]) -> tuple[float, float]:
+def held_out(
+    pair: Any, x: NDArray[Any], model: str = "deep_exponential_family"
+) -> tuple[float, float]:
     """E_q(weights) of the bound of log p(x_n | weights), nats per row, and its standard error."""
     settings = {**pair.hyperparameters, "data_size": MANY}
-    given = create("deep_exponential_family", engine="numpyro", **settings)
+    given = create(model, engine="numpyro", **settings)
     given.set_weights(pair.get_weights())
     _, losses = load_engine("numpyro").gradients(given, ELBO(10), (x,), 20)
     return -losses.mean() / MANY, losses.std(ddof=1) / MANY / len(losses) ** 0.5

@@ -1,9 +1,9 @@
 """Step time of `fit` as a ratio to a hand-written loop: `python -m benchmarks.step_time`.
 
 Both sides train the same program (a VAE 784-H-H-50, or a belief net 784-H with binary units,
-binarised in each step; a masked autoregressive flow of five steps on 43 real columns; a PixelCNN on
-bits; Adam) with the same estimator in one process, in turn, several times over; the ratio is that
-of the medians.
+binarised in each step; a masked autoregressive flow of five steps on 43 real columns; a MADE and a
+PixelCNN on bits; Adam) with the same estimator in one process, in turn, several times over; the
+ratio is that of the medians.
 `fit` is timed by its own history, from the first row to the last, so that everything that it does
 between steps counts, and compilation does not; the hand-written side is warmed up likewise.
 """
@@ -49,7 +49,7 @@ class Case:
         batch_size: rows of a minibatch.
         limit: the goal for the ratio, if there is one.
         steps: how many are timed.
-        model: `"vae"`, `"belief net"`, `"flow"` or `"pixel cnn"`.
+        model: `"vae"`, `"belief net"`, `"flow"`, `"made"` or `"pixel cnn"`.
     """
 
     engine: str
@@ -74,6 +74,7 @@ CASES = [
     Case("numpyro", STL(), by_hand.stl, 200, 100, 1.15, 600),
     Case("numpyro", VIMCO(5), by_hand.vimco(5), 200, 20, 1.15, 600, "belief net"),
     Case("numpyro", ELBO(), by_hand.maf, 512, 100, 1.10, 300, "flow"),
+    Case("numpyro", ELBO(), by_hand.made, 500, 100, 1.10, 600, "made"),
     Case("pyro", ELBO(), None, 200, 100, 1.60, 300),
     Case("pyro", ELBO(), None, 500, 128, 1.25, 200),
     Case("pyro", IWAE(50), None, 200, 20, None, 100),
@@ -84,13 +85,14 @@ CASES = [
 def data(case: Case) -> Any:
     """Grey images to be binarised in each step, as dynamic MNIST is; no validation set.
 
-    The flow's are real, of as many columns as MINIBOONE has, and those of PixelCNN are bits.
+    The flow's are real, of as many columns as MINIBOONE has, and those of MADE and PixelCNN are
+    bits.
     """
     if case.model == "flow":
         real = np.random.default_rng(0).normal(size=(ROWS, COLUMNS)).astype(np.float32)
         return SimpleNamespace(train=real, valid=real[:0], dynamic=False)
     grey = np.random.default_rng(0).random((ROWS, WIDTH), dtype=np.float32)
-    if case.model == "pixel cnn":
+    if case.model in ("made", "pixel cnn"):
         bits = (grey < 0.2).astype(np.float32)
         return SimpleNamespace(train=bits, valid=bits[:0], dynamic=False)
     return SimpleNamespace(train=grey, valid=grey[:0], dynamic=True)
@@ -125,6 +127,8 @@ def fit_seconds(case: Case, dataset: Any) -> float:
         pair = create(
             "flow", engine=case.engine, data_dim=COLUMNS, length=STEPS, hidden=(case.hidden,)
         )
+    elif case.model == "made":
+        pair = create("made", engine=case.engine, hidden=(case.hidden,))
     elif case.model == "pixel cnn":
         pair = create("pixel_cnn", engine=case.engine, channels=case.hidden, blocks=BLOCKS)
     else:
@@ -161,6 +165,8 @@ def timer(case: Case, dataset: Any) -> by_hand.Timer:
         )
     if case.model == "flow":
         params: Any = by_hand.maf_parameters(COLUMNS, case.hidden, STEPS)
+    elif case.model == "made":
+        params = by_hand.made_parameters(WIDTH, case.hidden)
     elif case.model == "belief net":
         params = by_hand.belief_net_parameters(WIDTH, case.hidden)
     else:

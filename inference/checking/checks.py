@@ -89,6 +89,8 @@ _IN_ORDER = (
     draws.returns_a_point,
     draws.draw_then_score,
     kernels.kernel_leaves_density,
+    kernels.temperatures_lead_to_density,
+    kernels.conditionals_are_the_densitys,
     sequential.no_entry_sees_later_ones,
     sequential.conditionals_give_the_density,
     bounds.bound_below_evidence,

@@ -75,6 +75,9 @@ def prepare(
     check = partial(_check, engine=engine, own=own)
     found = _understood(pair, data, valid, engine, own, check)
     _check_alike(found.arrays, found.valid)
+    if own is not None and found.arrays:
+        for array in found.arrays[-own.keeps :]:
+            own.check_all_beside(array)
     return replace(
         found,
         arrays=as_scored(pair, found.arrays) if found.arrays else (),

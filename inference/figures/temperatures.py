@@ -13,6 +13,7 @@ from inference.descriptions import shown
 from inference.errors import ArgumentError, ObjectiveError
 from inference.figures.pictures import Picture, Run
 from inference.pairs import fitted, tempering
+from inference.program.energy_conditions import check_ends
 
 
 def temperatures(
@@ -63,7 +64,9 @@ def temperatures(
         raise ArgumentError(str(error)) from None
     betas = np.linspace(0.0, 1.0, num_temperatures + 1)
     middles, width = (betas[1:] + betas[:-1]) / 2, 1 / num_temperatures
-    up: Any = kernel.increments(kernel.begin(base, num_chains, seed), base, betas, seed + 1)
+    begun = kernel.begin(base, num_chains, seed)
+    check_ends(kernel, base, begun)
+    up: Any = kernel.increments(begun, base, betas, seed + 1)
     begun, downwards = kernel.draw(num_chains, seed + 2), betas[::-1].copy()
     down: Any = -kernel.increments(begun, base, downwards, seed + 3)[::-1]
     figure = Picture(figsize=(6, 3.5), layout="constrained")

@@ -13,6 +13,7 @@ from inference.arguments import check_count, check_one_of, check_seed
 from inference.data.arrays import as_array
 from inference.errors import ArgumentError, ObjectiveError
 from inference.pairs import fitted, tempering
+from inference.program.energy_conditions import check_ends
 from inference.program.instruments import Tempering
 
 METHODS = ("exact", "ais", "reverse")
@@ -182,9 +183,11 @@ def of_chains(
     betas = np.linspace(0.0, 1.0, num_temperatures + 1)
     if method == "ais":
         begun = tempered.begin(base, num_chains, seed)
+        check_ends(tempered, base, begun)
         chains, sign = tempered.anneal(begun, base, betas, seed + 1), 1
     else:
         begun = tempered.draw(num_chains, seed)
+        check_ends(tempered, base, begun)
         chains, sign = tempered.anneal(begun, base, betas[::-1].copy(), seed + 1), -1
     log_z, spread, effective = averaged(chains)
     ends = [log_z + _log(1 - spread), log_z + _log(1 + spread)]

@@ -15,6 +15,7 @@ from inference.errors import ArgumentError, ObjectiveError
 from inference.likelihood.importance_weights import LogSums, weigh
 from inference.likelihood.partition import base_constant, check_annealed, of_chains
 from inference.pairs import Fitted, draws_nothing, explaining, fitted_on, tempering
+from inference.program.energy_conditions import check_ends
 from inference.program.instruments import Tempering
 from inference.program.per_datum import check_rows
 from inference.program.structure import Structure
@@ -119,6 +120,7 @@ def _raised(
     if chunk_size < chains:
         raise ArgumentError(f"chunk_size must be at least num_chains={chains}, got {chunk_size}.")
     start = base_constant(tempered, base)
+    check_ends(tempered, base, x)
     betas = np.linspace(1.0, 0.0, temperatures + 1)
     values = []
     for number, (rows,) in enumerate(cut((x,), chunk_size // chains)):

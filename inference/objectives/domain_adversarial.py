@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count, check_number, check_text
+from inference.errors import DataError
 from inference.objectives._adversarial_checks import check_critic, check_hidden
 from inference.objectives._beside import check_marks
 from inference.objectives._critic import MLPCritic
@@ -86,6 +87,19 @@ class DomainAdversarial(Objective):
             DataError: saying what was expected, and in which row what came.
         """
         check_marks(array, name, self.beside, (0, 1))
+
+    def check_all_beside(self, array: NDArray[np.generic]) -> None:
+        """Refuse rows of one domain, between which and the other features are to be alike.
+
+        Raises:
+            DataError: if all are of one.
+        """
+        if self.weight and (array == array[0]).all():
+            raise DataError(
+                f"all rows of the data are of domain {int(array.reshape(-1)[0])}, so that a critic "
+                "has nothing to tell apart. Put rows of both domains into the data, or give "
+                "weight=0.0."
+            )
 
     def surrogate(self, program: Program) -> Any:
         """The ELBO, with the gradients of critic and features besides."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inference.arguments import check_count, check_positive
-from inference.errors import ArgumentError, ObjectiveError
+from inference.errors import ArgumentError, DataError, ObjectiveError
 from inference.objectives._beside import check_marks
 from inference.objectives._critic import MLPCritic
 from inference.objectives._sides import Sides
@@ -111,6 +111,18 @@ class SemiSupervisedAdversarial(Adversarial):
             DataError: saying what was expected, and in which row what came.
         """
         check_marks(array, name, self.beside, range(-1, self.classes))
+
+    def check_all_beside(self, array: NDArray[np.generic]) -> None:
+        """Refuse classes of which none is known.
+
+        Raises:
+            DataError: if all are -1.
+        """
+        if (array == -1).all():
+            raise DataError(
+                "all classes in the data are -1, not known, so that there is nothing to learn them "
+                "from. Give the class of some rows, or train by Adversarial(), without classes."
+            )
 
     def class_logits(self, program: Program) -> Any:
         """The critic's logit of each class for each datum, (N, K)."""

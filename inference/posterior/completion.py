@@ -11,7 +11,7 @@ from inference.arguments import check_count, check_positive, check_seed
 from inference.data.arrays import observed_entries
 from inference.data.rows import first_rows
 from inference.data.support import check_support
-from inference.errors import ArgumentError, ObjectiveError
+from inference.errors import ArgumentError, ObjectiveError, warn_user
 from inference.pairs import Fitted, explaining, fitted_on, tempering
 
 
@@ -56,7 +56,7 @@ def complete(
         temperature: of models that draw entry by entry, what the log odds of each conditional are
             divided by (and variances multiplied with): 1 draws from the model, less than 1 what is
             likelier.
-        num_particles: of these, how many draws one is taken of.
+        num_particles: of these, how many draws one is taken of; it warns where one is too few.
         seed: seed of the draws.
         engine: `"pyro"` or `"numpyro"`, where it cannot be told from the pair.
 
@@ -83,7 +83,14 @@ def complete(
         plain, latent = temperature == num_particles == 1, bool(structure.latents)
         return _by_chains(found, held, steps, int(seed), plain=plain, latent=latent)
     given = found.arrays, held, float(temperature), num_particles, int(seed)
-    return found.backend.complete(found.pair, *given).chosen(int(seed))
+    drawn = found.backend.complete(found.pair, *given)
+    if num_particles == 1 and not drawn.knows_all(held):
+        warn_user(
+            "complete() drew entries given the observed ones before them in the model's order, and "
+            "not given those after: pass num_particles=, such as 100, of which one is chosen by "
+            "these."
+        )
+    return drawn.chosen(int(seed))
 
 
 def _by_chains(

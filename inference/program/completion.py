@@ -24,11 +24,25 @@ class Completed:
             weights of its exponential the draws follow the law given the held entries.
         ranks: of the entries in the order of drawing, *event; of the first, where several laws draw
             in orders of their own.
+        laws: how many laws draw, each of them some of the rows.
     """
 
     rows: NDArray[Any]
     log_weight: NDArray[Any]
     ranks: NDArray[Any]
+    laws: NDArray[Any]
+
+    def knows_all(self, held: NDArray[np.bool_]) -> bool:
+        """Whether each draw was given all that is held: nothing that is held came after it.
+
+        Of several laws, the one that draws a row would have to be chosen by what is held.
+        """
+        if self.laws > 1:
+            return not held.any() or bool(held.all())
+        ranks = np.broadcast_to(self.ranks, held.shape[1:])
+        last = np.where(held, ranks, -1).reshape(len(held), -1).max(1)
+        first = np.where(held, ranks.max() + 1, ranks).reshape(len(held), -1).min(1)
+        return bool((last <= first).all())
 
     def chosen(self, seed: int) -> NDArray[Any]:
         """One of the K draws for each row, (N, *event), with the chances of their weights."""

@@ -1,10 +1,19 @@
-"""What learning of densities that are known up to a constant asks of a model."""
+"""What densities that are known up to a constant are asked for, to be learnt and annealed."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 from inference.errors import ObjectiveError
+from inference.program.instruments import Tempering
 from inference.program.sites import Site
 from inference.program.structure import Structure
+
+_ROWS = 20  # values at which ends are compared
+_CLOSE = 1e-3  # nats, of each nat where there are more
 
 
 def check_energy(structure: Structure, objective: str, *, kernel: bool) -> None:
@@ -140,4 +149,34 @@ def check_real_data(structure: Structure, objective: str) -> None:
                 f"{objective} takes the slope of a density by the data, but the support of "
                 f"{site.name!r} is {site.support or 'not known'}. Use CD(), NCE() or "
                 "PseudoLikelihood()."
+            )
+
+
+def check_ends(tempered: Tempering, base: Any, rows: NDArray[Any]) -> None:
+    """Check that the laws of the temperatures begin at the base and end at the density.
+
+    What chains add from one to the next is the difference of two constants, those of temperatures 0
+    and 1: between other laws it is a number, and of something else.
+
+    Args:
+        tempered: the law between the base and itself.
+        base: where it begins.
+        rows: some values of the site.
+
+    Raises:
+        ObjectiveError: saying which end is elsewhere.
+    """
+    first, cold, warm, last = tempered.ends(rows[:_ROWS], base)
+    apart = warm - last
+    if tempered.normalised:  # temperatures are of the energy, which is known up to the constant
+        apart = apart - apart[0]
+    ends = (0, "of the base", cold - first, first), (1, "of the distribution", apart, last)
+    for beta, whose, difference, value in ends:
+        wrong = ~(abs(difference) <= _CLOSE * np.maximum(1.0, abs(value)))  # also where it is NaN
+        if wrong.any():
+            raise ObjectiveError(
+                f"tempered({beta}, base) of the distribution of site {tempered.name!r} has to "
+                f"score as log_prob {whose} itself, and is {difference[wrong][0]:.4g} nats away "
+                "at a value: chains between other laws find another constant. Let tempered(beta, "
+                "base) be beta times its own energy plus 1 - beta times the base's."
             )

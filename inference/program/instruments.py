@@ -74,11 +74,13 @@ class Tempering(Protocol):
             draws them independently, given whatever else it draws (`factorial = True` on the
             class), or `transition` takes `held=`.
         bits: the event's shape, where every entry is 0 or 1; None where it is not so.
+        normalised: whether the law's `log_prob` is less its constant.
     """
 
     name: str
     holds: bool
     bits: tuple[int, ...] | None
+    normalised: bool
 
     def log_partition(self) -> float:
         """The exact log of the constant; a ValueError where it cannot be summed."""
@@ -96,8 +98,10 @@ class Tempering(Protocol):
         """Draws from the law itself, by its chains, (rows, *event)."""
         ...
 
-    def move(self, value: NDArray[Any], steps: int, rng_seed: int) -> NDArray[Any]:
-        """Where chains of the law are after some steps."""
+    def move(
+        self, value: NDArray[Any], steps: int, rng_seed: int, beta: float | None = None
+    ) -> NDArray[Any]:
+        """Where chains of the law are after some steps, or of the law at a temperature."""
         ...
 
     def complete(
@@ -106,8 +110,16 @@ class Tempering(Protocol):
         """Where chains are after some steps in which the entries that are held stay."""
         ...
 
-    def log_density(self, value: NDArray[Any]) -> NDArray[np.float64]:
-        """What the law scores, (rows,)."""
+    def log_density(self, value: NDArray[Any], beta: float | None = None) -> NDArray[np.float64]:
+        """What the law scores, (rows,), or what it does at a temperature, from the base of data."""
+        ...
+
+    def log_conditionals(self, value: NDArray[Any]) -> NDArray[np.float64] | None:
+        """log p(entry | all others) as the law has it, (rows, *event); None where it has not."""
+        ...
+
+    def ends(self, value: NDArray[Any], base: Any) -> NDArray[np.float64]:
+        """What the base, `tempered(0, base)`, `tempered(1, base)` and the law score, (4, rows)."""
         ...
 
     def anneal(

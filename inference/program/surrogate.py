@@ -91,6 +91,9 @@ class Surrogate(ABC):
         """Refuse an array that the objective looks at and the pair is not given."""
         ...
 
+    def check_all_beside(self, array: NDArray[Any]) -> None:  # noqa: B027  (most take any)
+        """Refuse what it looks at, of all training rows, where nothing can be learnt from that."""
+
     @abstractmethod
     def draws_per_datum(self, structure: Structure) -> int:
         """How many values of the latents are held at a time."""

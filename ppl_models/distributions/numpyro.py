@@ -6,11 +6,13 @@ from typing import Any
 
 import numpyro.distributions as dist
 
+from ppl_models.networks.chains.counting_measure_numpyro import CountingMeasure
 from ppl_models.networks.chains.markov_chain_numpyro import HiddenMarkov, MarkovChain
 from ppl_models.networks.energies.restricted_machine_numpyro import RestrictedBoltzmann
 from ppl_models.networks.observations.likelihoods_numpyro import DiscretisedLogistic
 
 __all__ = [
+    "CountingMeasure",
     "DiscretisedLogistic",
     "HiddenMarkov",
     "MarkovChain",

@@ -22,6 +22,7 @@ PICTURES = {
     "global_and_local": 0,
     "my_own_data": 0,
     "same_generator_many_objectives": 2,
+    "what_does_a_distance_see": 2,
     "what_does_a_latent_buy": 1,
     "which_objective": 0,
     "why_did_my_guide_get_worse": 1,

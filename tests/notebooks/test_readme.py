@@ -82,6 +82,13 @@ AFTER = {
 x = data.train[:20, :2]
 assert fit(pair, (x, x[:, 0]), steps=1, progress=False).step == 1
 """,
+    "own_laws": """
+assert not check_pair((row, nothing), bits[:7]).failed
+names = ("temperatures-lead-to-density", "kernel-leaves-density")
+assert len(check_pair((row, nothing), bits[:7], checks=names).skipped) == 0
+exact, annealed = (log_partition(run, how, num_temperatures=100) for how in ("exact", "ais"))
+assert abs(exact.log_z - annealed.log_z) < 0.1
+""",
     "objectives": """
 x = (data.train[:20] > 0.5).astype("float32")
 run = fit(pair, x, objective=Halfway(num_particles=2), steps=1, progress=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ from rows import ENGINES
 from scipy.special import expit
 from scipy.stats import chi2, multivariate_normal
 
-from ppl_models import create
+from ppl_models import create, info
 from ppl_models.networks.energies import restricted_machine, restricted_machine_numpyro
 
 VALUES = rbm.parameters(seed=2)
@@ -199,3 +200,16 @@ def test_a_law_goes_through_jax_as_a_tree() -> None:
     again = jax.tree.map(lambda leaf: leaf, found)
     assert (again.normalised, again.burn_in) == (False, 3)
     np.testing.assert_array_equal(again.weight, found.weight)
+
+
+def test_the_card_has_the_bias_of_contrastive_divergence() -> None:
+    """Of E[CD-k's gradient] by the matrix of block Gibbs, which vanishes as k grows."""
+    values, data = rbm.parameters(size=2.0), rbm.STATES[::21]
+    truth = rbm.exact(values, data)
+    found = [rbm.apart(rbm.contrastive(values, data, k), truth) for k in (1, 2, 5, 10, 25)]
+    said = re.search(r"block Gibbs: ((?:\.\d+(?:, | and )?)+)", info("rbm").text.replace("\n", " "))
+    assert said
+    assert found == sorted(found, reverse=True)
+    np.testing.assert_allclose(
+        found, [float(each) for each in re.findall(r"\.\d+", said[1])], atol=6e-4
+    )

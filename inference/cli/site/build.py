@@ -16,8 +16,8 @@ _WRITTEN = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "certificate.md", "d
             "benchmarks/published/README.md", "inference/README.md",
             "tests/inference/styles/corpus.md")  # fmt: skip
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
-_MENU = ("fitting", "pairs", "comparing", "objectives", "global_latents", "data", "measures",
-         "shell", "glossary")  # fmt: skip
+_MENU = ("fitting", "pairs", "own_laws", "comparing", "objectives", "global_latents", "data",
+         "measures", "shell", "glossary")  # fmt: skip
 _INDEX = """# PPL model zoo
 
 Deep generative models as Pyro and NumPyro model/guide pairs, and every way to train them. The pages

@@ -41,7 +41,7 @@ def complete(
         values = jnp.asarray(batch[0], jnp.result_type(float))
         many = jnp.broadcast_to(values, (num_particles, *values.shape))
         found = completed(law, key, many, jnp.broadcast_to(held, many.shape), temperature)
-        return *found, ranks_of(parts_of(law)[0])
+        return *found, ranks_of(parts_of(law)[0]), len(parts_of(law))
 
     with evaluating(pair):
         key = random.fold_in(random.PRNGKey(rng_seed), 1)

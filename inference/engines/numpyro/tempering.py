@@ -42,7 +42,8 @@ class Tempering:
         self.pair = pair
         self.values = pair.values if isinstance(pair, StoredPair) else {}
         self.model = parts(pair.wrapped if isinstance(pair, StoredPair) else pair)[0]
-        self.name, self.holds, self.bits = "", False, None
+        self.name, self.holds, self.bits, self.normalised = "", False, None, False
+        self.conditional = False
         jax.eval_shape(self._law, self.values)
         self._compiled: dict[str, Any] = {}  # by the kind of base
 
@@ -70,10 +71,12 @@ class Tempering:
         key = random.PRNGKey(rng_seed)
         return self._called(lambda values: self._law(values).sample(key, (rows,)))
 
-    def move(self, value: NDArray[Any], steps: int, rng_seed: int) -> NDArray[Any]:
+    def move(
+        self, value: NDArray[Any], steps: int, rng_seed: int, beta: float | None = None
+    ) -> NDArray[Any]:
         """See `inference.program.instruments.Tempering`."""
-        key = random.PRNGKey(rng_seed)
-        return self._called(lambda values: chain(self._law(values), jnp.asarray(value), steps, key))
+        key, begun = random.PRNGKey(rng_seed), jnp.asarray(value)
+        return self._called(lambda values: chain(self._at(values, beta), begun, steps, key))
 
     def complete(
         self, value: NDArray[Any], held: NDArray[np.bool_], steps: int, rng_seed: int
@@ -91,10 +94,29 @@ class Tempering:
 
         return self._called(clamped)
 
-    def log_density(self, value: NDArray[Any]) -> NDArray[np.float64]:
+    def log_density(self, value: NDArray[Any], beta: float | None = None) -> NDArray[np.float64]:
         """See `inference.program.instruments.Tempering`."""
-        found = self._called(lambda values: self._law(values).log_prob(jnp.asarray(value)))
+        found = self._called(lambda values: self._at(values, beta).log_prob(jnp.asarray(value)))
         return found.astype(np.float64)
+
+    def log_conditionals(self, value: NDArray[Any]) -> NDArray[np.float64] | None:
+        """See `inference.program.instruments.Tempering`."""
+        if not self.conditional:
+            return None
+        state = jnp.asarray(value)
+        found = self._called(lambda values: self._law(values).log_conditionals(state))
+        return found.astype(np.float64)
+
+    def ends(self, value: NDArray[Any], base: Any) -> NDArray[np.float64]:
+        """See `inference.program.instruments.Tempering`."""
+
+        def scored(values: Any) -> Array:
+            law, state = self._law(values), jnp.asarray(value)
+            start = law.base(base)
+            laws = (start, *(law.tempered(end, start) for end in (0.0, 1.0)), law)
+            return jnp.stack([each.log_prob(state) for each in laws])
+
+        return self._called(scored).astype(np.float64)
 
     def anneal(
         self, value: NDArray[Any], base: Any, betas: NDArray[np.float64], rng_seed: int
@@ -148,6 +170,14 @@ class Tempering:
         (value, log_w), added = lax.scan(step, start, steps)
         return value, log_w, added
 
+    def _at(self, values: Any, beta: float | None) -> Any:
+        """The law, or the one of a temperature."""
+        law = self._law(values)
+        if beta is None:
+            return law
+        check_tempered(self.name, law)
+        return law.tempered(beta, law.base("data"))
+
     def _law(self, values: Any) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -155,6 +185,8 @@ class Tempering:
         self.name = check_one_kernel({n: innermost(s["fn"]) for n, s in made.sites.items()})
         law = innermost(made.sites[self.name]["fn"])
         self.holds, self.bits = can_hold(law), shape_of_bits(law)
+        self.normalised = getattr(law, "normalised", True)
+        self.conditional = hasattr(law, "log_conditionals")
         return law
 
     def _called(self, function: Any) -> NDArray[Any]:

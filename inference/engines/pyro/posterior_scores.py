@@ -56,9 +56,10 @@ def guide_draws(
                 shape = (count, *site.batch_shape, *site.event_shape)
                 drawn = draws.values[site.name].reshape(shape)
                 latents.setdefault(site.name, []).append(drawn.cpu().numpy())
-            # Without a latent there is nothing to propose: log q is zero for every cell.
-            own = draws.log_q_without(structure.training_only)
-            log_q.append((own + torch.zeros_like(draws.log_p)).cpu().numpy())
+            # Without a latent there is nothing to propose, and one row stands for all draws: log q
+            # is zero for every cell of each.
+            own = draws.log_q_without(structure.training_only) + torch.zeros_like(draws.log_p)
+            log_q.append(own.expand(count, *own.shape[1:]).cpu().numpy())
     return GuideDraws({n: np.concatenate(v) for n, v in latents.items()}, np.concatenate(log_q))
 
 

@@ -39,6 +39,7 @@ class Tempering:
         self.name = check_one_kernel({n: innermost(s["fn"]) for n, s in sites.items()})
         law: Any = innermost(sites[self.name]["fn"])
         self.holds, self.bits = can_hold(law), shape_of_bits(law)
+        self.normalised = getattr(law, "normalised", True)
         self.law = law.expand(torch.Size()) if law.batch_shape == (1,) else law
 
     def log_partition(self) -> float:
@@ -62,10 +63,12 @@ class Tempering:
         with repeatable(self.pair, rng_seed):
             return self.law.sample((rows,)).cpu().numpy()
 
-    def move(self, value: NDArray[Any], steps: int, rng_seed: int) -> NDArray[Any]:
+    def move(
+        self, value: NDArray[Any], steps: int, rng_seed: int, beta: float | None = None
+    ) -> NDArray[Any]:
         """See `inference.program.instruments.Tempering`."""
         with repeatable(self.pair, rng_seed):
-            return chain(self.law, self._tensor(value), steps).cpu().numpy()
+            return chain(self._at(beta), self._tensor(value), steps).cpu().numpy()
 
     def complete(
         self, value: NDArray[Any], held: NDArray[np.bool_], steps: int, rng_seed: int
@@ -78,10 +81,24 @@ class Tempering:
                 now = step(now, None)
             return now.cpu().numpy()
 
-    def log_density(self, value: NDArray[Any]) -> NDArray[np.float64]:
+    def log_density(self, value: NDArray[Any], beta: float | None = None) -> NDArray[np.float64]:
         """See `inference.program.instruments.Tempering`."""
         with repeatable(self.pair, 0):
-            return self.law.log_prob(self._tensor(value)).double().cpu().numpy()
+            return self._at(beta).log_prob(self._tensor(value)).double().cpu().numpy()
+
+    def log_conditionals(self, value: NDArray[Any]) -> NDArray[np.float64] | None:
+        """See `inference.program.instruments.Tempering`."""
+        if not hasattr(self.law, "log_conditionals"):
+            return None
+        with repeatable(self.pair, 0):
+            return self.law.log_conditionals(self._tensor(value)).double().cpu().numpy()
+
+    def ends(self, value: NDArray[Any], base: Any) -> NDArray[np.float64]:
+        """See `inference.program.instruments.Tempering`."""
+        with repeatable(self.pair, 0):
+            start, state = self._base(base), self._tensor(value)
+            laws = (start, *(self.law.tempered(end, start) for end in (0.0, 1.0)), self.law)
+            return torch.stack([law.log_prob(state) for law in laws]).double().cpu().numpy()
 
     def anneal(
         self, value: NDArray[Any], base: Any, betas: NDArray[np.float64], rng_seed: int
@@ -114,6 +131,13 @@ class Tempering:
             after = self.law.tempered(float(beta), start)
             yield after.log_prob(state) - before.log_prob(state)
             state, before = after.transition(state, None), after
+
+    def _at(self, beta: float | None) -> Any:
+        """The law, or the one of a temperature."""
+        if beta is None:
+            return self.law
+        check_tempered(self.name, self.law)
+        return self.law.tempered(beta, self._base("data"))
 
     def _base(self, base: Any) -> Any:
         return self.law.base(base if isinstance(base, str) else self._tensor(base))

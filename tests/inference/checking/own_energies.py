@@ -1,11 +1,14 @@
-"""Pairs of a user's own density that is known up to a constant, with a kernel and nothing more."""
+"""Pairs of a user's own density that is known up to a constant, with a kernel or more."""
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro
 import numpyro.distributions as numpyro_dist
 import pyro
@@ -15,6 +18,7 @@ from pyro.distributions import constraints
 from torch import Tensor
 
 UNITS = 3
+STATES = np.array(list(itertools.product((0, 1), repeat=UNITS)), np.float32)
 
 
 class Ising(dist.TorchDistribution):
@@ -29,7 +33,7 @@ class Ising(dist.TorchDistribution):
         super().__init__(torch.Size(batch), torch.Size((UNITS,)), validate_args=False)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        return Ising(self.pull, self.bias, self.slope, batch_shape)
+        return type(self)(self.pull, self.bias, self.slope, batch_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
         total = value.sum(-1)
@@ -88,10 +92,62 @@ class JaxIsing(numpyro_dist.Distribution):
         return value
 
 
-def ising(engine: str, slope: float = 1.0) -> Any:
+class Annealed:
+    """Temperatures, constants and conditionals of an Ising machine, of which one may be wrong.
+
+    A law of temperature b has b times the machine's numbers and 1 - b times the base's, which has
+    no pull.
+    """
+
+    mistake = ""
+    library: Any
+    log_sum: Any
+    pull: Any
+    bias: Any
+
+    def base(self, kind: Any = "data") -> Any:
+        del kind
+        return type(self)(0.0 * self.pull, 0.5 * self.bias)  # pyright: ignore[reportCallIssue]
+
+    def tempered(self, beta: Any, base: Any) -> Any:
+        warm = {"first": 0.1 + 0.9 * beta, "last": 0.9 * beta}.get(self.mistake, beta)
+        slope = 0.5 if self.mistake == "kernel" else 1.0
+        pull = warm * self.pull + (1 - warm) * base.pull
+        bias = warm * self.bias + (1 - warm) * base.bias
+        return type(self)(pull, bias, slope)  # pyright: ignore[reportCallIssue]
+
+    def log_partition(self) -> Any:
+        """Of k units that are on there are comb(3, k) states."""
+        terms = [
+            math.log(math.comb(UNITS, on)) + self.pull * on * (on - 1) / 2 + self.bias * on
+            for on in range(UNITS + 1)
+        ]
+        total = self.log_sum(self.library.stack(terms), 0)
+        return total + 0.5 if self.mistake == "constant" else total
+
+    def log_conditionals(self, value: Any, columns: Any = None) -> Any:
+        """log p(x_i | all others): the log odds of a unit are linear in the others."""
+        del columns
+        odds = self.pull * (value.sum(-1)[..., None] - value) + self.bias
+        odds = (1 - 2 * value) * (0.5 if self.mistake == "conditionals" else 1.0) * odds
+        return -self.library.logaddexp(0.0 * odds, odds)
+
+
+def laws(engine: str, mistake: str) -> Any:
+    """The class of an Ising machine with temperatures, right or with a mistake."""
+    if engine == "pyro":
+        held: dict[str, Any] = {"library": torch, "log_sum": staticmethod(torch.logsumexp)}
+    else:
+        held = {"library": jnp, "log_sum": staticmethod(jax.scipy.special.logsumexp)}
+    plain = Ising if engine == "pyro" else JaxIsing
+    return type("Warm", (Annealed, plain), {**held, "mistake": mistake})
+
+
+def ising(engine: str, slope: float = 1.0, make: Any = None) -> Any:
     """A pair without latents; with a slope other than one its kernel is that of another density."""
-    framework, make = (pyro, Ising) if engine == "pyro" else (numpyro, JaxIsing)
-    start = torch.tensor if engine == "pyro" else jnp.asarray
+    framework = pyro if engine == "pyro" else numpyro
+    make = make or (Ising if engine == "pyro" else JaxIsing)
+    start: Any = torch.tensor if engine == "pyro" else jnp.asarray
 
     def model(x: Any = None, *, size: int = 1) -> Any:
         pull, bias = framework.param("pull", start(0.8)), framework.param("bias", start(-0.5))

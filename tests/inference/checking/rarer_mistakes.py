@@ -24,6 +24,7 @@ from mistakes import (
     prior,
     weight,
 )
+from own_energies import STATES, ising, laws
 from pyro.distributions import constraints
 from torch import Tensor
 
@@ -346,6 +347,16 @@ def kernel_of_another_density() -> Any:
             return pyro.sample("x", Slow(pull, visible, hidden, burn_in=2), obs=x)
 
     return chained, lambda x: None
+
+
+@mistake("temperatures-lead-to-density", "nats away", batch=(STATES,))
+def temperatures_that_end_elsewhere() -> Any:
+    return ising("pyro", make=laws("pyro", "last"))
+
+
+@mistake("conditionals-are-the-densitys", "of another density", batch=(STATES,))
+def conditionals_of_another_density() -> Any:
+    return ising("pyro", make=laws("pyro", "conditionals"))
 
 
 def exact(evidence: float, counted: float) -> Any:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
+import re
 from typing import Any
 
 import numpy as np
 import pyro
 import pytest
 import torch
-from own_energies import UNITS, ising
+from own_energies import STATES, ising, laws
 
 from inference import CD, check_pair, fit, log_likelihood, log_partition
 from inference.errors import ObjectiveError
 
-STATES = np.array(list(itertools.product((0, 1), repeat=UNITS)), np.float32)
+PAIRS = STATES.sum(1) * (STATES.sum(1) - 1) / 2  # of units that are on
 both = pytest.mark.parametrize("engine", ["pyro", "numpyro"])
 
 
@@ -42,6 +42,45 @@ def test_what_it_lacks_is_named(engine: str) -> None:
         log_partition(ising(engine))
     with pytest.raises(ObjectiveError, match=r"site 'x' has no tempered\(\)"):
         log_likelihood(ising(engine), STATES, method="raise")
+
+
+_MISTAKES = {
+    "": (),
+    "first": ("temperatures-lead-to-density", r"tempered\(0, base\) of .* nats away"),
+    "last": ("temperatures-lead-to-density", r"tempered\(1, base\) of .* nats away"),
+    "constant": ("temperatures-lead-to-density", r"log_partition\(\) of the base of 'x' is"),
+    "kernel": ("temperatures-lead-to-density", r"tempered\(0.5, base\), does not leave its"),
+    "conditionals": ("conditionals-are-the-densitys", "pseudo-likelihoods are of another"),
+}
+
+
+_CASES = [("pyro", mistake) for mistake in _MISTAKES] + [("numpyro", ""), ("numpyro", "last")]
+
+
+@pytest.mark.parametrize(("engine", "mistake"), _CASES)
+def test_temperatures_and_conditionals_are_of_the_density(engine: str, mistake: str) -> None:
+    pair = ising(engine, make=laws(engine, mistake))
+    names = ["temperatures-lead-to-density", "conditionals-are-the-densitys"]
+    report = check_pair(pair, STATES, checks=names)
+    assert not report.skipped, report
+    if mistake:
+        (found,), (name, words) = report.failed, _MISTAKES[mistake]
+        assert found.check == name
+        assert re.search(words, found.message), found.message
+    else:
+        assert not report.failed, report
+    score: Any = log_partition
+    if mistake in ("first", "last"):  # a number, and that of something else
+        for method in ("ais", "reverse"):
+            with pytest.raises(ObjectiveError, match=_MISTAKES[mistake][1]):
+                score(pair, method, num_chains=5, num_temperatures=5)
+        with pytest.raises(ObjectiveError, match=_MISTAKES[mistake][1]):
+            log_likelihood(pair, STATES, method="raise", num_chains=5, num_temperatures=5)
+    elif not mistake:
+        truth = np.logaddexp.reduce(0.8 * PAIRS - 0.5 * STATES.sum(1))
+        for method in ("exact", "ais", "reverse"):
+            found = score(pair, method, num_chains=200, num_temperatures=50)
+            assert abs(found.log_z - truth) < 0.02, (method, found)
 
 
 @both

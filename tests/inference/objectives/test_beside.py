@@ -49,6 +49,8 @@ BAD: dict[str, tuple[Any, Any, str]] = {
     "no domain": (DOMAIN, np.where(MARKS, np.nan, 0), r"the first is row 1: nan"),
     "domains one-hot": (DOMAIN, np.eye(2)[MARKS], r"shape \(N,\), got \(12, 2\).*argmax"),
     "no rows": (DOMAIN, np.zeros((ROWS, 0)), r"ends with an array of shape \(12, 0\)"),
+    "no class known": (SEMI, 0 * MARKS - 1, r"all classes in the data are -1.*Adversarial\(\)"),
+    "one domain alone": (DOMAIN, 0 * MARKS + 1, r"all rows .* of domain 1.*weight=0"),
     "one number": (DOMAIN, np.float32(1), r"ends with an array of shape \(\)"),
     "y with NaN": (CYCLE, np.where(MARKS[:, None], np.nan, X), r"finite .* row 1: \[nan nan\]"),
     "y too narrow": (CYCLE, X[:, :1], r"guide draws 'y', shape \('M', 2\), got \('M', 1\)"),
