@@ -19,6 +19,7 @@ from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.keys import as_numpy
 from inference.engines.numpyro.pairs import StoredPair, evaluating
 from inference.engines.numpyro.parameters import flatten, public_names
+from inference.engines.numpyro.precision import for_checks
 from inference.engines.numpyro.program import NumPyroProgram
 from inference.engines.numpyro.records import (
     Arrays,
@@ -218,7 +219,7 @@ class Probe(Recorder):
             params = constrain(jax.tree.unflatten(tree, leaves))
             return self._density(which, merged(args, self.batch), params, held, rng_seed)
 
-        with jax.enable_x64(double), evaluating(self.pair), warnings.catch_warnings():
+        with for_checks(double=double), evaluating(self.pair), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             free, constrain = self._free()
             leaves, tree = jax.tree.flatten(free)
