@@ -88,23 +88,7 @@ def valid_objectives(pair: Any, *batch: Any, engine: str | None = None, **named:
             raise
         said = "No batch was given: pass some rows of data, as in valid_objectives(pair, x[:10])."
         raise PairError(f"{error} {said}") from error
-    found = valid_for(whole_look(given.backend, given.pair, given.arrays, seen))
-    if not found.valid or _has_parameters(given.backend, given.pair, given.arrays):
-        return found
-    without = {
-        name: f"{name}() trains parameters, but the pair has none: neither model nor guide has a "
-        "param statement or registers a network. log_likelihood(pair, x) scores it as it is."
-        for name in (*found.valid, *found.refused)
-    }
-    return Validity((), without)
-
-
-def _has_parameters(backend: Engine, pair: Any, rows: Any) -> bool:
-    """Whether there is something to train, which the sites do not tell."""
-    try:
-        return bool(backend.parameters(backend.snapshot(pair, rows, 0)))
-    except Exception:  # whatever it is, who trains the pair meets it next
-        return True
+    return valid_for(whole_look(given.backend, given.pair, given.arrays, seen))
 
 
 def whole_look(backend: Engine, pair: Any, rows: Any, structure: Structure) -> Structure:

@@ -9,7 +9,7 @@ import pytest
 from plated import Words
 
 from inference import MMD, fit, valid_objectives
-from inference.errors import ArgumentError, ObjectiveError
+from inference.errors import ObjectiveError
 from ppl_models import create
 from ppl_models.datasets import load
 
@@ -90,24 +90,3 @@ def test_one_row_has_nothing_to_be_compared_with(engine: str) -> None:
 def test_a_generator_with_parameters_is_trained(engine: str) -> None:
     pair = create("mlp_generator", engine=engine, data_dim=2, likelihood="gaussian")
     assert fit(pair, load("grid").train[:40], objective="mmd", steps=3, progress=False).step == 3
-
-
-@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
-def test_without_a_parameter_nothing_is_offered(engine: str) -> None:
-    words = Words(engine)
-
-    def model(x: Any) -> None:
-        with words.plate("data", len(x)):
-            z = words.sample("z", words.dist.Normal(words.array(np.zeros(len(x))), 1.0))
-            words.sample("x", words.dist.Normal(z, 1.0), obs=x)
-
-    def guide(x: Any) -> None:
-        with words.plate("data", len(x)):
-            words.sample("z", words.dist.Normal(x / 2, 1.0))
-
-    pair, x = (model, guide), np.ones(4, np.float32)
-    asked = valid_objectives(pair, x, engine=engine)
-    assert asked.valid == ()
-    assert "the pair has none" in asked.refused["ELBO"]
-    with pytest.raises(ArgumentError, match="no parameters to train"):
-        fit(pair, x, steps=1, progress=False, engine=engine)
