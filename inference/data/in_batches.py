@@ -32,7 +32,7 @@ def as_plain(value: Any) -> Any:
         return list(value)
     if isinstance(value, Set):
         raise DataError(
-            f"data is a {type(value).__name__}, which has no order of rows; pass an array or a list."
+            f"data is a {type(value).__name__}, which has no order of rows; pass an array or list."
         )
     if has(value, "detach", "is_nested") and value.is_nested is True:
         raise DataError(
