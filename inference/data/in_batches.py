@@ -34,7 +34,8 @@ def as_plain(value: Any) -> Any:
         raise DataError(
             f"data is a {type(value).__name__}, which has no order of rows; pass an array or list."
         )
-    if has(value, "detach", "is_nested") and value.is_nested is True:
+    tensor: Any = value
+    if has(value, "detach", "is_nested") and tensor.is_nested is True:
         raise DataError(
             "data is a nested tensor, whose rows differ in length; pass (padded, lengths), with "
             "padded = torch.nested.to_padded_tensor(x, 0.0), or a list of batches."

@@ -12,13 +12,15 @@ import jax
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
+import numpyro
+import numpyro.distributions as npdist
 import pandas as pd
 import pytest
 import scipy.sparse
 import torch
 from tiny_runs import assert_same_run, bare, binary, quick, vae
 
-from inference import Adversarial, log_likelihood
+from inference import Adversarial, check_pair, log_likelihood, valid_objectives
 from inference.data.arrays import as_array
 from inference.errors import DataError
 from ppl_models import create
@@ -263,6 +265,31 @@ def test_what_has_no_rows_of_one_length_is_refused(x, said):
         quick(bare("pyro"), x, steps=1)
     with pytest.raises(DataError, match=said):
         log_likelihood(bare("pyro"), x)
+
+
+def test_a_typed_key_is_told_its_form_that_is_taken():
+    def drawn(name: str, key: Any) -> Any:
+        noise = 0 * jax.random.normal(key)
+        return numpyro.sample(name, npdist.Normal(noise + numpyro.param(name + "_at", 0.1), 1.0))
+
+    def model(x: Any, key: Any) -> None:
+        with numpyro.plate("data", len(x)):
+            mean = drawn("z", key)
+            numpyro.sample("x", npdist.Normal(mean, 1.0), obs=x[:, 0])
+
+    def guide(x: Any, key: Any) -> None:
+        with numpyro.plate("data", len(x)):
+            drawn("z", key)
+
+    key = jax.random.key(0)
+    for ask in (
+        lambda key: quick((model, guide), [(X, key)], steps=1),
+        lambda key: valid_objectives((model, guide), X, key),
+        lambda key: check_pair((model, guide), X, key, checks=["runs-together"]),
+    ):
+        with pytest.raises(DataError, match=r"jax\.random\.key_data"):
+            ask(key)
+        ask(jax.random.key_data(key))
 
 
 # ---------------------------------------------------------------- double precision
