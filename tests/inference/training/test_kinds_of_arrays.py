@@ -233,7 +233,7 @@ def test_batches_of_other_kinds(engine):
 
 
 STAND_INS = {
-    "memory view": lambda: memoryview(X),
+    "memory view": lambda: X.data,
     "deque": lambda: deque(X.tolist()),
     "user's list": lambda: UserList(X.tolist()),
     "user's dictionary": lambda: UserDict(x=X),
@@ -269,8 +269,9 @@ def test_what_has_no_rows_of_one_length_is_refused(x, said):
 
 def test_a_typed_key_is_told_its_form_that_is_taken():
     def drawn(name: str, key: Any) -> Any:
-        noise = 0 * jax.random.normal(key)
-        return numpyro.sample(name, npdist.Normal(noise + numpyro.param(name + "_at", 0.1), 1.0))
+        noise, at = 0 * jax.random.normal(key), numpyro.param(name + "_at", jnp.array(0.1))
+        assert at is not None
+        return numpyro.sample(name, npdist.Normal(noise + at, 1.0))
 
     def model(x: Any, key: Any) -> None:
         with numpyro.plate("data", len(x)):
