@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 from numpy.typing import ArrayLike
 
 from inference.data.call import arguments_from, rows_of
+from inference.data.in_batches import as_plain
 from inference.data.pair_arrays import check_arrays, is_of_the_zoo, precision_of, scored_arrays
 from inference.data.rows import Arrays
 from inference.descriptions import answers_anything, first_line, has, raised, shown
@@ -106,6 +107,7 @@ def fitted_on(
         ArgumentError: if it is no pair, or its engine cannot be told or is another one.
         DataError: if the pair cannot take the data.
     """
+    x = as_plain(x)
     found = fitted(pair, engine=engine, batch=x)
     if is_of_the_zoo(found.pair):
         arrays = scored_arrays(found.pair, as_given(x, name), found.engine)

@@ -35,7 +35,7 @@ def has_parameters(context: Context) -> Iterator[Mistake]:
 def networks_are_registered(context: Context) -> Iterator[Mistake]:
     """Every network is registered."""
     _ = context.parameters
-    missing = context.probe.unregistered()
+    missing = context.probe.unregistered([site.name for site in context.structure.latents])
     used, held = context.probe.networks_used(missing) if missing else (set(), set())
     for name in missing:
         said = (

@@ -196,6 +196,8 @@ def rows_count_once_each(context: Context) -> Iterator[Mistake]:
             whole.sites[name].total / context.subsampling(whole.sites[name].site) for name in local
         )
         if not np.isclose(twice, once + again, _RELATIVE, 1e-3, equal_nan=True):
+            if _weighs_for_all(context, whole, double, part):
+                continue
             walks = [n for n in local if part == "model" and _walks(context, n)]
             if walks:
                 yield _is_walk(walks[0], whole.sites[walks[0]].line)
@@ -220,6 +222,30 @@ def rows_count_once_each(context: Context) -> Iterator[Mistake]:
                 f"{once + again:.6g}, got {twice:.6g}; sum over rows, do not average, and let "
                 "no scale depend on len(x) but for a plate's own."
             )
+
+
+def _weighs_for_all(context: Context, once: Recorded, twice: Recorded, part: str) -> bool:
+    """Whether rows are weighed by hand so that a batch of any size counts as all of the data.
+
+    As N / n beside a global latent, or 1 / n where the latent has 1 / N: rows that come twice then
+    weigh half as much each, beside latents of all rows that stay as they are. Where the number of
+    all rows is not known, a weight of fewer than the batch has is none of these.
+    """
+    local = {n for n, run in once.sites.items() if run.axis(context.data_plates) is not None}
+    if not all(
+        np.isclose(twice.sites[n].total, run.total, _RELATIVE, 1e-3, equal_nan=True)
+        for n, run in once.sites.items()
+        if n in local or part == "model"
+    ):
+        return False
+    rows = [run.scale for n, run in context.model.sites.items() if n in local]
+    shared = [run.scale for n, run in context.model.sites.items() if n not in local]
+    if not rows or not shared or min(shared) <= 0:
+        return False
+    counted, whole = rows[0] * context.rows / shared[0], context.rows_in_all
+    if whole is None:
+        return counted > context.rows * (1 - _RELATIVE)
+    return bool(np.isclose(counted, whole, _RELATIVE))
 
 
 def _shared_that_follow(context: Context, once: Recorded, twice: Recorded) -> list[str]:

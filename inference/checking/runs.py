@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from inference.data.arrays import as_array, is_array
+from inference.data.arrays import as_array, is_array, refuse_key
 from inference.data.pair_arrays import is_of_the_zoo, precision_of
 from inference.descriptions import has
 from inference.engines import engine_name, load_engine
@@ -293,6 +293,7 @@ def _array(value: Any, real: Any) -> Any:
     """Arrays in numpy, as `fit` takes them; everything else as it is."""
     if not (has(value, "shape") or has(value, "detach", "layout")):
         return value
+    refuse_key(value)
     try:
         return as_array(value, real, first=False)
     except DataError:  # which a check says of what is no numbers

@@ -186,6 +186,19 @@ def refuse_mock(name: str, value: Any) -> None:
         )
 
 
+def refuse_key(value: Any) -> None:
+    """Refuse a typed random key of jax.
+
+    Raises:
+        DataError: if it is one.
+    """
+    if has(value, "dtype") and str(value.dtype).startswith("key<"):
+        raise DataError(
+            "data holds a typed random key, which is no array of numbers; pass "
+            "jax.random.key_data(key), which jax.random takes as it takes the key."
+        )
+
+
 def _refuse_words(part: Any) -> None:
     """Refuse a name in place of the data, names before them, and mocks."""
     if isinstance(part, str):
@@ -197,6 +210,7 @@ def _refuse_words(part: Any) -> None:
     if isinstance(part, bytearray):  # which numpy takes for whole numbers
         raise DataError("data must be arrays of real numbers, got bytes; pass numpy.frombuffer.")
     refuse_mock("data", part)
+    refuse_key(part)
     if has(part, "tensors", "__getitem__"):  # numpy would look at its items, with an axis more
         raise DataError(
             f"data is a {type(part).__name__}; pass what is in its .tensors, in the order of the "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.data.arrays import as_array, as_arrays, is_array
-from inference.data.in_batches import in_batches, is_numbers, together
+from inference.data.in_batches import as_plain, in_batches, is_numbers, together
 from inference.data.pair_arrays import (
     as_scored,
     check_arrays,
@@ -54,7 +54,7 @@ def rows_of(pair: Any, data: Any, name: str, engine: str | None = None) -> Batch
     Raises:
         DataError: if nothing in it has rows, or it cannot be told what has.
     """
-    real = precision_of(pair, engine)
+    real, data = precision_of(pair, engine), as_plain(data)
     if in_batches(pair, data):
         batch = together(data, name, lambda item: batch_from(pair, item, real))
     else:
@@ -105,6 +105,7 @@ def batch_from(pair: Any, item: Any, real: Any) -> Batch:
     Raises:
         DataError: if an array does not hold numbers, or, of a pair of the zoo, if it is no array.
     """
+    item = as_plain(item)
     if is_of_the_zoo(pair):
         arrays = as_scored(pair, as_arrays(tuple(item) if isinstance(item, list) else item, real))
         return Batch(arrays, plain_form(len(arrays)))
@@ -197,6 +198,7 @@ def _entries(row: Any) -> Any:
 
 def unpacked(batch: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arguments of `f(*batch)`, of which `f((x, y))` is another way to write `f(x, y)`."""
+    batch = (as_plain(batch[0]),) if len(batch) == 1 else batch
     if len(batch) == 1 and isinstance(batch[0], tuple) and any(map(is_array, leaves_of(batch[0]))):
         return batch[0]
     return batch

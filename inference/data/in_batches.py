@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from array import array
+from collections import UserList, deque
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
 
 import numpy as np
 
 from inference.data.arrays import is_array
+from inference.descriptions import has
 from inference.errors import DataError
 from inference.program.batches import Batch
 from inference.program.signatures import model_signature, takes
 
 _MOST_AXES = 64  # of an array of numpy's
+
+
+def as_plain(value: Any) -> Any:
+    """What stands for an array, a dictionary or a list, as one of these; all else as it is.
+
+    Raises:
+        DataError: if it has no order of rows, or rows of unequal length in one tensor.
+    """
+    if isinstance(value, (memoryview, array, range)):
+        return np.asarray(value)
+    if isinstance(value, Mapping) and not isinstance(value, dict):
+        return dict(value)
+    if isinstance(value, (UserList, deque)):
+        return list(value)
+    if isinstance(value, Set):
+        raise DataError(
+            f"data is a {type(value).__name__}, which has no order of rows; pass an array or list."
+        )
+    tensor: Any = value
+    if has(value, "detach", "is_nested") and tensor.is_nested is True:
+        raise DataError(
+            "data is a nested tensor, whose rows differ in length; pass (padded, lengths), with "
+            "padded = torch.nested.to_padded_tensor(x, 0.0), or a list of batches."
+        )
+    return value
 
 
 def in_batches(pair: Any, data: Any) -> bool:
@@ -60,8 +88,8 @@ def together(data: Iterable[Any], name: str, read: Callable[[Any], Batch]) -> Ba
     if not batches:
         raise DataError(f"{name} is empty: there is no batch in it. Pass some rows.")
     first = batches[0]
-    shapes = [[np.shape(array)[1:] for array in batch.arrays] for batch in batches]
-    whole = first.arrays and all(np.ndim(array) for batch in batches for array in batch.arrays)
+    shapes = [[np.shape(part)[1:] for part in batch.arrays] for batch in batches]
+    whole = first.arrays and all(np.ndim(part) for batch in batches for part in batch.arrays)
     alike = all(batch.form == first.form for batch in batches)
     if not (whole and alike and shapes == shapes[:1] * len(shapes)):
         raise DataError(

@@ -9,6 +9,7 @@ from typing import Any
 
 from inference.data.arrays import array_id, as_arrays, is_array, refuse_mock
 from inference.data.call import are_calls, batch_from, by_position, is_table, leaves_of, rows_of
+from inference.data.in_batches import as_plain
 from inference.data.pair_arrays import as_scored, check_arrays, is_of_the_zoo, precision_of
 from inference.data.rows import Arrays
 from inference.data.unpaired import Unpaired
@@ -71,7 +72,7 @@ def prepare(
     refuse_mock("data", data)
     refuse_mock("valid", valid)
     own = objective if isinstance(objective, Surrogate) and objective.keeps else None
-    data, valid = by_position(pair, data), by_position(pair, valid)
+    data, valid = (by_position(pair, as_plain(each)) for each in (data, valid))
     check = partial(_check, engine=engine, own=own)
     found = _understood(pair, data, valid, engine, own, check)
     _check_alike(found.arrays, found.valid)

@@ -5,6 +5,7 @@ Each engine is a package with the same names. `load_engine` imports the one that
 
 from __future__ import annotations
 
+import dis
 import functools
 import importlib
 import inspect
@@ -19,6 +20,7 @@ from inference.program.batches import Form, whole
 from inference.program.engine import Engine
 
 ENGINES = ("pyro", "numpyro")
+_READ = {"LOAD_GLOBAL", "LOAD_NAME"}  # what reads a name of a module
 _ROOTS = {"pyro": {"pyro", "torch"}, "numpyro": {"numpyro", "jax", "flax"}}
 
 
@@ -153,7 +155,9 @@ def _known(function: FunctionType) -> dict[str, Any]:
 def _names(code: CodeType) -> set[str]:
     """The global and enclosing names in a function's code and in the functions inside of it."""
     inner = [part for part in code.co_consts if isinstance(part, CodeType)]
-    return {*code.co_names, *code.co_freevars}.union(*map(_names, inner))
+    # Names of attributes are none: `words.handlers` is not the module's own `handlers`.
+    read = (each.argval for each in dis.get_instructions(code) if each.opname in _READ)
+    return {*read, *code.co_freevars}.union(*map(_names, inner))
 
 
 def _top_module(value: Any) -> str:

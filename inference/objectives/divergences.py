@@ -30,7 +30,8 @@ class TailAdaptive(Objective):
     for the rank.) The model's gradient is that of `IWAE(K)`, as is the value; the guide descends an
     f-divergence that depends on itself, so there is no one function whose gradient this is. A draw
     that a mask leaves out is none of the guide's but of what it is fitted to: it learns as the
-    model does.
+    model does. Of data of which a mask leaves out a draw after one that counts, the gradient is
+    `IWAE`'s.
 
     Args:
         num_particles: K, at least 2.
@@ -58,7 +59,9 @@ class TailAdaptive(Objective):
             share = 1 / at_least.sum(1)  # one over the rank, (K, N)
             return normalised_weights(program, log_w), share / share.sum(0)
 
-        log_w, term = program.weighted(self.num_particles, weigh, through_draws_only=True)
+        log_w, term = program.weighted(
+            self.num_particles, weigh, through_draws_only=True, exact=True
+        )
         return program.total(program.logmeanexp(log_w) + term.sum(0))
 
 
@@ -71,7 +74,8 @@ class ChiSquare(Objective):
 
     with both expectations from the same K draws: consistent, and biased at finite K. Such a guide
     covers the posterior. The model ascends the bound of `IWAE(K)`, which is also the value: an
-    upper bound is nothing to maximise. A draw that a mask leaves out learns as the model does.
+    upper bound is nothing to maximise. A draw that a mask leaves out learns as the model does; of
+    data of which it leaves out one after another that counts, the gradient is `IWAE`'s.
 
     Args:
         num_particles: K, at least 2.
@@ -98,5 +102,7 @@ class ChiSquare(Objective):
         def weigh(log_w: Any) -> tuple[Any, Any]:
             return normalised_weights(program, log_w), normalised_weights(program, 2 * log_w)
 
-        log_w, term = program.weighted(self.num_particles, weigh, through_draws_only=True)
+        log_w, term = program.weighted(
+            self.num_particles, weigh, through_draws_only=True, exact=True
+        )
         return program.total(program.logmeanexp(log_w) + term.sum(0))

@@ -120,6 +120,13 @@ APART_IN_DENSITY = Requirement(
 def _check_dreams(structure: Structure, objective: Any) -> None:
     structure.check_same_in_all_draws(objective=repr(objective))
     structure.check_dreams(repr(objective))
+    for site in structure.observed:
+        if site.totals_unknown:
+            raise ObjectiveError(
+                f"{objective!r} draws {site.name!r} from the model, but its totals come with the "
+                "rows, and a compiled step has to know the largest. Write "
+                "Multinomial(total_count, probs, total_count_max=...), or use RWS(num_particles)."
+            )
 
 
 DREAMS = Requirement(

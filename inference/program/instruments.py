@@ -243,8 +243,12 @@ class Probe(Protocol):
         """The parameters that the runs so far have asked for, by public name."""
         ...
 
-    def unregistered(self) -> list[str]:
-        """Networks that the pair holds, and of which no parameter was asked for."""
+    def unregistered(self, latents: Collection[str]) -> list[str]:
+        """Networks that the pair holds, and of which no parameter was asked for.
+
+        Args:
+            latents: the model's, which may be weights of a network.
+        """
         ...
 
     def frozen(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from inference.descriptions import first_line
@@ -91,3 +91,16 @@ def run_network(
         f"the {name} must give real numbers of shape ({rows}, ...), a row for each of the {rows} "
         f"rows that it was given, got {came}; return an array of the engine's with that first axis."
     )
+
+
+def are_drawn(weights: Collection[str], latents: Collection[str]) -> bool:
+    """Whether a network's weights are latents, so that it has no parameters to be trained.
+
+    Args:
+        weights: their names in the network.
+        latents: names of latents: with what the libraries put before those of a network that they
+            lift, such as `net/kernel` or `net$$$weight`.
+    """
+    first, known = next(iter(weights)), {*latents}
+    before = (name.removesuffix(first) for name in known if name.endswith(first))
+    return any(all(start + name in known for name in weights) for start in before)

@@ -84,6 +84,8 @@ class Site:
         discrete: whether its support says that its values are discrete.
         by_row: whether the support comes with the rows, such as totals of a Binomial, so that
             `inside` is about these rows only.
+        totals_unknown: whether it cannot be drawn in a compiled step, which has to know how large
+            totals can be: of a Multinomial of NumPyro's whose totals come with the rows.
         is_nan: whether the log density of some element is not a number, on data with missing
             values; it is not where the program masks them.
         point: whether it is a Delta, or says `point`: all its mass lies at one value, computed
@@ -130,6 +132,7 @@ class Site:
     made_of: tuple[str, ...] | None = None
     discrete: bool = False
     by_row: bool = False
+    totals_unknown: bool = False
     is_nan: bool = False
     point: bool = False
     angle: bool = False

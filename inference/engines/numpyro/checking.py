@@ -19,6 +19,7 @@ from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.keys import as_numpy
 from inference.engines.numpyro.pairs import StoredPair, evaluating
 from inference.engines.numpyro.parameters import flatten, public_names
+from inference.engines.numpyro.precision import for_checks
 from inference.engines.numpyro.program import NumPyroProgram
 from inference.engines.numpyro.records import (
     Arrays,
@@ -30,6 +31,7 @@ from inference.engines.numpyro.records import (
 from inference.engines.numpyro.site_records import log_prob_sum
 from inference.program.closures import held_in
 from inference.program.distributions import entries, parts_of, ranks_of, sequential_part
+from inference.program.network import are_drawn
 from inference.program.obstacles import Obstacle
 from inference.program.records import (
     Array,
@@ -159,16 +161,17 @@ class Probe(Recorder):
         """Parameters that are arrays, not networks."""
         return {n for n, value in self.values.items() if not isinstance(value, dict)}
 
-    def unregistered(self) -> list[str]:
-        """Networks that the pair holds, and of which no parameter was asked for."""
+    def unregistered(self, latents: Collection[str]) -> list[str]:
+        """See `inference.program.instruments.Probe.unregistered`."""
         leaves = [as_numpy(leaf) for leaf in jax.tree.leaves(self.values)]
         # A fitted pair's networks have the values with which they began, but their own shapes.
         same = _same_shape if isinstance(self.pair, StoredPair) else _same
         missing = []
         for name, value in held_in(self.pair, nnx.Module).items():
-            own = [np.asarray(leaf) for leaf in jax.tree.leaves(nnx.state(value, nnx.Param))]
-            known = [any(same(array, leaf) for leaf in leaves) for array in own]
-            if own and not any(known):
+            params = nnx.to_flat_state(nnx.state(value, nnx.Param))
+            own = {".".join(map(str, path)): np.asarray(leaf[...]) for path, leaf in params}
+            known = [any(same(array, leaf) for leaf in leaves) for array in own.values()]
+            if own and not any(known) and not are_drawn(own, latents):
                 missing.append(name)
         return missing
 
@@ -218,7 +221,7 @@ class Probe(Recorder):
             params = constrain(jax.tree.unflatten(tree, leaves))
             return self._density(which, merged(args, self.batch), params, held, rng_seed)
 
-        with jax.enable_x64(double), evaluating(self.pair), warnings.catch_warnings():
+        with for_checks(double=double), evaluating(self.pair), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             free, constrain = self._free()
             leaves, tree = jax.tree.flatten(free)

@@ -76,7 +76,8 @@ def traced(
 ) -> Any:
     """A function compiled for arguments of this kind: anew, unless it is traced as one before was.
 
-    What comes back takes the arguments that are not static.
+    What comes back takes the arguments that are not static. Under `jax.disable_jit()` nothing is
+    compiled: it is the function itself, in which values can be looked at.
 
     Args:
         function: what is to be compiled.
@@ -84,9 +85,23 @@ def traced(
         static: positions of arguments that are compiled in.
         options: of the compiler.
     """
+    if jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
+        return _with(function, {place: args[place] for place in static})
     given = [arg for place, arg in enumerate(args) if place not in static]
     jitted = jax.jit(function, static_argnums=static, compiler_options=dict(options or {}) or None)
     return shared(jitted.trace(*args), options, kind_of(given))
+
+
+def _with(function: Callable[..., Any], fixed: Mapping[int, Any]) -> Callable[..., Any]:
+    """A function of the other arguments, with some fixed by position."""
+
+    def others(*given: Any) -> Any:
+        args = list(given)
+        for place in sorted(fixed):
+            args.insert(place, fixed[place])
+        return function(*args)
+
+    return others
 
 
 def shared(staged: Any, options: Mapping[str, Any] | None, kind: Any) -> Any:

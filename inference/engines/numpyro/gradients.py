@@ -15,7 +15,7 @@ from jax import lax, random
 from numpy.typing import NDArray
 from numpyro.infer import SVI
 
-from inference.engines.numpyro.compilation import Compiled
+from inference.engines.numpyro.compilation import Compiled, traced
 from inference.engines.numpyro.keys import reseeded
 from inference.engines.numpyro.pairs import StoredPair, parts
 from inference.engines.numpyro.parameters import flatten, nested, public_names
@@ -177,7 +177,7 @@ def gradient_moments(
         return lax.scan(one, (zeros, zeros), numbered)[0]
 
     keys = random.split(random.PRNGKey(seed), blocks + 1)[1:]
-    compiled = jax.jit(block).lower(params, keys[0], args).compile()
+    compiled = traced(block, (params, keys[0], args))
     means, squares, losses, seconds = [], [], [], []
     for key in keys:
         began = time.perf_counter()

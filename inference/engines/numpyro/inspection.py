@@ -18,6 +18,8 @@ from numpyro.distributions import (
     ExpandedDistribution,
     Independent,
     MaskedDistribution,
+    MultinomialLogits,
+    MultinomialProbs,
     TransformedDistribution,
 )
 
@@ -208,11 +210,20 @@ def _site(
         made_of=None if is_factor(site["fn"]) else factor,
         discrete=is_discrete(support),
         by_row=comes_with_rows(support),
+        totals_unknown=_totals_unknown(site["fn"]),
         is_nan=missing and _is_nan(site),
         point=isinstance(innermost(site["fn"]), Delta) or says(site["fn"], "point"),
         angle=is_angle(site["fn"]),
         flat=flatness(site["fn"]),
     )
+
+
+def _totals_unknown(fn: Any) -> bool:
+    base = innermost(fn)
+    if not isinstance(base, (MultinomialLogits, MultinomialProbs)) or base.total_count_max:
+        return False
+    count = base.total_count
+    return isinstance(count, Tracer) or np.unique(count).size > 1
 
 
 def _described(site: Mapping[str, Any], full: Mapping[str, int], scales: list[Any] | None) -> Any:

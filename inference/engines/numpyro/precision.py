@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -12,3 +14,14 @@ def precision(pair: Any) -> type[np.floating[Any]]:
     """Float64 where jax has been told so (`numpyro.enable_x64()`), for every pair alike."""
     del pair
     return np.float64 if jax.dtypes.canonicalize_dtype(np.float64) == np.float64 else np.float32
+
+
+@contextlib.contextmanager
+def for_checks(*, double: bool) -> Iterator[None]:
+    """The precision of a check, which compiles what it runs, also under `jax.disable_jit()`.
+
+    Args:
+        double: whether it is float64.
+    """
+    with jax.enable_x64(double), jax.disable_jit(disable=False):
+        yield

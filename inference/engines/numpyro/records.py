@@ -21,6 +21,7 @@ from inference.engines.numpyro.inspection import describe
 from inference.engines.numpyro.keys import is_key
 from inference.engines.numpyro.pairs import StoredPair, evaluating
 from inference.engines.numpyro.parameters import flatten, public_names
+from inference.engines.numpyro.precision import for_checks
 from inference.engines.numpyro.row_mixing import may_mix
 from inference.engines.numpyro.site_records import (
     Lines,
@@ -137,7 +138,7 @@ class Recorder:
             batch = tuple(as_double(batch)) if double else batch
         with (
             evaluating(self.pair),
-            jax.enable_x64(double),
+            for_checks(double=double),
             hearing() as heard,
         ):
             params = self._begin(part, arrays, held, batch, rng_seed)

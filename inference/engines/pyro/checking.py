@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from inference.engines.pyro.evaluation import log_evidence
 from inference.engines.pyro.factors import sources
 from inference.engines.pyro.inspection import describe, inspect
+from inference.engines.pyro.pair_networks import is_unregistered
 from inference.engines.pyro.parameters import children_left_out, unconstrained, within
 from inference.engines.pyro.particles import obstacle, vectorises
 from inference.engines.pyro.program import PyroProgram
@@ -130,15 +131,11 @@ class Probe(Recorder):
                 )
         return found
 
-    def unregistered(self) -> list[str]:
-        """Networks that the pair holds, and of which no parameter was asked for."""
+    def unregistered(self, latents: Collection[str]) -> list[str]:
+        """See `inference.program.instruments.Probe.unregistered`."""
         known = {id(tensor) for tensor in unconstrained(self.pair).values()}
-        missing = []
-        for name, value in self._networks().items():
-            own = [id(tensor) for tensor in value.parameters() if tensor.requires_grad]
-            if own and not any(tensor in known for tensor in own):
-                missing.append(name)
-        return missing
+        held = self._networks().items()
+        return [name for name, network in held if is_unregistered(network, known, latents)]
 
     def frozen(self) -> list[str]:
         """Parameters of its networks that are set to stay as they are."""

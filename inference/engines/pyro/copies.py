@@ -11,7 +11,7 @@ import torch
 from pyro.contrib.easyguide import EasyGuide
 from pyro.infer.autoguide.guides import AutoGuide
 
-from inference.engines.pyro.isolation import random_states
+from inference.engines.pyro.isolation import random_states, with_gradients
 from inference.engines.pyro.pair_networks import networks
 from inference.engines.pyro.pairs import StoredPair, as_tensor, parts
 from inference.engines.pyro.pairs import on_arrays as on_these
@@ -95,6 +95,7 @@ def detach_kept(value: Any, memo: dict[int, Any]) -> None:
             waiting += one.values() if isinstance(one, dict) else one
 
 
+@with_gradients()
 def isolate(pair: Any, device: torch.device) -> StoredPair:
     """A copy of the pair on a device, with its own store; a tuple of functions is not copied.
 

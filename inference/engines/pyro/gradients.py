@@ -17,6 +17,7 @@ from pyro.infer import elbo as upstream
 from inference.engines.pyro.copies import isolate
 from inference.engines.pyro.evaluation import repeatable, tensors
 from inference.engines.pyro.inspection import inspect
+from inference.engines.pyro.isolation import with_gradients
 from inference.engines.pyro.memory import memory_of
 from inference.engines.pyro.pairs import StoredPair, parts
 from inference.engines.pyro.parameters import drop_owned, set_values, stored_values, unconstrained
@@ -30,6 +31,7 @@ from inference.program.surrogate import Surrogate
 _MANY = 20  # gradients, from which on they are worked out at once where the loss allows it
 
 
+@with_gradients()
 def gradients(
     pair: Any,
     objective: Any,
@@ -90,6 +92,7 @@ def _loss(objective: Any, pair: StoredPair, args: tuple[torch.Tensor, ...], *, t
     return loss.item()
 
 
+@with_gradients()
 def snapshot(pair: Any, batch: tuple[NDArray[Any], ...], seed: int) -> StoredPair:
     """The pair at its present parameters, which nothing that is done with it changes.
 
@@ -113,6 +116,7 @@ def snapshot(pair: Any, batch: tuple[NDArray[Any], ...], seed: int) -> StoredPai
     return twin
 
 
+@with_gradients()
 def parameter_groups(pair: StoredPair, batch: tuple[NDArray[Any], ...]) -> dict[str, str]:
     """Whose each parameter is: `"model"`, `"guide"`, or `"shared"` by both.
 
@@ -120,7 +124,7 @@ def parameter_groups(pair: StoredPair, batch: tuple[NDArray[Any], ...]) -> dict[
     """
     model, guide = parts(pair)
     args = tensors(pair, batch)
-    with pair.scope(), repeatable(pair, 0), torch.enable_grad():
+    with pair.scope(), repeatable(pair, 0), with_gradients():
         structure = inspect(model, guide, args, {})
         program = PyroProgram(model, guide, args, {}, structure, vectorised=False)
         drawn = program.draw(1)
@@ -134,6 +138,7 @@ def parameter_groups(pair: StoredPair, batch: tuple[NDArray[Any], ...]) -> dict[
     return {name: groups[name] for name in leaves if name in of_model | of_guide}
 
 
+@with_gradients()
 def means_learn(pair: StoredPair, batch: tuple[NDArray[Any], ...]) -> bool:
     """Whether what the model returns, drawing data, changes with what is trained.
 
@@ -143,7 +148,7 @@ def means_learn(pair: StoredPair, batch: tuple[NDArray[Any], ...]) -> bool:
     """
     model, guide = parts(pair)
     args = tensors(pair, batch)
-    with pair.scope(), repeatable(pair, 0), torch.enable_grad():
+    with pair.scope(), repeatable(pair, 0), with_gradients():
         program = PyroProgram(model, guide, args, {}, inspect(model, guide, args, {}))
         return bool(program.generate(len(args[0])).x.requires_grad)
 
@@ -160,6 +165,7 @@ def _reached(total: Any, leaves: Mapping[str, torch.Tensor]) -> set[str]:
     return {name for name, grad in zip(leaves, grads, strict=True) if grad is not None}
 
 
+@with_gradients()
 def gradient_moments(
     pair: StoredPair,
     objective: Surrogate,

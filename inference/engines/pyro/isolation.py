@@ -213,12 +213,22 @@ def arguments(
 
 
 @contextlib.contextmanager
-def distribution_checks_off() -> Iterator[None]:
-    """The data were checked once; per-step argument checks cost a fifth of a small step."""
+def with_gradients() -> Iterator[None]:
+    """Gradients, though who called is in `torch.no_grad()` or `torch.inference_mode()`."""
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        yield
+
+
+@contextlib.contextmanager
+def for_steps() -> Iterator[None]:
+    """Gradients, and no checks of distributions.
+
+    The data were checked once; per-step argument checks cost a fifth of a small step.
+    """
     before = torch.distributions.Distribution._validate_args
     torch.distributions.Distribution.set_default_validate_args(False)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), with_gradients():
             yield
     finally:
         torch.distributions.Distribution.set_default_validate_args(before)

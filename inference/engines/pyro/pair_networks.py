@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import MethodType, NoneType
 from typing import Any
 
 import torch
 
 from inference.program.closures import held_by, reached_from
+from inference.program.network import are_drawn
 
 _LIBRARIES = ("pyro", "torch")
 
@@ -24,6 +25,22 @@ def networks(pair: Any) -> list[torch.nn.Module]:
     found = [network for part in parts for network in _reached(part, seen)]
     inner = {id(part) for network in found for part in list(network.modules())[1:]}
     return [network for network in found if id(network) not in inner]
+
+
+def is_unregistered(
+    network: torch.nn.Module, known: Collection[int], latents: Collection[str]
+) -> bool:
+    """Whether a network has parameters, of which a run asked for none.
+
+    Args:
+        network: the network.
+        known: the identities of the parameters that were asked for.
+        latents: the model's. Where they are its weights, as `pyro.random_module` and `poutine.lift`
+            draw them, it is no network to be trained.
+    """
+    own = {n: id(tensor) for n, tensor in network.named_parameters() if tensor.requires_grad}
+    unknown = own and not any(each in known for each in own.values())
+    return bool(unknown) and not are_drawn(own, latents)
 
 
 def _reached(value: Any, seen: set[int]) -> Iterator[torch.nn.Module]:

@@ -15,7 +15,7 @@ from inference.engines.pyro.copies import isolate, untouched_parts
 from inference.engines.pyro.counters import Counters
 from inference.engines.pyro.float64 import in_double
 from inference.engines.pyro.inspection import describe, shapes_of
-from inference.engines.pyro.isolation import random_states, untouched
+from inference.engines.pyro.isolation import random_states, untouched, with_gradients
 from inference.engines.pyro.pairs import StoredPair, as_tensor, evaluating
 from inference.engines.pyro.parameters import unconstrained
 from inference.engines.pyro.random_state import seed_all
@@ -190,6 +190,7 @@ class Recorder:
             evaluating(self.pair),
             untouched(self.pair.model, self.pair.guide),
             pyro.validation_enabled(False),
+            with_gradients(),
             in_double(self.pair) if double else contextlib.nullcontext(),
         ):
             seed_all(rng_seed)

@@ -17,7 +17,7 @@ from inference.engines.pyro.averages import Averages
 from inference.engines.pyro.copies import isolate
 from inference.engines.pyro.devices import find_device
 from inference.engines.pyro.inspection import inspect
-from inference.engines.pyro.isolation import distribution_checks_off, random_states, untouched
+from inference.engines.pyro.isolation import for_steps, random_states, untouched, with_gradients
 from inference.engines.pyro.learner import Learner, distinct
 from inference.engines.pyro.memory import memory_of, share
 from inference.engines.pyro.minibatches import Minibatches, alias
@@ -46,6 +46,7 @@ from inference.program.trainer import Settings
 class Trainer:
     """Steps of one objective on one pair; see `inference.program.trainer.Trainer`."""
 
+    @with_gradients()
     def __init__(self, pair: Any, objective: Any, settings: Settings) -> None:
         self.settings = settings
         self.objective: Any = upstream_losses.stated(
@@ -87,7 +88,7 @@ class Trainer:
             torch.random.fork_rng(),
             self.pair.scope(),
             pyro.validation_enabled(False),
-            distribution_checks_off(),
+            for_steps(),
         ):
             seed_all(self.settings.seed)
             yield
@@ -219,8 +220,7 @@ class Trainer:
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that the next step depends on."""
         assert self.sides, "start() comes first"
-        arrays = {f"value/{name}": value for name, value in self._stepped().items()}
-        arrays |= self.averages.state()
+        arrays = {f"value/{n}": v for n, v in self._stepped().items()} | self.averages.state()
         for name, side in self.sides.items():
             arrays |= {name + key: array for key, array in side.state().items()}
         arrays["random"] = torch.get_rng_state().numpy()

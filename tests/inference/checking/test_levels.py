@@ -51,6 +51,40 @@ def test_a_scale_may_make_up_for_the_plate():
     ]
 
 
+def by_share(whole: float, rows: float, average: float) -> Any:
+    """A model and a guide of a global mean, each part under a scale of its own."""
+
+    def model(x: Tensor) -> None:
+        with pyro.poutine.scale(scale=1 / whole):
+            mean = pyro.sample("mean", dist.Normal(torch.zeros(3), 10.0).to_event(1))
+        with pyro.poutine.scale(scale=rows / len(x) ** average), pyro.plate("data", len(x)):
+            observe(mean, x)
+
+    def guide(x: Tensor) -> None:
+        with pyro.poutine.scale(scale=1 / whole):
+            mean_of_all(None)[1](x)
+
+    return model, guide
+
+
+@pytest.mark.parametrize(
+    ("weights", "among_forty", "among_some"),
+    [
+        ((1.0, 40.0, 1.0), None, None),  # N / n
+        ((40.0, 1.0, 1.0), None, None),  # 1 / N and 1 / n
+        ((7.0, 1.0, 1.0), "error", None),  # another N than there are
+        ((1.0, 1.0, 1.0), "error", "error"),  # an average beside a whole prior
+        ((40.0, 1.0, 2.0), "error", "error"),
+    ],
+)
+def test_weights_by_hand_are_no_average(
+    weights: tuple[float, float, float], among_forty: str | None, among_some: str | None
+) -> None:
+    check, pair = "rows-count-once-each", by_share(*weights)
+    assert [level for level, _ in levels(pair, check, X, rows=40)] == [among_forty]
+    assert [level for level, _ in levels(pair, check, X)] == [among_some]
+
+
 def test_a_limit_names_the_objectives_that_train_the_pair_and_those_that_do_not():
     def bare(x: Tensor) -> None:
         z = pyro.sample("z", dist.Normal(torch.zeros(len(x), 2), 1.0).to_event(2))

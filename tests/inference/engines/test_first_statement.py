@@ -53,6 +53,20 @@ def lambdas(program: Program) -> Any:
 
 
 @pytest.mark.parametrize("engine", ["pyro", "numpyro"])
+def test_an_attribute_is_no_name_of_the_file(engine):
+    """`words.torch_dist` of another library's words, where the file has a `torch_dist` too."""
+    program = Program(engine)
+    words = SimpleNamespace(torch_dist=program.dist, pyro=program.ppl)
+
+    def model(x: Any) -> None:
+        with words.pyro.plate("rows", len(x)):
+            z = words.pyro.sample("z", words.torch_dist.Normal(x[:, 0] * 0, 1.0))
+            words.pyro.sample("x", words.torch_dist.Normal(z, 1.0), obs=x[:, 0])
+
+    assert engine_name((model, lambda x: model(x)), X) == engine
+
+
+@pytest.mark.parametrize("engine", ["pyro", "numpyro"])
 def test_lambdas_need_no_engine(engine):
     """Each call of its own, on a pair that nobody has looked at before."""
     assert valid_objectives(lambdas(Program(engine)), X).valid

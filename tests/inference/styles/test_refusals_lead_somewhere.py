@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
@@ -94,3 +95,28 @@ def test_a_global_latent_is_refused_with_what_fits() -> None:
     assert "none" not in str(raised.value)
     run = fit(pair, (x, x[:, 0]), objective=ELBO(), steps=2, batch_size=12, progress=False)
     assert run.step == 2
+
+
+def test_totals_that_come_with_the_rows_are_dreamt_below_a_largest():
+    counts = np.array([[1, 2, 3], [0, 1, 1], [4, 0, 1]], np.float32)
+
+    def pair(largest: int | None) -> Any:
+        def model(x: Any) -> None:
+            with numpyro.plate("data", len(x)):
+                z = numpyro.sample("z", dist.Normal(jnp.zeros(3), 1.0).to_event(1))
+                totals = x.sum(-1).astype(int)
+                law = dist.Multinomial(totals, logits=z, total_count_max=largest)
+                numpyro.sample("x", law, obs=x)
+
+        def guide(x: Any) -> None:
+            a = numpyro.param("a", 0.1)
+            with numpyro.plate("data", len(x)):
+                numpyro.sample("z", dist.Normal(a * x, 1.0).to_event(1))
+
+        return model, guide
+
+    assert "total_count_max" in valid_objectives(pair(None), counts).refused["WakeSleep"]
+    with pytest.raises(ObjectiveError, match="'x' from the model, but its totals"):
+        fit(pair(None), counts, objective="wakesleep", steps=1, progress=False)
+    assert "WakeSleep" in valid_objectives(pair(9), counts).valid
+    assert fit(pair(9), counts, objective="wakesleep", steps=1, progress=False).step == 1

@@ -20,7 +20,8 @@ from tiny_runs import (
     vae,
 )
 
-from inference import fit, log_likelihood
+from inference import check_pair, estimator_report, fit, log_likelihood
+from inference.engines import load_engine
 from inference.errors import DataError, DivergenceError
 
 
@@ -171,3 +172,30 @@ def test_stax_networks_whose_parameters_are_lists(tmp_path):
     assert np.array_equal(score, log_likelihood(again.pair, binary(), num_particles=2).per_datum)
     with pytest.raises(RunFolderError, match=r"nested in lists; pass some rows"):
         load_run(tmp_path / "run", pair=pair)
+
+
+@pytest.mark.parametrize("mode", ["no_grad", "inference_mode"])
+def test_gradients_that_the_caller_switched_off_are_taken_and_stay_off(mode):
+    import torch
+
+    plain, pair = quick(vae("pyro"), binary(), steps=2), vae("pyro")
+    with getattr(torch, mode)():
+        assert_same_run(quick(pair, binary(), steps=2), plain)
+        quick(bare("pyro"), binary(), steps=2)
+        gradients = ["gradients-exist", "gradient-of-log-p", "gradient-through-draws"]
+        assert not check_pair(pair, binary(), checks=gradients).failed
+        assert estimator_report(pair, {"elbo": "elbo"}, binary(3), num_draws=40).measurements
+        assert not torch.is_grad_enabled()
+
+
+def test_without_compilation_steps_and_checks_are_the_same():
+    import jax
+
+    pair, probe = bare("numpyro"), load_engine("numpyro").Probe(bare("numpyro"), (binary(3),))
+    plain = quick(pair, binary(3), steps=2)
+    probe.record("guide", (binary(3),))
+    with jax.disable_jit():
+        run = quick(pair, binary(3), steps=2)
+        assert probe.slopes("path", {}, ["weight"], rng_seed=0).gradient
+    for name, value in plain.parameters.items():
+        np.testing.assert_allclose(run.parameters[name], value, rtol=1e-5, atol=1e-6)

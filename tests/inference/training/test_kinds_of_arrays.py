@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections import namedtuple
+from collections import UserDict, UserList, deque, namedtuple
+from types import MappingProxyType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
+import numpyro
+import numpyro.distributions as npdist
 import pandas as pd
 import pytest
 import scipy.sparse
 import torch
-from tiny_runs import assert_same_run, binary, quick, vae
+from tiny_runs import assert_same_run, bare, binary, quick, vae
 
-from inference import Adversarial, log_likelihood
+from inference import Adversarial, check_pair, log_likelihood, valid_objectives
 from inference.data.arrays import as_array
 from inference.errors import DataError
 from ppl_models import create
@@ -229,6 +232,67 @@ def test_batches_of_other_kinds(engine):
         quick(vae(engine), [{"x": X, "y": X}], epochs=1)
 
 
+STAND_INS = {
+    "memory view": lambda: X.data,
+    "deque": lambda: deque(X.tolist()),
+    "user's list": lambda: UserList(X.tolist()),
+    "user's dictionary": lambda: UserDict(x=X),
+    "dictionary that cannot be changed": lambda: MappingProxyType({"x": X}),
+}
+
+
+@pytest.mark.parametrize("kind", STAND_INS)
+def test_what_stands_for_an_array_or_a_dictionary_is_one(kind):
+    pair, steps = bare("pyro"), {"steps": 2, "objective": "elbo"}
+    assert_same_run(quick(pair, STAND_INS[kind](), **steps), quick(pair, X, **steps))
+    one, other = (log_likelihood(pair, x, 1).per_datum for x in (STAND_INS[kind](), X))
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        ({1.0, 2.0}, "no order of rows"),
+        ({1.0: 2.0}.keys(), "no order of rows"),
+        (lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]), "to_padded_tensor"),
+    ],
+    ids=["set", "keys", "nested tensor"],
+)
+def test_what_has_no_rows_of_one_length_is_refused(x, said):
+    x = x() if callable(x) else x
+    with pytest.raises(DataError, match=said):
+        quick(bare("pyro"), x, steps=1)
+    with pytest.raises(DataError, match=said):
+        log_likelihood(bare("pyro"), x)
+
+
+def test_a_typed_key_is_told_its_form_that_is_taken():
+    def drawn(name: str, key: Any) -> Any:
+        noise, at = 0 * jax.random.normal(key), numpyro.param(name + "_at", jnp.array(0.1))
+        assert at is not None
+        return numpyro.sample(name, npdist.Normal(noise + at, 1.0))
+
+    def model(x: Any, key: Any) -> None:
+        with numpyro.plate("data", len(x)):
+            mean = drawn("z", key)
+            numpyro.sample("x", npdist.Normal(mean, 1.0), obs=x[:, 0])
+
+    def guide(x: Any, key: Any) -> None:
+        with numpyro.plate("data", len(x)):
+            drawn("z", key)
+
+    key = jax.random.key(0)
+    for ask in (
+        lambda key: quick((model, guide), [(X, key)], steps=1),
+        lambda key: valid_objectives((model, guide), X, key),
+        lambda key: check_pair((model, guide), X, key, checks=["runs-together"]),
+    ):
+        with pytest.raises(DataError, match=r"jax\.random\.key_data"):
+            ask(key)
+        ask(jax.random.key_data(key))
+
+
 # ---------------------------------------------------------------- double precision
 
 
@@ -277,8 +341,6 @@ def test_double_precision_is_kept(engine):
 
 
 def test_torchs_default_type_counts_where_there_are_no_networks():
-    from tiny_runs import bare
-
     from inference.data.pair_arrays import precision_of
 
     assert precision_of(bare("pyro")) is np.float32
