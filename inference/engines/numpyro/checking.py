@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro
 from flax import nnx
 from jax import lax, random
 from numpyro.distributions import biject_to, constraints
@@ -82,7 +83,7 @@ class Probe(Recorder):
             single = lax.map(lambda key: drawn(key, 1)[0], keys[1:])
             return single, drawn(keys[0], sets * num_particles)
 
-        with evaluating(self.pair):
+        with evaluating(self.pair), numpyro.validation_enabled(False):  # as training has them
             compiled = Compiled(run, options=quickly())
             keys = random.split(random.PRNGKey(1), 1 + sets)
             single, many = jax.device_get(compiled(self.given(self.batch), self.values, keys))
@@ -133,10 +134,8 @@ class Probe(Recorder):
             draws = can_draw(self.functions[0])
             guide, _ = self._run("guide", full, params, {}, 0)
             model, _ = self._run("model", full, params, guide.values, 0)
-            both, factors = (
-                (guide.trace, model.trace),
-                sources(self.functions[0], model.trace, full, {}),
-            )
+            both = guide.trace, model.trace
+            factors = sources(self.functions[0], model.trace, full, {})
             kept.append(describe(*both, full, can_draw=draws, factors=factors))
 
         with evaluating(self.pair), warnings.catch_warnings():

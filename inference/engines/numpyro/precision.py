@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import numpyro
 
 
 def precision(pair: Any) -> type[np.floating[Any]]:
@@ -20,8 +21,15 @@ def precision(pair: Any) -> type[np.floating[Any]]:
 def for_checks(*, double: bool) -> Iterator[None]:
     """The precision of a check, which compiles what it runs, also under `jax.disable_jit()`.
 
+    Values outside of a support have the densities that training gives them, and no `-inf`: which
+    values those are is a question of its own.
+
     Args:
         double: whether it is float64.
     """
-    with jax.enable_x64(double), jax.disable_jit(disable=False):
+    with (
+        jax.enable_x64(double),
+        jax.disable_jit(disable=False),
+        numpyro.validation_enabled(False),
+    ):
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -15,7 +16,9 @@ from rarer_mistakes import mean_of_all
 from torch import Tensor
 
 from inference import check_pair, valid_objectives
+from inference.engines import ENGINES
 from inference.errors import ArgumentError
+from ppl_models import create
 
 
 def levels(pair: Any, check: str, *batch: Any, **settings: Any) -> list[tuple[str | None, str]]:
@@ -259,3 +262,14 @@ def test_what_torch_warns_of_is_a_note_and_what_the_program_warns_of_an_error():
     for mean, level, words in ((copied, "note", "To copy construct"), (own, "error", "beware")):
         ((found, said),) = levels((generative(mean), guide), "no-warnings", X)
         assert (found, words in said) == (level, True)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_grey_values_of_binary_units_are_a_limit(engine: str) -> None:
+    """Both libraries refuse such values where they validate; training does not."""
+    pair = create("vae", engine=engine, data_dim=3, latent_dim=2, hidden=[4])
+    report = check_pair(pair, np.random.default_rng(0).random((7, 3)).astype(np.float32))
+    assert not report.failed
+    assert [each.check for each in report.findings if each.level == "limit"] == [
+        "whole-numbers-where-counted"
+    ]
