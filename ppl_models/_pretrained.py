@@ -217,7 +217,7 @@ def weights_for(model: str, name: str | Path) -> Weights:
     try:
         found = pretrained_info(name)
     except ValueError:
-        if not own or str(name).endswith(".toml"):
+        if not own or (isinstance(name, (str, Path)) and str(name).endswith(".toml")):
             raise
         message = f"There are no weights {shown(name)} of {model!r}. {_known(name, own)}"
         raise ValueError(message) from None

@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 
 import inference
-from inference import ZooError, fit
+from inference import (
+    ZooError,
+    compare,
+    estimator_report,
+    fit,
+    log_likelihood,
+    simulation_based_calibration,
+)
 from inference.objectives import Objective
 from ppl_models import create
 from ppl_models.datasets import load
@@ -209,27 +216,41 @@ def of_figure(name: str) -> Iterator[str]:
             yield found and f"figures.{name}({argument}={label}): {found}"
 
 
-METHODS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
-    "sample": ((), {"size": 2}),
-    "latents": ((X,), {}),
-    "decode": ((), {"z": np.zeros((2, 2), np.float32)}),
-    "reconstruct": ((X,), {}),
-    "to_arviz": ((X,), {"num_draws": 2}),
+COMPARED = compare(**CALLS["compare"])
+CELL = {"pair": "a", "objective": "e"}
+_KINDS = {"e": "elbo", "i": "iwae:num_particles=2"}
+REPORTED = estimator_report(VAE, _KINDS, X, num_draws=40)
+SCORED = log_likelihood(RUN, X, num_particles=2)
+RANKED = simulation_based_calibration(PPCA, num_simulations=100, num_draws=9)
+METHODS: dict[str, tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = {
+    "run.sample": (RUN.sample, (), {"size": 2}),
+    "run.encode": (RUN.encode, (X,), {}),
+    "run.latents": (RUN.latents, (X,), {}),
+    "run.decode": (RUN.decode, (), {"z": np.zeros((2, 2), np.float32)}),
+    "run.reconstruct": (RUN.reconstruct, (X,), {}),
+    "run.to_arviz": (RUN.to_arviz, (X,), {"num_draws": 2}),
+    "comparison.run": (COMPARED.run, (), CELL),
+    "comparison.chains": (COMPARED.chains, (), CELL),
+    "comparison.why": (COMPARED.why, (), CELL),
+    "comparison.to_arviz": (COMPARED.to_arviz, (), {"num_draws": 2}),
+    "comparison.to_html": (COMPARED.to_html, (), {"path": "report.html"}),
+    "estimator_report.slopes": (REPORTED.slopes, (), {}),
+    "estimate.bits_per_dimension": (SCORED.bits_per_dimension, (), {"dimensions": 6}),
+    "calibration.detectable_scale": (RANKED.detectable_scale, (), {}),
 }
 
 
 def of_method(name: str) -> Iterator[str]:
-    """The same of a run's method."""
-    ask = getattr(RUN, name)
-    data, keywords = METHODS[name]
+    """The same of a method of what the functions return."""
+    ask, data, keywords = METHODS[name]
     for label, value in ODD.items():
         if data:
             found = answered(lambda value=value: ask(value, **keywords))
-            yield found and f"run.{name}(x={label}): {found}"
+            yield found and f"{name}(x={label}): {found}"
         for argument in dict.fromkeys([*named(ask), *keywords]):
             given = {**keywords, argument: value}
             found = answered(lambda given=given: ask(*data, **given))
-            yield found and f"run.{name}({argument}={label}): {found}"
+            yield found and f"{name}({argument}={label}): {found}"
 
 
 OBJECTIVES = {

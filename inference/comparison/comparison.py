@@ -97,8 +97,20 @@ class Comparison:
         return PrintedTable(table if any(table["failed"]) else table.drop(columns="failed"))
 
     def why(self, pair: str, objective: str) -> str:
-        """What went wrong with a pair under an objective; empty if nothing did."""
-        runs = [r for r in self.results if (r.pair, r.objective) == (pair, objective)]
+        """What went wrong with a pair under an objective; empty if nothing did.
+
+        Raises:
+            ArgumentError: if there is no such row.
+        """
+        runs = [
+            r for r in self.results if _same((r.pair, r.objective, r.seed), pair, objective, None)
+        ]
+        if not runs:
+            known = ", ".join(f"{p!r} {o!r}" for p, o in self.summaries)
+            raise ArgumentError(
+                f"there is no row of pair {shown(pair)} and objective {shown(objective)}; the rows "
+                f"are {known}."
+            )
         failed = [run for run in runs if run.why is not None]
         if not failed:
             return ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.arguments import check_count
 from inference.errors import ArgumentError
 from inference.estimators.groups import GroupStatistics
 from inference.estimators.snr_plot import snr_plot
@@ -110,9 +111,13 @@ class EstimatorReport:
         Returns:
             Columns `label`, `group`, `slope`, `standard_error`, `points`; no row where fewer than
             two points are positive and finite.
+
+        Raises:
+            ArgumentError: if `least` is no whole number of at least 1.
         """
         import pandas as pd
 
+        check_count("least", least)
         rows = []
         for label in dict.fromkeys(found.label for found in self.measurements):
             for group in GROUPS:

@@ -34,7 +34,8 @@ def test_budgets_that_nobody_has_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", calls.METHODS)
 @pytest.mark.filterwarnings("ignore")
-def test_odd_values_are_refused_by_a_run(name: str) -> None:
+def test_odd_values_are_refused_by_a_method(name: str, tmp_path: Any, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
     assert not list(filter(None, calls.of_method(name)))
 
 
