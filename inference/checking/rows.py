@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from inference.checking.context import Context
 from inference.checking.definition import Mistake, Skip, check
-from inference.program.records import Recorded, RecordedSite
+from inference.checking.row_dependence import (
+    by_its_place,
+    has_a_place,
+    is_walk,
+    walks,
+    weighed_by_hand,
+    weighs_for_all,
+)
+from inference.program.records import Recorded
 
 _RELATIVE = 1e-3  # float32, and sums in another order
 
@@ -57,11 +64,13 @@ def _compare(context: Context, index: np.ndarray, how: str, remedy: str) -> Iter
             size = np.abs(expected[np.isfinite(expected)]).max(initial=0) + 1
             if not np.allclose(came, want, _RELATIVE, 1e-4 * size, equal_nan=True):
                 row = int(np.abs(came - want).argmax())
-                if part == "model" and _walks(context, name):
-                    yield _is_walk(name, run.line)
+                if part == "model" and walks(context, name):
+                    yield is_walk(name, run.line)
                     return
-                if _by_place_alone(context, part, name):
-                    yield _by_its_place(part, name, run.line)
+                if weighed_by_hand(context, part, whole):
+                    return
+                if has_a_place(context, part, name):
+                    yield by_its_place(part, name, run.line)
                     return
                 yield Mistake(
                     f"the log density of {name!r} in the {part} for row {int(index[row])} "
@@ -70,81 +79,6 @@ def _compare(context: Context, index: np.ndarray, how: str, remedy: str) -> Iter
                     name,
                     run.line,
                 )
-
-
-def _by_its_place(part: str, name: str, line: str) -> Mistake:
-    return Mistake(
-        f"the log density of {name!r} in the {part} depends on where a row stands, as in a series: "
-        "that is right for all rows at once. To train it in minibatches, give it the places beside "
-        "the data.",
-        name,
-        line,
-        level="limit",
-    )
-
-
-def _has_a_place(context: Context, part: str, name: str) -> bool:
-    """Whether a row's density is another at another place, and never for the other rows."""
-    turned = np.roll(np.arange(context.rows), 1)
-    whole = context.model if part == "model" else context.proposed
-    run = context.probe.record(part, *context.taken(turned)).sites.get(name)
-    was, now = context.per_row(whole.sites[name]), None if run is None else context.per_row(run)
-    if was is None or now is None or np.allclose(now, was[turned], _RELATIVE, equal_nan=True):
-        return False
-    return _by_place_alone(context, part, name)
-
-
-def _by_place_alone(context: Context, part: str, name: str) -> bool:
-    """Whether a row's density stays as it is while the other rows become others."""
-    whole = context.model if part == "model" else context.proposed
-    for kept, others in ((context.rows - 1, 0), (0, context.rows - 1)):
-        index = np.full(context.rows, others)
-        index[kept] = kept
-        run = context.probe.record(part, *context.taken(index)).sites.get(name)
-        if not _stays(context, kept, whole.sites[name], run):
-            return False
-    return True
-
-
-def _stays(context: Context, row: int, whole: RecordedSite, run: RecordedSite | None) -> bool:
-    """Whether a row's density is what it was."""
-    was, now = context.per_row(whole), None if run is None else context.per_row(run)
-    if was is None or now is None or now.shape != was.shape:
-        return False
-    return bool(np.isclose(now[row], was[row], _RELATIVE, equal_nan=True))
-
-
-def _walks(context: Context, name: str) -> bool:
-    """Whether a site goes on from the latents of the rows before, as a random walk does.
-
-    Of a program with parameters for each row, which are trained on all rows at once: others' data
-    change no density of a row, nor do latents of rows after it.
-    """
-    if not context.bound_to_rows("guide"):
-        return False
-    first, last = np.full(context.rows, context.rows - 1), np.zeros(context.rows, int)
-    first[0], last[-1] = 0, context.rows - 1  # all others become like the last, like the first
-    of_others = context.taken(last)[0], context.latents
-
-    def stays(row: int, batch: Any, latents: Any) -> bool:
-        run = context.probe.record("model", batch, latents).sites.get(name)
-        return _stays(context, row, context.model.sites[name], run)
-
-    if not (stays(-1, *of_others) and stays(0, *context.taken(first))):
-        return False
-    return not stays(-1, *context.taken(last))
-
-
-def _is_walk(name: str, line: str) -> Mistake:
-    return Mistake(
-        f"the log density of {name!r} in the model goes on from the latents of the rows before, as "
-        "in a random walk. That is right for all rows at once and a bound of all of them, such as "
-        "ELBO()'s; no row has a weight of its own, as IWAE() and log_likelihood take it. Draw such "
-        "latents in one event, outside of the data's plate, and these are refused.",
-        name,
-        line,
-        level="limit",
-    )
 
 
 @check(needs=("runs-together", "guide-proposes-all", "local-latents-per-row"))
@@ -196,15 +130,15 @@ def rows_count_once_each(context: Context) -> Iterator[Mistake]:
             whole.sites[name].total / context.subsampling(whole.sites[name].site) for name in local
         )
         if not np.isclose(twice, once + again, _RELATIVE, 1e-3, equal_nan=True):
-            if _weighs_for_all(context, whole, double, part):
+            if weighs_for_all(context, whole, double, part):
                 continue
-            walks = [n for n in local if part == "model" and _walks(context, n)]
-            if walks:
-                yield _is_walk(walks[0], whole.sites[walks[0]].line)
+            walking = [n for n in local if part == "model" and walks(context, n)]
+            if walking:
+                yield is_walk(walking[0], whole.sites[walking[0]].line)
                 continue
-            placed = next((name for name in local if _has_a_place(context, part, name)), "")
+            placed = next((name for name in local if has_a_place(context, part, name)), "")
             if placed:
-                yield _by_its_place(part, placed, whole.sites[placed].line)
+                yield by_its_place(part, placed, whole.sites[placed].line)
                 continue
             shared = _shared_that_follow(context, whole, double) if part == "model" else []
             if shared:
@@ -222,30 +156,6 @@ def rows_count_once_each(context: Context) -> Iterator[Mistake]:
                 f"{once + again:.6g}, got {twice:.6g}; sum over rows, do not average, and let "
                 "no scale depend on len(x) but for a plate's own."
             )
-
-
-def _weighs_for_all(context: Context, once: Recorded, twice: Recorded, part: str) -> bool:
-    """Whether rows are weighed by hand so that a batch of any size counts as all of the data.
-
-    As N / n beside a global latent, or 1 / n where the latent has 1 / N: rows that come twice then
-    weigh half as much each, beside latents of all rows that stay as they are. Where the number of
-    all rows is not known, a weight of fewer than the batch has is none of these.
-    """
-    local = {n for n, run in once.sites.items() if run.axis(context.data_plates) is not None}
-    if not all(
-        np.isclose(twice.sites[n].total, run.total, _RELATIVE, 1e-3, equal_nan=True)
-        for n, run in once.sites.items()
-        if n in local or part == "model"
-    ):
-        return False
-    rows = [run.scale for n, run in context.model.sites.items() if n in local]
-    shared = [run.scale for n, run in context.model.sites.items() if n not in local]
-    if not rows or not shared or min(shared) <= 0:
-        return False
-    counted, whole = rows[0] * context.rows / shared[0], context.rows_in_all
-    if whole is None:
-        return counted > context.rows * (1 - _RELATIVE)
-    return bool(np.isclose(counted, whole, _RELATIVE))
 
 
 def _shared_that_follow(context: Context, once: Recorded, twice: Recorded) -> list[str]:

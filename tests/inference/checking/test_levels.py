@@ -83,9 +83,22 @@ def by_share(whole: float, rows: float, average: float) -> Any:
 def test_weights_by_hand_are_no_average(
     weights: tuple[float, float, float], among_forty: str | None, among_some: str | None
 ) -> None:
-    check, pair = "rows-count-once-each", by_share(*weights)
-    assert [level for level, _ in levels(pair, check, X, rows=40)] == [among_forty]
-    assert [level for level, _ in levels(pair, check, X)] == [among_some]
+    pair = by_share(*weights)
+    for check in ("rows-count-once-each", "rows-alone"):
+        assert [level for level, _ in levels(pair, check, X, rows=40)] == [among_forty]
+        assert [level for level, _ in levels(pair, check, X)] == [among_some]
+
+
+@pytest.mark.parametrize("check", ["rows-count-once-each", "rows-alone"])
+def test_the_size_of_the_batch_is_no_place_in_a_series(check: str) -> None:
+    def by_their_number(x: Tensor) -> None:
+        with pyro.plate("data", len(x)):
+            observe(prior() @ weight() / len(x), x)
+
+    ((level, said),) = levels((by_their_number, guide), check, X)
+    assert level == "error"
+    assert "len(x)" in said
+    assert [level for level, _ in levels(mean_of_all(40), check, X)] == [None]
 
 
 def test_a_limit_names_the_objectives_that_train_the_pair_and_those_that_do_not():
