@@ -26,7 +26,8 @@ from inference.estimators.certificate.exact import elbo, iwae
 from inference.estimators.certificate.programs import PROGRAMS
 from inference.estimators.certificate.programs.globals import WithGlobal
 from inference.estimators.certificate.programs.multivariate_normal import PACKED, Packed
-from inference.objectives import IWAE, WakeSleep
+from inference.estimators.certificate.programs.program import by_bounds
+from inference.objectives import CIWAE, IWAE, WakeSleep
 
 DRAWS = 3000
 COMPARISONS = 2000  # rounded up
@@ -177,3 +178,15 @@ def test_batch_statistics_of_dreams_have_no_exact_statement() -> None:
     program = PROGRAMS["batch norm"]
     assert program.expected(WakeSleep()) is None
     assert program.expected(IWAE(2)) is not None
+
+
+def test_a_mixed_bound_has_the_mixed_gradient() -> None:
+    values = {"a": np.array([0.0, 0.0])}
+    found = by_bounds(
+        CIWAE(3, beta=0.25),
+        values,
+        lambda at: float(at["a"] @ [4.0, 0.0]),
+        lambda at, alpha, k: float(at["a"] @ [0.0, 4.0 * (alpha == 0) * (k == 3)]),
+    )
+    assert found is not None
+    assert found.gradient["a"] == pytest.approx([1.0, 3.0], abs=1e-6)
