@@ -401,6 +401,11 @@ def test_print_keeps_legend_and_columns(reader: Reader) -> None:
     assert reader.all("#curves .legend bdi")
     assert reader.js(shown, "#curves .legend, #curves .legend bdi, #ranking th") == 0
     assert reader.js(shown, "#theme, .copy, .legend input") > 2
+    # Chromium leaves buttons out of the heading that it repeats on the second sheet.
+    boxes = (
+        "return [...document.querySelectorAll('th button')].map((e) => getComputedStyle(e).display)"
+    )
+    assert set(reader.js(boxes)) == {"contents"}
     ground = "return getComputedStyle(document.body).backgroundColor"
     reader.js("document.documentElement.dataset.theme = 'dark'")
     assert reader.js(ground) == "rgb(255, 255, 255)"  # dark ink on paper, whatever was chosen
